@@ -1,0 +1,63 @@
+"""The vocabulary of Placet: frozen pydantic models and typed ids; no I/O."""
+
+from placet.model._digest import Digest, canonical_json, digest_bytes, digest_json
+from placet.model._findings import (
+    CheckId,
+    CheckResult,
+    CheckStatus,
+    Compared,
+    Finding,
+    FindingId,
+    Place,
+    Severity,
+)
+from placet.model._ids import (
+    SYSTEM_URN,
+    Action,
+    CaseId,
+    CheckpointId,
+    GrantId,
+    Identifier,
+    Jti,
+    Name,
+    Principal,
+    RecordId,
+    Thumbprint,
+    spell_id,
+    system_urn,
+)
+from placet.model._values import CENT, Model, Money, UtcTime, format_time, parse_money
+
+__all__ = [
+    "CENT",
+    "SYSTEM_URN",
+    "Action",
+    "CaseId",
+    "CheckId",
+    "CheckResult",
+    "CheckStatus",
+    "CheckpointId",
+    "Compared",
+    "Digest",
+    "Finding",
+    "FindingId",
+    "GrantId",
+    "Identifier",
+    "Jti",
+    "Model",
+    "Money",
+    "Name",
+    "Place",
+    "Principal",
+    "RecordId",
+    "Severity",
+    "Thumbprint",
+    "UtcTime",
+    "canonical_json",
+    "digest_bytes",
+    "digest_json",
+    "format_time",
+    "parse_money",
+    "spell_id",
+    "system_urn",
+]

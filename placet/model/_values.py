@@ -1,0 +1,65 @@
+"""Values with one spelling: money, time, and the base of every model.
+
+* Money is :class:`decimal.Decimal` with exactly two places, written as a decimal string
+  (``"184200.00"``). Floats and exponents are refused.
+* Time is aware UTC, written as RFC 3339 with ``Z``.
+"""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+CENT = Decimal("0.01")
+_MONEY = re.compile(r"-?(0|[1-9][0-9]{0,12})\.[0-9]{2}\Z")
+
+
+class Model(BaseModel):
+    """The base of every model: frozen, and a member that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+def parse_money(text: str) -> Decimal:
+    """Parse the canonical spelling of money: digits, a point, two digits; at most 13 before it.
+
+    Raises:
+        ValueError: any other spelling, among them ``1.5``, ``+1.00``, ``-0.00``, ``1e3``.
+    """
+    if not _MONEY.match(text) or text == "-0.00":
+        raise ValueError(f"money must be written like 184200.00, not {text[:32]!r}")
+    return Decimal(text)
+
+
+def _to_money(value: object) -> Decimal:
+    if isinstance(value, str):
+        return parse_money(value)
+    if isinstance(value, Decimal):
+        if not value.is_finite() or value != value.quantize(CENT) or abs(value) >= 10**13:
+            raise ValueError("money must be whole cents, below 10^13")
+        cents = value.quantize(CENT)
+        return cents if cents else Decimal("0.00")
+    raise ValueError("money must be a decimal string or Decimal, never a float or an integer")
+
+
+Money = Annotated[
+    Decimal, BeforeValidator(_to_money), PlainSerializer(lambda value: f"{value:.2f}", str)
+]
+"""US dollars in whole cents; JSON spelling ``"184200.00"``."""
+
+
+def format_time(moment: datetime) -> str:
+    """Spell ``moment`` as RFC 3339 in UTC; the fraction is left out or has six digits."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _to_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time must say its zone")
+    return value.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_to_utc), PlainSerializer(format_time, str)]
+"""An aware time, kept in UTC; JSON spelling ``2026-11-24T09:50:00Z``."""

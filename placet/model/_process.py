@@ -1,0 +1,164 @@
+"""Process definitions: what a kind of regulated work may do, signed and published once per version.
+
+Everything that decides which agent may take which action on which record follows from here and
+the case's subject, never from what a worker or workflow says (invariants I1, I2, I13).
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from placet.model._ids import Action, Identifier, Name
+from placet.model._values import Model
+
+Template = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z][a-z0-9_-]*(?:/(?:[a-z][a-z0-9_-]*|\{[a-z][a-z0-9_]*\}))+$", max_length=200
+    ),
+]
+"""A record's pattern: ``loan/{loan}/draw/{draw}``; each variable stands for one whole segment."""
+
+_VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+
+def template_variables(template: str) -> tuple[str, ...]:
+    """The names of a template's variables, in order."""
+    return tuple(_VARIABLE.findall(template))
+
+
+class Relation(Model):
+    """How a record is derived from a case's subject.
+
+    Variables that the subject binds are replaced. At most one is free: one that must be a number
+    below the subject's variable ``earlier_than`` (an earlier draw), or one whose value must be in
+    the list fact ``member_of`` that the authority fetches itself (a payee of the loan).
+    """
+
+    name: Name
+    template: Template
+    earlier_than: Identifier | None = None
+    member_of: Identifier | None = None
+
+
+class FactSource(Model):
+    """A fact the authority fetches from a system of record: which, and of which relation."""
+
+    name: Identifier
+    system: Name
+    relation: Name
+
+
+class Step(Model):
+    """One activity type: which agent may take which action, where, on which relation.
+
+    ``inputs`` names evidence parts that the step may read, ``produces`` those it may leave.
+    ``confirms`` names a part that the step recomputes: equal digests of two agents allow
+    automatic mode. A step with ``approval`` is guarded: it needs that checkpoint's approved
+    outcome, and the grant carries what people fixed.
+    """
+
+    activity_type: Identifier
+    agent: Name
+    action: Action
+    system: Name
+    relation: Name
+    inputs: tuple[Identifier, ...] = ()
+    produces: tuple[Identifier, ...] = ()
+    confirms: Identifier | None = None
+    approval: Name | None = None
+    facts: tuple[Identifier, ...] = ()
+
+
+class CheckpointDefinition(Model):
+    """A place where a case waits for people.
+
+    ``evidence`` names the parts that people are shown; ``proposal`` the one whose proposal they
+    decide on. ``deadline_seconds`` is how long it stays open; expiry is never approval.
+    """
+
+    name: Name
+    title: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    evidence: tuple[Identifier, ...] = Field(min_length=1)
+    proposal: Identifier
+    deadline_seconds: int = Field(default=7 * 86_400, ge=1, le=366 * 86_400)
+
+
+class ProcessDefinition(Model):
+    """One version of one process."""
+
+    name: Name
+    version: int = Field(ge=1)
+    workflow_type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")]
+    orchestrator: Name = "orchestrator"
+    subject: Template
+    relations: tuple[Relation, ...]
+    facts: tuple[FactSource, ...] = ()
+    steps: tuple[Step, ...]
+    checkpoints: tuple[CheckpointDefinition, ...] = ()
+
+    @model_validator(mode="after")
+    def _refers_to_what_exists(self) -> "ProcessDefinition":
+        relations = [relation.name for relation in self.relations]
+        checkpoints = [checkpoint.name for checkpoint in self.checkpoints]
+        facts = [fact.name for fact in self.facts]
+        steps = [step.activity_type for step in self.steps]
+        parts = {part for step in self.steps for part in step.produces}
+        for kind, names in (
+            ("relation", relations),
+            ("checkpoint", checkpoints),
+            ("fact", facts),
+            ("step", steps),
+        ):
+            if len(names) != len(set(names)):
+                raise ValueError(f"{self.name}: a {kind} is named twice")
+        _need(self.name, "relation", relations, (step.relation for step in self.steps))
+        _need(self.name, "relation", relations, (fact.relation for fact in self.facts))
+        _need(self.name, "checkpoint", checkpoints, (s.approval for s in self.steps if s.approval))
+        _need(self.name, "fact", facts, (fact for step in self.steps for fact in step.facts))
+        _need(self.name, "evidence part", parts, (p for s in self.steps for p in s.inputs))
+        _need(self.name, "evidence part", parts, (s.confirms for s in self.steps if s.confirms))
+        for checkpoint in self.checkpoints:
+            _need(self.name, "evidence part", parts, (*checkpoint.evidence, checkpoint.proposal))
+        for relation in self.relations:
+            self._check_relation(relation)
+        return self
+
+    def _check_relation(self, relation: Relation) -> None:
+        bound = set(template_variables(self.subject))
+        free = [name for name in template_variables(relation.template) if name not in bound]
+        rules = [rule for rule in (relation.earlier_than, relation.member_of) if rule]
+        if len(free) != len(rules) or len(free) > 1:
+            raise ValueError(
+                f"{self.name}: relation {relation.name} has {len(free)} free variables "
+                f"and {len(rules)} rules for them; one each, or none"
+            )
+        if relation.earlier_than and relation.earlier_than not in bound:
+            raise ValueError(
+                f"{self.name}: relation {relation.name}: {relation.earlier_than} is not a "
+                "variable of the subject"
+            )
+
+    def step(self, activity_type: str) -> Step | None:
+        """The step of an activity type, or ``None`` if this process has no such step."""
+        return next((step for step in self.steps if step.activity_type == activity_type), None)
+
+    def relation(self, name: str) -> Relation:
+        """The relation of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {relation.name: relation for relation in self.relations}[name]
+
+    def checkpoint(self, name: str) -> CheckpointDefinition | None:
+        """The checkpoint of that name, or ``None``."""
+        return next((each for each in self.checkpoints if each.name == name), None)
+
+
+def _need(process: str, kind: str, known: Collection[str], named: Iterable[str]) -> None:
+    for name in named:
+        if name not in known:
+            raise ValueError(f"{process}: there is no {kind} named {name!r}")

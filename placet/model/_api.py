@@ -1,0 +1,299 @@
+"""What goes over the authority's API and the systems' facts route: one model in, one model out.
+
+Bodies are JSON objects; an unknown member is an error. Signed parts are compact JWS strings.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from placet.model._checkpoints import CheckpointStatus, Outcome, Requirement
+from placet.model._digest import Digest
+from placet.model._evidence import Evidence, Part
+from placet.model._ids import (
+    Action,
+    CaseId,
+    CheckpointId,
+    GrantId,
+    Identifier,
+    Jti,
+    Name,
+    Principal,
+    RecordId,
+    Thumbprint,
+)
+from placet.model._values import Model, UtcTime
+
+CompactJws = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=16384)
+]
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+
+
+# --- acts -----------------------------------------------------------------------------------
+
+
+class OpenCase(Model):
+    """Body of the act ``case.open``; the act's ``target`` is the subject."""
+
+    process: Name
+    subject: RecordId
+
+
+class EnrolIdentity(Model):
+    """Body of ``agent.enrol``, ``operator.enrol`` and ``system.enrol``; the target is the principal.
+
+    ``jwk`` is the public key (RFC 7517). Operators have ``roles``; agents have an ``owner``;
+    systems of record a ``url`` where the authority asks for facts.
+    """
+
+    jwk: dict[str, Any]
+    roles: tuple[Name, ...] = ()
+    owner: Principal | None = None
+    url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=300)] | None = None
+
+
+class Reason(Model):
+    """Body of ``agent.suspend|resume|offboard``, ``operator.…``, ``hold.lift``, ``case.admit``."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Hold(Model):
+    """Body of ``hold.place``; the target is the record. It covers every record below it."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class PublishPolicy(Model):
+    """Body of ``policy.publish``: Cedar policies and their schema, as text."""
+
+    policies: Annotated[str, StringConstraints(max_length=1_000_000)]
+    cedar_schema: Annotated[str, StringConstraints(max_length=200_000)]
+
+
+class SignedAct(Model):
+    """An act: the JWS, and the body whose digest it signs."""
+
+    act: CompactJws
+    body: dict[str, JsonValue]
+
+
+class ActAnswer(Model):
+    """What an act did. ``case`` is set for ``case.open``."""
+
+    act: Identifier | str
+    target: str
+    entry: int
+    case: CaseId | None = None
+
+
+# --- cases and checkpoints ------------------------------------------------------------------
+
+
+class CaseStatus(StrEnum):
+    """Where a case stands. ``stopped``: Temporal shows something the authority did not do."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    STOPPED = "stopped"
+    CLOSED = "closed"
+
+
+class CaseView(Model):
+    """One case, as people's tools see it."""
+
+    id: CaseId
+    process: Name
+    process_version: int
+    subject: RecordId
+    status: CaseStatus
+    opened_by: Principal
+    opened_at: UtcTime
+    workflow_id: str
+    run_id: str | None = None
+    result: str | None = None
+    stopped_for: str | None = None
+    closed_at: UtcTime | None = None
+    archived: bool = False
+
+
+class DecisionView(Model):
+    """One decision that was counted at a checkpoint."""
+
+    jti: Jti
+    operator: Principal
+    verdict: str
+    decided_at: UtcTime
+    jws: CompactJws
+
+
+class CheckpointView(Model):
+    """One checkpoint with what it asks and what was decided."""
+
+    id: CheckpointId
+    case: CaseId
+    name: Name
+    title: str
+    subject: RecordId
+    status: CheckpointStatus
+    opened_at: UtcTime
+    deadline: UtcTime
+    evidence_digest: Digest
+    requirement_digest: Digest
+    evidence: Evidence
+    requirement: Requirement
+    decisions: tuple[DecisionView, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class SignedDecision(Model):
+    """Body of ``POST /v1/checkpoints/{id}/decisions``."""
+
+    decision: CompactJws
+
+
+class DecisionAnswer(Model):
+    """A decision that was recorded, and where the checkpoint stands after it."""
+
+    jti: Jti
+    entry: int
+    outcome: Outcome
+
+
+class OpenCheckpoint(Model):
+    """Body of ``POST /v1/cases/{case}/checkpoints`` (the orchestrator, under a grant)."""
+
+    checkpoint: Name
+    evidence: tuple[Digest, ...] = Field(default=(), max_length=500)
+
+
+class CloseCase(Model):
+    """Body of ``POST /v1/cases/{case}/close`` (the orchestrator, under a grant)."""
+
+    result: Identifier
+
+
+# --- grants ---------------------------------------------------------------------------------
+
+
+class SettlementOutcome(StrEnum):
+    """How a step ended. ``leaked``: its token was found in what it wanted to send out."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LEAKED = "leaked"
+
+
+class Settlement(Model):
+    """The end of one grant, told by the agent that held it."""
+
+    grant: GrantId
+    outcome: SettlementOutcome
+    input_digest: Digest
+    output_digest: Digest | None = None
+    reasoning: Text = ""
+    error: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    parts: tuple[Part, ...] = Field(default=(), max_length=20)
+
+
+class Settlements(Model):
+    """Body of ``POST /v1/settlements``; authenticated by ``client_assertion`` and a DPoP proof.
+
+    All grants must be the client's own, bound to the key of the proof.
+    """
+
+    client_assertion: CompactJws
+    settlements: tuple[Settlement, ...] = Field(min_length=1, max_length=64)
+
+
+class SettlementAnswer(Model):
+    """What became of one settlement: ``settled`` (also when told twice), or why it was refused."""
+
+    grant: GrantId
+    status: Annotated[str, StringConstraints(pattern=r"^(?:settled|refused)$")]
+    reason: str | None = None
+
+
+class SettlementAnswers(Model):
+    """Answers, in the order of the request."""
+
+    settlements: tuple[SettlementAnswer, ...]
+
+
+class UseStage(StrEnum):
+    """What a system of record tells of a use."""
+
+    INTENT = "intent"
+    RESULT = "result"
+    USE = "use"
+
+
+class GrantUse(Model):
+    """One use of a grant at a system of record. ``id`` makes it count once."""
+
+    id: Jti
+    grant: GrantId
+    stage: UseStage
+    action: Action
+    record: RecordId
+    status: int = Field(ge=0, le=599)
+    body_digest: Digest | None = None
+    used_at: UtcTime
+
+
+class GrantUses(Model):
+    """Body of ``POST /v1/uses``: under the system's own key (client assertion and DPoP proof)."""
+
+    client_assertion: CompactJws
+    uses: tuple[GrantUse, ...] = Field(min_length=1, max_length=256)
+
+
+class GrantUsesAnswer(Model):
+    """Which uses were refused, by id and reason; all others are durable."""
+
+    refused: dict[str, str] = Field(default_factory=dict)
+
+
+class Introspection(Model):
+    """Answer of RFC 7662 introspection; all members but ``active`` are absent if not active."""
+
+    active: bool
+    sub: Principal | None = None
+    aud: str | None = None
+    exp: int | None = None
+    jti: GrantId | None = None
+    txn: CaseId | None = None
+    jkt: Thumbprint | None = None
+
+
+class Revocation(Model):
+    """A grant that ended before its time. ``cursor`` rises with each."""
+
+    cursor: int
+    grant: GrantId
+
+
+class Revocations(Model):
+    """Answer of ``GET /v1/revocations``: what came after the cursor asked for, and the last one."""
+
+    revocations: tuple[Revocation, ...]
+    cursor: int
+
+
+class FactsAnswer(Model):
+    """What a system of record says of a record, with the version of the record that said it."""
+
+    record: RecordId
+    version: Annotated[str, StringConstraints(max_length=64)]
+    facts: dict[Identifier, JsonValue]
+
+
+class Problem(Model):
+    """An error answer: RFC 6749 section 5.2's members, on every route."""
+
+    error: str
+    error_description: str
+    reasons: tuple[str, ...] = ()

@@ -26,7 +26,10 @@ from placet.model._ids import (
 from placet.model._values import Model, UtcTime
 
 CompactJws = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=16384)
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=16384
+    ),
 ]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 
@@ -166,7 +169,6 @@ class OpenCheckpoint(Model):
     """Body of ``POST /v1/cases/{case}/checkpoints`` (the orchestrator, under a grant)."""
 
     checkpoint: Name
-    evidence: tuple[Digest, ...] = Field(default=(), max_length=500)
 
 
 class CloseCase(Model):
@@ -221,6 +223,21 @@ class SettlementAnswers(Model):
     """Answers, in the order of the request."""
 
     settlements: tuple[SettlementAnswer, ...]
+
+
+class InputPart(Model):
+    """A settled part that a step may read, with the grant and agent that made it (I13)."""
+
+    part: Part
+    digest: Digest
+    grant: GrantId
+    agent: Principal
+
+
+class InputParts(Model):
+    """Answer of ``GET /v1/grants/{grant}/inputs/{name}``: the newest of that name per record."""
+
+    parts: tuple[InputPart, ...]
 
 
 class UseStage(StrEnum):

@@ -58,7 +58,8 @@ class CheckpointRule(Model):
 class AuthorityMatrix(Model):
     """The lender's delegation of authority for one process, published by a signed act.
 
-    ``automatic_limit`` is the most that automatic mode pays without a person.
+    ``automatic_limit`` is the most that automatic mode pays without a person; ``openers`` are
+    the roles that may open a case (none: nobody may).
     """
 
     process: Name
@@ -66,6 +67,7 @@ class AuthorityMatrix(Model):
     mode: Mode
     automatic_limit: Money
     rules: tuple[CheckpointRule, ...] = Field(min_length=1)
+    openers: tuple[Name, ...] = ()
 
     def rule(self, checkpoint: str) -> CheckpointRule | None:
         """The rule of a checkpoint, or ``None``: then nobody can approve it."""

@@ -90,5 +90,3 @@ class CheckResult(Model):
         ):
             raise ValueError(f"{self.check}: cannot_determine needs a blocking finding")
         return self
-
-

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from placet.model._ids import Action, Identifier, Name
+from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._values import Model
 
 Template = Annotated[
@@ -156,6 +156,13 @@ class ProcessDefinition(Model):
     def checkpoint(self, name: str) -> CheckpointDefinition | None:
         """The checkpoint of that name, or ``None``."""
         return next((each for each in self.checkpoints if each.name == name), None)
+
+
+class CaseInput(Model):
+    """The one argument of every process's workflow, given by the authority when it opens a case."""
+
+    case: CaseId
+    subject: RecordId
 
 
 def _need(process: str, kind: str, known: Collection[str], named: Iterable[str]) -> None:

@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+)
 
 CENT = Decimal("0.01")
 _MONEY = re.compile(r"-?(0|[1-9][0-9]{0,12})\.[0-9]{2}\Z")

@@ -34,7 +34,7 @@ def canonical_json(value: BaseModel | JsonValue) -> bytes:
     """
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return rfc8785.dumps(value)  # type: ignore[arg-type]  # JsonValue is rfc8785's own type, named otherwise
+    return rfc8785.dumps(value)
 
 
 def digest_json(value: BaseModel | JsonValue) -> Digest:

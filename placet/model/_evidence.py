@@ -47,7 +47,7 @@ class Part(Model):
 
     def content(self) -> bytes:
         """The canonical bytes of what the part says, without its salt."""
-        said = {"name": self.name, "record": self.record, "data": self.data}
+        said: dict[str, JsonValue] = {"name": self.name, "record": self.record, "data": self.data}
         if self.proposal is not None:
             said["proposal"] = self.proposal.model_dump(mode="json", exclude_none=True)
         return canonical_json(said)

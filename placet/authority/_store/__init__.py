@@ -1,0 +1,66 @@
+"""The authority's store: tables, the ledger's rows, and the one writer (I4, I8, I11)."""
+
+from placet.authority._store._access import Access, Reader
+from placet.authority._store._engines import Waits
+from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
+from placet.authority._store._store import Store
+from placet.authority._store._tables import (
+    Archive,
+    Case,
+    Checkpoint,
+    ContextBlob,
+    DecisionRow,
+    Grant,
+    GrantRevocation,
+    GrantUseRow,
+    HoldRow,
+    Identity,
+    IdentityKey,
+    LedgerEntry,
+    LedgerNode,
+    Matrix,
+    OutboxRow,
+    PartRow,
+    PolicySet,
+    ProcessVersion,
+    SignedActRow,
+    SignedHead,
+    SigningKey,
+    TreeState,
+    UsedJti,
+)
+from placet.authority._store._tx import Tx
+
+__all__ = [
+    "Access",
+    "Archive",
+    "Case",
+    "Checkpoint",
+    "ContextBlob",
+    "DecisionRow",
+    "Grant",
+    "GrantRevocation",
+    "GrantUseRow",
+    "HoldRow",
+    "Identity",
+    "IdentityKey",
+    "LedgerEntry",
+    "LedgerNode",
+    "Matrix",
+    "OutboxRow",
+    "PartRow",
+    "PolicySet",
+    "ProcessVersion",
+    "Reader",
+    "SignedActRow",
+    "SignedHead",
+    "SigningKey",
+    "Store",
+    "StoreError",
+    "StoreMismatch",
+    "StoreUnavailable",
+    "TreeState",
+    "Tx",
+    "UsedJti",
+    "Waits",
+]

@@ -1,0 +1,134 @@
+"""Reading and writing rows inside one transaction, without an identity map.
+
+Statements are SQLAlchemy Core: each row is inserted or changed at once, in the order in which the
+code says so, and what was read is a plain object that nothing tracks. Statements that depend on
+the table alone are made once.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Executable,
+    Insert,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+
+from placet.authority._store._base import Row
+
+R = TypeVar("R", bound=Row)
+Where = ColumnElement[bool] | bool
+"""A condition as ``Table.column == value`` spells it; type checkers take that for a bool."""
+
+
+def table_of(row: type[Row]) -> Table:
+    """The Core table of a row class."""
+    table: Table = row.__table__  # type: ignore[attr-defined]  # set by SQLModel's metaclass
+    return table
+
+
+@cache
+def _by_key(row: type[Row]) -> Select[Any]:
+    table = table_of(row)
+    return select(table).where(and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key)))
+
+
+@cache
+def _insertion(row: type[Row]) -> Insert:
+    return insert(table_of(row))
+
+
+@cache
+def _change(row: type[Row], names: tuple[str, ...]) -> Update:
+    table = table_of(row)
+    key = and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key))
+    return update(table).where(key).values({name: bindparam(f"new_{name}") for name in names})
+
+
+def _key(row: type[Row], key: object) -> dict[str, object]:
+    columns = list(table_of(row).primary_key)
+    values = key if isinstance(key, tuple) else (key,)
+    if len(values) != len(columns):
+        raise ValueError(f"{table_of(row).name} has {len(columns)} key columns, not {len(values)}")
+    return {f"key_{c.name}": value for c, value in zip(columns, values, strict=True)}
+
+
+class Reader:
+    """One transaction for reading: a snapshot. Only valid inside the function it is given to."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Run a Core statement; ``values`` is one mapping, or a list of them."""
+        result: CursorResult[Any] = self.connection.execute(statement, values)  # type: ignore[assignment]  # Core on a cursor always gives one
+        return result
+
+    def scalar(self, statement: Executable) -> Any:
+        """The first column of the first row, or ``None``."""
+        return self.connection.scalar(statement)
+
+    def get(self, row: type[R], key: object) -> R | None:
+        """The row with this primary key (a tuple where it has several columns), or ``None``."""
+        found = self.connection.execute(_by_key(row), _key(row, key)).mappings().first()
+        return None if found is None else row(**found)
+
+    def all(
+        self,
+        row: type[R],
+        *where: Where,
+        order_by: Sequence[Any] = (),
+        limit: int | None = None,
+    ) -> list[R]:
+        """The rows for which every condition holds, such as ``Grant.case_id == case``."""
+        statement = select(table_of(row)).where(*where).order_by(*order_by)
+        if limit is not None:
+            statement = statement.limit(limit)
+        return [row(**found) for found in self.connection.execute(statement).mappings()]
+
+    def first(self, row: type[R], *where: Where, order_by: Sequence[Any] = ()) -> R | None:
+        """The first such row, or ``None``."""
+        found = self.all(row, *where, order_by=order_by, limit=1)
+        return found[0] if found else None
+
+
+class Access(Reader):
+    """One transaction for reading and writing rows."""
+
+    def add(self, row: Row) -> None:
+        """Insert ``row`` now; a key that the database counts is set on it.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: the row breaks a constraint (it is there already, …).
+        """
+        kind = type(row)
+        columns = table_of(kind).columns
+        values = {c.name: getattr(row, c.name) for c in columns}
+        counted = [c.name for c in columns if c.primary_key and values[c.name] is None]
+        for name in counted:
+            del values[name]
+        result = self.connection.execute(_insertion(kind), values)
+        for name in counted:
+            setattr(row, name, result.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
+
+    def change(self, row: type[Row], key: object, **values: object) -> None:
+        """Set columns of the one row with this primary key.
+
+        Raises:
+            LookupError: no such row.
+        """
+        statement = _change(row, tuple(sorted(values)))
+        new = {f"new_{name}": value for name, value in values.items()}
+        if self.connection.execute(statement, {**_key(row, key), **new}).rowcount != 1:
+            raise LookupError(f"{table_of(row).name} has no row {key!r}")

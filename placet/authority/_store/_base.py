@@ -1,0 +1,65 @@
+"""What the store's tables have in common: their own registry, and columns with one meaning.
+
+The registry is the store's own, so that its tables never mix with another package's SQLModel
+tables. Each column is named as its attribute.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy.orm import registry
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+
+BigInt: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits on both; SQLite numbers rows by itself only in a column called INTEGER."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware time, in UTC on both databases; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse what has no zone; SQLite keeps text, so everything is brought to UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time in the store must say its zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back that SQLite does not keep."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(SQLModel, registry=registry()):
+    """The base of every table of the store."""
+
+
+def time_field(**options: Any) -> Any:
+    """A time that must be there."""
+    return Field(sa_type=Utc, **options)
+
+
+def time_or_none(**options: Any) -> Any:
+    """A time that may be missing."""
+    return Field(default=None, nullable=True, sa_type=Utc, **options)
+
+
+def number_field(**options: Any) -> Any:
+    """A 64-bit number, never counted up by the database."""
+    return Field(sa_type=BigInt, sa_column_kwargs={"autoincrement": False}, **options)  # type: ignore[call-overload]  # SQLModel's stubs know classes only; an instance works
+
+
+def serial_key() -> Any:
+    """A primary key that the database counts up; with ``COUNTED`` it never gives one twice."""
+    return Field(default=None, primary_key=True, sa_type=BigInt)  # type: ignore[call-overload]  # SQLModel's stubs know classes only; an instance works
+
+
+COUNTED = {"sqlite_autoincrement": True}
+"""Table options of a ``serial_key``: SQLite would otherwise give a deleted last key again."""

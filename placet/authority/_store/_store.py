@@ -1,0 +1,198 @@
+"""The authority's store: state and ledger in one database, written by one thread per process."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from placet.authority._store._access import Reader
+from placet.authority._store._engines import READERS, Engines, Waits, make_engines
+from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
+from placet.authority._store._schema import prepare
+from placet.authority._store._tables import SignedHead, TreeState
+from placet.authority._store._topics import Topics
+from placet.authority._store._tx import Tx
+from placet.authority._store._writer import Member, Writer
+
+T = TypeVar("T")
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """State and ledger in one SQLite file or PostgreSQL database.
+
+    ``write`` runs a function in the writer thread and answers when its work is durable; ``read``
+    runs one on a snapshot. Both functions are plain, quick code: no network, no waiting. Open it
+    with :meth:`open` inside the event loop that will use it, and close it there.
+    """
+
+    def __init__(self, engines: Engines, origin: str, clock: Callable[[], datetime]) -> None:
+        self.origin = origin
+        self.clock = clock
+        self._engines = engines
+        self._loop = asyncio.get_running_loop()
+        self._topics = Topics()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="placet-store-reader")
+        self._writer = Writer(engines, secrets.token_hex(16), clock, self._committed)
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        origin: str,
+        clock: Callable[[], datetime] = _system_clock,
+        waits: Waits | None = None,
+    ) -> Self:
+        """Open the database at ``url``, making its tables if it has none.
+
+        ``origin`` is the log's name in its heads; ``clock`` gives aware times.
+
+        Raises:
+            ValueError: the URL is not ``sqlite:///path`` or ``postgresql://…``.
+            StoreMismatch: the database is another log's, or of another version.
+            StoreUnavailable: it can't be reached.
+        """
+        engines = make_engines(url, waits or Waits())
+        store = cls(engines, origin, clock)
+        try:
+            await asyncio.to_thread(prepare, engines, origin)
+        except SQLAlchemyError as error:
+            engines.dispose()
+            raise StoreUnavailable(f"the database can't be opened: {first_line(error)}") from None
+        except BaseException:
+            engines.dispose()
+            raise
+        store._writer.start()
+        return store
+
+    async def close(self) -> None:
+        """Finish the writes that are queued, then close every connection. Twice does no harm."""
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._readers.shutdown)
+        self._engines.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def write(self, run: Callable[[Tx], T]) -> T:
+        """Run ``run`` in the writer thread and return its answer once it is durable (I4).
+
+        It sees everything that was written before it, and nothing changes under it. What it
+        raises comes out here, and nothing of it remains. A caller that is cancelled does not
+        undo a write that has begun.
+
+        Raises:
+            StoreUnavailable: the database did not take it. Asking again is safe for a function
+                that looks for its own earlier work first (an idempotency key).
+        """
+        member = Member(run, self._loop, self._loop.create_future())
+        self._writer.put(member)
+        answer: T = await member.future
+        return answer
+
+    async def read(self, run: Callable[[Reader], T]) -> T:
+        """Run ``run`` on a snapshot in a reader thread and return its answer.
+
+        Raises:
+            StoreUnavailable: the database could not be read.
+        """
+        return await self._loop.run_in_executor(self._readers, self._read, run)
+
+    def _read(self, run: Callable[[Reader], T]) -> T:
+        try:
+            with self._engines.reader.connect() as connection, connection.begin():
+                return run(Reader(connection))
+        except SQLAlchemyError as error:
+            if not is_outage(error):
+                raise
+            said = f"the database could not be read: {first_line(error)}"
+            raise StoreUnavailable(said) from None
+
+    # --- following --------------------------------------------------------------------------------
+
+    def number(self, topic: str) -> int:
+        """How often ``topic`` has changed here: take it before reading, then wait for more."""
+        return self._topics.number(topic)
+
+    async def changed(self, topic: str, seen: int, timeout: float = 1.0) -> bool:
+        """Wait until ``topic`` has changed since its number was ``seen``; False after ``timeout``.
+
+        Only this process's writes are heard. Where several processes write, look again after a
+        second whatever this says. ``"ledger"`` changes with every entry; other topics are what
+        write functions give to :meth:`Tx.notify`.
+        """
+        return await self._topics.changed(topic, seen, timeout)
+
+    def _committed(self, topics: frozenset[str]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody follows any more
+            self._loop.call_soon_threadsafe(self._topics.bump, topics)
+
+    # --- heads --------------------------------------------------------------------------------------
+
+    async def head(self) -> tuple[int, bytes]:
+        """The ledger's size and root now."""
+        return await self.read(_head)
+
+    async def latest_head(self) -> str | None:
+        """The newest signed head, a C2SP checkpoint; ``None`` before the first."""
+        newest = await self.read(
+            lambda reader: reader.first(SignedHead, order_by=[SignedHead.size.desc()])  # type: ignore[attr-defined]  # a column, on the class
+        )
+        return None if newest is None else newest.note
+
+    async def sign_heads(
+        self, sign: Callable[[int, bytes], str], *, pause: float = 0.25, look: float = 1.0
+    ) -> None:
+        """Sign a head whenever the ledger has grown, until cancelled; heads are kept for ever.
+
+        ``sign`` makes the note for a size and a root. At most one head per ``pause`` seconds; if
+        nothing is heard for ``look`` seconds, looks for the growth that other processes made.
+        While the database is away it tries again.
+        """
+        while True:
+            seen = self.number("ledger")
+            try:
+                await self._sign_head(sign)
+            except StoreUnavailable:
+                seen = -1  # look again, after the pause
+            await asyncio.sleep(pause)
+            await self.changed("ledger", seen, look)
+
+    async def _sign_head(self, sign: Callable[[int, bytes], str]) -> None:
+        size, root = await self.head()
+        newest = await self.read(lambda reader: reader.get(SignedHead, size))
+        if size == 0 or newest is not None:
+            return
+        note = sign(size, root)
+
+        def keep(tx: Tx) -> None:
+            if tx.get(SignedHead, size) is None:  # another process may have been quicker
+                tx.add(SignedHead(size=size, note=note, signed_at=tx.now))
+                tx.notify("head")
+
+        await self.write(keep)
+
+
+def _head(reader: Reader) -> tuple[int, bytes]:
+    state = reader.first(TreeState)
+    if state is None:
+        raise LookupError("the database has lost its tree_state row")
+    return state.size, state.root

@@ -1,0 +1,443 @@
+"""The store's tables. State is kept here; what must be provable is on the ledger as well.
+
+Times are aware UTC. ``…_json`` columns hold canonical JSON as text; digests, ids and statuses
+are spelled as in :mod:`placet.model`. ``entry`` columns name the index of the ledger entry that
+recorded the row. No column holds a token, or a private key in clear (I7).
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field
+
+from placet.authority._store._base import (
+    COUNTED,
+    Row,
+    number_field,
+    serial_key,
+    time_field,
+    time_or_none,
+)
+
+# --- the ledger ---------------------------------------------------------------------------------
+
+
+class SchemaVersion(Row, table=True):
+    """Which version of these tables the database has; one row."""
+
+    __tablename__ = "schema_version"
+    id: int = number_field(primary_key=True)
+    version: int
+    origin: str
+
+
+class LedgerEntry(Row, table=True):
+    """One entry: its canonical bytes, and what it is looked up by."""
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (Index("ledger_entry_case", "case_id", "index"),)
+    index: int = number_field(primary_key=True)
+    bytes: bytes
+    leaf_hash: bytes
+    type: str = Field(index=True)
+    case_id: str | None = None
+    record: str | None = None
+    time: datetime = time_field()
+
+
+class TreeState(Row, table=True):
+    """The head's row: size and frontier of the tree. Whoever writes locks it first (I4)."""
+
+    __tablename__ = "tree_state"
+    id: int = number_field(primary_key=True)
+    size: int = number_field()
+    frontier: bytes
+    root: bytes
+
+
+class WriterState(Row, table=True):
+    """The last batch that each writer committed: what is looked up after an unknown COMMIT."""
+
+    __tablename__ = "writer_state"
+    id: str = Field(primary_key=True)
+    batch: int = number_field()
+    at: datetime = time_field()
+
+
+class LedgerNode(Row, table=True):
+    """The hash of a complete subtree at the top of a tile: levels 8, 16, 24, ..."""
+
+    __tablename__ = "ledger_node"
+    level: int = Field(primary_key=True)
+    index: int = number_field(primary_key=True)
+    hash: bytes
+
+
+class SignedHead(Row, table=True):
+    """A signed head, kept for ever: a C2SP checkpoint as it was served."""
+
+    __tablename__ = "signed_head"
+    size: int = number_field(primary_key=True)
+    note: str
+    signed_at: datetime = time_field()
+
+
+# --- who, and under which rules -----------------------------------------------------------------
+
+
+class Identity(Row, table=True):
+    """An agent, operator or system. ``status``: active, suspended, offboarded."""
+
+    __tablename__ = "identity"
+    principal: str = Field(primary_key=True)
+    kind: str = Field(index=True)
+    status: str
+    owner: str | None = None
+    display_name: str | None = None
+    roles_json: str = "[]"
+    url: str | None = None
+    enrolled_at: datetime = time_field()
+    enrolled_by: str
+    status_at: datetime | None = time_or_none()
+    status_by: str | None = None
+
+
+class IdentityKey(Row, table=True):
+    """A public key of an identity. ``status``: active, revoked."""
+
+    __tablename__ = "identity_key"
+    thumbprint: str = Field(primary_key=True)
+    principal: str = Field(index=True, foreign_key="identity.principal")
+    jwk_json: str
+    status: str
+    enrolled_at: datetime = time_field()
+    revoked_at: datetime | None = time_or_none()
+
+
+class UsedJti(Row, table=True):
+    """A ``jti`` that was used: a second insert is the replay. Kept until it could not verify."""
+
+    __tablename__ = "used_jti"
+    issuer: str = Field(primary_key=True)
+    jti: str = Field(primary_key=True)
+    expires_at: datetime = time_field(index=True)
+
+
+class SigningKey(Row, table=True):
+    """A key of the authority's own. ``private_pem`` is encrypted before it comes here (I7)."""
+
+    __tablename__ = "signing_key"
+    kid: str = Field(primary_key=True)
+    purpose: str = Field(index=True)
+    private_pem: str
+    public_jwk_json: str
+    created_at: datetime = time_field()
+    published_at: datetime | None = time_or_none()
+    signs_from: datetime | None = time_or_none()
+    retires_at: datetime | None = time_or_none()
+
+
+class PolicySet(Row, table=True):
+    """A published Cedar policy set with its schema; at most one is current."""
+
+    __tablename__ = "policy_set"
+    __table_args__ = (
+        Index(
+            "policy_set_current",
+            "current",
+            unique=True,
+            sqlite_where=text("current"),
+            postgresql_where=text("current"),
+        ),
+    )
+    digest: str = Field(primary_key=True)
+    policies: str
+    policy_schema: str
+    published_at: datetime = time_field()
+    published_by: str | None = None
+    current: bool = False
+    entry: int | None = number_field(default=None)
+
+
+class ProcessVersion(Row, table=True):
+    """A published process definition."""
+
+    __tablename__ = "process_version"
+    __table_args__ = (UniqueConstraint("digest"),)
+    name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    digest: str
+    body_json: str
+    published_at: datetime = time_field()
+
+
+class Matrix(Row, table=True):
+    """A published authority matrix; the highest version of a process is in force."""
+
+    __tablename__ = "matrix"
+    __table_args__ = (UniqueConstraint("process", "version"),)
+    digest: str = Field(primary_key=True)
+    process: str
+    version: int
+    body_json: str
+    published_at: datetime = time_field()
+
+
+class SignedActRow(Row, table=True):
+    """An act as a person signed it; ``answer_json`` is what the same act gets again."""
+
+    __tablename__ = "signed_act"
+    jti: str = Field(primary_key=True)
+    act: str
+    target: str
+    issuer: str
+    jws: str
+    body_json: str | None = None
+    answer_json: str | None = None
+    at: datetime = time_field()
+    entry: int | None = number_field(default=None)
+
+
+# --- cases and their grants ---------------------------------------------------------------------
+
+
+class Case(Row, table=True):
+    """A case. ``status`` as in :class:`placet.model.CaseStatus`; one open case per subject."""
+
+    __tablename__ = "case_"
+    __table_args__ = (
+        Index(
+            "case_one_open_per_subject",
+            "process",
+            "subject",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("case_status", "status", "id"),
+    )
+    id: str = Field(primary_key=True)
+    process: str
+    version: int
+    process_digest: str | None = None
+    subject: str
+    status: str
+    opened_by: str
+    opened_at: datetime = time_field()
+    workflow_id: str
+    workflow_type: str
+    task_queue: str
+    request_id: str
+    run_id: str | None = None
+    matrix_digest: str | None = None
+    input_json: str | None = None
+    result: str | None = None
+    stopped_for: str | None = None
+    closed_at: datetime | None = time_or_none()
+    archived_at: datetime | None = time_or_none()
+    entry: int | None = number_field(default=None)
+
+
+class Grant(Row, table=True):
+    """A grant. ``status``: issued, settled, revoked, expired; one lives per key of its step."""
+
+    __tablename__ = "grant_"
+    __table_args__ = (
+        Index(
+            "grant_one_live_per_step",
+            "run_id",
+            "activity_id",
+            "attempt",
+            "last_started",
+            "system",
+            "action",
+            unique=True,
+            sqlite_where=text("status = 'issued'"),
+            postgresql_where=text("status = 'issued'"),
+        ),
+        Index("grant_status", "status", "expires_at"),
+        Index("grant_agent", "agent", "status"),
+        Index("grant_step", "run_id", "activity_id"),
+    )
+    id: str = Field(primary_key=True)
+    case_id: str = Field(index=True, foreign_key="case_.id")
+    agent: str
+    jkt: str
+    action: str
+    system: str
+    record: str
+    run_id: str
+    activity_id: str
+    activity_type: str
+    attempt: int
+    last_started: str
+    issued_at: datetime = time_field()
+    expires_at: datetime = time_field()
+    status: str
+    ended_at: datetime | None = time_or_none()
+    ended_for: str | None = None
+    context_digest: str | None = None
+    details_json: str | None = None
+    guarded_json: str | None = None
+    entry: int | None = number_field(default=None)
+
+
+class GrantRevocation(Row, table=True):
+    """The revocation feed: what systems of record follow by its cursor."""
+
+    __tablename__ = "revocation"
+    __table_args__ = (COUNTED,)
+    cursor: int | None = serial_key()
+    grant_id: str = Field(unique=True)
+    expires_at: datetime = time_field(index=True)
+    at: datetime = time_field()
+
+
+class GrantUseRow(Row, table=True):
+    """A use of a grant as its system reported it; ``stage`` is intent, result or use."""
+
+    __tablename__ = "grant_use"
+    id: str = Field(primary_key=True)
+    grant_id: str = Field(index=True)
+    system: str
+    stage: str
+    action: str
+    record: str
+    status: int | None = None
+    body_digest: str | None = None
+    at: datetime = time_field()
+    entry: int | None = number_field(default=None)
+
+
+class ContextBlob(Row, table=True):
+    """The request context of a policy decision, beside the ledger, with its salt."""
+
+    __tablename__ = "context_blob"
+    digest: str = Field(primary_key=True)
+    salt: str
+    bytes: bytes
+
+
+# --- evidence and people's decisions ------------------------------------------------------------
+
+
+class PartRow(Row, table=True):
+    """A settled evidence part. ``content`` is zlib-compressed canonical JSON."""
+
+    __tablename__ = "part"
+    __table_args__ = (
+        UniqueConstraint("case_id", "digest"),
+        Index("part_case_name", "case_id", "name", "seq"),
+        COUNTED,
+    )
+    seq: int | None = serial_key()
+    digest: str = Field(index=True)
+    case_id: str
+    name: str
+    record: str
+    grant_id: str = Field(index=True)
+    agent: str
+    salt: str
+    content: bytes
+    proposal_json: str | None = None
+    settled_at: datetime = time_field()
+
+
+class Checkpoint(Row, table=True):
+    """A checkpoint of a case; one of a name is open at a time."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (
+        Index(
+            "checkpoint_one_open",
+            "case_id",
+            "name",
+            unique=True,
+            sqlite_where=text("status = 'open'"),
+            postgresql_where=text("status = 'open'"),
+        ),
+        Index("checkpoint_status", "status", "deadline"),
+    )
+    id: str = Field(primary_key=True)
+    case_id: str = Field(index=True, foreign_key="case_.id")
+    name: str
+    status: str
+    grant_id: str | None = None
+    opened_at: datetime = time_field()
+    deadline: datetime | None = time_or_none()
+    evidence_digest: str
+    evidence_json: str
+    requirement_digest: str
+    requirement_json: str
+    outcome_json: str | None = None
+    resolved_at: datetime | None = time_or_none()
+    entry: int | None = number_field(default=None)
+
+
+class DecisionRow(Row, table=True):
+    """A decision as a person signed it; refused ones are kept too, with the reason."""
+
+    __tablename__ = "decision"
+    jti: str = Field(primary_key=True)
+    checkpoint_id: str = Field(index=True)
+    operator: str
+    verdict: str
+    jws: str
+    decided_at: datetime = time_field()
+    counted: bool
+    refused_for: str | None = None
+    answer_json: str | None = None
+    entry: int | None = number_field(default=None)
+
+
+class HoldRow(Row, table=True):
+    """A signed stop on a record; one at a time."""
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        Index(
+            "hold_one_per_record",
+            "record",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+        COUNTED,
+    )
+    id: int | None = serial_key()
+    record: str
+    reason: str | None = None
+    placed_by: str
+    placed_at: datetime = time_field()
+    lifted_by: str | None = None
+    lifted_at: datetime | None = time_or_none()
+
+
+# --- what must reach others ---------------------------------------------------------------------
+
+
+class OutboxRow(Row, table=True):
+    """What must still reach someone else: tried again until it is done."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_due", "done_at", "next_try_at"), COUNTED)
+    id: int | None = serial_key()
+    kind: str
+    case_id: str | None = Field(default=None, index=True)
+    key: str | None = Field(default=None, unique=True)
+    payload_json: str
+    created_at: datetime = time_field()
+    attempts: int = 0
+    next_try_at: datetime = time_field()
+    done_at: datetime | None = time_or_none()
+
+
+class Archive(Row, table=True):
+    """The sealed history of a closed case, zlib-compressed."""
+
+    __tablename__ = "archive"
+    case_id: str = Field(primary_key=True)
+    digest: str
+    bytes: bytes
+    sealed_at: datetime = time_field()
+    entry: int | None = number_field(default=None)

@@ -64,6 +64,13 @@ def _key(row: type[Row], key: object) -> dict[str, object]:
     return {f"key_{c.name}": value for c, value in zip(columns, values, strict=True)}
 
 
+def _conditions(where: tuple[Where, ...]) -> list[ColumnElement[bool]]:
+    conditions = [condition for condition in where if not isinstance(condition, bool)]
+    if len(conditions) != len(where):
+        raise TypeError("a condition compares a column; this one compared two plain values")
+    return conditions
+
+
 class Reader:
     """One transaction for reading: a snapshot. Only valid inside the function it is given to."""
 
@@ -72,7 +79,7 @@ class Reader:
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a Core statement; ``values`` is one mapping, or a list of them."""
-        result: CursorResult[Any] = self.connection.execute(statement, values)  # type: ignore[assignment]  # Core on a cursor always gives one
+        result: CursorResult[Any] = self.connection.execute(statement, values)
         return result
 
     def scalar(self, statement: Executable) -> Any:
@@ -92,7 +99,7 @@ class Reader:
         limit: int | None = None,
     ) -> list[R]:
         """The rows for which every condition holds, such as ``Grant.case_id == case``."""
-        statement = select(table_of(row)).where(*where).order_by(*order_by)
+        statement = select(table_of(row)).where(*_conditions(where)).order_by(*order_by)
         if limit is not None:
             statement = statement.limit(limit)
         return [row(**found) for found in self.connection.execute(statement).mappings()]

@@ -53,12 +53,12 @@ def time_or_none(**options: Any) -> Any:
 
 def number_field(**options: Any) -> Any:
     """A 64-bit number, never counted up by the database."""
-    return Field(sa_type=BigInt, sa_column_kwargs={"autoincrement": False}, **options)  # type: ignore[call-overload]  # SQLModel's stubs know classes only; an instance works
+    return Field(sa_type=BigInt, sa_column_kwargs={"autoincrement": False}, **options)
 
 
 def serial_key() -> Any:
     """A primary key that the database counts up; with ``COUNTED`` it never gives one twice."""
-    return Field(default=None, primary_key=True, sa_type=BigInt)  # type: ignore[call-overload]  # SQLModel's stubs know classes only; an instance works
+    return Field(default=None, primary_key=True, sa_type=BigInt)
 
 
 COUNTED = {"sqlite_autoincrement": True}

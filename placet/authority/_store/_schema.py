@@ -2,11 +2,12 @@
 
 from sqlalchemy import Connection, insert, select, text
 
-from placet.authority._store import _tables
 from placet.authority._store._access import table_of
+from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreMismatch
 from placet.authority._store._log import Tree
+from placet.authority._store._tables import SchemaVersion, TreeState
 
 SCHEMA_VERSION = 1
 """Raised with every change of the tables that older code can't work with."""
@@ -23,18 +24,18 @@ def prepare(engines: Engines, origin: str) -> None:
     with engines.writer.connect() as connection, connection.begin():
         if engines.is_postgresql:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-        _tables.Row.metadata.create_all(connection)
+        Row.metadata.create_all(connection)
         _check_version(connection, origin)
 
 
 def _check_version(connection: Connection, origin: str) -> None:
-    versions = table_of(_tables.SchemaVersion)
+    versions = table_of(SchemaVersion)
     found = connection.execute(select(versions)).mappings().first()
     if found is None:
         connection.execute(insert(versions), {"id": 1, "version": SCHEMA_VERSION, "origin": origin})
         empty = Tree.empty()
         connection.execute(
-            insert(table_of(_tables.TreeState)),
+            insert(table_of(TreeState)),
             {"id": 1, "size": 0, "frontier": empty.dump(), "root": empty.root()},
         )
         return

@@ -37,7 +37,7 @@ class LedgerEntry(Row, table=True):
     __tablename__ = "ledger_entry"
     __table_args__ = (Index("ledger_entry_case", "case_id", "index"),)
     index: int = number_field(primary_key=True)
-    bytes: bytes
+    content: bytes
     leaf_hash: bytes
     type: str = Field(index=True)
     case_id: str | None = None
@@ -310,12 +310,12 @@ class GrantUseRow(Row, table=True):
 
 
 class ContextBlob(Row, table=True):
-    """The request context of a policy decision, beside the ledger, with its salt."""
+    """The request context of a policy decision (canonical JSON), beside the ledger, salted."""
 
     __tablename__ = "context_blob"
     digest: str = Field(primary_key=True)
     salt: str
-    bytes: bytes
+    content: bytes
 
 
 # --- evidence and people's decisions ------------------------------------------------------------
@@ -438,6 +438,6 @@ class Archive(Row, table=True):
     __tablename__ = "archive"
     case_id: str = Field(primary_key=True)
     digest: str
-    bytes: bytes
+    content: bytes
     sealed_at: datetime = time_field()
     entry: int | None = number_field(default=None)

@@ -67,7 +67,7 @@ class Tx(Access):
             _INSERT_ENTRY,
             {
                 "index": index,
-                "bytes": encoded,
+                "content": encoded,
                 "leaf_hash": leaf,
                 "type": type,
                 "case_id": case,

@@ -1,0 +1,89 @@
+"""Deciding, as functions of values: scope, policy, requirement, quorum, segregation. No I/O.
+
+Clock and randomness come in as arguments. What guards something raises or answers with a union;
+nothing here returns a bare yes.
+"""
+
+from placet.rules._context import (
+    ApprovalFacts,
+    Fact,
+    StepFacts,
+    cents,
+    guarded_context,
+    step_context,
+)
+from placet.rules._errors import (
+    BadPolicies,
+    BadProposal,
+    DecisionRefused,
+    MissingFact,
+    NoRule,
+    OutOfScope,
+    RuleError,
+)
+from placet.rules._policy import (
+    DenialCause,
+    Denied,
+    LoadedPolicies,
+    Permitted,
+    PolicyRequest,
+    decide,
+    load_policies,
+)
+from placet.rules._quorum import (
+    CheckpointStanding,
+    CountedDecision,
+    OperatorFacts,
+    check_decision,
+    missing,
+    outcome_status,
+)
+from placet.rules._refusals import Refusal
+from placet.rules._requirement import (
+    AutomaticFacts,
+    confirmed,
+    goes_alone,
+    requirement,
+    said_digest,
+)
+from placet.rules._scope import needed_fact, require_in_scope, subject_variables
+from placet.rules._segregation import excluded
+
+__all__ = [
+    "ApprovalFacts",
+    "AutomaticFacts",
+    "BadPolicies",
+    "BadProposal",
+    "CheckpointStanding",
+    "CountedDecision",
+    "DecisionRefused",
+    "DenialCause",
+    "Denied",
+    "Fact",
+    "LoadedPolicies",
+    "MissingFact",
+    "NoRule",
+    "OperatorFacts",
+    "OutOfScope",
+    "Permitted",
+    "PolicyRequest",
+    "Refusal",
+    "RuleError",
+    "StepFacts",
+    "cents",
+    "check_decision",
+    "confirmed",
+    "decide",
+    "excluded",
+    "goes_alone",
+    "guarded_context",
+    "load_policies",
+    "missing",
+    "needed_fact",
+    "outcome_status",
+    "require_in_scope",
+    "requirement",
+    "said_digest",
+    "step_context",
+    "subject_variables",
+]

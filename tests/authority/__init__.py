@@ -1,0 +1,3 @@
+"""Tests of the authority."""
+
+ORIGIN = "authority.example/ledger"

@@ -1,0 +1,149 @@
+"""A PostgreSQL cluster that lives for one test session: its own files, its own socket."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+_STARTS_WITHIN = 30.0  # seconds; a loaded machine takes about five
+
+
+def find_binaries() -> Path | None:
+    """The folder that holds ``initdb`` and ``postgres``: the newest installed, or that on PATH."""
+    installed = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3])
+    )
+    if installed:
+        return installed[-1].parent
+    found = shutil.which("postgres")
+    return Path(found).resolve().parent if found else None
+
+
+class PostgresqlCluster:
+    """A running server. It refuses to run as root, so root starts it as another user."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self._user = _unprivileged_user()
+        # Not pytest's folder: the path of a socket may have 107 characters at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="placet-pg-"))
+        if self._user is not None:
+            account = pwd.getpwnam(self._user)
+            os.chown(self.folder, account.pw_uid, account.pw_gid)
+        self._databases = 0
+        self._server: subprocess.Popen[bytes] | None = None
+        data = str(self.folder / "data")
+        self._run("initdb", "-D", data, "-U", "placet", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.start()
+
+    def _options(self) -> dict[str, object]:
+        if self._user is None:
+            return {"cwd": self.folder}
+        group = pwd.getpwnam(self._user).pw_gid
+        return {"cwd": self.folder, "user": self._user, "group": group, "extra_groups": []}
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, **self._options()
+        )  # type: ignore[call-overload]
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(  # type: ignore[call-overload]
+                [
+                    *(str(self._binaries / "postgres"), "-D", str(self.folder / "data")),
+                    *("-k", str(self.folder), "-c", "listen_addresses="),
+                    # Nobody cuts this server's power: it need not wait for the disk.
+                    *("-c", "fsync=off", "-c", "shared_buffers=16MB"),
+                ],
+                stdout=log,
+                stderr=log,
+                **self._options(),
+            )
+        give_up = time.monotonic() + _STARTS_WITHIN
+        while True:
+            try:
+                psycopg.connect(self._conninfo("postgres"), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if self._server.poll() is not None or time.monotonic() > give_up:
+                    log_text = (self.folder / "log").read_text(errors="replace")
+                    raise RuntimeError(f"PostgreSQL does not start:\n{log_text}") from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stop the server: at once, its clients' connections are cut."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGINT)  # "fast" shutdown
+        try:
+            self._server.wait(20)
+        except subprocess.TimeoutExpired:
+            self._server.send_signal(signal.SIGQUIT)  # "immediate" shutdown
+            self._server.wait(20)
+        self._server = None
+
+    def remove(self) -> None:
+        """Stop the server and delete its files."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def _conninfo(self, database: str) -> str:
+        return f"host={self.folder} user=placet dbname={database}"
+
+    def url(self, database: str, *, host: Path | None = None) -> str:
+        """The database's URL; ``host`` is another folder with a socket that leads there."""
+        return f"postgresql://placet@/{database}?host={host or self.folder}"
+
+    def administer(self, *statements: sql.Composable | str) -> None:
+        """Run statements outside any transaction, as the superuser."""
+        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(
+                    statement if isinstance(statement, sql.Composable) else sql.SQL(statement)
+                )  # type: ignore[arg-type]
+
+    def create_database(self) -> str:
+        """A new, empty database's name."""
+        self._databases += 1
+        name = f"placet_{self._databases}"
+        self.administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, whoever is still connected."""
+        self.administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def outage(self, name: str) -> Iterator[None]:
+        """One database refuses and cuts every connection, until the block ends."""
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"
+        self.administer(
+            allow.format(sql.Identifier(name), sql.SQL("false")), sql.SQL(cut).format(name)
+        )
+        try:
+            yield
+        finally:
+            self.administer(allow.format(sql.Identifier(name), sql.SQL("true")))
+
+
+def _unprivileged_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    accounts = {account.pw_name for account in pwd.getpwall()}
+    return next(name for name in ("postgres", "nobody") if name in accounts)

@@ -44,6 +44,7 @@ from placet.model._checkpoints import (
     Requirement,
     Tier,
 )
+from placet.model._details import ActivityRef, GrantedDetails, RequestedDetails
 from placet.model._digest import Digest, canonical_json, digest_bytes, digest_json
 from placet.model._evidence import (
     MAX_PART_BYTES,
@@ -89,6 +90,7 @@ from placet.model._process import (
     Template,
     template_variables,
 )
+from placet.model._signed import ActClaims, DecisionClaims, Verdict
 from placet.model._values import CENT, Model, Money, UtcTime, format_time, parse_money
 
 __all__ = [
@@ -96,7 +98,9 @@ __all__ = [
     "MAX_PART_BYTES",
     "SYSTEM_URN",
     "ActAnswer",
+    "ActClaims",
     "Action",
+    "ActivityRef",
     "AuthorityMatrix",
     "CaseId",
     "CaseInput",
@@ -114,6 +118,7 @@ __all__ = [
     "CompactJws",
     "Compared",
     "DecisionAnswer",
+    "DecisionClaims",
     "DecisionView",
     "Digest",
     "EnrolIdentity",
@@ -127,6 +132,7 @@ __all__ = [
     "GrantUse",
     "GrantUses",
     "GrantUsesAnswer",
+    "GrantedDetails",
     "Hold",
     "Identifier",
     "InputPart",
@@ -152,6 +158,7 @@ __all__ = [
     "Reason",
     "RecordId",
     "Relation",
+    "RequestedDetails",
     "Requirement",
     "Revocation",
     "Revocations",
@@ -170,6 +177,7 @@ __all__ = [
     "Tier",
     "UseStage",
     "UtcTime",
+    "Verdict",
     "canonical_json",
     "digest_bytes",
     "digest_json",

@@ -1,0 +1,115 @@
+"""Facts the authority fetches itself from systems of record, each with its version (I3)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
+
+import aiohttp
+from pydantic import JsonValue, ValidationError
+
+from placet.authority._core import Core
+from placet.authority._errors import Unavailable
+from placet.authority._store import Identity
+from placet.model import FactsAnswer, FactSource, ProcessDefinition, system_urn
+from placet.rules import Fact, subject_variables
+from placet.tokens import InquiryClaims, SigningKey, make_proof, sign_inquiry
+
+_SECONDS = aiohttp.ClientTimeout(total=5)
+_LIFETIME = timedelta(seconds=30)
+_MAX_ANSWER = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class FetchedFacts:
+    """What systems of record said just now: facts by name, and versions by source."""
+
+    facts: tuple[Fact, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def values(self) -> dict[str, JsonValue]:
+        """The facts' values by name."""
+        return {fact.name: fact.value for fact in self.facts}
+
+
+class FactsClient:
+    """Asks systems of record, under a token and proof of the authority's own."""
+
+    def __init__(self, core: Core, session: aiohttp.ClientSession) -> None:
+        self._core = core
+        self._session = session
+        self._key = SigningKey.generate()
+
+    async def fetch(
+        self, definition: ProcessDefinition, subject: str, names: Iterable[str]
+    ) -> FetchedFacts:
+        """Fetch the named fact sources of a case's process.
+
+        Raises:
+            Unavailable: a system did not answer, or not in the form it must.
+        """
+        wanted = set(names)
+        facts: list[Fact] = []
+        versions: list[tuple[str, str]] = []
+        for source in definition.facts:
+            if source.name not in wanted:
+                continue
+            record = _record(definition, source, subject)
+            answer = await self._ask(source.system, record)
+            versions.append((source.name, answer.version))
+            facts += [
+                Fact(
+                    name=name,
+                    value=value,
+                    system=source.system,
+                    record=record,
+                    version=answer.version,
+                )
+                for name, value in sorted(answer.facts.items())
+            ]
+        return FetchedFacts(tuple(facts), tuple(versions))
+
+    async def _ask(self, system: str, record: str) -> FactsAnswer:
+        identity = await self._core.store.read(lambda r: r.get(Identity, f"system:{system}"))
+        if identity is None or identity.url is None:
+            raise Unavailable(f"system {system} is not enrolled with an address")
+        url = f"{identity.url.rstrip('/')}/v1/facts/{quote(record, safe='/')}"
+        now = self._core.clock()
+        token = sign_inquiry(
+            InquiryClaims(
+                iss=self._core.issuer,
+                aud=system_urn(system),
+                iat=int(now.timestamp()),
+                exp=int((now + _LIFETIME).timestamp()),
+                jti=self._core.new_id("inquiry"),
+                identifier=record,
+                cnf={"jkt": self._key.thumbprint},
+            ),
+            self._core.keys.signer(now),
+        )
+        proof = make_proof(
+            self._key, "GET", url, access_token=token, now=now, jti=self._core.new_id("proof")
+        )
+        headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+        try:
+            async with self._session.get(
+                url, headers=headers, timeout=_SECONDS, allow_redirects=False
+            ) as response:
+                body = await response.content.read(_MAX_ANSWER + 1)
+                if response.status != 200 or len(body) > _MAX_ANSWER:
+                    raise Unavailable(f"system {system} answered {response.status} for its facts")
+            answer = FactsAnswer.model_validate_json(body)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(f"system {system} does not answer") from error
+        except ValidationError as error:
+            raise Unavailable(f"system {system} answered facts in a wrong form") from error
+        if answer.record != record:
+            raise Unavailable(f"system {system} answered about another record")
+        return answer
+
+
+def _record(definition: ProcessDefinition, source: FactSource, subject: str) -> str:
+    """The record of a fact source: its relation's template, bound by the subject alone."""
+    bound = subject_variables(definition, subject)
+    return definition.relation(source.relation).template.format_map(bound)

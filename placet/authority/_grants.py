@@ -1,0 +1,389 @@
+"""Issuing grants: the one place where an agent gets a credential.
+
+1. (I1) Temporal says now that this activity of this case is running, at this attempt, in the run
+   that the authority started; workflow type, task queues and first run are those it kept.
+2. (I1, I2) Which agent, action, system and relation: from the signed process and the activity type
+   alone. The record must be one that the relation derives from the case's subject.
+3. (I3) Cedar permits it, without an evaluation error; a guarded step's context is the authority's.
+4. (I4) Grant, or denial, and its ledger entry are one transaction, durable before the answer.
+5. (I5) A guarded grant carries what people fixed, looked up here, whatever was asked.
+6. (I10) Identity, key and case are read in the transaction that gives the grant.
+7. A grant of the same activity that still lives is revoked first: a retry never leaves two.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from placet.authority._approvals import Approval, void, weigh
+from placet.authority._core import AUTHORITY, Core
+from placet.authority._definitions import Definitions
+from placet.authority._errors import Denied, Unavailable
+from placet.authority._facts import FactsClient, FetchedFacts
+from placet.authority._holds import on_hold
+from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._requests import Sender, use_sender
+from placet.authority._revocations import revoke
+from placet.authority._store import Case, ContextBlob, Grant, Tx
+from placet.authority._temporal import Execution, ExecutionNotFound, RunningActivity
+from placet.model import (
+    CaseStatus,
+    GrantedDetails,
+    ProcessDefinition,
+    RequestedDetails,
+    Step,
+    canonical_json,
+    digest_json,
+    system_urn,
+)
+from placet.rules import (
+    MissingFact,
+    OutOfScope,
+    Permitted,
+    PolicyRequest,
+    StepFacts,
+    decide,
+    guarded_context,
+    require_in_scope,
+    step_context,
+)
+from placet.tokens import GrantClaims, sign_grant
+
+
+@dataclass(frozen=True)
+class IssuedGrant:
+    """A signed grant, as the token endpoint answers it."""
+
+    token: str
+    expires_in: int
+    details: GrantedDetails
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One request for a grant, with what was fetched for it before the transaction."""
+
+    sender: Sender
+    details: RequestedDetails
+    facts: FetchedFacts
+    execution: Execution | None
+
+
+@dataclass(frozen=True)
+class _Deny:
+    """A denial that is on the ledger."""
+
+    description: str
+    reasons: tuple[str, ...]
+
+
+class Grants:
+    """Issues grants."""
+
+    def __init__(self, core: Core, definitions: Definitions, facts: FactsClient) -> None:
+        self._core = core
+        self._definitions = definitions
+        self._facts = facts
+
+    async def issue(self, sender: Sender, details: RequestedDetails) -> IssuedGrant:
+        """Decide on a request for a grant.
+
+        Raises:
+            Denied: the answer is no; it is on the ledger with its reasons.
+            Unavailable: something the decision needs is away; nothing was decided.
+            Unauthenticated: the assertion or its proof was used before.
+        """
+        ask = await self._look(sender, details)
+        answer = await self._core.store.write(lambda tx: self._decide(tx, ask))
+        if isinstance(answer, _Deny):
+            raise Denied(answer.description, answer.reasons)
+        now = self._core.clock()
+        token = sign_grant(answer, self._core.keys.signer(now))
+        return IssuedGrant(token, answer.exp - int(now.timestamp()), answer.details)
+
+    async def _look(self, sender: Sender, details: RequestedDetails) -> _Ask:
+        """Ask Temporal and the systems of record, if the case and step exist at all."""
+        found = await self._core.store.read(lambda reader: self._find(reader, details))
+        if found is None:
+            return _Ask(sender, details, FetchedFacts(), None)
+        definition, step, subject = found
+        try:
+            execution = await self._core.temporal.describe(details.case)
+        except ExecutionNotFound:
+            execution = None
+        facts = FetchedFacts()
+        if step.facts and sender.principal == f"agent:{step.agent}":
+            facts = await self._facts.fetch(definition, subject, step.facts)
+        return _Ask(sender, details, facts, execution)
+
+    def _find(
+        self, reader: Tx, details: RequestedDetails
+    ) -> tuple[ProcessDefinition, Step, str] | None:
+        case = reader.get(Case, details.case)
+        if case is None:
+            return None
+        definition = self._definitions.process(reader, case.process, case.version)
+        step = definition.step(details.activity.activity_type)
+        return None if step is None else (definition, step, case.subject)
+
+    # --- inside the transaction ---------------------------------------------------------------
+
+    def _decide(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny:
+        use_sender(tx, ask.sender)
+        standing = key_standing(tx, ask.sender.principal, ask.sender.thumbprint)
+        if standing != ACTIVE:
+            return _deny(tx, ask, f"the agent or its key is {standing}", ("I10", standing))
+        case = tx.get(Case, ask.details.case)
+        if case is None:
+            return _deny(tx, ask, "no such case was opened through the authority", ("I1", "case"))
+        definition = self._definitions.process(tx, case.process, case.version)
+        step = definition.step(ask.details.activity.activity_type)
+        if step is None:
+            return _deny(tx, ask, "the process has no such activity", ("I1", "activity_type"))
+        wrong = _wrong_step(ask, step) or _wrong_state(tx, ask, case)
+        if wrong is not None:
+            return _deny(tx, ask, wrong.description, wrong.reasons)
+        activity = _running(ask, case, step)
+        if isinstance(activity, _Deny):
+            return _deny(tx, ask, activity.description, activity.reasons)
+        try:
+            require_in_scope(
+                definition,
+                case.subject,
+                definition.relation(step.relation),
+                ask.details.identifier,
+                ask.facts.values,
+            )
+        except OutOfScope as error:
+            return _deny(tx, ask, str(error), ("I2", "out_of_scope"))
+        except MissingFact as error:
+            raise Unavailable(str(error)) from None
+        return self._ask_policy(tx, ask, case, definition, step, activity)
+
+    def _ask_policy(
+        self,
+        tx: Tx,
+        ask: _Ask,
+        case: Case,
+        definition: ProcessDefinition,
+        step: Step,
+        activity: RunningActivity,
+    ) -> GrantClaims | _Deny:
+        found = self._definitions.matrix(tx, case.process)
+        if found is None:
+            raise Unavailable("no authority matrix is published for this process")
+        matrix_digest, matrix = found
+        facts = StepFacts(
+            agent=step.agent,
+            in_scope=True,
+            case_status=CaseStatus(case.status),
+            attempt=activity.attempt,
+            mode=matrix.mode,
+            on_hold=on_hold(tx, ask.details.identifier),
+        )
+        approval: Approval | None = None
+        if step.approval is None:
+            context = step_context(facts)
+        else:
+            weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.keys)
+            if isinstance(weighed, str):
+                return _deny(tx, ask, weighed, ("I5", "no_approval"))
+            approval = weighed
+            context = guarded_context(facts, approval.facts, ask.facts.facts)
+        request = PolicyRequest(
+            principal=ask.sender.principal,
+            action=step.action,
+            record=ask.details.identifier,
+            context=context,
+            salt=self._core.new_salt(),
+        )
+        decision = decide(self._definitions.policies(tx), request)
+        tx.add(
+            ContextBlob(
+                digest=request.context_digest(), salt=request.salt, bytes=request.context_bytes()
+            )
+        )
+        policy = {
+            "policies": list(decision.policies),
+            "policy_digest": decision.policy_digest,
+            "context_digest": decision.context_digest,
+            "matrix_digest": matrix_digest,
+        }
+        if not isinstance(decision, Permitted):
+            if approval is not None:
+                void(tx, case, approval, decision.reasons)
+            return _deny(tx, ask, decision.explanation, decision.reasons, policy)
+        return self._grant(tx, ask, case, activity, approval, policy)
+
+    def _grant(
+        self,
+        tx: Tx,
+        ask: _Ask,
+        case: Case,
+        activity: RunningActivity,
+        approval: Approval | None,
+        policy: dict[str, object],
+    ) -> GrantClaims:
+        _revoke_earlier(tx, ask)
+        grant_id = self._core.new_id("grant")
+        expires = tx.now + timedelta(seconds=self._core.settings.grant_seconds)
+        if activity.start_to_close is not None:
+            expires = min(expires, activity.last_started + activity.start_to_close)
+        asked = ask.details
+        details = GrantedDetails(
+            **asked.model_dump(), **({} if approval is None else approval.fixed())
+        )
+        last_started = activity.last_started.isoformat()
+        data = {
+            "grant": grant_id,
+            "jkt": ask.sender.jkt,
+            "key": ask.sender.thumbprint,
+            "action": asked.action,
+            "system": asked.system,
+            "activity": asked.activity.model_dump(mode="json"),
+            "last_started": last_started,
+            "expires": int(expires.timestamp()),
+            "details_digest": digest_json(details),
+            **policy,
+        }
+        if approval is not None:
+            data["checkpoint"] = approval.checkpoint_id
+            data["approvals"] = list(approval.approvals)
+            data["evidence_digest"] = approval.evidence_digest
+        entry = tx.append(
+            "grant.issued", ask.sender.principal, data, case=case.id, record=asked.identifier
+        )
+        tx.add(
+            Grant(
+                id=grant_id,
+                case_id=case.id,
+                agent=ask.sender.principal,
+                jkt=ask.sender.jkt,
+                action=asked.action,
+                system=asked.system,
+                record=asked.identifier,
+                run_id=asked.activity.run_id,
+                activity_id=asked.activity.activity_id,
+                activity_type=asked.activity.activity_type,
+                attempt=asked.activity.attempt,
+                last_started=last_started,
+                issued_at=tx.now,
+                expires_at=expires,
+                status="issued",
+                context_digest=str(policy["context_digest"]),
+                details_json=canonical_json(details).decode(),
+                entry=entry,
+            )
+        )
+        issued = int(tx.now.timestamp())
+        return GrantClaims(
+            iss=self._core.issuer,
+            sub=ask.sender.principal,
+            aud=system_urn(asked.system),
+            iat=issued,
+            nbf=issued,
+            exp=int(expires.timestamp()),
+            jti=grant_id,
+            client_id=ask.sender.principal,
+            txn=case.id,
+            cnf={"jkt": ask.sender.jkt},
+            authorization_details=(details,),
+        )
+
+
+def _wrong_step(ask: _Ask, step: Step) -> _Deny | None:
+    """Whether the step of the signed process is another agent's, action's or system's."""
+    asked = ask.details
+    if ask.sender.principal != f"agent:{step.agent}":
+        return _Deny("this step is another agent's", ("I1", "agent"))
+    if asked.action != step.action or asked.system != step.system:
+        return _Deny(
+            f"this step is for {step.action} at {step.system} alone", ("I1", "action")
+        )
+    return None
+
+
+def _wrong_state(tx: Tx, ask: _Ask, case: Case) -> _Deny | None:
+    """Whether case and execution are not those that the authority opened and kept."""
+    if case.status != CaseStatus.OPEN:
+        return _Deny(f"the case is {case.status}", ("I1", "case_status"))
+    execution = ask.execution
+    kept = (case.run_id, case.run_id, case.workflow_type, case.task_queue)
+    if execution is None or kept != (
+        execution.run_id,
+        execution.first_run_id,
+        execution.workflow_type,
+        execution.task_queue,
+    ):
+        stop_case(tx, case, "Temporal shows another execution than the authority started")
+        return _Deny(
+            "the case was stopped: Temporal shows another execution than was started",
+            ("I1", "execution"),
+        )
+    if not execution.running:
+        return _Deny("the case's workflow is not running", ("I1", "workflow_status"))
+    activity = ask.details.activity
+    if activity.workflow_id != case.workflow_id or activity.run_id != case.run_id:
+        return _Deny("the activity is none of the case's run", ("I1", "run"))
+    return None
+
+
+def _running(ask: _Ask, case: Case, step: Step) -> RunningActivity | _Deny:
+    """The activity as Temporal shows it running now, if it is the one that asks."""
+    asked = ask.details.activity
+    assert ask.execution is not None  # noqa: S101 - _wrong_state has denied that
+    for activity in ask.execution.activities:
+        if activity.activity_id != asked.activity_id:
+            continue
+        if activity.activity_type != asked.activity_type:
+            return _Deny("the activity has another type", ("I1", "activity_type"))
+        if activity.attempt != asked.attempt:
+            return _Deny("the activity is at another attempt", ("I1", "attempt"))
+        if activity.task_queue and activity.task_queue != step.agent:
+            return _Deny("the activity is on another agent's task queue", ("I1", "task_queue"))
+        return activity
+    return _Deny("Temporal shows no such activity running", ("I1", "not_running"))
+
+
+def stop_case(tx: Tx, case: Case, reason: str) -> None:
+    """Stop a case for a person to look at; it gets no more grants until an operator admits it."""
+    tx.change(Case, case.id, status=CaseStatus.STOPPED.value, stopped_for=reason)
+    tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
+
+
+def _revoke_earlier(tx: Tx, ask: _Ask) -> None:
+    activity = ask.details.activity
+    earlier = tx.all(
+        Grant,
+        Grant.run_id == activity.run_id,
+        Grant.activity_id == activity.activity_id,
+        Grant.status == "issued",
+    )
+    for grant in earlier:
+        revoke(tx, grant, "superseded")
+
+
+def _deny(
+    tx: Tx,
+    ask: _Ask,
+    description: str,
+    reasons: tuple[str, ...],
+    policy: dict[str, object] | None = None,
+) -> _Deny:
+    asked = ask.details
+    known = tx.get(Case, asked.case)
+    tx.append(
+        "grant.denied",
+        ask.sender.principal,
+        {
+            "key": ask.sender.thumbprint,
+            "action": asked.action,
+            "system": asked.system,
+            "asked_case": asked.case,
+            "activity": asked.activity.model_dump(mode="json"),
+            "reasons": list(reasons),
+            **(policy or {}),
+        },
+        case=known.id if known else None,
+        record=asked.identifier,
+    )
+    return _Deny(description, reasons)

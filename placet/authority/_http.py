@@ -1,0 +1,159 @@
+"""Reading requests and writing answers: limits, strict bodies, and one shape of error.
+
+Bodies are parsed once: an unknown member, a member twice, a wrong type is an error that names the
+member. Limits: 8 MiB of body (one evidence part is at most 4 MiB, base64 nowhere), 16 KiB of form.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from placet.authority._errors import Invalid, Refusal, Unauthenticated
+from placet.model import Problem
+
+MAX_BODY = 8 * 1024 * 1024
+MAX_FORM = 64 * 1024  # an assertion, a token and authorization_details, each bounded by itself
+
+_M = TypeVar("_M", bound=BaseModel)
+_log = logging.getLogger("placet.authority")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
+    """Read a request's body, at most ``limit`` bytes.
+
+    Raises:
+        Invalid: it is larger.
+    """
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise Invalid("invalid_request", f"the body is larger than {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def read_model(request: Request, model: type[_M]) -> _M:
+    """Parse a JSON body into ``model``.
+
+    Raises:
+        Invalid: it is no JSON, or does not fit; the description names the member.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise Invalid("invalid_request", "send the body as application/json")
+    return parse_model(await read_body(request), model)
+
+
+def parse_model(body: bytes, model: type[_M]) -> _M:
+    """Parse JSON bytes into ``model``; see :func:`read_model`."""
+    try:
+        value = json.loads(body, object_pairs_hook=_no_member_twice)
+        # Through JSON again, since pydantic's JSON mode is where tuples, enums and times are lax.
+        return model.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        raise Invalid("invalid_request", describe(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise Invalid("invalid_request", f"the body is not JSON: {str(error)[:120]}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """Say in one line which members did not fit, without repeating their values."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
+        for each in error.errors(include_input=False, include_url=False)[:5]
+    )
+
+
+def _no_member_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return members
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Parse an OAuth request's form; a parameter sent twice is an error (RFC 6749 section 3.2).
+
+    Raises:
+        Invalid: it is no form, too large, or has a parameter twice.
+    """
+    content_type = request.headers.get("content-type", "").split(";")[0].strip()
+    if content_type != "application/x-www-form-urlencoded":
+        raise Invalid("invalid_request", "send the request as application/x-www-form-urlencoded")
+    body = await read_body(request, MAX_FORM)
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            max_num_fields=20,
+            errors="strict",
+        )
+    except ValueError:
+        raise Invalid("invalid_request", "the form is malformed") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise Invalid("invalid_request", "a parameter was sent twice")
+    return form
+
+
+def one_header(request: Request, name: str) -> str:
+    """The value of a header that must be there exactly once.
+
+    Raises:
+        Invalid: it is missing or repeated.
+    """
+    values = request.headers.getlist(name)
+    if len(values) != 1:
+        raise Invalid("invalid_request", f"send exactly one {name} header, not {len(values)}")
+    return values[0]
+
+
+def answer(model: BaseModel, status: int = 200) -> Response:
+    """A model as a JSON answer that nobody caches."""
+    return Response(
+        model.model_dump_json(exclude_none=True),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def refuse(refusal: Refusal) -> Response:
+    """A refusal as its answer."""
+    headers = {"Cache-Control": "no-store"}
+    if refusal.status == 503:
+        headers["Retry-After"] = "1"
+    if isinstance(refusal, Unauthenticated):
+        headers["WWW-Authenticate"] = (
+            f'DPoP error="{refusal.problem.error}", algs="ES256 Ed25519 EdDSA"'
+        )
+    return JSONResponse(
+        refusal.problem.model_dump(mode="json"), status_code=refusal.status, headers=headers
+    )
+
+
+def endpoint(handler: Endpoint) -> Endpoint:
+    """Turn refusals into their answers, and anything unforeseen into a 500 without a traceback."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return refuse(refusal)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:  # noqa: BLE001 - the last line of defence; it is logged with its trace
+            _log.exception("unforeseen error at %s", request.url.path)
+            problem = Problem(error="server_error", error_description="an unforeseen error; logged")
+            return JSONResponse(problem.model_dump(mode="json"), status_code=500)
+
+    return handle

@@ -1,0 +1,201 @@
+"""What the authority asks of Temporal, and how little it believes.
+
+Temporal vouches for nothing (``docs/threat-model.md``). The authority starts each case's workflow
+itself, keeps the run id, and compares what ``describe`` says with what it kept (invariant I1).
+Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SDK 1.35.0).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf.json_format import MessageToJson
+from temporalio.api.common.v1 import Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import (
+    PendingActivityState,
+    TaskQueueKind,
+    WorkflowExecutionStatus,
+    WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy,
+)
+from temporalio.api.history.v1 import History
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryRequest,
+    SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest,
+)
+from temporalio.client import Client
+from temporalio.converter import DataConverter
+from temporalio.service import RPCError, RPCStatusCode
+
+from placet.authority._errors import Unavailable
+
+_RPC_SECONDS = timedelta(seconds=5)
+_IDENTITY = "placet-authority"
+
+
+class AlreadyStarted(Exception):
+    """Someone else started a workflow under an id that only the authority knows: an alarm."""
+
+
+class ExecutionNotFound(Exception):
+    """Temporal has no such execution."""
+
+
+@dataclass(frozen=True)
+class RunningActivity:
+    """One activity as Temporal shows it while it runs."""
+
+    activity_id: str
+    activity_type: str
+    attempt: int
+    last_started: datetime
+    task_queue: str
+    start_to_close: timedelta | None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A workflow execution as Temporal shows it now."""
+
+    run_id: str
+    first_run_id: str
+    workflow_type: str
+    task_queue: str
+    running: bool
+    status: str
+    activities: tuple[RunningActivity, ...]
+
+
+class Temporal:
+    """The authority's own view of Temporal."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._service = client.workflow_service
+
+    async def start(
+        self, *, workflow_id: str, workflow_type: str, task_queue: str, argument: Any, request_id: str
+    ) -> str:
+        """Start a case's workflow and return its run id; asked twice, it answers the same.
+
+        Raises:
+            AlreadyStarted: the id was taken by a start that was not ours.
+            Unavailable: Temporal did not answer.
+        """
+        payloads = await DataConverter.default.encode([argument])
+        request = StartWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_id=workflow_id,
+            workflow_type=WorkflowType(name=workflow_type),
+            task_queue=TaskQueue(name=task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
+            input=Payloads(payloads=payloads),
+            identity=_IDENTITY,
+            request_id=request_id,
+            workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+            workflow_id_conflict_policy=WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+        )
+        try:
+            answer = await self._service.start_workflow_execution(request, timeout=_RPC_SECONDS)
+        except RPCError as error:
+            if error.status is RPCStatusCode.ALREADY_EXISTS:
+                raise AlreadyStarted(workflow_id) from error
+            raise Unavailable("Temporal did not start the workflow; ask again later") from error
+        return answer.run_id
+
+    async def describe(self, workflow_id: str) -> Execution:
+        """Say how the newest run of a workflow id stands.
+
+        Raises:
+            ExecutionNotFound: Temporal does not know the id.
+            Unavailable: Temporal did not answer.
+        """
+        request = DescribeWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            execution=WorkflowExecution(workflow_id=workflow_id),
+        )
+        try:
+            answer = await self._service.describe_workflow_execution(request, timeout=_RPC_SECONDS)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise ExecutionNotFound(workflow_id) from error
+            raise Unavailable("Temporal does not answer; ask again later") from error
+        info = answer.workflow_execution_info
+        return Execution(
+            run_id=info.execution.run_id,
+            first_run_id=info.first_run_id,
+            workflow_type=info.type.name,
+            task_queue=info.task_queue,
+            running=info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+            status=WorkflowExecutionStatus.Name(info.status).removeprefix(
+                "WORKFLOW_EXECUTION_STATUS_"
+            ),
+            activities=tuple(
+                _activity(each)
+                for each in answer.pending_activities
+                if each.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+            ),
+        )
+
+    async def signal(self, *, workflow_id: str, run_id: str, name: str, request_id: str) -> None:
+        """Ring a workflow: a signal without arguments, a bell that vouches for nothing (I5).
+
+        Raises:
+            ExecutionNotFound: the run is not there or has ended.
+            Unavailable: Temporal did not answer.
+        """
+        request = SignalWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+            signal_name=name,
+            identity=_IDENTITY,
+            request_id=request_id,
+        )
+        try:
+            await self._service.signal_workflow_execution(request, timeout=_RPC_SECONDS)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise ExecutionNotFound(workflow_id) from error
+            raise Unavailable("Temporal did not take the signal; ask again later") from error
+
+    async def history(self, workflow_id: str, run_id: str) -> str:
+        """The full history of one run in Temporal's own JSON, as its command line writes it.
+
+        Raises:
+            ExecutionNotFound: Temporal does not have it (any more).
+            Unavailable: Temporal did not answer.
+        """
+        whole, token = History(), b""
+        while True:
+            request = GetWorkflowExecutionHistoryRequest(
+                namespace=self._client.namespace,
+                execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+                next_page_token=token,
+            )
+            try:
+                page = await self._service.get_workflow_execution_history(
+                    request, timeout=_RPC_SECONDS
+                )
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    raise ExecutionNotFound(workflow_id) from error
+                raise Unavailable("Temporal does not give the history") from error
+            whole.MergeFrom(page.history)
+            token = page.next_page_token
+            if not token:
+                return MessageToJson(whole, sort_keys=True)
+
+
+def _activity(pending: Any) -> RunningActivity:
+    options = pending.activity_options
+    timeout = options.start_to_close_timeout.ToTimedelta()
+    return RunningActivity(
+        activity_id=pending.activity_id,
+        activity_type=pending.activity_type.name,
+        attempt=pending.attempt,
+        last_started=pending.last_started_time.ToDatetime(tzinfo=UTC),
+        task_queue=options.task_queue.name,
+        start_to_close=timeout or None,
+    )

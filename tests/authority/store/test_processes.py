@@ -1,0 +1,80 @@
+"""Several processes, and processes that are killed: one log, nothing lost, nothing doubled."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from placet.authority._store import LedgerEntry, Store
+from placet.authority._store._log import Tree
+from tests.authority import ORIGIN
+
+ROOT = Path(__file__).parents[3]
+
+
+def start(url: str, name: str, count: int, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.authority.store.appender", url, name, str(count)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def entries_of(url: str) -> list[LedgerEntry]:
+    """All entries in order, after checking that they are exactly the tree under the head."""
+    async with await Store.open(url, origin=ORIGIN) as store:
+        entries = await store.read(lambda reader: reader.all(LedgerEntry, order_by=["index"]))
+        size, root = await store.head()
+    tree = Tree.empty()
+    for entry in entries:
+        tree, leaf = tree.append(entry.content)
+        assert leaf == entry.leaf_hash
+    assert [entry.index for entry in entries] == list(range(size))
+    assert tree.root() == root
+    return entries
+
+
+async def test_two_processes_make_one_gapless_sequence(database_url: str) -> None:
+    """I4, I8: writers of two processes share one log; every entry is there once, in one order."""
+    async with await Store.open(database_url, origin=ORIGIN):
+        pass
+    processes = [start(database_url, name, 150) for name in ("ana", "ben")]
+    for process in processes:
+        process.communicate(timeout=50)
+        assert process.returncode == 0
+
+    entries = await entries_of(database_url)
+
+    assert len(entries) == 300
+    assert set(Counter(entry.content for entry in entries).values()) == {1}
+
+
+@pytest.mark.parametrize("point", ["store.before-commit", "store.after-commit"])
+async def test_killed_process_loses_and_doubles_nothing(
+    point: str, database_url: str, tmp_path: Path
+) -> None:
+    """I11: killed around a COMMIT and started again, each entry is there once."""
+    marker = tmp_path / "killed"
+    environment = {"PLACET_KILL_AT": point, "PLACET_KILL_ONCE": str(marker)}
+
+    killed = start(database_url, "ana", 25, **environment)
+    acknowledged, _ = killed.communicate(timeout=30)
+    assert killed.returncode == -signal.SIGKILL
+    assert marker.exists()
+    left = await entries_of(database_url)
+    assert bool(left) == (point == "store.after-commit")
+    assert len(acknowledged.split()) <= len(left)
+
+    again = start(database_url, "ana", 25, **environment)
+    acknowledged, _ = again.communicate(timeout=30)
+    assert again.returncode == 0
+    assert sorted(map(int, acknowledged.split())) == list(range(25))
+    entries = await entries_of(database_url)
+    assert len(entries) == 25
+    assert entries[: len(left)] == left

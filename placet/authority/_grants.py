@@ -304,6 +304,8 @@ def _wrong_step(ask: _Ask, step: Step) -> _Deny | None:
 
 def _wrong_state(tx: Tx, ask: _Ask, case: Case) -> _Deny | None:
     """Whether case and execution are not those that the authority opened and kept."""
+    if case.status == CaseStatus.OPENING:
+        raise Unavailable("the case is just being opened; ask again")
     if case.status != CaseStatus.OPEN:
         return _Deny(f"the case is {case.status}", ("I1", "case_status"))
     execution = ask.execution

@@ -343,6 +343,15 @@ class PartRow(Row, table=True):
     settled_at: datetime = time_field()
 
 
+class GrantInput(Row, table=True):
+    """A settled part that a step read under its grant: what its own parts were made from."""
+
+    __tablename__ = "grant_input"
+    grant_id: str = Field(primary_key=True)
+    part_digest: str = Field(primary_key=True)
+    at: datetime = time_field()
+
+
 class Checkpoint(Row, table=True):
     """A checkpoint of a case; one of a name is open at a time."""
 

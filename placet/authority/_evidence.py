@@ -1,0 +1,112 @@
+"""Settled parts, and the evidence of a checkpoint put together from them (invariant I13).
+
+A part counts if it was settled under a grant, by the agent that the signed process lets produce
+it. What a proposal was made from are the parts that its own grant had read; if a newer one has
+been settled since, the proposal is stale.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from placet.authority._store import GrantInput, PartRow, Reader
+from placet.model import (
+    CheckpointDefinition,
+    EvidenceItem,
+    InputPart,
+    Part,
+    ProcessDefinition,
+    Proposal,
+)
+
+_NEWEST_FIRST = [PartRow.seq.desc()]  # type: ignore[union-attr]  # a column on the class
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A checkpoint's evidence: its items, the proposal, and the part that carries it."""
+
+    items: tuple[EvidenceItem, ...]
+    proposal: Proposal
+    proposed_by: PartRow
+
+
+class NoEvidence(Exception):
+    """The evidence is not there, or not all of it is the newest; the message says which part."""
+
+
+def pack(part: Part) -> bytes:
+    """A part's content as it rests in the store."""
+    return zlib.compress(part.model_dump_json(exclude_none=True).encode())
+
+
+def unpack(row: PartRow) -> Part:
+    """The part of a row."""
+    return Part.model_validate_json(zlib.decompress(row.content))
+
+
+def newest_parts(reader: Reader, case: str, name: str) -> list[PartRow]:
+    """The newest part of that name for each record, by record."""
+    newest: dict[str, PartRow] = {}
+    for row in reader.all(
+        PartRow, PartRow.case_id == case, PartRow.name == name, order_by=_NEWEST_FIRST
+    ):
+        newest.setdefault(row.record, row)
+    return [newest[record] for record in sorted(newest)]
+
+
+def input_part(row: PartRow) -> InputPart:
+    """A settled part as a later step or a person reads it."""
+    return InputPart(part=unpack(row), digest=row.digest, grant=row.grant_id, agent=row.agent)
+
+
+def gather(
+    reader: Reader, definition: ProcessDefinition, checkpoint: CheckpointDefinition, case: str
+) -> Gathered:
+    """Put a checkpoint's evidence together from what was settled.
+
+    Raises:
+        NoEvidence: the proposal is missing or stale, or a part was settled by another agent than
+            the process lets produce it.
+    """
+    proposed = newest_parts(reader, case, checkpoint.proposal)
+    if len(proposed) != 1:
+        raise NoEvidence(f"{len(proposed)} parts named {checkpoint.proposal} were settled, not 1")
+    lead = proposed[0]
+    proposal = unpack(lead).proposal
+    if proposal is None:
+        raise NoEvidence(f"the part {checkpoint.proposal} proposes nothing")
+    read = _read_by(reader, lead.grant_id)
+    rows = [lead]
+    for name in checkpoint.evidence:
+        if name == checkpoint.proposal:
+            continue
+        for row in newest_parts(reader, case, name):
+            if row.digest in read:
+                rows.append(row)
+            elif any(each.name == name and each.record == row.record for each in read.values()):
+                raise NoEvidence(f"{name} is newer than the {checkpoint.proposal} made from it")
+    for row in rows:
+        _require_producer(definition, row)
+    items = tuple(
+        EvidenceItem(
+            name=row.name, record=row.record, digest=row.digest, agent=row.agent, grant=row.grant_id
+        )
+        for row in rows
+    )
+    return Gathered(items, proposal, lead)
+
+
+def _read_by(reader: Reader, grant: str) -> dict[str, PartRow]:
+    """The parts that a grant's step had read, by digest."""
+    found: dict[str, PartRow] = {}
+    for each in reader.all(GrantInput, GrantInput.grant_id == grant):
+        row = reader.first(PartRow, PartRow.digest == each.part_digest)
+        if row is not None:
+            found[row.digest] = row
+    return found
+
+
+def _require_producer(definition: ProcessDefinition, row: PartRow) -> None:
+    producers = {f"agent:{step.agent}" for step in definition.steps if row.name in step.produces}
+    if row.agent not in producers:
+        raise NoEvidence(f"{row.name} was settled by an agent that does not produce it")

@@ -17,6 +17,7 @@ from placet.model import (
     CaseId,
     CheckpointId,
     CheckpointStatus,
+    DecisionClaims,
     Digest,
     Jti,
     Model,
@@ -25,8 +26,8 @@ from placet.model import (
     Principal,
     Requirement,
     UtcTime,
+    Verdict,
 )
-from placet.model._signed import DecisionClaims, Verdict
 from placet.rules._errors import DecisionRefused
 from placet.rules._refusals import Refusal
 

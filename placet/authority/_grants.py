@@ -184,7 +184,7 @@ class Grants:
         if step.approval is None:
             context = step_context(facts)
         else:
-            weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.keys)
+            weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.issuer)
             if isinstance(weighed, str):
                 return _deny(tx, ask, weighed, ("I5", "no_approval"))
             approval = weighed

@@ -64,6 +64,15 @@ def _key(row: type[Row], key: object) -> dict[str, object]:
     return {f"key_{c.name}": value for c, value in zip(columns, values, strict=True)}
 
 
+@cache
+def _names(row: type[Row]) -> tuple[str, ...]:
+    return tuple(column.name for column in table_of(row).columns)
+
+
+def _make(row: type[R], values: Sequence[Any]) -> R:
+    return row(**dict(zip(_names(row), values, strict=True)))
+
+
 def _conditions(where: tuple[Where, ...]) -> list[ColumnElement[bool]]:
     conditions = [condition for condition in where if not isinstance(condition, bool)]
     if len(conditions) != len(where):
@@ -88,8 +97,8 @@ class Reader:
 
     def get(self, row: type[R], key: object) -> R | None:
         """The row with this primary key (a tuple where it has several columns), or ``None``."""
-        found = self.connection.execute(_by_key(row), _key(row, key)).mappings().first()
-        return None if found is None else row(**found)
+        found = self.connection.execute(_by_key(row), _key(row, key)).first()
+        return None if found is None else _make(row, found)
 
     def all(
         self,
@@ -102,7 +111,7 @@ class Reader:
         statement = select(table_of(row)).where(*_conditions(where)).order_by(*order_by)
         if limit is not None:
             statement = statement.limit(limit)
-        return [row(**found) for found in self.connection.execute(statement).mappings()]
+        return [_make(row, found) for found in self.connection.execute(statement)]
 
     def first(self, row: type[R], *where: Where, order_by: Sequence[Any] = ()) -> R | None:
         """The first such row, or ``None``."""
@@ -120,9 +129,8 @@ class Access(Reader):
             sqlalchemy.exc.IntegrityError: the row breaks a constraint (it is there already, …).
         """
         kind = type(row)
-        columns = table_of(kind).columns
-        values = {c.name: getattr(row, c.name) for c in columns}
-        counted = [c.name for c in columns if c.primary_key and values[c.name] is None]
+        values = {name: row.__dict__[name] for name in _names(kind)}
+        counted = [c.name for c in table_of(kind).primary_key if values[c.name] is None]
         for name in counted:
             del values[name]
         result = self.connection.execute(_insertion(kind), values)

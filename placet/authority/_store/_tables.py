@@ -390,6 +390,8 @@ class DecisionRow(Row, table=True):
     jti: str = Field(primary_key=True)
     checkpoint_id: str = Field(index=True)
     operator: str
+    key: str
+    roles_json: str = "[]"
     verdict: str
     jws: str
     decided_at: datetime = time_field()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from placet.authority._kill import kill_point
@@ -40,6 +40,11 @@ LOOK_UP_SECONDS = 5.0
 
 _TREE = table_of(TreeState)
 _WRITER = table_of(WriterState)
+_LOCK_HEAD = select(_TREE.c.size, _TREE.c.frontier).with_for_update()
+_SAVE_HEAD = update(_TREE)
+_MINE = _WRITER.c.id == bindparam("mine")
+_SAVE_BATCH = update(_WRITER).where(_MINE).values(batch=bindparam("last"), at=bindparam("now"))
+_LAST_BATCH = select(_WRITER.c.batch).where(_MINE)
 
 
 @dataclass
@@ -159,9 +164,9 @@ class Writer:
             self._connection = self._engines.writer.connect()
         connection = self._connection
         connection.begin()
-        state = connection.execute(select(_TREE).with_for_update()).mappings().one()
+        size, frontier = connection.execute(_LOCK_HEAD).one()
         self._batch += 1
-        return Batch(connection, Tree.load(state["size"], state["frontier"]), self._clock)
+        return Batch(connection, Tree.load(size, frontier), self._clock)
 
     def _run_members(self, batch: Batch, members: list[Member]) -> None:
         for member in members:
@@ -181,12 +186,12 @@ class Writer:
     def _save_head(self, batch: Batch) -> None:
         tree = batch.tree
         batch.connection.execute(
-            update(_TREE).values(size=tree.size, frontier=tree.dump(), root=tree.root())
+            _SAVE_HEAD, {"size": tree.size, "frontier": tree.dump(), "root": tree.root()}
         )
-        done = {"id": self._name, "batch": self._batch, "at": self._clock()}
-        mine = update(_WRITER).where(_WRITER.c.id == self._name).values(done)
-        if batch.connection.execute(mine).rowcount == 0:
-            batch.connection.execute(insert(_WRITER), done)
+        done = {"mine": self._name, "last": self._batch, "now": self._clock()}
+        if batch.connection.execute(_SAVE_BATCH, done).rowcount == 0:
+            first = {"id": self._name, "batch": self._batch, "at": done["now"]}
+            batch.connection.execute(insert(_WRITER), first)
 
     # --- when the answer to COMMIT was lost -------------------------------------------------------
 
@@ -213,9 +218,8 @@ class Writer:
         while True:
             try:
                 with self._engines.writer.connect() as connection, connection.begin():
-                    connection.execute(select(_TREE.c.size).with_for_update()).one()
-                    mine = select(_WRITER.c.batch).where(_WRITER.c.id == self._name)
-                    return connection.scalar(mine)
+                    connection.execute(_LOCK_HEAD).one()
+                    return connection.scalar(_LAST_BATCH, {"mine": self._name})
             except SQLAlchemyError:
                 if time.monotonic() > give_up:
                     raise

@@ -1,0 +1,232 @@
+"""What a guarded step rests on: the approval, looked up and computed again by the authority (I5).
+
+Nothing the workflow or the worker says goes in. The decisions are verified again as signatures,
+the requirement is evaluated again, and the evidence must still be what was settled (I13).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from placet.authority._core import AUTHORITY
+from placet.authority._evidence import NoEvidence, gather, newest_parts, unpack
+from placet.authority._facts import FetchedFacts
+from placet.authority._store import (
+    Case,
+    Checkpoint,
+    DecisionRow,
+    IdentityKey,
+    PartRow,
+    Reader,
+    Tx,
+)
+from placet.model import (
+    AuthorityMatrix,
+    CheckpointStatus,
+    Evidence,
+    Outcome,
+    ProcessDefinition,
+    Requirement,
+    Severity,
+    Step,
+    digest_json,
+)
+from placet.rules import (
+    ApprovalFacts,
+    AutomaticFacts,
+    CountedDecision,
+    confirmed,
+    outcome_status,
+    said_digest,
+)
+from placet.tokens import PublicKey, TokenError, verify_decision
+
+
+@dataclass(frozen=True)
+class Approval:
+    """An approval as it stands now, and what it fixes."""
+
+    checkpoint_id: str
+    approvals: tuple[str, ...]
+    evidence: Evidence
+    evidence_digest: str
+    facts: ApprovalFacts
+
+    def fixed(self) -> Mapping[str, object]:
+        """The members that a guarded grant carries (PROTOCOL.md)."""
+        return {
+            "max_amount": self.facts.amount,
+            "payments_digest": self.evidence.proposal.payments_digest,
+            "approvals": self.approvals or None,
+            "evidence_digest": self.evidence_digest,
+            "record_version": self.evidence.proposal.record_version,
+        }
+
+
+def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision, ...]:
+    """The decisions that count at a checkpoint, in order, with the roles people had then."""
+    rows = reader.all(
+        DecisionRow,
+        DecisionRow.checkpoint_id == checkpoint,
+        DecisionRow.counted.is_(True),  # type: ignore[attr-defined]  # a column on the class
+        order_by=[DecisionRow.entry],
+    )
+    return tuple(
+        CountedDecision(
+            jti=row.jti,
+            operator=row.operator,
+            roles=tuple(json.loads(row.roles_json)),
+            verdict=row.verdict,
+        )
+        for row in rows
+    )
+
+
+def automatic_facts(
+    reader: Reader, definition: ProcessDefinition, case: str, proposed_by: PartRow
+) -> AutomaticFacts | None:
+    """The second agent's recomputation of a proposal, if there is one of these very inputs."""
+    for step in definition.steps:
+        if step.confirms != proposed_by.name:
+            continue
+        for name in step.produces:
+            rows = newest_parts(reader, case, name)
+            if len(rows) == 1:
+                return AutomaticFacts(
+                    made_by=proposed_by.agent,
+                    said=said_digest(unpack(proposed_by)),
+                    recomputed_by=rows[0].agent,
+                    recomputed=said_digest(unpack(rows[0])),
+                )
+    return None
+
+
+def weigh(
+    tx: Reader,
+    definition: ProcessDefinition,
+    case: Case,
+    step: Step,
+    matrix: AuthorityMatrix,
+    fetched: FetchedFacts,
+    audience: str,
+) -> Approval | str:
+    """Weigh the approval that a guarded step needs; a text says why there is none."""
+    row = tx.first(
+        Checkpoint,
+        Checkpoint.case_id == case.id,
+        Checkpoint.name == step.approval,
+        order_by=[Checkpoint.entry.desc()],  # type: ignore[union-attr]  # a column on the class
+    )
+    if row is None:
+        return f"the case has no {step.approval} checkpoint; people were not asked"
+    if row.status != CheckpointStatus.APPROVED:
+        return f"the {step.approval} checkpoint is {row.status}, not approved"
+    evidence = Evidence.model_validate_json(row.evidence_json)
+    requirement = Requirement.model_validate_json(row.requirement_json)
+    decisions = counted_decisions(tx, row.id)
+    approvals = tuple(each.jti for each in decisions if each.verdict == "approve")
+    trouble = _signatures(tx, row, approvals, audience)
+    if trouble is not None:
+        return trouble
+    amount = evidence.proposal.amount or Decimal("0.00")
+    findings = evidence.proposal.findings
+    automatic = not requirement.needs
+    lead = tx.first(PartRow, PartRow.digest == evidence.items[0].digest)
+    confirmation = None if lead is None else automatic_facts(tx, definition, case.id, lead)
+    facts = ApprovalFacts(
+        status=CheckpointStatus(row.status),
+        needs_met=outcome_status(requirement, decisions) is CheckpointStatus.APPROVED,
+        automatic=automatic,
+        confirmed=confirmed(confirmation),
+        people=len({each.operator for each in decisions if each.verdict == "approve"}),
+        approved=amount,
+        amount=amount,
+        automatic_limit=matrix.automatic_limit,
+        exceptions_open=len(evidence.proposal.exceptions) if automatic else 0,
+        findings_above_info=sum(each.severity is not Severity.INFO for each in findings),
+        evidence_settled=_still_settled(tx, definition, row, evidence),
+        payments_fixed=evidence.proposal.payments_digest is not None,
+        version_unchanged=_version_unchanged(evidence, step, fetched),
+    )
+    return Approval(row.id, approvals, evidence, row.evidence_digest, facts)
+
+
+def _signatures(
+    reader: Reader, checkpoint: Checkpoint, approvals: tuple[str, ...], audience: str
+) -> str | None:
+    """Verify each approval's signature and evidence again, under the key that was enrolled."""
+    for jti in approvals:
+        row = reader.get(DecisionRow, jti)
+        key = None if row is None else _signer(reader, row)
+        if row is None or key is None:
+            return "an approval's key is gone"
+        try:
+            claims = verify_decision(
+                row.jws,
+                key,
+                operator=row.operator,
+                audience=audience,
+                now=row.decided_at,
+                max_age=None,
+            )
+        except TokenError:
+            return "an approval's signature does not hold"
+        if (claims.sub, claims.evidence_digest, claims.requirement_digest) != (
+            checkpoint.id,
+            checkpoint.evidence_digest,
+            checkpoint.requirement_digest,
+        ):
+            return "an approval is for another checkpoint, evidence or requirement"
+    return None
+
+
+def _signer(reader: Reader, row: DecisionRow) -> PublicKey | None:
+    key = reader.get(IdentityKey, row.key)
+    if key is None or key.principal != row.operator:
+        return None
+    return PublicKey.from_jwk(json.loads(key.jwk_json))
+
+
+def _still_settled(
+    tx: Reader, definition: ProcessDefinition, row: Checkpoint, evidence: Evidence
+) -> bool:
+    """Whether gathering the evidence again gives the very same items, under the same digest."""
+    checkpoint = definition.checkpoint(row.name)
+    if checkpoint is None or digest_json(evidence) != row.evidence_digest:
+        return False
+    try:
+        gathered = gather(tx, definition, checkpoint, row.case_id)
+    except NoEvidence:
+        return False
+    return gathered.items == evidence.items and gathered.proposal == evidence.proposal
+
+
+def _version_unchanged(evidence: Evidence, step: Step, fetched: FetchedFacts) -> bool:
+    """Whether the first fact source of the step still has the version that was proposed on."""
+    versions = dict(fetched.versions)
+    expected = evidence.proposal.record_version
+    return bool(step.facts) and expected is not None and versions.get(step.facts[0]) == expected
+
+
+def void(tx: Tx, case: Case, approval: Approval, reasons: tuple[str, ...]) -> None:
+    """Void an approval that no longer holds: what changed goes back to people."""
+    row = tx.get(Checkpoint, approval.checkpoint_id)
+    if row is None or row.status != CheckpointStatus.APPROVED:
+        return
+    outcome = Outcome.model_validate_json(row.outcome_json or "{}")
+    voided = outcome.model_copy(update={"status": CheckpointStatus.VOIDED})
+    tx.change(
+        Checkpoint,
+        row.id,
+        status=CheckpointStatus.VOIDED.value,
+        outcome_json=voided.model_dump_json(exclude_none=True),
+        resolved_at=tx.now,
+    )
+    tx.append(
+        "checkpoint.voided",
+        AUTHORITY,
+        {"checkpoint": row.id, "reasons": list(reasons)},
+        case=case.id,
+        record=case.subject,
+    )

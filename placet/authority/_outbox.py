@@ -1,0 +1,106 @@
+"""The outbox: what must reach Temporal. Written with the state it tells of, tried until it is done.
+
+A bell is a signal without content (I5): it only makes the workflow look. Its row closes when the
+outcome was read, not when Temporal took the signal, since a reset can lose a signal (I11).
+"""
+
+import json
+import logging
+from datetime import timedelta
+
+from placet.authority._core import Core
+from placet.authority._errors import Unavailable
+from placet.authority._store import Case, OutboxRow, Tx
+from placet.authority._temporal import ExecutionNotFound
+from placet.model import canonical_json
+
+BELL = "checkpoint_bell"
+TOPIC = "outbox"
+_LONGEST_WAIT = timedelta(seconds=30)
+_log = logging.getLogger("placet.authority.outbox")
+
+
+def ring(tx: Tx, case: Case, checkpoint: str) -> None:
+    """Put a bell for a checkpoint's outcome into the outbox."""
+    put_signal(tx, case, BELL, f"bell/{checkpoint}")
+
+
+def put_signal(tx: Tx, case: Case, signal: str, key: str) -> None:
+    """Put a bare signal for a case's workflow into the outbox; once per key."""
+    tx.add(
+        OutboxRow(
+            kind="signal",
+            case_id=case.id,
+            key=key,
+            payload_json=canonical_json({"signal": signal}).decode(),
+            created_at=tx.now,
+            next_try_at=tx.now,
+        )
+    )
+    tx.notify(TOPIC)
+
+
+def hear_bell(tx: Tx, checkpoint: str) -> None:
+    """The outcome was read: its bell need not ring any more."""
+    row = tx.first(OutboxRow, OutboxRow.key == f"bell/{checkpoint}")
+    if row is not None and row.done_at is None:
+        tx.change(OutboxRow, row.id, done_at=tx.now)
+
+
+class Outbox:
+    """Delivers what is due."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def deliver(self) -> int:
+        """Deliver everything that is due now; how many rows were tried."""
+        now = self._core.clock()
+        due = await self._core.store.read(
+            lambda reader: [
+                (row, reader.get(Case, row.case_id))
+                for row in reader.all(
+                    OutboxRow,
+                    OutboxRow.done_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+                    OutboxRow.next_try_at <= now,
+                    order_by=[OutboxRow.id],
+                    limit=100,
+                )
+            ]
+        )
+        for row, case in due:
+            if case is not None:
+                await self._deliver(row, case)
+        return len(due)
+
+    async def _deliver(self, row: OutboxRow, case: Case) -> None:
+        done = case.closed_at is not None
+        if not done and case.run_id is not None:
+            signal = json.loads(row.payload_json)["signal"]
+            try:
+                await self._core.temporal.signal(
+                    workflow_id=case.workflow_id,
+                    run_id=case.run_id,
+                    name=signal,
+                    request_id=f"placet-outbox-{row.id}-{row.attempts}",
+                )
+                done = signal != BELL
+            except ExecutionNotFound:
+                _log.warning("case %s: Temporal has no running execution to signal", case.id)
+            except Unavailable:
+                _log.info("case %s: Temporal is away; the signal waits", case.id)
+        wait = min(timedelta(seconds=2**row.attempts), _LONGEST_WAIT)
+
+        def keep(tx: Tx) -> None:
+            current = tx.get(OutboxRow, row.id)
+            if current is None or current.done_at is not None:
+                return
+            tx.change(
+                OutboxRow,
+                row.id,
+                attempts=row.attempts + 1,
+                next_try_at=tx.now + wait,
+                done_at=tx.now if done else None,
+            )
+
+        await self._core.store.write(keep)

@@ -3,6 +3,7 @@
 from placet.authority._store._access import Access, Reader
 from placet.authority._store._engines import Waits
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
+from placet.authority._store._nodes import hash_reader
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -65,4 +66,5 @@ __all__ = [
     "Tx",
     "UsedJti",
     "Waits",
+    "hash_reader",
 ]

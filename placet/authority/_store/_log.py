@@ -44,6 +44,11 @@ def make_entry(
     return encoded
 
 
+def hash_children(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node (RFC 9162 section 2.1.1)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
 @dataclass(frozen=True)
 class Tree:
     """A tree by its frontier: the roots of its full subtrees, largest first (RFC 9162 2.1)."""
@@ -70,7 +75,7 @@ class Tree:
         leaf = hashlib.sha256(b"\x00" + entry).digest()
         peaks, node, size = list(self.peaks), leaf, self.size
         while size & 1:
-            node = hashlib.sha256(b"\x01" + peaks.pop() + node).digest()
+            node = hash_children(peaks.pop(), node)
             size >>= 1
         return Tree(self.size + 1, (*peaks, node)), leaf
 
@@ -80,5 +85,5 @@ class Tree:
             return hashlib.sha256(b"").digest()
         root = self.peaks[-1]
         for peak in reversed(self.peaks[:-1]):
-            root = hashlib.sha256(b"\x01" + peak + root).digest()
+            root = hash_children(peak, root)
         return root

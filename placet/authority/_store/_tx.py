@@ -24,6 +24,7 @@ class Batch:
     connection: Connection
     tree: Tree
     clock: Callable[[], datetime]
+    size_before: int
     topics: set[str] = field(default_factory=set)
 
 

@@ -22,10 +22,11 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from placet.authority._kill import kill_point
-from placet.authority._store._access import table_of
+from placet.authority._store._access import Reader, table_of
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
 from placet.authority._store._log import Tree
+from placet.authority._store._nodes import keep_tile_tops
 from placet.authority._store._tables import TreeState, WriterState
 from placet.authority._store._tx import Batch, Tx
 
@@ -166,7 +167,7 @@ class Writer:
         connection.begin()
         size, frontier = connection.execute(_LOCK_HEAD).one()
         self._batch += 1
-        return Batch(connection, Tree.load(size, frontier), self._clock)
+        return Batch(connection, Tree.load(size, frontier), self._clock, size)
 
     def _run_members(self, batch: Batch, members: list[Member]) -> None:
         for member in members:
@@ -185,6 +186,7 @@ class Writer:
 
     def _save_head(self, batch: Batch) -> None:
         tree = batch.tree
+        keep_tile_tops(Reader(batch.connection), batch.size_before, tree.size)
         batch.connection.execute(
             _SAVE_HEAD, {"size": tree.size, "frontier": tree.dump(), "root": tree.root()}
         )

@@ -45,7 +45,13 @@ from placet.model._checkpoints import (
     Tier,
 )
 from placet.model._details import ActivityRef, GrantedDetails, RequestedDetails
-from placet.model._digest import Digest, canonical_json, digest_bytes, digest_json
+from placet.model._digest import (
+    Digest,
+    canonical_json,
+    digest_bytes,
+    digest_json,
+    salted_digest,
+)
 from placet.model._evidence import (
     MAX_PART_BYTES,
     Evidence,
@@ -183,6 +189,7 @@ __all__ = [
     "digest_json",
     "format_time",
     "parse_money",
+    "salted_digest",
     "spell_id",
     "system_urn",
     "template_variables",

@@ -40,3 +40,11 @@ def canonical_json(value: BaseModel | JsonValue) -> bytes:
 def digest_json(value: BaseModel | JsonValue) -> Digest:
     """Return the digest of the canonical form of ``value``."""
     return digest_bytes(canonical_json(value))
+
+
+def salted_digest(salt: str, data: bytes) -> Digest:
+    """The digest of ``data`` kept beside the ledger: SHA-256 of the salt's 32 bytes and ``data``.
+
+    ``salt`` is spelled in base64url without padding (43 characters).
+    """
+    return digest_bytes(base64.urlsafe_b64decode(salt + "=") + data)

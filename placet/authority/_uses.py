@@ -1,0 +1,216 @@
+"""What systems of record ask and tell: is a grant live, what was revoked, what was used.
+
+A guarded action's intent is refused here if the grant has ended, its case is not open or a hold
+covers the record; it is durable before the system acts (I4, I10).
+"""
+
+from datetime import datetime
+
+from placet.authority._core import Core
+from placet.authority._errors import Forbidden
+from placet.authority._holds import on_hold
+from placet.authority._identities import require_active
+from placet.authority._requests import Sender, use_sender
+from placet.authority._revocations import FEED
+from placet.authority._store import Case, Grant, GrantRevocation, GrantUseRow, Reader, Tx
+from placet.model import (
+    CaseStatus,
+    GrantUse,
+    GrantUses,
+    GrantUsesAnswer,
+    Introspection,
+    Revocation,
+    Revocations,
+    UseStage,
+    system_urn,
+)
+from placet.tokens import GrantClaims, TokenError, by_kid, verify_grant
+
+FEED_PAGE = 1000
+LONGEST_WAIT = 20.0
+"""Seconds of one long poll; systems trust a feed that is at most two seconds old, so they ask for
+less."""
+
+_ENTRY = {
+    UseStage.INTENT: "action.requested",
+    UseStage.RESULT: "action.performed",
+    UseStage.USE: "grant.used",
+}
+
+
+class Uses:
+    """Introspection, the revocation feed, and uses."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def introspect(self, sender: Sender, token: str) -> Introspection:
+        """RFC 7662 introspection of a grant, for the system that it is for.
+
+        Raises:
+            Unauthenticated: the asker is no enrolled system.
+            Forbidden: it is suspended.
+        """
+
+        def look(tx: Tx) -> Introspection:
+            use_sender(tx, sender)
+            require_system(tx, sender)
+            claims = self._claims(token, sender)
+            if claims is None or not self._live(tx, claims):
+                return Introspection(active=False)
+            return Introspection(
+                active=True,
+                sub=claims.sub,
+                aud=claims.aud,
+                exp=claims.exp,
+                jti=claims.jti,
+                txn=claims.txn,
+                jkt=claims.cnf.jkt,
+            )
+
+        return await self._core.store.write(look)
+
+    def _claims(self, token: str, sender: Sender) -> GrantClaims | None:
+        try:
+            return verify_grant(
+                token,
+                by_kid(self._core.keys.published(self._core.clock())),
+                issuer=self._core.issuer,
+                audience=system_urn(sender.principal.removeprefix("system:")),
+                now=self._core.clock(),
+            )
+        except TokenError:
+            return None  # RFC 7662 section 2.2: a token that does not verify is not active
+
+    def _live(self, reader: Reader, claims: GrantClaims) -> bool:
+        grant = reader.get(Grant, claims.jti)
+        case = None if grant is None else reader.get(Case, grant.case_id)
+        return (
+            grant is not None
+            and grant.status == "issued"
+            and case is not None
+            and case.status == CaseStatus.OPEN
+        )
+
+    async def revocations(self, sender: Sender, after: int, wait: float) -> Revocations:
+        """What was revoked after a cursor; waits for the first if there is none yet.
+
+        Raises:
+            Unauthenticated: the asker is no enrolled system.
+        """
+
+        def admit(tx: Tx) -> None:
+            use_sender(tx, sender)
+            require_system(tx, sender)
+
+        await self._core.store.write(admit)
+        seen = self._core.store.number(FEED)
+        found = await self._core.store.read(lambda reader: _after(reader, after, self._core.clock()))
+        if not found.revocations and wait > 0:
+            await self._core.store.changed(FEED, seen, min(wait, LONGEST_WAIT))
+            found = await self._core.store.read(lambda reader: _after(reader, after, self._core.clock()))
+        return found
+
+    async def record(self, sender: Sender, body: GrantUses) -> GrantUsesAnswer:
+        """Take uses; each is durable or refused when this answers, and counts once by its id.
+
+        Raises:
+            Unauthenticated: the teller is no enrolled system.
+        """
+
+        def write(tx: Tx) -> GrantUsesAnswer:
+            use_sender(tx, sender)
+            require_system(tx, sender)
+            refused: dict[str, str] = {}
+            for use in body.uses:
+                reason = self._record(tx, sender, use)
+                if reason is not None:
+                    refused[use.id] = reason
+            return GrantUsesAnswer(refused=refused)
+
+        return await self._core.store.write(write)
+
+    def _record(self, tx: Tx, sender: Sender, use: GrantUse) -> str | None:
+        system = sender.principal.removeprefix("system:")
+        before = tx.get(GrantUseRow, use.id)
+        if before is not None:
+            same = (before.grant_id, before.stage, before.system) == (use.grant, use.stage, system)
+            return None if same else "this id was used for another use"
+        grant = tx.get(Grant, use.grant)
+        if grant is None or grant.system != system:
+            return "no grant for this system"
+        if (grant.action, grant.record) != (use.action, use.record):
+            return "the grant is for another action or record"
+        if use.stage is UseStage.INTENT:
+            reason = _intent_trouble(tx, grant)
+            if reason is not None:
+                return reason
+        entry = tx.append(
+            _ENTRY[use.stage],
+            sender.principal,
+            {
+                "use": use.id,
+                "grant": use.grant,
+                "action": use.action,
+                "status": use.status,
+                "body_digest": use.body_digest,
+                "used_at": int(use.used_at.timestamp()),
+            },
+            case=grant.case_id,
+            record=use.record,
+        )
+        tx.add(
+            GrantUseRow(
+                id=use.id,
+                grant_id=use.grant,
+                system=system,
+                stage=use.stage.value,
+                action=use.action,
+                record=use.record,
+                status=use.status,
+                body_digest=use.body_digest,
+                at=use.used_at,
+                entry=entry,
+            )
+        )
+        return None
+
+
+def require_system(tx: Reader, sender: Sender) -> None:
+    """Require that the sender is an enrolled, active system of record.
+
+    Raises:
+        Forbidden: it is another kind of identity, or not active.
+    """
+    if not sender.principal.startswith("system:"):
+        raise Forbidden("only systems of record may ask this")
+    require_active(tx, sender.principal, sender.thumbprint)
+
+
+def _intent_trouble(tx: Tx, grant: Grant) -> str | None:
+    if grant.status != "issued":
+        return f"the grant is {grant.status}"
+    if grant.expires_at <= tx.now:
+        return "the grant has expired"
+    case = tx.get(Case, grant.case_id)
+    if case is None or case.status != CaseStatus.OPEN:
+        return "the case is not open"
+    return "the record is on hold" if on_hold(tx, grant.record) else None
+
+
+def _after(reader: Reader, cursor: int, now: datetime) -> Revocations:
+    rows = reader.all(
+        GrantRevocation,
+        GrantRevocation.cursor > cursor,  # type: ignore[operator]  # a column on the class
+        order_by=[GrantRevocation.cursor],
+        limit=FEED_PAGE,
+    )
+    last = rows[-1].cursor if rows else cursor
+    return Revocations(
+        revocations=tuple(
+            Revocation(cursor=row.cursor or 0, grant=row.grant_id)
+            for row in rows
+            if row.expires_at > now
+        ),
+        cursor=last or 0,
+    )

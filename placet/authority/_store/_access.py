@@ -28,49 +28,50 @@ from sqlalchemy import (
 from placet.authority._store._base import Row
 
 R = TypeVar("R", bound=Row)
+Key = str | int | tuple[str | int, ...]
+"""A primary key: its one value, or a tuple of its columns' values in their order."""
+
 Where = ColumnElement[bool] | bool
 """A condition as ``Table.column == value`` spells it; type checkers take that for a bool."""
 
 
 def table_of(row: type[Row]) -> Table:
     """The Core table of a row class."""
-    table: Table = row.__table__  # type: ignore[attr-defined]  # set by SQLModel's metaclass
+    table: Table = vars(row)["__table__"]
     return table
 
 
 @cache
-def _by_key(row: type[Row]) -> Select[Any]:
-    table = table_of(row)
+def _by_key(table: Table) -> Select[Any]:
     return select(table).where(and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key)))
 
 
 @cache
-def _insertion(row: type[Row]) -> Insert:
-    return insert(table_of(row))
+def _insertion(table: Table) -> Insert:
+    return insert(table)
 
 
 @cache
-def _change(row: type[Row], names: tuple[str, ...]) -> Update:
-    table = table_of(row)
+def _change(table: Table, names: tuple[str, ...]) -> Update:
     key = and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key))
     return update(table).where(key).values({name: bindparam(f"new_{name}") for name in names})
 
 
-def _key(row: type[Row], key: object) -> dict[str, object]:
-    columns = list(table_of(row).primary_key)
+def _key(table: Table, key: Key) -> dict[str, object]:
+    columns = list(table.primary_key)
     values = key if isinstance(key, tuple) else (key,)
     if len(values) != len(columns):
-        raise ValueError(f"{table_of(row).name} has {len(columns)} key columns, not {len(values)}")
+        raise ValueError(f"{table.name} has {len(columns)} key columns, not {len(values)}")
     return {f"key_{c.name}": value for c, value in zip(columns, values, strict=True)}
 
 
 @cache
-def _names(row: type[Row]) -> tuple[str, ...]:
-    return tuple(column.name for column in table_of(row).columns)
+def _names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 def _make(row: type[R], values: Sequence[Any]) -> R:
-    return row(**dict(zip(_names(row), values, strict=True)))
+    return row(**dict(zip(_names(table_of(row)), values, strict=True)))
 
 
 def _conditions(where: tuple[Where, ...]) -> list[ColumnElement[bool]]:
@@ -95,9 +96,10 @@ class Reader:
         """The first column of the first row, or ``None``."""
         return self.connection.scalar(statement)
 
-    def get(self, row: type[R], key: object) -> R | None:
-        """The row with this primary key (a tuple where it has several columns), or ``None``."""
-        found = self.connection.execute(_by_key(row), _key(row, key)).first()
+    def get(self, row: type[R], key: Key) -> R | None:
+        """The row with this primary key or ``None``."""
+        table = table_of(row)
+        found = self.connection.execute(_by_key(table), _key(table, key)).first()
         return None if found is None else _make(row, found)
 
     def all(
@@ -128,22 +130,23 @@ class Access(Reader):
         Raises:
             sqlalchemy.exc.IntegrityError: the row breaks a constraint (it is there already, …).
         """
-        kind = type(row)
-        values = {name: row.__dict__[name] for name in _names(kind)}
-        counted = [c.name for c in table_of(kind).primary_key if values[c.name] is None]
+        table, held = table_of(type(row)), vars(row)
+        values = {name: held[name] for name in _names(table)}
+        counted = [c.name for c in table.primary_key if values[c.name] is None]
         for name in counted:
             del values[name]
-        result = self.connection.execute(_insertion(kind), values)
+        result = self.connection.execute(_insertion(table), values)
         for name in counted:
             setattr(row, name, result.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
 
-    def change(self, row: type[Row], key: object, **values: object) -> None:
+    def change(self, row: type[Row], key: Key, **values: object) -> None:
         """Set columns of the one row with this primary key.
 
         Raises:
             LookupError: no such row.
         """
-        statement = _change(row, tuple(sorted(values)))
+        table = table_of(row)
+        statement = _change(table, tuple(sorted(values)))
         new = {f"new_{name}": value for name, value in values.items()}
-        if self.connection.execute(statement, {**_key(row, key), **new}).rowcount != 1:
-            raise LookupError(f"{table_of(row).name} has no row {key!r}")
+        if self.connection.execute(statement, {**_key(table, key), **new}).rowcount != 1:
+            raise LookupError(f"{table.name} has no row {key!r}")

@@ -4,12 +4,12 @@ The registry is the store's own, so that its tables never mix with another packa
 tables. Each column is named as its attribute.
 """
 
+import re
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
-from sqlalchemy.orm import registry
+from sqlalchemy.orm import declared_attr, registry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -38,12 +38,22 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_RESERVED = frozenset({"case", "grant"})  # words of SQL: these tables' names end in "_"
+
+
 class Row(SQLModel, registry=registry()):
     """The base of every table of the store.
 
     A row is made by naming its columns. Unlike SQLModel's own tables, one that is misspelt or
     missing is an error here, not at the database or never.
     """
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:
+        """The class's name in snake case; ``Row`` at its end sets it apart from a model's name."""
+        words = re.findall(r"[A-Z][a-z]*", cls.__name__.removesuffix("Row"))
+        name = "_".join(words).lower()
+        return name + "_" if name in _RESERVED else name
 
     def __init__(self, **values: Any) -> None:
         complete = {**_defaults(type(self)), **values}
@@ -53,16 +63,19 @@ class Row(SQLModel, registry=registry()):
             raise TypeError(f"{type(self).__name__} has other columns: look at {', '.join(wrong)}")
         # Past SQLAlchemy's tracking of changes, which nothing here uses: rows are written when
         # the code says so. That is a third of what making a row costs.
-        self.__dict__.update(complete)
+        vars(self).update(complete)
 
 
-@cache
+_DEFAULTS: dict[type[Row], dict[str, Any]] = {}
+
+
 def _defaults(row: type[Row]) -> dict[str, Any]:
-    return {
-        name: column.default
-        for name, column in row.model_fields.items()
-        if not column.is_required()
-    }
+    known = _DEFAULTS.get(row)
+    if known is None:
+        columns = row.model_fields.items()
+        known = {name: column.default for name, column in columns if not column.is_required()}
+        _DEFAULTS[row] = known
+    return known
 
 
 def time_field(**options: Any) -> Any:

@@ -38,7 +38,7 @@ class Store:
     def __init__(self, engines: Engines, origin: str, clock: Callable[[], datetime]) -> None:
         self.origin = origin
         self.clock = clock
-        self._engines = engines
+        self.engines = engines
         self._loop = asyncio.get_running_loop()
         self._topics = Topics()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="placet-store-reader")
@@ -79,7 +79,7 @@ class Store:
         """Finish the writes that are queued, then close every connection. Twice does no harm."""
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.shutdown)
-        self._engines.dispose()
+        self.engines.dispose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,7 +118,7 @@ class Store:
 
     def _read(self, run: Callable[[Reader], T]) -> T:
         try:
-            with self._engines.reader.connect() as connection, connection.begin():
+            with self.engines.reader.connect() as connection, connection.begin():
                 return run(Reader(connection))
         except SQLAlchemyError as error:
             if not is_outage(error):

@@ -25,7 +25,6 @@ from placet.authority._store._base import (
 class SchemaVersion(Row, table=True):
     """Which version of these tables the database has; one row."""
 
-    __tablename__ = "schema_version"
     id: int = number_field(primary_key=True)
     version: int
     origin: str
@@ -34,7 +33,6 @@ class SchemaVersion(Row, table=True):
 class LedgerEntry(Row, table=True):
     """One entry: its canonical bytes, and what it is looked up by."""
 
-    __tablename__ = "ledger_entry"
     __table_args__ = (Index("ledger_entry_case", "case_id", "index"),)
     index: int = number_field(primary_key=True)
     content: bytes
@@ -48,7 +46,6 @@ class LedgerEntry(Row, table=True):
 class TreeState(Row, table=True):
     """The head's row: size and frontier of the tree. Whoever writes locks it first (I4)."""
 
-    __tablename__ = "tree_state"
     id: int = number_field(primary_key=True)
     size: int = number_field()
     frontier: bytes
@@ -58,7 +55,6 @@ class TreeState(Row, table=True):
 class WriterState(Row, table=True):
     """The last batch that each writer committed: what is looked up after an unknown COMMIT."""
 
-    __tablename__ = "writer_state"
     id: str = Field(primary_key=True)
     batch: int = number_field()
     at: datetime = time_field()
@@ -67,7 +63,6 @@ class WriterState(Row, table=True):
 class LedgerNode(Row, table=True):
     """The hash of a complete subtree at the top of a tile: levels 8, 16, 24, ..."""
 
-    __tablename__ = "ledger_node"
     level: int = Field(primary_key=True)
     index: int = number_field(primary_key=True)
     hash: bytes
@@ -76,7 +71,6 @@ class LedgerNode(Row, table=True):
 class SignedHead(Row, table=True):
     """A signed head, kept for ever: a C2SP checkpoint as it was served."""
 
-    __tablename__ = "signed_head"
     size: int = number_field(primary_key=True)
     note: str
     signed_at: datetime = time_field()
@@ -88,7 +82,6 @@ class SignedHead(Row, table=True):
 class Identity(Row, table=True):
     """An agent, operator or system. ``status``: active, suspended, offboarded."""
 
-    __tablename__ = "identity"
     principal: str = Field(primary_key=True)
     kind: str = Field(index=True)
     status: str
@@ -105,7 +98,6 @@ class Identity(Row, table=True):
 class IdentityKey(Row, table=True):
     """A public key of an identity. ``status``: active, revoked."""
 
-    __tablename__ = "identity_key"
     thumbprint: str = Field(primary_key=True)
     principal: str = Field(index=True, foreign_key="identity.principal")
     jwk_json: str
@@ -117,7 +109,6 @@ class IdentityKey(Row, table=True):
 class UsedJti(Row, table=True):
     """A ``jti`` that was used: a second insert is the replay. Kept until it could not verify."""
 
-    __tablename__ = "used_jti"
     issuer: str = Field(primary_key=True)
     jti: str = Field(primary_key=True)
     expires_at: datetime = time_field(index=True)
@@ -126,7 +117,6 @@ class UsedJti(Row, table=True):
 class SigningKey(Row, table=True):
     """A key of the authority's own. ``private_pem`` is encrypted before it comes here (I7)."""
 
-    __tablename__ = "signing_key"
     kid: str = Field(primary_key=True)
     purpose: str = Field(index=True)
     private_pem: str
@@ -140,7 +130,6 @@ class SigningKey(Row, table=True):
 class PolicySet(Row, table=True):
     """A published Cedar policy set with its schema; at most one is current."""
 
-    __tablename__ = "policy_set"
     __table_args__ = (
         Index(
             "policy_set_current",
@@ -162,7 +151,6 @@ class PolicySet(Row, table=True):
 class ProcessVersion(Row, table=True):
     """A published process definition."""
 
-    __tablename__ = "process_version"
     __table_args__ = (UniqueConstraint("digest"),)
     name: str = Field(primary_key=True)
     version: int = Field(primary_key=True)
@@ -174,7 +162,6 @@ class ProcessVersion(Row, table=True):
 class Matrix(Row, table=True):
     """A published authority matrix; the highest version of a process is in force."""
 
-    __tablename__ = "matrix"
     __table_args__ = (UniqueConstraint("process", "version"),)
     digest: str = Field(primary_key=True)
     process: str
@@ -186,7 +173,6 @@ class Matrix(Row, table=True):
 class SignedActRow(Row, table=True):
     """An act as a person signed it; ``answer_json`` is what the same act gets again."""
 
-    __tablename__ = "signed_act"
     jti: str = Field(primary_key=True)
     act: str
     target: str
@@ -204,7 +190,6 @@ class SignedActRow(Row, table=True):
 class Case(Row, table=True):
     """A case. ``status`` as in :class:`placet.model.CaseStatus`; one open case per subject."""
 
-    __tablename__ = "case_"
     __table_args__ = (
         Index(
             "case_one_open_per_subject",
@@ -241,7 +226,6 @@ class Case(Row, table=True):
 class Grant(Row, table=True):
     """A grant. ``status``: issued, settled, revoked, expired; one lives per key of its step."""
 
-    __tablename__ = "grant_"
     __table_args__ = (
         Index(
             "grant_one_live_per_step",
@@ -285,7 +269,6 @@ class Grant(Row, table=True):
 class GrantRevocation(Row, table=True):
     """The revocation feed: what systems of record follow by its cursor."""
 
-    __tablename__ = "revocation"
     __table_args__ = (COUNTED,)
     cursor: int | None = serial_key()
     grant_id: str = Field(unique=True)
@@ -296,7 +279,6 @@ class GrantRevocation(Row, table=True):
 class GrantUseRow(Row, table=True):
     """A use of a grant as its system reported it; ``stage`` is intent, result or use."""
 
-    __tablename__ = "grant_use"
     id: str = Field(primary_key=True)
     grant_id: str = Field(index=True)
     system: str
@@ -312,7 +294,6 @@ class GrantUseRow(Row, table=True):
 class ContextBlob(Row, table=True):
     """The request context of a policy decision (canonical JSON), beside the ledger, salted."""
 
-    __tablename__ = "context_blob"
     digest: str = Field(primary_key=True)
     salt: str
     content: bytes
@@ -324,7 +305,6 @@ class ContextBlob(Row, table=True):
 class PartRow(Row, table=True):
     """A settled evidence part. ``content`` is zlib-compressed canonical JSON."""
 
-    __tablename__ = "part"
     __table_args__ = (
         UniqueConstraint("case_id", "digest"),
         Index("part_case_name", "case_id", "name", "seq"),
@@ -346,7 +326,6 @@ class PartRow(Row, table=True):
 class GrantInput(Row, table=True):
     """A settled part that a step read under its grant: what its own parts were made from."""
 
-    __tablename__ = "grant_input"
     grant_id: str = Field(primary_key=True)
     part_digest: str = Field(primary_key=True)
     at: datetime = time_field()
@@ -355,7 +334,6 @@ class GrantInput(Row, table=True):
 class Checkpoint(Row, table=True):
     """A checkpoint of a case; one of a name is open at a time."""
 
-    __tablename__ = "checkpoint"
     __table_args__ = (
         Index(
             "checkpoint_one_open",
@@ -386,7 +364,6 @@ class Checkpoint(Row, table=True):
 class DecisionRow(Row, table=True):
     """A decision as a person signed it; refused ones are kept too, with the reason."""
 
-    __tablename__ = "decision"
     jti: str = Field(primary_key=True)
     checkpoint_id: str = Field(index=True)
     operator: str
@@ -404,7 +381,6 @@ class DecisionRow(Row, table=True):
 class HoldRow(Row, table=True):
     """A signed stop on a record; one at a time."""
 
-    __tablename__ = "hold"
     __table_args__ = (
         Index(
             "hold_one_per_record",
@@ -430,7 +406,6 @@ class HoldRow(Row, table=True):
 class OutboxRow(Row, table=True):
     """What must still reach someone else: tried again until it is done."""
 
-    __tablename__ = "outbox"
     __table_args__ = (Index("outbox_due", "done_at", "next_try_at"), COUNTED)
     id: int | None = serial_key()
     kind: str
@@ -446,7 +421,6 @@ class OutboxRow(Row, table=True):
 class Archive(Row, table=True):
     """The sealed history of a closed case, zlib-compressed."""
 
-    __tablename__ = "archive"
     case_id: str = Field(primary_key=True)
     digest: str
     content: bytes

@@ -25,7 +25,7 @@ class Batch:
     tree: Tree
     clock: Callable[[], datetime]
     size_before: int
-    topics: set[str] = field(default_factory=set)
+    topics: set[str] = field(default_factory=set[str])
 
 
 class Tx(Access):

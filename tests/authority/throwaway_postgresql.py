@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,33 +36,35 @@ class PostgresqlCluster:
         self._user = _unprivileged_user()
         # Not pytest's folder: the path of a socket may have 107 characters at most.
         self.folder = Path(tempfile.mkdtemp(prefix="placet-pg-"))
+        self._group = None if self._user is None else pwd.getpwnam(self._user).pw_gid
+        self._extra_groups: list[str] | None = None if self._user is None else []
         if self._user is not None:
-            account = pwd.getpwnam(self._user)
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
+            shutil.chown(self.folder, self._user, self._group)
         self._databases = 0
         self._server: subprocess.Popen[bytes] | None = None
         data = str(self.folder / "data")
         self._run("initdb", "-D", data, "-U", "placet", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
 
-    def _options(self) -> dict[str, object]:
-        if self._user is None:
-            return {"cwd": self.folder}
-        group = pwd.getpwnam(self._user).pw_gid
-        return {"cwd": self.folder, "user": self._user, "group": group, "extra_groups": []}
-
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._binaries / program), *arguments]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, **self._options()
-        )  # type: ignore[call-overload]
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            user=self._user,
+            group=self._group,
+            extra_groups=self._extra_groups,
+        )
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {done.stderr}")
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
-            self._server = subprocess.Popen(  # type: ignore[call-overload]
+            self._server = subprocess.Popen(
                 [
                     *(str(self._binaries / "postgres"), "-D", str(self.folder / "data")),
                     *("-k", str(self.folder), "-c", "listen_addresses="),
@@ -71,7 +73,10 @@ class PostgresqlCluster:
                 ],
                 stdout=log,
                 stderr=log,
-                **self._options(),
+                cwd=self.folder,
+                user=self._user,
+                group=self._group,
+                extra_groups=self._extra_groups,
             )
         give_up = time.monotonic() + _STARTS_WITHIN
         while True:
@@ -109,13 +114,11 @@ class PostgresqlCluster:
         """The database's URL; ``host`` is another folder with a socket that leads there."""
         return f"postgresql://placet@/{database}?host={host or self.folder}"
 
-    def administer(self, *statements: sql.Composable | str) -> None:
+    def administer(self, *statements: sql.Composed | sql.SQL) -> None:
         """Run statements outside any transaction, as the superuser."""
         with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
             for statement in statements:
-                connection.execute(
-                    statement if isinstance(statement, sql.Composable) else sql.SQL(statement)
-                )  # type: ignore[arg-type]
+                connection.execute(statement)
 
     def create_database(self) -> str:
         """A new, empty database's name."""
@@ -129,7 +132,7 @@ class PostgresqlCluster:
         self.administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     @contextmanager
-    def outage(self, name: str) -> Iterator[None]:
+    def outage(self, name: str) -> Generator[None]:
         """One database refuses and cuts every connection, until the block ends."""
         allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"

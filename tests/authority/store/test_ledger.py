@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -30,7 +30,7 @@ async def grow(store: Store, count: int) -> None:
 
 
 @asynccontextmanager
-async def signing(store: Store) -> AsyncIterator[None]:
+async def signing(store: Store) -> AsyncGenerator[None]:
     """The store signs heads while the block runs."""
     task = asyncio.create_task(
         store.sign_heads(lambda size, root: f"{size} {root.hex()}", pause=0.01, look=0.1)

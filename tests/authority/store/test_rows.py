@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from placet.authority._store import (
@@ -30,22 +31,19 @@ def identity(name: str) -> Identity:
     )
 
 
-def case(number: int, **changes: object) -> Case:
+def case(number: int) -> Case:
     return Case(
-        **{
-            "id": f"case-{number}",
-            "process": "loan-draw",
-            "version": 1,
-            "subject": "loan/L-1001/draw/7",
-            "status": "open",
-            "opened_by": "operator:ana",
-            "opened_at": NOON,
-            "workflow_id": f"case-{number}",
-            "workflow_type": "LoanDrawReview",
-            "task_queue": "orchestrator",
-            "request_id": "r",
-            **changes,
-        }
+        id=f"case-{number}",
+        process="loan-draw",
+        version=1,
+        subject="loan/L-1001/draw/7",
+        status="open",
+        opened_by="operator:ana",
+        opened_at=NOON,
+        workflow_id=f"case-{number}",
+        workflow_type="LoanDrawReview",
+        task_queue="orchestrator",
+        request_id="r",
     )
 
 
@@ -71,6 +69,11 @@ async def test_time_keeps_its_instant_in_utc(store: Store) -> None:
         lambda reader: reader.all(UsedJti, UsedJti.expires_at <= NOON - timedelta(microseconds=1))
     )
     assert before == []
+
+
+async def test_misspelt_or_missing_column_is_an_error() -> None:
+    with pytest.raises(TypeError, match="UsedJti.*expires_at, expiry"):
+        UsedJti(issuer="i", jti="j", expiry=NOON)  # type: ignore[call-arg]  # the slip itself
 
 
 async def test_jti_is_used_once(store: Store) -> None:
@@ -114,7 +117,7 @@ async def test_cursor_counts_up_and_is_never_given_twice(store: Store) -> None:
         return row.cursor
 
     first = await store.write(revoke)
-    await store.write(lambda tx: tx.execute(GrantRevocation.__table__.delete()).rowcount)  # type: ignore[attr-defined]
+    await store.write(lambda tx: tx.execute(delete(GrantRevocation)))
     assert await store.write(revoke) > first
 
 

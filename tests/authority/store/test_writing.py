@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,7 @@ class CommitGate:
         self.commits = 0
         self._reached = threading.Event()
         self._open = threading.Event()
-        event.listen(store._engines.writer, "commit", self._stop_here)
+        event.listen(store.engines.writer, "commit", self._stop_here)
 
     def _stop_here(self, _connection: object) -> None:
         self.commits += 1
@@ -97,7 +97,7 @@ async def test_failing_member_leaves_the_others(store: Store) -> None:
     ]
     await asyncio.sleep(0)  # lets the tasks queue their writes; the writer stands at the gate
     gate.open()
-    answers = await asyncio.gather(first, *rest, return_exceptions=True)
+    answers: list[object] = await asyncio.gather(first, *rest, return_exceptions=True)
 
     assert gate.commits == 2
     assert [type(answer) for answer in answers] == [int, int, KeyError, int, IntegrityError, int]
@@ -124,22 +124,22 @@ async def test_given_up_write_is_not_started(store: Store) -> None:
 
 
 @contextmanager
-def lost_commit(store: Store, *, happened: bool) -> Iterator[None]:
+def lost_commit(store: Store, *, happened: bool) -> Generator[None]:
     """The next COMMIT's answer is lost, whether it ``happened`` or not."""
-    dialect = store._engines.writer.dialect
+    dialect = store.engines.writer.dialect
     real = dialect.do_commit
 
-    def lose(connection: Any) -> None:
-        dialect.do_commit = real  # type: ignore[method-assign]
+    def lose(dbapi_connection: Any) -> None:
+        dialect.do_commit = real  # type: ignore[method-assign]  # put back
         if happened:
-            real(connection)
+            real(dbapi_connection)
         raise OperationalError("COMMIT", None, ConnectionResetError("connection reset by peer"))
 
-    dialect.do_commit = lose  # type: ignore[method-assign]
+    dialect.do_commit = lose  # type: ignore[method-assign]  # for this one COMMIT
     try:
         yield
     finally:
-        dialect.do_commit = real  # type: ignore[method-assign]
+        dialect.do_commit = real  # type: ignore[method-assign]  # put back
 
 
 async def test_lost_answer_of_a_commit_that_happened_is_looked_up(store: Store) -> None:
@@ -167,7 +167,7 @@ async def hurried(database_url: str) -> AsyncIterator[Store]:
 
 
 @contextmanager
-def outage(url: str, request: pytest.FixtureRequest) -> Iterator[None]:
+def outage(url: str, request: pytest.FixtureRequest) -> Generator[None]:
     """The database can't be written: locked by someone else, or refusing connections."""
     parsed = make_url(url)
     assert parsed.database is not None
@@ -210,7 +210,7 @@ async def test_writers_fault_answers_everyone(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._writer, "_save_head", broken)
+        patch.setattr("placet.authority._store._writer.keep_tile_tops", broken)
         with pytest.raises(StoreUnavailable, match="ZeroDivisionError"):
             await store.write(append(0))
     assert await store.write(append(0)) == 0

@@ -23,6 +23,7 @@ from placet.model import (
     Name,
     RecordId,
 )
+from placet.rules._errors import MissingFact
 
 
 class StepFacts(Model):
@@ -117,13 +118,13 @@ def guarded_context(
     """The context of a step that needs people's approval.
 
     Raises:
-        ValueError: two facts have one name.
+        MissingFact: two sources tell a fact of one name, so nobody knows which holds.
     """
     values: dict[str, JsonValue] = {}
     sources: list[JsonValue] = []
     for fact in sorted(facts, key=lambda each: each.name):
         if fact.name in values:
-            raise ValueError(f"the fact {fact.name} is there twice")
+            raise MissingFact(fact.name, "told by one source alone")
         values[fact.name] = fact.value
         sources.append(f"{fact.name} {fact.system} {fact.record} {fact.version}")
     return {

@@ -5,16 +5,15 @@
 2. Policies, principal, action, resource and context fit the schema, or the answer is no.
 3. Every entity that a policy can reach is loaded: principal, action and resource are; a policy
    that names any other entity, or a template nobody links, is refused when policies are loaded.
-4. Each policy has an ``@id`` of its own; what decided is told by these.
+4. Facts that no policy reads are left out before asking, since a system of record may tell more
+   than the schema names; every other member of the context must be the schema's.
+5. Each policy has an ``@id`` of its own; what decided is told by these.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import cedarpy
-from cedarpy import pst
 from pydantic import Field, JsonValue, model_validator
 
 from placet.model import (
@@ -26,16 +25,14 @@ from placet.model import (
     Salt,
     canonical_json,
     digest_json,
+    salted_digest,
 )
 from placet.rules._errors import BadPolicies
-from placet.rules._salted import salted_digest
+from placet.rules._policy_text import NAMESPACE, facts_read, named_actions, structure_problems
 
-NAMESPACE = "Placet"
 _ENTITY_TYPES = {"agent": "Agent", "operator": "Operator", "system": "System"}
 _GROUPS = frozenset({"ledger", "approval", "facts", "sources", "claim"})
 MAX_CONTEXT_BYTES = 65_536  # a context is ids, numbers and lists of names; more is no context
-
-_POLICY_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,7 @@ class LoadedPolicies:
     schema: cedarpy.Schema
     ids: dict[str, str]
     permits: tuple[tuple[str, frozenset[str] | None], ...]
+    facts: frozenset[str]
 
 
 class PolicyRequest(Model):
@@ -155,7 +153,7 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         tree = policy_set.to_pst()
     except ValueError as error:
         raise BadPolicies((f"can't be read: {error}",)) from error
-    problems = [*_structure_problems(tree)]
+    problems = [*structure_problems(tree)]
     validated = cedarpy.validate_policies(policies, parsed_schema)
     problems += [f"does not fit the schema: {error}" for error in validated.errors]
     if problems or not validated.validation_passed:
@@ -166,10 +164,11 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         schema=parsed_schema,
         ids={key: policy.annotations["id"] for key, policy in tree.static_policies.items()},
         permits=tuple(
-            (policy.annotations["id"], _named_actions(policy))
+            (policy.annotations["id"], named_actions(policy))
             for policy in tree.static_policies.values()
             if policy.effect == "permit"
         ),
+        facts=frozenset().union(*map(facts_read, tree.static_policies.values())),
     )
 
 
@@ -180,7 +179,7 @@ def decide(loaded: LoadedPolicies, request: PolicyRequest) -> Permitted | Denied
             "principal": _principal_uid(request.principal),
             "action": {"type": f"{NAMESPACE}::Action", "id": request.action},
             "resource": _record_uid(request.record),
-            "context": request.context,
+            "context": _what_is_read(loaded, request.context),
         },
         loaded.policy_set,
         _entities(request),
@@ -221,6 +220,14 @@ def _why_denied(
     return DenialCause.NOT_PERMITTED, tuple(sorted(nearest))
 
 
+def _what_is_read(loaded: LoadedPolicies, context: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The context without facts that no policy reads, as systems of record may tell more."""
+    facts = context.get("facts")
+    if not isinstance(facts, dict):
+        return context
+    return {**context, "facts": {name: facts[name] for name in facts if name in loaded.facts}}
+
+
 def _entities(request: PolicyRequest) -> list[dict[str, object]]:
     """Principal and resource; the schema brings the actions and their groups."""
     return [
@@ -247,51 +254,6 @@ def _principal_uid(principal: Principal) -> dict[str, str]:
 
 def _record_uid(record: RecordId) -> dict[str, str]:
     return {"type": f"{NAMESPACE}::Record", "id": record}
-
-
-def _structure_problems(tree: pst.PolicySet) -> Iterator[str]:
-    """What the schema does not check: ids, templates, and entities that are never loaded."""
-    if tree.templates:
-        yield f"{len(tree.templates)} template(s): nothing links them, so they never apply"
-    if not tree.static_policies:
-        yield "there is no policy"
-    seen: set[str] = set()
-    for position, policy in enumerate(tree.static_policies.values(), start=1):
-        policy_id = policy.annotations.get("id", "")
-        if not _POLICY_ID.fullmatch(policy_id):
-            yield f"policy {position}: needs an @id of lower case, digits, hyphens and dots"
-        elif policy_id in seen:
-            yield f"policy {position}: the @id {policy_id} is taken"
-        seen.add(policy_id)
-        for uid in sorted(map(str, _unloaded_entities(policy))):
-            yield f"policy {position} ({policy_id}): names {uid}, which is never loaded"
-
-
-def _unloaded_entities(policy: pst.Template) -> set[pst.EntityUid]:
-    """Entities in conditions, but for actions: a comparison with one is false, never known.
-
-    In a policy's head, ``principal == Placet::Agent::"x"`` compares names and loads nothing; with
-    ``in`` it would have to know the hierarchy, which the authority does not load.
-    """
-    heads = (policy.principal, policy.resource)
-    reached = {
-        uid for uid in pst.entity_uids(policy.clauses) if str(uid.type) != f"{NAMESPACE}::Action"
-    }
-    for head in heads:
-        if isinstance(head, pst.ScopeIn | pst.ScopeIsIn):
-            reached |= pst.entity_uids(head)
-    return reached
-
-
-def _named_actions(policy: pst.Template) -> frozenset[str] | None:
-    """The actions in a policy's head; ``None`` if it leaves the action open."""
-    match policy.action:
-        case pst.ActionEq(entity=uid):
-            return frozenset({uid.id})
-        case pst.ActionIn(entities=uids):
-            return frozenset(uid.id for uid in uids)
-        case _:
-            return None
 
 
 def _refuse_escapes(value: JsonValue) -> None:

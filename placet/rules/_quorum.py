@@ -184,15 +184,18 @@ def outcome_status(
     return status
 
 
+def approvals(
+    requirement: Requirement, decisions: Sequence[CountedDecision]
+) -> tuple[CountedDecision, ...]:
+    """The approvals that count: by those entitled, not withdrawn, one a person, in order."""
+    return tuple(_approvers(_heard(requirement, decisions)))
+
+
 def missing(requirement: Requirement, decisions: Sequence[CountedDecision]) -> tuple[str, ...]:
     """What an open checkpoint still waits for, in plain words; empty once it has ended."""
     if outcome_status(requirement, decisions) is not CheckpointStatus.OPEN:
         return ()
-    words: dict[Principal, CountedDecision] = {}
-    for decision in decisions:
-        if _entitled(requirement, decision):
-            _hear(words, decision)
-    approvers = _approvers(words)
+    approvers = approvals(requirement, decisions)
     places = _places(requirement)
     filled = _match_places(places, approvers)
     lacking: dict[tuple[str, ...], int] = {}
@@ -203,6 +206,16 @@ def missing(requirement: Requirement, decisions: Sequence[CountedDecision]) -> t
     if not _has_independent(requirement, approvers):
         said.append("at least one approver who is independent: none of the people set apart")
     return tuple(said)
+
+
+def _heard(
+    requirement: Requirement, decisions: Iterable[CountedDecision]
+) -> dict[Principal, CountedDecision]:
+    words: dict[Principal, CountedDecision] = {}
+    for decision in decisions:
+        if _entitled(requirement, decision):
+            _hear(words, decision)
+    return words
 
 
 def _fits(roles: Iterable[str], need: Need) -> bool:

@@ -1,0 +1,1 @@
+"""Deciding, tested as functions of values."""

@@ -25,6 +25,7 @@ def test_the_public_names_are_pinned() -> None:
         "Refusal",
         "RuleError",
         "StepFacts",
+        "approvals",
         "cents",
         "check_decision",
         "confirmed",

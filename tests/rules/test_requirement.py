@@ -220,9 +220,7 @@ NOT_ALONE = {
 }
 
 
-@pytest.mark.parametrize(
-    ("proposed", "automatic"), NOT_ALONE.values(), ids=NOT_ALONE.keys()
-)
+@pytest.mark.parametrize(("proposed", "automatic"), NOT_ALONE.values(), ids=NOT_ALONE.keys())
 def test_i3_in_every_doubt_people_decide(
     proposed: Proposal, automatic: AutomaticFacts | None
 ) -> None:
@@ -257,9 +255,7 @@ def test_two_agents_results_compare_without_name_and_salt() -> None:
     opener=st.sampled_from(["operator:a", "operator:b", "operator:c"]),
     preparers=st.lists(st.sampled_from(["operator:a", "operator:b", "operator:c"])),
 )
-def test_i6_opener_and_preparers_are_excluded_once_each(
-    opener: str, preparers: list[str]
-) -> None:
+def test_i6_opener_and_preparers_are_excluded_once_each(opener: str, preparers: list[str]) -> None:
     """I6: who opened or prepared a case never decides on it."""
     people = excluded(opener, preparers)
     assert set(people) == {opener, *preparers}

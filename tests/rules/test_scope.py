@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from placet.model import ProcessDefinition, Relation, Step
 from placet.rules import (
@@ -14,16 +15,14 @@ from placet.rules import (
 )
 
 SUBJECT = "loan/L-1001/draw/7"
-PAYEES = {"payees": ["P-100", "P-200"]}
+PAYEES: dict[str, JsonValue] = {"payees": ["P-100", "P-200"]}
 RELATIONS = {
     relation.name: relation
     for relation in (
         Relation(name="draw", template="loan/{loan}/draw/{draw}"),
         Relation(name="loan", template="loan/{loan}"),
         Relation(name="packet", template="loan/{loan}/draw/{draw}/packet"),
-        Relation(
-            name="earlier-draw", template="loan/{loan}/draw/{earlier}", earlier_than="draw"
-        ),
+        Relation(name="earlier-draw", template="loan/{loan}/draw/{earlier}", earlier_than="draw"),
         Relation(name="payee", template="payee/{payee}", member_of="payees"),
     )
 }
@@ -182,7 +181,7 @@ def test_i2_a_refusal_tells_of_no_other_record(record: str) -> None:
     "facts",
     [{}, {"payees": None}, {"payees": "P-100"}, {"payees": {"P-100": True}}, {"payees": [100]}],
 )
-def test_a_list_that_is_not_there_is_not_an_empty_one(facts: dict[str, None]) -> None:
+def test_a_list_that_is_not_there_is_not_an_empty_one(facts: dict[str, JsonValue]) -> None:
     """I2: without the list nothing can be judged; that is neither yes nor the asker's fault."""
     with pytest.raises(MissingFact, match="payees"):
         require_in_scope(PROCESS, SUBJECT, RELATIONS["payee"], "payee/P-100", facts)

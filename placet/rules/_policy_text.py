@@ -1,0 +1,96 @@
+"""What a text of Cedar policies says of itself: ids, actions, entities and facts that it names."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from cedarpy import pst
+
+NAMESPACE = "Placet"
+_POLICY_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+_CONTEXT = pst.Var(name="context")
+_FACTS = pst.GetAttr(base=_CONTEXT, attr="facts")
+
+
+def structure_problems(tree: pst.PolicySet) -> Iterator[str]:
+    """What the schema does not check: ids, templates, and entities that are never loaded."""
+    if tree.templates:
+        yield f"{len(tree.templates)} template(s): nothing links them, so they never apply"
+    if not tree.static_policies:
+        yield "there is no policy"
+    seen: set[str] = set()
+    for position, policy in enumerate(tree.static_policies.values(), start=1):
+        policy_id = policy.annotations.get("id", "")
+        if not _POLICY_ID.fullmatch(policy_id):
+            yield f"policy {position}: needs an @id of lower case, digits, hyphens and dots"
+        elif policy_id in seen:
+            yield f"policy {position}: the @id {policy_id} is taken"
+        seen.add(policy_id)
+        try:
+            facts_read(policy)
+        except ValueError as error:
+            yield f"policy {position} ({policy_id}): {error}"
+        for uid in sorted(map(str, _unloaded_entities(policy))):
+            yield f"policy {position} ({policy_id}): names {uid}, which is never loaded"
+
+
+def _unloaded_entities(policy: pst.Template) -> set[pst.EntityUid]:
+    """Entities in conditions, but for actions: a comparison with one is false, never known.
+
+    In a policy's head, ``principal == Placet::Agent::"x"`` compares names and loads nothing; with
+    ``in`` it would have to know the hierarchy, which the authority does not load.
+    """
+    heads = (policy.principal, policy.resource)
+    reached = {
+        uid for uid in pst.entity_uids(policy.clauses) if str(uid.type) != f"{NAMESPACE}::Action"
+    }
+    for head in heads:
+        if isinstance(head, pst.ScopeIn | pst.ScopeIsIn):
+            reached |= pst.entity_uids(head)
+    return reached
+
+
+def named_actions(policy: pst.Template) -> frozenset[str] | None:
+    """The actions in a policy's head; ``None`` if it leaves the action open."""
+    match policy.action:
+        case pst.ActionEq(entity=uid):
+            return frozenset({uid.id})
+        case pst.ActionIn(entities=uids):
+            return frozenset(uid.id for uid in uids)
+        case _:
+            return None
+
+
+def facts_read(policy: pst.Template) -> frozenset[str]:
+    """The facts that a policy looks at: each ``context.facts.<name>``, and ``has`` of one.
+
+    Raises:
+        ValueError: it takes the context or the facts as a whole, so that nobody could say which.
+    """
+    found: set[str] = set()
+    rest: list[object] = [policy.clauses]
+    while rest:
+        match rest.pop():
+            case pst.GetAttr(base=base, attr=attr) if base == _FACTS:
+                found.add(attr)
+            case pst.HasAttr(base=base, attrs=attrs) if base == _FACTS:
+                found.add(attrs[0])
+            case pst.HasAttr(base=base, attrs=attrs) if base == _CONTEXT:
+                found.update(attrs[1:2] if attrs[0] == "facts" else ())
+            case pst.GetAttr(base=base) as group if base == _CONTEXT and group != _FACTS:
+                pass
+            case node if node in (_CONTEXT, _FACTS):
+                raise ValueError("takes the context as a whole; name the attributes")
+            case node:
+                rest.extend(_below(node))
+    return frozenset(found)
+
+
+def _below(node: object) -> Iterator[object]:
+    if isinstance(node, tuple):
+        yield from node
+    elif isinstance(node, Mapping):
+        yield from node.values()
+    elif is_dataclass(node) and not isinstance(node, type):
+        for field in fields(node):
+            yield getattr(node, field.name)

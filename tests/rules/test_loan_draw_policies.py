@@ -1,0 +1,308 @@
+"""What the lender's policies for loan draws permit, and nothing else (I2, I3, I5)."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import JsonValue
+
+from placet.model import AuthorityMatrix, CaseStatus, CheckpointStatus, Mode
+from placet.rules import (
+    ApprovalFacts,
+    DenialCause,
+    Denied,
+    Fact,
+    Permitted,
+    PolicyRequest,
+    StepFacts,
+    decide,
+    guarded_context,
+    load_policies,
+    step_context,
+)
+
+FOLDER = Path(__file__).parents[2] / "policies/loan-draw"
+POLICIES = load_policies(
+    (FOLDER / "policies.cedar").read_text(), (FOLDER / "schema.cedarschema").read_text()
+)
+PAYS = "draw:disburse"
+
+LOAN, DRAW, PACKET, PAYEE = (
+    "loan/L-1001",
+    "loan/L-1001/draw/7",
+    "loan/L-1001/draw/7/packet",
+    "payee/P-100",
+)
+INTENDED = {
+    "packet:read": ("draw-intake", PACKET),
+    "loan:read": ("draw-analyst", LOAN),
+    "draw:read": ("draw-analyst", DRAW),
+    "invoices:match": ("draw-analyst", DRAW),
+    "analysis:write": ("draw-analyst", DRAW),
+    "analysis:recompute": ("draw-verifier", DRAW),
+    "payee:screen": ("compliance-checker", PAYEE),
+    "checkpoint:open": ("orchestrator", DRAW),
+    "outcome:read": ("orchestrator", DRAW),
+    "case:close": ("orchestrator", DRAW),
+    PAYS: ("disbursement", DRAW),
+}
+AGENTS = sorted({agent for agent, _ in INTENDED.values()} | {"stranger"})
+STEP = StepFacts(
+    agent="disbursement",
+    in_scope=True,
+    case_status=CaseStatus.OPEN,
+    attempt=1,
+    mode=Mode.ASSIST,
+    on_hold=False,
+)
+APPROVAL = ApprovalFacts(
+    status=CheckpointStatus.APPROVED,
+    needs_met=True,
+    automatic=False,
+    confirmed=False,
+    people=1,
+    approved=Decimal("20000.00"),
+    amount=Decimal("20000.00"),
+    automatic_limit=Decimal("25000.00"),
+    exceptions_open=0,
+    findings_above_info=0,
+    evidence_settled=True,
+    payments_fixed=True,
+    version_unchanged=True,
+)
+FACTS: dict[str, JsonValue] = {
+    "granted_by": ["operator:greta-holm"],
+    "holds": 0,
+    "screening": "clear",
+    "status": "open",
+    "undisbursed_cents": 2_000_001,
+}
+
+
+def ask(
+    action: str,
+    *,
+    agent: str | None = None,
+    step: dict[str, Any] | None = None,
+    approval: dict[str, Any] | None = None,
+    facts: dict[str, JsonValue] | None = None,
+    record: str | None = None,
+) -> Permitted | Denied:
+    """Ask for an intended pair, with these members changed."""
+    who, intended = INTENDED[action]
+    stepping = STEP.model_copy(update={"agent": who, **(step or {})})
+    if action == PAYS:
+        context = guarded_context(
+            stepping,
+            APPROVAL.model_copy(update=approval or {}),
+            [
+                Fact(
+                    name=name,
+                    value=value,
+                    system="loan-servicing",
+                    record="loan/L-1001",
+                    version="12",
+                )
+                for name, value in {**FACTS, **(facts or {})}.items()
+            ],
+        )
+    else:
+        context = step_context(stepping)
+    return decide(
+        POLICIES,
+        PolicyRequest(
+            principal=f"agent:{agent or who}",
+            action=action,
+            record=record or intended,
+            context=context,
+            salt="A" * 43,
+        ),
+    )
+
+
+def forbidden_by(answer: Permitted | Denied) -> tuple[str, ...]:
+    assert isinstance(answer, Denied)
+    assert answer.cause is DenialCause.FORBIDDEN
+    return answer.policies
+
+
+@pytest.mark.parametrize("action", INTENDED)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_i3_only_the_intended_pairs_are_permitted(agent: str, action: str) -> None:
+    """I3: the whole matrix of agents and actions, even where the process would name the agent."""
+    answer = ask(action, agent=agent, step={"agent": agent})
+    assert isinstance(answer, Permitted) is (agent == INTENDED[action][0])
+
+
+def test_the_matrix_covers_every_action_of_the_schema() -> None:
+    schema = (FOLDER / "schema.cedarschema").read_text()
+    named = {word for word in schema.split('"') if ":" in word and " " not in word}
+    assert {action for action in named if "\n" not in action} == set(INTENDED)
+
+
+@pytest.mark.parametrize("action", INTENDED)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_i1_nobody_takes_another_agents_step(agent: str, action: str) -> None:
+    """I1: which agent takes a step follows from the signed process."""
+    answer = ask(action, agent=agent)
+    if agent == INTENDED[action][0]:
+        assert isinstance(answer, Permitted)
+    else:
+        assert forbidden_by(answer) == ("law.own-steps",)
+
+
+@pytest.mark.parametrize("action", INTENDED)
+def test_i2_nothing_out_of_scope_is_permitted(action: str) -> None:
+    """I2: not for any agent's own action either."""
+    assert forbidden_by(ask(action, step={"in_scope": False})) == ("law.own-records",)
+
+
+@pytest.mark.parametrize("action", INTENDED)
+@pytest.mark.parametrize("status", [each for each in CaseStatus if each is not CaseStatus.OPEN])
+def test_i1_only_an_open_case_gets_grants(action: str, status: CaseStatus) -> None:
+    """I1: opening, stopped and closed cases get none."""
+    assert forbidden_by(ask(action, step={"case_status": status})) == ("law.open-case",)
+
+
+@pytest.mark.parametrize("action", INTENDED)
+@pytest.mark.parametrize(
+    "record", [LOAN, DRAW, PACKET, PAYEE, f"{PACKET}/page", f"{PAYEE}/account", "budget/L-1001"]
+)
+def test_i3_an_action_fits_one_kind_of_record(action: str, record: str) -> None:
+    """I3: the right agent and action on another kind of record is denied."""
+    answer = ask(action, record=record)
+    if record == INTENDED[action][1]:
+        assert isinstance(answer, Permitted)
+    else:
+        assert isinstance(answer, Denied)
+        assert answer.cause is DenialCause.NOT_PERMITTED
+        assert len(answer.policies) == 1
+
+
+# --- paying ---------------------------------------------------------------------------------
+
+
+def test_i5_an_approved_draw_is_paid() -> None:
+    """I5: the request that every test below changes in one thing."""
+    answer = ask(PAYS)
+    assert isinstance(answer, Permitted)
+    assert answer.policies == ("disbursement.pays-approved-draw",)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    **{
+        f"outcome {status}": ({"approval": {"status": status}}, "law.approved")
+        for status in CheckpointStatus
+        if status is not CheckpointStatus.APPROVED
+    },
+    "needs no longer met": ({"approval": {"needs_met": False}}, "law.approved"),
+    "nobody decided": ({"approval": {"people": 0}}, "law.people-decide"),
+    "nothing to pay": ({"approval": {"amount": Decimal("0.00")}}, "law.approved-amount"),
+    "less than nothing": ({"approval": {"amount": Decimal("-1.00")}}, "law.approved-amount"),
+    "a cent too much": ({"approval": {"amount": Decimal("20000.01")}}, "law.approved-amount"),
+    "more than is left": ({"facts": {"undisbursed_cents": 1_999_999}}, "law.within-commitment"),
+    "an exception open": ({"approval": {"exceptions_open": 1}}, "law.exceptions-accepted"),
+    "evidence not settled": ({"approval": {"evidence_settled": False}}, "law.evidence-chain"),
+    "payments not fixed": ({"approval": {"payments_fixed": False}}, "law.evidence-chain"),
+    "the draw changed": ({"approval": {"version_unchanged": False}}, "law.evidence-chain"),
+    "a signed hold": ({"step": {"on_hold": True}}, "law.no-hold"),
+    "a hold at loan servicing": ({"facts": {"holds": 1}}, "law.no-hold"),
+    "audit mode": ({"step": {"mode": Mode.AUDIT}}, "law.audit-mode-pays-nothing"),
+    "a matured loan": ({"facts": {"status": "matured"}}, "law.loan-open"),
+    "a loan in default": ({"facts": {"status": "default"}}, "law.loan-open"),
+    "a payee with a hit": ({"facts": {"screening": "hit"}}, "law.payees-clear"),
+    "a payee unknown": ({"facts": {"screening": ""}}, "law.payees-clear"),
+    "granters unknown": ({"facts": {"granted_by": []}}, "law.granters-known"),
+}
+
+
+@pytest.mark.parametrize(("changes", "law"), REFUSED.values(), ids=REFUSED.keys())
+def test_i5_nothing_is_paid_when_one_thing_is_wrong(changes: dict[str, Any], law: str) -> None:
+    """I5: each condition alone stops the money, and the denial names the law."""
+    assert forbidden_by(ask(PAYS, **changes)) == (law,)
+
+
+@pytest.mark.parametrize("fact", sorted(FACTS))
+def test_i3_a_fact_that_is_missing_permits_nothing(fact: str) -> None:
+    """I3: a system of record that leaves something out is no yes."""
+    answer = ask(PAYS)
+    assert isinstance(answer, Permitted)
+    unknown = {name: value for name, value in FACTS.items() if name != fact}
+    context = guarded_context(
+        STEP,
+        APPROVAL,
+        [
+            Fact(name=n, value=v, system="loan-servicing", record="loan/L-1001", version="12")
+            for n, v in unknown.items()
+        ],
+    )
+    request = PolicyRequest(
+        principal="agent:disbursement",
+        action=PAYS,
+        record=DRAW,
+        context=context,
+        salt="A" * 43,
+    )
+    denied = decide(POLICIES, request)
+    assert isinstance(denied, Denied)
+    assert denied.cause is DenialCause.UNFIT_REQUEST
+
+
+ALONE: dict[str, Any] = {
+    "step": {"mode": Mode.AUTOMATIC},
+    "approval": {"people": 0, "automatic": True, "confirmed": True},
+}
+
+
+def test_a_fact_that_no_policy_reads_does_not_matter() -> None:
+    """A system of record may tell more than is asked for."""
+    assert isinstance(ask(PAYS, facts={"payees": ["P-100"], "matures": "2027-01-31"}), Permitted)
+
+
+def alone(**approval: object) -> Permitted | Denied:
+    return ask(PAYS, step=ALONE["step"], approval={**ALONE["approval"], **approval})
+
+
+def test_i3_automatic_mode_pays_what_it_was_made_for() -> None:
+    """I3: confirmed by a second agent, without a finding, within the limit."""
+    assert isinstance(alone(), Permitted)
+
+
+@pytest.mark.parametrize(
+    "approval",
+    [
+        {"automatic": False},
+        {"confirmed": False},
+        {"findings_above_info": 1},
+        {"automatic_limit": Decimal("19999.99")},
+    ],
+)
+def test_i3_automatic_mode_needs_each_of_its_conditions(approval: dict[str, object]) -> None:
+    """I3: without a person, every doubt denies."""
+    assert forbidden_by(alone(**approval)) == ("law.people-decide",)
+
+
+def test_i3_today_counts_too() -> None:
+    """I3: what was let through in automatic mode is not paid once people took the mode back."""
+    answer = ask(PAYS, step={"mode": Mode.ASSIST}, approval=ALONE["approval"])
+    assert forbidden_by(answer) == ("law.people-decide",)
+
+
+# --- the files ------------------------------------------------------------------------------
+
+
+def test_every_policy_says_why() -> None:
+    lines = (FOLDER / "policies.cedar").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("@id"):
+            assert lines[number - 1].startswith("// "), line
+
+
+def test_the_authority_matrix_is_the_lenders_delegation() -> None:
+    matrix = AuthorityMatrix.model_validate_json((FOLDER / "authority-matrix.json").read_bytes())
+    assert matrix.process == "loan-draw"
+    assert matrix.mode is Mode.ASSIST
+    assert matrix.automatic_limit == Decimal("25000.00")
+    assert [rule.checkpoint for rule in matrix.rules] == ["draw-approval", "compliance"]
+    assert matrix.openers == ("draw-administrator",)

@@ -1,0 +1,286 @@
+"""Cases over their life: starting their workflow, closing, watching, archiving.
+
+1. A case exists because the authority opened it: it starts the workflow itself, with a request id
+   made from the case's id, so that a start whose answer was lost gives the same run (I11).
+2. A workflow id that someone else took is an alarm, never adopted (I1).
+3. A closed case's history is sealed by the archivist: a workflow can't archive itself (I9).
+"""
+
+import json
+import logging
+import zlib
+from datetime import timedelta
+
+from placet.authority._checkpoints import end, outcome_of, require_live
+from placet.authority._core import AUTHORITY, Core
+from placet.authority._definitions import Definitions
+from placet.authority._errors import Conflict, NotFound, Unavailable
+from placet.authority._grants import stop_case
+from placet.authority._kill import kill_point
+from placet.authority._requests import use_proof
+from placet.authority._revocations import revoke
+from placet.authority._store import Archive, Case, Checkpoint, Grant, Tx
+from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
+from placet.model import CaseInput, CaseStatus, CaseView, CheckpointStatus, digest_bytes
+from placet.tokens import GrantClaims, Proof
+
+ARCHIVING = "archiving"
+_log = logging.getLogger("placet.authority.cases")
+
+
+def view(case: Case) -> CaseView:
+    """A case's row as people's tools see it."""
+    return CaseView(
+        id=case.id,
+        process=case.process,
+        process_version=case.version,
+        subject=case.subject,
+        status=CaseStatus(case.status),
+        opened_by=case.opened_by,
+        opened_at=case.opened_at,
+        workflow_id=case.workflow_id,
+        run_id=case.run_id,
+        result=case.result,
+        stopped_for=case.stopped_for,
+        closed_at=case.closed_at,
+        archived=case.archived_at is not None,
+    )
+
+
+class Cases:
+    """Starts, closes, watches and archives cases."""
+
+    def __init__(self, core: Core, definitions: Definitions) -> None:
+        self._core = core
+        self._definitions = definitions
+
+    async def start_opened(self) -> None:
+        """Start the workflow of each case that was opened and has none yet."""
+        for case in await self._with_status(CaseStatus.OPENING):
+            await self._start(case)
+
+    async def _start(self, case: Case) -> None:
+        kill_point("case.before-start")
+        try:
+            run_id = await self._core.temporal.start(
+                workflow_id=case.workflow_id,
+                workflow_type=case.workflow_type,
+                task_queue=case.task_queue,
+                argument=CaseInput(case=case.id, subject=case.subject),
+                request_id=case.request_id,
+            )
+        except Unavailable:
+            _log.info("case %s: Temporal is away; its workflow is started later", case.id)
+            return
+        except AlreadyStarted:
+
+            def alarm(tx: Tx) -> None:
+                tx.append(
+                    "case.alarm",
+                    AUTHORITY,
+                    {"reason": "the workflow id was taken by a start that was not ours"},
+                    case=case.id,
+                    record=case.subject,
+                )
+                stop_case(tx, case, "someone else started a workflow under the case's id")
+
+            await self._core.store.write(alarm)
+            return
+        kill_point("case.after-start")
+
+        def opened(tx: Tx) -> None:
+            current = tx.get(Case, case.id)
+            if current is not None and current.status == CaseStatus.OPENING:
+                tx.change(Case, case.id, status=CaseStatus.OPEN.value, run_id=run_id)
+                tx.append(
+                    "case.started",
+                    AUTHORITY,
+                    {
+                        "workflow_id": case.workflow_id,
+                        "run_id": run_id,
+                        "workflow_type": case.workflow_type,
+                        "task_queue": case.task_queue,
+                    },
+                    case=case.id,
+                    record=case.subject,
+                )
+
+        await self._core.store.write(opened)
+
+    async def close(self, claims: GrantClaims, proof: Proof, result: str) -> CaseView:
+        """Close the grant's case with a result; asked twice, it answers the same.
+
+        Raises:
+            Conflict: a checkpoint is open, or it is closed with another result.
+        """
+
+        def write(tx: Tx) -> CaseView:
+            use_proof(tx, proof)
+            case = tx.get(Case, claims.txn)
+            if case is None:
+                raise NotFound("there is no such case")
+            if case.status == CaseStatus.CLOSED and case.result == result:
+                return view(case)
+            require_live(tx, claims)
+            waiting = tx.first(
+                Checkpoint, Checkpoint.case_id == case.id, Checkpoint.status == "open"
+            )
+            if waiting is not None:
+                raise Conflict(f"checkpoint {waiting.name} is still open")
+            tx.change(
+                Case, case.id, status=CaseStatus.CLOSED.value, result=result, closed_at=tx.now
+            )
+            tx.append(
+                "case.closed",
+                claims.sub,
+                {"result": result, "grant": claims.jti},
+                case=case.id,
+                record=case.subject,
+            )
+            tx.notify(ARCHIVING)
+            closed = tx.get(Case, case.id)
+            return view(closed if closed is not None else case)
+
+        return await self._core.store.write(write)
+
+    # --- watching -----------------------------------------------------------------------------
+
+    async def watch_open(self) -> None:
+        """Compare each open case with Temporal: a terminated or other run stops the case."""
+        for case in await self._with_status(CaseStatus.OPEN):
+            try:
+                execution = await self._core.temporal.describe(case.workflow_id)
+                same = execution.run_id == case.run_id
+                trouble = None
+                if not same:
+                    trouble = "Temporal shows another run than the authority started"
+                elif not execution.running:
+                    trouble = f"the workflow ended ({execution.status}) before its case was closed"
+            except ExecutionNotFound:
+                trouble = "Temporal has lost the workflow"
+            except Unavailable:
+                return
+            if trouble is not None:
+                await self._core.store.write(lambda tx, c=case, t=trouble: self._stop(tx, c, t))
+
+    def _stop(self, tx: Tx, case: Case, reason: str) -> None:
+        current = tx.get(Case, case.id)
+        if current is not None and current.status == CaseStatus.OPEN:
+            stop_case(tx, current, reason)
+            for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
+                revoke(tx, grant, "case_stopped")
+
+    async def expire_checkpoints(self) -> None:
+        """End the checkpoints whose deadline has passed; expiry is never approval."""
+        now = self._core.clock()
+        late = await self._core.store.read(
+            lambda reader: reader.all(
+                Checkpoint,
+                Checkpoint.status == "open",
+                Checkpoint.deadline <= now,  # type: ignore[operator]  # a column on the class
+                limit=500,
+            )
+        )
+        for row in late:
+            await self._core.store.write(lambda tx, r=row: self._expire(tx, r.id))
+
+    def _expire(self, tx: Tx, checkpoint_id: str) -> None:
+        row = tx.get(Checkpoint, checkpoint_id)
+        case = None if row is None else tx.get(Case, row.case_id)
+        if row is None or case is None or row.status != CheckpointStatus.OPEN:
+            return
+        outcome = outcome_of(row).model_copy(update={"status": CheckpointStatus.EXPIRED})
+        end(tx, case, row, outcome)
+
+    async def expire_grants(self) -> None:
+        """Close on the ledger the grants whose time is long over and that nobody settled."""
+        before = self._core.clock() - timedelta(seconds=SETTLE_GRACE)
+        late = await self._core.store.read(
+            lambda reader: reader.all(
+                Grant, Grant.status == "issued", Grant.expires_at <= before, limit=500
+            )
+        )
+        for row in late:
+            await self._core.store.write(lambda tx, r=row: _expire_grant(tx, r.id))
+
+    # --- archiving ----------------------------------------------------------------------------
+
+    async def archive_closed(self) -> None:
+        """Seal the history of each closed case whose workflow has ended."""
+        for case in await self._with_status(CaseStatus.CLOSED):
+            if case.archived_at is None and case.run_id is not None:
+                await self._archive(case)
+
+    async def _archive(self, case: Case) -> None:
+        try:
+            execution = await self._core.temporal.describe(case.workflow_id)
+            if execution.run_id == case.run_id and execution.running:
+                return
+            history = await self._core.temporal.history(case.workflow_id, case.run_id or "")
+        except (Unavailable, ExecutionNotFound):
+            _log.warning("case %s: its history can't be had now; tried again", case.id)
+            return
+        content = json.dumps(
+            {"workflow_id": case.workflow_id, "run_id": case.run_id, "history": history}
+        ).encode()
+        digest = digest_bytes(history.encode())
+
+        def seal(tx: Tx) -> None:
+            if tx.get(Archive, case.id) is not None:
+                return
+            entry = tx.append(
+                "case.archived",
+                AUTHORITY,
+                {
+                    "history_digest": digest,
+                    "run_id": case.run_id,
+                    "process_digest": case.process_digest,
+                },
+                case=case.id,
+                record=case.subject,
+            )
+            tx.add(
+                Archive(
+                    case_id=case.id,
+                    digest=digest,
+                    bytes=zlib.compress(content, 9),
+                    sealed_at=tx.now,
+                    entry=entry,
+                )
+            )
+            tx.change(Case, case.id, archived_at=tx.now)
+            tx.notify(ARCHIVING)
+
+        await self._core.store.write(seal)
+
+    async def _with_status(self, status: CaseStatus) -> list[Case]:
+        return await self._core.store.read(
+            lambda reader: reader.all(
+                Case,
+                Case.status == status.value,
+                Case.archived_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+                order_by=[Case.id],
+                limit=1000,
+            )
+        )
+
+
+SETTLE_GRACE = 30
+"""Seconds after a grant's end in which its settlement still counts: its token is dead, but the
+step's last words may be on their way."""
+
+
+def _expire_grant(tx: Tx, grant_id: str) -> None:
+    grant = tx.get(Grant, grant_id)
+    if grant is None or grant.status != "issued":
+        return
+    tx.change(Grant, grant.id, status="expired", ended_at=tx.now)
+    tx.append(
+        "grant.expired",
+        AUTHORITY,
+        {"grant": grant.id},
+        case=grant.case_id,
+        record=grant.record,
+    )
+
+

@@ -1,0 +1,223 @@
+"""What operators may read: cases, checkpoints with their evidence, parts, identities, archives."""
+
+import json
+import zlib
+from typing import Any
+
+from sqlalchemy import select
+
+from placet.authority._approvals import counted_decisions
+from placet.authority._cases import view
+from placet.authority._core import Core
+from placet.authority._definitions import Definitions
+from placet.authority._errors import NotFound
+from placet.authority._evidence import input_part
+from placet.authority._identities import require_active
+from placet.authority._requests import use_proof
+from placet.authority._store import (
+    Archive,
+    Case,
+    Checkpoint,
+    ContextBlob,
+    DecisionRow,
+    Identity,
+    IdentityKey,
+    PartRow,
+    Reader,
+    SignedActRow,
+    Tx,
+)
+from placet.model import (
+    CaseView,
+    CheckpointView,
+    DecisionView,
+    Evidence,
+    InputPart,
+    Requirement,
+)
+from placet.rules import missing
+from placet.tokens import Proof, SessionClaims
+
+PAGE = 100
+
+
+class Views:
+    """Reads for operators."""
+
+    def __init__(self, core: Core, definitions: Definitions) -> None:
+        self._core = core
+        self._definitions = definitions
+
+    async def admit(self, session: SessionClaims, proof: Proof) -> None:
+        """Let an operator's read through: the proof is new, the operator and key are active.
+
+        Raises:
+            Unauthenticated: the proof was used before, or the operator is not enrolled.
+            Forbidden: the operator or the key is not active (I10).
+        """
+
+        def look(tx: Tx) -> None:
+            use_proof(tx, proof)
+            require_active(tx, session.sub, session.cnf.jkt)
+
+        await self._core.store.write(look)
+
+    async def cases(self, status: str | None, after: str) -> list[CaseView]:
+        """A page of cases by id."""
+        where = [Case.id > after] + ([Case.status == status] if status else [])
+        rows = await self._core.store.read(
+            lambda reader: reader.all(Case, *where, order_by=[Case.id], limit=PAGE)
+        )
+        return [view(row) for row in rows]
+
+    async def case(self, case_id: str) -> CaseView:
+        """One case.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = await self._core.store.read(lambda reader: reader.get(Case, case_id))
+        if row is None:
+            raise NotFound("there is no such case")
+        return view(row)
+
+    async def checkpoints(
+        self, status: str | None, case: str | None, after: str
+    ) -> list[CheckpointView]:
+        """A page of checkpoints by id."""
+        where = [Checkpoint.id > after]
+        where += [Checkpoint.status == status] if status else []
+        where += [Checkpoint.case_id == case] if case else []
+        return await self._core.store.read(
+            lambda reader: [
+                self._checkpoint(reader, row)
+                for row in reader.all(Checkpoint, *where, order_by=[Checkpoint.id], limit=PAGE)
+            ]
+        )
+
+    async def checkpoint(self, checkpoint_id: str) -> CheckpointView:
+        """One checkpoint.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+        def read(reader: Reader) -> CheckpointView:
+            row = reader.get(Checkpoint, checkpoint_id)
+            if row is None:
+                raise NotFound("there is no such checkpoint")
+            return self._checkpoint(reader, row)
+
+        return await self._core.store.read(read)
+
+    def _checkpoint(self, reader: Reader, row: Checkpoint) -> CheckpointView:
+        case = reader.get(Case, row.case_id)
+        if case is None:
+            raise NotFound("the checkpoint's case is gone")
+        definition = self._definitions.process(reader, case.process, case.version)
+        named = definition.checkpoint(row.name)
+        asked = Requirement.model_validate_json(row.requirement_json)
+        decisions = reader.all(
+            DecisionRow, DecisionRow.checkpoint_id == row.id, order_by=[DecisionRow.entry]
+        )
+        return CheckpointView(
+            id=row.id,
+            case=row.case_id,
+            name=row.name,
+            title=named.title if named else row.name,
+            subject=case.subject,
+            status=row.status,
+            opened_at=row.opened_at,
+            deadline=row.deadline,
+            evidence_digest=row.evidence_digest,
+            requirement_digest=row.requirement_digest,
+            evidence=Evidence.model_validate_json(row.evidence_json),
+            requirement=asked,
+            decisions=tuple(
+                DecisionView(
+                    jti=each.jti,
+                    operator=each.operator,
+                    verdict=each.verdict,
+                    decided_at=each.decided_at,
+                    jws=each.jws,
+                )
+                for each in decisions
+            ),
+            missing=missing(asked, counted_decisions(reader, row.id))
+            if row.status == "open"
+            else (),
+        )
+
+    async def part(self, case_id: str, digest: str) -> InputPart:
+        """One settled part of a case.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+        def read(reader: Reader) -> InputPart:
+            row = reader.first(PartRow, PartRow.case_id == case_id, PartRow.digest == digest)
+            if row is None:
+                raise NotFound("the case has no such part")
+            return input_part(row)
+
+        return await self._core.store.read(read)
+
+    async def archive(self, case_id: str) -> dict[str, Any]:
+        """The sealed history of a closed case.
+
+        Raises:
+            NotFound: it is not archived (yet).
+        """
+        row = await self._core.store.read(lambda reader: reader.get(Archive, case_id))
+        if row is None:
+            raise NotFound("the case is not archived yet")
+        sealed: dict[str, Any] = json.loads(zlib.decompress(row.bytes))
+        return {"digest": row.digest, **sealed}
+
+    async def kept(self, digest: str) -> dict[str, str]:
+        """What is kept beside the ledger under a salted digest: a context, a reasoning, a reason.
+
+        Raises:
+            NotFound: nothing is.
+        """
+        row = await self._core.store.read(lambda reader: reader.get(ContextBlob, digest))
+        if row is None:
+            raise NotFound("nothing is kept under this digest")
+        return {"digest": row.digest, "salt": row.salt, "content": row.bytes.decode()}
+
+    async def act(self, jti: str) -> dict[str, str]:
+        """A signed act with its body, as it was sent.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = await self._core.store.read(lambda reader: reader.get(SignedActRow, jti))
+        if row is None:
+            raise NotFound("there is no such act")
+        return {"jti": row.jti, "act": row.jws, "body": row.body_json or "{}"}
+
+    async def identities(self, kind: str) -> list[dict[str, Any]]:
+        """The identities of a kind, with their keys' thumbprints."""
+
+        def read(reader: Reader) -> list[dict[str, Any]]:
+            keys: dict[str, list[str]] = {}
+            for principal, thumbprint in reader.execute(
+                select(IdentityKey.principal, IdentityKey.thumbprint)
+            ):
+                keys.setdefault(principal, []).append(thumbprint)
+            return [
+                {
+                    "principal": row.principal,
+                    "status": row.status,
+                    "roles": json.loads(row.roles_json),
+                    "owner": row.owner,
+                    "keys": sorted(keys.get(row.principal, [])),
+                    "enrolled_at": row.enrolled_at.isoformat(),
+                }
+                for row in reader.all(
+                    Identity, Identity.kind == kind, order_by=[Identity.principal]
+                )
+            ]
+
+        return await self._core.store.read(read)

@@ -145,7 +145,7 @@ def _load_p256(x: bytes, y: bytes) -> ec.EllipticCurvePublicKey:
 # RFC 8032 section 5.1: the field's prime and the curve's d; and the y of the points of order 8.
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
-_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
 
 

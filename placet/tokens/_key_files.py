@@ -78,8 +78,8 @@ def _read_owned(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise KeyFileError(f"{path} can't be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeyFileError(f"{path} is not a plain file")
         if status.st_mode & _OTHERS:
@@ -88,7 +88,10 @@ def _read_owned(path: Path) -> bytes:
                 f"{path} is open to others (mode {mode:o}); a private key is its owner's alone: "
                 f"chmod 600 {path}"
             )
-        data = file.read(MAX_KEY_FILE_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_KEY_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_KEY_FILE_BYTES:
         raise KeyFileError(f"{path} has more than {MAX_KEY_FILE_BYTES} bytes; it is no key file")
     return data

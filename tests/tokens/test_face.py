@@ -1,0 +1,25 @@
+"""The public face of placet.tokens, pinned: a change here is a change of interface."""
+
+from placet import tokens
+
+FACE = """
+ACT CLIENT_ASSERTION DECISION FRESH GRANT INQUIRY KINDS MAX_TOKEN_CHARS PROOF PROOF_MAX_AGE SESSION
+SESSION_LIFETIME SHORT_LIFETIME SIGN_IN SKEW
+Algorithm BadSignature ClientAssertionClaims Confirmation Expired GrantClaims InquiryClaims
+KeyFileError KeyRefused KeyRule Keys LifetimeTooLong Malformed MissingClaim NonceMismatch
+NotYetValid Proof ProofClaims ProofMismatch PublicKey RefusedAlgorithm SessionClaims SignInClaims
+SigningKey TokenError TokenKind TooOld UnknownKey Verified WrongAudience WrongIssuer WrongKind
+by_kid claimed_issuer find_token make_client_assertion make_proof make_sign_in normalise_url
+numeric_date read_jwks read_key_file sign_act sign_decision sign_grant sign_inquiry sign_jws
+sign_session spell_jwks token_hash verify_act verify_client_assertion verify_decision verify_grant
+verify_inquiry verify_jws verify_proof verify_session verify_sign_in write_key_file
+""".split()
+
+
+def test_the_face_is_what_it_was() -> None:
+    assert FACE == tokens.__all__
+
+
+def test_everything_named_is_there() -> None:
+    for name in tokens.__all__:
+        assert hasattr(tokens, name)

@@ -94,7 +94,10 @@ def number_field(**options: Any) -> Any:
 
 
 def serial_key() -> Any:
-    """A primary key that the database counts up; with ``COUNTED`` it never gives one twice."""
+    """A primary key that the database counts up; with ``COUNTED`` it never gives one twice.
+
+    It is there once the row was added, or read; until then it is ``None``.
+    """
     return Field(default=None, primary_key=True, sa_type=BigInt)
 
 

@@ -23,6 +23,10 @@ from placet.authority._store._writer import Member, Writer
 T = TypeVar("T")
 
 
+LOOK_FOR_OTHERS = 1.0
+"""Seconds between two looks for what other processes have written; takes half a millisecond."""
+
+
 def _system_clock() -> datetime:
     return datetime.now(UTC)
 
@@ -42,6 +46,8 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self._topics = Topics()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="placet-store-reader")
+        self._others: asyncio.Task[None] | None = None
+        self._appended = 0
         self._writer = Writer(engines, secrets.token_hex(16), clock, self._committed)
 
     @classmethod
@@ -73,10 +79,14 @@ class Store:
             engines.dispose()
             raise
         store._writer.start()
+        store._others = asyncio.create_task(store._hear_others(), name="placet-store-others")
         return store
 
     async def close(self) -> None:
         """Finish the writes that are queued, then close every connection. Twice does no harm."""
+        if self._others is not None:
+            self._others.cancel()
+            await asyncio.wait([self._others])
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.shutdown)
         self.engines.dispose()
@@ -135,15 +145,30 @@ class Store:
     async def changed(self, topic: str, seen: int, timeout: float = 1.0) -> bool:
         """Wait until ``topic`` has changed since its number was ``seen``; False after ``timeout``.
 
-        Only this process's writes are heard. Where several processes write, look again after a
-        second whatever this says. ``"ledger"`` changes with every entry; other topics are what
-        write functions give to :meth:`Tx.notify`.
+        ``"ledger"`` changes with every entry; other topics are what write functions give to
+        :meth:`Tx.notify`. When another process has appended entries, every topic changes, about
+        a second later: True means that it is worth looking.
         """
         return await self._topics.changed(topic, seen, timeout)
 
-    def _committed(self, topics: frozenset[str]) -> None:
+    def _committed(self, topics: frozenset[str], appended: int) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody follows any more
-            self._loop.call_soon_threadsafe(self._topics.bump, topics)
+            self._loop.call_soon_threadsafe(self._hear, topics, appended)
+
+    def _hear(self, topics: frozenset[str], appended: int) -> None:
+        self._appended += appended
+        self._topics.bump(topics)
+
+    async def _hear_others(self) -> None:
+        """Wake every follower when the ledger has grown by more than was appended here."""
+        by_others: int | None = None
+        while True:
+            with contextlib.suppress(StoreUnavailable):  # nothing was heard; the next look may
+                size, _ = await self.head()
+                if by_others not in (None, size - self._appended):
+                    self._topics.bump_all()
+                by_others = size - self._appended
+            await asyncio.sleep(LOOK_FOR_OTHERS)
 
     # --- heads --------------------------------------------------------------------------------------
 
@@ -158,13 +183,10 @@ class Store:
         )
         return None if newest is None else newest.note
 
-    async def sign_heads(
-        self, sign: Callable[[int, bytes], str], *, pause: float = 0.25, look: float = 1.0
-    ) -> None:
+    async def sign_heads(self, sign: Callable[[int, bytes], str], *, pause: float = 0.25) -> None:
         """Sign a head whenever the ledger has grown, until cancelled; heads are kept for ever.
 
-        ``sign`` makes the note for a size and a root. At most one head per ``pause`` seconds; if
-        nothing is heard for ``look`` seconds, looks for the growth that other processes made.
+        ``sign`` makes the note for a size and a root. At most one head per ``pause`` seconds.
         While the database is away it tries again.
         """
         while True:
@@ -174,7 +196,7 @@ class Store:
             except StoreUnavailable:
                 seen = -1  # look again, after the pause
             await asyncio.sleep(pause)
-            await self.changed("ledger", seen, look)
+            await self.changed("ledger", seen)
 
     async def _sign_head(self, sign: Callable[[int, bytes], str]) -> None:
         size, root = await self.head()

@@ -270,7 +270,7 @@ class GrantRevocation(Row, table=True):
     """The revocation feed: what systems of record follow by its cursor."""
 
     __table_args__ = (COUNTED,)
-    cursor: int | None = serial_key()
+    cursor: int = serial_key()
     grant_id: str = Field(unique=True)
     expires_at: datetime = time_field(index=True)
     at: datetime = time_field()
@@ -310,7 +310,7 @@ class PartRow(Row, table=True):
         Index("part_case_name", "case_id", "name", "seq"),
         COUNTED,
     )
-    seq: int | None = serial_key()
+    seq: int = serial_key()
     digest: str = Field(index=True)
     case_id: str
     name: str
@@ -391,7 +391,7 @@ class HoldRow(Row, table=True):
         ),
         COUNTED,
     )
-    id: int | None = serial_key()
+    id: int = serial_key()
     record: str
     reason: str | None = None
     placed_by: str
@@ -407,7 +407,7 @@ class OutboxRow(Row, table=True):
     """What must still reach someone else: tried again until it is done."""
 
     __table_args__ = (Index("outbox_due", "done_at", "next_try_at"), COUNTED)
-    id: int | None = serial_key()
+    id: int = serial_key()
     kind: str
     case_id: str | None = Field(default=None, index=True)
     key: str | None = Field(default=None, unique=True)

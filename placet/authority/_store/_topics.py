@@ -1,7 +1,7 @@
-"""Waking those who follow the store's changes, within one process.
+"""Waking those who follow the store's changes.
 
 A follower remembers the number it saw, reads, and waits for a higher one: a change between the
-two is never missed. Other processes' changes are not heard here: wait with a timeout and look.
+two is never missed. A number may rise without a change: when another process has written, all do.
 """
 
 import asyncio
@@ -12,20 +12,26 @@ class Topics:
     """Counters by topic, and those who wait for them. Touched by the event loop alone."""
 
     def __init__(self) -> None:
+        self._everything = 0
         self._seen: dict[str, int] = {}
         self._waiting: dict[str, asyncio.Event] = {}
 
     def number(self, topic: str) -> int:
-        """How often ``topic`` has changed since the store was opened."""
-        return self._seen.get(topic, 0)
+        """How often ``topic`` may have changed since the store was opened."""
+        return self._everything + self._seen.get(topic, 0)
 
     def bump(self, topics: Iterable[str]) -> None:
         """Say that ``topics`` have changed."""
         for topic in topics:
-            self._seen[topic] = self.number(topic) + 1
+            self._seen[topic] = self._seen.get(topic, 0) + 1
             waiting = self._waiting.pop(topic, None)
             if waiting is not None:
                 waiting.set()
+
+    def bump_all(self) -> None:
+        """Say that anything may have changed."""
+        self._everything += 1
+        self.bump(list(self._waiting))
 
     async def changed(self, topic: str, seen: int, timeout: float) -> bool:
         """Wait until ``topic`` has a number above ``seen``; False after ``timeout`` seconds."""

@@ -76,7 +76,7 @@ class Writer:
         engines: Engines,
         name: str,
         clock: Callable[[], datetime],
-        committed: Callable[[frozenset[str]], None],
+        committed: Callable[[frozenset[str], int], None],
     ) -> None:
         self._engines = engines
         self._name = name
@@ -158,7 +158,7 @@ class Writer:
             if not self._look_up(members, error):
                 return
         kill_point("store.after-commit")
-        self._committed(frozenset(batch.topics))
+        self._committed(frozenset(batch.topics), batch.tree.size - batch.size_before)
 
     def _begin(self) -> Batch:
         if self._connection is None:

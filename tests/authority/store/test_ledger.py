@@ -33,7 +33,7 @@ async def grow(store: Store, count: int) -> None:
 async def signing(store: Store) -> AsyncGenerator[None]:
     """The store signs heads while the block runs."""
     task = asyncio.create_task(
-        store.sign_heads(lambda size, root: f"{size} {root.hex()}", pause=0.01, look=0.1)
+        store.sign_heads(lambda size, root: f"{size} {root.hex()}", pause=0.01)
     )
     try:
         yield
@@ -43,12 +43,15 @@ async def signing(store: Store) -> AsyncGenerator[None]:
             await task
 
 
-async def next_head(store: Store, seen: int) -> str:
-    """The newest head once one was signed after ``seen``."""
-    assert await store.changed("head", seen, timeout=10)
-    note = await store.latest_head()
-    assert note is not None
-    return note
+async def head_of(store: Store, size: int) -> str:
+    """The newest head, once it is of ``size``."""
+    async with asyncio.timeout(10):
+        while True:
+            seen = store.number("head")
+            note = await store.latest_head()
+            if note is not None and note.startswith(f"{size} "):
+                return note
+            await store.changed("head", seen)
 
 
 async def test_entry_is_found_by_its_case_and_record(store: Store) -> None:
@@ -94,11 +97,10 @@ async def test_heads_follow_growth_and_stay(store: Store) -> None:
     """I8: after each growth a head of just that tree is signed; earlier heads stay."""
     async with signing(store):
         for total in (3, 5):
-            seen = store.number("head")
             await grow(store, total - (await store.head())[0])
             size, root = await store.head()
             assert size == total
-            assert await next_head(store, seen) == f"{size} {root.hex()}"
+            assert await head_of(store, size) == f"{size} {root.hex()}"
     heads = await store.read(lambda reader: reader.all(SignedHead, order_by=["size"]))
     assert [head.size for head in heads] == [3, 5]
 
@@ -110,9 +112,8 @@ async def test_heads_follow_another_process(database_url: str) -> None:
         await Store.open(database_url, origin=ORIGIN) as other,
         signing(signer),
     ):
-        seen = signer.number("head")
         await grow(other, 4)
-        assert (await next_head(signer, seen)).startswith("4 ")
+        await head_of(signer, 4)
 
 
 async def test_two_signers_keep_one_head(database_url: str) -> None:
@@ -125,8 +126,8 @@ async def test_two_signers_keep_one_head(database_url: str) -> None:
     ):
         await grow(one, 4)
         await grow(two, 4)
-        while not (await one.latest_head() or "").startswith("8 "):
-            await one.changed("head", one.number("head"), timeout=0.05)
+        note = await head_of(one, 8)
+        assert note == await head_of(two, 8)
 
 
 async def test_empty_ledger_has_no_head(store: Store) -> None:

@@ -239,3 +239,17 @@ async def test_follower_hears_of_a_change_between_look_and_wait(store: Store) ->
 
     assert await store.changed("revocations", seen, timeout=10)
     assert not await store.changed("revocations", seen + 1, timeout=0.01)
+
+
+async def test_follower_hears_of_another_process(database_url: str) -> None:
+    """I10: what another process wrote between look and wait wakes followers too."""
+    async with (
+        await Store.open(database_url, origin=ORIGIN) as one,
+        await Store.open(database_url, origin=ORIGIN) as two,
+    ):
+        await one.write(append(0))
+        await one.changed("ledger", one.number("ledger"), timeout=0)
+        seen = one.number("revocations")
+        await two.write(append(1))
+
+        assert await one.changed("revocations", seen, timeout=10)

@@ -144,9 +144,9 @@ def _load_p256(x: bytes, y: bytes) -> ec.EllipticCurvePublicKey:
 
 # RFC 8032 section 5.1: the field's prime and the curve's d; and the y of the points of order 8.
 _P = 2**255 - 19
-_D = -121665 * pow(121666, -1, _P) % _P
-_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
+EDWARDS_D = -121665 * pow(121666, -1, _P) % _P
+ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER_Y = frozenset({0, 1, _P - 1, ORDER_8_Y, _P - ORDER_8_Y})
 
 
 def _load_ed25519(x: bytes) -> ed25519.Ed25519PublicKey:
@@ -159,7 +159,7 @@ def _load_ed25519(x: bytes) -> ed25519.Ed25519PublicKey:
     if y >= _P or y in _SMALL_ORDER_Y:
         raise KeyRefused("the JWK's point is not canonical or of small order")
     # x² = (y² - 1) / (d·y² + 1) must be a square: Euler's criterion on the product.
-    square = (y * y - 1) * (_D * y * y + 1) % _P
+    square = (y * y - 1) * (EDWARDS_D * y * y + 1) % _P
     if pow(square, (_P - 1) // 2, _P) != 1:
         raise KeyRefused("the JWK's point is not on Ed25519's curve")
     return ed25519.Ed25519PublicKey.from_public_bytes(x)

@@ -64,13 +64,15 @@ class PublicKey:
         return _imported(public_members(jwk))
 
     def jwk(self) -> dict[str, str]:
-        """The key as a public JWK, with ``kid`` (the thumbprint), ``use`` and ``alg``."""
-        return {
-            **dict(self.members),
-            "kid": self.thumbprint,
-            "use": "sig",
-            "alg": self.algorithm.value,
-        }
+        """The key as a public JWK, with ``kid`` (the thumbprint), ``use`` and ``alg``.
+
+        An Ed25519 key has no ``alg``: its algorithm goes by two names, and strict libraries refuse
+        a token under the one that the key does not say.
+        """
+        jwk = {**dict(self.members), "kid": self.thumbprint, "use": "sig"}
+        if self.algorithm is not Algorithm.ED25519:
+            jwk["alg"] = self.algorithm.value
+        return jwk
 
     def verify(self, message: bytes, signature: bytes) -> None:
         """Check a JOSE signature.

@@ -189,7 +189,7 @@ def _to_text(part: object) -> str:
     return part if isinstance(part, str) else json.dumps(part)
 
 
-def resign(sample: Sample, header: dict[str, object] | None = None, **claims: object) -> str:
+def resign(sample: Sample, header: dict[str, object] | None = None, /, **claims: object) -> str:
     """The sample's token with some members changed (``...`` drops one), signed again by its key."""
     new_header = _merge(read_part(sample.token, 0), header or {})
     return sign_raw(new_header, _merge(read_part(sample.token, 1), claims), sample.key)

@@ -1,9 +1,11 @@
 """What stands in grants, decisions and acts: as PROTOCOL says, and nothing else."""
 
 import pytest
+from pydantic import ValidationError
+
 from placet.model import digest_bytes, spell_id
 from placet.model._details import ActivityRef, GrantedDetails, RequestedDetails
-from placet.model._signed import DecisionClaims, Verdict
+from placet.model._signed import Verdict
 from placet.tokens import (
     Algorithm,
     KeyRefused,
@@ -17,8 +19,6 @@ from placet.tokens import (
     verify_decision,
     verify_grant,
 )
-from pydantic import ValidationError
-
 from tests.tokens.samples import (
     ALL_KEYS,
     AUTHORITY_KEY,
@@ -50,9 +50,8 @@ GUARDED: dict[str, object] = {
 
 
 def _details(**changes: object) -> list[dict[str, object]]:
-    details = read_part(GRANT.token, 1)["authorization_details"]
-    assert isinstance(details, list)
-    merged = {**details[0], **changes}
+    details = GRANT_CLAIMS.details.model_dump(mode="json", exclude_none=True)
+    merged: dict[str, object] = {**details, **changes}
     return [{name: value for name, value in merged.items() if value is not ...}]
 
 
@@ -153,7 +152,14 @@ def test_a_grant_is_its_own_clients() -> None:
 
 def test_a_grant_is_bound_to_one_key() -> None:
     """A bearer grant does not exist."""
-    for cnf in ({}, {"jkt": "short"}, {"jkt": "A" * 43, "x5t#S256": "A"}, {"jwk": {}}, "A" * 43):
+    bad: list[object] = [
+        {},
+        {"jkt": "short"},
+        {"jkt": "A" * 43, "x5t#S256": "A"},
+        {"jwk": {}},
+        "A" * 43,
+    ]
+    for cnf in bad:
         with pytest.raises(Malformed):
             GRANT.verify(resign(GRANT, cnf=cnf))
 
@@ -228,12 +234,8 @@ def test_a_decision_says_one_thing_in_one_way(change: str) -> None:
 
 def test_what_would_be_too_large_is_not_signed() -> None:
     finding = "sov.arithmetic#" + "x" * 80
-    claims = DecisionClaims(
-        **{
-            **DECISION_CLAIMS.model_dump(),
-            "exceptions": (finding,) * 50,
-            "comment": "\u2028" * 2000,
-        }
+    claims = DECISION_CLAIMS.model_copy(
+        update={"exceptions": (finding,) * 50, "comment": "\u2028" * 2000}
     )
     with pytest.raises(Malformed, match="16384"):
         sign_decision(claims, OPERATOR_KEY)

@@ -3,8 +3,8 @@
 from itertools import permutations
 
 import pytest
-from placet.tokens import KINDS, TokenError, WrongKind, sign_jws
 
+from placet.tokens import KINDS, TokenError, WrongKind, sign_jws
 from tests.tokens.samples import AGENT_KEY, AUTHORITY_KEY, SAMPLES, read_part, sign_raw
 
 

@@ -1,8 +1,11 @@
 """Proofs of possession (RFC 9449): one request, one token, one key."""
 
 import pytest
+
 from placet.tokens import (
     Algorithm,
+    BadSignature,
+    KeyRefused,
     Malformed,
     NonceMismatch,
     Proof,
@@ -14,7 +17,6 @@ from placet.tokens import (
     token_hash,
     verify_proof,
 )
-
 from tests.tokens.samples import (
     AGENT_KEY,
     AT,
@@ -181,15 +183,11 @@ def test_the_header_holds_one_public_key(jwk: object) -> None:
 
 
 def test_the_key_in_the_header_is_the_one_that_signed() -> None:
-    from placet.tokens import BadSignature
-
     with pytest.raises(BadSignature):
         _verify(resign(SAMPLE, {"jwk": STRANGER_KEY.public.jwk()}))
 
 
 def test_proofs_are_not_made_with_rsa() -> None:
-    from placet.tokens import KeyRefused
-
     rsa_key = SigningKey.generate(Algorithm.RS256)
     with pytest.raises(KeyRefused):
         make_proof(rsa_key, "POST", URL, now=NOW, jti=JTI)

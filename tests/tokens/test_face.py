@@ -17,7 +17,7 @@ verify_inquiry verify_jws verify_proof verify_session verify_sign_in write_key_f
 
 
 def test_the_face_is_what_it_was() -> None:
-    assert FACE == tokens.__all__
+    assert tokens.__all__ == FACE
 
 
 def test_everything_named_is_there() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from placet.tokens import Algorithm, KeyFileError, SigningKey, read_key_file, write_key_file
 
+from placet.tokens import Algorithm, KeyFileError, SigningKey, read_key_file, write_key_file
 from tests.tokens.samples import AGENT_KEY, OPERATOR_KEY, RSA_KEY
 from tests.tokens.test_keys import private_jwk
 
-PASSPHRASE = "correct horse Straße"
+PASSPHRASE = "correct horse Straße"  # noqa: S105 - of keys made in these tests
 
 
 @pytest.mark.parametrize("key", [AGENT_KEY, OPERATOR_KEY, RSA_KEY], ids=list(Algorithm))

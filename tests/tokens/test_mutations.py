@@ -4,10 +4,13 @@ The changes are those of RFC 8725, and of the public JOSE vectors (Wycheproof).
 """
 
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
 
 import pytest
+
 from placet.tokens import (
     BadSignature,
     Malformed,
@@ -20,7 +23,6 @@ from placet.tokens import (
     WrongKind,
 )
 from placet.tokens._encoding import encode_base64url
-
 from tests.tokens.samples import (
     RSA_KEY,
     SAMPLES,
@@ -49,7 +51,7 @@ def _signed_with_text(header: str | None, payload: str | None) -> Mutation:
     """Re-sign with a part as raw text, in which ``{}`` stands for the members as they were."""
 
     def mutate(sample: Sample) -> str:
-        texts = []
+        texts: list[str] = []
         for index, text in enumerate((header, payload)):
             members = json.dumps(read_part(sample.token, index))[1:-1]
             texts.append("{" + members + "}" if text is None else text.replace("{}", members))
@@ -68,9 +70,6 @@ def _header(**members: object) -> Mutation:
 
 def _hmac_with_public_key(sample: Sample) -> str:
     """The classic: the public key's text as the secret of HS256."""
-    import hashlib
-    import hmac
-
     header = {**read_part(sample.token, 0), "alg": "HS256"}
     signed = f"{encode_base64url(json.dumps(header).encode())}.{_parts(sample)[1]}"
     secret = json.dumps(sample.key.public.jwk()).encode()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from placet.tokens import (
     KINDS,
     Expired,
@@ -16,7 +17,6 @@ from placet.tokens import (
     verify_decision,
     verify_grant,
 )
-
 from tests.tokens.samples import (
     ALL_KEYS,
     AT,

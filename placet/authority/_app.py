@@ -1,0 +1,418 @@
+"""The authority's HTTP API (PROTOCOL.md): routes, and nothing that decides."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from placet.authority._acts import Acts
+from placet.authority._cases import Cases
+from placet.authority._checkpoints import Checkpoints
+from placet.authority._core import Core
+from placet.authority._errors import Invalid, NotFound, Unauthenticated, Unavailable
+from placet.authority._grants import Grants
+from placet.authority._http import (
+    answer,
+    describe,
+    endpoint,
+    one_header,
+    read_form,
+    read_model,
+)
+from placet.authority._log import LedgerReads
+from placet.authority._people import People
+from placet.authority._requests import Requests
+from placet.authority._revoking import Revoking
+from placet.authority._settlements import Settling
+from placet.authority._signing import JWKS_MAX_AGE
+from placet.authority._uses import Uses
+from placet.authority._views import Views
+from placet.model import (
+    CloseCase,
+    GrantUses,
+    OpenCheckpoint,
+    RequestedDetails,
+    Settlements,
+    SignedAct,
+    SignedDecision,
+)
+from placet.tokens import spell_jwks
+
+CLIENT_CREDENTIALS = "client_credentials"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_DETAILS: TypeAdapter[tuple[RequestedDetails]] = TypeAdapter(tuple[RequestedDetails])
+_MAX_DETAILS = 8192
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts behind the routes."""
+
+    core: Core
+    requests: Requests
+    grants: Grants
+    people: People
+    settling: Settling
+    revoking: Revoking
+    checkpoints: Checkpoints
+    acts: Acts
+    cases: Cases
+    uses: Uses
+    views: Views
+    ledger: LedgerReads
+
+
+def make_app(services: Services) -> Starlette:
+    """The ASGI application."""
+    routes = Routes(services)
+    table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
+        ("GET", "/healthz", routes.health),
+        ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
+        ("GET", "/.well-known/jwks.json", routes.jwks),
+        ("POST", "/oauth/token", routes.token),
+        ("POST", "/oauth/introspect", routes.introspect),
+        ("POST", "/oauth/revoke", routes.revoke),
+        ("GET", "/v1/revocations", routes.revocations),
+        ("POST", "/v1/uses", routes.uses),
+        ("POST", "/v1/settlements", routes.settlements),
+        ("GET", "/v1/grants/{grant}/inputs/{name}", routes.inputs),
+        ("POST", "/v1/acts", routes.acts),
+        ("GET", "/v1/acts/{jti}", routes.act),
+        ("GET", "/v1/cases", routes.cases),
+        ("GET", "/v1/cases/{case}", routes.case),
+        ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
+        ("GET", "/v1/cases/{case}/archive", routes.archive),
+        ("POST", "/v1/cases/{case}/checkpoints", routes.open_checkpoint),
+        ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
+        ("POST", "/v1/cases/{case}/close", routes.close_case),
+        ("GET", "/v1/checkpoints", routes.checkpoints),
+        ("GET", "/v1/checkpoints/{checkpoint}", routes.checkpoint),
+        ("POST", "/v1/checkpoints/{checkpoint}/decisions", routes.decide),
+        ("GET", "/v1/identities/{kind}", routes.identities),
+        ("GET", "/v1/kept/{digest}", routes.kept),
+        ("GET", "/v1/published", routes.published),
+        ("GET", "/ledger/checkpoint", routes.head),
+        ("GET", "/v1/ledger/entries", routes.entries),
+        ("GET", "/v1/ledger/entries/{index}/proof", routes.inclusion),
+        ("GET", "/v1/ledger/consistency", routes.consistency),
+    ]
+    return Starlette(
+        routes=[
+            Route(path, endpoint(handler), methods=[method]) for method, path, handler in table
+        ],
+        exception_handlers={404: _no_route, 405: _no_route},
+    )
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    said = "there is no such route" if status == 404 else "this route has no such method"
+    return JSONResponse(
+        {"error": "not_found" if status == 404 else "method_not_allowed", "error_description": said},
+        status_code=status,
+    )
+
+
+class Routes:
+    """One method a route: read, call, answer."""
+
+    def __init__(self, services: Services) -> None:
+        self._s = services
+
+    async def health(self, _: Request) -> Response:
+        """Whether the store answers."""
+        size, _root = await self._s.core.store.head()
+        return JSONResponse({"status": "ok", "ledger_size": size})
+
+    async def metadata(self, _: Request) -> Response:
+        """RFC 8414 metadata."""
+        issuer = self._s.core.issuer
+        algorithms = ["ES256", "Ed25519", "EdDSA"]
+        return JSONResponse(
+            {
+                "issuer": issuer,
+                "token_endpoint": f"{issuer}/oauth/token",
+                "introspection_endpoint": f"{issuer}/oauth/introspect",
+                "revocation_endpoint": f"{issuer}/oauth/revoke",
+                "jwks_uri": f"{issuer}/.well-known/jwks.json",
+                "response_types_supported": [],
+                "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
+                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "token_endpoint_auth_signing_alg_values_supported": algorithms,
+                "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "dpop_signing_alg_values_supported": algorithms,
+                "authorization_details_types_supported": ["placet_record"],
+            },
+            headers={"Cache-Control": f"max-age={int(JWKS_MAX_AGE.total_seconds())}"},
+        )
+
+    async def jwks(self, _: Request) -> Response:
+        """RFC 7517: the keys that sign grants, will sign, or have signed lately."""
+        keys = self._s.core.keys.published(self._s.core.clock())
+        return JSONResponse(
+            spell_jwks(keys),
+            headers={"Cache-Control": f"max-age={int(JWKS_MAX_AGE.total_seconds())}"},
+        )
+
+    # --- OAuth --------------------------------------------------------------------------------
+
+    async def token(self, request: Request) -> Response:
+        """RFC 6749 section 3.2: a grant for an agent's step, or a session for an operator."""
+        form = await read_form(request)
+        proof = self._s.requests.proof(request)
+        grant_type = form.get("grant_type")
+        if grant_type == JWT_BEARER:
+            session = await self._s.people.sign_in(form.get("assertion", ""), proof)
+            return JSONResponse(
+                {
+                    "access_token": session.token,
+                    "token_type": "DPoP",
+                    "expires_in": session.expires_in,
+                },
+                headers={"Cache-Control": "no-store"},
+            )
+        if grant_type != CLIENT_CREDENTIALS:
+            raise Invalid("unsupported_grant_type", "use client_credentials")
+        _require_assertion_type(form)
+        sender = await self._s.requests.client(form.get("client_assertion"), proof)
+        if form.get("client_id", sender.principal) != sender.principal:
+            raise Unauthenticated("invalid_client", "client_id is not the assertion's client")
+        details = _read_details(form.get("authorization_details", ""))
+        issued = await self._s.grants.issue(sender, details)
+        body = {
+            "access_token": issued.token,
+            "token_type": "DPoP",
+            "expires_in": issued.expires_in,
+            "authorization_details": [issued.details.model_dump(mode="json", exclude_none=True)],
+        }
+        return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+    async def introspect(self, request: Request) -> Response:
+        """RFC 7662, for systems of record."""
+        form = await read_form(request)
+        sender = await self._s.requests.client(form.get("client_assertion"))
+        return answer(await self._s.uses.introspect(sender, form.get("token", "")))
+
+    async def revoke(self, request: Request) -> Response:
+        """RFC 7009, for the agent that holds the grant."""
+        form = await read_form(request)
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.client(form.get("client_assertion"), proof)
+        await self._s.revoking.revoke(sender, form.get("token", ""))
+        return Response(status_code=200, headers={"Cache-Control": "no-store"})
+
+    # --- systems of record --------------------------------------------------------------------
+
+    async def revocations(self, request: Request) -> Response:
+        """The revocation feed, a long poll."""
+        sender = await self._s.requests.client(one_header(request, "Client-Assertion"))
+        after = _number(request, "after", 0)
+        wait = float(_number(request, "wait", 0))
+        return answer(await self._s.uses.revocations(sender, after, wait))
+
+    async def uses(self, request: Request) -> Response:
+        """Uses of grants."""
+        body = await read_model(request, GrantUses)
+        sender = await self._s.requests.client(body.client_assertion)
+        return answer(await self._s.uses.record(sender, body))
+
+    # --- agents -------------------------------------------------------------------------------
+
+    async def settlements(self, request: Request) -> Response:
+        """Settling grants."""
+        body = await read_model(request, Settlements)
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.client(body.client_assertion, proof)
+        return answer(await self._s.settling.settle(sender, body))
+
+    async def inputs(self, request: Request) -> Response:
+        """Settled parts that a step reads."""
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.client(one_header(request, "Client-Assertion"), proof)
+        parameters = request.path_params
+        return answer(
+            await self._s.settling.inputs(sender, parameters["grant"], parameters["name"])
+        )
+
+    async def open_checkpoint(self, request: Request) -> Response:
+        """Opening a checkpoint, under a grant for the authority."""
+        claims, proof = self._s.requests.grant(request)
+        _require_grant(claims.details.action, "checkpoint:open", claims.txn, request)
+        body = await read_model(request, OpenCheckpoint)
+        return answer(await self._s.checkpoints.open(claims, proof, body.checkpoint))
+
+    async def outcome(self, request: Request) -> Response:
+        """Reading a checkpoint's outcome, under a grant for the authority."""
+        claims, proof = self._s.requests.grant(request)
+        _require_grant(claims.details.action, "outcome:read", claims.txn, request)
+        return answer(
+            await self._s.checkpoints.outcome(claims, proof, request.path_params["name"])
+        )
+
+    async def close_case(self, request: Request) -> Response:
+        """Closing a case, under a grant for the authority."""
+        claims, proof = self._s.requests.grant(request)
+        _require_grant(claims.details.action, "case:close", claims.txn, request)
+        body = await read_model(request, CloseCase)
+        return answer(await self._s.cases.close(claims, proof, body.result))
+
+    # --- people -------------------------------------------------------------------------------
+
+    async def acts(self, request: Request) -> Response:
+        """Carrying out a signed act."""
+        return answer(await self._s.acts.perform(await read_model(request, SignedAct)))
+
+    async def decide(self, request: Request) -> Response:
+        """Taking a signed decision."""
+        body = await read_model(request, SignedDecision)
+        decided = await self._s.checkpoints.decide(
+            request.path_params["checkpoint"], body.decision
+        )
+        return answer(decided)
+
+    async def act(self, request: Request) -> Response:
+        """A signed act as it was sent."""
+        await self._admit(request)
+        return JSONResponse(await self._s.views.act(request.path_params["jti"]))
+
+    async def cases(self, request: Request) -> Response:
+        """A page of cases."""
+        await self._admit(request)
+        query = request.query_params
+        found = await self._s.views.cases(query.get("status"), query.get("after", ""))
+        return _page("cases", found)
+
+    async def case(self, request: Request) -> Response:
+        """One case."""
+        await self._admit(request)
+        return answer(await self._s.views.case(request.path_params["case"]))
+
+    async def part(self, request: Request) -> Response:
+        """One settled part."""
+        await self._admit(request)
+        parameters = request.path_params
+        return answer(await self._s.views.part(parameters["case"], parameters["digest"]))
+
+    async def archive(self, request: Request) -> Response:
+        """A closed case's sealed history."""
+        await self._admit(request)
+        return JSONResponse(await self._s.views.archive(request.path_params["case"]))
+
+    async def checkpoints(self, request: Request) -> Response:
+        """A page of checkpoints."""
+        await self._admit(request)
+        query = request.query_params
+        found = await self._s.views.checkpoints(
+            query.get("status"), query.get("case"), query.get("after", "")
+        )
+        return _page("checkpoints", found)
+
+    async def checkpoint(self, request: Request) -> Response:
+        """One checkpoint."""
+        await self._admit(request)
+        return answer(await self._s.views.checkpoint(request.path_params["checkpoint"]))
+
+    async def identities(self, request: Request) -> Response:
+        """The identities of one kind."""
+        await self._admit(request)
+        found = await self._s.views.identities(request.path_params["kind"])
+        return JSONResponse({"identities": found})
+
+    async def kept(self, request: Request) -> Response:
+        """What is kept beside the ledger."""
+        await self._admit(request)
+        return JSONResponse(await self._s.views.kept(request.path_params["digest"]))
+
+    async def published(self, request: Request) -> Response:
+        """All published processes, matrices and policy sets, for auditors."""
+        await self._admit(request)
+        return JSONResponse(await self._s.ledger.published())
+
+    async def _admit(self, request: Request) -> None:
+        session = self._s.requests.session(request)
+        token = one_header(request, "Authorization").partition(" ")[2]
+        await self._s.views.admit(session, self._s.requests.proof(request, token))
+
+    # --- the ledger ---------------------------------------------------------------------------
+
+    async def head(self, _: Request) -> Response:
+        """The newest signed head."""
+        note = await self._s.core.store.latest_head()
+        if note is None:
+            raise Unavailable("no head is signed yet")
+        return PlainTextResponse(note, headers={"Cache-Control": "no-cache"})
+
+    async def entries(self, request: Request) -> Response:
+        """A page of entries: their canonical bytes as text."""
+        after = _number(request, "from", 0)
+        return JSONResponse(await self._s.ledger.entries(after, _number(request, "limit", 256)))
+
+    async def inclusion(self, request: Request) -> Response:
+        """An inclusion proof (RFC 9162 section 2.1.3)."""
+        index = _digits(request.path_params["index"], "index")
+        return JSONResponse(await self._s.ledger.inclusion(index, _number(request, "size", 0)))
+
+    async def consistency(self, request: Request) -> Response:
+        """A consistency proof (RFC 9162 section 2.1.4)."""
+        first, second = _number(request, "from", 0), _number(request, "to", 0)
+        return JSONResponse(await self._s.ledger.consistency(first, second))
+
+
+def _page(name: str, models: Sequence[BaseModel]) -> Response:
+    return JSONResponse(
+        {name: [each.model_dump(mode="json", exclude_none=True) for each in models]}
+    )
+
+
+def _require_grant(action: str, needed: str, case: str, request: Request) -> None:
+    if action != needed or request.path_params["case"] != case:
+        raise NotFound("the grant is not for this")
+
+
+def _require_assertion_type(form: dict[str, str]) -> None:
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise Unauthenticated("invalid_client", f"client_assertion_type must be {ASSERTION_TYPE}")
+
+
+def _read_details(text: str) -> RequestedDetails:
+    if not text or len(text) > _MAX_DETAILS:
+        raise Invalid("invalid_authorization_details", "send exactly one placet_record (RFC 9396)")
+    try:
+        parse_list(text)
+        return _DETAILS.validate_json(text)[0]
+    except ValidationError as error:
+        raise Invalid("invalid_authorization_details", describe(error)) from None
+    except ValueError as error:
+        raise Invalid("invalid_authorization_details", str(error)[:200]) from None
+
+
+def parse_list(text: str) -> None:
+    """Refuse a member that stands twice in one object, of which a parser would keep the last."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            raise ValueError("a member stands twice in one object")
+        return members
+
+    json.loads(text, object_pairs_hook=once)
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise Invalid("invalid_request", f"{name} was sent twice")
+    return _digits(values[0], name) if values else default
+
+
+def _digits(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
+        raise Invalid("invalid_request", f"{name} must be a whole number")
+    return int(text)

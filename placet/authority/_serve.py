@@ -1,0 +1,164 @@
+"""One authority process: the API, and the jobs that run beside it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+
+import aiohttp
+import uvicorn
+from starlette.applications import Starlette
+from temporalio.client import Client
+
+from placet.authority._acts import OPENING, Acts
+from placet.authority._app import Services, make_app
+from placet.authority._bootstrap import load_keys
+from placet.authority._cases import ARCHIVING, Cases
+from placet.authority._checkpoints import Checkpoints
+from placet.authority._core import Core
+from placet.authority._definitions import Definitions
+from placet.authority._errors import Unavailable
+from placet.authority._facts import FactsClient
+from placet.authority._grants import Grants
+from placet.authority._log import LedgerReads
+from placet.authority._outbox import TOPIC as OUTBOX
+from placet.authority._outbox import Outbox
+from placet.authority._people import People
+from placet.authority._requests import Requests
+from placet.authority._revoking import Revoking
+from placet.authority._settings import AuthoritySettings
+from placet.authority._settlements import Settling
+from placet.authority._signing import SigningKeys
+from placet.authority._store import Store, StoreUnavailable
+from placet.authority._temporal import Temporal
+from placet.authority._uses import Uses
+from placet.authority._views import Views
+from placet.ledger import Checkpoint as Head
+from placet.ledger import NoteSigner, sign_checkpoint
+
+_log = logging.getLogger("placet.authority")
+
+
+class NoLog(Exception):
+    """The database has no log yet."""
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def open_authority(
+    settings: AuthoritySettings,
+    client: Client,
+    *,
+    clock: Callable[[], datetime] = _system_clock,
+    random: Callable[[int], bytes] = os.urandom,
+) -> AsyncIterator[Starlette]:
+    """Open the store, start the jobs, and give the ASGI application.
+
+    Raises:
+        NoLog: ``placet authority init`` was not run on this database.
+        StoreMismatch: the database is another log's.
+        WrongPassphrase: the signing keys are under another passphrase.
+    """
+    store = await Store.open(settings.database_url, origin=settings.origin, clock=clock)
+    keys = SigningKeys(settings.key_passphrase.get_secret_value())
+    async with store, aiohttp.ClientSession() as session, asyncio.TaskGroup() as jobs:
+        await load_keys(store, keys)
+        if not keys.published(clock()):
+            raise NoLog("the database has no log yet; run: placet authority init")
+        core = Core(settings, store, Temporal(client), keys, clock, random)
+        services = _services(core, session)
+        running = [
+            jobs.create_task(each)
+            for each in (
+                store.sign_heads(_head_signer(core)),
+                _follow(store, OPENING, services.cases.start_opened, 1.0),
+                _follow(store, OUTBOX, Outbox(core).deliver, 1.0),
+                _follow(store, ARCHIVING, services.cases.archive_closed, 1.0),
+                _follow(store, None, services.cases.expire_grants, 1.0),
+                _follow(store, None, services.cases.expire_checkpoints, 1.0),
+                _follow(store, None, services.cases.watch_open, 5.0),
+                _follow(store, None, lambda: load_keys(store, keys), 5.0),
+            )
+        ]
+        try:
+            yield make_app(services)
+        finally:
+            for job in running:
+                job.cancel()
+
+
+def _services(core: Core, session: aiohttp.ClientSession) -> Services:
+    definitions = Definitions()
+    facts = FactsClient(core, session)
+    return Services(
+        core=core,
+        requests=Requests(core),
+        grants=Grants(core, definitions, facts),
+        people=People(core),
+        settling=Settling(core, definitions),
+        revoking=Revoking(core),
+        checkpoints=Checkpoints(core, definitions, facts),
+        acts=Acts(core, definitions),
+        cases=Cases(core, definitions),
+        uses=Uses(core),
+        views=Views(core, definitions),
+        ledger=LedgerReads(core),
+    )
+
+
+def _head_signer(core: Core) -> Callable[[int, bytes], str]:
+    origin = core.settings.origin
+    signer = NoteSigner(origin, core.keys.head_key())
+
+    def sign(size: int, root: bytes) -> str:
+        return sign_checkpoint(Head(origin=origin, size=size, root=root), [signer])
+
+    return sign
+
+
+async def _follow(
+    store: Store, topic: str | None, job: Callable[[], Awaitable[object]], pause: float
+) -> None:
+    """Run a job whenever ``topic`` changes, and at least every ``pause`` seconds."""
+    while True:
+        seen = store.number(topic) if topic else 0
+        try:
+            await job()
+        except (StoreUnavailable, Unavailable) as error:
+            _log.warning("a job waits: %s", error)
+        except Exception:  # noqa: BLE001 - a job must outlive one bad row; it is logged and retried
+            _log.exception("a job failed and is tried again")
+        if topic is None:
+            await asyncio.sleep(pause)
+        else:
+            await store.changed(topic, seen, pause)
+
+
+async def serve(settings: AuthoritySettings) -> None:
+    """Serve the authority until it is told to stop (SIGTERM, SIGINT)."""
+    client = await Client.connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
+    )
+    async with open_authority(settings, client) as app:
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(0.02)
+        if server.started and settings.ready_file is not None:
+            settings.ready_file.write_text(f"{os.getpid()}\n")
+        await serving

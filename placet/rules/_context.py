@@ -22,8 +22,12 @@ from placet.model import (
     Money,
     Name,
     RecordId,
+    canonical_json,
 )
 from placet.rules._errors import MissingFact
+from placet.rules._plain import require_plain
+
+MAX_FACTS_BYTES = 49_152  # what is left of a context's 64 KiB after everything else
 
 
 class StepFacts(Model):
@@ -118,15 +122,22 @@ def guarded_context(
     """The context of a step that needs people's approval.
 
     Raises:
-        MissingFact: two sources tell a fact of one name, so nobody knows which holds.
+        MissingFact: two sources tell a fact of one name, so nobody knows which holds; or a fact
+            is no plain JSON, or too large (:data:`MAX_FACTS_BYTES` for all together).
     """
     values: dict[str, JsonValue] = {}
     sources: list[JsonValue] = []
     for fact in sorted(facts, key=lambda each: each.name):
         if fact.name in values:
             raise MissingFact(fact.name, "told by one source alone")
+        try:
+            require_plain(fact.value, MAX_FACTS_BYTES)
+        except ValueError as error:
+            raise MissingFact(fact.name, f"plain JSON ({error})") from None
         values[fact.name] = fact.value
         sources.append(f"{fact.name} {fact.system} {fact.record} {fact.version}")
+    if len(canonical_json([values, sources])) > MAX_FACTS_BYTES:
+        raise MissingFact("all facts", f"at most {MAX_FACTS_BYTES} bytes together")
     return {
         **step_context(step, claim=claim),
         "approval": _approval(approval),

@@ -6,7 +6,8 @@
 3. Every entity that a policy can reach is loaded: principal, action and resource are; a policy
    that names any other entity, or a template nobody links, is refused when policies are loaded.
 4. Facts that no policy reads are left out before asking, since a system of record may tell more
-   than the schema names; every other member of the context must be the schema's.
+   than the schema names; every other member of the context must be the schema's. So a schema
+   requires no fact that no policy reads, or every question lacks it and is denied.
 5. Each policy has an ``@id`` of its own; what decided is told by these.
 """
 
@@ -28,6 +29,7 @@ from placet.model import (
     salted_digest,
 )
 from placet.rules._errors import BadPolicies
+from placet.rules._plain import require_plain
 from placet.rules._policy_text import NAMESPACE, facts_read, named_actions, structure_problems
 
 _ENTITY_TYPES = {"agent": "Agent", "operator": "Operator", "system": "System"}
@@ -67,9 +69,7 @@ class PolicyRequest(Model):
         if unknown := sorted(self.context.keys() - _GROUPS):
             raise ValueError(f"context: {', '.join(unknown)} is no group of attributes")
         for part in (self.context, self.principal_attributes, self.record_attributes):
-            _refuse_escapes(part)
-        if len(self.context_bytes()) > MAX_CONTEXT_BYTES:
-            raise ValueError(f"context: over {MAX_CONTEXT_BYTES} bytes")
+            require_plain(part, MAX_CONTEXT_BYTES)
         return self
 
     def context_bytes(self) -> bytes:
@@ -254,19 +254,3 @@ def _principal_uid(principal: Principal) -> dict[str, str]:
 
 def _record_uid(record: RecordId) -> dict[str, str]:
     return {"type": f"{NAMESPACE}::Record", "id": record}
-
-
-def _refuse_escapes(value: JsonValue) -> None:
-    """Refuse ``__entity`` and its like: data from outside never spells an entity for Cedar.
-
-    Raises:
-        ValueError: a member's name begins with two underscores.
-    """
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if name.startswith("__"):
-                raise ValueError(f"the member {name[:40]!r} would be an escape for the policies")
-            _refuse_escapes(member)
-    elif isinstance(value, list):
-        for member in value:
-            _refuse_escapes(member)

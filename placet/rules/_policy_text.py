@@ -73,10 +73,10 @@ def facts_read(policy: pst.Template) -> frozenset[str]:
         match rest.pop():
             case pst.GetAttr(base=base, attr=attr) if base == _FACTS:
                 found.add(attr)
-            case pst.HasAttr(base=base, attrs=attrs) if base == _FACTS:
-                found.add(attrs[0])
-            case pst.HasAttr(base=base, attrs=attrs) if base == _CONTEXT:
-                found.update(attrs[1:2] if attrs[0] == "facts" else ())
+            case pst.HasAttr(base=base, attrs=(attr,)) if base == _FACTS:
+                found.add(attr)
+            case pst.HasAttr(base=base, attrs=(_,)) if base == _CONTEXT:
+                pass  # Cedar reads "context has facts.holds" as two questions, one attribute each
             case pst.GetAttr(base=base) as group if base == _CONTEXT and group != _FACTS:
                 pass
             case node if node in (_CONTEXT, _FACTS):

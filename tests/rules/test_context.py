@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from placet.model import CaseStatus, CheckpointStatus, Mode
 from placet.rules import (
@@ -42,7 +43,7 @@ APPROVAL = ApprovalFacts(
 )
 
 
-def fact(name: str, value: str = "open", version: str = "12") -> Fact:
+def fact(name: str, value: JsonValue = "open", version: str = "12") -> Fact:
     return Fact(
         name=name, value=value, system="loan-servicing", record="loan/L-1001", version=version
     )
@@ -83,6 +84,28 @@ def test_i3_each_fact_names_its_source_and_version() -> None:
 def test_a_fact_told_twice_is_no_fact() -> None:
     with pytest.raises(MissingFact, match="status"):
         guarded_context(STEP, APPROVAL, [fact("status"), fact("status", "matured")])
+
+
+HOSTILE: dict[str, JsonValue] = {
+    "an entity escape": {"who": {"__entity": {"type": "Placet::Agent", "id": "x"}}},
+    "an extension escape": [[{"__extn": {"fn": "ip", "arg": "::"}}]],
+    "an integer without a canonical form": 2**53,
+    "not a number": [float("nan")],
+    "too much": "x" * 50_000,
+}
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
+def test_i12_a_hostile_fact_is_no_fact(value: JsonValue) -> None:
+    """I12: what a system of record answers in no usable form can't be judged; nothing crashes."""
+    with pytest.raises(MissingFact, match="balance"):
+        guarded_context(STEP, APPROVAL, [fact("status"), fact("balance", value)])
+
+
+def test_i12_too_many_facts_are_none() -> None:
+    """I12: many facts together have a limit as one has."""
+    with pytest.raises(MissingFact, match="all facts"):
+        guarded_context(STEP, APPROVAL, [fact(f"f{n}", "x" * 9_000) for n in range(6)])
 
 
 def test_an_approval_shows_money_in_cents_and_no_other_way() -> None:

@@ -84,6 +84,7 @@ def _sqlite(url: URL, waits: Waits) -> Engines:
     reader = create_engine(url, pool_size=READERS, max_overflow=0, **options)
     event.listen(writer, "connect", _prepare_sqlite)
     event.listen(reader, "connect", _prepare_sqlite)
+    event.listen(reader, "connect", _refuse_writes)
     event.listen(writer, "begin", _begin_immediate)
     event.listen(reader, "begin", _begin)
     return Engines(writer, reader)
@@ -93,6 +94,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by the listeners below, not guessed
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _refuse_writes(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA query_only=ON")
 
 
 def _begin_immediate(connection: Connection) -> None:

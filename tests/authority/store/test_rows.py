@@ -1,15 +1,18 @@
 """Rows go in and come out as they were, on both databases."""
 
+import asyncio
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from placet.authority._store import (
     Case,
     GrantRevocation,
     Identity,
+    Reader,
     Store,
     StoreMismatch,
     StoreUnavailable,
@@ -133,6 +136,40 @@ async def test_database_of_another_log_is_refused(database_url: str) -> None:
         pass
     with pytest.raises(StoreMismatch, match=r"authority\.example/ledger.*not 'other"):
         await Store.open(database_url, origin="other.example/ledger")
+
+
+async def test_several_may_open_a_new_database_at_once(database_url: str) -> None:
+    """I11: replicas that start together make the tables once."""
+    stores = await asyncio.gather(*(Store.open(database_url, origin=ORIGIN) for _ in range(4)))
+    for number, store in enumerate(stores):
+        assert await store.write(lambda tx: tx.append("t", "operator:ana", {})) == number
+        await store.close()
+
+
+async def test_reading_writes_nothing(store: Store) -> None:
+    """I4: nothing gets past the writer."""
+    row = {"issuer": "i", "jti": "j", "expires_at": NOON}
+    with pytest.raises((DBAPIError, StoreUnavailable), match=r"read.?only"):
+        await store.read(lambda reader: reader.execute(insert(UsedJti), row))
+    assert await store.read(lambda reader: reader.all(UsedJti)) == []
+
+
+async def test_reading_sees_one_moment(store: Store) -> None:
+    """A write that becomes durable in the middle of a read is not seen by it."""
+    looked, written = threading.Event(), threading.Event()
+
+    def look_twice(reader: Reader) -> tuple[int, int]:
+        before = len(reader.all(UsedJti))
+        looked.set()
+        assert written.wait(10)
+        return before, len(reader.all(UsedJti))
+
+    reading = asyncio.create_task(store.read(look_twice))
+    assert await asyncio.to_thread(looked.wait, 10)
+    await store.write(lambda tx: tx.add(UsedJti(issuer="i", jti="j", expires_at=NOON)))
+    written.set()
+
+    assert await reading == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@
 4. Facts that no policy reads are left out before asking, since a system of record may tell more
    than the schema names; every other member of the context must be the schema's. So a schema
    requires no fact that no policy reads, or every question lacks it and is denied.
-5. Each policy has an ``@id`` of its own; what decided is told by these.
+5. What the agent claims may forbid; a policy that permits by it, or lets it lift a forbid with
+   ``unless``, is refused when policies are loaded.
+6. Each policy has an ``@id`` of its own; what decided is told by these.
 """
 
 from dataclasses import dataclass
@@ -145,7 +147,8 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
 
     Raises:
         BadPolicies: something does not parse or fit the schema, an ``@id`` is missing or taken
-            twice, there is a template, or a policy names an entity that is never loaded.
+            twice, there is a template, or a policy names an entity that is never loaded, takes
+            the context as a whole, or permits by a claim.
     """
     try:
         parsed_schema = cedarpy.Schema.from_str(schema)

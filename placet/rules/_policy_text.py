@@ -9,6 +9,7 @@ from cedarpy import pst
 NAMESPACE = "Placet"
 _POLICY_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _CONTEXT = pst.Var(name="context")
+_CLAIM = pst.GetAttr(base=_CONTEXT, attr="claim")
 _FACTS = pst.GetAttr(base=_CONTEXT, attr="facts")
 
 
@@ -30,6 +31,8 @@ def structure_problems(tree: pst.PolicySet) -> Iterator[str]:
             facts_read(policy)
         except ValueError as error:
             yield f"policy {position} ({policy_id}): {error}"
+        if _rests_on_claim(policy):
+            yield f"policy {position} ({policy_id}): rests on a claim, which may only forbid"
         for uid in sorted(map(str, _unloaded_entities(policy))):
             yield f"policy {position} ({policy_id}): names {uid}, which is never loaded"
 
@@ -84,6 +87,21 @@ def facts_read(policy: pst.Template) -> frozenset[str]:
             case node:
                 rest.extend(_below(node))
     return frozenset(found)
+
+
+def _rests_on_claim(policy: pst.Template) -> bool:
+    """Whether a permit, or an exception from a forbid, looks at what the agent says (I3)."""
+    rest: list[object] = [
+        clause.expr
+        for clause in policy.clauses
+        if policy.effect == "permit" or isinstance(clause, pst.Unless)
+    ]
+    while rest:
+        node = rest.pop()
+        if node in (_CLAIM, pst.HasAttr(base=_CONTEXT, attrs=("claim",))):
+            return True
+        rest.extend(_below(node))
+    return False
 
 
 def _below(node: object) -> Iterator[object]:

@@ -22,7 +22,7 @@ namespace Placet {
   entity Team;
   entity Record = { path: String };
   type Facts = { holds?: Long, status?: String };
-  type Context = { ledger: { n: Long, open?: Bool }, facts?: Facts };
+  type Context = { ledger: { n: Long, open?: Bool }, facts?: Facts, claim?: { small: Bool } };
   action "draw:read", "draw:pay", "draw:look"
     appliesTo { principal: [Agent], resource: [Record], context: Context };
 }
@@ -216,8 +216,10 @@ BAD: dict[str, tuple[str, str, str]] = {
         'policy 2 (t): names Placet::Team::"a", which is never loaded',
     ),
     "an entity in a condition": (
-        '@id("t") forbid (principal, action, resource)'
-        ' when { Placet::Agent::"other".name == "other" };',
+        (
+            '@id("t") forbid (principal, action, resource)'
+            ' when { Placet::Agent::"other".name == "other" };'
+        ),
         SCHEMA,
         'names Placet::Agent::"other", which is never loaded',
     ),
@@ -241,6 +243,32 @@ def test_i3_a_policy_names_the_facts_it_reads(condition: str) -> None:
     assert "policy 2 (law): takes the context as a whole; name the attributes" in (
         refused.value.problems
     )
+
+
+CLAIM = "context has claim && context.claim.small"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        f'@id("x") permit (principal, action, resource) when {{ {CLAIM} }};',
+        f'@id("x") permit (principal, action, resource) unless {{ {CLAIM} }};',
+        '@id("x") permit (principal, action, resource) when { context has claim };',
+        f'@id("x") forbid (principal, action, resource) unless {{ {CLAIM} }};',
+    ],
+)
+def test_i3_a_claim_never_permits(policy: str) -> None:
+    """I3: no permit rests on what the agent says, and no forbid is lifted by it."""
+    with pytest.raises(BadPolicies, match="rests on a claim, which may only forbid"):
+        load_policies(policy, SCHEMA)
+
+
+def test_i3_a_claim_may_tighten() -> None:
+    """I3: what the agent says of itself may forbid."""
+    law = f'@id("law") forbid (principal, action, resource) when {{ {CLAIM} }};'
+    told: dict[str, JsonValue] = {"ledger": {"n": 1}, "claim": {"small": True}}
+    assert cause_of(ask(READ + law, told)) is DenialCause.FORBIDDEN
+    assert isinstance(ask(READ + law), Permitted)
 
 
 READS = {

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from sqlalchemy import insert, select
 
 from placet.authority._store._access import Reader, table_of
-from placet.authority._store._log import hash_children
 from placet.authority._store._tables import LedgerEntry, LedgerNode
+from placet.ledger import node_hash
 
 TILE_HEIGHT = 8  # C2SP tlog-tiles
 
@@ -64,5 +64,5 @@ def _row_of_hashes(reader: Reader, level: int, first: int, count: int) -> list[b
 def _combine(hashes: list[bytes]) -> bytes:
     while len(hashes) > 1:
         pairs = zip(hashes[::2], hashes[1::2], strict=True)
-        hashes = [hash_children(left, right) for left, right in pairs]
+        hashes = [node_hash(left, right) for left, right in pairs]
     return hashes[0]

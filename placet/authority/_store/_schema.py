@@ -6,8 +6,8 @@ from placet.authority._store._access import table_of
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreMismatch
-from placet.authority._store._log import Tree
 from placet.authority._store._tables import SchemaVersion, TreeState
+from placet.ledger import Frontier
 
 SCHEMA_VERSION = 1
 """Raised with every change of the tables that older code can't work with."""
@@ -33,10 +33,10 @@ def _check_version(connection: Connection, origin: str) -> None:
     found = connection.execute(select(versions)).mappings().first()
     if found is None:
         connection.execute(insert(versions), {"id": 1, "version": SCHEMA_VERSION, "origin": origin})
-        empty = Tree.empty()
+        empty = Frontier()
         connection.execute(
             insert(table_of(TreeState)),
-            {"id": 1, "size": 0, "frontier": empty.dump(), "root": empty.root()},
+            {"id": 1, "size": 0, "frontier": empty.encode(), "root": empty.root()},
         )
         return
     if found["version"] != SCHEMA_VERSION:

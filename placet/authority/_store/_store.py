@@ -128,7 +128,8 @@ class Store:
 
     def _read(self, run: Callable[[Reader], T]) -> T:
         try:
-            with self.engines.reader.connect() as connection, connection.begin():
+            # The first statement begins the snapshot; leaving the block rolls it back.
+            with self.engines.reader.connect() as connection:
                 return run(Reader(connection))
         except SQLAlchemyError as error:
             if not is_outage(error):

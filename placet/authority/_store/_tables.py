@@ -351,7 +351,7 @@ class Checkpoint(Row, table=True):
     status: str
     grant_id: str | None = None
     opened_at: datetime = time_field()
-    deadline: datetime | None = time_or_none()
+    deadline: datetime = time_field()
     evidence_digest: str
     evidence_json: str
     requirement_digest: str

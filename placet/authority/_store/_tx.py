@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, insert
 
 from placet.authority._store._access import Access, table_of
-from placet.authority._store._log import Tree, make_entry
 from placet.authority._store._tables import LedgerEntry
+from placet.ledger import Entry, EntryType, Frontier, encode_entry, leaf_hash
 
 _INSERT_ENTRY = insert(table_of(LedgerEntry))
 
@@ -22,7 +22,7 @@ class Batch:
     """What the members of one database transaction share."""
 
     connection: Connection
-    tree: Tree
+    tree: Frontier
     clock: Callable[[], datetime]
     size_before: int
     topics: set[str] = field(default_factory=set[str])
@@ -44,7 +44,7 @@ class Tx(Access):
 
     def append(
         self,
-        type: str,
+        type: EntryType | str,
         actor: str,
         data: Mapping[str, JsonValue],
         *,
@@ -58,11 +58,19 @@ class Tx(Access):
         personal data, no document text, no secret (I7).
 
         Raises:
-            ValueError: the entry is not well-formed, or larger than 65,535 bytes.
+            ValueError: a member is not well-formed (pydantic's ``ValidationError`` is one).
+            EntryError: the entry has no canonical form, or more than 65,535 bytes.
         """
-        moment = time or self.now
-        encoded = make_entry(moment, type, actor, data, case=case, record=record)
-        tree, leaf = self._tree.append(encoded)
+        entry = Entry(
+            time=time or self.now,
+            type=EntryType(type),
+            actor=actor,
+            case=case,
+            record=record,
+            data=dict(data),
+        )
+        encoded = encode_entry(entry)
+        leaf = leaf_hash(encoded)
         index = self._tree.size
         self.connection.execute(
             _INSERT_ENTRY,
@@ -70,13 +78,13 @@ class Tx(Access):
                 "index": index,
                 "content": encoded,
                 "leaf_hash": leaf,
-                "type": type,
+                "type": entry.type.value,
                 "case_id": case,
                 "record": record,
-                "time": moment,
+                "time": entry.time,
             },
         )
-        self._tree = tree
+        self._tree = self._tree.append(leaf)
         self._topics.add(LEDGER)
         return index
 

@@ -25,10 +25,10 @@ from placet.authority._kill import kill_point
 from placet.authority._store._access import Reader, table_of
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
-from placet.authority._store._log import Tree
 from placet.authority._store._nodes import keep_tile_tops
 from placet.authority._store._tables import TreeState, WriterState
 from placet.authority._store._tx import Batch, Tx
+from placet.ledger import Frontier
 
 MAX_BATCH = 256
 """Members of one transaction: bounds how long the first of them waits."""
@@ -167,7 +167,7 @@ class Writer:
         connection.begin()
         size, frontier = connection.execute(_LOCK_HEAD).one()
         self._batch += 1
-        return Batch(connection, Tree.load(size, frontier), self._clock, size)
+        return Batch(connection, Frontier.decode(frontier, size), self._clock, size)
 
     def _run_members(self, batch: Batch, members: list[Member]) -> None:
         for member in members:
@@ -188,7 +188,7 @@ class Writer:
         tree = batch.tree
         keep_tile_tops(Reader(batch.connection), batch.size_before, tree.size)
         batch.connection.execute(
-            _SAVE_HEAD, {"size": tree.size, "frontier": tree.dump(), "root": tree.root()}
+            _SAVE_HEAD, {"size": tree.size, "frontier": tree.encode(), "root": tree.root()}
         )
         done = {"mine": self._name, "last": self._batch, "now": self._clock()}
         if batch.connection.execute(_SAVE_BATCH, done).rowcount == 0:

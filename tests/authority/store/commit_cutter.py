@@ -5,6 +5,7 @@ COMMIT as the simple query that psycopg sends.
 """
 
 import asyncio
+import contextlib
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -48,17 +49,16 @@ class CommitCutter:
     async def _serve(self, near: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         far, server = await asyncio.open_unix_connection(self._behind / _SOCKET)
         answers = asyncio.create_task(self._pass_on(far, client))
-        try:
+        with contextlib.suppress(ConnectionError):  # either side may go first
             while data := await near.read(65536):
                 if data == _COMMIT and self.cut is not None:
                     await self._cut(answers, far, server)
-                    return
+                    break
                 server.write(data)
                 await server.drain()
-        finally:
-            answers.cancel()
-            client.close()
-            server.close()
+        answers.cancel()
+        client.close()
+        server.close()
 
     async def _cut(
         self, answers: "asyncio.Task[None]", far: asyncio.StreamReader, server: asyncio.StreamWriter
@@ -75,7 +75,8 @@ class CommitCutter:
             await far.read(65536)
 
     async def _pass_on(self, far: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        while data := await far.read(65536):
-            client.write(data)
-            await client.drain()
+        with contextlib.suppress(ConnectionError):
+            while data := await far.read(65536):
+                client.write(data)
+                await client.drain()
         client.close()

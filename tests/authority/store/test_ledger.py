@@ -7,9 +7,31 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from placet.authority._store import LedgerEntry, LedgerNode, SignedHead, Store, Tx, hash_reader
+from placet.ledger import (
+    Checkpoint,
+    LogError,
+    NoteSigner,
+    leaf_hash,
+    open_checkpoint,
+    sign_checkpoint,
+    verify_log,
+)
 from tests.authority import ORIGIN
+
+
+CASE = "case-" + "7" * 26
+SIGNER = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"7" * 32))
+
+
+def sign(size: int, root: bytes) -> str:
+    return sign_checkpoint(Checkpoint(ORIGIN, size, root), [SIGNER])
+
+
+def opened(note: str) -> Checkpoint:
+    return open_checkpoint(note, [SIGNER.verifier])
 
 
 def root_of(leaves: list[bytes]) -> bytes:
@@ -32,9 +54,7 @@ async def grow(store: Store, count: int) -> None:
 @asynccontextmanager
 async def signing(store: Store) -> AsyncGenerator[None]:
     """The store signs heads while the block runs."""
-    task = asyncio.create_task(
-        store.sign_heads(lambda size, root: f"{size} {root.hex()}", pause=0.01)
-    )
+    task = asyncio.create_task(store.sign_heads(sign, pause=0.01))
     try:
         yield
     finally:
@@ -49,20 +69,16 @@ async def head_of(store: Store, size: int) -> str:
         while True:
             seen = store.number("head")
             note = await store.latest_head()
-            if note is not None and note.startswith(f"{size} "):
+            if note is not None and opened(note).size == size:
                 return note
             await store.changed("head", seen)
 
 
 async def test_entry_is_found_by_its_case_and_record(store: Store) -> None:
     index = await store.write(
-        lambda tx: tx.append(
-            "grant.issued", "agent:a", {"n": 1}, case="case-1", record="loan/L-1001"
-        )
+        lambda tx: tx.append("grant.issued", "agent:a", {"n": 1}, case=CASE, record="loan/L-1001")
     )
-    found = await store.read(
-        lambda reader: reader.all(LedgerEntry, LedgerEntry.case_id == "case-1")
-    )
+    found = await store.read(lambda reader: reader.all(LedgerEntry, LedgerEntry.case_id == CASE))
     assert [(entry.index, entry.type, entry.record) for entry in found] == [
         (index, "grant.issued", "loan/L-1001")
     ]
@@ -94,15 +110,36 @@ async def test_subtrees_come_from_kept_tile_tops(store: Store) -> None:
 
 
 async def test_heads_follow_growth_and_stay(store: Store) -> None:
-    """I8: after each growth a head of just that tree is signed; earlier heads stay."""
+    """I8: after each growth a head of just that tree is signed; all heads are of one log."""
     async with signing(store):
-        for total in (3, 5):
-            await grow(store, total - (await store.head())[0])
-            size, root = await store.head()
-            assert size == total
-            assert await head_of(store, size) == f"{size} {root.hex()}"
+        for growth, total in ((3, 3), (2, 5), (40, 45)):
+            await grow(store, growth)
+            assert opened(await head_of(store, total)).root == (await store.head())[1]
     heads = await store.read(lambda reader: reader.all(SignedHead, order_by=["size"]))
-    assert [head.size for head in heads] == [3, 5]
+    entries = await store.read(lambda reader: reader.all(LedgerEntry, order_by=["index"]))
+
+    *kept, last = [opened(head.note) for head in heads]
+    assert [head.size for head in kept] == [3, 5]
+    verified = list(verify_log([entry.content for entry in entries], last, kept))
+    assert [entry.data["number"] for _, entry in verified] == [*range(3), *range(2), *range(40)]
+
+
+async def test_changed_entry_is_found_by_a_kept_head(store: Store) -> None:
+    """I8: whoever changes the database can't get past one head that someone kept."""
+    async with signing(store):
+        await grow(store, 3)
+        kept = opened(await head_of(store, 3))
+
+    def forge(tx: Tx) -> None:
+        entry = tx.get(LedgerEntry, 1)
+        assert entry is not None
+        forged = entry.content.replace(b'"number":1', b'"number":7')
+        tx.change(LedgerEntry, 1, content=forged, leaf_hash=leaf_hash(forged))
+
+    await store.write(forge)
+    entries = await store.read(lambda reader: reader.all(LedgerEntry, order_by=["index"]))
+    with pytest.raises(LogError, match="3 entries"):
+        list(verify_log([entry.content for entry in entries], kept))
 
 
 async def test_heads_follow_another_process(database_url: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from placet.authority._store import LedgerEntry, Store
-from placet.authority._store._log import Tree
+from placet.ledger import Frontier, leaf_hash
 from tests.authority import ORIGIN
 
 ROOT = Path(__file__).parents[3]
@@ -31,10 +31,8 @@ async def entries_of(url: str) -> list[LedgerEntry]:
     async with await Store.open(url, origin=ORIGIN) as store:
         entries = await store.read(lambda reader: reader.all(LedgerEntry, order_by=["index"]))
         size, root = await store.head()
-    tree = Tree.empty()
-    for entry in entries:
-        tree, leaf = tree.append(entry.content)
-        assert leaf == entry.leaf_hash
+    assert [leaf_hash(entry.content) for entry in entries] == [e.leaf_hash for e in entries]
+    tree = Frontier.of([entry.leaf_hash for entry in entries])
     assert [entry.index for entry in entries] == list(range(size))
     assert tree.root() == root
     return entries

@@ -114,7 +114,9 @@ async def test_cursor_counts_up_and_is_never_given_twice(store: Store) -> None:
     """I10: a follower that has seen a cursor never misses a later revocation."""
 
     def revoke(tx: Tx) -> int:
-        row = GrantRevocation(grant_id=f"g{tx.append('t', 'a', {})}", expires_at=NOON, at=NOON)
+        row = GrantRevocation(
+            grant_id=f"g{tx.append('case.opened', 'operator:ana', {})}", expires_at=NOON, at=NOON
+        )
         tx.add(row)
         return row.cursor
 
@@ -142,7 +144,7 @@ async def test_several_may_open_a_new_database_at_once(database_url: str) -> Non
     """I11: replicas that start together make the tables once."""
     stores = await asyncio.gather(*(Store.open(database_url, origin=ORIGIN) for _ in range(4)))
     for number, store in enumerate(stores):
-        assert await store.write(lambda tx: tx.append("t", "operator:ana", {})) == number
+        assert await store.write(lambda tx: tx.append("case.opened", "operator:ana", {})) == number
         await store.close()
 
 

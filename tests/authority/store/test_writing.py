@@ -22,6 +22,7 @@ from placet.authority._store import (
     UsedJti,
     Waits,
 )
+from placet.ledger import EntryError
 from tests.authority import ORIGIN
 from tests.authority.throwaway_postgresql import PostgresqlCluster
 
@@ -218,8 +219,25 @@ async def test_writers_fault_answers_everyone(
 
 async def test_oversized_entry_is_refused_alone(store: Store) -> None:
     """I12: an entry above 65,535 bytes is its caller's error; the log goes on."""
-    with pytest.raises(ValueError, match="65,?535"):
+    with pytest.raises(EntryError, match="65,?535"):
         await store.write(lambda tx: tx.append("case.opened", "operator:ana", {"x": "y" * 65_535}))
+    assert await store.write(append(0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("type", "actor", "case"),
+    [
+        ("case.invented", "operator:ana", None),
+        ("case.opened", "ana", None),
+        ("case.opened", "operator:ana", "case-1"),
+    ],
+)
+async def test_malformed_entry_is_refused_alone(
+    type: str, actor: str, case: str | None, store: Store
+) -> None:
+    """I12: what an auditor could not read never gets into the log."""
+    with pytest.raises(ValueError, match="case|actor"):
+        await store.write(lambda tx: tx.append(type, actor, {}, case=case))
     assert await store.write(append(0)) == 0
 
 

@@ -101,7 +101,7 @@ class Acts:
     def __init__(self, core: Core, definitions: Definitions) -> None:
         self._core = core
         self._definitions = definitions
-        self._handlers: dict[str, _Handler] = {
+        named: dict[str, _Handler] = {
             "agent.enrol": self._enrol,
             "operator.enrol": self._enrol,
             "system.enrol": self._enrol,
@@ -112,11 +112,13 @@ class Acts:
             "case.admit": self._admit_case,
             "hold.place": self._place_hold,
             "hold.lift": self._lift_hold,
-        } | {
+        }
+        changes: dict[str, _Handler] = {
             f"{kind}.{verb}": self._change_status
             for kind in ("agent", "operator", "system")
             for verb in _STATUS
         }
+        self._handlers = named | changes
 
     async def perform(self, signed: SignedAct) -> ActAnswer:
         """Carry out an act.
@@ -424,9 +426,7 @@ class Acts:
             {"reason_digest": _kept_apart(self._core, tx, body.reason)},
             record=record,
         )
-        tx.add(
-            HoldRow(record=record, reason=body.reason, placed_by=act.actor, placed_at=tx.now)
-        )
+        tx.add(HoldRow(record=record, reason=body.reason, placed_by=act.actor, placed_at=tx.now))
         revoke_below(tx, record)
         return ActAnswer(act=act.claims.act, target=record, entry=entry)
 
@@ -481,7 +481,7 @@ def enrol(
         raise Conflict(f"{principal} is {identity.status}")
     elif kind == "system" and body.url is not None:
         tx.change(Identity, principal, url=body.url)
-    jwk = dict(key.jwk())
+    jwk: dict[str, JsonValue] = dict(key.jwk())
     entry = tx.append(
         "key.enrolled",
         by,
@@ -528,5 +528,5 @@ def _kept_apart(core: Core, tx: Tx, text: str) -> str:
     """Keep a person's words beside the ledger; their salted digest goes on it."""
     salt = core.new_salt()
     digest = salted_digest(salt, text.encode())
-    tx.add(ContextBlob(digest=digest, salt=salt, bytes=text.encode()))
+    tx.add(ContextBlob(digest=digest, salt=salt, content=text.encode()))
     return digest

@@ -114,7 +114,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     said = "there is no such route" if status == 404 else "this route has no such method"
     return JSONResponse(
-        {"error": "not_found" if status == 404 else "method_not_allowed", "error_description": said},
+        {
+            "error": "not_found" if status == 404 else "method_not_allowed",
+            "error_description": said,
+        },
         status_code=status,
     )
 
@@ -252,9 +255,7 @@ class Routes:
         """Reading a checkpoint's outcome, under a grant for the authority."""
         claims, proof = self._s.requests.grant(request)
         _require_grant(claims.details.action, "outcome:read", claims.txn, request)
-        return answer(
-            await self._s.checkpoints.outcome(claims, proof, request.path_params["name"])
-        )
+        return answer(await self._s.checkpoints.outcome(claims, proof, request.path_params["name"]))
 
     async def close_case(self, request: Request) -> Response:
         """Closing a case, under a grant for the authority."""
@@ -272,9 +273,7 @@ class Routes:
     async def decide(self, request: Request) -> Response:
         """Taking a signed decision."""
         body = await read_model(request, SignedDecision)
-        decided = await self._s.checkpoints.decide(
-            request.path_params["checkpoint"], body.decision
-        )
+        decided = await self._s.checkpoints.decide(request.path_params["checkpoint"], body.decision)
         return answer(decided)
 
     async def act(self, request: Request) -> Response:

@@ -30,6 +30,7 @@ from placet.model import (
     Requirement,
     Severity,
     Step,
+    Verdict,
     digest_json,
 )
 from placet.rules import (
@@ -40,6 +41,7 @@ from placet.rules import (
     outcome_status,
     said_digest,
 )
+from placet.rules import approvals as approvals_of
 from placet.tokens import PublicKey, TokenError, verify_decision
 
 
@@ -77,7 +79,7 @@ def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision,
             jti=row.jti,
             operator=row.operator,
             roles=tuple(json.loads(row.roles_json)),
-            verdict=row.verdict,
+            verdict=Verdict(row.verdict),
         )
         for row in rows
     )
@@ -125,7 +127,8 @@ def weigh(
     evidence = Evidence.model_validate_json(row.evidence_json)
     requirement = Requirement.model_validate_json(row.requirement_json)
     decisions = counted_decisions(tx, row.id)
-    approvals = tuple(each.jti for each in decisions if each.verdict == "approve")
+    counted = approvals_of(requirement, decisions)
+    approvals = tuple(each.jti for each in counted)
     trouble = _signatures(tx, row, approvals, audience)
     if trouble is not None:
         return trouble
@@ -139,7 +142,7 @@ def weigh(
         needs_met=outcome_status(requirement, decisions) is CheckpointStatus.APPROVED,
         automatic=automatic,
         confirmed=confirmed(confirmation),
-        people=len({each.operator for each in decisions if each.verdict == "approve"}),
+        people=len({each.operator for each in counted}),
         approved=amount,
         amount=amount,
         automatic_limit=matrix.automatic_limit,

@@ -10,6 +10,7 @@ import json
 import logging
 import zlib
 from datetime import timedelta
+from functools import partial
 
 from placet.authority._checkpoints import end, outcome_of, require_live
 from placet.authority._core import AUTHORITY, Core
@@ -161,7 +162,7 @@ class Cases:
             except Unavailable:
                 return
             if trouble is not None:
-                await self._core.store.write(lambda tx, c=case, t=trouble: self._stop(tx, c, t))
+                await self._core.store.write(partial(self._stop, case=case, reason=trouble))
 
     def _stop(self, tx: Tx, case: Case, reason: str) -> None:
         current = tx.get(Case, case.id)
@@ -177,12 +178,12 @@ class Cases:
             lambda reader: reader.all(
                 Checkpoint,
                 Checkpoint.status == "open",
-                Checkpoint.deadline <= now,  # type: ignore[operator]  # a column on the class
+                Checkpoint.deadline <= now,
                 limit=500,
             )
         )
         for row in late:
-            await self._core.store.write(lambda tx, r=row: self._expire(tx, r.id))
+            await self._core.store.write(partial(self._expire, checkpoint_id=row.id))
 
     def _expire(self, tx: Tx, checkpoint_id: str) -> None:
         row = tx.get(Checkpoint, checkpoint_id)
@@ -201,7 +202,7 @@ class Cases:
             )
         )
         for row in late:
-            await self._core.store.write(lambda tx, r=row: _expire_grant(tx, r.id))
+            await self._core.store.write(partial(_expire_grant, grant_id=row.id))
 
     # --- archiving ----------------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class Cases:
                 Archive(
                     case_id=case.id,
                     digest=digest,
-                    bytes=zlib.compress(content, 9),
+                    content=zlib.compress(content, 9),
                     sealed_at=tx.now,
                     entry=entry,
                 )
@@ -282,5 +283,3 @@ def _expire_grant(tx: Tx, grant_id: str) -> None:
         case=grant.case_id,
         record=grant.record,
     )
-
-

@@ -300,9 +300,7 @@ class Checkpoints:
             return _Refused(f"the decision's signature: {error}", ("I6", "signature"))
         return _Refused("the decision is signed by no enrolled key", ("I6", "unknown_key"))
 
-    def _refuse(
-        self, tx: Tx, row: Checkpoint, actor: str, jws: str, refused: _Refused
-    ) -> _Refused:
+    def _refuse(self, tx: Tx, row: Checkpoint, actor: str, jws: str, refused: _Refused) -> _Refused:
         tx.append(
             "decision.refused",
             actor,

@@ -18,7 +18,7 @@ from placet.model import (
     Proposal,
 )
 
-_NEWEST_FIRST = [PartRow.seq.desc()]  # type: ignore[union-attr]  # a column on the class
+_NEWEST_FIRST = [PartRow.seq.desc()]  # type: ignore[attr-defined]  # a column on the class
 
 
 @dataclass(frozen=True)

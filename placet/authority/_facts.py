@@ -13,7 +13,13 @@ from placet.authority._errors import Unavailable
 from placet.authority._store import Identity
 from placet.model import FactsAnswer, FactSource, ProcessDefinition, system_urn
 from placet.rules import Fact, subject_variables
-from placet.tokens import InquiryClaims, SigningKey, make_proof, sign_inquiry
+from placet.tokens import (
+    Confirmation,
+    InquiryClaims,
+    SigningKey,
+    make_proof,
+    sign_inquiry,
+)
 
 _SECONDS = aiohttp.ClientTimeout(total=5)
 _LIFETIME = timedelta(seconds=30)
@@ -84,7 +90,7 @@ class FactsClient:
                 exp=int((now + _LIFETIME).timestamp()),
                 jti=self._core.new_id("inquiry"),
                 identifier=record,
-                cnf={"jkt": self._key.thumbprint},
+                cnf=Confirmation(jkt=self._key.thumbprint),
             ),
             self._core.keys.signer(now),
         )

@@ -11,8 +11,11 @@
 7. A grant of the same activity that still lives is revoked first: a retry never leaves two.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+
+from pydantic import JsonValue
 
 from placet.authority._approvals import Approval, void, weigh
 from placet.authority._core import AUTHORITY, Core
@@ -23,7 +26,7 @@ from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
-from placet.authority._store import Case, ContextBlob, Grant, Tx
+from placet.authority._store import Case, ContextBlob, Grant, Reader, Tx
 from placet.authority._temporal import Execution, ExecutionNotFound, RunningActivity
 from placet.model import (
     CaseStatus,
@@ -46,7 +49,7 @@ from placet.rules import (
     require_in_scope,
     step_context,
 )
-from placet.tokens import GrantClaims, sign_grant
+from placet.tokens import Confirmation, GrantClaims, sign_grant
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Grants:
         return _Ask(sender, details, facts, execution)
 
     def _find(
-        self, reader: Tx, details: RequestedDetails
+        self, reader: Reader, details: RequestedDetails
     ) -> tuple[ProcessDefinition, Step, str] | None:
         case = reader.get(Case, details.case)
         if case is None:
@@ -188,7 +191,10 @@ class Grants:
             if isinstance(weighed, str):
                 return _deny(tx, ask, weighed, ("I5", "no_approval"))
             approval = weighed
-            context = guarded_context(facts, approval.facts, ask.facts.facts)
+            try:
+                context = guarded_context(facts, approval.facts, ask.facts.facts)
+            except MissingFact as error:
+                raise Unavailable(str(error)) from None
         request = PolicyRequest(
             principal=ask.sender.principal,
             action=step.action,
@@ -199,10 +205,10 @@ class Grants:
         decision = decide(self._definitions.policies(tx), request)
         tx.add(
             ContextBlob(
-                digest=request.context_digest(), salt=request.salt, bytes=request.context_bytes()
+                digest=request.context_digest(), salt=request.salt, content=request.context_bytes()
             )
         )
-        policy = {
+        policy: dict[str, JsonValue] = {
             "policies": list(decision.policies),
             "policy_digest": decision.policy_digest,
             "context_digest": decision.context_digest,
@@ -221,7 +227,7 @@ class Grants:
         case: Case,
         activity: RunningActivity,
         approval: Approval | None,
-        policy: dict[str, object],
+        policy: Mapping[str, JsonValue],
     ) -> GrantClaims:
         _revoke_earlier(tx, ask)
         grant_id = self._core.new_id("grant")
@@ -229,11 +235,10 @@ class Grants:
         if activity.start_to_close is not None:
             expires = min(expires, activity.last_started + activity.start_to_close)
         asked = ask.details
-        details = GrantedDetails(
-            **asked.model_dump(), **({} if approval is None else approval.fixed())
-        )
+        fixed = {} if approval is None else approval.fixed()
+        details = GrantedDetails.model_validate({**asked.model_dump(), **fixed})
         last_started = activity.last_started.isoformat()
-        data = {
+        data: dict[str, JsonValue] = {
             "grant": grant_id,
             "jkt": ask.sender.jkt,
             "key": ask.sender.thumbprint,
@@ -285,7 +290,7 @@ class Grants:
             jti=grant_id,
             client_id=ask.sender.principal,
             txn=case.id,
-            cnf={"jkt": ask.sender.jkt},
+            cnf=Confirmation(jkt=ask.sender.jkt),
             authorization_details=(details,),
         )
 
@@ -296,9 +301,7 @@ def _wrong_step(ask: _Ask, step: Step) -> _Deny | None:
     if ask.sender.principal != f"agent:{step.agent}":
         return _Deny("this step is another agent's", ("I1", "agent"))
     if asked.action != step.action or asked.system != step.system:
-        return _Deny(
-            f"this step is for {step.action} at {step.system} alone", ("I1", "action")
-        )
+        return _Deny(f"this step is for {step.action} at {step.system} alone", ("I1", "action"))
     return None
 
 
@@ -369,7 +372,7 @@ def _deny(
     ask: _Ask,
     description: str,
     reasons: tuple[str, ...],
-    policy: dict[str, object] | None = None,
+    policy: Mapping[str, JsonValue] | None = None,
 ) -> _Deny:
     asked = ask.details
     known = tx.get(Case, asked.case)

@@ -28,14 +28,14 @@ class LedgerReads:
     async def entries(self, start: int, limit: int) -> dict[str, Any]:
         """Entries from an index on, at most ``MAX_ENTRIES``: each entry's canonical JSON as text."""
         rows = await self._core.store.read(
-            lambda reader: reader.execute(
-                select(LedgerEntry.index, LedgerEntry.bytes)  # type: ignore[call-overload]  # columns on the class
-                .where(LedgerEntry.index >= start)
-                .order_by(LedgerEntry.index)
-                .limit(min(limit, MAX_ENTRIES))
-            ).all()
+            lambda reader: reader.all(
+                LedgerEntry,
+                LedgerEntry.index >= start,
+                order_by=[LedgerEntry.index],
+                limit=min(limit, MAX_ENTRIES),
+            )
         )
-        return {"from": start, "entries": [data.decode() for _, data in rows]}
+        return {"from": start, "entries": [row.content.decode() for row in rows]}
 
     async def inclusion(self, index: int, size: int) -> dict[str, Any]:
         """The proof that an entry is in the tree of ``size`` entries (0: the newest).
@@ -47,7 +47,11 @@ class LedgerReads:
         if index >= len(leaves):
             raise Invalid("invalid_request", "index: the tree of this size has no such entry")
         proof = inclusion_proof(leaves, index)
-        return {"index": index, "size": len(leaves), "proof": [base64.b64encode(each).decode() for each in proof]}
+        return {
+            "index": index,
+            "size": len(leaves),
+            "proof": [base64.b64encode(each).decode() for each in proof],
+        }
 
     async def consistency(self, first: int, second: int) -> dict[str, Any]:
         """The proof that the tree of ``first`` entries is a prefix of that of ``second``.
@@ -59,7 +63,11 @@ class LedgerReads:
         if not 0 < first <= len(leaves):
             raise Invalid("invalid_request", "from: must be between 1 and the second size")
         proof = consistency_proof(leaves, first)
-        return {"from": first, "to": len(leaves), "proof": [base64.b64encode(each).decode() for each in proof]}
+        return {
+            "from": first,
+            "to": len(leaves),
+            "proof": [base64.b64encode(each).decode() for each in proof],
+        }
 
     async def _leaves(self, size: int) -> list[bytes]:
         def read(reader: Reader) -> list[bytes]:

@@ -58,7 +58,7 @@ class Outbox:
         now = self._core.clock()
         due = await self._core.store.read(
             lambda reader: [
-                (row, reader.get(Case, row.case_id))
+                (row, reader.get(Case, row.case_id or ""))
                 for row in reader.all(
                     OutboxRow,
                     OutboxRow.done_at.is_(None),  # type: ignore[union-attr]  # a column on the class

@@ -76,7 +76,12 @@ def use_proof(tx: Tx, proof: Proof) -> None:
     Raises:
         Unauthenticated: it was used before.
     """
-    use_jti(tx, f"jkt:{proof.jkt}", proof.jti, datetime.fromtimestamp(proof.iat, UTC) + PROOF_MAX_AGE + SKEW)
+    use_jti(
+        tx,
+        f"jkt:{proof.jkt}",
+        proof.jti,
+        datetime.fromtimestamp(proof.iat, UTC) + PROOF_MAX_AGE + SKEW,
+    )
 
 
 class Requests:
@@ -102,7 +107,9 @@ class Requests:
         expires = datetime.fromtimestamp(claims.exp, UTC)
         return Sender(client_id, key, claims.jti, expires, proof)
 
-    async def _verify_client(self, assertion: str, client_id: str) -> tuple[ClientAssertionClaims, str]:
+    async def _verify_client(
+        self, assertion: str, client_id: str
+    ) -> tuple[ClientAssertionClaims, str]:
         keys = self._keys.get(client_id)
         try:
             return _verify(assertion, keys or {}, client_id, self._core)
@@ -177,9 +184,7 @@ class Requests:
         try:
             proof = self.proof(request, token)
         except Invalid as error:
-            raise Unauthenticated(
-                error.problem.error, error.problem.error_description
-            ) from None
+            raise Unauthenticated(error.problem.error, error.problem.error_description) from None
         if proof.jkt != jkt:
             raise Unauthenticated("invalid_token", "the token is bound to another key")
         return proof

@@ -6,10 +6,12 @@
 3. Told twice, the same settlement is answered the same; another one is refused.
 """
 
+from pydantic import JsonValue
+
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
-from placet.authority._evidence import input_part, newest_parts, pack
 from placet.authority._errors import Forbidden, NotFound
+from placet.authority._evidence import input_part, newest_parts, pack
 from placet.authority._identities import require_active
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import FEED
@@ -101,9 +103,7 @@ class Settling:
                 return f"part {part.name} is larger than {MAX_PART_BYTES} bytes"
         return None
 
-    def _record(
-        self, tx: Tx, sender: Sender, grant: Grant, told: Settlement, digest: str
-    ) -> None:
+    def _record(self, tx: Tx, sender: Sender, grant: Grant, told: Settlement, digest: str) -> None:
         parts = [self._keep_part(tx, sender, grant, part) for part in told.parts]
         inputs = tx.all(
             GrantInput, GrantInput.grant_id == grant.id, order_by=[GrantInput.part_digest]
@@ -118,7 +118,7 @@ class Settling:
                 "input_digest": told.input_digest,
                 "output_digest": told.output_digest,
                 "reasoning_digest": self._keep_text(tx, told),
-                "parts": parts,
+                "parts": list[JsonValue](parts),
                 "inputs": [each.part_digest for each in inputs],
                 "settlement_digest": digest,
             },
@@ -138,7 +138,7 @@ class Settling:
         tx.add(GrantRevocation(grant_id=grant.id, expires_at=grant.expires_at, at=tx.now))
         tx.notify(FEED)
 
-    def _keep_part(self, tx: Tx, sender: Sender, grant: Grant, part: Part) -> dict[str, str]:
+    def _keep_part(self, tx: Tx, sender: Sender, grant: Grant, part: Part) -> JsonValue:
         digest = salted_digest(part.salt, part.content())
         tx.add(
             PartRow(
@@ -162,7 +162,7 @@ class Settling:
             return None
         salt = self._core.new_salt()
         digest = salted_digest(salt, text.encode())
-        tx.add(ContextBlob(digest=digest, salt=salt, bytes=text.encode()))
+        tx.add(ContextBlob(digest=digest, salt=salt, content=text.encode()))
         return digest
 
     async def inputs(self, sender: Sender, grant_id: str, name: str) -> InputParts:

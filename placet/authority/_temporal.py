@@ -77,7 +77,13 @@ class Temporal:
         self._service = client.workflow_service
 
     async def start(
-        self, *, workflow_id: str, workflow_type: str, task_queue: str, argument: Any, request_id: str
+        self,
+        *,
+        workflow_id: str,
+        workflow_type: str,
+        task_queue: str,
+        argument: Any,
+        request_id: str,
     ) -> str:
         """Start a case's workflow and return its run id; asked twice, it answers the same.
 

@@ -12,7 +12,14 @@ from placet.authority._holds import on_hold
 from placet.authority._identities import require_active
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import FEED
-from placet.authority._store import Case, Grant, GrantRevocation, GrantUseRow, Reader, Tx
+from placet.authority._store import (
+    Case,
+    Grant,
+    GrantRevocation,
+    GrantUseRow,
+    Reader,
+    Tx,
+)
 from placet.model import (
     CaseStatus,
     GrantUse,
@@ -105,10 +112,14 @@ class Uses:
 
         await self._core.store.write(admit)
         seen = self._core.store.number(FEED)
-        found = await self._core.store.read(lambda reader: _after(reader, after, self._core.clock()))
+        found = await self._core.store.read(
+            lambda reader: _after(reader, after, self._core.clock())
+        )
         if not found.revocations and wait > 0:
             await self._core.store.changed(FEED, seen, min(wait, LONGEST_WAIT))
-            found = await self._core.store.read(lambda reader: _after(reader, after, self._core.clock()))
+            found = await self._core.store.read(
+                lambda reader: _after(reader, after, self._core.clock())
+            )
         return found
 
     async def record(self, sender: Sender, body: GrantUses) -> GrantUsesAnswer:
@@ -201,7 +212,7 @@ def _intent_trouble(tx: Tx, grant: Grant) -> str | None:
 def _after(reader: Reader, cursor: int, now: datetime) -> Revocations:
     rows = reader.all(
         GrantRevocation,
-        GrantRevocation.cursor > cursor,  # type: ignore[operator]  # a column on the class
+        GrantRevocation.cursor > cursor,
         order_by=[GrantRevocation.cursor],
         limit=FEED_PAGE,
     )

@@ -4,8 +4,6 @@ import json
 import zlib
 from typing import Any
 
-from sqlalchemy import select
-
 from placet.authority._approvals import counted_decisions
 from placet.authority._cases import view
 from placet.authority._core import Core
@@ -29,6 +27,7 @@ from placet.authority._store import (
 )
 from placet.model import (
     CaseView,
+    CheckpointStatus,
     CheckpointView,
     DecisionView,
     Evidence,
@@ -126,7 +125,7 @@ class Views:
             name=row.name,
             title=named.title if named else row.name,
             subject=case.subject,
-            status=row.status,
+            status=CheckpointStatus(row.status),
             opened_at=row.opened_at,
             deadline=row.deadline,
             evidence_digest=row.evidence_digest,
@@ -172,7 +171,7 @@ class Views:
         row = await self._core.store.read(lambda reader: reader.get(Archive, case_id))
         if row is None:
             raise NotFound("the case is not archived yet")
-        sealed: dict[str, Any] = json.loads(zlib.decompress(row.bytes))
+        sealed: dict[str, Any] = json.loads(zlib.decompress(row.content))
         return {"digest": row.digest, **sealed}
 
     async def kept(self, digest: str) -> dict[str, str]:
@@ -184,7 +183,7 @@ class Views:
         row = await self._core.store.read(lambda reader: reader.get(ContextBlob, digest))
         if row is None:
             raise NotFound("nothing is kept under this digest")
-        return {"digest": row.digest, "salt": row.salt, "content": row.bytes.decode()}
+        return {"digest": row.digest, "salt": row.salt, "content": row.content.decode()}
 
     async def act(self, jti: str) -> dict[str, str]:
         """A signed act with its body, as it was sent.
@@ -202,10 +201,8 @@ class Views:
 
         def read(reader: Reader) -> list[dict[str, Any]]:
             keys: dict[str, list[str]] = {}
-            for principal, thumbprint in reader.execute(
-                select(IdentityKey.principal, IdentityKey.thumbprint)
-            ):
-                keys.setdefault(principal, []).append(thumbprint)
+            for key in reader.all(IdentityKey):
+                keys.setdefault(key.principal, []).append(key.thumbprint)
             return [
                 {
                     "principal": row.principal,

@@ -49,7 +49,7 @@ class Row(SQLModel, registry=registry()):
     """
 
     @declared_attr.directive
-    def __tablename__(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # how a mixin names tables
+    def __tablename__(cls) -> str:  # noqa: N805  # pyright: ignore[reportIncompatibleVariableOverride]  # SQLAlchemy's way to name tables by a rule
         """The class's name in snake case; ``Row`` at its end sets it apart from a model's name."""
         words = re.findall(r"[A-Z][a-z]*", cls.__name__.removesuffix("Row"))
         name = "_".join(words).lower()

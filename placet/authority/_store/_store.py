@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
 
 from placet.authority._store._access import Reader
 from placet.authority._store._engines import READERS, Engines, Waits, make_engines
@@ -171,7 +172,7 @@ class Store:
                 by_others = size - self._appended
             await asyncio.sleep(LOOK_FOR_OTHERS)
 
-    # --- heads --------------------------------------------------------------------------------------
+    # --- heads ------------------------------------------------------------------------------------
 
     async def head(self) -> tuple[int, bytes]:
         """The ledger's size and root now."""
@@ -180,7 +181,7 @@ class Store:
     async def latest_head(self) -> str | None:
         """The newest signed head, a C2SP checkpoint; ``None`` before the first."""
         newest = await self.read(
-            lambda reader: reader.first(SignedHead, order_by=[SignedHead.size.desc()])  # type: ignore[attr-defined]  # a column, on the class
+            lambda reader: reader.first(SignedHead, order_by=[col(SignedHead.size).desc()])
         )
         return None if newest is None else newest.note
 

@@ -19,7 +19,7 @@ from placet.authority._store._base import (
     time_or_none,
 )
 
-# --- the ledger ---------------------------------------------------------------------------------
+# --- the ledger -----------------------------------------------------------------------------------
 
 
 class SchemaVersion(Row, table=True):
@@ -76,7 +76,7 @@ class SignedHead(Row, table=True):
     signed_at: datetime = time_field()
 
 
-# --- who, and under which rules -----------------------------------------------------------------
+# --- who, and under which rules -------------------------------------------------------------------
 
 
 class Identity(Row, table=True):
@@ -184,7 +184,7 @@ class SignedActRow(Row, table=True):
     entry: int | None = number_field(default=None)
 
 
-# --- cases and their grants ---------------------------------------------------------------------
+# --- cases and their grants -----------------------------------------------------------------------
 
 
 class Case(Row, table=True):
@@ -299,7 +299,7 @@ class ContextBlob(Row, table=True):
     content: bytes
 
 
-# --- evidence and people's decisions ------------------------------------------------------------
+# --- evidence and people's decisions --------------------------------------------------------------
 
 
 class PartRow(Row, table=True):
@@ -400,7 +400,7 @@ class HoldRow(Row, table=True):
     lifted_at: datetime | None = time_or_none()
 
 
-# --- what must reach others ---------------------------------------------------------------------
+# --- what must reach others -----------------------------------------------------------------------
 
 
 class OutboxRow(Row, table=True):

@@ -44,7 +44,7 @@ class Tx(Access):
 
     def append(
         self,
-        type: EntryType | str,
+        type: EntryType | str,  # noqa: A002  # the entry's own member of that name
         actor: str,
         data: Mapping[str, JsonValue],
         *,

@@ -139,7 +139,7 @@ class Writer:
                 return members, False
         return members, True
 
-    # --- one batch ------------------------------------------------------------------------------
+    # --- one batch --------------------------------------------------------------------------------
 
     def _write(self, members: list[Member]) -> None:
         try:
@@ -175,7 +175,7 @@ class Writer:
             tx = Tx(batch)
             try:
                 member.result = member.run(tx)
-            except BaseException as error:  # noqa: BLE001  # whatever it is, it is its caller's
+            except BaseException as error:  # whatever it is, it is its caller's
                 if is_outage(error):
                     raise
                 member.error = error

@@ -13,7 +13,7 @@ from tests.authority import ORIGIN
 
 
 async def append_all(url: str, name: str, count: int) -> None:
-    """Append entries 0 to ``count`` - 1 of ``name``, ten at a time; those already there not again."""
+    """Append ``count`` entries of ``name``, ten at a time; those already there not again."""
     async with await Store.open(url, origin=ORIGIN) as store:
 
         async def append(number: int) -> None:

@@ -21,7 +21,6 @@ from placet.ledger import (
 )
 from tests.authority import ORIGIN
 
-
 CASE = "case-" + "7" * 26
 SIGNER = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"7" * 32))
 

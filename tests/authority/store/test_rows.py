@@ -75,7 +75,7 @@ async def test_time_keeps_its_instant_in_utc(store: Store) -> None:
 
 
 async def test_misspelt_or_missing_column_is_an_error() -> None:
-    with pytest.raises(TypeError, match="UsedJti.*expires_at, expiry"):
+    with pytest.raises(TypeError, match=r"UsedJti.*expires_at, expiry"):
         UsedJti(issuer="i", jti="j", expiry=NOON)  # type: ignore[call-arg]  # the slip itself
 
 

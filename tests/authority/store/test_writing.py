@@ -219,13 +219,13 @@ async def test_writers_fault_answers_everyone(
 
 async def test_oversized_entry_is_refused_alone(store: Store) -> None:
     """I12: an entry above 65,535 bytes is its caller's error; the log goes on."""
-    with pytest.raises(EntryError, match="65,?535"):
+    with pytest.raises(EntryError, match=r"65,?535"):
         await store.write(lambda tx: tx.append("case.opened", "operator:ana", {"x": "y" * 65_535}))
     assert await store.write(append(0)) == 0
 
 
 @pytest.mark.parametrize(
-    ("type", "actor", "case"),
+    ("kind", "actor", "case"),
     [
         ("case.invented", "operator:ana", None),
         ("case.opened", "ana", None),
@@ -233,11 +233,11 @@ async def test_oversized_entry_is_refused_alone(store: Store) -> None:
     ],
 )
 async def test_malformed_entry_is_refused_alone(
-    type: str, actor: str, case: str | None, store: Store
+    kind: str, actor: str, case: str | None, store: Store
 ) -> None:
     """I12: what an auditor could not read never gets into the log."""
-    with pytest.raises(ValueError, match="case|actor"):
-        await store.write(lambda tx: tx.append(type, actor, {}, case=case))
+    with pytest.raises(ValueError, match=r"case|actor"):
+        await store.write(lambda tx: tx.append(kind, actor, {}, case=case))
     assert await store.write(append(0)) == 0
 
 

@@ -66,12 +66,6 @@ class TokenKind(Generic[ClaimsT_co]):
     also: frozenset[str | None] = frozenset()
     ed25519_name: str = "Ed25519"
 
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The claims that must be there."""
-        fields = self.claims.model_fields.items()
-        return tuple(name for name, field in fields if field.is_required())
-
 
 GRANT = TokenKind("grant", "at+jwt", GrantClaims, _AUTHORITY, KeyRule.KID, SHORT_LIFETIME)
 INQUIRY = TokenKind(

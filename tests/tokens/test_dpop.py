@@ -132,6 +132,7 @@ def test_addresses_have_one_spelling() -> None:
         "https://loans.example/%zz",
         "https://loans.example/%4",
         "https://loans.example\\@evil.example/",
+        "https://loans.example\\.evil.example/",
         "https://loans.example/a b",
         "https://loans.example/\n",
         "https://löans.example/",

@@ -96,6 +96,15 @@ def test_other_secrets_are_looked_for_as_a_whole() -> None:
             find_token(b"", [short])
 
 
+@pytest.mark.parametrize("alignment", range(3))
+def test_other_secrets_are_found_in_base64_at_every_alignment(alignment: int) -> None:
+    """``~`` and ``?`` become ``+`` and ``/``, or ``-`` and ``_``."""
+    secret = "a~?b~~??c~~~???d"  # noqa: S105 - made up for this test
+    inside = b"x" * alignment + secret.encode() + b" and more"
+    assert find_token(base64.b64encode(inside), [secret])
+    assert find_token(base64.urlsafe_b64encode(inside), [secret])
+
+
 def test_no_tokens_are_nowhere() -> None:
     assert not find_token(b"anything", [])
 

@@ -21,9 +21,18 @@ from placet.tokens import (
     WrongAudience,
     WrongIssuer,
     WrongKind,
+    by_kid,
+    verify_client_assertion,
+    verify_sign_in,
 )
 from placet.tokens._encoding import encode_base64url
 from tests.tokens.samples import (
+    AGENT,
+    AGENT_KEY,
+    ISSUER,
+    NOW,
+    OPERATOR,
+    OPERATOR_KEY,
     RSA_KEY,
     SAMPLES,
     STRANGER_KEY,
@@ -302,3 +311,22 @@ def test_what_a_person_signs_names_the_key_by_its_thumbprint(kind: str) -> None:
     """I6: a signature is one enrolled key's; without its name it is nobody's."""
     with pytest.raises(UnknownKey):
         SAMPLES[kind].verify(resign(SAMPLES[kind], {"kid": ...}))
+
+
+def test_a_persons_key_has_no_other_name() -> None:
+    """I6: even if whoever looks keys up knows it under a nickname."""
+    token = resign(SAMPLES["sign-in"], {"kid": "nickname"})
+    keys = {"nickname": OPERATOR_KEY.public}
+    with pytest.raises(UnknownKey):
+        verify_sign_in(token, keys, operator=OPERATOR, issuer=ISSUER, now=NOW)
+
+
+def test_a_client_with_one_key_needs_no_kid_and_with_two_it_does() -> None:
+    """Plain OAuth libraries write none."""
+    token = resign(SAMPLES["client assertion"], {"kid": ...})
+    one = by_kid([AGENT_KEY.public])
+    verify_client_assertion(token, one, client_id=AGENT, issuer=ISSUER, now=NOW)
+    two = by_kid([AGENT_KEY.public, STRANGER_KEY.public])
+    for keys in (two, {}):
+        with pytest.raises(UnknownKey):
+            verify_client_assertion(token, keys, client_id=AGENT, issuer=ISSUER, now=NOW)

@@ -57,11 +57,11 @@ def make_engines(url: str, waits: Waits) -> Engines:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except ArgumentError:
         # Not chained: the driver's error may repeat the password that the URL carries.
         raise ValueError(
             "the store's URL can't be read: write sqlite:///path or postgresql://…"
-        ) from (None if error else error)
+        ) from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return _sqlite(parsed, waits)

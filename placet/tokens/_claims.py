@@ -10,8 +10,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from placet.model import CaseId, GrantId, Jti, Model, Principal, RecordId, Thumbprint
-from placet.model._details import GrantedDetails, SystemUrn
+from placet.model import (
+    CaseId,
+    GrantedDetails,
+    GrantId,
+    Jti,
+    Model,
+    Principal,
+    RecordId,
+    Thumbprint,
+)
+from placet.model._details import SystemUrn
 from placet.model._signed import Audience, NumericDate, OperatorPrincipal
 
 

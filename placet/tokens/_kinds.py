@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from placet.model._signed import ActClaims, DecisionClaims
+from placet.model import ActClaims, DecisionClaims
 from placet.tokens._claims import (
     ClientAssertionClaims,
     GrantClaims,

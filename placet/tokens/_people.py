@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from placet.model._signed import ActClaims, DecisionClaims
+from placet.model import ActClaims, DecisionClaims
 from placet.tokens._keys import PublicKey, SigningKey, by_kid
 from placet.tokens._kinds import ACT, DECISION
 from placet.tokens._verify import sign_jws, verify_jws

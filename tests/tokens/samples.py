@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from placet import tokens
-from placet.model import digest_bytes, spell_id
-from placet.model._details import ActivityRef, GrantedDetails
-from placet.model._signed import ActClaims, DecisionClaims, Verdict
+from placet.model import (
+    ActClaims,
+    ActivityRef,
+    DecisionClaims,
+    GrantedDetails,
+    Verdict,
+    digest_bytes,
+    spell_id,
+)
 from placet.tokens import Algorithm, PublicKey, SigningKey
 from placet.tokens._encoding import decode_base64url, encode_base64url, parse_object
 

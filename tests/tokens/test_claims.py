@@ -3,9 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from placet.model import digest_bytes, spell_id
-from placet.model._details import ActivityRef, GrantedDetails, RequestedDetails
-from placet.model._signed import Verdict
+from placet.model import (
+    ActivityRef,
+    GrantedDetails,
+    RequestedDetails,
+    Verdict,
+    digest_bytes,
+    spell_id,
+)
 from placet.tokens import (
     Algorithm,
     KeyRefused,

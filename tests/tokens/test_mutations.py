@@ -15,6 +15,7 @@ from placet.tokens import (
     BadSignature,
     Malformed,
     MissingClaim,
+    PublicKey,
     RefusedAlgorithm,
     TokenError,
     UnknownKey,
@@ -327,6 +328,7 @@ def test_a_client_with_one_key_needs_no_kid_and_with_two_it_does() -> None:
     one = by_kid([AGENT_KEY.public])
     verify_client_assertion(token, one, client_id=AGENT, issuer=ISSUER, now=NOW)
     two = by_kid([AGENT_KEY.public, STRANGER_KEY.public])
-    for keys in (two, {}):
+    none: dict[str, PublicKey] = {}
+    for keys in (two, none):
         with pytest.raises(UnknownKey):
             verify_client_assertion(token, keys, client_id=AGENT, issuer=ISSUER, now=NOW)

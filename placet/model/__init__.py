@@ -50,6 +50,7 @@ from placet.model._digest import (
     canonical_json,
     digest_bytes,
     digest_json,
+    payloads_digest,
     salted_digest,
 )
 from placet.model._evidence import (
@@ -189,6 +190,7 @@ __all__ = [
     "digest_json",
     "format_time",
     "parse_money",
+    "payloads_digest",
     "salted_digest",
     "spell_id",
     "system_urn",

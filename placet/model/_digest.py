@@ -6,6 +6,8 @@ without padding (43 characters). A second spelling of the same digest is refused
 
 import base64
 import hashlib
+import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import rfc8785
@@ -48,3 +50,14 @@ def salted_digest(salt: str, data: bytes) -> Digest:
     ``salt`` is spelled in base64url without padding (43 characters).
     """
     return digest_bytes(base64.urlsafe_b64decode(salt + "=") + data)
+
+
+def payloads_digest(payloads: Iterable[bytes]) -> Digest:
+    """The digest of a step's input or output: JSON payloads, each read and put in canonical form.
+
+    Agent and auditor compute the same from what the worker encodes and what the history keeps.
+
+    Raises:
+        ValueError: a payload is no JSON.
+    """
+    return digest_json([json.loads(payload) if payload else None for payload in payloads])

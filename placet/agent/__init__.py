@@ -1,0 +1,23 @@
+"""What an agent's worker installs: the Temporal plugin, ``@governed``, ``current_grant()``."""
+
+from placet.agent._config import AgentConfig
+from placet.agent._errors import NotGoverned, UngovernedActivity, denied, unavailable
+from placet.agent._grant import Answer, CurrentGrant, current_grant
+from placet.agent._link import AuthorityLink, HeldGrant
+from placet.agent._plugin import PlacetPlugin, governed, require_governed
+
+__all__ = [
+    "AgentConfig",
+    "Answer",
+    "AuthorityLink",
+    "CurrentGrant",
+    "HeldGrant",
+    "NotGoverned",
+    "PlacetPlugin",
+    "UngovernedActivity",
+    "current_grant",
+    "denied",
+    "governed",
+    "require_governed",
+    "unavailable",
+]

@@ -1,0 +1,38 @@
+"""What an agent's worker must know: who it is, where its key is, and where to ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from placet.model import Name
+from placet.tokens import SigningKey
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """One agent's identity and surroundings.
+
+    ``issuer`` is the authority's address, as it calls itself. ``systems`` gives each system of
+    record's address by name; a step's client reaches its own system and nothing else.
+    """
+
+    agent: Name
+    key: SigningKey = field(repr=False)
+    issuer: str
+    systems: Mapping[str, str]
+
+    @property
+    def client_id(self) -> str:
+        """The agent as an OAuth client."""
+        return f"agent:{self.agent}"
+
+    def address_of(self, system: str) -> str:
+        """The address of a system of record, or of the authority itself.
+
+        Raises:
+            LookupError: no address was set for it.
+        """
+        if system == "authority":
+            return self.issuer
+        if system not in self.systems:
+            raise LookupError(f"no address is set for system {system!r}")
+        return self.systems[system].rstrip("/")

@@ -1,0 +1,47 @@
+"""How a governed step fails: terminal or retryable, and never with a secret in its words.
+
+::
+
+    ApplicationError
+    ├── type GrantDenied        terminal: the authority said no; details are its reasons
+    ├── type Ungoverned         terminal: this kind of activity can't be governed
+    ├── type TokenLeak          terminal: the step's token was in what it wanted to send out
+    ├── type StepRefused        terminal: a system of record refused the request for good
+    └── type Unavailable        retryable: the authority or a system is away
+
+    NotGoverned                 current_grant() was called where no governed step runs
+"""
+
+from temporalio.exceptions import ApplicationError
+
+
+class NotGoverned(RuntimeError):
+    """There is no current grant here."""
+
+
+class UngovernedActivity(ValueError):
+    """A worker was given an activity without ``@governed``; it does not start."""
+
+
+def denied(description: str, reasons: tuple[str, ...]) -> ApplicationError:
+    """The authority said no."""
+    return ApplicationError(description, *reasons, type="GrantDenied", non_retryable=True)
+
+
+def ungoverned(what: str) -> ApplicationError:
+    """This kind of activity can't be governed."""
+    return ApplicationError(what, type="Ungoverned", non_retryable=True)
+
+
+def leaked() -> ApplicationError:
+    """The token was in what the step wanted to send out."""
+    return ApplicationError(
+        "the step tried to send out its own token; nothing of it was sent",
+        type="TokenLeak",
+        non_retryable=True,
+    )
+
+
+def unavailable(what: str) -> ApplicationError:
+    """Something is away; the step is tried again."""
+    return ApplicationError(what, type="Unavailable")

@@ -1,0 +1,190 @@
+"""The grant of the step that runs now, and the client that can do that one thing.
+
+1. ``current_grant()`` outside a governed step raises: there is no default that passes for one.
+2. The client speaks to the step's own system only, follows no redirect, and proves possession
+   anew in each request.
+3. A step that outlives its grant gets the next one in time; every check is made again (I1).
+"""
+
+import base64
+import contextvars
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+from pydantic import BaseModel, JsonValue
+
+from placet.agent._config import AgentConfig
+from placet.agent._errors import NotGoverned, unavailable
+from placet.agent._link import AuthorityLink, HeldGrant
+from placet.model import (
+    InputPart,
+    Part,
+    PartRef,
+    Proposal,
+    RequestedDetails,
+    salted_digest,
+)
+
+_current: "contextvars.ContextVar[CurrentGrant]" = contextvars.ContextVar("placet_current_grant")
+_RENEW_BEFORE = timedelta(seconds=10)
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of one answer of a system of record: a packet's largest file and its envelope."""
+
+
+def current_grant() -> "CurrentGrant":
+    """The grant of the governed step that runs here.
+
+    Raises:
+        NotGoverned: no governed step runs in this context.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise NotGoverned("there is no current grant: this code runs in no governed step") from None
+
+
+class Answer:
+    """What a system of record answered."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+class CurrentGrant:
+    """What a step may do, and what it leaves behind."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        link: AuthorityLink,
+        session: aiohttp.ClientSession,
+        clock: Callable[[], datetime],
+        requested: RequestedDetails,
+        held: HeldGrant,
+    ) -> None:
+        self._config = config
+        self._link = link
+        self._session = session
+        self._clock = clock
+        self._requested = requested
+        self._held = held
+        self._tokens = [held.token]
+        self._reasons: list[str] = []
+        self._parts: dict[str, Part] = {}
+        self._refs: dict[str, PartRef] = {}
+
+    def __repr__(self) -> str:
+        """Show the grant's id alone."""
+        return f"CurrentGrant({self._held.id})"
+
+    @property
+    def id(self) -> str:
+        """The grant's id."""
+        return self._held.id
+
+    @property
+    def record(self) -> str:
+        """The one record it is for."""
+        return self._held.details.identifier
+
+    @property
+    def details(self) -> Any:
+        """What was granted; for a guarded action with what people fixed."""
+        return self._held.details
+
+    def reason(self, text: str) -> None:
+        """Say why the step does what it does; it is settled with the grant."""
+        self._reasons.append(text)
+
+    def keep(self, name: str, data: BaseModel, proposal: Proposal | None = None) -> PartRef:
+        """Leave an evidence part; the workflow gets the reference.
+
+        Raises:
+            ValueError: a part of this name was kept already.
+        """
+        if name in self._parts:
+            raise ValueError(f"the part {name} was kept already")
+        salt = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        said: dict[str, JsonValue] = data.model_dump(mode="json", exclude_none=True)
+        part = Part(name=name, record=self.record, salt=salt, data=said, proposal=proposal)
+        self._parts[name] = part
+        ref = PartRef(name=name, record=self.record, digest=salted_digest(salt, part.content()))
+        self._refs[name] = ref
+        return ref
+
+    async def inputs(self, name: str) -> tuple[InputPart, ...]:
+        """The settled parts of that name, one for each record, that the step may read (I13)."""
+        await self._renew()
+        return await self._link.inputs(self._held.id, name)
+
+    async def request(self, method: str, path: str, *, json: BaseModel | None = None) -> Answer:
+        """Ask the step's system of record; ``path`` begins with a slash.
+
+        Raises:
+            ApplicationError: the system is away, or answered 5xx (retryable).
+            ValueError: the path is not one of this system.
+        """
+        if not path.startswith("/") or path.startswith("//"):
+            raise ValueError("a path begins with one slash")
+        await self._renew()
+        url = self._config.address_of(self._requested.system) + path
+        token = self._held.token
+        headers = {
+            "Authorization": f"DPoP {token}",
+            "DPoP": self._link.proof(method, url, token),
+        }
+        body = None
+        if json is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.model_dump_json(exclude_none=True)
+        try:
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                data = await response.content.read(MAX_ANSWER)
+                if not response.content.at_eof():
+                    raise unavailable(f"{self._requested.system} answered too much")
+                answer = Answer(response.status, data, dict(response.headers))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise unavailable(
+                f"{self._requested.system} does not answer ({type(error).__name__})"
+            ) from None
+        if answer.status >= 500:
+            raise unavailable(f"{self._requested.system} answered {answer.status}")
+        return answer
+
+    async def _renew(self) -> None:
+        if self._clock() + _RENEW_BEFORE < self._held.expires:
+            return
+        self._held = await self._link.grant(self._requested)
+        self._tokens.append(self._held.token)
+
+    # --- for the plugin -----------------------------------------------------------------------
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Every token that the step held: what must not leave the worker."""
+        return tuple(self._tokens)
+
+    @property
+    def reasoning(self) -> str:
+        """What the step said of its reasons."""
+        return "\n".join(self._reasons)[:10_000]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the step leaves behind."""
+        return tuple(self._parts.values())
+
+    def enter(self) -> "contextvars.Token[CurrentGrant]":
+        """Make this the current grant of the running context."""
+        return _current.set(self)
+
+    def leave(self, token: "contextvars.Token[CurrentGrant]") -> None:
+        """Make it current no more."""
+        _current.reset(token)

@@ -1,0 +1,169 @@
+"""The workflow's side of steps and checkpoints.
+
+1. Workflow code decides nothing that matters: it orders the work. Grants, evidence and outcomes are
+   the authority's (I1, I5, I13).
+2. The bell is a signal without content; it only makes the workflow look (I5). First read, then
+   wait: an outcome that was there before the workflow asked is never missed (I11).
+3. Payloads carry ids and digests, never document text (I7).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from placet.model import (
+    CaseId,
+    CheckpointStatus,
+    Identifier,
+    Model,
+    Name,
+    Outcome,
+    ProcessDefinition,
+    RecordId,
+)
+
+BELL = "checkpoint_bell"
+OPEN_CHECKPOINT = "open_checkpoint"
+READ_OUTCOME = "read_outcome"
+CLOSE_CASE = "close_case"
+
+STEP_TIMEOUT = timedelta(minutes=10)
+LOOK_AGAIN = timedelta(hours=1)
+"""How long a waiting workflow goes without looking, should every bell be lost."""
+
+_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=30),
+)
+_T = TypeVar("_T")
+
+
+class StepRequest(Model):
+    """What every governed activity is given first: its case and the record it is about."""
+
+    case: CaseId
+    record: RecordId
+
+
+class CheckpointRequest(StepRequest):
+    """Open a checkpoint, or read what came of it."""
+
+    checkpoint: Name
+
+
+class CloseRequest(StepRequest):
+    """Close the case with a result."""
+
+    result: Identifier
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its signed definition, and the workflow class that orders its steps."""
+
+    definition: ProcessDefinition
+    workflow: type
+
+    @property
+    def name(self) -> str:
+        """The process's name."""
+        return self.definition.name
+
+
+def refused_for(error: ActivityError) -> tuple[str, ...]:
+    """The reasons for which the authority denied a step, or none if it failed otherwise."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == "GrantDenied":
+        return tuple(str(reason) for reason in cause.details)
+    return ()
+
+
+class GovernedWorkflow:
+    """The base of a process's workflow. Subclasses set ``definition``.
+
+    ``await self.step(...)`` runs an activity on its agent's own task queue;
+    ``await self.checkpoint(...)`` asks people and waits for what they decide.
+    """
+
+    definition: ProcessDefinition
+
+    def __init__(self) -> None:
+        self._bells = 0
+        self._waiting_for: str | None = None
+
+    @workflow.signal(name=BELL)
+    def on_bell(self) -> None:
+        """Something at the authority has changed: look again."""
+        self._bells += 1
+
+    @workflow.query
+    def waiting_for(self) -> str | None:
+        """The checkpoint that the case waits at, if any."""
+        return self._waiting_for
+
+    async def step(
+        self,
+        activity_type: str,
+        request: StepRequest,
+        result: type[_T],
+        *,
+        timeout: timedelta = STEP_TIMEOUT,
+    ) -> _T:
+        """Run one governed step on its agent's queue.
+
+        Raises:
+            ActivityError: the step failed for good; :func:`refused_for` says if it was denied.
+        """
+        step = self.definition.step(activity_type)
+        if step is None:
+            raise ApplicationError(f"the process has no step {activity_type}", non_retryable=True)
+        answer: _T = await workflow.execute_activity(
+            activity_type,
+            request,
+            result_type=result,
+            task_queue=step.agent,
+            start_to_close_timeout=timeout,
+            retry_policy=_RETRY,
+            summary=f"{step.action} {request.record}",
+        )
+        return answer
+
+    async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
+        """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
+        request = CheckpointRequest(case=case, record=subject, checkpoint=name)
+        outcome = await self.step(OPEN_CHECKPOINT, request, Outcome)
+        self._waiting_for = name
+        try:
+            while outcome.status is CheckpointStatus.OPEN:
+                heard = self._bells
+                outcome = await self.step(READ_OUTCOME, request, Outcome)
+                if outcome.status is CheckpointStatus.OPEN:
+                    await self._wait(heard)
+        finally:
+            self._waiting_for = None
+        return outcome
+
+    async def _wait(self, heard: int) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._bells > heard,
+                timeout=LOOK_AGAIN,
+                timeout_summary="look whether people have decided",
+            )
+        except asyncio.TimeoutError:  # noqa: UP041 - what the SDK raises, on every version
+            return
+
+    async def close(self, case: CaseId, subject: RecordId, result: str) -> None:
+        """Close the case. One that is closed already, by a try whose answer was lost, is closed."""
+        request = CloseRequest(case=case, record=subject, result=result)
+        try:
+            await self.step(CLOSE_CASE, request, CloseRequest)
+        except ActivityError as error:
+            if "case_closed" not in refused_for(error):
+                raise

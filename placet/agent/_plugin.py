@@ -251,7 +251,7 @@ def _details(step: ExecuteActivityInput) -> RequestedDetails:
         case=request.case,
         activity=ActivityRef(
             workflow_id=info.workflow_id,
-            run_id=info.workflow_run_id,
+            run_id=info.workflow_run_id or "",
             activity_id=info.activity_id,
             activity_type=info.activity_type,
             attempt=info.attempt,

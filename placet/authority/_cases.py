@@ -17,11 +17,11 @@ from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._grants import stop_case
-from placet.authority._kill import kill_point
 from placet.authority._requests import use_proof
 from placet.authority._revocations import revoke
 from placet.authority._store import Archive, Case, Checkpoint, Grant, Tx
 from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
+from placet.kill import kill_point
 from placet.model import CaseInput, CaseStatus, CaseView, CheckpointStatus, digest_bytes
 from placet.tokens import GrantClaims, Proof
 

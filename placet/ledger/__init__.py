@@ -7,7 +7,13 @@ from placet.ledger._entries import (
     decode_entry,
     encode_entry,
 )
-from placet.ledger._errors import EntryError, LedgerError, LogError, NoteError, ProofError
+from placet.ledger._errors import (
+    EntryError,
+    LedgerError,
+    LogError,
+    NoteError,
+    ProofError,
+)
 from placet.ledger._merkle import (
     EMPTY_ROOT,
     Frontier,

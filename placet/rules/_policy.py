@@ -32,7 +32,12 @@ from placet.model import (
 )
 from placet.rules._errors import BadPolicies
 from placet.rules._plain import require_plain
-from placet.rules._policy_text import NAMESPACE, facts_read, named_actions, structure_problems
+from placet.rules._policy_text import (
+    NAMESPACE,
+    facts_read,
+    named_actions,
+    structure_problems,
+)
 
 _ENTITY_TYPES = {"agent": "Agent", "operator": "Operator", "system": "System"}
 _GROUPS = frozenset({"ledger", "approval", "facts", "sources", "claim"})

@@ -74,7 +74,13 @@ from placet.tokens._kinds import (
     TokenKind,
 )
 from placet.tokens._leaks import find_token
-from placet.tokens._people import FRESH, sign_act, sign_decision, verify_act, verify_decision
+from placet.tokens._people import (
+    FRESH,
+    sign_act,
+    sign_decision,
+    verify_act,
+    verify_decision,
+)
 from placet.tokens._verify import (
     SKEW,
     Keys,

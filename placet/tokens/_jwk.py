@@ -14,7 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt import PyJWTError
 from jwt.algorithms import get_default_algorithms
 
-from placet.tokens._encoding import JsonObject, as_object, decode_base64url, encode_base64url
+from placet.tokens._encoding import (
+    JsonObject,
+    as_object,
+    decode_base64url,
+    encode_base64url,
+)
 from placet.tokens._errors import KeyRefused, Malformed
 
 MIN_RSA_BITS = 2048  # RFC 7518 section 3.3

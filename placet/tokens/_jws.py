@@ -8,7 +8,12 @@
 
 from dataclasses import dataclass
 
-from placet.tokens._encoding import JsonObject, decode_base64url, encode_base64url, parse_object
+from placet.tokens._encoding import (
+    JsonObject,
+    decode_base64url,
+    encode_base64url,
+    parse_object,
+)
 from placet.tokens._errors import Malformed, RefusedAlgorithm
 from placet.tokens._jwk import ALGORITHM_NAMES, Algorithm
 from placet.tokens._keys import PublicKey

@@ -37,7 +37,13 @@ from placet.tokens._errors import (
     WrongKind,
 )
 from placet.tokens._jwk import Algorithm
-from placet.tokens._jws import MAX_TOKEN_CHARS, Jws, check_signature, join_jws, parse_jws
+from placet.tokens._jws import (
+    MAX_TOKEN_CHARS,
+    Jws,
+    check_signature,
+    join_jws,
+    parse_jws,
+)
 from placet.tokens._keys import PublicKey, SigningKey
 from placet.tokens._kinds import ClaimsT_co, KeyRule, TokenKind
 

@@ -9,7 +9,13 @@ import pytest
 from joserfc import jwk as jose_jwk
 from joserfc import jws as jose_jws
 
-from placet.tokens import Algorithm, BadSignature, PublicKey, RefusedAlgorithm, SigningKey
+from placet.tokens import (
+    Algorithm,
+    BadSignature,
+    PublicKey,
+    RefusedAlgorithm,
+    SigningKey,
+)
 from placet.tokens._encoding import encode_base64url
 from placet.tokens._jws import check_signature, parse_jws
 from tests.tokens.samples import SAMPLES, read_part

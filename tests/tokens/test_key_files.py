@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
-from placet.tokens import Algorithm, KeyFileError, SigningKey, read_key_file, write_key_file
+from placet.tokens import (
+    Algorithm,
+    KeyFileError,
+    SigningKey,
+    read_key_file,
+    write_key_file,
+)
 from tests.tokens.samples import AGENT_KEY, OPERATOR_KEY, RSA_KEY
 from tests.tokens.test_keys import private_jwk
 

@@ -21,13 +21,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from placet.authority._kill import kill_point
 from placet.authority._store._access import Reader, table_of
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
 from placet.authority._store._nodes import keep_tile_tops
 from placet.authority._store._tables import TreeState, WriterState
 from placet.authority._store._tx import Batch, Tx
+from placet.kill import kill_point
 from placet.ledger import Frontier
 
 MAX_BATCH = 256

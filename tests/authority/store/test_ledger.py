@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from placet.authority._store import LedgerEntry, LedgerNode, SignedHead, Store, Tx, hash_reader
+from placet.authority._store import (
+    LedgerEntry,
+    LedgerNode,
+    SignedHead,
+    Store,
+    Tx,
+    hash_reader,
+)
 from placet.ledger import (
     Checkpoint,
     LogError,

@@ -1,0 +1,348 @@
+"""Typed client of the authority, for people's tools.
+
+It signs nothing that it has not checked: before a decision is signed, the evidence digest is
+computed again from what is shown, and the last head that was seen goes into what is signed.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+
+from placet.model import (
+    ActAnswer,
+    ActClaims,
+    CaseView,
+    CheckpointView,
+    DecisionAnswer,
+    DecisionClaims,
+    InputPart,
+    OpenCase,
+    Problem,
+    SignedAct,
+    SignedDecision,
+    Verdict,
+    digest_json,
+    salted_digest,
+)
+from placet.tokens import (
+    SigningKey,
+    make_proof,
+    make_sign_in,
+    numeric_date,
+    sign_act,
+    sign_decision,
+)
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_SESSION_RENEW = 60
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class AuthorityError(Exception):
+    """The authority refused; ``problem`` says why, ``status`` is the HTTP status."""
+
+    def __init__(self, status: int, problem: Problem) -> None:
+        reasons = f" [{', '.join(problem.reasons)}]" if problem.reasons else ""
+        super().__init__(f"{problem.error_description}{reasons}")
+        self.status = status
+        self.problem = problem
+
+
+class AuthorityAway(Exception):
+    """The authority does not answer, or not in the form it must."""
+
+
+class EvidenceMismatch(Exception):
+    """What is shown does not have the digest that would be signed; nothing was signed."""
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class OperatorClient:
+    """One operator's way to the authority; an async context manager.
+
+    Args:
+        issuer: the authority's address, as it calls itself.
+        operator: the operator's principal, ``operator:ana-ruiz``.
+        key: the operator's own key; it never leaves this process.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        operator: str,
+        key: SigningKey,
+        *,
+        clock: Callable[[], datetime] = _system_clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.issuer = issuer.rstrip("/")
+        self.operator = operator
+        self._key = key
+        self._clock = clock
+        self._http = httpx.AsyncClient(timeout=30, transport=transport)
+        self._session: tuple[str, float] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    # --- what people sign ---------------------------------------------------------------------
+
+    async def act(self, act: str, target: str, body: BaseModel | Mapping[str, Any]) -> ActAnswer:
+        """Sign and send an act.
+
+        Raises:
+            AuthorityError: it was refused.
+            AuthorityAway: the authority does not answer.
+        """
+        plain: dict[str, JsonValue] = (
+            body.model_dump(mode="json", exclude_none=True)
+            if isinstance(body, BaseModel)
+            else dict(body)
+        )
+        claims = ActClaims(
+            iss=self.operator,
+            aud=self.issuer,
+            iat=numeric_date(self._clock()),
+            jti=secrets.token_urlsafe(18),
+            act=act,
+            target=target,
+            body_digest=digest_json(plain),
+            ledger_head=await self.head(),
+        )
+        signed = SignedAct(act=sign_act(claims, self._key), body=plain)
+        return await self._post("/v1/acts", signed, ActAnswer)
+
+    async def open_case(self, process: str, subject: str) -> ActAnswer:
+        """Open a case on a subject."""
+        return await self.act("case.open", subject, OpenCase(process=process, subject=subject))
+
+    async def decide(
+        self,
+        checkpoint: CheckpointView,
+        verdict: Verdict,
+        *,
+        amount: Decimal | None = None,
+        reason_code: str | None = None,
+        exceptions: tuple[str, ...] = (),
+        comment: str | None = None,
+    ) -> DecisionAnswer:
+        """Sign and send a decision on the evidence that was shown.
+
+        ``amount`` is what the person read and means to approve; it must be the checkpoint's.
+
+        Raises:
+            EvidenceMismatch: the evidence has another digest than the checkpoint says.
+            AuthorityError: the decision was refused; the reasons say what was missing.
+        """
+        check_evidence(checkpoint)
+        jws = self.sign_decision(
+            checkpoint,
+            verdict,
+            amount=amount,
+            reason_code=reason_code,
+            exceptions=exceptions,
+            comment=comment,
+            ledger_head=await self.head(),
+        )
+        return await self.send_decision(checkpoint.id, jws)
+
+    def sign_decision(
+        self,
+        checkpoint: CheckpointView,
+        verdict: Verdict,
+        *,
+        amount: Decimal | None = None,
+        reason_code: str | None = None,
+        exceptions: tuple[str, ...] = (),
+        comment: str | None = None,
+        ledger_head: str | None = None,
+    ) -> str:
+        """The decision as a JWS, not sent yet."""
+        adjustments = checkpoint.evidence.proposal.adjustments_digest
+        claims = DecisionClaims(
+            iss=self.operator,
+            aud=self.issuer,
+            iat=numeric_date(self._clock()),
+            jti=secrets.token_urlsafe(18),
+            sub=checkpoint.id,
+            txn=checkpoint.case,
+            evidence_digest=checkpoint.evidence_digest,
+            requirement_digest=checkpoint.requirement_digest,
+            verdict=verdict,
+            reason_code=reason_code,
+            amount=amount,
+            adjustments_digest=adjustments if verdict is Verdict.APPROVE else None,
+            exceptions=exceptions,
+            comment=comment,
+            ledger_head=ledger_head,
+        )
+        return sign_decision(claims, self._key)
+
+    async def send_decision(self, checkpoint: str, jws: str) -> DecisionAnswer:
+        """Send a signed decision; sent twice, it counts once and is answered the same."""
+        body = SignedDecision(decision=jws)
+        return await self._post(f"/v1/checkpoints/{checkpoint}/decisions", body, DecisionAnswer)
+
+    # --- what people read ---------------------------------------------------------------------
+
+    async def cases(self, status: str | None = None) -> list[CaseView]:
+        """All cases, or those of one status."""
+        found = await self._pages("/v1/cases", "cases", {"status": status} if status else {})
+        return TypeAdapter(list[CaseView]).validate_python(found)
+
+    async def case(self, case: str) -> CaseView:
+        """One case."""
+        return self._model(await self._get(f"/v1/cases/{case}"), CaseView)
+
+    async def checkpoints(
+        self, status: str | None = None, case: str | None = None
+    ) -> list[CheckpointView]:
+        """All checkpoints, or those of one status or case."""
+        query = {name: value for name, value in (("status", status), ("case", case)) if value}
+        found = await self._pages("/v1/checkpoints", "checkpoints", query)
+        return [self._model(each, CheckpointView) for each in found]
+
+    async def checkpoint(self, checkpoint: str) -> CheckpointView:
+        """One checkpoint."""
+        return self._model(await self._get(f"/v1/checkpoints/{checkpoint}"), CheckpointView)
+
+    async def part(self, case: str, digest: str) -> InputPart:
+        """One evidence part, held against its digest.
+
+        Raises:
+            EvidenceMismatch: what came is not what the digest fixes.
+        """
+        found = self._model(await self._get(f"/v1/cases/{case}/parts/{digest}"), InputPart)
+        if salted_digest(found.part.salt, found.part.content()) != digest:
+            raise EvidenceMismatch(f"the part {found.part.name} is not the one that was settled")
+        return found
+
+    async def identities(self, kind: str) -> list[dict[str, Any]]:
+        """The identities of a kind: agent, operator or system."""
+        found = await self._get(f"/v1/identities/{kind}")
+        listed: list[dict[str, Any]] = found["identities"]
+        return listed
+
+    async def get(self, path: str) -> Any:
+        """Any other read of the authority's API, as JSON."""
+        return await self._get(path)
+
+    async def head(self) -> str | None:
+        """The newest signed head; ``None`` before the first."""
+        try:
+            response = await self._http.get(f"{self.issuer}/ledger/checkpoint")
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        return response.text if response.status_code == 200 else None
+
+    # --- sending ------------------------------------------------------------------------------
+
+    async def _pages(self, path: str, name: str, query: Mapping[str, str]) -> list[Any]:
+        found: list[Any] = []
+        after = ""
+        while True:
+            page = (await self._get(path, {**query, "after": after}))[name]
+            found += page
+            if len(page) < 100:
+                return found
+            after = page[-1]["id"]
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        token = await self._token()
+        url = self.issuer + path
+        headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
+        return await self._send(self._http.build_request("GET", url, params=query, headers=headers))
+
+    async def _post(self, path: str, body: BaseModel, model: type[_M]) -> _M:
+        request = self._http.build_request(
+            "POST",
+            self.issuer + path,
+            content=body.model_dump_json(exclude_none=True),
+            headers={"Content-Type": "application/json"},
+        )
+        return self._model(await self._send(request), model)
+
+    async def _token(self) -> str:
+        now = self._clock().timestamp()
+        if self._session is not None and now + _SESSION_RENEW < self._session[1]:
+            return self._session[0]
+        url = f"{self.issuer}/oauth/token"
+        assertion = make_sign_in(
+            self._key,
+            self.operator,
+            issuer=self.issuer,
+            now=self._clock(),
+            jti=secrets.token_urlsafe(18),
+        )
+        request = self._http.build_request(
+            "POST",
+            url,
+            data={"grant_type": JWT_BEARER, "assertion": assertion},
+            headers={"DPoP": self._proof("POST", url)},
+        )
+        answer = await self._send(request)
+        self._session = (str(answer["access_token"]), now + float(answer["expires_in"]))
+        return self._session[0]
+
+    def _proof(self, method: str, url: str, token: str | None = None) -> str:
+        return make_proof(
+            self._key,
+            method,
+            url,
+            now=self._clock(),
+            jti=secrets.token_urlsafe(18),
+            access_token=token,
+        )
+
+    async def _send(self, request: httpx.Request) -> Any:
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        try:
+            body = response.json()
+            if response.status_code == 200:
+                return body
+            problem = Problem.model_validate(body, strict=False)
+        except ValueError as error:
+            raise AuthorityAway(
+                f"the authority at {self.issuer} answered {response.status_code} in a wrong form"
+            ) from error
+        raise AuthorityError(response.status_code, problem)
+
+    def _model(self, body: Any, model: type[_M]) -> _M:
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            raise AuthorityAway(
+                f"the authority's answer is no {model.__name__}: {error.error_count()} errors"
+            ) from error
+
+
+def check_evidence(checkpoint: CheckpointView) -> None:
+    """Compute both digests again from what is shown.
+
+    Raises:
+        EvidenceMismatch: one of them is not what the checkpoint says.
+    """
+    if digest_json(checkpoint.evidence) != checkpoint.evidence_digest:
+        raise EvidenceMismatch("the evidence shown does not have the checkpoint's digest")
+    if digest_json(checkpoint.requirement) != checkpoint.requirement_digest:
+        raise EvidenceMismatch("the requirement shown does not have the checkpoint's digest")

@@ -4,9 +4,11 @@ from placet.agent._config import AgentConfig
 from placet.agent._errors import NotGoverned, UngovernedActivity, denied, unavailable
 from placet.agent._grant import Answer, CurrentGrant, current_grant
 from placet.agent._link import AuthorityLink, HeldGrant
+from placet.agent._orchestrator import ORCHESTRATION, read_answer, require_ok
 from placet.agent._plugin import PlacetPlugin, governed, require_governed
 
 __all__ = [
+    "ORCHESTRATION",
     "AgentConfig",
     "Answer",
     "AuthorityLink",
@@ -18,6 +20,8 @@ __all__ = [
     "current_grant",
     "denied",
     "governed",
+    "read_answer",
     "require_governed",
+    "require_ok",
     "unavailable",
 ]

@@ -66,14 +66,14 @@ async def open_authority(
     """
     store = await Store.open(settings.database_url, origin=settings.origin, clock=clock)
     keys = SigningKeys(settings.key_passphrase.get_secret_value())
-    async with store, aiohttp.ClientSession() as session, asyncio.TaskGroup() as jobs:
+    async with store, aiohttp.ClientSession() as session:
         await load_keys(store, keys)
         if not keys.published(clock()):
             raise NoLog("the database has no log yet; run: placet authority init")
         core = Core(settings, store, Temporal(client), keys, clock, random)
         services = _services(core, session)
         running = [
-            jobs.create_task(each)
+            asyncio.create_task(each)
             for each in (
                 store.sign_heads(_head_signer(core)),
                 _follow(store, OPENING, services.cases.start_opened, 1.0),
@@ -90,6 +90,7 @@ async def open_authority(
         finally:
             for job in running:
                 job.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
 
 def _services(core: Core, session: aiohttp.ClientSession) -> Services:

@@ -22,7 +22,7 @@ class AuthoritySettings(BaseSettings):
     key_passphrase: SecretStr = Field(min_length=12)
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
-    grant_seconds: int = Field(default=60, ge=5, le=300)
+    grant_seconds: int = Field(default=60, ge=5, le=60)
     ready_file: Path | None = None
 
     @property

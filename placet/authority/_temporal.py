@@ -27,7 +27,7 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionRequest,
 )
 from temporalio.client import Client
-from temporalio.converter import DataConverter
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.authority._errors import Unavailable
@@ -91,7 +91,7 @@ class Temporal:
             AlreadyStarted: the id was taken by a start that was not ours.
             Unavailable: Temporal did not answer.
         """
-        payloads = await DataConverter.default.encode([argument])
+        payloads = await pydantic_data_converter.encode([argument])
         request = StartWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_id=workflow_id,

@@ -28,7 +28,7 @@ class Need(Model):
 class Tier(Model):
     """The needs for proposals up to an amount, inclusive; ``None`` is above every limit."""
 
-    up_to: Money | None
+    up_to: Money | None = None
     needs: tuple[Need, ...] = Field(min_length=1)
 
 

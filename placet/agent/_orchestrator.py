@@ -1,0 +1,97 @@
+"""The orchestrator's three steps: open a checkpoint, read its outcome, close the case.
+
+They are governed like any other, by grants for the authority itself. The workflow gets back what
+the authority says; it vouches for nothing.
+"""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from temporalio import activity
+
+from placet.agent._errors import denied, unavailable
+from placet.agent._grant import Answer, current_grant
+from placet.agent._plugin import governed
+from placet.model import CloseCase, OpenCheckpoint, Outcome, Problem
+from placet.process import (
+    CLOSE_CASE,
+    OPEN_CHECKPOINT,
+    READ_OUTCOME,
+    CheckpointRequest,
+    CloseRequest,
+)
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+@activity.defn(name=OPEN_CHECKPOINT)
+@governed(action="checkpoint:open", system="authority")
+async def open_checkpoint(request: CheckpointRequest) -> Outcome:
+    """Open a checkpoint, or find the one that asks the same."""
+    return _outcome(
+        await current_grant().request(
+            "POST",
+            f"/v1/cases/{request.case}/checkpoints",
+            json=OpenCheckpoint(checkpoint=request.checkpoint),
+        )
+    )
+
+
+@activity.defn(name=READ_OUTCOME)
+@governed(action="outcome:read", system="authority")
+async def read_outcome(request: CheckpointRequest) -> Outcome:
+    """Read what came of a checkpoint so far."""
+    path = f"/v1/cases/{request.case}/checkpoints/{request.checkpoint}/outcome"
+    return _outcome(await current_grant().request("GET", path))
+
+
+@activity.defn(name=CLOSE_CASE)
+@governed(action="case:close", system="authority")
+async def close_case(request: CloseRequest) -> CloseRequest:
+    """Close the case with its result."""
+    answer = await current_grant().request(
+        "POST", f"/v1/cases/{request.case}/close", json=CloseCase(result=request.result)
+    )
+    require_ok(answer)
+    return request
+
+
+ORCHESTRATION = (open_checkpoint, read_outcome, close_case)
+"""The activities of every orchestrator's worker."""
+
+
+def require_ok(answer: Answer) -> None:
+    """Require a 2xx answer.
+
+    Raises:
+        ApplicationError: refused; terminal, with the reasons that the system gave.
+    """
+    if 200 <= answer.status < 300:
+        return
+    problem = _problem(answer)
+    reasons = problem.reasons or (problem.error,)
+    raise denied(f"{answer.status}: {problem.error_description}", reasons)
+
+
+def read_answer(answer: Answer, model: type[_M]) -> _M:
+    """Read a 2xx answer's body as a model.
+
+    Raises:
+        ApplicationError: refused (terminal), or in a wrong form (retryable).
+    """
+    require_ok(answer)
+    try:
+        return model.model_validate_json(answer.body)
+    except ValidationError as error:
+        raise unavailable(f"the answer is no {model.__name__}: {error.error_count()}") from None
+
+
+def _outcome(answer: Answer) -> Outcome:
+    return read_answer(answer, Outcome)
+
+
+def _problem(answer: Answer) -> Problem:
+    try:
+        return Problem.model_validate_json(answer.body)
+    except ValidationError:
+        return Problem(error="refused", error_description="no reason was given")

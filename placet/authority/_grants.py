@@ -276,6 +276,7 @@ class Grants:
                 status="issued",
                 context_digest=str(policy["context_digest"]),
                 details_json=canonical_json(details).decode(),
+                guarded_json=None if approval is None else canonical_json(details).decode(),
                 entry=entry,
             )
         )

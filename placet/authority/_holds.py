@@ -19,7 +19,10 @@ def on_hold(reader: Reader, record: str) -> bool:
 
 
 def revoke_below(tx: Tx, record: str) -> None:
-    """Revoke the live grants on ``record`` and what lies below it, so that the hold holds now."""
-    for grant in tx.all(Grant, Grant.status == "issued"):
+    """Revoke the live guarded grants on ``record`` and below it, so that the hold holds now.
+
+    Other steps go on: a hold stops what is done to a record, not the looking at it.
+    """
+    for grant in tx.all(Grant, Grant.status == "issued", Grant.guarded_json.is_not(None)):  # type: ignore[union-attr]  # a column on the class
         if grant.record == record or grant.record.startswith(record + "/"):
             revoke(tx, grant, "hold")

@@ -54,9 +54,7 @@ async def dispatch(request: StepRequest) -> PartRef:
     details = current_grant().details
     return current_grant().keep(
         "dispatched",
-        Dispatched(
-            max_amount=f"{details.max_amount:.2f}", approvals=len(details.approvals or ())
-        ),
+        Dispatched(max_amount=f"{details.max_amount:.2f}", approvals=len(details.approvals or ())),
     )
 
 

@@ -19,9 +19,7 @@ DEFINITION = ProcessDefinition(
     subject="depot/{depot}/parcel/{parcel}",
     relations=(
         Relation(name="parcel", template="depot/{depot}/parcel/{parcel}"),
-        Relation(
-            name="earlier", template="depot/{depot}/parcel/{earlier}", earlier_than="parcel"
-        ),
+        Relation(name="earlier", template="depot/{depot}/parcel/{earlier}", earlier_than="parcel"),
     ),
     steps=(
         Step(

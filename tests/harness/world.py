@@ -5,6 +5,7 @@ Everything is real: the Temporal development server, HTTP on loopback, a databas
 
 import asyncio
 import contextlib
+import json
 import shutil
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import uvicorn
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -81,6 +83,7 @@ class World:
     people: dict[str, OperatorClient] = field(default_factory=dict)
     agents: dict[str, SigningKey] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
 
     async def agent_client(self, agent: str) -> Client:
         """A Temporal client with the agent's plugin."""
@@ -120,6 +123,7 @@ class World:
         """Open a case; its id."""
         opened = await self.people[by].open_case("parcel-check", subject)
         assert opened.case is not None
+        self.started.append(opened.case)
         return opened.case
 
     async def until_checkpoint(self, case: str, name: str = "release") -> CheckpointView:
@@ -151,8 +155,6 @@ class World:
 
     async def entries(self, type_: str | None = None) -> list[dict[str, Any]]:
         """The ledger's entries, or those of one type."""
-        import json
-
         answer = await self.admin.get("/v1/ledger/entries?from=0&limit=1024")
         found = [json.loads(each) for each in answer["entries"]]
         return [each for each in found if type_ is None or each["type"] == type_]
@@ -244,4 +246,9 @@ async def world(
         await publish(
             admin, processes.DEFINITION, processes.matrix(), processes.POLICIES, processes.SCHEMA
         )
-        yield made
+        try:
+            yield made
+        finally:
+            for case in made.started:  # the server is shared by a module's tests
+                with contextlib.suppress(RPCError):
+                    await temporal.get_workflow_handle(case).terminate("the test has ended")

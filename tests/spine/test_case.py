@@ -16,9 +16,7 @@ async def test_a_case_is_weighed_approved_dispatched_and_archived(w: World) -> N
         case = await w.open("depot/D1/parcel/7")
         checkpoint = await w.until_checkpoint(case)
         assert checkpoint.evidence.proposal.amount == Decimal("80.00")
-        answer = await w.people["cleo"].decide(
-            checkpoint, Verdict.APPROVE, amount=Decimal("80.00")
-        )
+        answer = await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
         assert answer.outcome.status == "approved"
         closed = await w.until_closed(case)
         assert closed.result == "dispatched"

@@ -1,0 +1,139 @@
+"""A worker and an OAuth client without any of Placet's own agent code: what an attacker writes."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from temporalio import activity
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from placet.tokens import SigningKey, make_client_assertion, make_proof
+from tests.harness.world import World
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@dataclass
+class Reply:
+    """Status and JSON of an answer."""
+
+    status: int
+    body: Any
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it was refused."""
+        return list(self.body.get("reasons", []))
+
+
+def details_of(
+    info: activity.Info,
+    *,
+    action: str = "parcel:weigh",
+    record: str = "depot/D1/parcel/7",
+    system: str = "authority",
+    **changed: Any,
+) -> dict[str, Any]:
+    """The authorization_details of a running activity, with parts changed at will."""
+    ref = {
+        "workflow_id": info.workflow_id,
+        "run_id": info.workflow_run_id,
+        "activity_id": info.activity_id,
+        "activity_type": info.activity_type,
+        "attempt": info.attempt,
+    }
+    ref.update({name: value for name, value in changed.items() if name in ref})
+    return {
+        "type": "placet_record",
+        "locations": [f"urn:placet:system:{system}"],
+        "actions": [action],
+        "identifier": record,
+        "case": changed.get("case", info.workflow_id),
+        "activity": ref,
+    }
+
+
+async def ask(
+    w: World,
+    agent: str,
+    details: dict[str, Any],
+    *,
+    key: SigningKey | None = None,
+    proof_key: SigningKey | None = None,
+    jti: str | None = None,
+) -> Reply:
+    """Ask for a grant as any OAuth client would."""
+    key = key or w.agents[agent]
+    url = f"{w.issuer}/oauth/token"
+    now = datetime.now(UTC)
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": make_client_assertion(
+            key,
+            f"agent:{agent}",
+            issuer=w.issuer,
+            now=now,
+            jti=jti or secrets.token_urlsafe(18),
+        ),
+        "authorization_details": json.dumps([details]),
+    }
+    proof = make_proof(proof_key or key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
+    async with httpx.AsyncClient() as http:
+        response = await http.post(url, data=form, headers={"DPoP": proof})
+    return Reply(response.status_code, response.json())
+
+
+async def call(
+    w: World,
+    method: str,
+    path: str,
+    token: str,
+    key: SigningKey,
+    body: dict[str, Any] | None = None,
+) -> Reply:
+    """Use a token at the authority under a key."""
+    url = w.issuer + path
+    proof = make_proof(
+        key,
+        method,
+        url,
+        now=datetime.now(UTC),
+        jti=secrets.token_urlsafe(18),
+        access_token=token,
+    )
+    headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+    async with httpx.AsyncClient() as http:
+        response = await http.request(method, url, json=body, headers=headers)
+    return Reply(response.status_code, response.json())
+
+
+Probe = Callable[[activity.Info], Awaitable[Any]]
+
+
+@asynccontextmanager
+async def rogue_worker(
+    w: World, queue: str, name: str, probe: Probe, calls: list[Any]
+) -> AsyncIterator[None]:
+    """A worker without the plugin that takes a queue's tasks and does as it likes."""
+
+    async def run(request: Any) -> Any:
+        answer = await probe(activity.info())
+        calls.append(answer)
+        return {
+            "name": "weight",
+            "record": request["record"],
+            "digest": "sha-256:" + "A" * 43,
+        }
+
+    address = w.temporal.service_client.config.target_host
+    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    async with Worker(client, task_queue=queue, activities=[activity.defn(name=name)(run)]):
+        yield

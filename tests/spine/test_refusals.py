@@ -1,0 +1,366 @@
+"""What a worker, a workflow or a stranger may not do, each refused and on the ledger."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+
+from placet.client import AuthorityError
+from placet.model import Verdict
+from placet.process import BELL
+from placet.tokens import SigningKey
+from tests.harness.parcels import SkippingCheck
+from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
+from tests.harness.world import World, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SUBJECT = "depot/D1/parcel/7"
+
+_CHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "another-customers-record": ({"record": "depot/D2/parcel/7"}, "I2"),
+    "another-parcel": ({"record": "depot/D1/parcel/8"}, "I2"),
+    "another-action": ({"action": "parcel:dispatch"}, "I1"),
+    "another-system": ({"system": "customs"}, "I1"),
+    "another-activity-type": ({"activity_type": "reweigh"}, "I1"),
+    "unknown-activity-type": ({"activity_type": "steal"}, "I1"),
+    "not-running": ({"activity_id": "999"}, "I1"),
+    "another-attempt": ({"attempt": 2}, "I1"),
+    "another-run": ({"run_id": "00000000-0000-0000-0000-000000000000"}, "I1"),
+    "another-workflow": ({"workflow_id": "case-00000000000000000000000000"}, "I1"),
+    "case-not-opened-here": ({"case": "case-00000000000000000000000000"}, "I1"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(_CHANGES))
+async def test_a_running_step_gets_no_other_grant(w: World, name: str) -> None:
+    """I1, I2: a real agent in a real step asks for what is not that step's."""
+    changed, invariant = _CHANGES[name]
+    seen: list[Reply] = []
+
+    async def probe(info: activity.Info) -> Reply:
+        return await ask(w, "scale", details_of(info, **changed))
+
+    async with w.workers(only=("orchestrator",)), rogue_worker(w, "scale", "weigh", probe, seen):
+        await w.open(SUBJECT)
+        await until(lambda: _some(seen))
+    assert seen[0].status == 400
+    assert seen[0].body["error"] == "access_denied"
+    assert seen[0].reasons[0] == invariant
+    (denial,) = await w.entries("grant.denied")
+    assert denial["actor"] == "agent:scale"
+    assert denial["data"]["reasons"] == seen[0].reasons
+    assert "access_token" not in seen[0].body
+
+
+async def _some(seen: list[Any]) -> list[Any]:
+    return seen
+
+
+async def test_a_second_answer_kills_the_first_grant(w: World) -> None:
+    """I1: asked again for the same attempt, the earlier grant is revoked first."""
+    seen: list[Any] = []
+
+    async def probe(info: activity.Info) -> Any:
+        first = await ask(w, "scale", details_of(info))
+        second = await ask(w, "scale", details_of(info))
+        return first, second
+
+    async with w.workers(only=("orchestrator",)), rogue_worker(w, "scale", "weigh", probe, seen):
+        await w.open(SUBJECT)
+        await until(lambda: _some(seen))
+    assert [reply.status for reply in seen[0]] == [200, 200]
+    issued = await w.entries("grant.issued")
+    revoked = await w.entries("grant.revoked")
+    mine = [entry for entry in issued if entry["actor"] == "agent:scale"]
+    assert revoked[0]["data"]["grant"] == mine[0]["data"]["grant"]
+
+
+async def test_an_assertion_counts_once(w: World) -> None:
+    """A replayed client assertion is refused (RFC 7523 section 3, item 7)."""
+    seen: list[Any] = []
+
+    async def probe(info: activity.Info) -> Any:
+        first = await ask(w, "scale", details_of(info), jti="the-same-jti-twice")
+        return first, await ask(w, "scale", details_of(info), jti="the-same-jti-twice")
+
+    async with w.workers(only=("orchestrator",)), rogue_worker(w, "scale", "weigh", probe, seen):
+        await w.open(SUBJECT)
+        await until(lambda: _some(seen))
+    first, second = seen[0]
+    assert (first.status, second.status) == (200, 401)
+    assert second.body["error"] == "invalid_client"
+
+
+async def test_a_thief_of_tasks_has_no_key(w: World) -> None:
+    """I1, I13: who takes another agent's task gets no grant, and its result reaches nobody."""
+    seen: list[Any] = []
+    thief = SigningKey.generate()
+
+    async def probe(info: activity.Info) -> Any:
+        forged = await ask(w, "scale", details_of(info), key=thief)
+        other = await ask(w, "carrier", details_of(info))
+        return forged, other
+
+    async with (
+        w.workers(only=("orchestrator", "second-scale")),
+        rogue_worker(w, "scale", "weigh", probe, seen),
+    ):
+        case = await w.open(SUBJECT)
+        await until(lambda: _some(seen))
+        forged, other = seen[0]
+        assert forged.status == 401
+        assert forged.body["error"] == "invalid_client"
+        assert other.reasons == ["I1", "agent"]
+        # The slipped-in result moves the workflow on, but nothing was settled to show or to use.
+        await until(lambda: _failed_reweigh(w, case))
+    assert await w.people["una"].checkpoints("open", case) == []
+
+
+async def _failed_reweigh(w: World, case: str) -> bool:
+    settled = await w.entries("grant.settled")
+    return any(entry["data"]["outcome"] == "failed" for entry in settled)
+
+
+async def test_a_stolen_token_is_worth_nothing_with_another_key(w: World) -> None:
+    """A grant is bound to its holder's key (RFC 9449), and to one system."""
+    seen: list[Any] = []
+    thief = SigningKey.generate()
+
+    async def probe(info: activity.Info) -> Any:
+        granted = await ask(w, "orchestrator", details_of(info, action="checkpoint:open"))
+        token = granted.body["access_token"]
+        path = f"/v1/cases/{info.workflow_id}/checkpoints"
+        stolen = await call(w, "POST", path, token, thief, {"checkpoint": "release"})
+        own = await call(
+            w, "POST", path, token, w.agents["orchestrator"], {"checkpoint": "release"}
+        )
+        return granted, stolen, own
+
+    async with (
+        rogue_worker(w, "orchestrator", "open_checkpoint", probe, seen),
+        w.workers(only=("scale", "second-scale")),
+        _orchestrating(w),
+    ):
+        await w.open(SUBJECT)
+        await until(lambda: _some(seen))
+    granted, stolen, own = seen[0]
+    assert granted.status == 200
+    assert stolen.status == 401
+    assert own.status == 200
+
+
+def _orchestrating(w: World) -> Any:
+    """Workflow tasks only: the queue's activities are left to the rogue worker."""
+    from temporalio.worker import Worker
+
+    from tests.harness.parcels import ParcelCheck
+    from tests.harness.world import sandbox
+
+    return _Delayed(
+        lambda client: Worker(
+            client, task_queue="orchestrator", workflows=[ParcelCheck], workflow_runner=sandbox()
+        ),
+        w,
+    )
+
+
+class _Delayed:
+    def __init__(self, make: Any, w: World) -> None:
+        self._make, self._w = make, w
+
+    async def __aenter__(self) -> None:
+        self._worker = self._make(await self._w.agent_client("orchestrator"))
+        await self._worker.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._worker.__aexit__(*error)
+
+
+async def test_workflow_code_that_skips_the_people_is_refused(w: World) -> None:
+    """I5: what moves goods looks for the approval itself; workflow code can't vouch for one."""
+    async with w.workers(workflows=(SkippingCheck,)):
+        case = await w.open(SUBJECT)
+        result = await w.temporal.get_workflow_handle(case).result()
+    assert result == "I5,no_approval"
+    denials = await w.entries("grant.denied")
+    assert [entry["data"]["reasons"] for entry in denials] == [["I5", "no_approval"]]
+
+
+async def test_a_signal_that_claims_an_approval_changes_nothing(w: World) -> None:
+    """I5: a signal is only a bell."""
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        checkpoint = await w.until_checkpoint(case)
+        handle = w.temporal.get_workflow_handle(case)
+        await handle.signal(BELL)
+        await until(lambda: _reads(w, case, 2))
+        assert (await w.people["una"].case(case)).status == "open"
+        assert (await w.people["una"].checkpoint(checkpoint.id)).status == "open"
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        assert (await w.until_closed(case)).result == "dispatched"
+
+
+async def _reads(w: World, case: str, count: int) -> bool:
+    issued = await w.entries("grant.issued")
+    return sum(entry["data"]["action"] == "outcome:read" for entry in issued) >= count
+
+
+async def test_a_workflow_started_by_someone_else_gets_nothing(w: World) -> None:
+    """I1: a case exists because the authority opened it."""
+    seen: list[Any] = []
+
+    async def probe(info: activity.Info) -> Any:
+        return await ask(w, "scale", details_of(info))
+
+    from placet.model import CaseInput
+
+    case = "case-" + "0" * 26
+    w.started.append(case)
+    async with w.workers(only=("orchestrator",)), rogue_worker(w, "scale", "weigh", probe, seen):
+        await (await w.agent_client("orchestrator")).start_workflow(
+            "ParcelCheck",
+            CaseInput(case=case, subject=SUBJECT),
+            id=case,
+            task_queue="orchestrator",
+        )
+        await until(lambda: _some(seen))
+    assert seen[0].reasons == ["I1", "case"]
+
+
+async def test_a_reset_case_is_stopped_for_a_person_to_look(w: World) -> None:
+    """I1: a run that the authority did not start gets no grant, and the case is stopped."""
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        checkpoint = await w.until_checkpoint(case)
+        view = await w.people["una"].case(case)
+        await w.temporal.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace="default",
+                workflow_execution=WorkflowExecution(workflow_id=case, run_id=view.run_id),
+                workflow_task_finish_event_id=4,
+                request_id="a-reset",
+                reason="an attack",
+            )
+        )
+
+        async def stopped() -> bool:
+            return (await w.people["una"].case(case)).status == "stopped"
+
+        await until(stopped)
+        with pytest.raises(AuthorityError):
+            await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+    assert [entry["case"] for entry in await w.entries("case.stopped")] == [case]
+
+
+async def test_a_suspended_agent_gets_nothing_at_once(w: World) -> None:
+    """I10: off means off, from the instant the suspension is durable."""
+    await w.admin.act("agent.suspend", "agent:scale", {"reason": "a test"})
+    async with w.workers():
+        case = await w.open(SUBJECT)
+
+        async def denied() -> list[Any]:
+            return await w.entries("grant.denied")
+
+        (denial,) = await until(denied)
+    assert denial["data"]["reasons"] == ["I10", "suspended"]
+    assert denial["case"] == case
+
+
+_BAD_DECISIONS = {
+    "opener": ("pat", {}, "out_of_role"),
+    "out-of-role": ("una", {}, "out_of_role"),
+    "another-amount": ("cleo", {"amount": Decimal("80.01")}, "amount_differs"),
+    "wrong-evidence": (
+        "cleo",
+        {"evidence_digest": "sha-256:" + "A" * 43},
+        "wrong_evidence",
+    ),
+    "wrong-requirement": (
+        "cleo",
+        {"requirement_digest": "sha-256:" + "A" * 43},
+        "wrong_requirement",
+    ),
+    "unknown-exception": ("cleo", {"exceptions": ("sov.totals#x",)}, "exceptions_unknown"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(_BAD_DECISIONS))
+async def test_a_decision_that_does_not_count_is_refused_and_recorded(w: World, name: str) -> None:
+    """I6: each rule that a decision can break."""
+    person, changed, reason = _BAD_DECISIONS[name]
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        checkpoint = await w.until_checkpoint(case)
+        digests = {k: v for k, v in changed.items() if k.endswith("_digest")}
+        others = {k: v for k, v in changed.items() if not k.endswith("_digest")}
+        shown = checkpoint.model_copy(update=digests)
+        jws = w.people[person].sign_decision(
+            shown, Verdict.APPROVE, **{"amount": Decimal("80.00"), **others}
+        )
+        with pytest.raises(AuthorityError) as refused:
+            await w.people[person].send_decision(checkpoint.id, jws)
+    assert refused.value.status == 403
+    assert refused.value.problem.reasons[0] == "I6"
+    assert reason in refused.value.problem.reasons
+    (entry,) = await w.entries("decision.refused")
+    assert reason in entry["data"]["reasons"]
+    assert (await w.people["una"].checkpoint(checkpoint.id)).status == "open"
+
+
+async def test_a_tampered_signature_and_a_second_word_are_refused(w: World) -> None:
+    """I6: one person, one word; and only an unbroken signature."""
+    from tests.harness.parcels import VALUES
+
+    VALUES["depot/D1/parcel/9"] = Decimal("500.00")
+    async with w.workers():
+        case = await w.open("depot/D1/parcel/9")
+        checkpoint = await w.until_checkpoint(case)
+        amount = Decimal("500.00")
+        jws = w.people["cleo"].sign_decision(checkpoint, Verdict.APPROVE, amount=amount)
+        head, payload, signature = jws.split(".")
+        flipped = "B" if signature[10] == "A" else "A"
+        broken = f"{head}.{payload}.{signature[:10]}{flipped}{signature[11:]}"
+        with pytest.raises(AuthorityError, match="signature"):
+            await w.people["cleo"].send_decision(checkpoint.id, broken)
+        first = await w.people["cleo"].send_decision(checkpoint.id, jws)
+        assert await w.people["cleo"].send_decision(checkpoint.id, jws) == first
+        with pytest.raises(AuthorityError) as again:
+            await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=amount)
+        assert "decided_already" in again.value.problem.reasons
+        answer = await w.people["hal"].decide(checkpoint, Verdict.APPROVE, amount=amount)
+        assert answer.outcome.status == "approved"
+        with pytest.raises(AuthorityError) as late:
+            await w.people["cid"].decide(checkpoint, Verdict.APPROVE, amount=amount)
+        assert "not_open" in late.value.problem.reasons
+        await w.until_closed(case)
+    assert len(await w.entries("decision.recorded")) == 2
+    assert len(await w.entries("decision.refused")) == 3
+
+
+async def test_a_hold_stops_what_was_approved(w: World) -> None:
+    """I5: a hold that was placed after the approval stops the goods, and voids the approval."""
+    async with w.workers(only=("orchestrator", "scale", "second-scale")):
+        case = await w.open(SUBJECT)
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        await w.people["una"].act("hold.place", "depot/D1", {"reason": "customs"})
+        async with w.workers(only=("carrier",)):
+            closed = await w.until_closed(case)
+    assert closed.result == "refused"
+    assert (await w.people["una"].checkpoint(checkpoint.id)).status == "voided"
+
+
+async def test_nobody_reads_without_a_session_or_acts_without_a_role(w: World) -> None:
+    """I6: strangers and out-of-role people get nothing, and refused acts are recorded."""
+    with pytest.raises(AuthorityError) as refused:
+        await w.open(SUBJECT, by="cleo")
+    assert refused.value.status == 403
+    assert [entry["data"]["act"] for entry in await w.entries("act.refused")] == ["case.open"]
+    import httpx
+
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(f"{w.issuer}/v1/cases")).status_code == 401
+        assert (await http.get(f"{w.issuer}/v1/nothing")).status_code == 404

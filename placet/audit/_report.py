@@ -1,0 +1,52 @@
+"""What was checked, and what did not hold."""
+
+from placet.model import Model
+
+
+class Trouble(Model):
+    """One thing that does not hold: what it is called, where it is, and what was found."""
+
+    name: str
+    place: str
+    found: str
+
+
+class Report(Model):
+    """The result of an audit: how much was checked, and every trouble in order of its place.
+
+    ``trusted`` says whether the log's key came from elsewhere; if not, the log is consistent with
+    itself only, since whoever runs it could have made it anew.
+    """
+
+    checked: dict[str, int]
+    troubles: tuple[Trouble, ...]
+    trusted: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that was checked holds."""
+        return not self.troubles
+
+
+class Collector:
+    """Counts what was checked and collects what did not hold."""
+
+    def __init__(self) -> None:
+        self._checked: dict[str, int] = {}
+        self._troubles: list[Trouble] = []
+
+    def count(self, what: str) -> None:
+        """One more of these was checked."""
+        self._checked[what] = self._checked.get(what, 0) + 1
+
+    def trouble(self, name: str, place: str, found: str) -> None:
+        """Something does not hold."""
+        self._troubles.append(Trouble(name=name, place=place, found=found[:500]))
+
+    def report(self, *, trusted: bool = False) -> Report:
+        """Everything so far."""
+        return Report(
+            checked=dict(sorted(self._checked.items())),
+            troubles=tuple(self._troubles),
+            trusted=trusted,
+        )

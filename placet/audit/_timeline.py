@@ -1,0 +1,97 @@
+"""The story of a case, in order: who did what, under which grant, and why it was allowed."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from placet.audit._files import LogFiles
+from placet.ledger import Entry, EntryType, decode_entry
+from placet.model import Model, format_time
+
+
+class Moment(Model):
+    """One moment of a case."""
+
+    index: int
+    time: str
+    actor: str
+    type: str
+    record: str | None
+    text: str
+
+
+def timeline(files: LogFiles, case: str) -> Iterator[Moment]:
+    """The moments of a case in the ledger's order.
+
+    Raises:
+        EntryError: an entry is damaged; verify the log first.
+    """
+    activities: dict[str, str] = {}
+    for index, data in enumerate(files.entries):
+        entry = decode_entry(data)
+        if entry.case != case:
+            continue
+        yield Moment(
+            index=index,
+            time=_spell(entry.time),
+            actor=entry.actor,
+            type=entry.type.value,
+            record=entry.record,
+            text=_tell(entry, files, activities),
+        )
+
+
+def _spell(moment: datetime) -> str:
+    return format_time(moment.replace(microsecond=0))
+
+
+def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
+    data = entry.data
+    grant = str(data.get("grant", ""))
+    match entry.type:
+        case EntryType.GRANT_ISSUED:
+            activity = data.get("activity")
+            step = str(activity.get("activity_type")) if isinstance(activity, dict) else "?"
+            activities[grant] = step
+            return f"{step}: {data.get('action')} permitted by {_names(data.get('policies'))}"
+        case EntryType.GRANT_DENIED:
+            return f"{data.get('action')} denied: {_names(data.get('reasons'))}"
+        case EntryType.GRANT_SETTLED:
+            kept = files.kept.get(str(data.get("reasoning_digest")))
+            reason = f": {kept.content}" if kept else ""
+            return f"{activities.get(grant, '?')} {data.get('outcome')}{reason}"
+        case EntryType.GRANT_REVOKED:
+            return f"{activities.get(grant, '?')}: grant revoked, {data.get('reason')}"
+        case EntryType.CHECKPOINT_OPENED:
+            return f"{data.get('name')}: asks {_needs(data.get('needs'))}"
+        case EntryType.DECISION_RECORDED | EntryType.DECISION_WITHDRAWN:
+            return f"{data.get('verdict')} as {_names(data.get('roles'))}"
+        case EntryType.DECISION_REFUSED | EntryType.ACT_REFUSED:
+            return f"refused: {_names(data.get('reasons'))}"
+        case EntryType.CHECKPOINT_RESOLVED | EntryType.CHECKPOINT_EXPIRED:
+            return str(data.get("status"))
+        case EntryType.CHECKPOINT_VOIDED:
+            return f"voided: {_names(data.get('reasons'))}"
+        case EntryType.CASE_CLOSED:
+            return f"closed: {data.get('result')}"
+        case EntryType.CASE_STOPPED:
+            return f"stopped: {data.get('reason')}"
+        case EntryType.ACTION_REQUESTED | EntryType.ACTION_PERFORMED | EntryType.GRANT_USED:
+            return f"{data.get('action')} status {data.get('status')}"
+        case _:
+            return entry.type.value.replace(".", " ")
+
+
+def _names(value: object) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+
+
+def _needs(value: object) -> str:
+    if not isinstance(value, list) or not value:
+        return "nobody (automatic mode)"
+    return " and ".join(_need(each) for each in value if isinstance(each, Mapping))
+
+
+def _need(need: Mapping[str, object]) -> str:
+    roles = need.get("roles")
+    named = " or ".join(str(role) for role in roles) if isinstance(roles, list) else "?"
+    return f"{need.get('count')} {named}"

@@ -1,0 +1,47 @@
+# Needs GNU make 3.81 or later, and Python 3.11 to 3.14. PYTHON=… chooses one.
+PYTHON ?= $(shell for version in 3.11 3.12 3.13 3.14; do \
+	for name in python$$version python3 python; do \
+	"$$name" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')" 2>/dev/null \
+	&& { echo "$$name"; exit; }; done; done)
+VENV = .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: demo test bench check lint types contracts venv clean
+
+demo: $(STAMP)
+	$(BIN)/placet demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+bench: $(STAMP)
+	$(BIN)/python -m bench
+
+check: lint types contracts
+	$(BIN)/placet demo --script
+	$(MAKE) test
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(STAMP)
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+venv: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is missing: install it, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { echo "Python's venv module is missing: install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV)

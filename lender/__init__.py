@@ -1,0 +1,1 @@
+"""The lender's reference systems of record, its samples, and its own commands."""

@@ -1,0 +1,56 @@
+"""What the analysis of a draw says: every check's result, and what is recommended."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from lender.model._loan import ItemId, LoanId, PayeeId, Payment, ScheduleRow, Text
+from placet.model import CheckResult, Digest, Finding, Model, Money
+
+
+class Screening(Model):
+    """What the compliance database says of one payee."""
+
+    payee: PayeeId
+    status: Annotated[str, StringConstraints(pattern=r"^(?:clear|hit|unknown)$")]
+    licensed: bool
+    list_version: Text
+
+
+class InvoiceMatch(Model):
+    """Whether an invoice was billed before, in any loan; nothing else is told."""
+
+    vendor: Text
+    number: Text
+    amount: Money
+    billed_before: bool
+
+
+class Adjustment(Model):
+    """What is taken off one row, and why."""
+
+    item: ItemId
+    amount: Money
+    reason: Text
+
+
+class Analysis(Model):
+    """The analysis of one draw. The same inputs give the same bytes."""
+
+    loan: LoanId
+    draw: int = Field(ge=1)
+    loan_version: int
+    packet: Digest
+    results: tuple[CheckResult, ...]
+    requested: Money
+    recommended: Money
+    adjustments: tuple[Adjustment, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    period_to: Text | None = None
+    rows: tuple[ScheduleRow, ...] = ()
+    earned_less_retainage: Money | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, in the order of the checks."""
+        return tuple(finding for result in self.results for finding in result.findings)

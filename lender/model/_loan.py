@@ -1,0 +1,236 @@
+"""A loan as the loan servicing system knows it: budget, schedule of values, what was drawn."""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from placet.model import CENT, Model, Money, Principal, digest_json
+
+LoanId = Annotated[str, StringConstraints(pattern=r"^L-[0-9]{1,10}$")]
+PayeeId = Annotated[str, StringConstraints(pattern=r"^P-[0-9]{1,10}$")]
+ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,15}$")]
+"""A row of the schedule of values: G703's column A."""
+
+Text = Annotated[str, StringConstraints(max_length=300)]
+Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=9, decimal_places=6)]
+"""A share of one: 0.10 is ten per cent."""
+
+
+class LoanStatus(StrEnum):
+    """Where a loan stands."""
+
+    OPEN = "open"
+    MATURED = "matured"
+    DEFAULT = "default"
+    CLOSED = "closed"
+
+
+class Category(StrEnum):
+    """What a budget line is for."""
+
+    LAND = "land"
+    HARD_COST = "hard_cost"
+    SOFT_COST = "soft_cost"
+    INTEREST_RESERVE = "interest_reserve"
+    CONTINGENCY = "contingency"
+
+
+class BudgetLine(Model):
+    """One line of the approved loan budget. No agent ever changes one."""
+
+    id: ItemId
+    category: Category
+    description: Text
+    amount: Money
+
+
+class ScheduleLine(Model):
+    """One row of the schedule of values, tied to the hard-cost line of the budget it backs."""
+
+    item: ItemId
+    description: Text
+    scheduled_value: Money
+    budget_line: ItemId
+
+
+class ChangeOrder(Model):
+    """A change order; it counts if someone approved it."""
+
+    number: Text
+    item: ItemId
+    amount: Money
+    approved_by: Text | None = None
+    approved_on: date | None = None
+
+
+class Reallocation(Model):
+    """An approved move of scheduled value between two rows."""
+
+    from_item: ItemId
+    to_item: ItemId
+    amount: Money
+    approved_by: Text
+
+
+class Payee(Model):
+    """Someone the loan pays. ``account`` is a reference; the number stays at the bank."""
+
+    id: PayeeId
+    name: Text
+    role: Annotated[str, StringConstraints(pattern=r"^(?:contractor|subcontractor|supplier)$")]
+    account: Text
+    account_changed_on: date | None = None
+
+
+class ScheduleRow(Model):
+    """One G703 row as it was approved: C, D, E, F, G, I."""
+
+    item: ItemId
+    scheduled_value: Money
+    previous: Money
+    this_period: Money
+    stored: Money
+    total: Money
+    retainage: Money
+
+
+class Payment(Model):
+    """One payment of a disbursement. Its id makes it count once."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^pay-[A-Za-z0-9-]{1,60}$")]
+    payee: PayeeId
+    account: Text
+    amount: Money
+
+
+class Payments(Model):
+    """A list of payments in one spelling: what people approve is its digest."""
+
+    payments: tuple[Payment, ...]
+
+
+def payments_digest(payments: tuple[Payment, ...]) -> str:
+    """The digest that fixes a list of payments."""
+    return digest_json(Payments(payments=payments))
+
+
+class BilledInvoice(Model):
+    """An invoice as it was billed."""
+
+    vendor: Text
+    number: Text
+    amount: Money
+
+
+class PriorDraw(Model):
+    """A draw that was disbursed: what the next one continues."""
+
+    number: int = Field(ge=1)
+    period_to: date
+    rows: tuple[ScheduleRow, ...]
+    earned_less_retainage: Money
+    payments: tuple[Payment, ...] = ()
+    invoices: tuple[BilledInvoice, ...] = ()
+    disbursed: Money
+
+
+class Retainage(Model):
+    """What the loan agreement holds back. Above ``step_down_at`` complete the lower rate holds."""
+
+    work_rate: Fraction
+    stored_rate: Fraction
+    step_down_at: Fraction | None = None
+    step_down_rate: Fraction | None = None
+    statutory_cap: Fraction | None = None
+
+
+class Terms(Model):
+    """What the loan agreement asks of a draw."""
+
+    retainage: Retainage
+    stored_material_cap: Money
+    inspection_tolerance: Fraction = Decimal("0.02")
+    inspection_window_days: int = Field(default=15, ge=0, le=366)
+    title_window_days: int = Field(default=30, ge=0, le=366)
+    waiver_threshold: Money = Decimal("5000.00")
+
+
+class LoanFile(Model):
+    """Everything known of a loan. ``version`` rises with each change."""
+
+    loan_id: LoanId
+    version: int = Field(default=1, ge=1)
+    borrower: Text
+    project: Text
+    job_location: Text
+    owner: Text
+    state: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    contractor: PayeeId
+    granted_by: tuple[Principal, ...] = Field(min_length=1)
+    commitment: Money
+    disbursed: Money = Decimal("0.00")
+    required_equity: Money
+    equity_in: Money
+    deposits: Money = Decimal("0.00")
+    status: LoanStatus = LoanStatus.OPEN
+    maturity: date
+    terms: Terms
+    budget: tuple[BudgetLine, ...] = Field(min_length=1)
+    schedule: tuple[ScheduleLine, ...] = Field(min_length=1)
+    change_orders: tuple[ChangeOrder, ...] = ()
+    reallocations: tuple[Reallocation, ...] = ()
+    payees: tuple[Payee, ...] = Field(min_length=1)
+    prior_draws: tuple[PriorDraw, ...] = ()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "LoanFile":
+        lines = {line.id for line in self.budget if line.category is Category.HARD_COST}
+        items = [row.item for row in self.schedule]
+        payees = {payee.id for payee in self.payees}
+        if len(set(items)) != len(items):
+            raise ValueError("schedule: an item stands twice")
+        for row in self.schedule:
+            if row.budget_line not in lines:
+                raise ValueError(
+                    f"schedule: item {row.item} backs {row.budget_line}, no hard-cost line"
+                )
+        if self.contractor not in payees:
+            raise ValueError("contractor: must be one of the payees")
+        if self.disbursed > self.commitment:
+            raise ValueError("disbursed: more than the commitment")
+        if [draw.number for draw in self.prior_draws] != list(range(1, len(self.prior_draws) + 1)):
+            raise ValueError("prior_draws: must be numbered from 1 without a gap")
+        return self
+
+    @property
+    def undisbursed(self) -> Decimal:
+        """What is left of the commitment."""
+        return self.commitment - self.disbursed
+
+    @property
+    def next_draw(self) -> int:
+        """The number of the next draw."""
+        return len(self.prior_draws) + 1
+
+    @property
+    def last_draw(self) -> PriorDraw | None:
+        """The last draw that was disbursed."""
+        return self.prior_draws[-1] if self.prior_draws else None
+
+    @property
+    def hard_cost_budget(self) -> Decimal:
+        """The sum of the hard-cost lines."""
+        amounts = (line.amount for line in self.budget if line.category is Category.HARD_COST)
+        return sum(amounts, Decimal("0.00"))
+
+    def payee(self, payee: str) -> Payee | None:
+        """The payee of that id, or ``None``."""
+        return next((each for each in self.payees if each.id == payee), None)
+
+
+def to_cents(value: Decimal) -> Decimal:
+    """Round to whole cents, half up, as the forms do."""
+    return value.quantize(CENT, rounding="ROUND_HALF_UP")

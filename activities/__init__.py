@@ -1,0 +1,1 @@
+"""The steps that agents take in the lender's processes."""

@@ -1,0 +1,162 @@
+"""A folder's files, each to its reader, in the order of their names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from activities.packet._application import read_application
+from activities.packet._forms import read_form
+from activities.packet._grids import MAX_FILE, UnreadableFile, read_grids, unreadable
+from activities.packet._lists import (
+    read_change_orders,
+    read_inspection,
+    read_request,
+    read_subcontractors,
+)
+from activities.packet._pdf import read_pdf
+from activities.packet._values import show
+from lender.model import (
+    DocumentKind,
+    FileEntry,
+    Inspection,
+    Insurance,
+    Invoice,
+    Packet,
+    Title,
+    Unreadable,
+    Waiver,
+)
+from placet.model import Place, digest_bytes
+
+MAX_FILES = 200
+"""Files of one packet: a large draw has about sixty waivers and as many invoices."""
+
+
+class _Found:
+    """What was found so far; a second document of a kind that must be one is a contradiction."""
+
+    def __init__(self) -> None:
+        self.single: dict[str, Any] = {}
+        self.lists: dict[str, list[Any]] = {
+            "waivers": [],
+            "insurance": [],
+            "invoices": [],
+            "subcontractors": [],
+        }
+        self.unreadable: list[Unreadable] = []
+
+    def one(self, name: str, kind: DocumentKind, value: Any, document: str) -> None:
+        """Take the one document of a kind."""
+        if name in self.single:
+            self.unreadable.append(
+                unreadable(kind, Place(document=document), f"a second {kind.replace('_', ' ')}")
+            )
+            return
+        self.single[name] = value
+
+
+def read_folder(folder: Path) -> Packet:
+    """Read the files of a folder; folders inside it are passed over.
+
+    Raises:
+        NotADirectoryError: it is no folder.
+    """
+    files: dict[str, bytes] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            too_large = path.stat().st_size > MAX_FILE
+            files[path.name] = b"" if too_large else path.read_bytes()
+    return read_files(files)
+
+
+def read_files(files: Mapping[str, bytes]) -> Packet:
+    """Read files by name. The same files give the same packet."""
+    found = _Found()
+    entries: list[FileEntry] = []
+    for name in sorted(files)[:MAX_FILES]:
+        data, shown = files[name], show(name, 200)
+        try:
+            kind = _read_one(shown, data, found)
+        except UnreadableFile as error:
+            kind = DocumentKind.UNKNOWN
+            found.unreadable.append(unreadable(kind, Place(document=shown), str(error)))
+        entries.append(FileEntry(name=shown, size=len(data), digest=digest_bytes(data), kind=kind))
+    if len(files) > MAX_FILES:
+        found.unreadable.append(
+            unreadable(
+                DocumentKind.UNKNOWN, Place(document="packet"), f"more than {MAX_FILES} files"
+            )
+        )
+    lists = {name: tuple(values) for name, values in found.lists.items()}
+    return Packet(files=tuple(entries), unreadable=tuple(found.unreadable), **lists, **found.single)
+
+
+def _read_one(name: str, data: bytes, found: _Found) -> DocumentKind:
+    lower = name.lower()
+    if lower.endswith((".xlsx", ".csv")):
+        return _read_sheets(name, data, found)
+    if lower.endswith(".pdf"):
+        return _read_pdf(name, data, found)
+    raise UnreadableFile("neither XLSX, CSV nor PDF")
+
+
+def _read_sheets(name: str, data: bytes, found: _Found) -> DocumentKind:
+    grids = list(read_grids(name, data))
+    kind = DocumentKind.UNKNOWN
+    application, trouble = read_application(grids)
+    found.unreadable += trouble
+    if application is not None:
+        kind = DocumentKind.PAY_APPLICATION
+        found.one("application", kind, application, name)
+        return kind
+    request, trouble = read_request(grids)
+    found.unreadable += trouble
+    if request is not None:
+        kind = DocumentKind.DRAW_REQUEST
+        found.one("request", kind, request, name)
+        return kind
+    subcontractors, trouble = read_subcontractors(grids)
+    found.unreadable += trouble
+    if subcontractors:
+        found.lists["subcontractors"] += subcontractors
+        return DocumentKind.SUBCONTRACTORS
+    orders, trouble = read_change_orders(grids)
+    found.unreadable += trouble
+    if orders is not None:
+        found.one("change_orders", DocumentKind.CHANGE_ORDERS, orders, name)
+        return DocumentKind.CHANGE_ORDERS
+    inspection, trouble = read_inspection(grids)
+    found.unreadable += trouble
+    if inspection is not None:
+        found.one("inspection", DocumentKind.INSPECTION, inspection, name)
+        return DocumentKind.INSPECTION
+    raise UnreadableFile("a spreadsheet without the labels of any document of a packet")
+
+
+def _read_pdf(name: str, data: bytes, found: _Found) -> DocumentKind:
+    document = read_pdf(name, data)
+    if document.active:
+        found.unreadable.append(
+            unreadable(
+                DocumentKind.UNKNOWN,
+                Place(document=name),
+                "the PDF would run a script or action when opened; nothing of it was run",
+            )
+        )
+    kind, form, trouble = read_form(document)
+    found.unreadable += trouble
+    if isinstance(form, Waiver):
+        found.lists["waivers"].append(form)
+    elif isinstance(form, Insurance):
+        found.lists["insurance"].append(form)
+    elif isinstance(form, Invoice):
+        found.lists["invoices"].append(form)
+    elif isinstance(form, Inspection):
+        found.one("inspection", kind, form, name)
+    elif isinstance(form, Title):
+        found.one("title", kind, form, name)
+    elif form is not None:
+        found.one("change_orders", kind, form, name)
+    elif kind is DocumentKind.UNKNOWN:
+        raise UnreadableFile("the PDF is none of the documents of a packet")
+    return kind

@@ -1,0 +1,222 @@
+"""Reading the documents that come as PDFs, by their titles and labels."""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from activities.packet._grids import unreadable
+from activities.packet._pdf import Field, PdfDocument
+from activities.packet._values import (
+    read_date,
+    read_item,
+    read_money,
+    read_share,
+    read_text,
+)
+from lender.model import (
+    DocumentKind,
+    InspectedRow,
+    Inspection,
+    Insurance,
+    InsuranceKind,
+    Invoice,
+    LoggedChangeOrder,
+    Read,
+    Title,
+    Unreadable,
+    Waiver,
+    WaiverKind,
+)
+from placet.model import Place
+
+T = TypeVar("T")
+Form = Waiver | Inspection | Title | Insurance | Invoice | tuple[LoggedChangeOrder, ...]
+
+# Civil Code 8132, 8134, 8136 and 8138 prescribe these titles; "unconditional" contains the other.
+_WAIVERS = (
+    (r"\bunconditional waiver and release on progress payment", WaiverKind.UNCONDITIONAL_PROGRESS),
+    (r"\bunconditional waiver and release on final payment", WaiverKind.UNCONDITIONAL_FINAL),
+    (r"\bconditional waiver and release on progress payment", WaiverKind.CONDITIONAL_PROGRESS),
+    (r"\bconditional waiver and release on final payment", WaiverKind.CONDITIONAL_FINAL),
+)
+_ITEM = re.compile(r"item ([a-z0-9 ]{1,20})")
+
+
+class FormReading:
+    """Reads one document's fields and names what could not be read."""
+
+    def __init__(self, kind: DocumentKind, document: PdfDocument) -> None:
+        self.kind = kind
+        self.document = document
+        self.unreadable: list[Unreadable] = []
+
+    def value(self, pattern: str, what: str, parse: Callable[[object], T]) -> Read[T] | None:
+        """The value under a label; ``None`` if it is not there, named if it can't be read.
+
+        Two different values under one label are as good as none: nobody guesses which holds.
+        """
+        found = self.document.all(pattern)
+        if len({field.value for field in found}) > 1:
+            self.name(found[0].place, f"{what}: two values, {found[0].value!r:.60} and another")
+            return None
+        return self.field(found[0], what, parse) if found else None
+
+    def required(self, pattern: str, what: str, parse: Callable[[object], T]) -> Read[T] | None:
+        """The value under a label that must be there."""
+        if not self.document.all(pattern):
+            self.name(Place(document=self.document.name), f"{what} is not there")
+            return None
+        return self.value(pattern, what, parse)
+
+    def field(self, field: Field, what: str, parse: Callable[[object], T]) -> Read[T] | None:
+        """Read a field."""
+        try:
+            return Read(value=parse(field.value), place=field.place)
+        except (ValueError, ArithmeticError) as error:
+            self.name(field.place, f"{what}: {error}")
+            return None
+
+    def name(self, place: Place, what: str) -> None:
+        """Name what could not be read."""
+        self.unreadable.append(unreadable(self.kind, place, what))
+
+
+def read_form(document: PdfDocument) -> tuple[DocumentKind, Form | None, list[Unreadable]]:
+    """What a PDF is, and what it says."""
+    title = document.title
+    for pattern, kind in _WAIVERS:
+        if re.search(pattern, title):
+            return _done(_waiver(FormReading(DocumentKind.WAIVER, document), kind))
+    for pattern, kind_of, read in (
+        (r"inspection report", DocumentKind.INSPECTION, _inspection),
+        (r"title date ?down", DocumentKind.TITLE, _title),
+        (r"certificate of .*insurance", DocumentKind.INSURANCE, _insurance),
+        (r"change order log", DocumentKind.CHANGE_ORDERS, _change_orders),
+        (r"bill of sale", DocumentKind.INVOICE, _bill_of_sale),
+        (r"invoice", DocumentKind.INVOICE, _invoice),
+    ):
+        if re.search(pattern, title):
+            return _done(read(FormReading(kind_of, document)))
+    return DocumentKind.UNKNOWN, None, []
+
+
+def _done(
+    read: tuple[FormReading, Form | None],
+) -> tuple[DocumentKind, Form | None, list[Unreadable]]:
+    return read[0].kind, read[1], read[0].unreadable
+
+
+def _waiver(reading: FormReading, kind: WaiverKind) -> tuple[FormReading, Waiver | None]:
+    claimant = reading.required(r"name of claimant", "waiver, name of claimant", read_text)
+    place = Place(document=reading.document.name, spot="page 1")
+    if claimant is None:
+        return reading, None
+    return reading, Waiver(
+        kind=Read(value=kind, place=place),
+        claimant=claimant,
+        customer=reading.value(r"name of customer", "waiver, customer", read_text),
+        job_location=reading.value(r"job location", "waiver, job location", read_text),
+        owner=reading.value(r"owner", "waiver, owner", read_text),
+        through=reading.value(r"through date", "waiver, through date", read_date),
+        amount=reading.value(
+            r"amount(?: of (?:check|progress payment|final payment))?", "waiver, amount", read_money
+        ),
+        exceptions=reading.value(r"exceptions?", "waiver, exceptions", read_text),
+        signed=reading.value(r"date of signature", "waiver, date of signature", read_date),
+    )
+
+
+def _inspection(reading: FormReading) -> tuple[FormReading, Inspection]:
+    rows = []
+    for field in reading.document.fields:
+        found = _ITEM.fullmatch(field.label)
+        if not found or not field.value:
+            continue
+        share = reading.field(field, f"inspection, item {found[1]}", read_share)
+        shown = field.place.spot.rpartition("tem")[2].strip(" _") or found[1]
+        try:
+            item = Read(value=read_item(shown), place=field.place)
+        except ValueError as error:
+            reading.name(field.place, f"inspection: {error}")
+            continue
+        if share is not None:
+            complete = Read(value=share.value[0], place=share.place)
+            rows.append(InspectedRow(item=item, complete=complete))
+    return reading, Inspection(
+        visited=reading.required(r"date of visit", "inspection, date of visit", read_date),
+        inspector=reading.required(r"inspector", "inspection, inspector", read_text),
+        rows=tuple(rows),
+    )
+
+
+def _title(reading: FormReading) -> tuple[FormReading, Title]:
+    exceptions = []
+    for field in reading.document.all(r"exceptions?(?: [0-9]{1,2})?"):
+        if field.value.strip().lower() in {"none", "none."}:
+            continue
+        read = reading.field(field, "title, exception", read_text)
+        if read is not None:
+            exceptions.append(read)
+    effective = reading.required(r"effective date", "title, effective date", read_date)
+    return reading, Title(effective=effective, exceptions=tuple(exceptions))
+
+
+def _insurance(reading: FormReading) -> tuple[FormReading, Insurance | None]:
+    kind = reading.required(r"kind(?: of insurance)?", "insurance, kind", _insurance_kind)
+    if kind is None:
+        return reading, None
+    return reading, Insurance(
+        kind=kind,
+        carrier=reading.required(r"carrier", "insurance, carrier", read_text),
+        expires=reading.required(r"expiration date|expires", "insurance, expiration", read_date),
+    )
+
+
+def _insurance_kind(value: object) -> InsuranceKind:
+    text = re.sub(r"[^a-z]+", " ", str(value).lower()).strip()
+    if text in {"builder s risk", "builders risk"}:
+        return InsuranceKind.BUILDERS_RISK
+    if text in {"general liability", "commercial general liability"}:
+        return InsuranceKind.GENERAL_LIABILITY
+    raise ValueError("neither builder's risk nor general liability")
+
+
+def _change_orders(reading: FormReading) -> tuple[FormReading, tuple[LoggedChangeOrder, ...]]:
+    found = []
+    for field in reading.document.fields:
+        if not field.label.startswith("change order ") or not field.value:
+            continue
+        amount_text, _, approver = field.value.partition("; approved by ")
+        amount = reading.field(
+            Field(field.label, amount_text, field.place), "change order, amount", read_money
+        )
+        spot = field.place.spot
+        number = Read(value=spot.rpartition("rder ")[2].strip() or field.label, place=field.place)
+        approved = Read(value=approver, place=field.place) if approver else None
+        if amount is not None:
+            found.append(LoggedChangeOrder(number=number, amount=amount, approved_by=approved))
+    return reading, tuple(found)
+
+
+def _invoice(reading: FormReading) -> tuple[FormReading, Invoice | None]:
+    return _bill(reading, bill_of_sale=False)
+
+
+def _bill_of_sale(reading: FormReading) -> tuple[FormReading, Invoice | None]:
+    return _bill(reading, bill_of_sale=True)
+
+
+def _bill(reading: FormReading, *, bill_of_sale: bool) -> tuple[FormReading, Invoice | None]:
+    vendor = reading.required(r"vendor|seller", "invoice, vendor", read_text)
+    number = reading.required(r"(?:invoice )?number", "invoice, number", read_text)
+    amount = reading.required(r"amount(?: due)?", "invoice, amount", read_money)
+    if vendor is None or number is None or amount is None:
+        return reading, None
+    return reading, Invoice(
+        vendor=vendor,
+        number=number,
+        amount=amount,
+        item=reading.value(r"(?:schedule )?item", "invoice, item", read_item),
+        dated=reading.value(r"date", "invoice, date", read_date),
+        bill_of_sale=bill_of_sale,
+    )

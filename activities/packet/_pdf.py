@@ -1,0 +1,135 @@
+"""Reading PDFs: flat text with ``Label: value`` lines, and fillable forms (AcroForm fields) alike.
+
+Nothing in a PDF is run. Limits: 20 MB, 50 pages, 200,000 characters, 500 form fields.
+"""
+
+import io
+import logging
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pypdf
+from pypdf.errors import PyPdfError
+
+from activities.packet._grids import MAX_FILE, UnreadableFile
+from activities.packet._values import label, show
+from placet.model import Place
+
+MAX_PAGES = 50
+MAX_TEXT = 200_000
+MAX_FIELDS = 500
+_LINE = re.compile(r"\s*([^:]{2,80}?)\s*:\s*(.*?)\s*\Z")
+# pypdf tells of what it mends in damaged files; what matters becomes a finding.
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A labelled value of a document and where it stands."""
+
+    label: str
+    value: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class PdfDocument:
+    """A PDF's text lines and labelled values."""
+
+    name: str
+    lines: tuple[tuple[str, Place], ...]
+    fields: tuple[Field, ...]
+    active: bool
+
+    @property
+    def title(self) -> str:
+        """The first lines in label form: what the document calls itself."""
+        return " ".join(label(text) for text, _ in self.lines[:6])
+
+    def all(self, pattern: str) -> list[Field]:
+        """The labelled values whose label fits and that are not empty."""
+        compiled = re.compile(pattern)
+        return [f for f in self.fields if compiled.fullmatch(f.label) and f.value]
+
+    def first(self, pattern: str) -> Field | None:
+        """The first of them."""
+        found = self.all(pattern)
+        return found[0] if found else None
+
+
+def read_pdf(name: str, data: bytes) -> PdfDocument:
+    """Take a PDF apart.
+
+    Raises:
+        UnreadableFile: it is damaged, truncated, encrypted, too large, or has no text.
+    """
+    if len(data) > MAX_FILE:
+        raise UnreadableFile("the file is larger than 20 MB")
+    if not data.startswith(b"%PDF-"):
+        raise UnreadableFile("the file is no PDF")
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        if reader.is_encrypted:
+            raise UnreadableFile("the PDF is encrypted")
+        if b"%%EOF" not in data[-2048:]:
+            raise UnreadableFile("the PDF is truncated")
+        if len(reader.pages) > MAX_PAGES:
+            raise UnreadableFile(f"the PDF has more than {MAX_PAGES} pages")
+        lines = _lines(name, reader)
+        forms = _forms(name, reader)
+        active = _is_active(reader)
+    except UnreadableFile:
+        raise
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableFile(f"the PDF is damaged ({type(error).__name__})") from None
+    if not lines and not forms:
+        raise UnreadableFile("the PDF has no text; it may be a scan")
+    return PdfDocument(name, tuple(lines), tuple(_labelled(lines) + forms), active)
+
+
+def _lines(name: str, reader: pypdf.PdfReader) -> list[tuple[str, Place]]:
+    found: list[tuple[str, Place]] = []
+    size = 0
+    for number, page in enumerate(reader.pages, 1):
+        text = page.extract_text()
+        size += len(text)
+        if size > MAX_TEXT:
+            raise UnreadableFile(f"the PDF has more than {MAX_TEXT} characters")
+        place = Place(document=name, spot=f"page {number}")
+        found += [(show(line, 500), place) for line in text.splitlines() if line.strip()]
+    return found
+
+
+def _labelled(lines: list[tuple[str, Place]]) -> list[Field]:
+    found = []
+    for text, place in lines:
+        split = _LINE.match(text)
+        if split:
+            spot = f"{place.spot}, {show(split[1], 80)}"
+            found.append(
+                Field(label(split[1]), split[2], Place(document=place.document, spot=spot))
+            )
+    return found
+
+
+def _forms(name: str, reader: pypdf.PdfReader) -> list[Field]:
+    fields: dict[str, Any] = reader.get_fields() or {}
+    if len(fields) > MAX_FIELDS:
+        raise UnreadableFile(f"the PDF has more than {MAX_FIELDS} form fields")
+    found = []
+    for key, field in fields.items():
+        value = field.get("/V")
+        if value is None or str(value) in {"/Off", ""}:
+            continue
+        place = Place(document=name, spot=f"field {show(key, 80)}")
+        found.append(Field(label(str(key).replace("_", " ")), show(value, 300), place))
+    return found
+
+
+def _is_active(reader: pypdf.PdfReader) -> bool:
+    """Whether the file would run something when opened: an action or a script."""
+    root = reader.trailer["/Root"]
+    names = root.get("/Names")
+    scripts = names is not None and "/JavaScript" in names.get_object()
+    return scripts or "/OpenAction" in root or "/AA" in root

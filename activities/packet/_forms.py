@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TypeVar
 
 from activities.packet._grids import unreadable
@@ -12,6 +13,7 @@ from activities.packet._values import (
     read_money,
     read_share,
     read_text,
+    show,
 )
 from lender.model import (
     DocumentKind,
@@ -135,12 +137,12 @@ def _inspection(reading: FormReading) -> tuple[FormReading, Inspection]:
         share = reading.field(field, f"inspection, item {found[1]}", read_share)
         shown = field.place.spot.rpartition("tem")[2].strip(" _") or found[1]
         try:
-            item = Read(value=read_item(shown), place=field.place)
+            item: Read[str] = Read(value=read_item(shown), place=field.place)
         except ValueError as error:
             reading.name(field.place, f"inspection: {error}")
             continue
         if share is not None:
-            complete = Read(value=share.value[0], place=share.place)
+            complete: Read[Decimal] = Read(value=share.value[0], place=share.place)
             rows.append(InspectedRow(item=item, complete=complete))
     return reading, Inspection(
         visited=reading.required(r"date of visit", "inspection, date of visit", read_date),
@@ -191,8 +193,12 @@ def _change_orders(reading: FormReading) -> tuple[FormReading, tuple[LoggedChang
             Field(field.label, amount_text, field.place), "change order, amount", read_money
         )
         spot = field.place.spot
-        number = Read(value=spot.rpartition("rder ")[2].strip() or field.label, place=field.place)
-        approved = Read(value=approver, place=field.place) if approver else None
+        number: Read[str] = Read(
+            value=spot.rpartition("rder ")[2].strip() or field.label, place=field.place
+        )
+        approved: Read[str] | None = (
+            Read(value=show(approver), place=field.place) if approver else None
+        )
         if amount is not None:
             found.append(LoggedChangeOrder(number=number, amount=amount, approved_by=approved))
     return reading, tuple(found)

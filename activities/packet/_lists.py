@@ -1,6 +1,7 @@
 """Reading the smaller spreadsheets: draw request, subcontractors, change orders, inspection."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from activities.packet._grids import Grid
@@ -150,7 +151,7 @@ def read_inspection(grids: list[Grid]) -> tuple[Inspection | None, list[Unreadab
             item = reading.column(row, "item", "item", read_item)
             share = reading.column(row, "complete", "% complete", read_share)
             if item and share:
-                complete = Read(value=share.value[0], place=share.place)
+                complete: Read[Decimal] = Read(value=share.value[0], place=share.place)
                 rows.append(InspectedRow(item=item, complete=complete))
         found: dict[str, Any] = {}
         parsers: tuple[tuple[str, str, Callable[[object], Any]], ...] = (

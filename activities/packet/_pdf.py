@@ -129,7 +129,7 @@ def _forms(name: str, reader: pypdf.PdfReader) -> list[Field]:
 
 def _is_active(reader: pypdf.PdfReader) -> bool:
     """Whether the file would run something when opened: an action or a script."""
-    root = reader.trailer["/Root"]
+    root: Any = reader.trailer["/Root"].get_object()
     names = root.get("/Names")
     scripts = names is not None and "/JavaScript" in names.get_object()
     return scripts or "/OpenAction" in root or "/AA" in root

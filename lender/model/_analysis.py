@@ -1,10 +1,20 @@
 """What the analysis of a draw says: every check's result, and what is recommended."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from lender.model._loan import ItemId, LoanId, PayeeId, Payment, ScheduleRow, Text
+from lender.model._loan import (
+    BilledInvoice,
+    Claim,
+    ItemId,
+    LoanId,
+    PayeeId,
+    Payment,
+    ScheduleRow,
+    Text,
+)
 from placet.model import CheckResult, Digest, Finding, Model, Money
 
 
@@ -46,7 +56,9 @@ class Analysis(Model):
     recommended: Money
     adjustments: tuple[Adjustment, ...] = ()
     payments: tuple[Payment, ...] = ()
-    period_to: Text | None = None
+    invoices: tuple[BilledInvoice, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    period_to: date | None = None
     rows: tuple[ScheduleRow, ...] = ()
     earned_less_retainage: Money | None = None
 

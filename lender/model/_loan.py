@@ -125,6 +125,13 @@ class BilledInvoice(Model):
     amount: Money
 
 
+class Claim(Model):
+    """What one claimant was paid by a draw: what the next draw's unconditional waiver is for."""
+
+    claimant: Text
+    amount: Money
+
+
 class PriorDraw(Model):
     """A draw that was disbursed: what the next one continues."""
 
@@ -134,6 +141,7 @@ class PriorDraw(Model):
     earned_less_retainage: Money
     payments: tuple[Payment, ...] = ()
     invoices: tuple[BilledInvoice, ...] = ()
+    claims: tuple[Claim, ...] = ()
     disbursed: Money
 
 

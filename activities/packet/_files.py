@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from activities.packet._application import read_application
-from activities.packet._forms import read_form
 from activities.packet._grids import MAX_FILE, UnreadableFile, read_grids, unreadable
 from activities.packet._lists import (
     read_change_orders,
@@ -13,7 +12,7 @@ from activities.packet._lists import (
     read_request,
     read_subcontractors,
 )
-from activities.packet._pdf import read_pdf
+from activities.packet._seam import read_pdf
 from activities.packet._values import show
 from lender.model import (
     DocumentKind,
@@ -21,6 +20,7 @@ from lender.model import (
     Inspection,
     Insurance,
     Invoice,
+    Occupancy,
     Packet,
     Title,
     Unreadable,
@@ -134,29 +134,21 @@ def _read_sheets(name: str, data: bytes, found: _Found) -> DocumentKind:
 
 
 def _read_pdf(name: str, data: bytes, found: _Found) -> DocumentKind:
-    document = read_pdf(name, data)
-    if document.active:
-        found.unreadable.append(
-            unreadable(
-                DocumentKind.UNKNOWN,
-                Place(document=name),
-                "the PDF would run a script or action when opened; nothing of it was run",
-            )
-        )
-    kind, form, trouble = read_form(document)
-    found.unreadable += trouble
-    if isinstance(form, Waiver):
-        found.lists["waivers"].append(form)
-    elif isinstance(form, Insurance):
-        found.lists["insurance"].append(form)
-    elif isinstance(form, Invoice):
-        found.lists["invoices"].append(form)
-    elif isinstance(form, Inspection):
-        found.one("inspection", kind, form, name)
-    elif isinstance(form, Title):
-        found.one("title", kind, form, name)
-    elif form is not None:
-        found.one("change_orders", kind, form, name)
-    elif kind is DocumentKind.UNKNOWN:
-        raise UnreadableFile("the PDF is none of the documents of a packet")
-    return kind
+    reading = read_pdf(name, data)
+    found.unreadable += reading.unreadable
+    for form in reading.found:
+        if isinstance(form, Waiver):
+            found.lists["waivers"].append(form)
+        elif isinstance(form, Insurance):
+            found.lists["insurance"].append(form)
+        elif isinstance(form, Invoice):
+            found.lists["invoices"].append(form)
+        elif isinstance(form, Inspection):
+            found.one("inspection", reading.kind, form, name)
+        elif isinstance(form, Title):
+            found.one("title", reading.kind, form, name)
+        elif isinstance(form, Occupancy):
+            found.one("occupancy", reading.kind, form, name)
+        else:
+            found.one("change_orders", reading.kind, form, name)
+    return reading.kind

@@ -23,6 +23,7 @@ from lender.model import (
     InsuranceKind,
     Invoice,
     LoggedChangeOrder,
+    Occupancy,
     Read,
     Title,
     Unreadable,
@@ -32,7 +33,7 @@ from lender.model import (
 from placet.model import Place
 
 T = TypeVar("T")
-Form = Waiver | Inspection | Title | Insurance | Invoice | tuple[LoggedChangeOrder, ...]
+Form = Waiver | Inspection | Title | Insurance | Invoice | Occupancy | tuple[LoggedChangeOrder, ...]
 
 # Civil Code 8132, 8134, 8136 and 8138 prescribe these titles; "unconditional" contains the other.
 _WAIVERS = (
@@ -94,6 +95,7 @@ def read_form(document: PdfDocument) -> tuple[DocumentKind, Form | None, list[Un
         (r"title date ?down", DocumentKind.TITLE, _title),
         (r"certificate of .*insurance", DocumentKind.INSURANCE, _insurance),
         (r"change order log", DocumentKind.CHANGE_ORDERS, _change_orders),
+        (r"certificate of occupancy", DocumentKind.OCCUPANCY, _occupancy),
         (r"bill of sale", DocumentKind.INVOICE, _bill_of_sale),
         (r"invoice", DocumentKind.INVOICE, _invoice),
     ):
@@ -161,6 +163,13 @@ def _title(reading: FormReading) -> tuple[FormReading, Title]:
             exceptions.append(read)
     effective = reading.required(r"effective date", "title, effective date", read_date)
     return reading, Title(effective=effective, exceptions=tuple(exceptions))
+
+
+def _occupancy(reading: FormReading) -> tuple[FormReading, Occupancy]:
+    return reading, Occupancy(
+        issued=reading.required(r"date issued|issued(?: on)?", "occupancy, date issued", read_date),
+        job_location=reading.value(r"job location|address", "occupancy, address", read_text),
+    )
 
 
 def _insurance(reading: FormReading) -> tuple[FormReading, Insurance | None]:

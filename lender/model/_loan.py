@@ -83,6 +83,7 @@ class Payee(Model):
     role: Annotated[str, StringConstraints(pattern=r"^(?:contractor|subcontractor|supplier)$")]
     account: Text
     account_changed_on: date | None = None
+    licence: Text | None = None
 
 
 class ScheduleRow(Model):

@@ -32,6 +32,7 @@ class DocumentKind(StrEnum):
     TITLE = "title"
     INSURANCE = "insurance"
     INVOICE = "invoice"
+    OCCUPANCY = "occupancy"
     UNKNOWN = "unknown"
 
 
@@ -210,6 +211,13 @@ class Invoice(Model):
     bill_of_sale: bool = False
 
 
+class Occupancy(Model):
+    """The certificate of occupancy, which the final draw asks for."""
+
+    issued: Read[date] | None = None
+    job_location: Read[Text] | None = None
+
+
 class Packet(Model):
     """Everything that was read of a folder."""
 
@@ -224,3 +232,4 @@ class Packet(Model):
     insurance: tuple[Insurance, ...] = ()
     invoices: tuple[Invoice, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    occupancy: Occupancy | None = None

@@ -1,0 +1,191 @@
+"""All checks in one run, and what follows from them: adjustments, recommendation, payments."""
+
+from datetime import date
+from decimal import Decimal
+
+from activities.checks import _documents, _loan, _sov
+from activities.checks._given import ZERO, Check, Given, total
+from lender.model import (
+    Adjustment,
+    Analysis,
+    BilledInvoice,
+    InvoiceMatch,
+    LoanFile,
+    Packet,
+    Payment,
+    Row,
+    ScheduleRow,
+    Screening,
+    to_cents,
+)
+from placet.model import CheckResult, CheckStatus, digest_json
+
+CHECKS: tuple[Check, ...] = (
+    _loan.readable,
+    _sov.arithmetic,
+    _sov.totals,
+    _sov.continuity,
+    _sov.overbilled,
+    _sov.retainage,
+    _sov.reallocation,
+    _sov.change_orders,
+    _documents.inspected,
+    _documents.inspection_current,
+    _documents.stored,
+    _documents.certified,
+    _documents.waivers_current,
+    _documents.waivers_previous,
+    _documents.title,
+    _documents.insurance,
+    _loan.loan_open,
+    _loan.in_balance,
+    _loan.duplicate,
+    _loan.screened,
+    _loan.bank_changed,
+)
+"""Every check, in the order in which results are shown."""
+
+
+def analyse(
+    packet: Packet,
+    loan: LoanFile,
+    draw: int,
+    screenings: tuple[Screening, ...],
+    matches: tuple[InvoiceMatch, ...],
+    today: date,
+) -> Analysis:
+    """Run all checks and work out what is recommended. Pure: the same inputs, the same bytes."""
+    given = Given(packet, loan, draw, screenings, matches, today)
+    results = tuple(check(given) for check in CHECKS)
+    requested = _requested(given)
+    adjustments = _adjustments(given)
+    payments, recommended = _pay(given, results, requested, adjustments)
+    earned = packet.application.summary.earned_less_retainage if packet.application else None
+    return Analysis(
+        loan=loan.loan_id,
+        draw=draw,
+        loan_version=loan.version,
+        packet=digest_json([each.model_dump(mode="json") for each in packet.files]),
+        results=results,
+        requested=requested,
+        recommended=recommended,
+        adjustments=adjustments,
+        payments=payments,
+        invoices=_invoices(packet),
+        claims=_documents.claims(given),
+        period_to=_period(packet),
+        rows=tuple(_schedule_row(row) for row in given.rows),
+        earned_less_retainage=earned.value if earned else None,
+    )
+
+
+def _period(packet: Packet) -> date | None:
+    read = packet.application.period_to if packet.application else None
+    return read.value if read else None
+
+
+def _invoices(packet: Packet) -> tuple[BilledInvoice, ...]:
+    found = {
+        (i.vendor.value, i.number.value, i.amount.value)
+        for i in packet.invoices
+        if not i.bill_of_sale
+    }
+    return tuple(BilledInvoice(vendor=v, number=n, amount=a) for v, n, a in sorted(found))
+
+
+def _schedule_row(row: Row) -> ScheduleRow:
+    return ScheduleRow(
+        item=row.item.value,
+        scheduled_value=row.scheduled_value.value,
+        previous=row.previous.value,
+        this_period=row.this_period.value,
+        stored=row.stored.value,
+        total=row.total.value,
+        retainage=row.retainage.value if row.retainage else ZERO,
+    )
+
+
+def _requested(given: Given) -> Decimal:
+    request = given.packet.request
+    return request.total.value if request and request.total else ZERO
+
+
+def _adjustments(given: Given) -> tuple[Adjustment, ...]:
+    """What each row is billed too much, net of the retainage that is held on it."""
+    found = []
+    rate = given.loan.terms.retainage.work_rate
+    inspection = given.packet.inspection
+    seen = {row.item.value: row.complete.value for row in inspection.rows} if inspection else {}
+    tolerance = given.loan.terms.inspection_tolerance
+    for row in given.rows:
+        over = max(row.total.value - row.scheduled_value.value, ZERO)
+        reason = "billed above the scheduled value"
+        complete = seen.get(row.item.value)
+        if complete is not None:
+            allowed = _documents.allowed_work(row.scheduled_value.value, complete, tolerance)
+            unseen = row.previous.value + row.this_period.value - allowed
+            if unseen > over:
+                over, reason = unseen, "more than the inspector saw"
+        if over > 0:
+            amount = to_cents(over * (1 - rate))
+            found.append(Adjustment(item=row.item.value, amount=amount, reason=reason))
+    return tuple(found)
+
+
+def _pay(
+    given: Given,
+    results: tuple[CheckResult, ...],
+    requested: Decimal,
+    adjustments: tuple[Adjustment, ...],
+) -> tuple[tuple[Payment, ...], Decimal]:
+    """The payments, adding up to what is recommended; none if the payees can't be told."""
+    request = given.packet.request
+    if request is None or requested <= 0 or _contradictory(results):
+        return (), ZERO
+    asked: dict[str, Decimal] = {}
+    for payee in request.payees:
+        registered = _loan.find_payee(given, payee)
+        if registered is None or payee.amount.value <= 0:
+            return (), ZERO
+        asked[registered.id] = asked.get(registered.id, ZERO) + payee.amount.value
+    if total(asked.values()) != requested:
+        return (), ZERO
+    cut = total(each.amount for each in adjustments) + _above_certified(given)
+    cut = max(cut, requested - given.loan.undisbursed)
+    contractor = given.loan.contractor
+    if cut > asked.get(contractor, ZERO):
+        return (), ZERO
+    if cut > 0:
+        asked[contractor] -= cut
+    payments = tuple(
+        Payment(
+            id=f"pay-{given.loan.loan_id}-{given.draw}-{payee}",
+            payee=payee,
+            account=_account(given, payee),
+            amount=amount,
+        )
+        for payee, amount in sorted(asked.items())
+        if amount > 0
+    )
+    return payments, total(payment.amount for payment in payments)
+
+
+def _contradictory(results: tuple[CheckResult, ...]) -> bool:
+    """Whether the arithmetic does not hold: then no amount can be recommended."""
+    return any(
+        result.check in {"sov.arithmetic", "sov.totals"} and result.status != CheckStatus.PASSED
+        for result in results
+    )
+
+
+def _above_certified(given: Given) -> Decimal:
+    application = given.packet.application
+    if application is None or application.amount_certified is None:
+        return ZERO
+    due = application.summary.current_payment
+    return max(due.value - application.amount_certified.value, ZERO) if due else ZERO
+
+
+def _account(given: Given, payee: str) -> str:
+    found = given.loan.payee(payee)
+    return found.account if found else ""

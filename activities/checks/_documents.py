@@ -1,0 +1,332 @@
+"""The checks of documents: inspection, stored material, certificate, title, insurance, waivers."""
+
+from decimal import Decimal
+
+from activities.checks._given import ZERO, Findings, Given, percent, side, total
+from lender.model import Claim, InsuranceKind, Read, Waiver, WaiverKind
+from placet.model import CheckResult, Place, Severity
+
+_NO_DOCUMENT = Place(document="packet")
+
+
+def inspected(given: Given) -> CheckResult:
+    """(D + E) ÷ C of each row is at most the inspected share and the loan's tolerance."""
+    findings = Findings("progress.inspected")
+    inspection = given.packet.inspection
+    if inspection is None or not inspection.rows:
+        findings.undetermined("report", "there is no readable inspection report")
+        return findings.result()
+    seen = {row.item.value: row.complete for row in inspection.rows}
+    tolerance = given.loan.terms.inspection_tolerance
+    for row in given.rows:
+        item, value = row.item.value, row.scheduled_value.value
+        worked = row.previous.value + row.this_period.value
+        complete = seen.get(item)
+        if complete is None:
+            if worked:
+                findings.undetermined(item, f"the inspection report says nothing of item {item}")
+            continue
+        if value and worked / value > complete.value + tolerance:
+            findings.add(
+                item,
+                f"item {item}: more is billed than the inspector saw",
+                side("billed, (D + E) ÷ C", percent(worked / value), row.this_period.place),
+                side("inspected", percent(complete.value), complete.place),
+                difference=worked - allowed_work(value, complete.value, tolerance),
+            )
+    return findings.result()
+
+
+def allowed_work(value: Decimal, complete: Decimal, tolerance: Decimal) -> Decimal:
+    """The most work that an inspected share lets a row bill, in whole cents."""
+    return (value * min(complete + tolerance, Decimal(1))).quantize(ZERO, rounding="ROUND_DOWN")
+
+
+def inspection_current(given: Given) -> CheckResult:
+    """The visit falls inside the loan's window around the period's end."""
+    findings = Findings("inspection.current")
+    application, inspection = given.packet.application, given.packet.inspection
+    visited = inspection.visited if inspection else None
+    period = application.period_to if application else None
+    if visited is None or period is None:
+        findings.undetermined("visit", "the date of the visit or the period's end is not readable")
+        return findings.result()
+    window = given.loan.terms.inspection_window_days
+    days = abs((visited.value - period.value).days)
+    if days > window:
+        findings.add(
+            "visit",
+            f"the visit lies {days} days from the period's end; the loan allows {window}",
+            side("date of visit", visited.value, visited.place),
+            side("period to", period.value, period.place),
+        )
+    return findings.result()
+
+
+def stored(given: Given) -> CheckResult:
+    """Each stored-material amount has a bill of sale and insurance, and stays under the cap."""
+    findings = Findings("stored.documented")
+    rows = [row for row in given.rows if row.stored.value]
+    if not rows:
+        return findings.result(otherwise="no stored material is billed")
+    bills: dict[str, Decimal] = {}
+    for bill in given.packet.invoices:
+        if bill.bill_of_sale and bill.item is not None:
+            bills[bill.item.value] = bills.get(bill.item.value, ZERO) + bill.amount.value
+    for row in rows:
+        item = row.item.value
+        covered = bills.get(item, ZERO)
+        if covered < row.stored.value:
+            findings.add(
+                item,
+                f"item {item}: stored material without a bill of sale for all of it",
+                side("F, materials presently stored", row.stored.value, row.stored.place),
+                side("bills of sale", covered, _NO_DOCUMENT),
+                difference=row.stored.value - covered,
+            )
+    if not any(c.kind.value is InsuranceKind.BUILDERS_RISK for c in given.packet.insurance):
+        findings.add(
+            "insurance",
+            "stored material without a builder's risk certificate",
+            side("F, total", total(row.stored.value for row in rows), rows[0].stored.place),
+        )
+    summed, cap = total(row.stored.value for row in rows), given.loan.terms.stored_material_cap
+    if summed > cap:
+        findings.add(
+            "cap",
+            "stored material is above the loan's cap",
+            side("F, total", summed, rows[0].stored.place),
+            side("cap", cap, Place(document=given.loan_place, spot="stored material cap")),
+            difference=summed - cap,
+        )
+    return findings.result()
+
+
+def certified(given: Given) -> CheckResult:
+    """Contractor and architect have signed; what is asked is not above the amount certified."""
+    findings = Findings("application.certified")
+    application = given.packet.application
+    if application is None:
+        findings.undetermined("application", "there is no pay application")
+        return findings.result()
+    place = application.rows[0].item.place if application.rows else _NO_DOCUMENT
+    document = Place(document=place.document)
+    for who, signed in (
+        ("contractor", application.contractor_signed),
+        ("architect", application.architect_signed),
+    ):
+        if signed is None:
+            findings.add(
+                who,
+                f"the {who} has not signed the application",
+                side(f"{who} signed", "nothing", document),
+            )
+    amount, due = application.amount_certified, application.summary.current_payment
+    if amount is None:
+        findings.undetermined("amount", "the amount certified could not be read", document)
+    elif due is not None and due.value > amount.value:
+        findings.add(
+            "amount",
+            "the current payment due is above the amount certified",
+            side("G702 line 8", due.value, due.place),
+            side("amount certified", amount.value, amount.place),
+            difference=due.value - amount.value,
+        )
+    return findings.result()
+
+
+def title(given: Given) -> CheckResult:
+    """The date-down is dated inside the window; no intervening lien."""
+    findings = Findings("title.date_down")
+    found = given.packet.title
+    if found is None or found.effective is None:
+        findings.undetermined("date-down", "there is no readable title date-down")
+        return findings.result()
+    age = (given.today - found.effective.value).days
+    window = given.loan.terms.title_window_days
+    if not 0 <= age <= window:
+        findings.add(
+            "effective",
+            f"the date-down is not from the last {window} days",
+            side("effective date", found.effective.value, found.effective.place),
+            side("funding date", given.today, Place(document=given.loan_place)),
+        )
+    for number, exception in enumerate(found.exceptions, 1):
+        findings.add(
+            f"exception-{number}",
+            "the date-down shows a lien or exception",
+            side("exception", exception.value, exception.place),
+        )
+    return findings.result()
+
+
+def insurance(given: Given) -> CheckResult:
+    """Builder's risk and liability are in force through the funding date."""
+    findings = Findings("insurance.current")
+    for kind in InsuranceKind:
+        name = kind.value.replace("_", " ")
+        certificates = [c for c in given.packet.insurance if c.kind.value is kind]
+        if not certificates:
+            findings.add(
+                kind.value,
+                f"there is no {name} certificate",
+                side("certificates", "none", _NO_DOCUMENT),
+            )
+            continue
+        expiries = [c.expires for c in certificates if c.expires is not None]
+        if not expiries:
+            findings.undetermined(kind.value, f"the {name} certificate has no readable expiry")
+            continue
+        latest = max(expiries, key=lambda each: each.value)
+        if latest.value < given.today:
+            findings.add(
+                kind.value,
+                f"{name} has expired",
+                side("expires", latest.value, latest.place),
+                side("funding date", given.today, Place(document=given.loan_place)),
+            )
+    return findings.result()
+
+
+# --- waivers ---------------------------------------------------------------------------------
+
+
+def claims(given: Given) -> tuple[Claim, ...]:
+    """Who is paid what by this draw and must waive: the contractor, and each subcontractor above
+    the loan's threshold.
+    """
+    loan = given.loan
+    contractor = loan.payee(loan.contractor)
+    found: list[Claim] = []
+    request = given.packet.request
+    if contractor is not None and request is not None:
+        paid = total(
+            p.amount.value
+            for p in request.payees
+            if _same(p.payee.value, contractor.name) or p.payee.value == contractor.id
+        )
+        if paid:
+            found.append(Claim(claimant=contractor.name, amount=paid))
+    found += [
+        Claim(claimant=each.name.value, amount=each.due.value)
+        for each in given.packet.subcontractors
+        if each.due.value > loan.terms.waiver_threshold
+    ]
+    return tuple(sorted(found, key=lambda each: each.claimant))
+
+
+def waivers_current(given: Given) -> CheckResult:
+    """Each claimant's statutory form for this draw: signed, right job, through date, amount."""
+    findings = Findings("waivers.current")
+    application = given.packet.application
+    final = application is not None and application.final
+    wanted = WaiverKind.CONDITIONAL_FINAL if final else WaiverKind.CONDITIONAL_PROGRESS
+    period = application.period_to if application else None
+    for claim in claims(given):
+        waiver = _waiver(given, claim.claimant, wanted)
+        if waiver is None:
+            findings.add(
+                claim.claimant,
+                f"no Civil Code {wanted.value} waiver of {claim.claimant}",
+                side("paid by this draw", claim.amount, _NO_DOCUMENT),
+                side("waiver", "none", _NO_DOCUMENT),
+            )
+            continue
+        _check_waiver(waiver, claim, given, findings)
+        if final:
+            continue  # the final forms have no through date
+        if waiver.through is None or period is None:
+            findings.undetermined(
+                f"{claim.claimant}:through",
+                "the waiver's through date or the period's end is not readable",
+                waiver.claimant.place,
+            )
+        elif waiver.through.value < period.value:
+            findings.add(
+                f"{claim.claimant}:through",
+                f"the waiver of {claim.claimant} ends before the period does",
+                side("through date", waiver.through.value, waiver.through.place),
+                side("period to", period.value, period.place),
+            )
+    return findings.result(otherwise=None if claims(given) else "nobody who must waive is paid")
+
+
+def waivers_previous(given: Given) -> CheckResult:
+    """An unconditional waiver for what the previous draw paid each of them."""
+    findings = Findings("waivers.previous")
+    last = given.loan.last_draw
+    if last is None or not last.claims:
+        return findings.result(otherwise="no earlier draw paid anyone who must waive")
+    for claim in last.claims:
+        waiver = _waiver(given, claim.claimant, WaiverKind.UNCONDITIONAL_PROGRESS)
+        if waiver is None:
+            findings.add(
+                claim.claimant,
+                f"no Civil Code 8134 waiver of {claim.claimant} for draw {last.number}",
+                side(
+                    f"paid by draw {last.number}",
+                    claim.amount,
+                    Place(document=given.loan_place, spot=f"draw {last.number}"),
+                ),
+                side("waiver", "none", _NO_DOCUMENT),
+            )
+        else:
+            _check_waiver(waiver, claim, given, findings)
+    return findings.result()
+
+
+def _waiver(given: Given, claimant: str, kind: WaiverKind) -> Waiver | None:
+    found = [
+        waiver
+        for waiver in given.packet.waivers
+        if waiver.kind.value is kind and _same(waiver.claimant.value, claimant)
+    ]
+    return found[0] if found else None
+
+
+def _check_waiver(waiver: Waiver, claim: Claim, given: Given, findings: Findings) -> None:
+    name = claim.claimant
+    amount = waiver.amount
+    if amount is None:
+        findings.undetermined(f"{name}:amount", "the amount is not readable", waiver.claimant.place)
+    elif amount.value != claim.amount:
+        findings.add(
+            f"{name}:amount",
+            f"the waiver of {name} is not for what is paid",
+            side("waiver", amount.value, amount.place),
+            side("paid", claim.amount, Place(document=given.loan_place)),
+            difference=amount.value - claim.amount,
+        )
+    if waiver.signed is None:
+        findings.add(
+            f"{name}:signed",
+            f"the waiver of {name} is not signed and dated",
+            side("date of signature", "nothing", waiver.claimant.place),
+        )
+    for what, read, expected in (
+        ("job location", waiver.job_location, given.loan.job_location),
+        ("owner", waiver.owner, given.loan.owner),
+    ):
+        if read is None or not _same(read.value, expected):
+            findings.add(
+                f"{name}:{what.replace(' ', '-')}",
+                f"the waiver of {name} names another {what}",
+                side(
+                    what,
+                    read.value if read else "nothing",
+                    read.place if read else waiver.claimant.place,
+                ),
+                side("loan file", expected, Place(document=given.loan_place, spot=what)),
+            )
+    exceptions: Read[str] | None = waiver.exceptions
+    if exceptions is not None and exceptions.value.strip().lower().rstrip(".") != "none":
+        findings.add(
+            f"{name}:exceptions",
+            f"the waiver of {name} reserves exceptions",
+            side("exceptions", exceptions.value, exceptions.place),
+            severity=Severity.WARNING,
+        )
+
+
+def _same(left: str, right: str) -> bool:
+    return " ".join(left.lower().split()) == " ".join(right.lower().split())

@@ -1,0 +1,35 @@
+"""The seam between the packet and the readers of PDFs: one document in, what it says out."""
+
+from dataclasses import dataclass
+
+from activities.packet._forms import Form, read_form
+from activities.packet._grids import unreadable
+from activities.packet._pdf import read_pdf as take_apart
+from lender.model import DocumentKind, Unreadable
+from placet.model import Place
+
+
+@dataclass(frozen=True)
+class DocumentReading:
+    """What one file turned out to be: its kind, the typed documents in it, what was not read."""
+
+    kind: DocumentKind
+    found: tuple[Form, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+def read_pdf(name: str, data: bytes) -> DocumentReading:
+    """Read a PDF by its title and labels.
+
+    Raises:
+        UnreadableFile: it is damaged, truncated, encrypted, too large, or has no text.
+    """
+    document = take_apart(name, data)
+    kind, form, trouble = read_form(document)
+    place = Place(document=name)
+    if document.active:
+        what = "the PDF would run a script or action when opened; nothing of it was run"
+        trouble = [*trouble, unreadable(kind, place, what)]
+    if kind is DocumentKind.UNKNOWN:
+        trouble = [*trouble, unreadable(kind, place, "the PDF is no document of a packet")]
+    return DocumentReading(kind, () if form is None else (form,), tuple(trouble))

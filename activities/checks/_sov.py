@@ -299,14 +299,7 @@ def retainage(given: Given) -> CheckResult:
     cap = terms.statutory_cap
     if cap is not None:
         # Each row may be rounded by itself; what lies between the two ways is no excess.
-        most = max(
-            to_cents(cap * (work + stored)),
-            total(
-                to_cents(cap * (row.previous.value + row.this_period.value))
-                + to_cents(cap * row.stored.value)
-                for row in given.rows
-            ),
-        )
+        most = max(_held(given, cap, cap))
         if shown.value > most:
             findings.add(
                 "cap",

@@ -74,7 +74,9 @@ def test_each_planted_defect_is_found_by_its_check(check: str, tmp_path: Path) -
     """One defect for each check of a packet, found with both sides cited."""
     loan = sample_loans()[2]
     if check == "waivers.previous":
-        loan = after_draw(loan, look(read_folder(write_packet(plan_for(loan), tmp_path / "1")), loan))
+        loan = after_draw(
+            loan, look(read_folder(write_packet(plan_for(loan), tmp_path / "1")), loan)
+        )
     plan = plan_for(loan)
     PACKET_DEFECTS[check](plan)
     analysis = look(read_folder(write_packet(plan, tmp_path / "2")), loan)

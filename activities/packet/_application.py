@@ -19,13 +19,14 @@ from lender.model import DocumentKind, PayApplication, Read, Row, Summary, Unrea
 from placet.model import Place
 
 _N = r"(?:line )?(?:[0-9]{1,2}[a-z]? )?"  # forms number their lines; templates often don't
+_HELD = r"(?:(?:line )?5? ?[ab] )?(?:[0-9 ]+ ?% (?:retainage )?|retainage )"
 SUMMARY = {
     "original_contract": _N + r"original contract (?:sum|amount)",
     "change_orders": _N + r"net change (?:by|from) change orders?",
     "contract_to_date": _N + r"contract (?:sum|amount) to date.*",
     "completed_and_stored": _N + r"total completed (?:and )?stored to date.*",
-    "retainage_work": _N + r"(?:[0-9. ]+ ?% )?(?:retainage )?(?:of |on )?completed work.*",
-    "retainage_stored": _N + r"(?:[0-9. ]+ ?% )?(?:retainage )?(?:of |on )?stored materials?.*",
+    "retainage_work": _HELD + r"(?:of |on )?completed work.*",
+    "retainage_stored": _HELD + r"(?:of |on )?stored materials?.*",
     "retainage": _N + r"total retainage.*",
     "earned_less_retainage": _N + r"total earned less retainage.*",
     "previous_certificates": _N + r"(?:less )?previous certificates(?: for payment)?.*",

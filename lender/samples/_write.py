@@ -74,8 +74,8 @@ def write_packet(plan: DrawPlan, folder: Path, *, as_csv: bool = False) -> Path:
         ]
         name = f"insurance-{_slug(kind)}.pdf"
         (folder / name).write_bytes(form_pdf("CERTIFICATE OF LIABILITY INSURANCE", fields))
-    for bill in plan.bills:
-        (folder / f"{_slug(bill.number)}.pdf").write_bytes(_bill(bill))
+    for number, bill in enumerate(plan.bills, 1):
+        (folder / f"bill-{number:02d}-{_slug(bill.number)}.pdf").write_bytes(_bill(bill))
     return folder
 
 

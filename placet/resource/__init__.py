@@ -1,0 +1,20 @@
+"""What a system of record installs: verifies a grant on each request, and tells of its use."""
+
+from placet.resource._authority import AuthorityAway, SystemLink
+from placet.resource._errors import BadToken, CannotJudge, Refused, WrongAction
+from placet.resource._guard import FEED_MAX_AGE, Guard, VerifiedGrant
+from placet.resource._outbox import UseOutbox, tell_uses
+
+__all__ = [
+    "FEED_MAX_AGE",
+    "AuthorityAway",
+    "BadToken",
+    "CannotJudge",
+    "Guard",
+    "Refused",
+    "SystemLink",
+    "UseOutbox",
+    "VerifiedGrant",
+    "WrongAction",
+    "tell_uses",
+]

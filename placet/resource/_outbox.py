@@ -1,0 +1,41 @@
+"""Telling the authority of uses that need not be durable before the answer: from an outbox."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from placet.model import GrantUse
+from placet.resource._authority import AuthorityAway
+from placet.resource._guard import Guard
+
+_log = logging.getLogger("placet.resource")
+
+
+class UseOutbox(Protocol):
+    """The system's own table of uses that the authority has not heard of yet."""
+
+    async def pending(self) -> Sequence[GrantUse]:
+        """The oldest uses that were not told, at most 256."""
+        ...
+
+    async def told(self, ids: Sequence[str]) -> None:
+        """These were told."""
+        ...
+
+
+async def tell_uses(guard: Guard, outbox: UseOutbox, pause: float = 0.5) -> None:
+    """Tell the authority of what stands in the outbox, until cancelled; each counts once."""
+    while True:
+        uses = tuple(await outbox.pending())
+        if uses:
+            try:
+                answer = await guard.link.tell(uses)
+            except AuthorityAway as error:
+                _log.warning("%s: %d uses wait: %s", guard.system, len(uses), error)
+            else:
+                for use, reason in answer.refused.items():
+                    _log.error("%s: the authority refused use %s: %s", guard.system, use, reason)
+                await outbox.told([use.id for use in uses])
+                continue
+        await asyncio.sleep(pause)

@@ -112,23 +112,32 @@ def _requested(given: Given) -> Decimal:
 
 def _adjustments(given: Given) -> tuple[Adjustment, ...]:
     """What each row is billed too much, net of the retainage that is held on it."""
-    found = []
-    rate = given.loan.terms.retainage.work_rate
-    inspection = given.packet.inspection
-    seen = {row.item.value: row.complete.value for row in inspection.rows} if inspection else {}
+    rate = _sov.work_rate(given)
+    seen = _documents.seen_complete(given)
+    bills = _documents.bills_of_sale(given)
     tolerance = given.loan.terms.inspection_tolerance
+    found = []
     for row in given.rows:
-        over = max(row.total.value - row.scheduled_value.value, ZERO)
-        reason = "billed above the scheduled value"
-        complete = seen.get(row.item.value)
+        item, value = row.item.value, row.scheduled_value.value
+        unseen, complete = ZERO, seen.get(item)
         if complete is not None:
-            allowed = _documents.allowed_work(row.scheduled_value.value, complete, tolerance)
-            unseen = row.previous.value + row.this_period.value - allowed
-            if unseen > over:
-                over, reason = unseen, "more than the inspector saw"
-        if over > 0:
-            amount = to_cents(over * (1 - rate))
-            found.append(Adjustment(item=row.item.value, amount=amount, reason=reason))
+            allowed = _documents.allowed_work(value, complete.value, tolerance)
+            unseen = max(row.previous.value + row.this_period.value - allowed, ZERO)
+        unbacked = max(row.stored.value - bills.get(item, ZERO), ZERO)
+        over = max(row.total.value - value, ZERO)
+        reasons = [
+            what
+            for amount, what in (
+                (over, "billed above the scheduled value"),
+                (unseen, "more than the inspector saw"),
+                (unbacked, "stored material without a bill of sale"),
+            )
+            if amount
+        ]
+        # What is above the scheduled value may be the very work or material not seen or backed.
+        if excess := max(over, unseen + unbacked):
+            amount = to_cents(excess * (1 - rate))
+            found.append(Adjustment(item=item, amount=amount, reason="; ".join(reasons)))
     return tuple(found)
 
 
@@ -145,13 +154,16 @@ def _pay(
     asked: dict[str, Decimal] = {}
     for payee in request.payees:
         registered = _loan.find_payee(given, payee)
-        if registered is None or payee.amount.value <= 0:
+        if registered is None or payee.amount.value < 0:
             return (), ZERO
         asked[registered.id] = asked.get(registered.id, ZERO) + payee.amount.value
     if total(asked.values()) != requested:
         return (), ZERO
-    cut = total(each.amount for each in adjustments) + _above_certified(given)
-    cut = max(cut, requested - given.loan.undisbursed)
+    cut = max(
+        total(each.amount for each in adjustments),
+        _above_certified(given),
+        requested - given.loan.undisbursed,
+    )
     contractor = given.loan.contractor
     if cut > asked.get(contractor, ZERO):
         return (), ZERO

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
-from lender.model import Claim, InsuranceKind, Read, Waiver, WaiverKind
+from lender.model import Claim, DocumentKind, InsuranceKind, Read, Waiver, WaiverKind
 from placet.model import CheckResult, Place, Severity
 
 _NO_DOCUMENT = Place(document="packet")
@@ -16,14 +16,18 @@ def inspected(given: Given) -> CheckResult:
     if inspection is None or not inspection.rows:
         findings.undetermined("report", "there is no readable inspection report")
         return findings.result()
-    seen = {row.item.value: row.complete for row in inspection.rows}
+    seen = seen_complete(given)
+    contradicted = {row.item.value for row in inspection.rows} - seen.keys()
     tolerance = given.loan.terms.inspection_tolerance
     for row in given.rows:
         item, value = row.item.value, row.scheduled_value.value
         worked = row.previous.value + row.this_period.value
         complete = seen.get(item)
         if complete is None:
-            if worked:
+            if item in contradicted:
+                what = f"the inspection report says two different things of item {item}"
+                findings.undetermined(item, what, row.item.place)
+            elif worked:
                 findings.undetermined(item, f"the inspection report says nothing of item {item}")
             continue
         if value and worked / value > complete.value + tolerance:
@@ -35,6 +39,15 @@ def inspected(given: Given) -> CheckResult:
                 difference=worked - allowed_work(value, complete.value, tolerance),
             )
     return findings.result()
+
+
+def seen_complete(given: Given) -> dict[str, Read[Decimal]]:
+    """What the inspector saw of each item; an item that is told in two ways is left out."""
+    inspection = given.packet.inspection
+    told: dict[str, dict[Decimal, Read[Decimal]]] = {}
+    for row in inspection.rows if inspection else ():
+        told.setdefault(row.item.value, {}).setdefault(row.complete.value, row.complete)
+    return {item: next(iter(ways.values())) for item, ways in told.items() if len(ways) == 1}
 
 
 def allowed_work(value: Decimal, complete: Decimal, tolerance: Decimal) -> Decimal:
@@ -60,22 +73,48 @@ def inspection_current(given: Given) -> CheckResult:
             side("date of visit", visited.value, visited.place),
             side("period to", period.value, period.place),
         )
+    if visited.value > given.today:
+        findings.add(
+            "future",
+            "the visit is dated after the funding date",
+            side("date of visit", visited.value, visited.place),
+            side("funding date", given.today, Place(document=given.loan_place)),
+        )
     return findings.result()
+
+
+def bills_of_sale(given: Given) -> dict[str, Decimal]:
+    """What bills of sale cover, by item; one that is in the packet twice counts once."""
+    unique = {
+        (bill.item.value, bill.vendor.value, bill.number.value, bill.amount.value)
+        for bill in given.packet.invoices
+        if bill.bill_of_sale and bill.item is not None
+    }
+    covered: dict[str, Decimal] = {}
+    for item, _, _, amount in sorted(unique):
+        covered[item] = covered.get(item, ZERO) + amount
+    return covered
 
 
 def stored(given: Given) -> CheckResult:
     """Each stored-material amount has a bill of sale and insurance, and stays under the cap."""
     findings = Findings("stored.documented")
     rows = [row for row in given.rows if row.stored.value]
+    if not given.rows:
+        findings.undetermined("application", "there is no pay application with G703 rows")
+        return findings.result()
     if not rows:
         return findings.result(otherwise="no stored material is billed")
-    bills: dict[str, Decimal] = {}
-    for bill in given.packet.invoices:
-        if bill.bill_of_sale and bill.item is not None:
-            bills[bill.item.value] = bills.get(bill.item.value, ZERO) + bill.amount.value
+    bills = bills_of_sale(given)
     for row in rows:
         item = row.item.value
         covered = bills.get(item, ZERO)
+        if row.stored.value < 0:
+            findings.add(
+                f"{item}:negative",
+                f"item {item}: stored material is less than nothing",
+                side("F, materials presently stored", row.stored.value, row.stored.place),
+            )
         if covered < row.stored.value:
             findings.add(
                 item,
@@ -124,13 +163,15 @@ def certified(given: Given) -> CheckResult:
     amount, due = application.amount_certified, application.summary.current_payment
     if amount is None:
         findings.undetermined("amount", "the amount certified could not be read", document)
-    elif due is not None and due.value > amount.value:
+    elif due is not None and due.value != amount.value:
+        above = due.value > amount.value
         findings.add(
             "amount",
-            "the current payment due is above the amount certified",
+            f"the current payment due is {'above' if above else 'below'} the amount certified",
             side("G702 line 8", due.value, due.place),
             side("amount certified", amount.value, amount.place),
             difference=due.value - amount.value,
+            severity=Severity.BLOCKING if above else Severity.WARNING,
         )
     return findings.result()
 
@@ -192,8 +233,9 @@ def insurance(given: Given) -> CheckResult:
 
 
 def claims(given: Given) -> tuple[Claim, ...]:
-    """Who is paid what by this draw and must waive: the contractor, and each subcontractor above
-    the loan's threshold.
+    """Who is paid what by this draw and must waive.
+
+    The contractor, and each listed subcontractor above the loan's threshold.
     """
     loan = given.loan
     contractor = loan.payee(loan.contractor)
@@ -222,8 +264,14 @@ def waivers_current(given: Given) -> CheckResult:
     final = application is not None and application.final
     wanted = WaiverKind.CONDITIONAL_FINAL if final else WaiverKind.CONDITIONAL_PROGRESS
     period = application.period_to if application else None
+    if given.packet.request is None:
+        findings.undetermined("request", "there is no readable draw request with payees")
+    if all(file.kind is not DocumentKind.SUBCONTRACTORS for file in given.packet.files):
+        findings.undetermined("subcontractors", "there is no readable subcontractor list")
+    if final:
+        _occupancy(given, findings)
     for claim in claims(given):
-        waiver = _waiver(given, claim.claimant, wanted)
+        waiver = _waiver(given, claim, wanted)
         if waiver is None:
             findings.add(
                 claim.claimant,
@@ -258,7 +306,7 @@ def waivers_previous(given: Given) -> CheckResult:
     if last is None or not last.claims:
         return findings.result(otherwise="no earlier draw paid anyone who must waive")
     for claim in last.claims:
-        waiver = _waiver(given, claim.claimant, WaiverKind.UNCONDITIONAL_PROGRESS)
+        waiver = _waiver(given, claim, WaiverKind.UNCONDITIONAL_PROGRESS)
         if waiver is None:
             findings.add(
                 claim.claimant,
@@ -275,13 +323,34 @@ def waivers_previous(given: Given) -> CheckResult:
     return findings.result()
 
 
-def _waiver(given: Given, claimant: str, kind: WaiverKind) -> Waiver | None:
+def _occupancy(given: Given, findings: Findings) -> None:
+    """The final draw asks for the certificate of occupancy."""
+    found = given.packet.occupancy
+    issued = found.issued if found else None
+    if issued is None:
+        findings.undetermined("occupancy", "there is no readable certificate of occupancy")
+    elif issued.value > given.today:
+        findings.add(
+            "occupancy",
+            "the certificate of occupancy is dated after the funding date",
+            side("date issued", issued.value, issued.place),
+            side("funding date", given.today, Place(document=given.loan_place)),
+        )
+
+
+def _waiver(given: Given, claim: Claim, kind: WaiverKind) -> Waiver | None:
+    """The claimant's waiver of that kind; of several, the one for the amount, then by file."""
     found = [
         waiver
         for waiver in given.packet.waivers
-        if waiver.kind.value is kind and _same(waiver.claimant.value, claimant)
+        if waiver.kind.value is kind and _same(waiver.claimant.value, claim.claimant)
     ]
-    return found[0] if found else None
+
+    def preference(waiver: Waiver) -> tuple[bool, str]:
+        fits = waiver.amount is not None and waiver.amount.value == claim.amount
+        return not fits, waiver.claimant.place.document
+
+    return min(found, key=preference, default=None)
 
 
 def _check_waiver(waiver: Waiver, claim: Claim, given: Given, findings: Findings) -> None:

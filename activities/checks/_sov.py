@@ -172,6 +172,16 @@ def _request(summary: Summary, given: Given, findings: Findings) -> None:
             side(what, summed, place),
             request.total.value - summed,
         )
+    for read, what in (
+        *((line.amount, f"budget line {line.line.value}") for line in request.lines),
+        *((payee.amount, payee.payee.value) for payee in request.payees),
+    ):
+        if read.value < 0:
+            findings.add(
+                f"request:{what}:negative",
+                f"less than nothing is requested for {what}",
+                side("amount requested", read.value, read.place),
+            )
     budget = {line.id: line for line in given.loan.budget}
     hard = ZERO
     for line in request.lines:
@@ -283,7 +293,7 @@ def retainage(given: Given) -> CheckResult:
         findings.undetermined("line-5", "G702 line 5 could not be read")
         return findings.result()
     terms = given.loan.terms.retainage
-    rate = _work_rate(given)
+    rate = work_rate(given)
     by_row, at_once = _held(given, rate, terms.stored_rate)
     if shown.value not in {by_row, at_once}:
         expected = min((by_row, at_once), key=lambda each: abs(each - shown.value))
@@ -310,10 +320,10 @@ def retainage(given: Given) -> CheckResult:
     return findings.result()
 
 
-def _held(given: Given, work_rate: Decimal, stored_rate: Decimal) -> tuple[Decimal, Decimal]:
+def _held(given: Given, on_work: Decimal, on_stored: Decimal) -> tuple[Decimal, Decimal]:
     """What rates hold back of work and stored material: rounded row by row, and rounded once."""
     parts = [
-        (work_rate * (row.previous.value + row.this_period.value), stored_rate * row.stored.value)
+        (on_work * (row.previous.value + row.this_period.value), on_stored * row.stored.value)
         for row in given.rows
     ]
     by_row = total(to_cents(work) + to_cents(stored) for work, stored in parts)
@@ -321,7 +331,7 @@ def _held(given: Given, work_rate: Decimal, stored_rate: Decimal) -> tuple[Decim
     return by_row, to_cents(work) + to_cents(stored)
 
 
-def _work_rate(given: Given) -> Decimal:
+def work_rate(given: Given) -> Decimal:
     """The agreed rate on work, after a step-down once the whole is far enough along."""
     terms = given.loan.terms.retainage
     if terms.step_down_at is None or terms.step_down_rate is None:

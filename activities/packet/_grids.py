@@ -15,6 +15,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter
 
+from activities.packet._values import show
 from lender.model import DocumentKind, Unreadable
 from placet.model import Place
 
@@ -121,17 +122,18 @@ def _check_archive(data: bytes) -> None:
 def _sheet(document: str, values: Any, formulas: Any) -> Grid:
     if values.max_row > MAX_ROWS or values.max_column > MAX_COLUMNS:
         raise UnreadableFile(
-            f"sheet {values.title!r:.40} has more than {MAX_ROWS} rows or {MAX_COLUMNS} columns"
+            f"sheet {show(values.title, 40)} has more than {MAX_ROWS} rows or {MAX_COLUMNS} columns"
         )
     rows = []
+    title = show(values.title, 60)
     for number, row in enumerate(values.iter_rows(values_only=True), 1):
         cells = []
         for column, value in enumerate(row, 1):
-            spot = f"{values.title}!{get_column_letter(column)}{number}"
+            spot = f"{title}!{get_column_letter(column)}{number}"
             formula = value is None and formulas.cell(number, column).data_type == "f"
-            cells.append(Cell(value, spot[:300], formula))
+            cells.append(Cell(value, spot, formula))
         rows.append(tuple(cells))
-    return Grid(document, values.title, tuple(rows))
+    return Grid(document, title, tuple(rows))
 
 
 def unreadable(kind: DocumentKind, place: Place, what: str) -> Unreadable:

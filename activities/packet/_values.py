@@ -5,6 +5,7 @@ characters are replaced and length is bounded, since the text may be hostile.
 """
 
 import re
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -15,15 +16,14 @@ _SHARE = re.compile(r"(-?[0-9]{1,4}(?:\.([0-9]{1,8}))?)\s*(%?)")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _US = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _DASH = {"-", "–", "—", ""}
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
+_HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, direction, tags, unassigned
 
 
 def show(value: object, limit: int = 200) -> str:
     """A value as text that does no harm: no control or direction characters, bounded length."""
-    text = _CONTROL.sub("\ufffd", str(value)).strip()
-    text = text.encode("utf-8", "replace").decode()
+    # A few times the limit is enough to see; the rest of a huge cell is never looked at.
+    start = str(value)[: limit * 4]
+    text = "".join("\ufffd" if unicodedata.category(c) in _HARMFUL else c for c in start).strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -64,8 +64,9 @@ def read_folder(folder: Path) -> Packet:
     files: dict[str, bytes] = {}
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("."):
-            too_large = path.stat().st_size > MAX_FILE
-            files[path.name] = b"" if too_large else path.read_bytes()
+            with path.open("rb") as file:
+                # A byte more than is allowed is enough for the reader to refuse the file.
+                files[path.name] = file.read(MAX_FILE + 1)
     return read_files(files)
 
 

@@ -1,6 +1,7 @@
 """Spreadsheets as grids of cells: XLSX and CSV, with limits before anything is parsed.
 
-Limits, each well above any real packet: 20 MB a file, 40 MB unpacked, 200 parts, 20 sheets,
+Limits, each well above any real packet: 20 MB a file, 40 MB unpacked (10 MB of it
+sheets and strings), 200 parts, 20 sheets,
 5,000 rows and 100 columns a sheet. External links and macros are never followed.
 """
 
@@ -10,6 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import openpyxl
@@ -21,6 +23,7 @@ from placet.model import Place
 
 MAX_FILE = 20 * 1024 * 1024
 MAX_UNPACKED = 40 * 1024 * 1024
+MAX_CELL_TEXT = 10 * 1024 * 1024  # XML of sheets and strings, which become objects in memory
 MAX_PARTS = 200
 MAX_SHEETS = 20
 MAX_ROWS = 5_000
@@ -74,7 +77,8 @@ def _read_csv(name: str, data: bytes) -> Grid:
     except UnicodeDecodeError:
         raise UnreadableFile("the file is not UTF-8 text") from None
     try:
-        found = list(csv.reader(io.StringIO(text), strict=True))
+        # One row too many is enough to refuse: a file of empty lines is never all in memory.
+        found = list(islice(csv.reader(io.StringIO(text), strict=True), MAX_ROWS + 1))
     except csv.Error as error:
         raise UnreadableFile(f"the file is not CSV: {error}") from None
     if len(found) > MAX_ROWS or any(len(row) > MAX_COLUMNS for row in found):
@@ -114,6 +118,9 @@ def _check_archive(data: bytes) -> None:
     except (zipfile.BadZipFile, ValueError, OSError):
         raise UnreadableFile("the workbook is damaged or truncated") from None
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
+        raise UnreadableFile("the workbook unpacks to more than a workbook has")
+    cells = [p for p in parts if p.filename.lower().endswith(".xml") and "style" not in p.filename]
+    if sum(part.file_size for part in cells) > MAX_CELL_TEXT:
         raise UnreadableFile("the workbook unpacks to more than a workbook has")
     if any(part.flag_bits & 1 for part in parts):
         raise UnreadableFile("the workbook is encrypted")

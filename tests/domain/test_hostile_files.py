@@ -5,13 +5,14 @@ import io
 import unicodedata
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import openpyxl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from activities.packet import MAX_FILES, read_files
+from activities.packet import MAX_FILES, read_files, read_folder
 from lender.model import DocumentKind, Packet
 
 SOME = settings(max_examples=60, deadline=None)
@@ -125,6 +126,29 @@ def _lying_bomb() -> bytes:
     return bytes(data)
 
 
+def _laughs() -> bytes:
+    """A workbook whose sheet is an entity that grows a billionfold."""
+    out = io.BytesIO()
+    entities = "".join(
+        f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' if n else '<!ENTITY e0 "ha">' for n in range(10)
+    )
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook(_one_row))) as source,
+        zipfile.ZipFile(out, "w") as target,
+    ):
+        for part in source.infolist():
+            text = source.read(part)
+            if part.filename == "xl/worksheets/sheet1.xml":
+                text = f"<!DOCTYPE x [{entities}]>".encode() + text.replace(b"Roof", b"&e9;")
+            target.writestr(part.filename, text)
+    return out.getvalue()
+
+
+def _one_row(book: openpyxl.Workbook) -> None:
+    book.worksheets[0].append(G703)
+    book.worksheets[0].append(("01", "Roof", 1000, 0, 0, 0, 0, "0%", 1000))
+
+
 def _many_sheets(book: openpyxl.Workbook) -> None:
     for _ in range(25):
         book.create_sheet()
@@ -140,6 +164,7 @@ def _far_cell(book: openpyxl.Workbook) -> None:
         (_bomb(1, 50 * 1024 * 1024), "unpacks to more"),
         (_bomb(300, 1), "unpacks to more"),
         (_lying_bomb(), "damaged"),
+        (_laughs(), "damaged"),
         (workbook(_many_sheets), "more than 20 sheets"),
         (workbook(_far_cell), "more than 5000 rows"),
         (workbook(lambda _: None)[:-200], "damaged or truncated"),
@@ -152,6 +177,7 @@ def _far_cell(book: openpyxl.Workbook) -> None:
         "zip-bomb",
         "many-parts",
         "lying-bomb",
+        "billion-laughs",
         "many-sheets",
         "far-cell",
         "truncated",
@@ -165,6 +191,20 @@ def test_a_workbook_that_is_no_workbook_is_named(data: bytes, said: str) -> None
     packet = read_files({"a.xlsx": data})
     assert said in whats(packet)
     assert packet.files[0].kind is DocumentKind.UNKNOWN
+
+
+def test_a_csv_of_nothing_but_lines_is_too_long() -> None:
+    assert "more than 5000 rows" in whats(read_files({"a.csv": b"\n" * 1_000_000}))
+
+
+def test_a_large_file_in_a_folder_is_named(tmp_path: Path) -> None:
+    with (tmp_path / "a.pdf").open("wb") as file:
+        file.truncate(30 * 1024 * 1024)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / ".hidden").touch()
+    packet = read_folder(tmp_path)
+    assert "larger than 20 MB" in whats(packet)
+    assert len(packet.files) == 1
 
 
 def test_a_packet_of_too_many_files_says_so() -> None:
@@ -186,11 +226,6 @@ def test_a_flipped_byte_of_a_workbook_gives_an_answer(at: int, byte: int) -> Non
     data[at % len(data)] = byte
     packet = read_files({"a.xlsx": bytes(data)})
     assert packet.application is not None or packet.unreadable
-
-
-def _one_row(book: openpyxl.Workbook) -> None:
-    book.worksheets[0].append(G703)
-    book.worksheets[0].append(("01", "Roof", 1000, 0, 0, 0, 0, "0%", 1000))
 
 
 _BOOK = workbook(_one_row)

@@ -1,7 +1,7 @@
 """Spreadsheets as grids of cells: XLSX and CSV, with limits before anything is parsed.
 
-Limits, each well above any real packet: 20 MB a file, 40 MB unpacked (10 MB of it
-sheets and strings), 200 parts, 20 sheets,
+Limits, each well above any real packet: 20 MB a file, 40 MB unpacked (10 MB of it sheets and
+strings), 200 parts, 20 sheets,
 5,000 rows and 100 columns a sheet. External links and macros are never followed.
 """
 

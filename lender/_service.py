@@ -146,20 +146,20 @@ def make_service(
     return app
 
 
-async def read_model(request: Request, model: type[_M]) -> _M:
+async def read_model(request: Request, model: type[_M], limit: int = MAX_BODY) -> _M:
     """Parse a JSON body.
 
     Raises:
         Failure: too large, no JSON, or not of this form; the message names the member.
     """
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise Failure(413, "invalid_request", f"the body is larger than {MAX_BODY} bytes")
+        if len(body) > limit:
+            raise Failure(413, "invalid_request", f"the body is larger than {limit} bytes")
     try:
         json.loads(body)
-        return model.model_validate_json(body)
+        return model.model_validate_json(bytes(body))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "body"

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from pydantic import Base64Bytes
 from sqlmodel import Field, Session, select
 
-from lender._service import Base, Database, Failure, make_service
+from lender._service import Base, Database, Failure, make_service, read_model
 from placet.model import Digest, FactsAnswer, Model, digest_bytes
 from placet.resource import Guard
 
 MAX_FILES = 200
+MAX_UPLOAD = 200 * 1024 * 1024
 MAX_FILE = 20 * 1024 * 1024
 _NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}\Z")
 
@@ -37,6 +39,12 @@ class StoredFile(Model):
     name: str
     size: int
     digest: Digest
+
+
+class Upload(Model):
+    """A packet's files by name, each in base64."""
+
+    files: dict[str, Base64Bytes]
 
 
 class Manifest(Model):
@@ -141,12 +149,8 @@ def make_app(database: Database, guard: Guard, staff_token: str) -> FastAPI:
         sent = request.headers.get("Authorization", "")
         if not hmac.compare_digest(sent.encode(), f"Staff {staff_token}".encode()):
             raise Failure(401, "invalid_token", "only the lender's staff put packets here")
-        form = await request.form(max_files=MAX_FILES, max_part_size=MAX_FILE)
-        files = {}
-        for name, part in form.multi_items():
-            if isinstance(part, str) or name in files:
-                raise Failure(400, "invalid_request", "send each file once, as a file")
-            files[name] = await part.read()
+        sent_files = (await read_model(request, Upload, MAX_UPLOAD)).files
+        files = {name: bytes(content) for name, content in sent_files.items()}
         return {"version": store_packet(database, loan, draw, files)}
 
     @app.get("/v1/facts/{record:path}")

@@ -1,0 +1,19 @@
+"""The governed steps of the loan draw review, by the agent that takes them."""
+
+from activities.draw._requests import (
+    AnalysisRef,
+    DisbursementRef,
+    DrawRequestInput,
+    LoanRef,
+    LookRef,
+    PacketRef,
+)
+
+__all__ = [
+    "AnalysisRef",
+    "DisbursementRef",
+    "DrawRequestInput",
+    "LoanRef",
+    "LookRef",
+    "PacketRef",
+]

@@ -1,0 +1,271 @@
+"""The governed steps of a draw review: thin shells over the readers, the checks and HTTP."""
+
+import asyncio
+from datetime import date
+from urllib.parse import quote
+
+from pydantic import Field
+from temporalio import activity
+
+from activities.checks import analyse
+from activities.draw._requests import (
+    AnalysisRef,
+    DisbursementRef,
+    DrawRequestInput,
+    LoanRef,
+    LookRef,
+    PacketRef,
+)
+from activities.packet import read_files
+from lender.model import (
+    Analysis,
+    BilledInvoice,
+    InvoiceMatch,
+    LoanFile,
+    Packet,
+    Payments,
+    PriorDraw,
+    Screening,
+    payments_digest,
+)
+from placet.agent import current_grant, governed, read_answer, require_ok
+from placet.model import Digest, Model, PartRef, Proposal, digest_json
+from placet.process import StepRequest
+
+_COMPLIANCE_CHECKS = {"payee.screened", "payee.bank_changed"}
+
+
+class StoredFile(Model):
+    """A file of the packet's manifest."""
+
+    name: str
+    size: int
+    digest: Digest
+
+
+class Manifest(Model):
+    """What document storage has for a draw."""
+
+    version: int
+    files: tuple[StoredFile, ...]
+
+
+class InvoiceQuestion(Model):
+    """Which invoices to compare."""
+
+    invoices: tuple[BilledInvoice, ...]
+
+
+class InvoiceAnswer(Model):
+    """Which of them were billed before."""
+
+    matches: tuple[InvoiceMatch, ...]
+
+
+class SecondLook(Model):
+    """The loan as it stands just before paying."""
+
+    version: int
+    status: str
+
+
+class Disbursed(Model):
+    """What the loan servicing system paid."""
+
+    loan: str
+    draw: int
+    payments: tuple[str, ...] = Field(min_length=1)
+    amount: str
+    version: int
+
+
+def _draw(record: str) -> tuple[str, int]:
+    """Loan and draw of ``loan/<loan>/draw/<n>[/packet]``."""
+    segments = record.split("/")
+    return segments[1], int(segments[3])
+
+
+@activity.defn
+@governed(action="packet:read", system="document-storage")
+async def read_packet(request: StepRequest) -> PacketRef:
+    """Read the newest packet of the draw, file by file."""
+    grant = current_grant()
+    loan, draw = _draw(request.record)
+    base = f"/loans/{loan}/draws/{draw}/packet"
+    manifest = read_answer(await grant.request("GET", base), Manifest)
+    files: dict[str, bytes] = {}
+    for file in manifest.files:
+        path = f"{base}/{manifest.version}/{quote(file.name, safe='')}"
+        answer = await grant.request("GET", path)
+        require_ok(answer)
+        files[file.name] = answer.body
+    packet = await asyncio.to_thread(read_files, files)
+    grant.reason(
+        f"read {len(packet.files)} files of packet version {manifest.version}; "
+        f"{len(packet.unreadable)} things could not be read"
+    )
+    return PacketRef(part=grant.keep("packet", packet), version=manifest.version)
+
+
+@activity.defn
+@governed(action="loan:read", system="loan-servicing")
+async def read_loan(request: StepRequest) -> LoanRef:
+    """Read the loan, its budget and its draw history."""
+    grant = current_grant()
+    loan_id = request.record.split("/")[1]
+    loan = read_answer(await grant.request("GET", f"/loans/{loan_id}"), LoanFile)
+    grant.reason(f"read loan {loan_id}, version {loan.version}")
+    return LoanRef(
+        part=grant.keep("loan", loan),
+        version=loan.version,
+        payees=tuple(f"payee/{payee.id}" for payee in loan.payees),
+        last_draw=len(loan.prior_draws),
+    )
+
+
+@activity.defn
+@governed(action="draw:read", system="loan-servicing")
+async def read_earlier_draw(request: StepRequest) -> PartRef:
+    """Read the draw before this one."""
+    grant = current_grant()
+    loan, draw = _draw(request.record)
+    found = read_answer(await grant.request("GET", f"/loans/{loan}/draws/{draw}"), PriorDraw)
+    return grant.keep("earlier_draw", found)
+
+
+@activity.defn
+@governed(action="invoices:match", system="loan-servicing")
+async def match_invoices(request: StepRequest) -> PartRef:
+    """Ask whether the packet's invoices were billed before, in any loan."""
+    grant = current_grant()
+    loan, draw = _draw(request.record)
+    packet = await _packet()
+    invoices = tuple(
+        BilledInvoice(vendor=each.vendor.value, number=each.number.value, amount=each.amount.value)
+        for each in packet.invoices
+        if not each.bill_of_sale
+    )
+    answer = await grant.request(
+        "POST",
+        f"/loans/{loan}/draws/{draw}/invoices/match",
+        json=InvoiceQuestion(invoices=invoices),
+    )
+    matches = read_answer(answer, InvoiceAnswer)
+    grant.reason(f"compared {len(invoices)} invoices with all earlier draws")
+    return grant.keep("invoice_matches", matches)
+
+
+@activity.defn
+@governed(action="payee:screen", system="compliance")
+async def screen_payee(request: StepRequest) -> PartRef:
+    """Screen one payee."""
+    grant = current_grant()
+    payee = request.record.split("/")[1]
+    answer = read_answer(await grant.request("POST", f"/payees/{payee}/screening"), Screening)
+    grant.reason(f"{payee} is {answer.status} in list {answer.list_version}")
+    return grant.keep("screening", answer)
+
+
+@activity.defn
+@governed(action="analysis:write", system="loan-servicing")
+async def analyse_draw(request: DrawRequestInput) -> AnalysisRef:
+    """Run every check and write the analysis to the draw."""
+    grant = current_grant()
+    loan, draw = _draw(request.record)
+    analysis = await _analyse(request)
+    answer = await grant.request("PUT", f"/loans/{loan}/draws/{draw}/analysis", json=analysis)
+    require_ok(answer)
+    worst = [finding.check for finding in analysis.findings]
+    grant.reason(
+        f"{len(analysis.results)} checks, {len(worst)} findings; "
+        f"recommended {analysis.recommended} of {analysis.requested}"
+    )
+    part = grant.keep("analysis", analysis, _proposal(analysis))
+    return AnalysisRef(
+        part=part,
+        compliance=bool(_COMPLIANCE_CHECKS & set(worst)),
+        payable=analysis.recommended > 0,
+    )
+
+
+@activity.defn
+@governed(action="analysis:recompute", system="authority")
+async def recompute_analysis(request: DrawRequestInput) -> PartRef:
+    """Make the analysis again from the same inputs, under another identity (I3)."""
+    analysis = await _analyse(request)
+    return current_grant().keep("recomputed", analysis, _proposal(analysis))
+
+
+@activity.defn
+@governed(action="loan:read", system="loan-servicing")
+async def look_again(request: StepRequest) -> LookRef:
+    """Look at the loan once more before paying."""
+    grant = current_grant()
+    loan_id = request.record.split("/")[1]
+    (settled,) = await grant.inputs("analysis")
+    analysis = Analysis.model_validate(settled.part.data)
+    loan = read_answer(await grant.request("GET", f"/loans/{loan_id}"), LoanFile)
+    unchanged = loan.version == analysis.loan_version
+    grant.reason("the loan is as it was analysed" if unchanged else "the loan has changed")
+    look = SecondLook(version=loan.version, status=loan.status.value)
+    return LookRef(part=grant.keep("second_look", look), unchanged=unchanged)
+
+
+@activity.defn
+@governed(action="draw:disburse", system="loan-servicing")
+async def disburse(request: StepRequest) -> DisbursementRef:
+    """Pay the approved payments, once."""
+    grant = current_grant()
+    loan, draw = _draw(request.record)
+    (settled,) = await grant.inputs("analysis")
+    payments = Analysis.model_validate(settled.part.data).payments
+    answer = await grant.request(
+        "POST", f"/loans/{loan}/draws/{draw}/disbursement", json=Payments(payments=payments)
+    )
+    paid = read_answer(answer, Disbursed)
+    grant.reason(f"paid {paid.amount} in {len(paid.payments)} payments")
+    return DisbursementRef(
+        part=grant.keep("disbursement", paid), payments_digest=payments_digest(payments)
+    )
+
+
+async def _packet() -> Packet:
+    (settled,) = await current_grant().inputs("packet")
+    return Packet.model_validate(settled.part.data)
+
+
+async def _analyse(request: DrawRequestInput) -> Analysis:
+    """The analysis of the settled inputs: what counts is what was settled (I13)."""
+    grant = current_grant()
+    _, draw = _draw(request.record)
+    packet = await _packet()
+    (loan_part,) = await grant.inputs("loan")
+    loan = LoanFile.model_validate(loan_part.part.data)
+    screenings = tuple(
+        Screening.model_validate(each.part.data) for each in await grant.inputs("screening")
+    )
+    matches = tuple(
+        match
+        for each in await grant.inputs("invoice_matches")
+        for match in InvoiceAnswer.model_validate(each.part.data).matches
+    )
+    # Read, so that people are shown it beside the analysis; the loan carries the same rows.
+    await grant.inputs("earlier_draw")
+    return await asyncio.to_thread(
+        analyse, packet, loan, draw, screenings, matches, date.fromisoformat(request.today)
+    )
+
+
+def _proposal(analysis: Analysis) -> Proposal:
+    return Proposal(
+        amount=analysis.recommended,
+        requested=analysis.requested,
+        findings=analysis.findings,
+        payments_digest=payments_digest(analysis.payments),
+        adjustments_digest=digest_json(
+            [each.model_dump(mode="json") for each in analysis.adjustments]
+        )
+        if analysis.adjustments
+        else None,
+        record_version=str(analysis.loan_version),
+    )

@@ -1,0 +1,94 @@
+"""``python -m worker --agent NAME``: run one agent's worker until it is told to stop."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from placet.agent import AgentConfig, PlacetPlugin
+from placet.audit import workflow_runner
+from placet.tokens import KeyFileError, read_key_file
+from worker.registry import ACTIVITIES, PROCESSES
+
+_LAST_BREATH = 0.5
+"""Seconds the loop runs on after the worker (sdk-python issue 300: crashes at the end)."""
+
+
+class WorkerSettings(BaseSettings):
+    """``PLACET_WORKER_*``: where the key is, and where everyone else."""
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
+
+    key_file: Path
+    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    systems: dict[str, str] = Field(
+        default={
+            "loan-servicing": "http://127.0.0.1:8611",
+            "document-storage": "http://127.0.0.1:8612",
+            "compliance": "http://127.0.0.1:8613",
+        }
+    )
+
+
+def main() -> int:
+    """Run a worker; exit status 0 after a clean stop, 2 for wrong use, 3 if it can't start."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description="Run one agent's worker.")
+    parser.add_argument("--agent", required=True, choices=sorted(ACTIVITIES))
+    agent: str = parser.parse_args().agent
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    try:
+        settings = WorkerSettings()
+        key = read_key_file(settings.key_file)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = "PLACET_WORKER_" + "_".join(str(part) for part in first["loc"]).upper()
+        print(f"worker: {name}: {first['msg']}", file=sys.stderr)  # noqa: T201 - a command line
+        return 3
+    except (KeyFileError, OSError) as error:
+        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
+        return 3
+    config = AgentConfig(agent, key, settings.issuer, settings.systems)
+    try:
+        asyncio.run(_run(config, settings))
+    except RuntimeError as error:
+        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
+        return 3
+    return 0
+
+
+async def _run(config: AgentConfig, settings: WorkerSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    client = await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        plugins=[PlacetPlugin(config)],
+    )
+    orchestrates = config.agent == "orchestrator"
+    worker = Worker(
+        client,
+        task_queue=config.agent,
+        activities=ACTIVITIES[config.agent],
+        workflows=[process.workflow for process in PROCESSES] if orchestrates else [],
+        workflow_runner=workflow_runner(),
+        graceful_shutdown_timeout=timedelta(seconds=20),
+    )
+    async with worker:
+        await stop.wait()
+    await asyncio.sleep(_LAST_BREATH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

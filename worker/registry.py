@@ -1,0 +1,31 @@
+"""What is registered where: one list for workers, replayers and tests."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from activities.draw._steps import (
+    analyse_draw,
+    disburse,
+    look_again,
+    match_invoices,
+    read_earlier_draw,
+    read_loan,
+    read_packet,
+    recompute_analysis,
+    screen_payee,
+)
+from placet.agent import ORCHESTRATION
+from placet.process import Process
+from workflows.loan_draw import PROCESS
+
+PROCESSES: tuple[Process, ...] = (PROCESS,)
+
+ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
+    "orchestrator": ORCHESTRATION,
+    "draw-intake": (read_packet,),
+    "draw-analyst": (read_loan, read_earlier_draw, match_invoices, analyse_draw, look_again),
+    "draw-verifier": (recompute_analysis,),
+    "compliance-checker": (screen_payee,),
+    "disbursement": (disburse,),
+}
+"""The activities of each agent; the orchestrator runs the workflows as well."""

@@ -1,0 +1,1 @@
+"""The lender's processes."""

@@ -148,7 +148,7 @@ def certified(given: Given) -> CheckResult:
     if application is None:
         findings.undetermined("application", "there is no pay application")
         return findings.result()
-    place = application.rows[0].item.place if application.rows else _NO_DOCUMENT
+    place = given.rows[0].item.place if given.rows else _NO_DOCUMENT
     document = Place(document=place.document)
     for who, signed in (
         ("contractor", application.contractor_signed),

@@ -29,12 +29,18 @@ class Given:
     def rows(self) -> tuple[Row, ...]:
         """The G703's rows in the order of their items, whatever the order of the sheet."""
         application = self.packet.application
-        return tuple(sorted(application.rows, key=lambda r: r.item.value)) if application else ()
+        return tuple(sorted(application.rows, key=_row_order)) if application else ()
 
     @property
     def loan_place(self) -> str:
         """The loan file as a document that findings cite."""
         return f"loan/{self.loan.loan_id}"
+
+
+def _row_order(row: Row) -> tuple[str | Decimal, ...]:
+    """By item; rows of one item (an error) by their values, so that no order of a sheet counts."""
+    values = (row.scheduled_value, row.previous, row.this_period, row.stored, row.total)
+    return (row.item.value, *(each.value for each in values), row.description.value)
 
 
 Check = Callable[[Given], CheckResult]

@@ -84,7 +84,7 @@ def in_balance(given: Given) -> CheckResult:
             "sources",
             "the loan is out of balance: what is left does not cover the cost to complete",
             side("undisbursed, equity and deposits", sources, Place(document=given.loan_place)),
-            side("cost to complete", to_complete, application.rows[0].scheduled_value.place),
+            side("cost to complete", to_complete, given.rows[0].scheduled_value.place),
             difference=to_complete - sources,
         )
     request = given.packet.request

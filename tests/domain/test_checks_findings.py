@@ -1,0 +1,170 @@
+"""What the checks say of documents that are missing, contradict each other, or do not suffice."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from activities.checks import CHECKS
+from lender.model import (
+    Analysis,
+    InspectedRow,
+    LoanFile,
+    Occupancy,
+    Packet,
+    Read,
+    WaiverKind,
+)
+from placet.model import CheckStatus, Finding, Severity
+from tests.domain import building
+from tests.domain.test_checks_clean import analysed
+
+
+def of(analysis: Analysis, check: str) -> list[Finding]:
+    """The findings of one check."""
+    return [each for each in analysis.findings if each.check == check]
+
+
+def status(analysis: Analysis, check: str) -> CheckStatus:
+    """How one check ended."""
+    return next(each.status for each in analysis.results if each.check == check)
+
+
+def look(loan: LoanFile | None = None, **changes: Any) -> Analysis:
+    """The analysis of the clean packet with some documents changed."""
+    packet = building.packet().model_copy(update=changes)
+    return analysed(packet, loan or building.loan())
+
+
+@pytest.mark.parametrize(
+    ("missing", "check"),
+    [
+        ({"application": None}, "sov.arithmetic"),
+        ({"application": None}, "stored.documented"),
+        ({"application": None}, "application.certified"),
+        ({"request": None}, "sov.totals"),
+        ({"request": None}, "payee.screened"),
+        ({"request": None}, "waivers.current"),
+        ({"files": ()}, "waivers.current"),
+        ({"inspection": None}, "progress.inspected"),
+        ({"inspection": None}, "inspection.current"),
+        ({"title": None}, "title.date_down"),
+    ],
+)
+def test_a_document_that_is_missing_is_no_pass(missing: dict[str, Any], check: str) -> None:
+    """Leaving a document out never makes a packet look better (I12)."""
+    analysis = look(**missing)
+    assert status(analysis, check) is CheckStatus.CANNOT_DETERMINE
+    assert any(each.severity is Severity.BLOCKING for each in of(analysis, check))
+
+
+def test_an_empty_packet_has_an_answer_to_every_check() -> None:
+    analysis = analysed(Packet(), building.loan())
+    assert len({each.check for each in analysis.results}) == len(CHECKS)
+    assert analysis.recommended == 0
+    assert analysis.payments == ()
+
+
+def test_two_words_of_the_inspector_on_one_item_are_none() -> None:
+    inspection = building.packet().inspection
+    assert inspection is not None
+    first = inspection.rows[0]
+    share: Read[Decimal] = Read(value=Decimal("0.5"), place=first.complete.place)
+    other = InspectedRow(item=first.item, complete=share)
+    rows = (*inspection.rows, other)
+    analysis = look(inspection=inspection.model_copy(update={"rows": rows}))
+    assert status(analysis, "progress.inspected") is CheckStatus.CANNOT_DETERMINE
+
+
+def test_stored_material_without_a_bill_of_sale_is_taken_off() -> None:
+    invoices = tuple(i for i in building.packet().invoices if not i.bill_of_sale)
+    analysis = look(invoices=invoices)
+    (found,) = of(analysis, "stored.documented")
+    assert found.difference == "5,000.00"
+    (adjustment,) = analysis.adjustments
+    assert (adjustment.item, adjustment.amount) == ("03", Decimal("4500.00"))
+    assert analysis.recommended == analysis.requested - adjustment.amount
+
+
+def test_work_that_nobody_saw_is_taken_off_net_of_retainage() -> None:
+    inspection = building.packet().inspection
+    assert inspection is not None
+    share: Read[Decimal] = Read(value=Decimal("0.30"), place=inspection.rows[1].complete.place)
+    seen = inspection.rows[1].model_copy(update={"complete": share})
+    rows = (inspection.rows[0], seen, inspection.rows[2])
+    analysis = look(inspection=inspection.model_copy(update={"rows": rows}))
+    (found,) = of(analysis, "progress.inspected")
+    assert {each.place.document for each in found.compared} == {"packet.xlsx", "inspection.pdf"}
+    # 50,000.35 is billed; 32% of 125,500.50 may be: 40,160.16. The tenth of the rest is retained.
+    (adjustment,) = analysis.adjustments
+    assert adjustment.amount == Decimal("8856.17")
+    assert analysis.recommended == analysis.requested - adjustment.amount
+
+
+def test_of_two_waivers_of_one_claimant_the_one_for_the_amount_counts() -> None:
+    packet = building.packet()
+    kind, through = WaiverKind.CONDITIONAL_PROGRESS, date(2026, 10, 31)
+    other = building.waiver(kind, building.BUILDER, Decimal("1.00"), through)
+    for waivers in ((other, *packet.waivers), (*packet.waivers, other)):
+        assert of(look(waivers=waivers), "waivers.current") == []
+
+
+def test_the_final_draw_asks_for_final_forms_and_the_certificate_of_occupancy() -> None:
+    packet = building.packet()
+    assert packet.application is not None
+    final = packet.application.model_copy(update={"final": True})
+    found = {each.id for each in of(look(application=final), "waivers.current")}
+    assert "waivers.current#occupancy" in found
+    assert "waivers.current#Ridge-Builders-Inc" in found
+    place = packet.application.rows[0].item.place
+    issued: Read[date] = Read(value=date(2026, 11, 1), place=place)
+    wanted = {w.claimant.value: w for w in packet.waivers[:2]}
+    forms = tuple(
+        waiver.model_copy(
+            update={
+                "kind": waiver.kind.model_copy(update={"value": WaiverKind.CONDITIONAL_FINAL}),
+                "through": None,
+            }
+        )
+        for waiver in wanted.values()
+    )
+    complete = look(
+        application=final,
+        occupancy=Occupancy(issued=issued),
+        waivers=(*forms, *packet.waivers[2:]),
+    )
+    assert of(complete, "waivers.current") == []
+
+
+def test_findings_have_ids_of_their_own_that_stay_the_same() -> None:
+    """People accept a finding by its id: it must mean one thing, today and tomorrow (I5)."""
+    packet = building.packet()
+    assert packet.application is not None
+    twice = packet.application.model_copy(update={"rows": packet.application.rows * 2})
+    turned = packet.application.model_copy(update={"rows": packet.application.rows[::-1] * 2})
+    first, second = look(application=twice), look(application=turned)
+    ids = [each.id for each in first.findings]
+    assert len(set(ids)) == len(ids) > 3
+    assert first == second
+
+
+def test_a_certificate_above_what_is_asked_is_a_warning() -> None:
+    packet = building.packet()
+    assert packet.application is not None
+    amount = packet.application.amount_certified
+    assert amount is not None
+    above = amount.model_copy(update={"value": amount.value + 1})
+    changed = packet.application.model_copy(update={"amount_certified": above})
+    (found,) = of(look(application=changed), "application.certified")
+    assert found.severity is Severity.WARNING
+
+
+def test_more_than_is_left_of_the_loan_is_never_recommended() -> None:
+    loan = building.loan()
+    short = loan.model_copy(update={"commitment": loan.disbursed + Decimal("9000.00")})
+    analysis = look(short)
+    assert analysis.recommended == Decimal("9000.00")
+    assert {each.id for each in of(analysis, "balance.in_balance")} >= {
+        "balance.in_balance#undisbursed"
+    }

@@ -460,7 +460,7 @@ def enrol(
     tx: Tx, principal: str, key: PublicKey, body: EnrolIdentity, *, by: str, act: str | None
 ) -> int:
     """Write an identity's key (and the identity, if it is new) and its entry."""
-    kind = principal.split(":")[0]
+    kind = principal.split(":", maxsplit=1)[0]
     identity = tx.get(Identity, principal)
     if identity is None:
         tx.add(

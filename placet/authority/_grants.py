@@ -336,7 +336,7 @@ def _wrong_state(tx: Tx, ask: _Ask, case: Case) -> _Deny | None:
 def _running(ask: _Ask, case: Case, step: Step) -> RunningActivity | _Deny:
     """The activity as Temporal shows it running now, if it is the one that asks."""
     asked = ask.details.activity
-    assert ask.execution is not None  # noqa: S101 - _wrong_state has denied that
+    assert ask.execution is not None
     for activity in ask.execution.activities:
         if activity.activity_id != asked.activity_id:
             continue

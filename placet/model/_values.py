@@ -46,7 +46,7 @@ def _to_money(value: object) -> Decimal:
         if not value.is_finite() or value != value.quantize(CENT) or abs(value) >= 10**13:
             raise ValueError("money must be whole cents, below 10^13")
         cents = value.quantize(CENT)
-        return cents if cents else Decimal("0.00")
+        return cents or Decimal("0.00")
     raise ValueError("money must be a decimal string or Decimal, never a float or an integer")
 
 

@@ -8,8 +8,10 @@
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from temporalio import workflow
@@ -65,10 +67,15 @@ class CloseRequest(StepRequest):
 
 @dataclass(frozen=True)
 class Process:
-    """A process: its signed definition, and the workflow class that orders its steps."""
+    """A process: its signed definition, and the workflow class that orders its steps.
+
+    ``attach`` names further options of opening a case: each is called with the subject and a path,
+    and raises ``ValueError`` with what is wrong.
+    """
 
     definition: ProcessDefinition
     workflow: type
+    attach: Mapping[str, Callable[[RecordId, Path], None]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ class StoreError(Exception):
     """The base of the store's errors."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818  # what it says, like HTTP's 503
+class StoreUnavailable(StoreError):  # what it says, like HTTP's 503
     """The database did not take it now; nothing of it took effect, as far as is known.
 
     ``unknown`` says that the connection was lost at COMMIT and the database could not be asked
@@ -30,7 +30,7 @@ class StoreUnavailable(StoreError):  # noqa: N818  # what it says, like HTTP's 5
         self.unknown = unknown
 
 
-class StoreMismatch(StoreError):  # noqa: N818  # what it says
+class StoreMismatch(StoreError):  # what it says
     """The database belongs to another log or to another version of the tables."""
 
 

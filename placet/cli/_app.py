@@ -1,0 +1,44 @@
+"""The command tree: the engine's own commands, and those that installed packages bring."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import typer
+
+import placet
+from placet.cli._audit import audit
+from placet.cli._authority import authority, policy
+from placet.cli._cases import case, checkpoint
+from placet.cli._identities import identity_commands
+
+app = typer.Typer(
+    help="Placet: regulated work, done by agents, decided by people, provable afterwards.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(authority, name="authority")
+app.add_typer(identity_commands("agent", "Agents: identities that do steps."), name="agent")
+app.add_typer(identity_commands("operator", "Operators: people."), name="operator")
+app.add_typer(identity_commands("system", "Systems of record."), name="system")
+app.add_typer(case, name="case")
+app.add_typer(checkpoint, name="checkpoint")
+app.add_typer(policy, name="policy")
+app.add_typer(audit, name="audit")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(placet.__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    for each in entry_points(group="placet.commands"):
+        brought: Any = each.load()
+        if isinstance(brought, typer.Typer):
+            app.add_typer(brought, name=each.name)
+        else:
+            app.command(each.name)(brought)
+    app()

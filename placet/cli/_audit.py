@@ -1,0 +1,135 @@
+"""``placet audit …``: verify the log, replay cases, tell a case's story."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from placet.audit import LogFiles, Moment, Report, replay, timeline, verify
+from placet.cli._base import (
+    AWAY,
+    REFUSED,
+    USAGE,
+    console,
+    fail,
+    failures,
+    operator_client,
+    run,
+    show,
+)
+from placet.cli._cases import processes
+from placet.cli._fetch import fetch_log
+from placet.cli._identities import AsJson
+from placet.ledger import EntryError, decode_entry
+
+audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
+Trust = Annotated[
+    Path | None,
+    typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads."),
+]
+
+
+async def _fetch(trust: Path | None) -> LogFiles:
+    async with operator_client() as client:
+        with console().status("fetching the log"):
+            return await fetch_log(client, trust=trust)
+
+
+@audit.command("verify")
+def verify_(trust: Trust = None, as_json: AsJson = False) -> None:
+    """Verify the whole ledger and every decision.
+
+    Exit 0: everything holds, under a key you trust. 1: something does not. 3: it is consistent,
+    but only with itself, since no --trust was given.
+    """
+    with failures():
+        report = verify(run(_fetch(trust)))
+        print_report(report, as_json=as_json)
+        if not report.holds:
+            raise typer.Exit(REFUSED)
+        if not report.trusted:
+            raise typer.Exit(AWAY)
+
+
+@audit.command("replay")
+def replay_(
+    case: Annotated[str | None, typer.Argument(help="A case's id.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every archived case.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replay archived cases and reconcile each step with the ledger."""
+    with failures():
+        if (case is None) == (not all_):
+            raise fail("name a case, or say --all", USAGE)
+
+        async def work() -> list[tuple[str, Report]]:
+            files = await _fetch(None)
+            wanted = sorted(files.archives) if all_ else [str(case)]
+            return [(each, await replay_case(files, each)) for each in wanted]
+
+        worst = 0
+        for name, report in run(work()):
+            if not as_json:
+                console().print(f"[bold]{escape(name)}[/bold]")
+            print_report(report, as_json=as_json)
+            worst = worst if report.holds else REFUSED
+        raise typer.Exit(worst)
+
+
+@audit.command("timeline")
+def timeline_(case: str, as_json: AsJson = False) -> None:
+    """Print the story of a case in order."""
+    with failures():
+        moments = list(timeline(run(_fetch(None)), case))
+        if not moments:
+            raise fail(f"the ledger has no case {case}", USAGE)
+        if as_json:
+            show([*moments], as_json=True)
+        else:
+            print_timeline(moments)
+
+
+async def replay_case(files: LogFiles, case: str) -> Report:
+    """Replay a case with the workflow code of its process, as it is installed here."""
+    name = process_of(files, case)
+    found = processes().get(name)
+    if found is None:
+        raise fail(f"the process {name!r} of case {case} is not installed here")
+    return await replay(files, case, [found.workflow])
+
+
+def process_of(files: LogFiles, case: str) -> str:
+    """The process that a case was opened under, as the ledger says; empty if it does not."""
+    for data in files.entries:
+        try:
+            entry = decode_entry(data)
+        except EntryError:
+            continue
+        if entry.case == case and entry.type == "case.opened":
+            return str(entry.data.get("process"))
+    return ""
+
+
+def print_report(report: Report, *, as_json: bool = False) -> None:
+    """Print what was checked and what did not hold."""
+    if as_json:
+        show(report, as_json=True)
+        return
+    out = console()
+    for what, count in report.checked.items():
+        out.print(f"  checked {count} {escape(what)}")
+    for trouble in report.troubles:
+        out.print(
+            f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
+            f"{escape(trouble.found)}"
+        )
+    if report.holds:
+        out.print("  everything that was checked holds")
+
+
+def print_timeline(moments: Iterable[Moment]) -> None:
+    """Print a case's story, a line for each moment."""
+    for each in moments:
+        console().print(f"{each.time}  {escape(each.actor):32} {escape(each.text)}", soft_wrap=True)

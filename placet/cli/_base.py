@@ -1,0 +1,170 @@
+"""What every command shares: settings, exit codes, and one way to print and to fail.
+
+Exit codes: 0 done, 1 something did not hold or was refused, 2 wrong usage, 3 could not be carried
+out or not be judged.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from placet.authority import NoLog, StoreError, WrongPassphrase
+from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
+from placet.tokens import KeyFileError, KeyRefused, read_key_file
+
+T = TypeVar("T")
+REFUSED = 1
+USAGE = 2
+AWAY = 3
+
+
+class OperatorSettings(BaseSettings):
+    """``PLACET_*`` variables or ``placet.toml``: who I am, and where the authority is."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PLACET_", toml_file="placet.toml", extra="ignore", frozen=True
+    )
+
+    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    operator: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
+    key_file: Path | None = None
+    passphrase: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables come before the file."""
+        return (
+            sources["init_settings"],
+            sources["env_settings"],
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+
+class CommandFailed(Exception):
+    """A command that ends with a message and an exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def console() -> Console:
+    """Where people read; hostile text is escaped by whoever prints it."""
+    return Console(highlight=False)
+
+
+def fail(message: str, code: int = AWAY) -> CommandFailed:
+    """An error to raise."""
+    return CommandFailed(message, code)
+
+
+@contextlib.contextmanager
+def failures() -> Iterator[None]:
+    """Turn what is foreseen into one line on standard error and its exit code."""
+    try:
+        yield
+    except CommandFailed as error:
+        _stop(str(error), error.code)
+    except (AuthorityError, EvidenceMismatch) as error:
+        _stop(f"refused: {error}", REFUSED)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        _stop(f"{name}: {first['msg']}", USAGE)
+    except (AuthorityAway, StoreError, NoLog, WrongPassphrase) as error:
+        _stop(str(error), AWAY)
+    except (KeyFileError, KeyRefused) as error:
+        _stop(str(error), AWAY)
+    except OSError as error:
+        _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), AWAY)
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"placet: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's asynchronous work."""
+    return asyncio.run(work)
+
+
+@contextlib.asynccontextmanager
+async def operator_client() -> AsyncIterator[OperatorClient]:
+    """The operator's client, from the settings; asks for the passphrase where there is a terminal.
+
+    Raises:
+        CommandFailed: a setting is missing.
+    """
+    settings = OperatorSettings()
+    if settings.operator is None or settings.key_file is None:
+        raise fail("set PLACET_OPERATOR and PLACET_KEY_FILE to who you are and your key", USAGE)
+    passphrase = settings.passphrase.get_secret_value() if settings.passphrase else None
+    if passphrase is None and sys.stdin.isatty():
+        passphrase = getpass.getpass(f"passphrase of {settings.key_file.name}: ") or None
+    key = read_key_file(settings.key_file, passphrase)
+    async with OperatorClient(settings.issuer, f"operator:{settings.operator}", key) as client:
+        yield client
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content.
+
+    Raises:
+        CommandFailed: it is none.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise fail(f"{path}: not JSON: {error}", USAGE) from None
+
+
+def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
+    """Print data: as JSON, or as a table of these columns."""
+    rows = [_plain(each) for each in data] if isinstance(data, list) else _plain(data)
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=True))
+    elif isinstance(rows, list):
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*(escape(_cell(row.get(column))) for column in columns))
+        console().print(table)
+    else:
+        for name, value in rows.items():
+            console().print(f"[bold]{escape(name)}[/bold]  {escape(_cell(value))}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    return value
+
+
+def _cell(value: Any) -> str:
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
+def data_folder() -> Path:
+    """Where embedded parts keep their state: ``PLACET_HOME`` or ``var`` under this folder."""
+    return Path(os.environ.get("PLACET_HOME", "var"))

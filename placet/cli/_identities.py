@@ -1,0 +1,84 @@
+"""``placet agent|operator|system …``: keys, enrolment, suspension."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placet.cli._base import failures, operator_client, read_json, run, show
+from placet.model import ActAnswer, EnrolIdentity, Reason
+from placet.tokens import SigningKey, write_key_file
+
+PublicKeyFile = Annotated[Path, typer.Option(help="The public key, a JWK.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Why = Annotated[str, typer.Option(help="Why; it is kept beside the ledger.")]
+
+
+def identity_commands(kind: str, what: str) -> typer.Typer:
+    """The commands of one kind of identity."""
+    app = typer.Typer(help=what, no_args_is_help=True)
+
+    @app.command("list")
+    def list_(as_json: AsJson = False) -> None:
+        """List them with their standing and keys."""
+
+        async def work() -> list[dict[str, object]]:
+            async with operator_client() as client:
+                return await client.identities(kind)
+
+        with failures():
+            show(run(work()), as_json=as_json, columns=("principal", "status", "roles", "owner"))
+
+    @app.command()
+    def key(
+        file: Path,
+        passphrase: Annotated[
+            str | None, typer.Option(envvar="PLACET_PASSPHRASE", help="Protects the key.")
+        ] = None,
+    ) -> None:
+        """Make a key file of mode 600, and print the public key as a JWK."""
+        with failures():
+            made = SigningKey.generate()
+            write_key_file(file, made, passphrase)
+            print(json.dumps(made.public.jwk()))
+
+    @app.command()
+    def enrol(
+        name: str,
+        public_key: PublicKeyFile,
+        role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
+        owner: Annotated[str | None, typer.Option(help="Whose agent it is.")] = None,
+        url: Annotated[str | None, typer.Option(help="A system's address.")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Enrol one with its public key (administrators)."""
+
+        async def work() -> ActAnswer:
+            body = EnrolIdentity(
+                jwk=read_json(public_key),
+                roles=tuple(role or ()),
+                owner=f"operator:{owner}" if owner else None,
+                url=url,
+            )
+            async with operator_client() as client:
+                return await client.act(f"{kind}.enrol", f"{kind}:{name}", body)
+
+        with failures():
+            show(run(work()), as_json=as_json)
+
+    def change(verb: str, help_: str) -> None:
+        @app.command(verb, help=help_)
+        def change_(name: str, reason: Why, as_json: AsJson = False) -> None:
+            async def work() -> ActAnswer:
+                async with operator_client() as client:
+                    target = f"{kind}:{name}"
+                    return await client.act(f"{kind}.{verb}", target, Reason(reason=reason))
+
+            with failures():
+                show(run(work()), as_json=as_json)
+
+    change("suspend", "Suspend one: no new grant from that instant, and its live ones end.")
+    change("resume", "Let a suspended one go on.")
+    change("offboard", "End one for good.")
+    return app

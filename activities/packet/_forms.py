@@ -59,10 +59,16 @@ class FormReading:
         Two different values under one label are as good as none: nobody guesses which holds.
         """
         found = self.document.all(pattern)
-        if len({field.value for field in found}) > 1:
-            self.name(found[0].place, f"{what}: two values, {found[0].value!r:.60} and another")
+        if not found:
             return None
-        return self.field(found[0], what, parse) if found else None
+        reads = [self.field(field, what, parse) for field in found]
+        first = reads[0]
+        if any(read is None or first is None or read.value != first.value for read in reads):
+            if len(found) > 1:
+                shown = show(found[0].value, 60)
+                self.name(found[0].place, f"{what}: two values, {shown!r} and another")
+            return None
+        return first
 
     def required(self, pattern: str, what: str, parse: Callable[[object], T]) -> Read[T] | None:
         """The value under a label that must be there."""

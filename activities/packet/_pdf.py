@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pypdf
-from pypdf.errors import PyPdfError
 
 from activities.packet._grids import MAX_FILE, UnreadableFile
 from activities.packet._values import label, show
@@ -81,7 +80,7 @@ def read_pdf(name: str, data: bytes) -> PdfDocument:
         active = _is_active(reader)
     except UnreadableFile:
         raise
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - pypdf lets every kind of error through
         raise UnreadableFile(f"the PDF is damaged ({type(error).__name__})") from None
     if not lines and not forms:
         raise UnreadableFile("the PDF has no text; it may be a scan")

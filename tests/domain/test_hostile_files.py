@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from reportlab.pdfgen import canvas
 
 from activities.packet import MAX_FILES, read_files, read_folder
 from lender.model import DocumentKind, Packet
@@ -248,6 +249,45 @@ def test_text_that_would_mislead_a_reader_is_made_harmless() -> None:
     assert packet.application.rows[0].description.value.endswith("Roof")
     assert packet.unreadable
     assert harmless(shown(packet))
+
+
+def _pdf(*lines: str) -> bytes:
+    out = io.BytesIO()
+    page = canvas.Canvas(out, invariant=True)
+    for number, line in enumerate(lines):
+        page.drawString(50, 800 - 20 * number, line)
+    page.save()
+    return out.getvalue()
+
+
+WAIVER = (
+    "CONDITIONAL WAIVER AND RELEASE ON PROGRESS PAYMENT",
+    "Name of Claimant: Volt Electric Co",
+    "Amount of Check: $100.00",
+)
+_PDF = _pdf(*WAIVER)
+
+
+@SOME
+@given(st.lists(st.tuples(st.integers(0, len(_PDF) - 1), st.integers(0, 255)), max_size=5))
+@example([(_PDF.index(b"FlateDecode"), 0)])
+def test_flipped_bytes_of_a_pdf_give_an_answer(flips: list[tuple[int, int]]) -> None:
+    data = bytearray(_PDF)
+    for at, byte in flips:
+        data[at] = byte
+    packet = read_files({"a.pdf": bytes(data)})
+    assert packet.waivers or packet.unreadable
+
+
+def test_one_amount_written_in_two_ways_is_one_amount() -> None:
+    packet = read_files({"a.pdf": _pdf(*WAIVER, "Amount of Check: 100.00")})
+    assert [str(waiver.amount.value) for waiver in packet.waivers if waiver.amount] == ["100.00"]
+
+
+def test_two_amounts_under_one_label_are_none() -> None:
+    packet = read_files({"a.pdf": _pdf(*WAIVER, "Amount of Check: 200.00")})
+    assert [waiver.amount for waiver in packet.waivers] == [None]
+    assert "two values" in whats(packet)
 
 
 def test_orders_in_a_document_are_text_like_any_other() -> None:

@@ -147,7 +147,7 @@ class Governor:
         entered = grant.enter()
         try:
             result = await proceed()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - every end of a step is settled, and raised again
             await self._failed(self._link, grant, digest, error)
             raise _clean(error) from None
         finally:

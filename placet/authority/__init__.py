@@ -1,6 +1,7 @@
-"""The service that says yes or no: identities, policy, grants, checkpoints, the log, the archive."""
+"""The service that says yes or no: identities, policy, grants, checkpoints, log, archive."""
 
 from placet.authority._bootstrap import AlreadyCreated, create_log
+from placet.authority._bootstrap import load_keys as load_signing_keys
 from placet.authority._serve import NoLog, open_authority, serve
 from placet.authority._settings import AuthoritySettings
 from placet.authority._signing import SigningKeys, WrongPassphrase
@@ -17,6 +18,7 @@ __all__ = [
     "StoreUnavailable",
     "WrongPassphrase",
     "create_log",
+    "load_signing_keys",
     "open_authority",
     "serve",
 ]

@@ -110,7 +110,7 @@ def make_app(services: Services) -> Starlette:
     )
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
+async def _no_route(_: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     said = "there is no such route" if status == 404 else "this route has no such method"
     return JSONResponse(

@@ -145,7 +145,7 @@ class Grants:
         wrong = _wrong_step(ask, step) or _wrong_state(tx, ask, case)
         if wrong is not None:
             return _deny(tx, ask, wrong.description, wrong.reasons)
-        activity = _running(ask, case, step)
+        activity = _running(ask, step)
         if isinstance(activity, _Deny):
             return _deny(tx, ask, activity.description, activity.reasons)
         try:
@@ -333,7 +333,7 @@ def _wrong_state(tx: Tx, ask: _Ask, case: Case) -> _Deny | None:
     return None
 
 
-def _running(ask: _Ask, case: Case, step: Step) -> RunningActivity | _Deny:
+def _running(ask: _Ask, step: Step) -> RunningActivity | _Deny:
     """The activity as Temporal shows it running now, if it is the one that asks."""
     asked = ask.details.activity
     assert ask.execution is not None

@@ -22,7 +22,7 @@ def keys_of(reader: Reader, principal: str) -> tuple[PublicKey, ...]:
 
 
 def key_standing(tx: Reader, principal: str, thumbprint: str) -> str:
-    """``active``, or what is the matter: ``suspended``, ``offboarded``, ``revoked``, ``unknown``."""
+    """The keys an identity ever had; whether one still counts is checked apart."""
     identity = tx.get(Identity, principal)
     key = tx.get(IdentityKey, thumbprint)
     if identity is None or key is None or key.principal != principal:

@@ -26,7 +26,7 @@ class LedgerReads:
         self._core = core
 
     async def entries(self, start: int, limit: int) -> dict[str, Any]:
-        """Entries from an index on, at most ``MAX_ENTRIES``: each entry's canonical JSON as text."""
+        """Entries from an index on, at most ``MAX_ENTRIES``: each as its canonical JSON."""
         rows = await self._core.store.read(
             lambda reader: reader.all(
                 LedgerEntry,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -16,6 +16,7 @@ from placet.cli._base import (
     fail,
     failures,
     operator_client,
+    read_json,
     run,
     show,
 )
@@ -31,10 +32,10 @@ Trust = Annotated[
 ]
 
 
-async def _fetch(trust: Path | None) -> LogFiles:
+async def _fetch(trusted: dict[str, Any] | None) -> LogFiles:
     async with operator_client() as client:
         with console().status("fetching the log"):
-            return await fetch_log(client, trust=trust)
+            return await fetch_log(client, trust=trusted)
 
 
 @audit.command("verify")
@@ -45,7 +46,7 @@ def verify_(trust: Trust = None, as_json: AsJson = False) -> None:
     but only with itself, since no --trust was given.
     """
     with failures():
-        report = verify(run(_fetch(trust)))
+        report = verify(run(_fetch(read_json(trust) if trust else None)))
         print_report(report, as_json=as_json)
         if not report.holds:
             raise typer.Exit(REFUSED)

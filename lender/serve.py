@@ -1,0 +1,113 @@
+"""Serving the three systems of record, in one process on loopback ports."""
+
+import asyncio
+import os
+import secrets
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lender import compliance, servicing, storage
+from lender._service import Database
+from placet.resource import Guard
+from placet.tokens import read_key_file
+
+SYSTEMS = ("loan-servicing", "document-storage", "compliance")
+
+
+class LenderSettings(BaseSettings):
+    """``PLACET_LENDER_*``: where the systems keep their state, and where they listen.
+
+    ``folder`` holds each system's database and key file, and the staff's upload token. A database
+    URL for all three lets PostgreSQL in.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_LENDER_", frozen=True, extra="ignore")
+
+    folder: Path = Path("var/lender")
+    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    servicing_port: int = Field(default=8611, ge=1, le=65535)
+    storage_port: int = Field(default=8612, ge=1, le=65535)
+    compliance_port: int = Field(default=8613, ge=1, le=65535)
+    ready_file: Path | None = None
+
+    def port(self, system: str) -> int:
+        """A system's port."""
+        ports = (self.servicing_port, self.storage_port, self.compliance_port)
+        return dict(zip(SYSTEMS, ports, strict=True))[system]
+
+    def url(self, system: str) -> str:
+        """A system's address."""
+        return f"http://127.0.0.1:{self.port(system)}"
+
+    def database(self, system: str) -> Database:
+        """A system's own database."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Database(f"sqlite:///{self.folder / system}.db")
+
+    def key_file(self, system: str) -> Path:
+        """A system's key file."""
+        return self.folder / f"{system}.key"
+
+    def staff_token(self) -> str:
+        """The staff's upload token, from its file of mode 600; made if it is not there."""
+        path = self.folder / "staff.token"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        return path.read_text().strip()
+
+
+def make_apps(settings: LenderSettings) -> dict[str, FastAPI]:
+    """The three applications."""
+    guards = {
+        system: Guard(
+            system, settings.issuer, settings.url(system), read_key_file(settings.key_file(system))
+        )
+        for system in SYSTEMS
+    }
+    return {
+        "loan-servicing": servicing.make_app(
+            settings.database("loan-servicing"), guards["loan-servicing"]
+        ),
+        "document-storage": storage.make_app(
+            settings.database("document-storage"),
+            guards["document-storage"],
+            settings.staff_token(),
+        ),
+        "compliance": compliance.make_app(settings.database("compliance"), guards["compliance"]),
+    }
+
+
+async def serve(settings: LenderSettings) -> None:
+    """Serve until told to stop (SIGTERM, SIGINT)."""
+    servers = [
+        uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host="127.0.0.1",
+                port=settings.port(system),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
+        )
+        for system, app in make_apps(settings).items()
+    ]
+    # One server takes the signals, and its end ends the others.
+    running = [asyncio.create_task(server.serve()) for server in servers]
+    while not all(server.started for server in servers):
+        if any(task.done() for task in running):
+            break
+        await asyncio.sleep(0.02)
+    if settings.ready_file is not None and all(server.started for server in servers):
+        settings.ready_file.write_text(f"{os.getpid()}\n")
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*running)

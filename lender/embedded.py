@@ -73,6 +73,10 @@ class Embedded:
     administrators: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def roles(self, name: str) -> tuple[str, ...]:
+        """A demo person's roles."""
+        return PEOPLE[name]
+
     def person(self, name: str) -> OperatorClient:
         """A person's client, with the person's own key."""
         key = read_key_file(self.folder / "people" / f"{name}.key", passphrase_of(name))
@@ -84,7 +88,7 @@ class Embedded:
         log = self.folder / "logs" / f"{part}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            self.parts[part] = subprocess.Popen(
+            self.parts[part] = subprocess.Popen(  # noqa: S603 - our own programs, no shell
                 command,
                 env={**os.environ, **self.environment, **settings, **(extra or {})},
                 stdout=output,

@@ -449,6 +449,18 @@ def _json(model: Model) -> Response:
     return Response(model.model_dump_json(), media_type="application/json")
 
 
+def read_loan(database: Database, loan: str) -> LoanFile:
+    """A loan as it stands, for the lender's staff.
+
+    Raises:
+        Failure: there is none.
+    """
+    row = database.run_here(lambda session: session.get(LoanRow, loan))
+    if row is None:
+        raise Failure(404, "not_found", "there is no such loan")
+    return LoanFile.model_validate_json(row.body)
+
+
 def payments_made(database: Database, loan: str) -> list[PaymentRow]:
     """Every payment of a loan, for reports and tests."""
     return database.run_here(

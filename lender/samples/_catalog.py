@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from lender.model import LoanFile
-from lender.samples._defects import PACKET_DEFECTS
+from lender.samples._defects import LOAN_DEFECTS, PACKET_DEFECTS
 from lender.samples._hostile import write_hostile
 from lender.samples._plan import DrawPlan, plan_draw
 from lender.samples._write import write_packet
@@ -20,7 +20,7 @@ class Sample:
     """One packet: its loan, what is planted, and the case's expected result.
 
     ``finding`` is a check that must have a finding above ``info``; ``None`` means that none may.
-    ``people`` decide in that order. ``payments`` says whether money moves.
+    ``loan_change`` is done to the loan before the packet is written.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Sample:
     result: str
     finding: str | None = None
     verdict: str = "approve"
-    as_csv: bool = False
+    loan_change: Callable[[LoanFile], LoanFile] | None = None
 
 
 def plan_for(loan: LoanFile) -> DrawPlan:
@@ -73,6 +73,14 @@ def catalog() -> tuple[Sample, ...]:
         Sample("small-clean", "L-1001", _clean, "disbursed"),
         Sample("small-second-draw-csv", "L-1001", _clean_csv, "disbursed"),
         Sample("large-clean-two-approvals", "L-1002", _clean, "disbursed"),
+        Sample(
+            "bank-account-changed",
+            "L-1002",
+            _clean,
+            "disbursed",
+            "payee.bank_changed",
+            loan_change=LOAN_DEFECTS["payee.bank_changed"],
+        ),
         Sample("hostile", "L-1003", write_hostile, "rejected", "packet.readable", "reject"),
         *planted,
         Sample("clean-after-all", "L-1003", _clean, "disbursed"),

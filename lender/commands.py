@@ -1,0 +1,240 @@
+"""The deployment's own commands: ``demo``, ``up``, ``lender``, ``loan``, ``packet``."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from activities.loan_file import LoanFileError, check_folder, load_loan_file
+from lender import storage
+from lender._service import Failure
+from lender.demo import Books, DemoFailed, Script, write_samples
+from lender.embedded import (
+    ADMINISTRATOR,
+    PEOPLE,
+    Embedded,
+    PartDied,
+    embedded,
+    passphrase_of,
+)
+from lender.model import Analysis, LoanFile
+from lender.samples import catalog, plan_for, sample_loans
+from lender.serve import LenderSettings
+from lender.serve import serve as serve_systems
+from placet.cli import REFUSED, USAGE, console, data_folder, fail, failures, run, show
+from placet.model import Mode, Severity
+
+lender = typer.Typer(help="The reference systems of record.", no_args_is_help=True)
+loan = typer.Typer(help="Loans.", no_args_is_help=True)
+packet = typer.Typer(help="Packets.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@lender.command("serve")
+def serve() -> None:
+    """Serve loan servicing, document storage and the compliance database until stopped."""
+    with failures():
+        run(serve_systems(LenderSettings()))
+
+
+@loan.command("import")
+def import_loan(file: Path, as_json: AsJson = False) -> None:
+    """Bring a loan and its budget: JSON, XLSX or CSV."""
+    with failures():
+        found = _load(file)
+        settings = LenderSettings()
+        books = Books(
+            settings.database("loan-servicing"),
+            settings.database("document-storage"),
+            settings.database("compliance"),
+        )
+        try:
+            books.take_in(found)
+        except Failure as error:
+            raise fail(error.problem.error_description, REFUSED) from None
+        show(
+            {"loan": found.loan_id, "budget_lines": len(found.budget), "payees": len(found.payees)},
+            as_json=as_json,
+        )
+
+
+def _load(file: Path) -> LoanFile:
+    try:
+        return load_loan_file(file)
+    except LoanFileError as error:
+        raise fail(str(error), USAGE) from None
+
+
+@packet.command()
+def check(
+    folder: Path,
+    loan_file: Annotated[Path, typer.Option("--loan", help="The loan, as a file.")],
+    funding: Annotated[str | None, typer.Option(help="Funding date, YYYY-MM-DD.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the checks on a packet, nothing running. Exit 1 if anything blocks.
+
+    Payees can't be screened here: payee.screened ends as "cannot determine".
+    """
+    with failures():
+        if not folder.is_dir():
+            raise fail(f"{folder}: no such folder", USAGE)
+        try:
+            today = date.fromisoformat(funding) if funding else date.today()  # noqa: DTZ011 - the user's own day
+        except ValueError:
+            raise fail(f"--funding: {funding!r} is no date like 2026-11-24", USAGE) from None
+        analysis = check_folder(folder, _load(loan_file), today)
+        if as_json:
+            show(analysis, as_json=True)
+        else:
+            _print_analysis(analysis)
+        blocked = any(each.severity is Severity.BLOCKING for each in analysis.findings)
+        raise typer.Exit(REFUSED if blocked else 0)
+
+
+def _print_analysis(analysis: Analysis) -> None:
+    out = console()
+    for result in analysis.results:
+        note = f" ({escape(result.reason)})" if result.reason else ""
+        out.print(f"{result.check:24} {result.status.value}{note}", soft_wrap=True)
+        for finding in result.findings:
+            out.print(f"    {finding.severity.value}: {escape(finding.message)}", soft_wrap=True)
+            for side in finding.compared:
+                place = f"{side.place.document} {side.place.spot}".strip()
+                line = f"        {side.label}: {side.value} — {place}"
+                out.print(escape(line), soft_wrap=True)
+    out.print(f"requested {analysis.requested}, recommended {analysis.recommended}")
+
+
+@packet.command()
+def samples(folder: Path) -> None:
+    """Write the sample loans and packets into a folder."""
+    with failures():
+        write_samples(folder)
+        print(f"sample loans and packets are in {folder}")
+
+
+# --- everything embedded ----------------------------------------------------------------------
+
+
+def demo(
+    script: Annotated[
+        bool, typer.Option("--script", help="Play the people's parts, verify, and end.")
+    ] = False,
+) -> None:
+    """Start everything and take real packets through; on a terminal it stays up to be used."""
+    with failures():
+        scripted = script or not (sys.stdin.isatty() and sys.stdout.isatty())
+        with tempfile.TemporaryDirectory(prefix="placet-demo-") as folder:
+            try:
+                wrong = run(_scripted(Path(folder)) if scripted else _shown(Path(folder)))
+            except (PartDied, DemoFailed) as error:
+                raise fail(str(error)) from None
+        raise typer.Exit(REFUSED if wrong else 0)
+
+
+async def _scripted(folder: Path) -> int:
+    out = console()
+    out.print("starting Temporal, the authority, three systems of record and six agents")
+    async with embedded(folder) as made:
+        return await Script(made, out).play()
+
+
+async def _shown(folder: Path) -> int:
+    out = console()
+    async with embedded(folder) as made:
+        script = Script(made, out)
+        for each in sample_loans():
+            script.books.take_in(each)
+        write_samples(folder / "samples")
+        await _open_some(script)
+        _introduce(made)
+        await _until_stopped()
+    return 0
+
+
+async def _open_some(script: Script) -> None:
+    """Open a clean and a defective case, so that something waits for people."""
+    chosen = {"small-clean": "L-1001", "hostile": "L-1003", "large-clean-two-approvals": "L-1002"}
+    async with script.made.person("dana") as opener:
+        for sample in catalog():
+            if sample.name not in chosen:
+                continue
+            found = script.books.loan(sample.loan)
+            folder = script.made.folder / "packets" / sample.name
+            sample.write(plan_for(found), folder)
+            storage.store_packet(
+                script.books.storage,
+                found.loan_id,
+                found.next_draw,
+                storage.read_packet_folder(folder),
+            )
+            subject = f"loan/{found.loan_id}/draw/{found.next_draw}"
+            opened = await opener.open_case("loan-draw", subject)
+            script.out.print(f"opened {opened.case} on {subject}, with packet {sample.name}")
+
+
+def _introduce(made: Embedded) -> None:
+    out = console()
+    out.print(f"\nEverything is up; the authority is at {made.issuer}. Its people:")
+    for name, roles in {ADMINISTRATOR: ("administrator",), **PEOPLE}.items():
+        out.print(f"  {name:6} {', '.join(roles):20} passphrase: {passphrase_of(name)}")
+    settings = made.settings_for_people("omar")
+    out.print("\nIn another terminal, as the loan officer:")
+    for name, value in settings.items():
+        out.print(f"  export {name}={value}", soft_wrap=True)
+    out.print("  placet checkpoint list")
+    out.print("  placet checkpoint show CHECKPOINT")
+    out.print("  placet checkpoint approve CHECKPOINT --amount AMOUNT")
+    out.print(f"\nSample loans and packets: {made.folder / 'samples'}. Ctrl+C stops everything.")
+
+
+async def _until_stopped() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def up(
+    mode: Annotated[Mode, typer.Option(help="How far agents go alone.")] = Mode.ASSIST,
+) -> None:
+    """Start everything embedded and stay, until stopped; state is kept in PLACET_HOME."""
+
+    async def work() -> None:
+        async with embedded(data_folder().absolute(), mode=mode) as made:
+            _introduce(made)
+            await _until_stopped()
+
+    with failures():
+        try:
+            run(work())
+        except PartDied as error:
+            raise fail(str(error)) from None
+
+
+def attach_packet(subject: str, folder: Path) -> None:
+    """Upload a packet for a draw before its case is opened: ``--packet DIR``.
+
+    Raises:
+        ValueError: no such folder, or it is no packet that storage takes.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
+    loan_id, draw = subject.split("/")[1], int(subject.split("/")[3])
+    try:
+        storage.store_packet(
+            LenderSettings().database("document-storage"),
+            loan_id,
+            draw,
+            storage.read_packet_folder(folder),
+        )
+    except Failure as error:
+        raise ValueError(error.problem.error_description) from None

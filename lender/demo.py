@@ -1,0 +1,272 @@
+"""The scripted demo: every sample packet through the whole process, and the proof of it.
+
+It plays the people's parts with their own keys, says what happened to each packet, verifies the
+ledger and replays every case. What is not as expected is counted and told.
+"""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+
+from lender import compliance, servicing, storage
+from lender._service import Database
+from lender.embedded import Embedded
+from lender.model import LoanFile
+from lender.samples import Sample, catalog, plan_for, sample_loans
+from placet.audit import LogFiles, Report, replay, verify
+from placet.cli import fetch_log
+from placet.client import OperatorClient
+from placet.model import CaseView, CheckpointView, Severity, Verdict
+from workflows.loan_draw import PROCESS
+
+T = TypeVar("T")
+APPROVERS = ("cora", "omar", "sofia", "sam")
+OPENER = "dana"
+AUDITOR = "una"
+_SECONDS = 120
+
+
+class DemoFailed(Exception):
+    """Something took too long or went another way than a demo can go on from."""
+
+
+@dataclass
+class Played:
+    """What came of one sample."""
+
+    sample: Sample
+    case: str = ""
+    result: str = ""
+    findings: tuple[str, ...] = ()
+    paid: str = "0.00"
+    decisions: int = 0
+    troubles: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Books:
+    """The systems' own databases, as the lender's staff reach them."""
+
+    servicing: Database
+    storage: Database
+    compliance: Database
+
+    @classmethod
+    def of(cls, made: Embedded) -> "Books":
+        """The databases of the embedded systems."""
+        return cls(
+            made.lender.database("loan-servicing"),
+            made.lender.database("document-storage"),
+            made.lender.database("compliance"),
+        )
+
+    def take_in(self, loan: LoanFile) -> None:
+        """Take a loan into servicing and its payees into compliance."""
+        servicing.import_loan(self.servicing, loan)
+        compliance.register_payees(self.compliance, loan)
+
+    def loan(self, loan: str) -> LoanFile:
+        """A loan as it stands now."""
+        return servicing.read_loan(self.servicing, loan)
+
+
+async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Wait until ``look`` gives something.
+
+    Raises:
+        DemoFailed: it did not in two minutes.
+    """
+    try:
+        async with asyncio.timeout(_SECONDS):
+            while True:
+                found = await look()
+                if found is not None:
+                    return found
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise DemoFailed(f"{what}: nothing came of it in {_SECONDS} seconds") from None
+
+
+class Script:
+    """Plays the samples on embedded parts."""
+
+    def __init__(self, made: Embedded, out: Console) -> None:
+        self.made = made
+        self.out = out
+        self.books = Books.of(made)
+
+    async def play(self, samples: tuple[Sample, ...] | None = None) -> int:
+        """Play samples, then audit; how many things were not as expected."""
+        for loan in sample_loans():
+            self.books.take_in(loan)
+        played: list[Played] = []
+        async with contextlib.AsyncExitStack() as stack:
+            people = {
+                name: await stack.enter_async_context(self.made.person(name))
+                for name in (OPENER, *APPROVERS, AUDITOR)
+            }
+            for sample in samples or catalog():
+                done = await self.play_one(sample, people)
+                played.append(done)
+                self._tell(done)
+            wrong = sum(len(each.troubles) for each in played)
+            await self._until_archived(people[AUDITOR], [each.case for each in played])
+            wrong += await self._audit(people[AUDITOR], played)
+        self.out.print(
+            f"[bold]{len(played)} packets, {wrong} things not as expected[/bold]"
+            if wrong
+            else f"[bold]{len(played)} packets, everything as expected[/bold]"
+        )
+        return wrong
+
+    async def play_one(self, sample: Sample, people: dict[str, OperatorClient]) -> Played:
+        """Take one packet from its files to the end of its case."""
+        loan = self.books.loan(sample.loan)
+        if sample.loan_change is not None:
+            self.books.take_in(sample.loan_change(loan))
+            loan = self.books.loan(sample.loan)
+        folder = self.made.folder / "packets" / sample.name
+        shutil.rmtree(folder, ignore_errors=True)
+        sample.write(plan_for(loan), folder)
+        files = storage.read_packet_folder(folder)
+        storage.store_packet(self.books.storage, loan.loan_id, loan.next_draw, files)
+        played = Played(sample)
+        before = self._paid(loan.loan_id)
+        subject = f"loan/{loan.loan_id}/draw/{loan.next_draw}"
+        opened = await people[OPENER].open_case(PROCESS.name, subject)
+        played.case = str(opened.case)
+        view = await self._decide_until_closed(played, people)
+        played.result = view.result or ""
+        played.paid = f"{(self._paid(loan.loan_id) - before) / 100:.2f}"
+        self._judge(played)
+        return played
+
+    async def _decide_until_closed(
+        self, played: Played, people: dict[str, OperatorClient]
+    ) -> CaseView:
+        auditor = people[AUDITOR]
+
+        async def look() -> CaseView | CheckpointView | None:
+            view = await auditor.case(played.case)
+            if view.status in {"closed", "stopped"}:
+                return view
+            waiting = await auditor.checkpoints("open", played.case)
+            return waiting[0] if waiting else None
+
+        while True:
+            found: CaseView | CheckpointView = await until(look, played.sample.name)
+            if isinstance(found, CaseView):
+                return found
+            await self._decide(found, played, people)
+
+    async def _decide(
+        self, checkpoint: CheckpointView, played: Played, people: dict[str, OperatorClient]
+    ) -> None:
+        """Everyone who may decide does so, until the checkpoint has an outcome."""
+        proposal = checkpoint.evidence.proposal
+        played.findings = tuple(
+            dict.fromkeys(
+                each.check for each in proposal.findings if each.severity is not Severity.INFO
+            )
+        )
+        verdict = Verdict(played.sample.verdict)
+        wanted = {role for need in checkpoint.requirement.needs for role in need.roles}
+        for name in APPROVERS:
+            if not wanted & set(self.made.roles(name)):
+                continue
+            answer = await people[name].decide(
+                checkpoint,
+                verdict,
+                amount=proposal.amount if verdict is Verdict.APPROVE else None,
+                exceptions=checkpoint.requirement.exceptions if verdict is Verdict.APPROVE else (),
+                reason_code=None if verdict is Verdict.APPROVE else "findings",
+            )
+            played.decisions += 1
+            if answer.outcome.status != "open":
+                return
+        played.troubles.append(f"nobody could end checkpoint {checkpoint.name}")
+        raise DemoFailed(f"{played.sample.name}: nobody could end {checkpoint.name}")
+
+    def _judge(self, played: Played) -> None:
+        sample = played.sample
+        if played.result != sample.result:
+            played.troubles.append(f"ended as {played.result}, expected {sample.result}")
+        if sample.finding is None and played.findings:
+            played.troubles.append(f"findings in a clean packet: {', '.join(played.findings)}")
+        if sample.finding is not None and sample.finding not in played.findings:
+            played.troubles.append(f"{sample.finding} was not found")
+        if (sample.result == "disbursed") != (played.paid != "0.00"):
+            played.troubles.append(f"{played.paid} was paid")
+
+    def _paid(self, loan: str) -> int:
+        return sum(row.amount_cents for row in servicing.payments_made(self.books.servicing, loan))
+
+    def _tell(self, played: Played) -> None:
+        found = ", ".join(played.findings) or "no finding"
+        self.out.print(
+            f"{played.sample.name:34} {played.result:10} paid {played.paid:>11}  "
+            f"{played.decisions} decisions  {escape(found)}",
+            soft_wrap=True,
+        )
+        for trouble in played.troubles:
+            self.out.print(f"  [bold]NOT AS EXPECTED[/bold] {escape(trouble)}")
+
+    # --- the audit ----------------------------------------------------------------------------
+
+    async def _until_archived(self, auditor: OperatorClient, cases: list[str]) -> None:
+        for case in cases:
+
+            async def look(case: str = case) -> CaseView | None:
+                view = await auditor.case(case)
+                return view if view.archived else None
+
+            await until(look, f"the archive of {case}")
+
+    async def _audit(self, auditor: OperatorClient, played: list[Played]) -> int:
+        trust = {
+            "log_key": self.made.log_key,
+            "administrators": list(self.made.administrators),
+        }
+        files = await fetch_log(auditor, trust=trust)
+        self.out.print("[bold]the ledger, verified[/bold]")
+        wrong = self._report(verify(files))
+        reports = [await self._replay(files, each.case) for each in played]
+        activities = sum(each.checked.get("activities", 0) for each in reports)
+        self.out.print(
+            f"[bold]{len(reports)} cases replayed, {activities} activities reconciled[/bold]"
+        )
+        for report in reports:
+            wrong += self._report(report, quiet=True)
+        return wrong
+
+    async def _replay(self, files: LogFiles, case: str) -> Report:
+        return await replay(files, case, [PROCESS.workflow])
+
+    def _report(self, report: Report, *, quiet: bool = False) -> int:
+        if not quiet:
+            for what, count in report.checked.items():
+                self.out.print(f"  {count} {escape(what)}")
+        for trouble in report.troubles:
+            self.out.print(
+                f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
+                f"{escape(trouble.found)}"
+            )
+        return len(report.troubles)
+
+
+def write_samples(folder: Path) -> None:
+    """Write the sample loans and the first draw's clean packets, to try commands on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for loan in sample_loans():
+        (folder / f"{loan.loan_id}.json").write_text(loan.model_dump_json(indent=2))
+    for sample in catalog():
+        if sample.loan_change is None:
+            loan = next(each for each in sample_loans() if each.loan_id == sample.loan)
+            sample.write(plan_for(loan), folder / sample.name)

@@ -18,6 +18,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -257,17 +258,22 @@ async def embedded(
             made.stop(part)
 
 
-async def _open(folder: Path, mode: Mode) -> Embedded:
+def _state(folder: Path, mode: Mode) -> dict[str, Any]:
+    """Ports and passphrase of a folder, made once and kept in a file of mode 600."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = folder / "state.json"
     if state.exists():
-        kept = json.loads(state.read_text())
-    else:
-        ports = free_ports(5)
-        kept = {"ports": ports, "passphrase": secrets.token_urlsafe(24), "mode": mode.value}
-        descriptor = os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(kept, file)
+        kept: dict[str, Any] = json.loads(state.read_text())
+        return kept
+    made = {"ports": free_ports(5), "passphrase": secrets.token_urlsafe(24), "mode": mode.value}
+    descriptor = os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(made, file)
+    return made
+
+
+async def _open(folder: Path, mode: Mode) -> Embedded:
+    kept = _state(folder, mode)
     temporal, authority, *lender_ports = kept["ports"]
     issuer = f"http://127.0.0.1:{authority}"
     lender = LenderSettings(

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from temporalio import activity
-from temporalio.activity import _CompleteAsyncError  # the SDK has no public name for it
+from temporalio.activity import _CompleteAsyncError  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.plugin import SimplePlugin
@@ -241,7 +241,7 @@ def _details(step: ExecuteActivityInput) -> RequestedDetails:
     request = step.args[0] if len(step.args) == 1 else None
     if not isinstance(request, StepRequest):
         raise ungoverned(f"activity {info.activity_type}: its one argument is a StepRequest")
-    if request.case != info.workflow_id:
+    if request.case != info.workflow_id or info.workflow_id is None:
         raise ungoverned("the request names another case than the workflow's")
     action, system = mark
     return RequestedDetails(

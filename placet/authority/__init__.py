@@ -3,7 +3,7 @@
 from placet.authority._bootstrap import AlreadyCreated, create_log
 from placet.authority._bootstrap import load_keys as load_signing_keys
 from placet.authority._serve import NoLog, open_authority, serve
-from placet.authority._settings import AuthoritySettings
+from placet.authority._settings import AuthoritySettings, authority_settings
 from placet.authority._signing import SigningKeys, WrongPassphrase
 from placet.authority._store import Store, StoreError, StoreMismatch, StoreUnavailable
 
@@ -17,6 +17,7 @@ __all__ = [
     "StoreMismatch",
     "StoreUnavailable",
     "WrongPassphrase",
+    "authority_settings",
     "create_log",
     "load_signing_keys",
     "open_authority",

@@ -29,3 +29,12 @@ class AuthoritySettings(BaseSettings):
     def origin(self) -> str:
         """The ledger's origin line: the log's address without scheme (C2SP tlog-checkpoint)."""
         return self.issuer.split("://", 1)[1] + "/ledger"
+
+
+def authority_settings() -> AuthoritySettings:
+    """The settings from the environment.
+
+    Raises:
+        pydantic.ValidationError: one is missing or wrong; the error names it.
+    """
+    return AuthoritySettings()  # pyright: ignore[reportCallIssue]  # the environment gives the rest

@@ -8,9 +8,9 @@ import typer
 
 from placet.authority import (
     AlreadyCreated,
-    AuthoritySettings,
     SigningKeys,
     Store,
+    authority_settings,
     create_log,
     serve,
 )
@@ -33,7 +33,7 @@ def init(
     """Create the log: its first entry names the first administrator's key."""
 
     async def work() -> None:
-        settings = AuthoritySettings()
+        settings = authority_settings()
         key = PublicKey.from_jwk(read_json(public_key))
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             keys = SigningKeys(settings.key_passphrase.get_secret_value())
@@ -52,7 +52,7 @@ def serve_() -> None:
     """Serve the authority until stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     with failures():
-        run(serve(AuthoritySettings()))
+        run(serve(authority_settings()))
 
 
 Folder = Annotated[Path, typer.Argument(help="Holds policies.cedar and schema.cedarschema.")]

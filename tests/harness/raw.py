@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 from temporalio import activity
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from placet.tokens import SigningKey, make_client_assertion, make_proof

@@ -31,7 +31,7 @@ from temporalio.worker import (
 )
 
 from placet.agent._config import AgentConfig
-from placet.agent._errors import UngovernedActivity, leaked, ungoverned
+from placet.agent._errors import UngovernedActivity, leaked, unavailable, ungoverned
 from placet.agent._grant import CurrentGrant, current_grant
 from placet.agent._link import AuthorityLink
 from placet.kill import kill_point
@@ -49,6 +49,7 @@ from placet.tokens import find_token
 _log = logging.getLogger("placet.agent")
 _MARK = "__placet_governed__"
 _MAX_ERROR = 1000
+_HEARTBEAT_SECONDS = 2.5
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -139,6 +140,17 @@ class Governor:
         if self._http is None or self._link is None:
             raise ungoverned("the worker has no session with the authority")
         details = _details(step)
+        beating = asyncio.create_task(_beat(activity.heartbeat))
+        try:
+            return await self._governed(step, proceed, details)
+        finally:
+            beating.cancel()
+
+    async def _governed(
+        self, step: ExecuteActivityInput, proceed: Callable[[], Any], details: RequestedDetails
+    ) -> Any:
+        if self._http is None or self._link is None:
+            raise unavailable("the worker is stopping")
         kill_point("agent.before-grant")
         held = await self._link.grant(details)
         kill_point("agent.after-grant")
@@ -203,6 +215,13 @@ class Governor:
             _log.warning("grant %s could not be settled: %s", grant.id, error.message)
 
 
+async def _beat(heartbeat: Callable[[], None]) -> None:
+    """Say that the worker lives, for as long as a step runs."""
+    while True:
+        await asyncio.sleep(_HEARTBEAT_SECONDS)
+        heartbeat()
+
+
 class _Interceptor(Interceptor):
     def __init__(self, governor: Governor) -> None:
         self._governor = governor
@@ -225,7 +244,7 @@ class _Inbound(ActivityInboundInterceptor):
 
 class _Outbound(ActivityOutboundInterceptor):
     def heartbeat(self, *details: Any) -> None:
-        if _leaks(current_grant(), _encode(details)):
+        if details and _leaks(current_grant(), _encode(details)):
             raise leaked()
         super().heartbeat(*details)
 

@@ -142,7 +142,9 @@ class Cases:
             closed = tx.get(Case, case.id)
             return view(closed if closed is not None else case)
 
-        return await self._core.store.write(write)
+        closed = await self._core.store.write(write)
+        kill_point("close.before-answer")
+        return closed
 
     # --- watching -----------------------------------------------------------------------------
 
@@ -252,6 +254,7 @@ class Cases:
             tx.change(Case, case.id, archived_at=tx.now)
             tx.notify(ARCHIVING)
 
+        kill_point("archive.before-seal")
         await self._core.store.write(seal)
 
     async def _with_status(self, status: CaseStatus) -> list[Case]:

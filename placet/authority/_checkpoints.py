@@ -31,6 +31,7 @@ from placet.authority._store import (
     Reader,
     Tx,
 )
+from placet.kill import kill_point
 from placet.model import (
     CaseStatus,
     CheckpointDefinition,
@@ -105,9 +106,11 @@ class Checkpoints:
             raise NotFound(f"process {definition.name} has no checkpoint {name!r}")
         step = definition.step(claims.details.activity.activity_type)
         facts = await self._facts.fetch(definition, case.subject, step.facts if step else ())
-        return await self._core.store.write(
+        outcome = await self._core.store.write(
             lambda tx: self._open(tx, claims, proof, definition, checkpoint, facts)
         )
+        kill_point("checkpoint.before-answer")
+        return outcome
 
     def _case(self, reader: Reader, case_id: str) -> tuple[Case, ProcessDefinition]:
         case = reader.get(Case, case_id)
@@ -246,6 +249,7 @@ class Checkpoints:
             Forbidden: the decision does not count; why is on the ledger and in the reasons.
         """
         answer = await self._core.store.write(lambda tx: self._decide(tx, checkpoint_id, jws))
+        kill_point("decision.before-answer")
         if isinstance(answer, _Refused):
             raise Forbidden(answer.description, answer.reasons)
         return answer

@@ -28,6 +28,7 @@ from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, ContextBlob, Grant, Reader, Tx
 from placet.authority._temporal import Execution, ExecutionNotFound, RunningActivity
+from placet.kill import kill_point
 from placet.model import (
     CaseStatus,
     GrantedDetails,
@@ -97,6 +98,7 @@ class Grants:
         """
         ask = await self._look(sender, details)
         answer = await self._core.store.write(lambda tx: self._decide(tx, ask))
+        kill_point("grant.before-answer")
         if isinstance(answer, _Deny):
             raise Denied(answer.description, answer.reasons)
         now = self._core.clock()

@@ -12,6 +12,7 @@ from placet.authority._core import Core
 from placet.authority._errors import Unavailable
 from placet.authority._store import Case, OutboxRow, Tx
 from placet.authority._temporal import ExecutionNotFound
+from placet.kill import kill_point
 from placet.model import canonical_json
 
 BELL = "checkpoint_bell"
@@ -85,6 +86,7 @@ class Outbox:
                     request_id=f"placet-outbox-{row.id}-{row.attempts}",
                 )
                 done = signal != BELL
+                kill_point("outbox.after-signal")
             except ExecutionNotFound:
                 _log.warning("case %s: Temporal has no running execution to signal", case.id)
             except Unavailable:

@@ -24,6 +24,7 @@ from placet.authority._store import (
     PartRow,
     Tx,
 )
+from placet.kill import kill_point
 from placet.model import (
     MAX_PART_BYTES,
     InputParts,
@@ -62,7 +63,9 @@ class Settling:
                 settlements=tuple(self._settle(tx, sender, each) for each in body.settlements)
             )
 
-        return await self._core.store.write(write)
+        answers = await self._core.store.write(write)
+        kill_point("settle.before-answer")
+        return answers
 
     def _settle(self, tx: Tx, sender: Sender, told: Settlement) -> SettlementAnswer:
         grant = tx.get(Grant, told.grant)

@@ -35,6 +35,10 @@ READ_OUTCOME = "read_outcome"
 CLOSE_CASE = "close_case"
 
 STEP_TIMEOUT = timedelta(minutes=10)
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+"""How long Temporal waits for a worker that says nothing; the plugin's heartbeats come far more
+often, so that a killed worker's step is tried again within seconds."""
+
 LOOK_AGAIN = timedelta(hours=1)
 """How long a waiting workflow goes without looking, should every bell be lost."""
 
@@ -136,6 +140,7 @@ class GovernedWorkflow:
             result_type=result,
             task_queue=step.agent,
             start_to_close_timeout=timeout,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=_RETRY,
             summary=f"{step.action} {request.record}",
         )

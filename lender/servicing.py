@@ -83,6 +83,7 @@ class DisbursementRow(Base, table=True):
     draw: int = Field(primary_key=True)
     digest: str
     answer: str
+    on_version: int
 
 
 class InvoiceRow(Base, table=True):
@@ -301,7 +302,7 @@ class Servicing:
                     paid_at=datetime.now(UTC).isoformat(),
                 )
             )
-        row.version, row.body = after.version, after.model_dump_json()
+        on_version, row.version, row.body = row.version, after.version, after.model_dump_json()
         row.disbursed_cents += sum(_cents(payment.amount) for payment in asked.payments)
         _bill(session, loan_id, draw, analysis.invoices)
         answer = Disbursed(
@@ -312,7 +313,13 @@ class Servicing:
             version=after.version,
         )
         session.add(
-            DisbursementRow(loan=loan_id, draw=draw, digest=digest, answer=answer.model_dump_json())
+            DisbursementRow(
+                loan=loan_id,
+                draw=draw,
+                digest=digest,
+                answer=answer.model_dump_json(),
+                on_version=on_version,
+            )
         )
         result = self.guard.use(grant, f"result-{grant.id}", UseStage.RESULT, 200, digest)
         put_use(session, result)
@@ -321,19 +328,32 @@ class Servicing:
         return answer
 
     async def facts(self, loan: str, record: str) -> FactsAnswer:
-        """What the authority asks of a loan or its draw, just before it decides."""
-        row = await self.database.run(lambda session: session.get(LoanRow, loan))
+        """What the authority asks of a loan or its draw, just before it decides.
+
+        A draw that was disbursed stays as it was when it was: its own payments are no change to
+        it, so that a disbursement whose answer was lost may be asked for again (I11).
+        """
+        draw = int(record.split("/")[3]) if "/draw/" in record else None
+
+        def read(session: Session) -> tuple[LoanRow | None, DisbursementRow | None]:
+            paid = None if draw is None else session.get(DisbursementRow, (loan, draw))
+            return session.get(LoanRow, loan), paid
+
+        row, paid = await self.database.run(read)
         if row is None:
             raise Failure(404, "not_found", "there is no such loan")
         body = LoanFile.model_validate_json(row.body)
+        undisbursed = row.commitment_cents - row.disbursed_cents
+        if paid is not None:
+            undisbursed += _cents(Decimal(Disbursed.model_validate_json(paid.answer).amount))
         matured = body.maturity < _today()
         return FactsAnswer(
             record=record,
-            version=str(row.version),
+            version=str(row.version if paid is None else paid.on_version),
             facts={
                 "status": "matured" if matured else body.status.value,
                 "holds": row.holds,
-                "undisbursed_cents": row.commitment_cents - row.disbursed_cents,
+                "undisbursed_cents": undisbursed,
                 "granted_by": list(body.granted_by),
                 "payees": [payee.id for payee in body.payees],
                 "next_draw": body.next_draw,

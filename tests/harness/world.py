@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -125,6 +125,15 @@ class World:
         assert opened.case is not None
         self.started.append(opened.case)
         return opened.case
+
+    async def workflow(self, case: str) -> WorkflowHandle[Any, Any]:
+        """The case's workflow, once the authority has started it: opening is not starting."""
+
+        async def look() -> bool:
+            return (await self.people["una"].case(case)).status != "opening"
+
+        await until(look)
+        return self.temporal.get_workflow_handle(case)
 
     async def until_checkpoint(self, case: str, name: str = "release") -> CheckpointView:
         """Wait until a checkpoint of the case is open."""

@@ -183,7 +183,7 @@ async def test_workflow_code_that_skips_the_people_is_refused(w: World) -> None:
     """I5: what moves goods looks for the approval itself; workflow code can't vouch for one."""
     async with w.workers(workflows=(SkippingCheck,)):
         case = await w.open(SUBJECT)
-        result = await w.temporal.get_workflow_handle(case).result()
+        result = await (await w.workflow(case)).result()
     assert result == "I5,no_approval"
     denials = await w.entries("grant.denied")
     assert [entry["data"]["reasons"] for entry in denials] == [["I5", "no_approval"]]
@@ -194,7 +194,7 @@ async def test_a_signal_that_claims_an_approval_changes_nothing(w: World) -> Non
     async with w.workers():
         case = await w.open(SUBJECT)
         checkpoint = await w.until_checkpoint(case)
-        handle = w.temporal.get_workflow_handle(case)
+        handle = await w.workflow(case)
         await handle.signal(BELL)
         await until(lambda: _reads(w, case, 2))
         assert (await w.people["una"].case(case)).status == "open"

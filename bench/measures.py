@@ -1,0 +1,287 @@
+"""The measurements: each a ratio, with the plain thing that was measured beside it."""
+
+import asyncio
+import base64
+import json
+import secrets
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio import activity
+from temporalio.api.enums.v1 import EventType
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from bench.stage import Stage
+from bench.work import ASKER, PROCESS, BareBench
+from placet.model import (
+    ActivityRef,
+    CaseInput,
+    CheckpointView,
+    RequestedDetails,
+    Verdict,
+    system_urn,
+)
+from placet.process import StepRequest
+from placet.tokens import (
+    GrantClaims,
+    SigningKey,
+    by_kid,
+    make_client_assertion,
+    make_proof,
+    sign_grant,
+    verify_client_assertion,
+    verify_proof,
+)
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ROUNDS, CASES, STEPS = 3, 20, 10
+GRANTS, WARM_UP = 200, 20
+DECISIONS = 25
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure: a ratio of two medians."""
+
+    name: str
+    governed: float
+    plain: float
+    unit: str
+    plain_is: str
+    samples: int
+
+    @property
+    def value(self) -> float:
+        """The governed thing over the plain one."""
+        return self.governed / self.plain
+
+
+async def throughput(stage: Stage) -> Result:
+    """Activities a second, many cases at once; governed and bare take turns."""
+    figures: dict[str, list[float]] = {"bare": [], "governed": []}
+    for number in range(ROUNDS + 1):
+        for side, run in (("bare", _run_bare), ("governed", _run_governed)):
+            begun = time.perf_counter()
+            await asyncio.gather(*(run(stage, f"t{number}-{case}") for case in range(CASES)))
+            if number:  # the first round warms both sides up
+                figures[side].append(CASES * (STEPS + 1) / (time.perf_counter() - begun))
+    return Result(
+        "throughput.governed_over_bare",
+        statistics.median(figures["governed"]),
+        statistics.median(figures["bare"]),
+        "activities/s",
+        f"the same {STEPS + 1} activities in plain Temporal, {CASES} workflows at once",
+        ROUNDS,
+    )
+
+
+async def _run_bare(stage: Stage, name: str, steps: int = STEPS) -> None:
+    handle = await _start_bare(stage, name, steps)
+    await handle.result()
+
+
+async def _start_bare(stage: Stage, name: str, steps: int) -> Any:
+    case = CaseInput(case=f"case-{secrets.token_hex(13)}", subject=f"bench/{steps}/item/{name}")
+    return await stage.temporal.start_workflow(
+        BareBench.run, case, id=case.case, task_queue="bare-orchestrator"
+    )
+
+
+async def _run_governed(stage: Stage, name: str, steps: int | str = STEPS) -> None:
+    opened = await stage.porter.open_case(PROCESS, f"bench/{steps}/item/{name}")
+    await (await _handle(stage, str(opened.case))).result()
+
+
+async def _handle(stage: Stage, case: str) -> Any:
+    """The case's workflow; the authority starts it a moment after it has answered."""
+    handle = stage.temporal.get_workflow_handle(case)
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await handle.describe()
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return handle
+
+
+async def grant(stage: Stage) -> Result:
+    """A grant, asked for by a running step, beside its own cryptography and one commit."""
+    taken: list[float] = []
+    floors: list[float] = []
+
+    @activity.defn(name="ask")
+    async def ask(request: StepRequest) -> StepRequest:
+        floor = _floor(stage)
+        async with aiohttp.ClientSession() as http:
+            for number in range(GRANTS + WARM_UP):
+                activity.heartbeat()
+                begun = time.perf_counter()
+                token = await _ask(http, stage, request)
+                asked = time.perf_counter()
+                floor(token)
+                if number >= WARM_UP:
+                    taken.append((asked - begun) * 1000)
+                    floors.append((time.perf_counter() - asked) * 1000)
+        return request
+
+    async with Worker(stage.temporal, task_queue=ASKER, activities=[ask]):
+        await _run_governed(stage, "grants", "ask")
+    return Result(
+        "grant.p50_over_floor",
+        statistics.median(taken),
+        statistics.median(floors),
+        "ms",
+        "its three signatures and two verifications, and one durable SQLite commit",
+        GRANTS,
+    )
+
+
+async def _ask(http: aiohttp.ClientSession, stage: Stage, request: StepRequest) -> str:
+    info = activity.info()
+    details = RequestedDetails(
+        locations=(system_urn("authority"),),
+        actions=("item:touch",),
+        identifier=request.record,
+        case=request.case,
+        activity=ActivityRef(
+            workflow_id=str(info.workflow_id),
+            run_id=str(info.workflow_run_id),
+            activity_id=info.activity_id,
+            activity_type=info.activity_type,
+            attempt=info.attempt,
+        ),
+    )
+    url = f"{stage.issuer}/oauth/token"
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": _assertion(stage),
+        "authorization_details": json.dumps([details.model_dump(mode="json")]),
+    }
+    async with http.post(url, data=form, headers={"DPoP": _proof(stage.asker, url)}) as answer:
+        body = await answer.json()
+        if answer.status != 200:
+            raise RuntimeError(f"the authority answered {answer.status}: {body}")
+        return str(body["access_token"])
+
+
+def _assertion(stage: Stage) -> str:
+    return make_client_assertion(
+        stage.asker,
+        f"agent:{ASKER}",
+        issuer=stage.issuer,
+        now=datetime.now(UTC),
+        jti=secrets.token_urlsafe(18),
+    )
+
+
+def _proof(key: SigningKey, url: str) -> str:
+    return make_proof(key, "POST", url, now=datetime.now(UTC), jti=secrets.token_urlsafe(18))
+
+
+def _floor(stage: Stage) -> Callable[[str], None]:
+    """The least that a grant can cost: its own cryptography and one commit."""
+    database = sqlite3.connect(stage.folder / "floor.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE entry (body BLOB)")
+    signer = SigningKey.generate()
+    client_id, url = f"agent:{ASKER}", f"{stage.issuer}/oauth/token"
+    keys = by_kid([stage.asker.public])
+
+    def floor(token: str) -> None:
+        payload = token.split(".")[1]
+        body = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        now = datetime.now(UTC)
+        verify_client_assertion(
+            _assertion(stage), keys, client_id=client_id, issuer=stage.issuer, now=now
+        )
+        verify_proof(_proof(stage.asker, url), method="POST", url=url, now=now)
+        sign_grant(GrantClaims.model_validate_json(body), signer)
+        database.execute("INSERT INTO entry VALUES (?)", [body])
+
+    return floor
+
+
+async def resume(stage: Stage) -> Result:
+    """From a person's decision to the resumed workflow, beside a bare signal.
+
+    Both end when the workflow schedules its next activity, as Temporal's own clock says.
+    """
+    governed = [await _decide(stage, number) for number in range(DECISIONS)]
+    plain = [await _signal(stage, number) for number in range(DECISIONS)]
+    return Result(
+        "resume.p50_over_signal",
+        statistics.median(governed),
+        statistics.median(plain),
+        "ms",
+        "a bare Temporal signal to the same workflow",
+        DECISIONS,
+    )
+
+
+async def _decide(stage: Stage, number: int) -> float:
+    opened = await stage.porter.open_case(PROCESS, f"bench/0/item/r{number}")
+    case = str(opened.case)
+    handle = await _handle(stage, case)
+    checkpoint: CheckpointView | None = None
+    while checkpoint is None:
+        found = await stage.clerk.checkpoints("open", case)
+        checkpoint = found[0] if found else None
+        await asyncio.sleep(0.02)
+    await _quiet(handle)
+    jws = stage.clerk.sign_decision(
+        checkpoint, Verdict.APPROVE, amount=checkpoint.evidence.proposal.amount
+    )
+    begun = time.time()
+    await stage.clerk.send_decision(checkpoint.id, jws)
+    await handle.result()
+    return await _resumed(handle, begun)
+
+
+async def _signal(stage: Stage, number: int) -> float:
+    handle = await _start_bare(stage, f"s{number}", 0)
+    await _quiet(handle)
+    begun = time.time()
+    await handle.signal(BareBench.release)
+    await handle.result()
+    return await _resumed(handle, begun)
+
+
+async def _quiet(handle: Any) -> None:
+    """Wait until the workflow waits: it has taken its step, and no activity is pending."""
+    while True:
+        description = await handle.describe()
+        pending = description.raw_description.pending_activities
+        waits = not pending and not description.raw_description.HasField("pending_workflow_task")
+        if waits and description.history_length > 5:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _resumed(handle: Any, begun: float) -> float:
+    """Milliseconds from ``begun`` until the activity that closes the case was scheduled."""
+    at: Timestamp | None = None
+    async for event in handle.fetch_history_events():
+        scheduled = event.activity_task_scheduled_event_attributes
+        if (
+            event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+            and scheduled.activity_type.name == "close_case"
+        ):
+            at = event.event_time
+    assert at is not None
+    return (at.ToNanoseconds() / 1e9 - begun) * 1000
+
+
+MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, Result]], ...] = (throughput, grant, resume)

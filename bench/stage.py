@@ -1,0 +1,137 @@
+"""What the benchmarks run on: Temporal in memory, an authority, and one worker process a side."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from bench.work import AGENT, ASKER, DEFINITION, MATRIX, ORCHESTRATOR, POLICIES, SCHEMA
+from lender.embedded import free_ports, temporal_binary
+from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
+from placet.client import OperatorClient
+from placet.model import EnrolIdentity, PublishPolicy
+from placet.tokens import SigningKey, write_key_file
+
+_PASSPHRASE = "only a benchmark"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a measurement can reach."""
+
+    temporal: Client
+    issuer: str
+    porter: OperatorClient
+    clerk: OperatorClient
+    asker: SigningKey
+    folder: Path
+
+
+@contextlib.asynccontextmanager
+async def stage(folder: Path) -> AsyncIterator[Stage]:
+    """Start everything, each part a process of its own, on loopback."""
+    ports = free_ports(2)
+    issuer = f"http://127.0.0.1:{ports[0]}"
+    settings = AuthoritySettings(
+        issuer=issuer,
+        port=ports[0],
+        database_url=f"sqlite:///{folder}/authority.db",
+        key_passphrase=_PASSPHRASE,
+    )
+    names = ("ada", "porter", "clerk", AGENT, ASKER, ORCHESTRATOR)
+    keys = {name: SigningKey.generate() for name in names}
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        await create_log(store, SigningKeys(_PASSPHRASE), [("ada", keys["ada"].public)])
+    for agent in (AGENT, ORCHESTRATOR):
+        write_key_file(folder / f"{agent}.key", keys[agent], None)
+    async with contextlib.AsyncExitStack() as stack:
+        environment = await stack.enter_async_context(
+            await WorkflowEnvironment.start_local(
+                dev_server_existing_path=temporal_binary(),
+                port=ports[1],
+                data_converter=pydantic_data_converter,
+            )
+        )
+        address = environment.client.service_client.config.target_host
+        authority = [sys.executable, "-m", "placet.cli", "authority", "serve"]
+        stack.enter_context(
+            _program(
+                authority,
+                {
+                    "PLACET_AUTHORITY_ISSUER": issuer,
+                    "PLACET_AUTHORITY_PORT": str(ports[0]),
+                    "PLACET_AUTHORITY_DATABASE_URL": settings.database_url,
+                    "PLACET_AUTHORITY_KEY_PASSPHRASE": _PASSPHRASE,
+                    "PLACET_AUTHORITY_TEMPORAL_ADDRESS": address,
+                },
+            )
+        )
+        await _answers(issuer)
+        admin, porter, clerk = [
+            await stack.enter_async_context(OperatorClient(issuer, f"operator:{name}", keys[name]))
+            for name in ("ada", "porter", "clerk")
+        ]
+        await _enrol(admin, keys)
+        for side in ("bare", "governed"):
+            command = [sys.executable, "-m", "bench.worker", side, "--temporal", address]
+            command += ["--issuer", issuer, "--folder", str(folder)]
+            worker = stack.enter_context(_program(command, {}, speaks=True))
+            assert worker.stdout is not None
+            said = await asyncio.to_thread(worker.stdout.readline)
+            if said != b"ready\n":
+                raise SystemExit(f"the {side} worker did not start")
+        yield Stage(environment.client, issuer, porter, clerk, keys[ASKER], folder)
+
+
+async def _enrol(admin: OperatorClient, keys: Mapping[str, SigningKey]) -> None:
+    for name in ("porter", "clerk"):
+        body = EnrolIdentity(jwk=dict(keys[name].public.jwk()), roles=(name,))
+        await admin.act("operator.enrol", f"operator:{name}", body)
+    for name in (AGENT, ASKER, ORCHESTRATOR):
+        body = EnrolIdentity(jwk=dict(keys[name].public.jwk()), owner="operator:ada")
+        await admin.act("agent.enrol", f"agent:{name}", body)
+    await admin.act("process.publish", DEFINITION.name, DEFINITION)
+    await admin.act("matrix.publish", DEFINITION.name, MATRIX)
+    policy = PublishPolicy(policies=POLICIES, cedar_schema=SCHEMA)
+    await admin.act("policy.publish", DEFINITION.name, policy)
+
+
+async def _answers(issuer: str) -> None:
+    async with httpx.AsyncClient(timeout=2) as http, asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                if (await http.get(f"{issuer}/healthz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _program(
+    command: list[str], settings: Mapping[str, str], *, speaks: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if speaks else subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=25)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

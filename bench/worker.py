@@ -1,0 +1,70 @@
+"""``python -m bench.worker``: one side's workers, governed or bare, in one process."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from bench.work import (
+    AGENT,
+    ORCHESTRATOR,
+    BareBench,
+    GovernedBench,
+    bare_close,
+    bare_touch,
+    governed_touch,
+)
+from placet.agent import ORCHESTRATION, AgentConfig, PlacetPlugin
+from placet.audit import workflow_runner
+from placet.tokens import read_key_file
+
+
+async def main() -> None:
+    """Run until told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("side", choices=["governed", "bare"])
+    parser.add_argument("--temporal", required=True)
+    parser.add_argument("--issuer", required=True)
+    parser.add_argument("--folder", required=True, type=Path)
+    asked = parser.parse_args()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    governed = asked.side == "governed"
+    activities: dict[str, list[Callable[..., Any]]] = {
+        AGENT: [governed_touch if governed else bare_touch],
+        ORCHESTRATOR: list(ORCHESTRATION) if governed else [bare_close],
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        for agent in (AGENT, ORCHESTRATOR):
+            if governed:
+                key = read_key_file(asked.folder / f"{agent}.key")
+                config = AgentConfig(agent, key, asked.issuer, {})
+                client = await Client.connect(asked.temporal, plugins=[PlacetPlugin(config)])
+            else:
+                client = await Client.connect(
+                    asked.temporal, data_converter=pydantic_data_converter
+                )
+            worker = Worker(
+                client,
+                task_queue=agent if governed else f"bare-{agent}",
+                activities=activities[agent],
+                workflows=[GovernedBench if governed else BareBench]
+                if agent == ORCHESTRATOR
+                else [],
+                workflow_runner=workflow_runner(),
+            )
+            await stack.enter_async_context(worker)
+        print("ready", flush=True)
+        await stop.wait()
+    await asyncio.sleep(0.5)  # the loop outlives the workers (sdk-python issue 300)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -39,6 +39,10 @@ class FetchedFacts:
         return {fact.name: fact.value for fact in self.facts}
 
 
+class UnknownRecord(Unavailable):
+    """The system has no such record, as far as it knows now."""
+
+
 class FactsClient:
     """Asks systems of record, under a token and proof of the authority's own."""
 
@@ -53,6 +57,7 @@ class FactsClient:
         """Fetch the named fact sources of a case's process.
 
         Raises:
+            UnknownRecord: a system has no such record.
             Unavailable: a system did not answer, or not in the form it must.
         """
         wanted = set(names)
@@ -61,7 +66,7 @@ class FactsClient:
         for source in definition.facts:
             if source.name not in wanted:
                 continue
-            record = _record(definition, source, subject)
+            record = fact_record(definition, source, subject)
             answer = await self._ask(source.system, record)
             versions.append((source.name, answer.version))
             facts += [
@@ -103,6 +108,8 @@ class FactsClient:
                 url, headers=headers, timeout=_SECONDS, allow_redirects=False
             ) as response:
                 body = await response.content.read(_MAX_ANSWER + 1)
+                if response.status == 404:
+                    raise UnknownRecord(f"{system} has no {record}")
                 if response.status != 200 or len(body) > _MAX_ANSWER:
                     raise Unavailable(f"system {system} answered {response.status} for its facts")
             answer = FactsAnswer.model_validate_json(body)
@@ -115,7 +122,7 @@ class FactsClient:
         return answer
 
 
-def _record(definition: ProcessDefinition, source: FactSource, subject: str) -> str:
+def fact_record(definition: ProcessDefinition, source: FactSource, subject: str) -> str:
     """The record of a fact source: its relation's template, bound by the subject alone."""
     bound = subject_variables(definition, subject)
     return definition.relation(source.relation).template.format_map(bound)

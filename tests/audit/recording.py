@@ -1,0 +1,175 @@
+"""A log recorded from the real parts, and how a forger would change its files."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from placet.audit import ArchiveFile, LogFiles, log_verifier
+from placet.authority import AuthoritySettings
+from placet.cli._fetch import fetch_log
+from placet.client import AuthorityError
+from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
+from placet.model import Hold, Reason, Verdict, canonical_json, digest_bytes
+from tests.harness import parcels
+from tests.harness.world import World, temporal_server, until, world
+
+History = dict[str, Any]
+Entry = dict[str, Any]
+LARGE = "depot/D1/parcel/8"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """The log's files, and the cases in them by what became of them."""
+
+    files: LogFiles
+    dispatched: str
+    large: str
+    rejected: str
+    skipping: str
+
+
+def record(folder: Path) -> Recorded:
+    """Run four cases: small, large (two people, one decision refused), rejected, skipping."""
+    return asyncio.run(_record(folder))
+
+
+async def _record(folder: Path) -> Recorded:
+    async with temporal_server() as temporal, world(temporal, folder) as w:
+        parcels.VALUES[LARGE] = Decimal("500.00")
+        try:
+            return await _cases(w)
+        finally:
+            del parcels.VALUES[LARGE]
+
+
+async def _cases(w: World) -> Recorded:
+    async with w.workers(workflows=(parcels.SkippingCheck,)):
+        skipping = await w.open("depot/D1/parcel/5")
+        await until(lambda: w.entries("grant.denied"))
+    async with w.workers():
+        cases = [await w.open(f"depot/D1/parcel/{number}") for number in (7, 8, 9)]
+        small, large, rejected = cases
+        await w.admin.act("hold.place", "depot/D1/parcel/7", Hold(reason="to be looked at"))
+        await w.admin.act("hold.lift", "depot/D1/parcel/7", Reason(reason="looked at"))
+        await _decide(w, small, "cleo", "80.00")
+        await _decide(w, rejected, "cid", None)
+        await _decide(w, large, "cleo", "500.00")
+        try:
+            await _decide(w, large, "cleo", "500.00")  # the same person twice: refused
+        except AuthorityError:
+            pass
+        await _decide(w, large, "hal", "500.00")
+        for case in cases:
+            await w.until_archived(case)
+    await until(lambda: _no_grant_is_live(w))
+    files = await fetch_log(w.people["una"])
+    return Recorded(trusting(files), small, large, rejected, skipping)
+
+
+async def _decide(w: World, case: str, by: str, amount: str | None) -> None:
+    checkpoint = await w.until_checkpoint(case)
+    if amount is None:
+        await w.people[by].decide(checkpoint, Verdict.REJECT, reason_code="damaged")
+    else:
+        await w.people[by].decide(checkpoint, Verdict.APPROVE, amount=Decimal(amount))
+
+
+async def _no_grant_is_live(w: World) -> bool:
+    """Whether every grant has ended, and a signed head covers everything."""
+    entries = await w.entries()
+    issued = {each["data"]["grant"] for each in entries if each["type"] == "grant.issued"}
+    ended = {
+        each["data"]["grant"]
+        for each in entries
+        if each["type"] in {"grant.settled", "grant.revoked", "grant.expired"}
+    }
+    head = await w.people["una"].head()
+    return issued == ended and head is not None and f"\n{len(entries)}\n" in head
+
+
+def trusting(files: LogFiles) -> LogFiles:
+    """The files, with the log's own key and administrators as an auditor would have got them."""
+    entries = [json.loads(each) for each in files.entries]
+    created = entries[0]["data"]["administrators"]
+    heads = next(
+        each["data"]["jwk"]
+        for each in entries
+        if each["type"] == "key.published" and each["data"]["purpose"] == "heads"
+    )
+    return dataclasses.replace(
+        files,
+        trusted_log_key=log_verifier(files.origin, heads).vkey,
+        trusted_administrators=tuple(created.values()),
+    )
+
+
+# --- forging --------------------------------------------------------------------------------
+
+
+def resigned(files: LogFiles, entries: list[bytes]) -> LogFiles:
+    """The log as the owner of its key would make it anew: other entries, and a head that fits.
+
+    The key is the forger's own, and trusted here: what is found then is found without the tree.
+    """
+    signer = NoteSigner(files.origin, Ed25519PrivateKey.generate())
+    head = Checkpoint(
+        origin=files.origin,
+        size=len(entries),
+        root=root_hash([leaf_hash(each) for each in entries]),
+    )
+    return dataclasses.replace(
+        files,
+        entries=tuple(entries),
+        head=sign_checkpoint(head, [signer]),
+        trusted_log_key=signer.verifier.vkey,
+    )
+
+
+def changed_entry(files: LogFiles, index: int, change: Callable[[Entry], object]) -> LogFiles:
+    """The log made anew with one entry changed."""
+    entries = list(files.entries)
+    entry = json.loads(entries[index])
+    change(entry)
+    entries[index] = canonical_json(entry)
+    return resigned(files, entries)
+
+
+def find(files: LogFiles, type_: str, case: str | None = None, **data: Any) -> int:
+    """The first entry of a type, of a case, with this data."""
+    for index, each in enumerate(files.entries):
+        entry = json.loads(each)
+        if (
+            entry["type"] == type_
+            and case in {None, entry.get("case")}
+            and data.items() <= entry["data"].items()
+        ):
+            return index
+    raise AssertionError(f"no {type_} in the log")
+
+
+def forged_history(
+    files: LogFiles, case: str, change: Callable[[History], object], *, seal: bool = False
+) -> LogFiles:
+    """The files with a case's archived history changed; ``seal``: and the ledger's seal with it."""
+    archive = files.archives[case]
+    history = json.loads(archive.history)
+    change(history)
+    forged = ArchiveFile(
+        workflow_id=archive.workflow_id, run_id=archive.run_id, history=json.dumps(history)
+    )
+    files = dataclasses.replace(files, archives={**files.archives, case: forged})
+    if not seal:
+        return files
+    digest = digest_bytes(forged.history.encode())
+
+    def reseal(entry: Entry) -> None:
+        entry["data"]["history_digest"] = digest
+
+    return changed_entry(files, find(files, "case.archived", case), reseal)

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from placet.authority import NoLog, StoreError, WrongPassphrase
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
-from placet.tokens import KeyFileError, KeyRefused, read_key_file
+from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, read_key_file
 
 T = TypeVar("T")
 REFUSED = 1
@@ -123,7 +123,10 @@ async def operator_client() -> AsyncIterator[OperatorClient]:
     passphrase = settings.passphrase.get_secret_value() if settings.passphrase else None
     if passphrase is None and sys.stdin.isatty():
         passphrase = getpass.getpass(f"passphrase of {settings.key_file.name}: ") or None
-    key = read_key_file(settings.key_file, passphrase)
+    try:
+        key = read_key_file(settings.key_file, passphrase)
+    except PassphraseNeeded as error:
+        raise fail(f"{error}: set PLACET_PASSPHRASE, or run this on a terminal") from None
     async with OperatorClient(settings.issuer, f"operator:{settings.operator}", key) as client:
         yield client
 
@@ -162,6 +165,8 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = "; ".join(value)
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 

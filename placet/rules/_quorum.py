@@ -204,7 +204,8 @@ def missing(requirement: Requirement, decisions: Sequence[CountedDecision]) -> t
             lacking[need.roles] = lacking.get(need.roles, 0) + 1
     said = [_in_words(count, roles) for roles, count in lacking.items()]
     if not _has_independent(requirement, approvers):
-        said.append("at least one approver who is independent: none of the people set apart")
+        people = ", ".join(each.partition(":")[2] for each in requirement.not_all_of)
+        said.append(f"an independent approval: by someone other than {people}")
     return tuple(said)
 
 

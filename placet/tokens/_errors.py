@@ -92,3 +92,7 @@ class KeyRefused(Exception):
 
 class KeyFileError(Exception):
     """A key file that can't be read or written safely; the message says what to do."""
+
+
+class PassphraseNeeded(KeyFileError):
+    """A key file is encrypted, and no passphrase was given."""

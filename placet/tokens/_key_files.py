@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from placet.tokens._encoding import parse_object
-from placet.tokens._errors import KeyFileError, KeyRefused, Malformed
+from placet.tokens._errors import KeyFileError, KeyRefused, Malformed, PassphraseNeeded
 from placet.tokens._keys import SigningKey
 
 MAX_KEY_FILE_BYTES = 64 * 1024  # an RSA key of 8192 bits takes 6.5 kB
@@ -111,7 +111,7 @@ def _load_pem(path: Path, data: bytes, passphrase: str | None) -> object:
     secret = None if passphrase is None else _secret(passphrase)
     encrypted = b"ENCRYPTED" in data
     if encrypted and secret is None:
-        raise KeyFileError(f"{path} is encrypted: give its passphrase")
+        raise PassphraseNeeded(f"{path} is encrypted: give its passphrase")
     if not encrypted and secret is not None:
         raise KeyFileError(f"{path} is not encrypted, though a passphrase was given for it")
     try:

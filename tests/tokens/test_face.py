@@ -7,7 +7,8 @@ ACT CLIENT_ASSERTION DECISION FRESH GRANT INQUIRY KINDS MAX_TOKEN_CHARS PROOF PR
 SESSION_LIFETIME SHORT_LIFETIME SIGN_IN SKEW
 Algorithm BadSignature ClientAssertionClaims Confirmation Expired GrantClaims InquiryClaims
 KeyFileError KeyRefused KeyRule Keys LifetimeTooLong Malformed MissingClaim NonceMismatch
-NotYetValid Proof ProofClaims ProofMismatch PublicKey RefusedAlgorithm SessionClaims SignInClaims
+NotYetValid PassphraseNeeded Proof ProofClaims ProofMismatch PublicKey RefusedAlgorithm
+SessionClaims SignInClaims
 SigningKey TokenError TokenKind TooOld UnknownKey Verified WrongAudience WrongIssuer WrongKind
 by_kid claimed_issuer find_token make_client_assertion make_proof make_sign_in normalise_url
 numeric_date read_jwks read_key_file sign_act sign_decision sign_grant sign_inquiry sign_jws

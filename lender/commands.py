@@ -1,9 +1,11 @@
 """The deployment's own commands: ``demo``, ``up``, ``lender``, ``loan``, ``packet``."""
 
 import asyncio
+import re
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -27,12 +29,16 @@ from lender.model import Analysis, LoanFile
 from lender.samples import catalog, plan_for, sample_loans
 from lender.serve import LenderSettings
 from lender.serve import serve as serve_systems
+from lender.servicing import read_loan
 from placet.cli import REFUSED, USAGE, console, data_folder, fail, failures, run, show
 from placet.model import Mode, Severity
+from placet.process import Attached
+from workflows import loan_draw
 
 lender = typer.Typer(help="The reference systems of record.", no_args_is_help=True)
 loan = typer.Typer(help="Loans.", no_args_is_help=True)
 packet = typer.Typer(help="Packets.", no_args_is_help=True)
+_DRAW = re.compile(r"[1-9][0-9]{0,8}")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -220,21 +226,35 @@ def up(
             raise fail(str(error)) from None
 
 
-def attach_packet(subject: str, folder: Path) -> None:
-    """Upload a packet for a draw before its case is opened: ``--packet DIR``.
+def attach_packet(subject: str, folder: Path) -> Attached:
+    """Put a packet for a draw into document storage, as a new version: ``--packet DIR``.
 
     Raises:
-        ValueError: no such folder, or it is no packet that storage takes.
+        ValueError: no such folder, loan or draw, or it is no packet that storage takes.
     """
+    loan_id, draw = subject.split("/")[1], subject.split("/")[3]
+    if not _DRAW.fullmatch(draw):
+        raise ValueError(f"draw {draw!r}: a draw is a number from 1 on, without leading zeros")
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    loan_id, draw = subject.split("/")[1], int(subject.split("/")[3])
+    files = storage.read_packet_folder(folder)
+    if not files:
+        raise ValueError(f"{folder} is empty: a packet has at least one file")
+    settings = LenderSettings()
+    if not (settings.folder / "document-storage.db").exists():
+        raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")
     try:
-        storage.store_packet(
-            LenderSettings().database("document-storage"),
-            loan_id,
-            draw,
-            storage.read_packet_folder(folder),
+        read_loan(settings.database("loan-servicing"), loan_id)
+    except Failure:
+        raise ValueError(f"loan {loan_id}: there is no such loan; import it first") from None
+    try:
+        version = storage.store_packet(
+            settings.database("document-storage"), loan_id, int(draw), files
         )
     except Failure as error:
-        raise ValueError(error.problem.error_description) from None
+        raise ValueError(f"{folder}: {error.problem.error_description}") from None
+    return Attached(f"{subject}/packet", str(version))
+
+
+PROCESS = replace(loan_draw.PROCESS, attach={"packet": attach_packet})
+"""The process as the command line knows it: with what its cases take along."""

@@ -8,6 +8,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -33,6 +34,8 @@ from lender.model import (
 from placet.kill import kill_point
 from placet.model import Digest, FactsAnswer, Model, UseStage, digest_json
 from placet.resource import Guard, VerifiedGrant, tell_uses
+
+_DRAW = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class LoanRow(Base, table=True):
@@ -460,6 +463,8 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
         segments = record.split("/")
         if segments[0] != "loan" or len(segments) not in (2, 4):
             raise Failure(404, "not_found", "there are no facts of such a record")
+        if len(segments) == 4 and not _DRAW.fullmatch(segments[3]):
+            raise Failure(404, "not_found", "a draw is a number from 1 on, without leading zeros")
         return _json(await service.facts(segments[1], record))
 
     return app

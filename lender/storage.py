@@ -18,6 +18,7 @@ from placet.resource import Guard
 MAX_FILES = 200
 MAX_UPLOAD = 200 * 1024 * 1024
 MAX_FILE = 20 * 1024 * 1024
+_PACKET = re.compile(r"loan/([^/]+)/draw/([1-9][0-9]{0,8})/packet")
 _NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}\Z")
 
 
@@ -156,7 +157,14 @@ def make_app(database: Database, guard: Guard, staff_token: str) -> FastAPI:
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         await guard.require_inquiry(request, record)
-        answer = FactsAnswer(record=record, version="1", facts={})
+        match = _PACKET.fullmatch(record)
+        newest = 0
+        if match is not None:
+            loan, draw = match[1], int(match[2])
+            newest = await database.run(lambda session: _newest(session, loan, draw))
+        if newest == 0:
+            raise Failure(404, "not_found", "there is no packet for this draw")
+        answer = FactsAnswer(record=record, version=str(newest), facts={})
         return Response(answer.model_dump_json(), media_type="application/json")
 
     return app

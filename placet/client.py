@@ -24,6 +24,7 @@ from placet.model import (
     InputPart,
     OpenCase,
     Problem,
+    Resubmit,
     SignedAct,
     SignedDecision,
     Verdict,
@@ -132,6 +133,10 @@ class OperatorClient:
     async def open_case(self, process: str, subject: str) -> ActAnswer:
         """Open a case on a subject."""
         return await self.act("case.open", subject, OpenCase(process=process, subject=subject))
+
+    async def resubmit(self, case: str, record: str, version: str) -> ActAnswer:
+        """Answer a case's return: a record came back, as the version that its system now has."""
+        return await self.act("case.resubmit", case, Resubmit(record=record, version=version))
 
     async def decide(
         self,

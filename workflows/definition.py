@@ -24,6 +24,7 @@ DEFINITION = ProcessDefinition(
     ),
     facts=(
         FactSource(name="draw", system="loan-servicing", relation="draw"),
+        FactSource(name="packet", system="document-storage", relation="packet"),
         FactSource(name="standing", system="compliance", relation="draw"),
     ),
     steps=(
@@ -34,6 +35,7 @@ DEFINITION = ProcessDefinition(
             system="document-storage",
             relation="packet",
             produces=("packet",),
+            facts=("packet",),
         ),
         Step(
             activity_type="read_loan",
@@ -122,6 +124,13 @@ DEFINITION = ProcessDefinition(
             produces=("disbursement",),
             approval="draw-approval",
             facts=("draw", "standing"),
+        ),
+        Step(
+            activity_type="stop_case",
+            agent="orchestrator",
+            action="case:stop",
+            system="authority",
+            relation="draw",
         ),
         Step(
             activity_type="close_case",

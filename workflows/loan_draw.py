@@ -2,7 +2,8 @@
 
 read the packet and the loan → match invoices, screen payees → analyse, twice → ask compliance, if
 it must look → ask for approval → look again → disburse → close. A returned packet starts the checks
-again on its new version; an approval that no longer holds goes back to people.
+again on its new version; an approval that no longer holds goes back to people; a payment that is
+denied although the approval holds stops the case for a person.
 """
 
 import asyncio
@@ -19,9 +20,13 @@ with workflow.unsafe.imports_passed_through():
         LookRef,
         PacketRef,
     )
-    from placet.model import CaseInput, CheckpointStatus, PartRef
+    from placet.model import CaseInput, CheckpointStatus, Outcome, PartRef, RecordId
     from placet.process import GovernedWorkflow, Process, StepRequest, refused_for
     from workflows.definition import DEFINITION
+
+APPROVAL = "draw-approval"
+AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
+"""The reason for which nothing is paid where agents only flag."""
 
 MAX_ROUNDS = 20
 """Rounds of one case: a packet that comes back more often wants a person's look at the case."""
@@ -32,15 +37,6 @@ class LoanDrawReview(GovernedWorkflow):
     """One draw's review."""
 
     definition = DEFINITION
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._resubmissions = 0
-
-    @workflow.signal
-    def packet_resubmitted(self) -> None:
-        """Document storage has a new version of the packet: a bell, like the others."""
-        self._resubmissions += 1
 
     @workflow.run
     async def run(self, case: CaseInput) -> str:
@@ -56,24 +52,24 @@ class LoanDrawReview(GovernedWorkflow):
 
     async def _round(self, case: CaseInput) -> str | None:
         """One round of checks and decisions; ``None`` starts the next one."""
-        heard = self._resubmissions
         analysis = await self._analyse(case)
         if analysis.compliance:
             outcome = await self.checkpoint("compliance", case.case, case.subject)
             if outcome.status is not CheckpointStatus.APPROVED:
-                return await self._not_approved(outcome.status, heard)
-        outcome = await self.checkpoint("draw-approval", case.case, case.subject)
+                return await self._not_approved(outcome, case.subject)
+        outcome = await self.checkpoint(APPROVAL, case.case, case.subject)
         if outcome.status is not CheckpointStatus.APPROVED:
-            return await self._not_approved(outcome.status, heard)
+            return await self._not_approved(outcome, case.subject)
         if not analysis.payable:
             return "nothing_to_pay"
         return await self._pay(case)
 
-    async def _not_approved(self, status: CheckpointStatus, heard: int) -> str | None:
-        if status is CheckpointStatus.RETURNED:
-            await workflow.wait_condition(lambda: self._resubmissions > heard)
+    async def _not_approved(self, outcome: Outcome, subject: RecordId) -> str | None:
+        if outcome.status is CheckpointStatus.RETURNED:
+            await self.resubmission(outcome.checkpoint, outcome.case, subject)
             return None
-        return None if status is CheckpointStatus.VOIDED else status.value
+        again = outcome.status in {CheckpointStatus.RESUBMITTED, CheckpointStatus.VOIDED}
+        return None if again else outcome.status.value
 
     async def _analyse(self, case: CaseInput) -> AnalysisRef:
         subject = case.subject
@@ -108,16 +104,29 @@ class LoanDrawReview(GovernedWorkflow):
         if not look.unchanged:
             return None
         request = StepRequest(case=case.case, record=case.subject)
-        try:
-            await self.step("disburse", request, DisbursementRef)
-        except ActivityError as error:
-            reasons = refused_for(error)
-            if not reasons:
-                raise
-            if "policy:law.audit-mode-pays-nothing" in reasons:
+        looked = False
+        while True:
+            heard = self.bells
+            try:
+                await self.step("disburse", request, DisbursementRef)
+                return "disbursed"
+            except ActivityError as error:
+                reasons = refused_for(error)
+                if not reasons:
+                    raise
+            if AUDIT_MODE in reasons:
                 return "flagged"
-            return None  # the authority has voided the approval: people look at it anew
-        return "disbursed"
+            if "case_stopped" not in reasons:
+                outcome = await self.outcome(APPROVAL, case.case, case.subject)
+                if outcome.status is CheckpointStatus.VOIDED:
+                    return None  # the authority says that it no longer holds: people look anew
+                if "conflict" in reasons and not looked:
+                    # The loan changed after the grant: asked again, the authority sees it as well.
+                    looked = True
+                    continue
+                why = f"disburse was denied: {', '.join(reasons)}"
+                await self.stop(case.case, case.subject, why)
+            await self.admission(heard)
 
 
 PROCESS = Process(definition=DEFINITION, workflow=LoanDrawReview)

@@ -1,4 +1,4 @@
-"""The orchestrator's three steps: open a checkpoint, read its outcome, close the case.
+"""The orchestrator's steps: open a checkpoint, read its outcome, stop or close the case.
 
 They are governed like any other, by grants for the authority itself. The workflow gets back what
 the authority says; it vouches for nothing.
@@ -12,13 +12,15 @@ from temporalio import activity
 from placet.agent._errors import denied, unavailable
 from placet.agent._grant import Answer, current_grant
 from placet.agent._plugin import governed
-from placet.model import CloseCase, OpenCheckpoint, Outcome, Problem
+from placet.model import CloseCase, OpenCheckpoint, Outcome, Problem, StopCase
 from placet.process import (
     CLOSE_CASE,
     OPEN_CHECKPOINT,
     READ_OUTCOME,
+    STOP_CASE,
     CheckpointRequest,
     CloseRequest,
+    StopRequest,
 )
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -56,7 +58,18 @@ async def close_case(request: CloseRequest) -> CloseRequest:
     return request
 
 
-ORCHESTRATION = (open_checkpoint, read_outcome, close_case)
+@activity.defn(name=STOP_CASE)
+@governed(action="case:stop", system="authority")
+async def stop_case(request: StopRequest) -> StopRequest:
+    """Stop the case for a person to look at."""
+    answer = await current_grant().request(
+        "POST", f"/v1/cases/{request.case}/stop", json=StopCase(reason=request.reason)
+    )
+    require_ok(answer)
+    return request
+
+
+ORCHESTRATION = (open_checkpoint, read_outcome, stop_case, close_case)
 """The activities of every orchestrator's worker."""
 
 

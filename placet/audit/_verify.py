@@ -64,6 +64,7 @@ _WITH_ACT = {
     EntryType.PROCESS_PUBLISHED,
     EntryType.CASE_OPENED,
     EntryType.CASE_ADMITTED,
+    EntryType.CASE_RESUBMITTED,
     EntryType.HOLD_PLACED,
     EntryType.HOLD_LIFTED,
     EntryType.AGENT_SUSPENDED,

@@ -9,6 +9,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
@@ -16,9 +17,12 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
+from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
 from placet.authority._holds import revoke_below
 from placet.authority._http import describe
 from placet.authority._identities import ACTIVE, key_standing, roles_of
+from placet.authority._outbox import ADMITTED, put_signal
+from placet.authority._resubmissions import RESUBMIT, source_of, take_back
 from placet.authority._revocations import revoke_all_of
 from placet.authority._store import (
     Case,
@@ -29,6 +33,7 @@ from placet.authority._store import (
     Matrix,
     PolicySet,
     ProcessVersion,
+    Reader,
     SignedActRow,
     Tx,
 )
@@ -44,6 +49,7 @@ from placet.model import (
     PublishPolicy,
     Reason,
     RecordId,
+    Resubmit,
     SignedAct,
     canonical_json,
     digest_bytes,
@@ -61,6 +67,7 @@ from placet.tokens import (
 )
 
 ADMINISTRATOR = "administrator"
+OPEN = "case.open"
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class _Act:
     claims: ActClaims
     body: Mapping[str, JsonValue]
     roles: tuple[str, ...]
+    seen: FetchedFacts
 
     @property
     def actor(self) -> str:
@@ -98,9 +106,10 @@ _Handler = Callable[[Tx, _Act], ActAnswer]
 class Acts:
     """Carries out signed acts."""
 
-    def __init__(self, core: Core, definitions: Definitions) -> None:
+    def __init__(self, core: Core, definitions: Definitions, facts: FactsClient) -> None:
         self._core = core
         self._definitions = definitions
+        self._facts = facts
         named: dict[str, _Handler] = {
             "agent.enrol": self._enrol,
             "operator.enrol": self._enrol,
@@ -108,8 +117,9 @@ class Acts:
             "policy.publish": self._publish_policy,
             "process.publish": self._publish_process,
             "matrix.publish": self._publish_matrix,
-            "case.open": self._open_case,
+            OPEN: self._open_case,
             "case.admit": self._admit_case,
+            RESUBMIT: self._resubmit,
             "hold.place": self._place_hold,
             "hold.lift": self._lift_hold,
         }
@@ -128,14 +138,75 @@ class Acts:
             Forbidden: the signer may not do this; it is on the ledger.
             Conflict: the state does not allow it.
             Invalid: the body does not fit the act.
+            Unavailable: a system of record that the act depends on is away.
         """
-        answer = await self._core.store.write(lambda tx: self._perform(tx, signed))
+        seen = await self._look(signed)
+        answer = await self._core.store.write(lambda tx: self._perform(tx, signed, seen))
         if isinstance(answer, _Refused):
             raise Forbidden(answer.description, answer.reasons)
         return answer
 
-    def _perform(self, tx: Tx, signed: SignedAct) -> ActAnswer | _Refused:
-        claims, key = self._verify(tx, signed.act)
+    async def _look(self, signed: SignedAct) -> FetchedFacts:
+        """What systems of record say now of the records that the act is about."""
+        asked = await self._core.store.read(lambda reader: self._about(reader, signed))
+        if asked is None:
+            return FetchedFacts()
+        try:
+            return await self._facts.fetch(*asked)
+        except UnknownRecord as error:
+            raise Conflict(error.problem.error_description) from None
+
+    def _about(
+        self, reader: Reader, signed: SignedAct
+    ) -> tuple[ProcessDefinition, str, tuple[str, ...]] | None:
+        """Process, subject and fact sources to ask; ``None`` where the act will be refused."""
+        claims, key = self._verify(reader, signed.act, self._core.clock())
+        about = {OPEN: self._about_opening, RESUBMIT: self._about_resubmission}.get(claims.act)
+        identity = reader.get(Identity, claims.iss)
+        if about is None or identity is None or reader.get(SignedActRow, claims.jti) is not None:
+            return None
+        if key_standing(reader, claims.iss, key.thumbprint) != ACTIVE:
+            return None
+        try:
+            return about(reader, _Act(claims, signed.body, roles_of(identity), FetchedFacts()))
+        except Invalid:
+            return None
+
+    def _about_opening(
+        self, reader: Reader, act: _Act
+    ) -> tuple[ProcessDefinition, str, tuple[str, ...]] | None:
+        body = _body(act, OpenCase)
+        definition = self._definitions.newest_process(reader, body.process)
+        if definition is None or not self._opens(reader, act, body.process):
+            return None
+        try:
+            subject_variables(definition, body.subject)
+        except OutOfScope:
+            return None
+        names = [
+            each.name
+            for each in definition.facts
+            if definition.relation(each.relation).template == definition.subject
+        ]
+        return definition, body.subject, tuple(names)
+
+    def _about_resubmission(
+        self, reader: Reader, act: _Act
+    ) -> tuple[ProcessDefinition, str, tuple[str, ...]] | None:
+        body = _body(act, Resubmit)
+        case = reader.get(Case, act.claims.target)
+        if case is None or not self._opens(reader, act, case.process):
+            return None
+        definition = self._definitions.process(reader, case.process, case.version)
+        source = source_of(definition, case.subject, body.record)
+        return None if source is None else (definition, case.subject, (source.name,))
+
+    def _opens(self, reader: Reader, act: _Act, process: str) -> bool:
+        found = self._definitions.matrix(reader, process)
+        return found is not None and bool(set(found[1].openers) & set(act.roles))
+
+    def _perform(self, tx: Tx, signed: SignedAct, seen: FetchedFacts) -> ActAnswer | _Refused:
+        claims, key = self._verify(tx, signed.act, tx.now)
         if claims.body_digest != digest_json(signed.body):
             raise Invalid("invalid_request", "the body is not the one whose digest was signed")
         before = tx.get(SignedActRow, claims.jti)
@@ -147,7 +218,7 @@ class Acts:
         if handler is None:
             raise Invalid("invalid_request", f"there is no act {claims.act!r}")
         identity = tx.get(Identity, claims.iss)
-        act = _Act(claims, signed.body, () if identity is None else roles_of(identity))
+        act = _Act(claims, signed.body, () if identity is None else roles_of(identity), seen)
         standing = key_standing(tx, claims.iss, key.thumbprint)
         try:
             if standing != ACTIVE:
@@ -158,14 +229,14 @@ class Acts:
         self._keep(tx, signed, act, answer)
         return answer
 
-    def _verify(self, tx: Tx, jws: str) -> tuple[ActClaims, PublicKey]:
+    def _verify(self, tx: Reader, jws: str, now: datetime) -> tuple[ActClaims, PublicKey]:
         try:
             operator = claimed_issuer(jws)
             for row in tx.all(IdentityKey, IdentityKey.principal == operator):
                 key = PublicKey.from_jwk(json.loads(row.jwk_json))
                 try:
                     claims = verify_act(
-                        jws, key, operator=operator, audience=self._core.issuer, now=tx.now
+                        jws, key, operator=operator, audience=self._core.issuer, now=now
                     )
                 except UnknownKey:
                     continue
@@ -403,6 +474,7 @@ class Acts:
         if case is None or case.status != CaseStatus.STOPPED:
             raise Conflict("there is no such stopped case")
         tx.change(Case, case.id, status=CaseStatus.OPEN.value, stopped_for=None)
+        put_signal(tx, case, ADMITTED, f"admitted/{act.claims.jti}")
         entry = self._entry(
             tx,
             "case.admitted",
@@ -412,6 +484,25 @@ class Acts:
             record=case.subject,
         )
         return ActAnswer(act=act.claims.act, target=case.id, entry=entry)
+
+    def _resubmit(self, tx: Tx, act: _Act) -> ActAnswer:
+        body = _body(act, Resubmit)
+        case = tx.get(Case, act.claims.target)
+        if case is None:
+            raise Conflict("there is no such case")
+        found = self._definitions.matrix(tx, case.process)
+        _require_role(act, *(() if found is None else found[1].openers))
+        definition = self._definitions.process(tx, case.process, case.version)
+        checkpoint, replaced = take_back(tx, definition, case, body, act.seen)
+        entry = self._entry(
+            tx,
+            "case.resubmitted",
+            act,
+            {"checkpoint": checkpoint, "version": body.version, "replaces": replaced},
+            case=case.id,
+            record=body.record,
+        )
+        return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
 
     # --- holds --------------------------------------------------------------------------------
 

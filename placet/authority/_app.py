@@ -40,6 +40,7 @@ from placet.model import (
     Settlements,
     SignedAct,
     SignedDecision,
+    StopCase,
 )
 from placet.tokens import spell_jwks
 
@@ -91,6 +92,7 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/v1/cases/{case}/checkpoints", routes.open_checkpoint),
         ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
         ("POST", "/v1/cases/{case}/close", routes.close_case),
+        ("POST", "/v1/cases/{case}/stop", routes.stop_case),
         ("GET", "/v1/checkpoints", routes.checkpoints),
         ("GET", "/v1/checkpoints/{checkpoint}", routes.checkpoint),
         ("POST", "/v1/checkpoints/{checkpoint}/decisions", routes.decide),
@@ -263,6 +265,13 @@ class Routes:
         _require_grant(claims.details.action, "case:close", claims.txn, request)
         body = await read_model(request, CloseCase)
         return answer(await self._s.cases.close(claims, proof, body.result))
+
+    async def stop_case(self, request: Request) -> Response:
+        """Stopping a case, under a grant for the authority."""
+        claims, proof = self._s.requests.grant(request)
+        _require_grant(claims.details.action, "case:stop", claims.txn, request)
+        body = await read_model(request, StopCase)
+        return answer(await self._s.cases.stop(claims, proof, body.reason))
 
     # --- people -------------------------------------------------------------------------------
 

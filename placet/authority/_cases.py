@@ -146,6 +146,25 @@ class Cases:
         kill_point("close.before-answer")
         return closed
 
+    async def stop(self, claims: GrantClaims, proof: Proof, reason: str) -> CaseView:
+        """Stop the grant's case for a person to look at; it goes on when it is admitted again.
+
+        Raises:
+            Forbidden: the grant has ended, or the case is not open.
+        """
+
+        def write(tx: Tx) -> CaseView:
+            use_proof(tx, proof)
+            require_live(tx, claims)
+            case = tx.get(Case, claims.txn)
+            if case is None:
+                raise NotFound("there is no such case")
+            self._stop(tx, case, reason, but=claims.jti)
+            stopped = tx.get(Case, case.id)
+            return view(stopped if stopped is not None else case)
+
+        return await self._core.store.write(write)
+
     # --- watching -----------------------------------------------------------------------------
 
     async def watch_open(self) -> None:
@@ -166,12 +185,14 @@ class Cases:
             if trouble is not None:
                 await self._core.store.write(partial(self._stop, case=case, reason=trouble))
 
-    def _stop(self, tx: Tx, case: Case, reason: str) -> None:
+    def _stop(self, tx: Tx, case: Case, reason: str, but: str = "") -> None:
+        """Stop a case and end its live grants, but the one that stops it and is settled yet."""
         current = tx.get(Case, case.id)
         if current is not None and current.status == CaseStatus.OPEN:
             stop_case(tx, current, reason)
             for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
-                revoke(tx, grant, "case_stopped")
+                if grant.id != but:
+                    revoke(tx, grant, "case_stopped")
 
     async def expire_checkpoints(self) -> None:
         """End the checkpoints whose deadline has passed; expiry is never approval."""

@@ -21,6 +21,7 @@ from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._identities import ACTIVE, key_standing, roles_of
 from placet.authority._outbox import hear_bell, ring
 from placet.authority._requests import use_proof
+from placet.authority._resubmissions import resubmitters
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -47,6 +48,7 @@ from placet.model import (
     digest_json,
 )
 from placet.rules import (
+    AutomaticFacts,
     CheckpointStanding,
     CountedDecision,
     DecisionRefused,
@@ -160,14 +162,35 @@ class Checkpoints:
                 found[1],
                 checkpoint.name,
                 gathered.proposal,
-                excluded=excluded(case.opened_by, gathered.proposal.preparers),
+                excluded=excluded(
+                    case.opened_by, gathered.proposal.preparers, *resubmitters(tx, case.id)
+                ),
                 facts=facts.values,
-                automatic=automatic_facts(tx, definition, case.id, gathered.proposed_by),
+                automatic=self._automatic(tx, definition, checkpoint, case, gathered),
             )
         except MissingFact as error:
             raise Unavailable(str(error)) from None
         except RuleError as error:
             raise Conflict(f"{checkpoint.name}: {error}", ("I5",)) from None
+
+    def _automatic(
+        self,
+        tx: Tx,
+        definition: ProcessDefinition,
+        checkpoint: CheckpointDefinition,
+        case: Case,
+        gathered: Gathered,
+    ) -> AutomaticFacts | None:
+        """What could let it through without a person; nothing does once an approval was voided."""
+        voided = tx.first(
+            Checkpoint,
+            Checkpoint.case_id == case.id,
+            Checkpoint.name == checkpoint.name,
+            Checkpoint.status == CheckpointStatus.VOIDED.value,
+        )
+        if voided is not None:
+            return None
+        return automatic_facts(tx, definition, case.id, gathered.proposed_by)
 
     def _store(
         self,
@@ -380,8 +403,10 @@ def require_live(tx: Reader, claims: GrantClaims) -> Grant:
     if grant is None or grant.status != "issued":
         raise Forbidden("the grant is no longer live", ("I1", "grant_ended"))
     case = tx.get(Case, claims.txn)
-    if case is None or case.status != CaseStatus.OPEN:
-        raise Forbidden("the case is not open", ("I1", "case_status"))
+    if case is None:
+        raise Forbidden("there is no such case", ("I1", "case"))
+    if case.status != CaseStatus.OPEN:
+        raise Forbidden("the case is not open", ("I1", "case_status", f"case_{case.status}"))
     return grant
 
 

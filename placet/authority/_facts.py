@@ -107,12 +107,16 @@ class FactsClient:
             async with self._session.get(
                 url, headers=headers, timeout=_SECONDS, allow_redirects=False
             ) as response:
-                body = await response.content.read(_MAX_ANSWER + 1)
+                body = bytearray()
+                async for chunk in response.content.iter_any():  # read() gives what is there
+                    body += chunk
+                    if len(body) > _MAX_ANSWER:
+                        break
                 if response.status == 404:
                     raise UnknownRecord(f"{system} has no {record}")
                 if response.status != 200 or len(body) > _MAX_ANSWER:
                     raise Unavailable(f"system {system} answered {response.status} for its facts")
-            answer = FactsAnswer.model_validate_json(body)
+            answer = FactsAnswer.model_validate_json(bytes(body))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"system {system} does not answer") from error
         except ValidationError as error:

@@ -32,6 +32,7 @@ from placet.kill import kill_point
 from placet.model import (
     CaseStatus,
     GrantedDetails,
+    Mode,
     ProcessDefinition,
     RequestedDetails,
     Step,
@@ -217,7 +218,8 @@ class Grants:
             "matrix_digest": matrix_digest,
         }
         if not isinstance(decision, Permitted):
-            if approval is not None:
+            # In audit mode nothing is ever paid: that says nothing against what people approved.
+            if approval is not None and matrix.mode is not Mode.AUDIT:
                 void(tx, case, approval, decision.reasons)
             return _deny(tx, ask, decision.explanation, decision.reasons, policy)
         return self._grant(tx, ask, case, activity, approval, policy)
@@ -252,6 +254,8 @@ class Grants:
             "details_digest": digest_json(details),
             **policy,
         }
+        if ask.facts.versions:
+            data["versions"] = dict[str, JsonValue](ask.facts.versions)
         if approval is not None:
             data["checkpoint"] = approval.checkpoint_id
             data["approvals"] = list(approval.approvals)
@@ -313,7 +317,7 @@ def _wrong_state(tx: Tx, ask: _Ask, case: Case) -> _Deny | None:
     if case.status == CaseStatus.OPENING:
         raise Unavailable("the case is just being opened; ask again")
     if case.status != CaseStatus.OPEN:
-        return _Deny(f"the case is {case.status}", ("I1", "case_status"))
+        return _Deny(f"the case is {case.status}", ("I1", "case_status", f"case_{case.status}"))
     execution = ask.execution
     kept = (case.run_id, case.run_id, case.workflow_type, case.task_queue)
     if execution is None or kept != (

@@ -16,6 +16,7 @@ from placet.kill import kill_point
 from placet.model import canonical_json
 
 BELL = "checkpoint_bell"
+ADMITTED = "case_admitted"
 TOPIC = "outbox"
 _LONGEST_WAIT = timedelta(seconds=30)
 _log = logging.getLogger("placet.authority.outbox")
@@ -42,10 +43,11 @@ def put_signal(tx: Tx, case: Case, signal: str, key: str) -> None:
 
 
 def hear_bell(tx: Tx, checkpoint: str) -> None:
-    """The outcome was read: its bell need not ring any more."""
-    row = tx.first(OutboxRow, OutboxRow.key == f"bell/{checkpoint}")
-    if row is not None and row.done_at is None:
-        tx.change(OutboxRow, row.id, done_at=tx.now)
+    """The outcome was read: no bell for it need ring any more."""
+    for key in (f"bell/{checkpoint}", f"resubmitted/{checkpoint}"):
+        row = tx.first(OutboxRow, OutboxRow.key == key)
+        if row is not None and row.done_at is None:
+            tx.change(OutboxRow, row.id, done_at=tx.now)
 
 
 class Outbox:

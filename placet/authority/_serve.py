@@ -104,7 +104,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         settling=Settling(core, definitions),
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),
-        acts=Acts(core, definitions),
+        acts=Acts(core, definitions, facts),
         cases=Cases(core, definitions),
         uses=Uses(core),
         views=Views(core, definitions),

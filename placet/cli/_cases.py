@@ -1,29 +1,35 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
+from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
+    AuthorityMatrix,
+    CaseStatus,
     CaseView,
+    CheckpointStatus,
     CheckpointView,
     DecisionAnswer,
     Hold,
     Reason,
+    RecordId,
     Verdict,
     parse_money,
     template_variables,
 )
-from placet.process import Process
+from placet.process import Attached, Process
 
-case = typer.Typer(help="Cases: open, look, hold.", no_args_is_help=True)
+case = typer.Typer(help="Cases: open, look, resubmit, hold.", no_args_is_help=True)
 checkpoint = typer.Typer(help="Checkpoints: look, decide.", no_args_is_help=True)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -34,12 +40,12 @@ def processes() -> Mapping[str, Process]:
 
 
 @case.command("list")
-def list_cases(status: str | None = None, as_json: AsJson = False) -> None:
+def list_cases(status: CaseStatus | None = None, as_json: AsJson = False) -> None:
     """List cases."""
 
     async def work() -> list[CaseView]:
         async with operator_client() as client:
-            return await client.cases(status)
+            return await client.cases(status.value if status else None)
 
     with failures():
         show(run(work()), as_json=as_json, columns=("id", "subject", "status", "result"))
@@ -66,30 +72,106 @@ def open_case(
     """Open a case: --loan ID --draw N --packet DIR, as the process's subject asks."""
     with failures():
         options = _options(context.args)
-        found = processes().get(process)
-        if found is None:
-            raise fail(f"there is no process {process!r}; there are {sorted(processes())}", USAGE)
+        found = _process(process)
         names = template_variables(found.definition.subject)
         missing = [name for name in names if name not in options]
         if missing:
             raise fail(f"give --{' --'.join(missing)}: the subject of {process}", USAGE)
-        subject = found.definition.subject.format_map({name: options[name] for name in names})
-        for name, value in options.items():
-            if name in names:
-                continue
-            attach = found.attach.get(name)
-            if attach is None:
-                raise fail(f"process {process} has no option --{name}", USAGE)
-            try:
-                attach(subject, Path(value))
-            except ValueError as error:
-                raise fail(f"--{name}: {error}", USAGE) from None
+        subject = found.definition.subject.format_map({name: options.pop(name) for name in names})
+        attach = _attachments(found, options)
 
         async def work() -> ActAnswer:
             async with operator_client() as client:
+                await _require_opener(client, process)
+                taken = [each for each in await client.cases() if each.subject == subject]
+                if any(each.status is not CaseStatus.CLOSED for each in taken):
+                    raise fail(f"{subject} has an open case already", REFUSED)
+                attach(subject)
                 return await client.open_case(process, subject)
 
         show(run(work()), as_json=as_json)
+
+
+@case.command("resubmit", context_settings=_EXTRA)
+def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False) -> None:
+    """Answer a return: --packet DIR puts the new version there, and tells the case."""
+    with failures():
+        options = _options(context.args)
+
+        async def work() -> ActAnswer:
+            async with operator_client() as client:
+                view = await client.case(case_id)
+                process = _process(view.process)
+                attach = _attachments(process, options)
+                if len(options) != 1:
+                    raise fail(f"give one of --{', --'.join(sorted(process.attach))}", USAGE)
+                await _require_opener(client, view.process)
+                await _require_returned(client, view)
+                (attached,) = attach(view.subject)
+                return await client.resubmit(case_id, attached.record, attached.version)
+
+        show(run(work()), as_json=as_json)
+
+
+# The authority decides all of this again. Asked beforehand, a refusal leaves nothing half-written:
+# what is attached lies in a system of record before the authority is told.
+
+
+async def _require_opener(client: OperatorClient, process: str) -> None:
+    published = await client.get("/v1/published")
+    matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
+    ours = [each for each in matrices if each.process == process]
+    if not ours:
+        raise fail(f"no authority matrix is published for {process}", REFUSED)
+    openers = max(ours, key=lambda each: each.version).openers
+    people = await client.identities("operator")
+    roles = [
+        role for each in people if each["principal"] == client.operator for role in each["roles"]
+    ]
+    if not set(openers) & set(roles):
+        raise fail(f"this needs the role {' or '.join(openers) or '(nobody)'}", REFUSED)
+
+
+async def _require_returned(client: OperatorClient, view: CaseView) -> None:
+    if view.status is not CaseStatus.OPEN:
+        raise fail(f"the case is {view.status.value}, not open", REFUSED)
+    asked = await client.checkpoints(case=view.id)
+    newest = max(asked, key=lambda each: each.opened_at, default=None)
+    if newest is None:
+        raise fail("nothing was returned: the case has no checkpoint yet", REFUSED)
+    if newest.status is not CheckpointStatus.RETURNED:
+        raise fail(
+            f"nothing was returned: the {newest.name} checkpoint is {newest.status.value}", REFUSED
+        )
+
+
+def _process(name: str) -> Process:
+    found = processes().get(name)
+    if found is None:
+        raise fail(f"there is no process {name!r}; there are {sorted(processes())}", USAGE)
+    return found
+
+
+def _attachments(
+    process: Process, options: Mapping[str, str]
+) -> Callable[[RecordId], list[Attached]]:
+    """What the options attach to a subject, once it is asked for."""
+    for name in options:
+        if name not in process.attach:
+            raise fail(f"process {process.name} has no option --{name}", USAGE)
+
+    def attach(subject: RecordId) -> list[Attached]:
+        done: list[Attached] = []
+        for name, value in options.items():
+            try:
+                done.append(process.attach[name](subject, Path(value)))
+            except ValidationError:
+                raise
+            except ValueError as error:
+                raise fail(f"--{name}: {error}", USAGE) from None
+        return done
+
+    return attach
 
 
 def _options(arguments: list[str]) -> dict[str, str]:

@@ -41,6 +41,7 @@ class EntryType(StrEnum):
     CASE_ALARM = "case.alarm"
     CASE_STOPPED = "case.stopped"
     CASE_ADMITTED = "case.admitted"
+    CASE_RESUBMITTED = "case.resubmitted"
     GRANT_ISSUED = "grant.issued"
     GRANT_DENIED = "grant.denied"
     GRANT_USED = "grant.used"

@@ -23,6 +23,7 @@ from placet.model._api import (
     Problem,
     PublishPolicy,
     Reason,
+    Resubmit,
     Revocation,
     Revocations,
     Settlement,
@@ -32,6 +33,7 @@ from placet.model._api import (
     Settlements,
     SignedAct,
     SignedDecision,
+    StopCase,
     UseStage,
 )
 from placet.model._checkpoints import (
@@ -167,6 +169,7 @@ __all__ = [
     "Relation",
     "RequestedDetails",
     "Requirement",
+    "Resubmit",
     "Revocation",
     "Revocations",
     "Salt",
@@ -179,6 +182,7 @@ __all__ = [
     "SignedAct",
     "SignedDecision",
     "Step",
+    "StopCase",
     "Template",
     "Thumbprint",
     "Tier",

@@ -44,6 +44,16 @@ class OpenCase(Model):
     subject: RecordId
 
 
+class Resubmit(Model):
+    """Body of the act ``case.resubmit``; the act's ``target`` is the case.
+
+    ``record`` came back with new content; ``version`` is what its system of record calls that.
+    """
+
+    record: RecordId
+    version: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
 class EnrolIdentity(Model):
     """Body of ``agent.enrol``, ``operator.enrol``, ``system.enrol``; the target is the principal.
 
@@ -177,6 +187,12 @@ class CloseCase(Model):
     result: Identifier
 
 
+class StopCase(Model):
+    """Body of ``POST /v1/cases/{case}/stop`` (the orchestrator, under a grant)."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
 # --- grants ---------------------------------------------------------------------------------
 
 
@@ -294,10 +310,15 @@ class Revocation(Model):
 
 
 class Revocations(Model):
-    """Answer of ``GET /v1/revocations``: what came after the cursor asked for, and the last one."""
+    """Answer of ``GET /v1/revocations``: what came after the cursor asked for, and the last one.
+
+    ``complete`` says that nothing came after ``cursor`` when the authority looked; the cursor is
+    lower than the one asked for if the feed has never come that far.
+    """
 
     revocations: tuple[Revocation, ...]
     cursor: int
+    complete: bool = False
 
 
 class FactsAnswer(Model):

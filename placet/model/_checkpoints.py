@@ -91,7 +91,7 @@ class Requirement(Model):
 
 
 class CheckpointStatus(StrEnum):
-    """Where a checkpoint stands."""
+    """Where a checkpoint stands. ``resubmitted``: what it returned has come back."""
 
     OPEN = "open"
     APPROVED = "approved"
@@ -99,6 +99,7 @@ class CheckpointStatus(StrEnum):
     RETURNED = "returned"
     EXPIRED = "expired"
     VOIDED = "voided"
+    RESUBMITTED = "resubmitted"
 
 
 class Outcome(Model):

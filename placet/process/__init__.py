@@ -1,27 +1,35 @@
 """What workflow code imports: steps and checkpoints. Deterministic and sandbox-safe."""
 
 from placet.process._workflow import (
+    ADMITTED,
     BELL,
     CLOSE_CASE,
     OPEN_CHECKPOINT,
     READ_OUTCOME,
+    STOP_CASE,
+    Attached,
     CheckpointRequest,
     CloseRequest,
     GovernedWorkflow,
     Process,
     StepRequest,
+    StopRequest,
     refused_for,
 )
 
 __all__ = [
+    "ADMITTED",
     "BELL",
     "CLOSE_CASE",
     "OPEN_CHECKPOINT",
     "READ_OUTCOME",
+    "STOP_CASE",
+    "Attached",
     "CheckpointRequest",
     "CloseRequest",
     "GovernedWorkflow",
     "Process",
     "StepRequest",
+    "StopRequest",
     "refused_for",
 ]

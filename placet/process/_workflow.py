@@ -2,8 +2,9 @@
 
 1. Workflow code decides nothing that matters: it orders the work. Grants, evidence and outcomes are
    the authority's (I1, I5, I13).
-2. The bell is a signal without content; it only makes the workflow look (I5). First read, then
-   wait: an outcome that was there before the workflow asked is never missed (I11).
+2. A bell is a signal without content; it only makes the workflow look (I5). First read, then
+   wait: an outcome that was there before the workflow asked is never missed. Every wait ends by
+   itself and looks, so that a lost bell loses no case (I11).
 3. Payloads carry ids and digests, never document text (I7).
 """
 
@@ -12,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from pydantic import StringConstraints
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -30,8 +32,10 @@ from placet.model import (
 )
 
 BELL = "checkpoint_bell"
+ADMITTED = "case_admitted"
 OPEN_CHECKPOINT = "open_checkpoint"
 READ_OUTCOME = "read_outcome"
+STOP_CASE = "stop_case"
 CLOSE_CASE = "close_case"
 
 STEP_TIMEOUT = timedelta(minutes=10)
@@ -41,6 +45,10 @@ often, so that a killed worker's step is tried again within seconds."""
 
 LOOK_AGAIN = timedelta(hours=1)
 """How long a waiting workflow goes without looking, should every bell be lost."""
+
+LOOK_DAILY = timedelta(days=1)
+"""The same where no deadline ends the wait: a packet is with its borrower for weeks, and a history
+has room for 51,200 events (Temporal's limit), of which each look takes about ten."""
 
 _RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
@@ -63,6 +71,12 @@ class CheckpointRequest(StepRequest):
     checkpoint: Name
 
 
+class StopRequest(StepRequest):
+    """Stop the case for a person to look at, and say why."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
 class CloseRequest(StepRequest):
     """Close the case with a result."""
 
@@ -70,16 +84,25 @@ class CloseRequest(StepRequest):
 
 
 @dataclass(frozen=True)
+class Attached:
+    """What was put into a system of record, and the version that it has there."""
+
+    record: RecordId
+    version: str
+
+
+@dataclass(frozen=True)
 class Process:
     """A process: its signed definition, and the workflow class that orders its steps.
 
-    ``attach`` names further options of opening a case: each is called with the subject and a path,
-    and raises ``ValueError`` with what is wrong.
+    ``attach`` names further options of opening a case, or of answering its return: each is called
+    with the subject and a path, puts what is there into its system of record, and raises
+    ``ValueError`` with what is wrong, having put nothing.
     """
 
     definition: ProcessDefinition
     workflow: type
-    attach: Mapping[str, Callable[[RecordId, Path], None]] = field(default_factory=dict)
+    attach: Mapping[str, Callable[[RecordId, Path], Attached]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -88,7 +111,10 @@ class Process:
 
 
 def refused_for(error: ActivityError) -> tuple[str, ...]:
-    """The reasons for which the authority denied a step, or none if it failed otherwise."""
+    """The reasons for which the authority, or a system of record, denied a step for good.
+
+    None if it failed otherwise.
+    """
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == "GrantDenied":
         return tuple(str(reason) for reason in cause.details)
@@ -111,6 +137,11 @@ class GovernedWorkflow:
     @workflow.signal(name=BELL)
     def on_bell(self) -> None:
         """Something at the authority has changed: look again."""
+        self._bells += 1
+
+    @workflow.signal(name=ADMITTED)
+    def on_admitted(self) -> None:
+        """A person has admitted the stopped case: try again."""
         self._bells += 1
 
     @workflow.query
@@ -156,17 +187,50 @@ class GovernedWorkflow:
                 heard = self._bells
                 outcome = await self.step(READ_OUTCOME, request, Outcome)
                 if outcome.status is CheckpointStatus.OPEN:
-                    await self._wait(heard)
+                    await self._wait(heard, LOOK_AGAIN, "look whether people have decided")
         finally:
             self._waiting_for = None
         return outcome
 
-    async def _wait(self, heard: int) -> None:
+    async def outcome(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
+        """How a checkpoint that was asked stands now."""
+        request = CheckpointRequest(case=case, record=subject, checkpoint=name)
+        return await self.step(READ_OUTCOME, request, Outcome)
+
+    async def resubmission(self, name: str, case: CaseId, subject: RecordId) -> None:
+        """Wait until what a checkpoint has returned was handed in again, whenever that is."""
+        while True:
+            heard = self._bells
+            outcome = await self.outcome(name, case, subject)
+            if outcome.status is not CheckpointStatus.RETURNED:
+                return
+            await self._wait(heard, LOOK_DAILY, "look whether it was handed in again")
+
+    @property
+    def bells(self) -> int:
+        """How often a bell has rung so far."""
+        return self._bells
+
+    async def stop(self, case: CaseId, subject: RecordId, reason: str) -> None:
+        """Stop the case for a person to look at. One that is stopped already is stopped."""
+        request = StopRequest(case=case, record=subject, reason=reason[:300])
+        try:
+            await self.step(STOP_CASE, request, StopRequest)
+        except ActivityError as error:
+            if "case_stopped" not in refused_for(error):
+                raise
+
+    async def admission(self, heard: int) -> None:
+        """Wait until a person may have admitted the stopped case; the next step tells.
+
+        ``heard`` is :attr:`bells` as it was before the case was found, or asked, to be stopped.
+        """
+        await self._wait(heard, LOOK_DAILY, "look whether a person has admitted the case")
+
+    async def _wait(self, heard: int, longest: timedelta, what: str) -> None:
         try:
             await workflow.wait_condition(
-                lambda: self._bells > heard,
-                timeout=LOOK_AGAIN,
-                timeout_summary="look whether people have decided",
+                lambda: self._bells > heard, timeout=longest, timeout_summary=what
             )
         except asyncio.TimeoutError:  # noqa: UP041 - what the SDK raises, on every version
             return

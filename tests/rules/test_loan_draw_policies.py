@@ -44,6 +44,7 @@ INTENDED = {
     "payee:screen": ("compliance-checker", PAYEE),
     "checkpoint:open": ("orchestrator", DRAW),
     "outcome:read": ("orchestrator", DRAW),
+    "case:stop": ("orchestrator", DRAW),
     "case:close": ("orchestrator", DRAW),
     PAYS: ("disbursement", DRAW),
 }

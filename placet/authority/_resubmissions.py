@@ -1,0 +1,117 @@
+"""A record that people returned comes back: the act ``case.resubmit``.
+
+1. (I6) Whoever may open a case may hand in its record again, and then approves nothing in it.
+2. (I3) That there is something new is what the record's own system says when the authority asks
+   it: the version that was signed for, and not the one that the case has read.
+3. (I5) The bell that rings afterwards carries nothing: the workflow reads, under a grant, that the
+   return was answered.
+"""
+
+import json
+
+from placet.authority._errors import Conflict
+from placet.authority._facts import FetchedFacts, fact_record
+from placet.authority._outbox import BELL, put_signal
+from placet.authority._store import (
+    Case,
+    Checkpoint,
+    Grant,
+    LedgerEntry,
+    Reader,
+    SignedActRow,
+    Tx,
+)
+from placet.model import (
+    CaseStatus,
+    CheckpointStatus,
+    FactSource,
+    Outcome,
+    Principal,
+    ProcessDefinition,
+    Resubmit,
+)
+
+RESUBMIT = "case.resubmit"
+
+
+def source_of(definition: ProcessDefinition, subject: str, record: str) -> FactSource | None:
+    """The fact source that tells the version of one of a case's records, or ``None``."""
+    return next(
+        (each for each in definition.facts if fact_record(definition, each, subject) == record),
+        None,
+    )
+
+
+def resubmitters(reader: Reader, case: str) -> tuple[Principal, ...]:
+    """Who handed in a record of the case again."""
+    acts = reader.all(SignedActRow, SignedActRow.act == RESUBMIT, SignedActRow.target == case)
+    return tuple(sorted({act.issuer for act in acts}))
+
+
+def take_back(
+    tx: Tx, definition: ProcessDefinition, case: Case, asked: Resubmit, seen: FetchedFacts
+) -> tuple[str, str | None]:
+    """Answer the case's return with a record's new version, and ring the workflow.
+
+    Returns:
+        The checkpoint that had returned it, and the version that the case had read.
+
+    Raises:
+        Conflict: the case is not open or waits for nothing, or the version is not a new one.
+    """
+    if case.status != CaseStatus.OPEN:
+        raise Conflict(f"the case is {case.status}, not open")
+    source = source_of(definition, case.subject, asked.record)
+    if source is None:
+        raise Conflict(f"the process knows no version of {asked.record}")
+    returned = _returned(tx, case)
+    found = dict(seen.versions).get(source.name)
+    if found != asked.version:
+        raise Conflict(f"{source.system} has version {found} of it, not {asked.version}")
+    read = _version_read(tx, case, source, asked.record)
+    if found == read:
+        raise Conflict(
+            f"{source.system} has no new version of {asked.record}: the case has read version "
+            f"{read}; put the new one there first"
+        )
+    outcome = Outcome.model_validate_json(returned.outcome_json or "{}").model_copy(
+        update={"status": CheckpointStatus.RESUBMITTED}
+    )
+    tx.change(
+        Checkpoint,
+        returned.id,
+        status=outcome.status.value,
+        outcome_json=outcome.model_dump_json(exclude_none=True),
+    )
+    put_signal(tx, case, BELL, f"resubmitted/{returned.id}")
+    return returned.id, read
+
+
+def _returned(reader: Reader, case: Case) -> Checkpoint:
+    """The checkpoint whose return the case waits on."""
+    newest = reader.first(
+        Checkpoint,
+        Checkpoint.case_id == case.id,
+        order_by=[Checkpoint.entry.desc()],  # type: ignore[union-attr]  # a column on the class
+    )
+    if newest is None:
+        raise Conflict("nothing was returned: the case has no checkpoint yet")
+    if newest.status != CheckpointStatus.RETURNED:
+        raise Conflict(f"nothing was returned: the {newest.name} checkpoint is {newest.status}")
+    return newest
+
+
+def _version_read(reader: Reader, case: Case, source: FactSource, record: str) -> str | None:
+    """The version that the record had when a step of the case was last let read it."""
+    grant = reader.first(
+        Grant,
+        Grant.case_id == case.id,
+        Grant.record == record,
+        Grant.system == source.system,
+        order_by=[Grant.entry.desc()],  # type: ignore[union-attr]  # a column on the class
+    )
+    entry = None if grant is None or grant.entry is None else reader.get(LedgerEntry, grant.entry)
+    if entry is None:
+        return None
+    found: str | None = json.loads(entry.content)["data"].get("versions", {}).get(source.name)
+    return found

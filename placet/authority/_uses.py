@@ -216,6 +216,12 @@ def _after(reader: Reader, cursor: int, now: datetime) -> Revocations:
         order_by=[GrantRevocation.cursor],
         limit=FEED_PAGE,
     )
+    if not rows:  # a store that was put back has not come as far as its followers: it must show
+        newest = reader.first(
+            GrantRevocation,
+            order_by=[GrantRevocation.cursor.desc()],  # type: ignore[attr-defined]  # a column on the class
+        )
+        cursor = min(cursor, 0 if newest is None else newest.cursor)
     last = rows[-1].cursor if rows else cursor
     return Revocations(
         revocations=tuple(
@@ -224,4 +230,5 @@ def _after(reader: Reader, cursor: int, now: datetime) -> Revocations:
             if row.expires_at > now
         ),
         cursor=last or 0,
+        complete=len(rows) < FEED_PAGE,
     )

@@ -1,8 +1,9 @@
 """What a system of record installs: verifies a grant on each request, and tells of its use."""
 
 from placet.resource._authority import AuthorityAway, SystemLink
-from placet.resource._errors import BadToken, CannotJudge, Refused, WrongAction
-from placet.resource._guard import FEED_MAX_AGE, Guard, VerifiedGrant
+from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, WrongAction
+from placet.resource._feed import FEED_MAX_AGE
+from placet.resource._guard import Guard, VerifiedGrant
 from placet.resource._outbox import UseOutbox, tell_uses
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "BadToken",
     "CannotJudge",
     "Guard",
+    "NoToken",
     "Refused",
     "SystemLink",
     "UseOutbox",

@@ -1,8 +1,11 @@
 """A system's own link to the authority: keys, revocations, introspection, uses."""
 
+import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import aiohttp
@@ -22,10 +25,31 @@ from placet.tokens import KeyRefused, PublicKey, SigningKey, make_client_asserti
 _M = TypeVar("_M", bound=BaseModel)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_MAX_ANSWER = 1024 * 1024
+"""Bytes: a page of the feed has about 100 kB, a hundred keys about 30."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}\Z")
+_UNSAID = timedelta(minutes=5)  # how long keys are kept that came without a max-age
 
 
 class AuthorityAway(Exception):
     """The authority does not answer, or not in the form it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKeys:
+    """The authority's keys by ``kid``, and for how long they may be kept from the asking on."""
+
+    keys: Mapping[str, PublicKey]
+    max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    cache_control: str
+    age: str
+    body: Any
 
 
 class SystemLink:
@@ -45,32 +69,35 @@ class SystemLink:
         self._session = session
         self._clock = clock
 
-    async def keys(self) -> Mapping[str, PublicKey]:
+    async def keys(self) -> PublishedKeys:
         """The authority's published keys.
 
         Raises:
             AuthorityAway: they can't be had.
         """
-        status, body = await self._send("GET", "/.well-known/jwks.json")
+        answer = await self._send("GET", "/.well-known/jwks.json")
+        if answer.status != 200:
+            raise AuthorityAway(f"the authority answered {answer.status} for its keys")
         try:
-            if status != 200:
-                raise AuthorityAway(f"the authority answered {status} for its keys")
-            return read_jwks(body)
+            keys = read_jwks(answer.body)
         except KeyRefused as error:
             raise AuthorityAway(f"the authority's keys are refused: {error}") from error
+        if not keys:
+            raise AuthorityAway("the authority published no key that verifies a grant")
+        return PublishedKeys(keys, _freshness(answer))
 
-    async def revocations(self, after: int, wait: int) -> Revocations:
-        """What was revoked after a cursor; a long poll of ``wait`` seconds.
+    async def revocations(self, after: int) -> Revocations:
+        """What was revoked after a cursor, at most a page of it.
 
         Raises:
             AuthorityAway: it does not answer.
         """
-        status, body = await self._send(
+        answer = await self._send(
             "GET",
-            f"/v1/revocations?after={after}&wait={wait}",
+            f"/v1/revocations?after={after}",
             headers={"Client-Assertion": self._assertion()},
         )
-        return self._model(status, body, Revocations)
+        return self._model(answer, Revocations)
 
     async def introspect(self, token: str) -> Introspection:
         """Whether a grant lives (RFC 7662).
@@ -83,8 +110,8 @@ class SystemLink:
             "client_assertion_type": _ASSERTION_TYPE,
             "client_assertion": self._assertion(),
         }
-        status, body = await self._send("POST", "/oauth/introspect", data=form)
-        return self._model(status, body, Introspection)
+        answer = await self._send("POST", "/oauth/introspect", data=form)
+        return self._model(answer, Introspection)
 
     async def tell(self, uses: tuple[GrantUse, ...]) -> GrantUsesAnswer:
         """Tell of uses; each is durable or refused when this returns.
@@ -93,19 +120,19 @@ class SystemLink:
             AuthorityAway: nothing is known to be durable.
         """
         body = GrantUses(client_assertion=self._assertion(), uses=uses)
-        status, answer = await self._send(
+        answer = await self._send(
             "POST",
             "/v1/uses",
             data=body.model_dump_json(exclude_none=True),
             headers={"Content-Type": "application/json"},
         )
-        return self._model(status, answer, GrantUsesAnswer)
+        return self._model(answer, GrantUsesAnswer)
 
-    def _model(self, status: int, body: Any, model: type[_M]) -> _M:
-        if status != 200:
-            raise AuthorityAway(f"the authority answered {status}")
+    def _model(self, answer: _Answer, model: type[_M]) -> _M:
+        if answer.status != 200:
+            raise AuthorityAway(f"the authority answered {answer.status}")
         try:
-            return model.model_validate(body)
+            return model.model_validate(answer.body)
         except ValidationError as error:
             raise AuthorityAway(f"the authority's answer is no {model.__name__}") from error
 
@@ -120,7 +147,7 @@ class SystemLink:
 
     async def _send(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, data: Any = None
-    ) -> tuple[int, Any]:
+    ) -> _Answer:
         try:
             async with self._session.request(
                 method,
@@ -130,9 +157,39 @@ class SystemLink:
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             ) as response:
-                return response.status, await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                return _Answer(
+                    response.status,
+                    ",".join(response.headers.getall("Cache-Control", ())),
+                    response.headers.get("Age", ""),
+                    json.loads(await _read(response.content)),
+                )
+        # ValueError: not JSON, not UTF-8; RecursionError: JSON too deep.
+        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
             raise AuthorityAway(f"the authority does not answer ({type(error).__name__})") from None
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > _MAX_ANSWER:
+            raise AuthorityAway(f"the authority's answer is larger than {_MAX_ANSWER} bytes")
+    return bytes(body)
+
+
+def _freshness(answer: _Answer) -> timedelta:
+    """How long an answer may be kept (RFC 9111 section 4.2), its age in caches taken off."""
+    longest = _UNSAID
+    for directive in answer.cache_control.lower().split(","):
+        name, _, value = directive.strip().partition("=")
+        seconds = value.strip('"')
+        if name in {"no-store", "no-cache"}:
+            return timedelta(0)
+        if name == "max-age":
+            said = int(seconds) if _SECONDS.match(seconds) else 0
+            longest = min(longest, timedelta(seconds=said))
+    aged = int(answer.age) if _SECONDS.match(answer.age) else 0
+    return max(timedelta(0), longest - timedelta(seconds=aged))
 
 
 def cannot_judge(error: AuthorityAway) -> CannotJudge:

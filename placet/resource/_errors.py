@@ -3,12 +3,22 @@
 ::
 
     Refused             an answer with a status and a Problem
-    ├── BadToken        401: no token, or one that does not verify, has ended or is not the sender's
+    ├── BadToken        401: a token that does not verify, has ended or is not the sender's
+    │   └── NoToken     401: nothing to judge was sent; the challenge names no error
     ├── WrongAction     403: the grant is for another action or record
-    └── CannotJudge     503: whether the grant still holds can't be told now
+    └── CannotJudge     503: whether the grant holds can't be told now
+
+Each 401 and 403 carries the challenge that a client needs to do better: the scheme, what was
+wrong, and which algorithms a proof may have.
 """
 
 from placet.model import Problem
+
+_ALGORITHMS = 'algs="ES256 Ed25519 EdDSA"'
+
+
+def _challenge(error: str) -> dict[str, str]:
+    return {"WWW-Authenticate": f'DPoP error="{error}", {_ALGORITHMS}'}
 
 
 class Refused(Exception):
@@ -30,7 +40,16 @@ class BadToken(Refused):
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(error, description)
-        self.headers = {"WWW-Authenticate": f'DPoP error="{error}", algs="ES256 Ed25519 EdDSA"'}
+        self.headers = _challenge(error)
+
+
+class NoToken(BadToken):
+    """The request brings no grant, or offers something else in its place."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__("invalid_token", description)
+        # RFC 6750 section 3.1: whoever did not know that a token is needed is told no error code.
+        self.headers = {"WWW-Authenticate": f"DPoP {_ALGORITHMS}"}
 
 
 class WrongAction(Refused):
@@ -40,10 +59,11 @@ class WrongAction(Refused):
 
     def __init__(self, description: str) -> None:
         super().__init__("insufficient_scope", description)
+        self.headers = _challenge("insufficient_scope")
 
 
 class CannotJudge(Refused):
-    """The authority is needed for an answer, and is away."""
+    """Whether the grant holds can't be told now: the authority is away, or memory is full."""
 
     status = 503
 

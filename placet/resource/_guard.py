@@ -4,51 +4,46 @@
    proof by the key it is bound to; a bearer's use is refused.
 2. (I10) A grant that was revoked stops here within seconds: the guard follows the feed, and asks
    the authority itself when the feed is over two seconds old; if it can't, the answer is 503.
+   Two seconds are all the grace that an authority which is away has.
 3. (I4) Before a guarded action its intent is durable at the authority, or the action is refused.
 4. Answers tell nothing of other records.
 """
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 from starlette.requests import Request
 
 from placet.model import Digest, GrantUse, Name, UseStage, system_urn
 from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
-from placet.resource._errors import BadToken, Refused, WrongAction
+from placet.resource._errors import BadToken, NoToken, WrongAction
+from placet.resource._feed import RevocationFeed
+from placet.resource._keys import AuthorityKeys
+from placet.resource._replay import ReplayCache
 from placet.tokens import (
-    PROOF_MAX_AGE,
-    SKEW,
     GrantClaims,
     PublicKey,
     SigningKey,
     TokenError,
-    UnknownKey,
     verify_grant,
     verify_inquiry,
     verify_proof,
 )
 
-FEED_MAX_AGE = timedelta(seconds=2)
-_POLL_PAUSE = 0.5
-_KEYS_MAX_AGE = timedelta(minutes=5)
-_KEYS_MIN_AGE = timedelta(seconds=1)
-_MAX_JTIS = 100_000
 T = TypeVar("T")
-_log = logging.getLogger("placet.resource")
 
 
+@dataclass(frozen=True, slots=True)
 class VerifiedGrant:
     """A grant that was verified for one request."""
 
-    def __init__(self, claims: GrantClaims, token: str) -> None:
-        self.claims = claims
-        self._token = token
+    claims: GrantClaims
 
     @property
     def id(self) -> str:
@@ -68,6 +63,7 @@ class Guard:
         issuer: the authority's address.
         url: this system's own address, as its callers spell it (RFC 9449's ``htu``).
         key: the system's own key, for what it asks and tells the authority.
+        clock: the time, aware; all ages are judged by it.
     """
 
     def __init__(
@@ -84,12 +80,9 @@ class Guard:
         self._url = url.rstrip("/")
         self._key = key
         self._clock = clock
-        self._keys: Mapping[str, PublicKey] = {}
-        self._keys_at: datetime | None = None
-        self._revoked: dict[str, datetime] = {}
-        self._jtis: dict[tuple[str, str], datetime] = {}
-        self._cursor = 0
-        self._feed_at: datetime | None = None
+        self._keys = AuthorityKeys(clock)
+        self._feed = RevocationFeed(system, clock)
+        self._proofs = ReplayCache()
         self._link: SystemLink | None = None
 
     @contextlib.asynccontextmanager
@@ -97,7 +90,7 @@ class Guard:
         """Follow the authority for as long as the context lasts."""
         async with aiohttp.ClientSession() as session:
             self._link = SystemLink(self.system, self._issuer, self._key, session, self._clock)
-            follower = asyncio.create_task(self._follow())
+            follower = asyncio.create_task(self._feed.follow(self._link))
             try:
                 yield self
             finally:
@@ -128,7 +121,7 @@ class Guard:
         if claims.details.action != action or claims.details.identifier != record:
             raise WrongAction("the grant is for another action or record")
         await self._require_live(claims, token)
-        return VerifiedGrant(claims, token)
+        return VerifiedGrant(claims)
 
     async def require_inquiry(self, request: Request, record: str) -> None:
         """Require the authority's own question about this record.
@@ -158,7 +151,7 @@ class Guard:
 
         Raises:
             CannotJudge: the authority did not take it; nothing may be done.
-            BadToken: the authority says that the grant or case has ended, or a hold stops it.
+            WrongAction: the authority says that the grant or case has ended, or a hold stops it.
         """
         try:
             answer = await self.link.tell((self.use(grant, use_id, UseStage.INTENT, 0, body),))
@@ -204,29 +197,10 @@ class Guard:
             raise BadToken("invalid_token", f"grant: {error}") from None
 
     async def _with_keys(self, check: Callable[[Mapping[str, PublicKey]], T]) -> T:
-        """Check with the authority's keys; fetched again if stale, or for one not seen yet.
-
-        At most once a second for unknown ones: a stranger's tokens must not make us ask.
-        """
-        await self._refresh(_KEYS_MAX_AGE)
         try:
-            return check(self._keys)
-        except UnknownKey:
-            if not await self._refresh(_KEYS_MIN_AGE):
-                raise
-        return check(self._keys)
-
-    async def _refresh(self, max_age: timedelta) -> bool:
-        now = self._clock()
-        if self._keys_at is not None and now - self._keys_at < max_age:
-            return False
-        try:
-            self._keys, self._keys_at = await self.link.keys(), now
+            return await self._keys.judge(self.link, check)
         except AuthorityAway as error:
-            if self._keys_at is None:
-                raise cannot_judge(error) from None
-            return False
-        return True
+            raise cannot_judge(error) from None
 
     def _require_proof(self, request: Request, token: str, jkt: str) -> None:
         proofs = request.headers.getlist("DPoP")
@@ -236,30 +210,19 @@ class Guard:
             proof = verify_proof(
                 proofs[0],
                 method=request.method,
-                url=self._url + request.url.path,
+                url=self._url + _path_as_sent(request),
                 now=self._clock(),
                 access_token=token,
                 expected_jkt=jkt,
             )
         except TokenError as error:
             raise BadToken("invalid_dpop_proof", str(error)) from None
-        self._use_jti(proof.jkt, proof.jti)
-
-    def _use_jti(self, jkt: str, jti: str) -> None:
-        now = self._clock()
-        if len(self._jtis) >= _MAX_JTIS:
-            self._jtis = {key: until for key, until in self._jtis.items() if until > now}
-            if len(self._jtis) >= _MAX_JTIS:
-                raise Refused("temporarily_unavailable", "too many requests just now")
-        if self._jtis.get((jkt, jti), now) > now:
-            raise BadToken("invalid_dpop_proof", "this proof was used before")
-        self._jtis[jkt, jti] = now + PROOF_MAX_AGE + 2 * SKEW
+        self._proofs.use(proof, self._clock())
 
     async def _require_live(self, claims: GrantClaims, token: str) -> None:
-        if claims.jti in self._revoked:
+        if self._feed.has_ended(claims.jti):
             raise BadToken("invalid_token", "the grant was revoked or has been settled")
-        now = self._clock()
-        if self._feed_at is not None and now - self._feed_at <= FEED_MAX_AGE:
+        if self._feed.is_fresh():
             return
         try:
             answer = await self.link.introspect(token)
@@ -268,29 +231,20 @@ class Guard:
         if not answer.active or answer.jti != claims.jti:
             raise BadToken("invalid_token", "the grant is not active")
 
-    # --- following ----------------------------------------------------------------------------
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                asked = self._clock()
-                found = await self.link.revocations(self._cursor, 1)
-                until = asked + timedelta(minutes=2)
-                self._revoked |= {each.grant: until for each in found.revocations}
-                self._revoked = {g: end for g, end in self._revoked.items() if end > asked}
-                self._cursor = found.cursor
-                # What was revoked while the answer was on its way is at most a poll old.
-                self._feed_at = self._clock()
-            except AuthorityAway as error:
-                _log.warning("%s: the revocation feed waits: %s", self.system, error)
-            await asyncio.sleep(_POLL_PAUSE)
-
 
 def _token(request: Request) -> str:
     values = request.headers.getlist("Authorization")
-    if len(values) != 1:
-        raise BadToken("invalid_token", "send exactly one Authorization header")
+    if not values:
+        raise NoToken("send the grant as Authorization: DPoP, with a proof")
+    if len(values) > 1:
+        raise BadToken("invalid_token", f"send exactly one Authorization header, not {len(values)}")
     scheme, _, token = values[0].partition(" ")
-    if scheme.lower() != "dpop" or not token:
-        raise BadToken("invalid_token", "send the grant as Authorization: DPoP, with a proof")
+    if scheme.lower() != "dpop":
+        raise NoToken("send the grant as Authorization: DPoP, with a proof; no other use counts")
     return token
+
+
+def _path_as_sent(request: Request) -> str:
+    """The path with its escapes: decoded, two addresses would become one (RFC 9449, ``htu``)."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return quote(request.scope["path"]) if raw is None else raw.decode("latin-1")

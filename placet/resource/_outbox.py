@@ -25,17 +25,28 @@ class UseOutbox(Protocol):
 
 
 async def tell_uses(guard: Guard, outbox: UseOutbox, pause: float = 0.5) -> None:
-    """Tell the authority of what stands in the outbox, until cancelled; each counts once."""
+    """Tell the authority of what stands in the outbox, until cancelled; each counts once.
+
+    Neither an authority that is away nor a database that is busy ends the telling.
+    """
     while True:
-        uses = tuple(await outbox.pending())
-        if uses:
-            try:
-                answer = await guard.link.tell(uses)
-            except AuthorityAway as error:
-                _log.warning("%s: %d uses wait: %s", guard.system, len(uses), error)
-            else:
-                for use, reason in answer.refused.items():
-                    _log.error("%s: the authority refused use %s: %s", guard.system, use, reason)
-                await outbox.told([use.id for use in uses])
+        try:
+            if await _tell(guard, outbox):
                 continue
+        except AuthorityAway as error:
+            _log.warning("%s: uses wait: %s", guard.system, error)
+        except Exception:  # noqa: BLE001 - an end of this task would go unnoticed; it is logged
+            _log.exception("%s: telling uses failed and is tried again", guard.system)
         await asyncio.sleep(pause)
+
+
+async def _tell(guard: Guard, outbox: UseOutbox) -> bool:
+    """Tell of what stands there now; whether there was anything."""
+    uses = tuple(await outbox.pending())
+    if not uses:
+        return False
+    answer = await guard.link.tell(uses)
+    for use, reason in answer.refused.items():
+        _log.error("%s: the authority refused use %s: %s", guard.system, use, reason)
+    await outbox.told([use.id for use in uses])
+    return True

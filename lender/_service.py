@@ -1,27 +1,29 @@
-"""What the three systems of record have in common: a database, a guard, and their errors."""
+"""What the three systems of record have in common: a database of their own, and their errors."""
 
-import contextlib
-import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio.to_thread
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
-from sqlalchemy import Engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import registry
-from sqlmodel import Field, Session, SQLModel, create_engine, select
+from sqlalchemy.schema import CreateSchema
+from sqlmodel import Session, SQLModel, create_engine
 
-from placet.model import GrantUse, Problem
-from placet.resource import Guard, Refused
+from placet.model import Problem
 
 T = TypeVar("T")
-_M = TypeVar("_M", bound=BaseModel)
-MAX_BODY = 8 * 1024 * 1024
-"""Bytes of a request's body: an analysis of sixty rows has about 200 kB."""
+
+_POSTGRESQL = {
+    # A lock that is held for longer, or a server that does not answer, is "busy", not a hang.
+    "connect_timeout": 5,
+    "options": "-c lock_timeout=5000 -c statement_timeout=10000 -c timezone=UTC",
+}
+_MAKING_TABLES = 7_065_361
+"""The advisory lock under which tables are made: three systems may start at the same instant."""
 
 
 class Failure(Exception):
@@ -37,30 +39,37 @@ class Base(SQLModel, registry=registry()):
     """The base of the systems' tables."""
 
 
-class Told(Base, table=True):
-    """A use that the authority must hear of: written with what was done, told until heard."""
-
-    __tablename__ = "use_outbox"
-    id: str = Field(primary_key=True)
-    body: str
-    told: bool = Field(default=False, index=True)
-
-
 class Database:
-    """One system's own database. SQLite unless a URL says otherwise; writes wait their turn."""
+    """One system's own database: a SQLite file, or a schema of its own in PostgreSQL.
 
-    def __init__(self, url: str) -> None:
-        self.engine: Engine = create_engine(url)
-        if self.engine.dialect.name == "sqlite":
+    Writes wait their turn: on SQLite for the database, on PostgreSQL for the rows they lock.
+
+    Raises:
+        Failure: the database is away (503).
+    """
+
+    def __init__(self, url: str, *, schema: str = "public") -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            self.engine: Engine = create_engine(parsed, hide_parameters=True)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
-        Base.metadata.create_all(self.engine)
+        else:
+            self.engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                connect_args=_POSTGRESQL,
+                execution_options={"schema_translate_map": {None: schema}},
+                hide_parameters=True,
+                pool_pre_ping=True,
+            )
+        self.run_here(lambda session: _make_tables(session.connection(), schema))
 
     async def run(self, work: Callable[[Session], T]) -> T:
         """Run ``work`` in one transaction, in a thread.
 
         Raises:
-            Failure: the database is busy or away (503); nothing was written.
+            Failure: the database is busy or away (503), or can't hold a value (400); nothing was
+                written.
         """
         return await anyio.to_thread.run_sync(self.run_here, work)
 
@@ -69,8 +78,25 @@ class Database:
         try:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 return work(session)
-        except OperationalError as error:
+        except (OperationalError, InterfaceError, NoConnection) as error:
             raise Failure(503, "temporarily_unavailable", "the database is busy") from error
+        except DataError as error:
+            raise Failure(400, "invalid_request", "a value that no database can hold") from error
+
+
+def broken_constraint(error: IntegrityError) -> str:
+    """Which constraint refused a write: its name, or the columns that must be unique."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        return str(diagnostics.constraint_name)
+    return str(error.orig).rpartition(": ")[2]
+
+
+def _make_tables(connection: Connection, schema: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+    Base.metadata.create_all(connection)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
@@ -79,90 +105,5 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Any) -> None:
+def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-class Outbox:
-    """The uses that the authority has not heard of yet."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def pending(self) -> Sequence[GrantUse]:
-        """The oldest uses that were not told."""
-
-        def read(session: Session) -> list[GrantUse]:
-            rows = session.exec(select(Told).where(Told.told == False).limit(256))  # noqa: E712 - a column
-            return [GrantUse.model_validate_json(row.body) for row in rows]
-
-        return await self._database.run(read)
-
-    async def told(self, ids: Sequence[str]) -> None:
-        """These were told."""
-
-        def write(session: Session) -> None:
-            for use in ids:
-                row = session.get(Told, use)
-                if row is not None:
-                    row.told = True
-
-        await self._database.run(write)
-
-
-def put_use(session: Session, use: GrantUse) -> None:
-    """Put a use into the outbox, in the transaction of what it tells."""
-    if session.get(Told, use.id) is None:
-        session.add(Told(id=use.id, body=use.model_dump_json()))
-
-
-def make_service(
-    guard: Guard, jobs: Callable[[], contextlib.AbstractAsyncContextManager[None]]
-) -> FastAPI:
-    """An application whose errors are Problems, and whose guard follows while it runs."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with guard.following(), jobs():
-            yield
-
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-
-    async def refused(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Refused)
-        return JSONResponse(error.problem.model_dump(), error.status, headers=error.headers)
-
-    async def failed(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Failure)
-        return JSONResponse(error.problem.model_dump(), error.status)
-
-    app.add_exception_handler(Refused, refused)
-    app.add_exception_handler(Failure, failed)
-
-    @app.get("/healthz")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "system": guard.system}
-
-    return app
-
-
-async def read_model(request: Request, model: type[_M], limit: int = MAX_BODY) -> _M:
-    """Parse a JSON body.
-
-    Raises:
-        Failure: too large, no JSON, or not of this form; the message names the member.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Failure(413, "invalid_request", f"the body is larger than {limit} bytes")
-    try:
-        json.loads(body)
-        return model.model_validate_json(bytes(body))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "body"
-        raise Failure(400, "invalid_request", f"{place}: {first['msg']}") from None
-    except (ValueError, RecursionError):
-        raise Failure(400, "invalid_request", "the body is not JSON") from None

@@ -237,11 +237,15 @@ def attach_packet(subject: str, folder: Path) -> Attached:
         raise ValueError(f"draw {draw!r}: a draw is a number from 1 on, without leading zeros")
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    files = storage.read_packet_folder(folder)
+    try:
+        files = storage.read_packet_folder(folder)
+    except Failure as error:
+        raise ValueError(error.problem.error_description) from None
     if not files:
         raise ValueError(f"{folder} is empty: a packet has at least one file")
     settings = LenderSettings()
-    if not (settings.folder / "document-storage.db").exists():
+    kept = settings.folder / "document-storage.db"
+    if settings.database_url is None and not kept.exists():
         raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")
     try:
         read_loan(settings.database("loan-servicing"), loan_id)

@@ -1,51 +1,78 @@
 """The compliance database: sanctions and licences of payees. Answers name nobody else."""
 
-import contextlib
-from collections.abc import AsyncIterator
+from typing import Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from sqlmodel import Field, Session, select
+from sqlalchemy import CheckConstraint
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, col, delete, select
 
-from lender._service import Base, Database, Failure, make_service
+from lender._service import Base, Database, Failure
+from lender._uses import Desk
+from lender._web import PayeePath, answer, make_service, parse_record
 from lender.model import LoanFile, Screening
 from placet.model import FactsAnswer
 from placet.resource import Guard
 
 LIST_VERSION = "2026-11"
+Standing = Literal["clear", "hit"]
 
 
 class PayeeRow(Base, table=True):
-    """A payee's standing, and the loan it is registered with."""
+    """A payee's standing: one, however many loans pay it."""
 
     __tablename__ = "payee"
+    __table_args__ = (CheckConstraint("standing IN ('clear', 'hit')", name="standing_known"),)
     id: str = Field(primary_key=True)
-    loan: str = Field(index=True)
     name: str
     standing: str = "clear"
     licensed: bool = True
 
 
+class PayeeOfLoan(Base, table=True):
+    """A loan pays a payee."""
+
+    __tablename__ = "payee_of_loan"
+    loan: str = Field(primary_key=True)
+    payee: str = Field(primary_key=True, foreign_key="payee.id")
+
+
 def register_payees(database: Database, loan: LoanFile) -> None:
-    """Take a loan's payees in; one that is known keeps its standing."""
+    """Take a loan's payees in, in place of those it had; one that is known keeps its standing.
+
+    Raises:
+        Failure: one of them is being taken in at this moment.
+    """
 
     def write(session: Session) -> None:
         for payee in loan.payees:
             if session.get(PayeeRow, payee.id) is None:
-                session.add(PayeeRow(id=payee.id, loan=loan.loan_id, name=payee.name))
+                session.add(PayeeRow(id=payee.id, name=payee.name))
+        session.flush()
+        session.exec(delete(PayeeOfLoan).where(col(PayeeOfLoan.loan) == loan.loan_id))
+        for known in {payee.id for payee in loan.payees}:
+            session.add(PayeeOfLoan(loan=loan.loan_id, payee=known))
 
-    database.run_here(write)
+    try:
+        database.run_here(write)
+    except IntegrityError:
+        raise Failure(
+            409, "conflict", f"a payee of {loan.loan_id} is just being taken in; try again"
+        ) from None
 
 
-def set_standing(database: Database, payee: str, standing: str, *, licensed: bool = True) -> None:
-    """Set a payee's standing (``clear`` or ``hit``); the compliance staff do this.
+def set_standing(
+    database: Database, payee: str, standing: Standing, *, licensed: bool = True
+) -> None:
+    """Set a payee's standing; the compliance staff do this.
 
     Raises:
         Failure: there is no such payee.
     """
 
     def write(session: Session) -> None:
-        row = session.get(PayeeRow, payee)
+        row = session.get(PayeeRow, payee, with_for_update=True)
         if row is None:
             raise Failure(404, "not_found", "there is no such payee")
         row.standing, row.licensed = standing, licensed
@@ -55,44 +82,40 @@ def set_standing(database: Database, payee: str, standing: str, *, licensed: boo
 
 def make_app(database: Database, guard: Guard) -> FastAPI:
     """The compliance database as an application."""
-
-    @contextlib.asynccontextmanager
-    async def jobs() -> AsyncIterator[None]:
-        yield
-
-    app = make_service(guard, jobs)
+    desk = Desk(database, guard)
+    app = make_service(desk)
 
     @app.post("/payees/{payee}/screening")
-    async def screen(request: Request, payee: str) -> Response:
-        await guard.require(request, action="payee:screen", record=f"payee/{payee}")
-        row = await database.run(lambda session: session.get(PayeeRow, payee))
-        answer = Screening(
-            payee=payee,
-            status="unknown" if row is None else row.standing,
-            licensed=row is not None and row.licensed,
-            list_version=LIST_VERSION,
-        )
-        return Response(answer.model_dump_json(), media_type="application/json")
+    async def screen(request: Request, payee: PayeePath) -> Response:
+        async with desk.using(request, action="payee:screen", record=f"payee/{payee}") as use:
+            row = await use.run(lambda session: session.get(PayeeRow, payee))
+            screening = Screening(
+                payee=payee,
+                status="unknown" if row is None else row.standing,
+                licensed=row is not None and row.licensed,
+                list_version=LIST_VERSION,
+            )
+            return answer(screening)
 
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         await guard.require_inquiry(request, record)
-        segments = record.split("/")
-        if segments[0] != "loan" or len(segments) < 2:
-            raise Failure(404, "not_found", "there are no facts of such a record")
-
-        def read(session: Session) -> str:
-            rows = session.exec(select(PayeeRow).where(PayeeRow.loan == segments[1])).all()
-            if not rows:
-                return "unknown"
-            clear = all(row.standing == "clear" and row.licensed for row in rows)
-            return "clear" if clear else "hit"
-
-        answer = FactsAnswer(
-            record=record,
-            version=LIST_VERSION,
-            facts={"screening": await database.run(read)},
+        loan, _ = parse_record(record)
+        screening = await database.run(lambda session: _worst(session, loan))
+        return answer(
+            FactsAnswer(record=record, version=LIST_VERSION, facts={"screening": screening})
         )
-        return Response(answer.model_dump_json(), media_type="application/json")
 
     return app
+
+
+def _worst(session: Session, loan: str) -> str:
+    """The worst standing among a loan's payees; of a loan without any nothing is known."""
+    rows = session.exec(
+        select(PayeeRow)
+        .join(PayeeOfLoan, col(PayeeOfLoan.payee) == col(PayeeRow.id))
+        .where(col(PayeeOfLoan.loan) == loan)
+    ).all()
+    if not rows:
+        return "unknown"
+    return "clear" if all(row.standing == "clear" and row.licensed for row in rows) else "hit"

@@ -3,17 +3,25 @@
 from datetime import date
 from decimal import Decimal
 
+from pydantic import ValidationError
+
 from lender.model import Analysis, LoanFile, PriorDraw
+
+
+class DrawRefused(ValueError):
+    """The loan can't take this draw; the message says why."""
 
 
 def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
     """The loan after a draw was disbursed as it was analysed; the version rises.
 
     Raises:
-        ValueError: it is not the loan's next draw.
+        DrawRefused: it is not the loan's next draw, or more than is left of the commitment.
     """
     if analysis.draw != loan.next_draw or analysis.loan != loan.loan_id:
-        raise ValueError(f"draw {analysis.draw} is not the next one of {loan.loan_id}")
+        raise DrawRefused(f"draw {analysis.draw} is not the next draw of {loan.loan_id}")
+    if analysis.recommended > loan.undisbursed:
+        raise DrawRefused("the payments would exceed the commitment")
     draw = PriorDraw(
         number=analysis.draw,
         period_to=analysis.period_to or funded,
@@ -24,11 +32,15 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
         claims=analysis.claims,
         disbursed=analysis.recommended,
     )
-    return LoanFile.model_validate(
-        {
-            **loan.model_dump(),
-            "version": loan.version + 1,
-            "disbursed": loan.disbursed + analysis.recommended,
-            "prior_draws": (*loan.prior_draws, draw),
-        }
-    )
+    try:
+        return LoanFile.model_validate(
+            {
+                **loan.model_dump(),
+                "version": loan.version + 1,
+                "disbursed": loan.disbursed + analysis.recommended,
+                "prior_draws": (*loan.prior_draws, draw),
+            }
+        )
+    except ValidationError as error:
+        said = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise DrawRefused(f"the loan can't take this draw: {said}") from None

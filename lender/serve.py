@@ -21,13 +21,19 @@ SYSTEMS = ("loan-servicing", "document-storage", "compliance")
 class LenderSettings(BaseSettings):
     """``PLACET_LENDER_*``: where the systems keep their state, and where they listen.
 
-    ``folder`` holds each system's database and key file, and the staff's upload token. A database
-    URL for all three lets PostgreSQL in.
+    ``folder`` holds each system's key file, the staff's upload token and, unless ``database_url``
+    names a PostgreSQL database (``postgresql://…``), a SQLite file for each system. In PostgreSQL
+    each system keeps to a schema of its own: ``loan_servicing``, ``document_storage``,
+    ``compliance``.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PLACET_LENDER_", frozen=True, extra="ignore")
+    # A URL may carry a password: an error must not repeat it.
+    model_config = SettingsConfigDict(
+        env_prefix="PLACET_LENDER_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     folder: Path = Path("var/lender")
+    database_url: str | None = Field(default=None, pattern=r"^postgresql://", repr=False)
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     servicing_port: int = Field(default=8611, ge=1, le=65535)
     storage_port: int = Field(default=8612, ge=1, le=65535)
@@ -44,7 +50,13 @@ class LenderSettings(BaseSettings):
         return f"http://127.0.0.1:{self.port(system)}"
 
     def database(self, system: str) -> Database:
-        """A system's own database."""
+        """A system's own database.
+
+        Raises:
+            Failure: it is away.
+        """
+        if self.database_url is not None:
+            return Database(self.database_url, schema=system.replace("-", "_"))
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Database(f"sqlite:///{self.folder / system}.db")
 

@@ -1,25 +1,39 @@
 """Document storage: packets, by draw and version. Agents read; the lender's staff put them in."""
 
-import contextlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import FastAPI, Request
+import anyio.to_thread
+from fastapi import FastAPI, Path, Request
 from fastapi.responses import Response
 from pydantic import Base64Bytes
-from sqlmodel import Field, Session, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, col, func, select
 
-from lender._service import Base, Database, Failure, make_service, read_model
+from lender._folders import MAX_FILE, MAX_FILES, MAX_PACKET, read_packet_folder
+from lender._service import Base, Database, Failure
+from lender._uses import Desk
+from lender._web import (
+    LoanPath,
+    NumberPath,
+    answer,
+    make_service,
+    parse_draw,
+    parse_record,
+    read_model,
+)
 from placet.model import Digest, FactsAnswer, Model, digest_bytes
 from placet.resource import Guard
 
-MAX_FILES = 200
-MAX_UPLOAD = 200 * 1024 * 1024
-MAX_FILE = 20 * 1024 * 1024
-_PACKET = re.compile(r"loan/([^/]+)/draw/([1-9][0-9]{0,8})/packet")
-_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}\Z")
+__all__ = ["make_app", "read_packet_folder", "store_packet"]
+
+MAX_UPLOAD = 2 * MAX_PACKET
+"""Bytes of an upload: base64 takes four for three, and names and quotes come to it."""
+
+_NAME = r"^[^\x00-\x1f\x7f/\\]{1,200}$"
+NamePath = Annotated[str, Path(pattern=_NAME)]
 
 
 class FileRow(Base, table=True):
@@ -30,6 +44,7 @@ class FileRow(Base, table=True):
     draw: int = Field(primary_key=True)
     version: int = Field(primary_key=True)
     name: str = Field(primary_key=True)
+    size: int
     digest: str
     content: bytes
 
@@ -48,6 +63,12 @@ class Upload(Model):
     files: dict[str, Base64Bytes]
 
 
+class Stored(Model):
+    """The version that a packet was stored as."""
+
+    version: int
+
+
 class Manifest(Model):
     """The newest version of a packet, and its files."""
 
@@ -59,15 +80,11 @@ def store_packet(database: Database, loan: str, draw: int, files: Mapping[str, b
     """Store a packet as a new version, and return the version's number.
 
     Raises:
-        Failure: no file, too many, one too large, or a name that is none.
+        Failure: no loan's id or draw's number; no file, too many, too much of them, one too large,
+            or a name that is none; or another packet was stored at the same moment.
     """
-    if not 0 < len(files) <= MAX_FILES:
-        raise Failure(400, "invalid_request", f"a packet has 1 to {MAX_FILES} files")
-    for name, content in files.items():
-        if not _NAME.match(name) or name in {".", ".."}:
-            raise Failure(400, "invalid_request", "a file's name has no slash, and is no path")
-        if len(content) > MAX_FILE:
-            raise Failure(413, "invalid_request", f"{name:.80} is larger than {MAX_FILE} bytes")
+    loan, draw = parse_draw(loan, draw)
+    _require_packet(files)
 
     def write(session: Session) -> int:
         version = _newest(session, loan, draw) + 1
@@ -78,98 +95,102 @@ def store_packet(database: Database, loan: str, draw: int, files: Mapping[str, b
                     draw=draw,
                     version=version,
                     name=name,
+                    size=len(content),
                     digest=digest_bytes(content),
                     content=content,
                 )
             )
         return version
 
-    return database.run_here(write)
+    try:
+        return database.run_here(write)
+    except IntegrityError:
+        raise Failure(
+            409, "conflict", "another packet was stored for this draw just now; send it again"
+        ) from None
 
 
-def read_packet_folder(folder: Path) -> dict[str, bytes]:
-    """The files of a folder, those that are too large cut to one byte over the limit."""
-    return {
-        path.name: _read(path)
-        for path in sorted(folder.iterdir())
-        if path.is_file() and not path.name.startswith(".")
-    }
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_FILE + 1)
+def _require_packet(files: Mapping[str, bytes]) -> None:
+    if not 0 < len(files) <= MAX_FILES:
+        raise Failure(400, "invalid_request", f"a packet has 1 to {MAX_FILES} files")
+    for name, content in files.items():
+        shown = name[:80].encode(errors="replace").decode()
+        if not re.match(_NAME, name) or name in {".", ".."} or shown != name[:80]:
+            raise Failure(400, "invalid_request", f"{shown!r}: no name of a file, or a path")
+        if len(content) > MAX_FILE:
+            raise Failure(413, "invalid_request", f"{shown} is larger than {MAX_FILE} bytes")
+    if sum(len(content) for content in files.values()) > MAX_PACKET:
+        raise Failure(413, "invalid_request", f"the packet is larger than {MAX_PACKET} bytes")
 
 
 def _newest(session: Session, loan: str, draw: int) -> int:
-    row = session.exec(
-        select(FileRow)
-        .where(FileRow.loan == loan, FileRow.draw == draw)
-        .order_by(FileRow.version.desc())  # type: ignore[attr-defined]  # a column on the class
-        .limit(1)
-    ).first()
-    return 0 if row is None else row.version
+    """The newest version of a draw's packet; 0 if there is none."""
+    newest = select(func.max(FileRow.version)).where(FileRow.loan == loan, FileRow.draw == draw)
+    return session.exec(newest).one() or 0
+
+
+def _manifest(session: Session, loan: str, draw: int) -> Manifest:
+    version = _newest(session, loan, draw)
+    if version == 0:
+        raise Failure(404, "not_found", "there is no packet for this draw")
+    # The columns alone: the files themselves may have a hundred megabytes.
+    rows = session.exec(
+        select(FileRow.name, FileRow.size, FileRow.digest)
+        .where(FileRow.loan == loan, FileRow.draw == draw, FileRow.version == version)
+        .order_by(col(FileRow.name))
+    )
+    files = tuple(StoredFile(name=name, size=size, digest=digest) for name, size, digest in rows)
+    return Manifest(version=version, files=files)
+
+
+def _file(session: Session, key: tuple[str, int, int, str]) -> bytes:
+    row = session.get(FileRow, key)
+    if row is None:
+        raise Failure(404, "not_found", "the packet has no such file")
+    return row.content
 
 
 def make_app(database: Database, guard: Guard, staff_token: str) -> FastAPI:
     """Document storage as an application; ``staff_token`` lets the lender's staff upload."""
-
-    @contextlib.asynccontextmanager
-    async def jobs() -> AsyncIterator[None]:
-        yield
-
-    app = make_service(guard, jobs)
+    desk = Desk(database, guard)
+    app = make_service(desk)
 
     @app.get("/loans/{loan}/draws/{draw}/packet")
-    async def manifest(request: Request, loan: str, draw: int) -> Response:
-        await guard.require(request, action="packet:read", record=f"loan/{loan}/draw/{draw}/packet")
-
-        def read(session: Session) -> Manifest:
-            version = _newest(session, loan, draw)
-            if version == 0:
-                raise Failure(404, "not_found", "there is no packet for this draw")
-            rows = session.exec(
-                select(FileRow).where(
-                    FileRow.loan == loan, FileRow.draw == draw, FileRow.version == version
-                )
-            )
-            files = [
-                StoredFile(name=row.name, size=len(row.content), digest=row.digest) for row in rows
-            ]
-            return Manifest(version=version, files=tuple(files))
-
-        found = await database.run(read)
-        return Response(found.model_dump_json(), media_type="application/json")
+    async def manifest(request: Request, loan: LoanPath, draw: NumberPath) -> Response:
+        async with desk.using(request, action="packet:read", record=_packet(loan, draw)) as use:
+            return answer(await use.run(lambda session: _manifest(session, loan, draw)))
 
     @app.get("/loans/{loan}/draws/{draw}/packet/{version}/{name}")
-    async def file(request: Request, loan: str, draw: int, version: int, name: str) -> Response:
-        await guard.require(request, action="packet:read", record=f"loan/{loan}/draw/{draw}/packet")
-        key = (loan, draw, version, name)
-        row = await database.run(lambda session: session.get(FileRow, key))
-        if row is None:
-            raise Failure(404, "not_found", "the packet has no such file")
-        return Response(row.content, media_type="application/octet-stream")
+    async def file(
+        request: Request, loan: LoanPath, draw: NumberPath, version: NumberPath, name: NamePath
+    ) -> Response:
+        async with desk.using(request, action="packet:read", record=_packet(loan, draw)) as use:
+            key = (loan, draw, version, name)
+            content = await use.run(lambda session: _file(session, key))
+            return Response(content, media_type="application/octet-stream")
 
     @app.put("/staff/loans/{loan}/draws/{draw}/packet")
-    async def upload(request: Request, loan: str, draw: int) -> dict[str, int]:
+    async def upload(request: Request, loan: LoanPath, draw: NumberPath) -> Response:
         sent = request.headers.get("Authorization", "")
         if not hmac.compare_digest(sent.encode(), f"Staff {staff_token}".encode()):
             raise Failure(401, "invalid_token", "only the lender's staff put packets here")
-        sent_files = (await read_model(request, Upload, MAX_UPLOAD)).files
-        files = {name: bytes(content) for name, content in sent_files.items()}
-        return {"version": store_packet(database, loan, draw, files)}
+        files = (await read_model(request, Upload, MAX_UPLOAD)).files
+        version = await anyio.to_thread.run_sync(store_packet, database, loan, draw, files)
+        return answer(Stored(version=version))
 
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         await guard.require_inquiry(request, record)
-        match = _PACKET.fullmatch(record)
+        loan, draw = parse_record(record)
         newest = 0
-        if match is not None:
-            loan, draw = match[1], int(match[2])
+        if draw is not None and record == _packet(loan, draw):
             newest = await database.run(lambda session: _newest(session, loan, draw))
         if newest == 0:
             raise Failure(404, "not_found", "there is no packet for this draw")
-        answer = FactsAnswer(record=record, version=str(newest), facts={})
-        return Response(answer.model_dump_json(), media_type="application/json")
+        return answer(FactsAnswer(record=record, version=str(newest), facts={}))
 
     return app
+
+
+def _packet(loan: str, draw: int) -> str:
+    return f"loan/{loan}/draw/{draw}/packet"

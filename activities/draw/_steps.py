@@ -267,5 +267,5 @@ def _proposal(analysis: Analysis) -> Proposal:
         )
         if analysis.adjustments
         else None,
-        record_version=str(analysis.loan_version),
+        record_version=analysis.version,
     )

@@ -1,6 +1,12 @@
 """The lender's vocabulary: loans, packets, analyses. Frozen models; imports nothing heavy."""
 
-from lender.model._analysis import Adjustment, Analysis, InvoiceMatch, Screening
+from lender.model._analysis import (
+    Adjustment,
+    Analysis,
+    InvoiceMatch,
+    Screening,
+    draw_version,
+)
 from lender.model._loan import (
     BilledInvoice,
     BudgetLine,
@@ -99,6 +105,7 @@ __all__ = [
     "Unreadable",
     "Waiver",
     "WaiverKind",
+    "draw_version",
     "payments_digest",
     "to_cents",
 ]

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from lender.model._loan import (
+    MAX_VERSION,
     BilledInvoice,
     Claim,
     ItemId,
@@ -15,7 +16,7 @@ from lender.model._loan import (
     ScheduleRow,
     Text,
 )
-from placet.model import CheckResult, Digest, Finding, Model, Money
+from placet.model import CheckResult, Digest, Finding, Model, Money, digest_json
 
 
 class Screening(Model):
@@ -49,7 +50,7 @@ class Analysis(Model):
 
     loan: LoanId
     draw: int = Field(ge=1)
-    loan_version: int
+    loan_version: int = Field(ge=1, le=MAX_VERSION)
     packet: Digest
     results: tuple[CheckResult, ...]
     requested: Money
@@ -66,3 +67,17 @@ class Analysis(Model):
     def findings(self) -> tuple[Finding, ...]:
         """All findings, in the order of the checks."""
         return tuple(finding for result in self.results for finding in result.findings)
+
+    @property
+    def version(self) -> str:
+        """The state of the draw that people approve: this analysis, of this state of the loan."""
+        return draw_version(self.loan_version, digest_json(self))
+
+
+def draw_version(loan_version: int, analysis: Digest) -> str:
+    """How loan servicing names the state of a draw: its loan's version, and its analysis.
+
+    A grant's ``record_version`` fixes it, so an analysis written after the approval stops the
+    payment as a changed loan does.
+    """
+    return f"{loan_version}.{analysis}"

@@ -14,6 +14,9 @@ PayeeId = Annotated[str, StringConstraints(pattern=r"^P-[0-9]{1,10}$")]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,15}$")]
 """A row of the schedule of values: G703's column A."""
 
+MAX_VERSION = 999_999_999_999
+"""The highest version of a loan: with an analysis's digest it fits into a record's version."""
+
 Text = Annotated[str, StringConstraints(max_length=300)]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=9, decimal_places=6)]
 """A share of one: 0.10 is ten per cent."""
@@ -171,7 +174,7 @@ class LoanFile(Model):
     """Everything known of a loan. ``version`` rises with each change."""
 
     loan_id: LoanId
-    version: int = Field(default=1, ge=1)
+    version: int = Field(default=1, ge=1, le=MAX_VERSION)
     borrower: Text
     project: Text
     job_location: Text

@@ -1,0 +1,22 @@
+"""The loan servicing system: loans, budgets, draws, payments.
+
+1. (I2) Every route asks for a grant for its action on its record; no route changes a budget.
+2. (I5) A disbursement is what people fixed: amount, list of payments, version of the draw. The
+   draw's version names its analysis, so that what is paid on is what people saw (I13).
+3. (I11) Payments are idempotent by id, in one transaction; twice asked, once paid.
+4. Never more than the commitment: the database itself refuses it.
+5. Whoever changes a loan locks its row first: a payment, an import and a hold never mix.
+"""
+
+from lender.servicing._app import make_app
+from lender.servicing._staff import import_loan, payments_made, place_hold, read_loan
+from lender.servicing._tables import PaymentRow
+
+__all__ = [
+    "PaymentRow",
+    "import_loan",
+    "make_app",
+    "payments_made",
+    "place_hold",
+    "read_loan",
+]

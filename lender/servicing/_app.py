@@ -1,0 +1,68 @@
+"""The loan servicing system's routes: each asks for its grant, and writes down its use."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from lender._service import Database, Failure
+from lender._uses import Desk
+from lender._web import LoanPath, NumberPath, answer, make_service, parse_record, read_model
+from lender.model import Analysis, Payments
+from lender.servicing._loans import (
+    InvoiceQuestion,
+    facts_of,
+    find_loan,
+    keep_analysis,
+    match_invoices,
+)
+from lender.servicing._paying import Disbursement
+from placet.model import digest_json
+from placet.resource import Guard
+
+
+def make_app(database: Database, guard: Guard) -> FastAPI:
+    """The loan servicing system as an application."""
+    desk = Desk(database, guard)
+    app = make_service(desk)
+
+    @app.get("/loans/{loan}")
+    async def read_loan(request: Request, loan: LoanPath) -> Response:
+        async with desk.using(request, action="loan:read", record=f"loan/{loan}") as use:
+            return answer(await use.run(find_loan(loan)))
+
+    @app.get("/loans/{loan}/draws/{draw}")
+    async def read_draw(request: Request, loan: LoanPath, draw: NumberPath) -> Response:
+        async with desk.using(request, action="draw:read", record=_draw(loan, draw)) as use:
+            found = (await use.read(find_loan(loan))).prior_draws
+            if draw > len(found):
+                raise Failure(404, "not_found", "there is no such draw")
+            return answer(await use.run(lambda _: found[draw - 1]))
+
+    @app.post("/loans/{loan}/draws/{draw}/invoices/match")
+    async def match(request: Request, loan: LoanPath, draw: NumberPath) -> Response:
+        async with desk.using(request, action="invoices:match", record=_draw(loan, draw)) as use:
+            question = await read_model(request, InvoiceQuestion)
+            return answer(await use.run(match_invoices(loan, draw, question)))
+
+    @app.put("/loans/{loan}/draws/{draw}/analysis")
+    async def write_analysis(request: Request, loan: LoanPath, draw: NumberPath) -> Response:
+        async with desk.using(request, action="analysis:write", record=_draw(loan, draw)) as use:
+            analysis = await read_model(request, Analysis)
+            digest = digest_json(analysis)
+            return answer(await use.run(keep_analysis(loan, draw, analysis, digest), digest))
+
+    @app.post("/loans/{loan}/draws/{draw}/disbursement")
+    async def disburse(request: Request, loan: LoanPath, draw: NumberPath) -> Response:
+        async with desk.using(request, action="draw:disburse", record=_draw(loan, draw)) as use:
+            asked = await read_model(request, Payments)
+            return answer(await Disbursement(use, loan, draw, asked).pay())
+
+    @app.get("/v1/facts/{record:path}")
+    async def facts(request: Request, record: str) -> Response:
+        await guard.require_inquiry(request, record)
+        return answer(await database.run(facts_of(record, *parse_record(record))))
+
+    return app
+
+
+def _draw(loan: str, draw: int) -> str:
+    return f"loan/{loan}/draw/{draw}"

@@ -1,0 +1,189 @@
+"""Paying a draw: once, exactly as people approved it, on the loan as it was approved."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from lender._service import Failure, broken_constraint
+from lender._uses import Use
+from lender.draws import DrawRefused, after_draw
+from lender.model import (
+    Analysis,
+    LoanFile,
+    LoanStatus,
+    Payments,
+    draw_version,
+    payments_digest,
+)
+from lender.servicing._loans import today
+from lender.servicing._tables import (
+    AnalysisRow,
+    DisbursementRow,
+    LoanRow,
+    PaymentRow,
+    bill,
+    cents,
+    lock_loan,
+)
+from placet.kill import kill_point
+from placet.model import Digest, GrantedDetails, Model, digest_json
+
+_REFUSED_BY_DATABASE = {
+    "within_commitment": "the payments would exceed the commitment",
+    "payment_pkey": "a payment of this id was made already",
+    "payment.id": "a payment of this id was made already",
+}
+
+
+class Disbursed(Model):
+    """What was paid."""
+
+    loan: str
+    draw: int
+    payments: tuple[str, ...]
+    amount: str
+    version: int
+
+
+class Disbursement:
+    """One request to pay one draw."""
+
+    def __init__(self, use: Use, loan: str, draw: int, asked: Payments) -> None:
+        self._use = use
+        self._fixed: GrantedDetails = use.grant.claims.details
+        self._loan = loan
+        self._draw = draw
+        self._asked = asked
+        self._digest: Digest = payments_digest(asked.payments)
+
+    async def pay(self) -> Disbursed:
+        """Pay it, or answer what was answered when it was paid.
+
+        Raises:
+            Failure: 409, the grant fixes something else, or the loan or draw has changed.
+            Refused: the authority did not take the intent.
+        """
+        before = await self._use.read(self._before)
+        if before is not None:
+            return await self._use.run(lambda _: before, self._digest)
+        _require_fixed(self._fixed, self._asked, self._digest)
+        await self._use.intend(self._digest)
+        kill_point("servicing.after-intent")
+        paid = await self._use.run(self._pay, self._digest)
+        kill_point("servicing.after-commit")
+        return paid
+
+    def _before(self, session: Session) -> Disbursed | None:
+        row = session.get(DisbursementRow, (self._loan, self._draw))
+        if row is None:
+            return None
+        if row.digest != self._digest:
+            raise Failure(409, "conflict", "the draw was disbursed with other payments")
+        return Disbursed.model_validate_json(row.answer)
+
+    def _pay(self, session: Session) -> Disbursed:
+        row = lock_loan(session, self._loan)
+        before = self._before(session)
+        if before is not None:
+            return before
+        analysis_row = session.get(AnalysisRow, (self._loan, self._draw))
+        if analysis_row is None:
+            raise Failure(409, "conflict", "the draw has no analysis here")
+        loan = row.file()
+        analysis = Analysis.model_validate_json(analysis_row.body)
+        self._look_again(row, loan, analysis)
+        try:
+            after = after_draw(loan, analysis, today())
+            answer = self._write(session, row, after, analysis)
+            session.flush()
+        except DrawRefused as error:
+            raise Failure(409, "conflict", str(error)) from None
+        except IntegrityError as error:
+            said = _REFUSED_BY_DATABASE.get(broken_constraint(error))
+            if said is None:
+                raise
+            raise Failure(409, "conflict", said) from None
+        kill_point("servicing.before-commit")
+        return answer
+
+    def _look_again(self, row: LoanRow, loan: LoanFile, analysis: Analysis) -> None:
+        """Look once more, under the loan's lock: what changed since the approval stops it."""
+        trouble = None
+        if self._fixed.record_version != draw_version(row.version, digest_json(analysis)):
+            trouble = "the loan or the draw's analysis has changed since the approval"
+        elif analysis.loan_version != row.version:
+            trouble = "the analysis is of another version of the loan"
+        elif analysis.recommended != self._fixed.max_amount:
+            trouble = "the analysis recommends another amount than was approved"
+        elif payments_digest(analysis.payments) != self._digest:
+            trouble = "the payments are not those of the analysis"
+        elif loan.status is not LoanStatus.OPEN or loan.maturity < today():
+            trouble = "the loan is not open"
+        elif row.holds:
+            trouble = "the loan is on hold"
+        else:
+            for payment in self._asked.payments:
+                payee = loan.payee(payment.payee)
+                if payee is None or payee.account != payment.account:
+                    trouble = f"{payment.account} is not the account of {payment.payee}"
+        if trouble is not None:
+            raise Failure(409, "conflict", trouble)
+
+    def _write(
+        self, session: Session, row: LoanRow, after: LoanFile, analysis: Analysis
+    ) -> Disbursed:
+        """Write the payments, what was billed, the loan after it, and the answer."""
+        paid_at = datetime.now(UTC).isoformat()
+        for payment in self._asked.payments:
+            if session.get(PaymentRow, payment.id) is not None:
+                raise Failure(409, "conflict", f"payment {payment.id} was made already")
+            session.add(
+                PaymentRow(
+                    id=payment.id,
+                    loan=self._loan,
+                    draw=self._draw,
+                    payee=payment.payee,
+                    account=payment.account,
+                    amount_cents=cents(payment.amount),
+                    grant=self._use.grant.id,
+                    paid_at=paid_at,
+                )
+            )
+        amount = sum(cents(payment.amount) for payment in self._asked.payments)
+        on_version = draw_version(row.version, digest_json(analysis))
+        row.version, row.body = after.version, after.model_dump_json()
+        row.disbursed_cents += amount
+        bill(session, self._loan, self._draw, analysis.invoices)
+        answer = Disbursed(
+            loan=self._loan,
+            draw=self._draw,
+            payments=tuple(payment.id for payment in self._asked.payments),
+            amount=f"{analysis.recommended:.2f}",
+            version=after.version,
+        )
+        session.add(
+            DisbursementRow(
+                loan=self._loan,
+                draw=self._draw,
+                digest=self._digest,
+                answer=answer.model_dump_json(),
+                on_version=on_version,
+                amount_cents=amount,
+            )
+        )
+        return answer
+
+
+def _require_fixed(fixed: GrantedDetails, asked: Payments, digest: Digest) -> None:
+    """Hold the body against what people fixed in the grant."""
+    if not asked.payments or any(payment.amount <= 0 for payment in asked.payments):
+        raise Failure(400, "invalid_request", "payments: each has an amount above zero")
+    if len({payment.id for payment in asked.payments}) != len(asked.payments):
+        raise Failure(400, "invalid_request", "payments: an id stands twice")
+    amount = sum((payment.amount for payment in asked.payments), Decimal("0.00"))
+    if fixed.max_amount is None or amount != fixed.max_amount:
+        raise Failure(409, "conflict", "the payments do not add up to the approved amount")
+    if fixed.payments_digest != digest:
+        raise Failure(409, "conflict", "the payments are not those that were approved")

@@ -1,0 +1,103 @@
+"""Loan servicing's tables. Amounts are in cents, so that the database can hold them to a limit."""
+
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, CheckConstraint
+from sqlmodel import Field, Session
+
+from lender._service import Base, Failure
+from lender.model import BilledInvoice, LoanFile
+from placet.model import digest_json
+
+
+class LoanRow(Base, table=True):
+    """A loan: its file, and what the database itself keeps an eye on."""
+
+    __tablename__ = "loan"
+    __table_args__ = (
+        CheckConstraint("disbursed_cents <= commitment_cents", name="within_commitment"),
+        CheckConstraint("disbursed_cents >= 0", name="not_negative"),
+    )
+    id: str = Field(primary_key=True)
+    version: int
+    commitment_cents: int = Field(sa_type=BigInteger)
+    disbursed_cents: int = Field(sa_type=BigInteger)
+    holds: int = 0
+    body: str
+
+    def file(self) -> LoanFile:
+        """The loan as it stands."""
+        return LoanFile.model_validate_json(self.body)
+
+    def keep(self, loan: LoanFile) -> None:
+        """Take a newer version of the loan; its holds stay."""
+        self.version, self.body = loan.version, loan.model_dump_json()
+        self.commitment_cents, self.disbursed_cents = cents(loan.commitment), cents(loan.disbursed)
+
+
+class AnalysisRow(Base, table=True):
+    """The analysis of a draw, as an agent wrote it last."""
+
+    __tablename__ = "analysis"
+    loan: str = Field(primary_key=True)
+    draw: int = Field(primary_key=True)
+    digest: str
+    body: str
+
+
+class PaymentRow(Base, table=True):
+    """One payment; its id makes it count once."""
+
+    __tablename__ = "payment"
+    id: str = Field(primary_key=True)
+    loan: str = Field(index=True)
+    draw: int
+    payee: str
+    account: str
+    amount_cents: int = Field(sa_type=BigInteger)
+    grant: str
+    paid_at: str
+
+
+class DisbursementRow(Base, table=True):
+    """One draw's disbursement: what was asked and answered, and the draw's version it rests on."""
+
+    __tablename__ = "disbursement"
+    loan: str = Field(primary_key=True)
+    draw: int = Field(primary_key=True)
+    digest: str
+    answer: str
+    on_version: str
+    amount_cents: int = Field(sa_type=BigInteger)
+
+
+class InvoiceRow(Base, table=True):
+    """An invoice that a draw billed, by its digest: what is looked for is told by who asks."""
+
+    __tablename__ = "invoice"
+    digest: str = Field(primary_key=True)
+    loan: str = Field(primary_key=True)
+    draw: int = Field(primary_key=True)
+
+
+def cents(amount: Decimal) -> int:
+    """Money, which is whole cents, as a number of them."""
+    return int(amount * 100)
+
+
+def lock_loan(session: Session, loan: str) -> LoanRow:
+    """The loan's row, locked until the transaction ends.
+
+    Raises:
+        Failure: there is none.
+    """
+    row = session.get(LoanRow, loan, with_for_update=True)
+    if row is None:
+        raise Failure(404, "not_found", "there is no such loan")
+    return row
+
+
+def bill(session: Session, loan: str, draw: int, invoices: tuple[BilledInvoice, ...]) -> None:
+    """Write down which invoices a draw billed."""
+    for digest in {digest_json(each) for each in invoices}:
+        session.add(InvoiceRow(digest=digest, loan=loan, draw=draw))

@@ -1,0 +1,15 @@
+"""One set of embedded parts for a module: their start is most of what a test would take."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.workflows.desk import Desk, open_desk
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """The lender's people, on all parts."""
+    async with open_desk(tmp_path_factory.mktemp("desk")) as opened:
+        yield opened

@@ -1,0 +1,187 @@
+"""The lender's people at work: loans, packets and cases on embedded parts, as tests need them."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from typer.testing import CliRunner
+
+from lender.demo import Books
+from lender.embedded import ADMINISTRATOR, Embedded, embedded, passphrase_of
+from lender.model import LoanFile
+from lender.samples import make_loan, plan_for, write_packet
+from lender.servicing import payments_made
+from placet.audit import LogFiles, replay, verify
+from placet.cli import fetch_log
+from placet.cli._app import app
+from placet.client import OperatorClient
+from placet.model import (
+    ActAnswer,
+    AuthorityMatrix,
+    CaseView,
+    CheckpointView,
+    DecisionAnswer,
+    Mode,
+    Verdict,
+)
+from workflows.loan_draw import PROCESS
+
+T = TypeVar("T")
+PEOPLE = ("dana", "omar", "sofia", "cora", "una", ADMINISTRATOR)
+
+
+async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 60) -> T:
+    """Wait for a stated condition."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await look()
+            if found is not None:
+                return found
+            await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Desk:
+    """What a test does at the lender's."""
+
+    made: Embedded
+    folder: Path
+    books: Books
+    people: dict[str, OperatorClient] = field(default_factory=dict)
+    loans: int = 0
+
+    def take_in_loan(self) -> LoanFile:
+        """A loan of its own, whose first draw is small enough for automatic mode."""
+        self.loans += 1
+        loan = make_loan(
+            f"L-{3000 + self.loans}",
+            "Return Row",
+            f"Return {self.loans} LLC",
+            "1 Return Road, Oakland CA",
+            Decimal("120000.00"),
+            30,
+        )
+        self.books.take_in(loan)
+        return loan
+
+    def packet(self, loan: LoanFile, name: str) -> Path:
+        """A folder with a clean packet of the loan's next draw."""
+        return write_packet(plan_for(loan), self.folder / f"{loan.loan_id}-{name}")
+
+    async def open(self, loan: LoanFile) -> str:
+        """A case on the loan's next draw, opened on the command line with its packet."""
+        said = await self.command(
+            "dana",
+            *("case", "open", "--loan", loan.loan_id, "--draw", str(loan.next_draw)),
+            *("--packet", str(self.packet(loan, "first")), "--json"),
+        )
+        assert said.code == 0, said.err
+        return str(ActAnswer.model_validate_json(said.out).case)
+
+    async def command(
+        self, person: str, *arguments: str, env: dict[str, str | None] | None = None
+    ) -> Said:
+        """Run ``placet …`` as a person."""
+        settings = {
+            **self.made.settings_for_people(person),
+            "PLACET_PASSPHRASE": passphrase_of(person),
+            **(env or {}),
+        }
+        result = await asyncio.to_thread(CliRunner().invoke, app, list(arguments), env=settings)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return Said(result.exit_code, result.stdout, result.stderr)
+
+    async def asked(self, case: str, name: str = "draw-approval") -> CheckpointView:
+        """The open checkpoint of a case, once there is one."""
+
+        async def look() -> CheckpointView | None:
+            view = await self.people["una"].case(case)
+            assert view.status in {"opening", "open"}, view.stopped_for or view.result
+            found = await self.people["una"].checkpoints("open", case)
+            return next((each for each in found if each.name == name), None)
+
+        return await until(look)
+
+    async def decide(
+        self, person: str, checkpoint: CheckpointView, verdict: Verdict = Verdict.APPROVE
+    ) -> DecisionAnswer:
+        """A person decides."""
+        approves = verdict is Verdict.APPROVE
+        amount = checkpoint.evidence.proposal.amount if approves else None
+        return await self.people[person].decide(
+            checkpoint, verdict, amount=amount, reason_code=None if approves else "questions"
+        )
+
+    async def ended(self, case: str, status: str = "closed") -> CaseView:
+        """The case, once it has come to a status."""
+
+        async def look() -> CaseView | None:
+            view = await self.people["una"].case(case)
+            return view if view.status == status else None
+
+        return await until(look)
+
+    async def archived(self, case: str) -> LogFiles:
+        """The log once the case is archived; ledger and replay must hold."""
+
+        async def look() -> CaseView | None:
+            view = await self.people["una"].case(case)
+            return view if view.archived else None
+
+        await until(look)
+        trust = {"log_key": self.made.log_key, "administrators": self.made.administrators}
+        files = await fetch_log(self.people["una"], trust=trust)
+        assert verify(files).troubles == ()
+        assert (await replay(files, case, [PROCESS.workflow])).troubles == ()
+        return files
+
+    async def entries(self, case: str) -> list[dict[str, Any]]:
+        """The ledger's entries about a case."""
+        log = await fetch_log(self.people["una"])
+        return [each for each in map(json.loads, log.entries) if each.get("case") == case]
+
+    def paid(self, loan: LoanFile) -> Decimal:
+        """What was paid on a loan."""
+        rows = payments_made(self.books.servicing, loan.loan_id)
+        return Decimal(sum(each.amount_cents for each in rows)) / 100
+
+    @contextlib.asynccontextmanager
+    async def mode(self, mode: Mode) -> AsyncIterator[None]:
+        """Agents go alone as far as this; afterwards the mode is *assist* again."""
+        await self._set(mode)
+        try:
+            yield
+        finally:
+            await self._set(Mode.ASSIST)
+
+    async def _set(self, mode: Mode) -> None:
+        admin = self.people[ADMINISTRATOR]
+        published = await admin.get("/v1/published")
+        matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
+        newest = max(matrices, key=lambda each: each.version)
+        body = newest.model_copy(update={"mode": mode, "version": newest.version + 1})
+        await admin.act("matrix.publish", body.process, body)
+
+
+@contextlib.asynccontextmanager
+async def open_desk(folder: Path) -> AsyncIterator[Desk]:
+    """All parts embedded, and the people's clients."""
+    async with embedded(folder / "parts") as made, contextlib.AsyncExitStack() as stack:
+        desk = Desk(made, folder, Books.of(made))
+        for name in PEOPLE:
+            desk.people[name] = await stack.enter_async_context(made.person(name))
+        yield desk

@@ -1,0 +1,168 @@
+"""How a draw's case goes on when something comes between: on all parts, each a process of its own.
+
+Every case that ends is archived, its ledger verified and its history replayed.
+"""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from placet.model import Hold, Mode, Reason, Verdict
+from tests.workflows.desk import Desk, until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+
+async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
+    """I5, I6: each time the checks run again on the version that was handed in."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    for number in ("2", "3"):
+        await desk.decide("omar", await desk.asked(case), Verdict.RETURN)
+        again = str(desk.packet(loan, number))
+        said = await desk.command("dana", "case", "resubmit", case, "--packet", again)
+        assert said.code == 0, said.err
+    checkpoint = await desk.asked(case)
+    assert "operator:dana" in checkpoint.requirement.excluded
+    await desk.decide("omar", checkpoint)
+    assert (await desk.ended(case)).result == "disbursed"
+    assert desk.paid(loan) > 0
+    await desk.archived(case)
+    entries = await desk.entries(case)
+    came = [each["data"] for each in entries if each["type"] == "case.resubmitted"]
+    assert [(each["replaces"], each["version"]) for each in came] == [("1", "2"), ("2", "3")]
+    statuses = [each.status.value for each in await desk.people["una"].checkpoints(case=case)]
+    assert sorted(statuses) == ["approved", "resubmitted", "resubmitted"]
+
+
+async def test_what_does_not_come_back_properly_is_refused(desk: Desk) -> None:
+    """I3, I6: who, when and what: a case that waits, its own record, a version that is new."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    record = f"loan/{loan.loan_id}/draw/{loan.next_draw}/packet"
+    dana, omar = desk.people["dana"], desk.people["omar"]
+    checkpoint = await desk.asked(case)
+    with pytest.raises(Exception, match="nothing was returned: the draw-approval .* is open"):
+        await dana.resubmit(case, record, "1")
+    await desk.decide("omar", checkpoint, Verdict.RETURN)
+    for who, what, version, why in (
+        (omar, record, "1", "needs the role draw-administrator"),
+        (dana, record, "1", "no new version of .*: the case has read version 1"),
+        (dana, record, "2", "has version 1 of it, not 2"),
+        (dana, "loan/L-1/draw/1/packet", "1", "the process knows no version of"),
+    ):
+        with pytest.raises(Exception, match=why):
+            await who.resubmit(case, what, version)
+    with pytest.raises(Exception, match="there is no such case"):
+        await dana.resubmit(f"case-{'0' * 26}", record, "2")
+    entries = await desk.entries(case)
+    assert "case.resubmitted" not in {each["type"] for each in entries}
+    assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "returned"
+
+
+async def test_a_suspended_agent_stops_the_case_and_a_person_lets_it_go_on(desk: Desk) -> None:
+    """I10: the approval stands meanwhile, nobody is asked twice, and it is paid once."""
+    admin = desk.people["ada"]
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    checkpoint = await desk.asked(case)
+    await admin.act("agent.suspend", "agent:disbursement", Reason(reason="a look at its host"))
+    await desk.decide("omar", checkpoint)
+    stopped = await desk.ended(case, "stopped")
+    assert stopped.stopped_for == "disburse was denied: I10, suspended"
+    assert desk.paid(loan) == 0
+    await admin.act("agent.resume", "agent:disbursement", Reason(reason="its host is clean"))
+    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    assert (await desk.ended(case)).result == "disbursed"
+    assert desk.paid(loan) == checkpoint.evidence.proposal.amount
+    assert len(await desk.people["una"].checkpoints(case=case)) == 1
+    await desk.archived(case)
+
+
+async def test_a_hold_voids_the_approval_and_people_are_asked_again(desk: Desk) -> None:
+    """I5: what changed goes back to people; a rejection then ends the case, unpaid."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    checkpoint = await desk.asked(case)
+    record = f"loan/{loan.loan_id}"
+    await desk.people["sofia"].act("hold.place", record, Hold(reason="a call from the borrower"))
+    await desk.decide("omar", checkpoint)
+    second = await desk.asked(case)
+    assert second.id != checkpoint.id
+    assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "voided"
+    await desk.decide("omar", second, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+    assert desk.paid(loan) == 0
+    await desk.archived(case)
+
+
+async def test_in_audit_mode_nothing_is_paid_and_the_approval_stands(desk: Desk) -> None:
+    """I3: agents only flag; that says nothing against what people approved."""
+    async with desk.mode(Mode.AUDIT):
+        loan = desk.take_in_loan()
+        case = await desk.open(loan)
+        checkpoint = await desk.asked(case)
+        await desk.decide("omar", checkpoint)
+        assert (await desk.ended(case)).result == "flagged"
+    assert desk.paid(loan) == 0
+    assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "approved"
+    types = [each["type"] for each in await desk.entries(case)]
+    assert "checkpoint.voided" not in types
+    assert "grant.denied" in types
+    await desk.archived(case)
+
+
+async def test_in_automatic_mode_a_clean_small_draw_is_paid_without_a_person(desk: Desk) -> None:
+    """I3: two agents came to the same result; nobody had to decide."""
+    async with desk.mode(Mode.AUTOMATIC):
+        loan = desk.take_in_loan()
+        case = await desk.open(loan)
+        assert (await desk.ended(case)).result == "disbursed"
+    assert Decimal(0) < desk.paid(loan) <= Decimal("25000.00")
+    (checkpoint,) = await desk.people["una"].checkpoints(case=case)
+    assert checkpoint.requirement.needs == ()
+    assert checkpoint.decisions == ()
+    await desk.archived(case)
+
+
+async def test_in_automatic_mode_people_decide_once_an_approval_was_voided(desk: Desk) -> None:
+    """I5: a hold is seen at the payment alone; the second round asks people, not the agents."""
+    async with desk.mode(Mode.AUTOMATIC):
+        loan = desk.take_in_loan()
+        record = f"loan/{loan.loan_id}"
+        await desk.people["sofia"].act("hold.place", record, Hold(reason="a call from a payee"))
+        case = await desk.open(loan)
+        checkpoint = await desk.asked(case)
+        assert checkpoint.requirement.needs != ()
+        await desk.people["sofia"].act("hold.lift", record, Reason(reason="a mistake"))
+        await desk.decide("omar", checkpoint)
+        assert (await desk.ended(case)).result == "disbursed"
+    await desk.archived(case)
+
+
+async def test_a_case_is_closed_once_though_the_answer_was_lost(desk: Desk, tmp_path: Path) -> None:
+    """I11: the second try to close finds it closed, and the workflow ends as it should."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    checkpoint = await desk.asked(case)
+    marker = tmp_path / "killed"
+    desk.made.stop("authority")
+    killed = {"PLACET_KILL_AT": "close.before-answer", "PLACET_KILL_ONCE": str(marker)}
+    desk.made.start("authority", killed)
+    await desk.made.ready("authority")
+    await desk.decide("omar", checkpoint, Verdict.REJECT)
+
+    async def died() -> int | None:
+        return desk.made.parts["authority"].poll()
+
+    await until(died)
+    assert marker.exists()
+    desk.made.start("authority")
+    await desk.made.ready("authority")
+    files = await desk.archived(case)
+    assert (await desk.people["una"].case(case)).result == "rejected"
+    events = json.loads(files.archives[case].history)["events"]
+    assert events[-1]["eventType"] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
+    assert [each["type"] for each in await desk.entries(case)].count("case.closed") == 1

@@ -1,7 +1,26 @@
 """What every test stands on."""
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 # A busy machine is no failure; pytest's own limit finds what hangs.
 settings.register_profile("placet", deadline=None)
 settings.load_profile("placet")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlCluster]:
+    """One throw-away cluster for each test process."""
+    binaries = find_binaries()
+    if binaries is None:
+        if os.environ.get("PLACET_REQUIRE_POSTGRESQL") == "1":
+            pytest.fail("PLACET_REQUIRE_POSTGRESQL=1, but initdb and postgres are not installed")
+        pytest.skip("NOT TESTED ON POSTGRESQL: initdb and postgres are not installed")
+    cluster = PostgresqlCluster(binaries)
+    yield cluster
+    cluster.remove()

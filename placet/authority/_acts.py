@@ -45,6 +45,7 @@ from placet.model import (
     EnrolIdentity,
     Hold,
     OpenCase,
+    Principal,
     ProcessDefinition,
     PublishPolicy,
     Reason,
@@ -287,7 +288,7 @@ class Acts:
         _require_role(act, ADMINISTRATOR)
         kind, principal = act.claims.act.split(".")[0], act.claims.target
         body = _body(act, EnrolIdentity)
-        if not principal.startswith(f"{kind}:"):
+        if not principal.startswith(f"{kind}:") or not _is_principal(principal):
             raise Invalid("invalid_request", f"target: {kind}.enrol enrols a {kind}:<name>")
         if kind == "agent" and body.owner is None:
             raise Invalid("invalid_request", "owner: an agent needs a person who owns it")
@@ -602,10 +603,29 @@ def _require_role(act: _Act, *roles: str) -> None:
 
 
 def _body(act: _Act, model: type[_M]) -> _M:
+    if _has_nul(dict(act.body)):
+        raise Invalid("invalid_request", "body: no text of an act has the character U+0000")
     try:
         return model.model_validate_json(json.dumps(act.body))
     except ValidationError as error:
         raise Invalid("invalid_request", f"body: {describe(error)}") from None
+
+
+def _is_principal(text: str) -> bool:
+    try:
+        TypeAdapter(Principal).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _has_nul(value: JsonValue) -> bool:
+    """Whether a text in it has U+0000, which PostgreSQL can't keep."""
+    if isinstance(value, dict):
+        return any("\0" in name or _has_nul(each) for name, each in value.items())
+    if isinstance(value, list):
+        return any(_has_nul(each) for each in value)
+    return isinstance(value, str) and "\0" in value
 
 
 def _record(act: _Act) -> str:

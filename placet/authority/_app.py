@@ -3,9 +3,11 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -14,15 +16,24 @@ from placet.authority._acts import Acts
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
-from placet.authority._errors import Invalid, NotFound, Unauthenticated, Unavailable
+from placet.authority._errors import (
+    Invalid,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    WrongMethod,
+)
 from placet.authority._grants import Grants
 from placet.authority._http import (
     answer,
     describe,
     endpoint,
     one_header,
+    one_query,
     read_form,
     read_model,
+    refuse,
+    require_parameter,
 )
 from placet.authority._log import LedgerReads
 from placet.authority._people import People
@@ -33,6 +44,8 @@ from placet.authority._signing import JWKS_MAX_AGE
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.model import (
+    CaseStatus,
+    CheckpointStatus,
     CloseCase,
     GrantUses,
     OpenCheckpoint,
@@ -113,15 +126,11 @@ def make_app(services: Services) -> Starlette:
 
 
 async def _no_route(_: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    said = "there is no such route" if status == 404 else "this route has no such method"
-    return JSONResponse(
-        {
-            "error": "not_found" if status == 404 else "method_not_allowed",
-            "error_description": said,
-        },
-        status_code=status,
-    )
+    wrong_method = isinstance(error, HTTPException) and error.status_code == 405
+    response = refuse(WrongMethod() if wrong_method else NotFound("there is no such route"))
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})  # a wrong method's Allow
+    return response
 
 
 class Routes:
@@ -171,10 +180,11 @@ class Routes:
     async def token(self, request: Request) -> Response:
         """RFC 6749 section 3.2: a grant for an agent's step, or a session for an operator."""
         form = await read_form(request)
+        grant_type = require_parameter(form, "grant_type")
         proof = self._s.requests.proof(request)
-        grant_type = form.get("grant_type")
         if grant_type == JWT_BEARER:
-            session = await self._s.people.sign_in(form.get("assertion", ""), proof)
+            assertion = require_parameter(form, "assertion")
+            session = await self._s.people.sign_in(assertion, proof)
             return JSONResponse(
                 {
                     "access_token": session.token,
@@ -203,21 +213,22 @@ class Routes:
         """RFC 7662, for systems of record."""
         form = await read_form(request)
         sender = await self._s.requests.client(form.get("client_assertion"))
-        return answer(await self._s.uses.introspect(sender, form.get("token", "")))
+        token = require_parameter(form, "token")
+        return answer(await self._s.uses.introspect(sender, token))
 
     async def revoke(self, request: Request) -> Response:
         """RFC 7009, for the agent that holds the grant."""
         form = await read_form(request)
         proof = self._s.requests.proof(request)
         sender = await self._s.requests.client(form.get("client_assertion"), proof)
-        await self._s.revoking.revoke(sender, form.get("token", ""))
+        await self._s.revoking.revoke(sender, require_parameter(form, "token"))
         return Response(status_code=200, headers={"Cache-Control": "no-store"})
 
     # --- systems of record --------------------------------------------------------------------
 
     async def revocations(self, request: Request) -> Response:
         """The revocation feed, a long poll."""
-        sender = await self._s.requests.client(one_header(request, "Client-Assertion"))
+        sender = await self._s.requests.header_client(request)
         after = _number(request, "after", 0)
         wait = float(_number(request, "wait", 0))
         return answer(await self._s.uses.revocations(sender, after, wait))
@@ -240,7 +251,7 @@ class Routes:
     async def inputs(self, request: Request) -> Response:
         """Settled parts that a step reads."""
         proof = self._s.requests.proof(request)
-        sender = await self._s.requests.client(one_header(request, "Client-Assertion"), proof)
+        sender = await self._s.requests.header_client(request, proof)
         parameters = request.path_params
         return answer(
             await self._s.settling.inputs(sender, parameters["grant"], parameters["name"])
@@ -293,8 +304,8 @@ class Routes:
     async def cases(self, request: Request) -> Response:
         """A page of cases."""
         await self._admit(request)
-        query = request.query_params
-        found = await self._s.views.cases(query.get("status"), query.get("after", ""))
+        status = _one_of(request, "status", CaseStatus)
+        found = await self._s.views.cases(status, one_query(request, "after") or "")
         return _page("cases", found)
 
     async def case(self, request: Request) -> Response:
@@ -316,9 +327,10 @@ class Routes:
     async def checkpoints(self, request: Request) -> Response:
         """A page of checkpoints."""
         await self._admit(request)
-        query = request.query_params
         found = await self._s.views.checkpoints(
-            query.get("status"), query.get("case"), query.get("after", "")
+            _one_of(request, "status", CheckpointStatus),
+            one_query(request, "case"),
+            one_query(request, "after") or "",
         )
         return _page("checkpoints", found)
 
@@ -397,7 +409,7 @@ def _read_details(text: str) -> RequestedDetails:
         return _DETAILS.validate_json(text)[0]
     except ValidationError as error:
         raise Invalid("invalid_authorization_details", describe(error)) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid("invalid_authorization_details", str(error)[:200]) from None
 
 
@@ -414,10 +426,15 @@ def parse_list(text: str) -> None:
 
 
 def _number(request: Request, name: str, default: int) -> int:
-    values = request.query_params.getlist(name)
-    if len(values) > 1:
-        raise Invalid("invalid_request", f"{name} was sent twice")
-    return _digits(values[0], name) if values else default
+    value = one_query(request, name)
+    return default if value is None else _digits(value, name)
+
+
+def _one_of(request: Request, name: str, known: type[StrEnum]) -> str | None:
+    value = one_query(request, name)
+    if value is not None and value not in {each.value for each in known}:
+        raise Invalid("invalid_request", f"{name} is one of {', '.join(known)}")
+    return value
 
 
 def _digits(text: str, name: str) -> int:

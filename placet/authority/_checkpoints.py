@@ -287,7 +287,10 @@ class Checkpoints:
         claims, key = verified
         before = tx.get(DecisionRow, claims.jti)
         if before is not None:
-            return _again(before, checkpoint_id, jws)
+            again = _again(before, checkpoint_id, jws)
+            if isinstance(again, _Refused):
+                return self._refuse(tx, row, claims.iss, jws, again)
+            return again
         identity = tx.get(Identity, claims.iss)
         roles = () if identity is None else roles_of(identity)
         asked = Requirement.model_validate_json(row.requirement_json)
@@ -309,7 +312,11 @@ class Checkpoints:
         except DecisionRefused as error:
             refused = _Refused(str(error), ("I6", *error.reasons))
             return self._refuse(tx, row, claims.iss, jws, refused)
-        return self._record(tx, row, asked, decisions, claims, key, roles, jws)
+        case = tx.get(Case, row.case_id)
+        if case is None or case.status != CaseStatus.OPEN:
+            refused = _Refused("the case is not open", ("I6", "case_status"))
+            return self._refuse(tx, row, claims.iss, jws, refused)
+        return self._record(tx, case, row, asked, decisions, claims, key, roles, jws)
 
     def _verify(self, tx: Tx, jws: str) -> tuple[DecisionClaims, PublicKey] | _Refused:
         try:
@@ -343,6 +350,7 @@ class Checkpoints:
     def _record(
         self,
         tx: Tx,
+        case: Case,
         row: Checkpoint,
         asked: Requirement,
         decisions: tuple[CountedDecision, ...],
@@ -351,9 +359,6 @@ class Checkpoints:
         roles: tuple[str, ...],
         jws: str,
     ) -> DecisionAnswer:
-        case = tx.get(Case, row.case_id)
-        if case is None or case.status != CaseStatus.OPEN:
-            raise Conflict("the case is not open")
         entry = tx.append(
             "decision.withdrawn" if claims.verdict == "withdraw" else "decision.recorded",
             claims.iss,

@@ -8,14 +8,20 @@
     ├── Denied                    400 access_denied (RFC 6749 section 5.2), with reasons
     ├── Forbidden                 403, on the routes that are not OAuth's
     ├── NotFound                  404
+    ├── WrongMethod               405
     ├── Conflict                  409
     └── Unavailable               503 temporarily_unavailable, with Retry-After
 
 Descriptions name what was wrong and what to do; they carry no secret and tell nobody of a record
-that is not theirs.
+that is not theirs. They keep to the characters of RFC 6749 section 5.2, whatever was sent.
 """
 
+import re
+
 from placet.model import Problem
+
+_NOT_ALLOWED = re.compile(r"[^ !#-\[\]-~]")
+_INSTEAD = {'"': "'", "\\": "/", "\n": " "}
 
 
 class Refusal(Exception):
@@ -25,7 +31,8 @@ class Refusal(Exception):
 
     def __init__(self, error: str, description: str, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(f"{error}: {description}")
-        self.problem = Problem(error=error, error_description=description[:500], reasons=reasons)
+        said = _NOT_ALLOWED.sub(lambda odd: _INSTEAD.get(odd[0], "?"), description[:500])
+        self.problem = Problem(error=error, error_description=said, reasons=reasons)
 
 
 class Unauthenticated(Refusal):
@@ -61,6 +68,15 @@ class NotFound(Refusal):
 
     def __init__(self, description: str) -> None:
         super().__init__("not_found", description)
+
+
+class WrongMethod(Refusal):
+    """The route is there, under another method; ``Allow`` says which."""
+
+    status = 405
+
+    def __init__(self) -> None:
+        super().__init__("method_not_allowed", "this route has no such method; see Allow")
 
 
 class Conflict(Refusal):

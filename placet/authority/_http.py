@@ -1,20 +1,23 @@
 """Reading requests and writing answers: limits, strict bodies, and one shape of error.
 
 Bodies are parsed once: an unknown member, a member twice, a wrong type is an error that names the
-member. Limits: 8 MiB of body (one evidence part is at most 4 MiB, base64 nowhere), 16 KiB of form.
+member; a number that has no canonical form (RFC 8785) is an error too. Limits: 8 MiB of body (one
+evidence part is at most 4 MiB, base64 nowhere), 64 KiB of form.
 """
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from placet.authority._errors import Invalid, Refusal, Unauthenticated
+from placet.authority._errors import Invalid, NotFound, Refusal, Unauthenticated, Unavailable
+from placet.authority._store import StoreUnavailable
 from placet.model import Problem
 
 MAX_BODY = 8 * 1024 * 1024
@@ -47,7 +50,7 @@ async def read_model(request: Request, model: type[_M]) -> _M:
     Raises:
         Invalid: it is no JSON, or does not fit; the description names the member.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+    if _media_type(request) != "application/json":
         raise Invalid("invalid_request", "send the body as application/json")
     return parse_model(await read_body(request), model)
 
@@ -55,13 +58,21 @@ async def read_model(request: Request, model: type[_M]) -> _M:
 def parse_model(body: bytes, model: type[_M]) -> _M:
     """Parse JSON bytes into ``model``; see :func:`read_model`."""
     try:
-        value = json.loads(body, object_pairs_hook=_no_member_twice)
+        value = json.loads(
+            body,
+            object_pairs_hook=_no_member_twice,
+            parse_int=_integer,
+            parse_float=_finite,
+            parse_constant=_no_constant,
+        )
         # Through JSON again, since pydantic's JSON mode is where tuples, enums and times are lax.
         return model.model_validate_json(json.dumps(value))
     except ValidationError as error:
         raise Invalid("invalid_request", describe(error)) from None
     except (ValueError, RecursionError) as error:
-        raise Invalid("invalid_request", f"the body is not JSON: {str(error)[:120]}") from None
+        raise Invalid(
+            "invalid_request", f"the body is no JSON to be read: {str(error)[:120]}"
+        ) from None
 
 
 def describe(error: ValidationError) -> str:
@@ -70,6 +81,27 @@ def describe(error: ValidationError) -> str:
         f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
         for each in error.errors(include_input=False, include_url=False)[:5]
     )
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) >= 2**53:
+        raise ValueError("a whole number beyond 2^53 has no canonical form")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def _no_member_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -85,8 +117,7 @@ async def read_form(request: Request) -> dict[str, str]:
     Raises:
         Invalid: it is no form, too large, or has a parameter twice.
     """
-    content_type = request.headers.get("content-type", "").split(";")[0].strip()
-    if content_type != "application/x-www-form-urlencoded":
+    if _media_type(request) != "application/x-www-form-urlencoded":
         raise Invalid("invalid_request", "send the request as application/x-www-form-urlencoded")
     body = await read_body(request, MAX_FORM)
     try:
@@ -103,6 +134,36 @@ async def read_form(request: Request) -> dict[str, str]:
     if len(form) != len(pairs):
         raise Invalid("invalid_request", "a parameter was sent twice")
     return form
+
+
+def require_parameter(form: Mapping[str, str], name: str) -> str:
+    """A form's parameter that must be there, and not empty.
+
+    Raises:
+        Invalid: it is not.
+    """
+    value = form.get(name)
+    if not value:
+        raise Invalid("invalid_request", f"send {name}")
+    return value
+
+
+def one_query(request: Request, name: str, limit: int = 100) -> str | None:
+    """A query's parameter, if it was sent: once, in printable ASCII, at most ``limit`` characters.
+
+    Raises:
+        Invalid: it was sent twice, or is none of that.
+    """
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        raise Invalid("invalid_request", f"{name} was sent twice")
+    if values and not (_is_plain(values[0]) and len(values[0]) <= limit):
+        raise Invalid("invalid_request", f"{name} has characters that it can't have, or too many")
+    return values[0] if values else None
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def one_header(request: Request, name: str) -> str:
@@ -146,13 +207,18 @@ def endpoint(handler: Endpoint) -> Endpoint:
 
     async def handle(request: Request) -> Response:
         try:
+            if not all(_is_plain(str(each)) for each in request.path_params.values()):
+                raise NotFound("no id has such characters")
             return await handler(request)
         except Refusal as refusal:
             return refuse(refusal)
+        except StoreUnavailable as error:
+            _log.warning("at %r: %s", request.scope["path"], error)
+            return refuse(Unavailable("the ledger can't be reached; nothing was done, ask again"))
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the last line of defence; it is logged with its trace
-            _log.exception("unforeseen error at %s", request.url.path)
+            _log.exception("unforeseen error at %r", request.scope["path"])
             problem = Problem(error="server_error", error_description="an unforeseen error; logged")
             return JSONResponse(problem.model_dump(mode="json"), status_code=500)
 

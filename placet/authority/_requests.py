@@ -107,6 +107,11 @@ class Requests:
         expires = datetime.fromtimestamp(claims.exp, UTC)
         return Sender(client_id, key, claims.jti, expires, proof)
 
+    async def header_client(self, request: Request, proof: Proof | None = None) -> Sender:
+        """The client behind the one ``Client-Assertion`` header; see :meth:`client`."""
+        values = request.headers.getlist("Client-Assertion")
+        return await self.client(values[0] if len(values) == 1 else None, proof)
+
     async def _verify_client(
         self, assertion: str, client_id: str
     ) -> tuple[ClientAssertionClaims, str]:

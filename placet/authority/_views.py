@@ -38,6 +38,7 @@ from placet.rules import missing
 from placet.tokens import Proof, SessionClaims
 
 PAGE = 100
+_KINDS = ("agent", "operator", "system")
 
 
 class Views:
@@ -197,7 +198,13 @@ class Views:
         return {"jti": row.jti, "act": row.jws, "body": row.body_json or "{}"}
 
     async def identities(self, kind: str) -> list[dict[str, Any]]:
-        """The identities of a kind, with their keys' thumbprints."""
+        """The identities of a kind, with their keys' thumbprints.
+
+        Raises:
+            NotFound: there is no such kind.
+        """
+        if kind not in _KINDS:
+            raise NotFound(f"there are identities of the kinds {', '.join(_KINDS)} alone")
 
         def read(reader: Reader) -> list[dict[str, Any]]:
             keys: dict[str, list[str]] = {}

@@ -141,6 +141,8 @@ def claimed_issuer(token: str) -> str:
         raise MissingClaim("the token has no iss")
     if not isinstance(issuer, str) or not 0 < len(issuer) <= MAX_ISSUER_CHARS:
         raise Malformed("the token's iss is not a string of sensible length")
+    if not (issuer.isascii() and issuer.isprintable()):
+        raise Malformed("the token's iss has characters that no name of ours has")
     return issuer
 
 

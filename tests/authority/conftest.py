@@ -1,6 +1,5 @@
 """The authority's tests run on both databases: a SQLite file, and a PostgreSQL of their own."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,32 +7,14 @@ import pytest
 
 from placet.authority._store import Store
 from tests.authority import ORIGIN
-from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlCluster]:
-    """One throw-away cluster for each test process."""
-    binaries = find_binaries()
-    if binaries is None:
-        if os.environ.get("PLACET_REQUIRE_POSTGRESQL") == "1":
-            pytest.fail("PLACET_REQUIRE_POSTGRESQL=1, but initdb and postgres are not installed")
-        pytest.skip("NOT TESTED ON POSTGRESQL: initdb and postgres are not installed")
-    cluster = PostgresqlCluster(binaries)
-    yield cluster
-    cluster.remove()
+from tests.harness.databases import new_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a new, empty database: each test runs once on each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'authority.db'}"
-        return
-    cluster: PostgresqlCluster = request.getfixturevalue("postgresql")
-    name = cluster.create_database()
-    yield cluster.url(name)
-    cluster.drop_database(name)
+    with new_database(request, request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

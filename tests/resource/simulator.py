@@ -323,3 +323,17 @@ def library_app(guard: Guard) -> Starlette:
         exception_handlers={Refused: refused},
         lifespan=lifespan,
     )
+
+
+@contextlib.asynccontextmanager
+async def guarded(authority: Authority, clock: Clock) -> AsyncIterator[Library]:
+    """A guarded system, being served."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    guard = Guard(SYSTEM, authority.issuer, url, authority.system_key, clock=clock)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(served(library_app(guard), port, lifespan="on"))
+        http = await stack.enter_async_context(httpx.AsyncClient())
+        yield Library(authority, clock, guard, url, http)
+        for gate in authority.gates.values():
+            gate.open()

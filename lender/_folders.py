@@ -41,15 +41,16 @@ def _read(path: Path) -> bytes:
     try:
         # Without waiting: a pipe's other end may never come.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Failure(400, "invalid_request", f"{path}: not a regular file; leave it out")
-            content = file.read(MAX_FILE + 1)
     except OSError as error:
-        said = (
-            "a link or no file; put the file itself there" if path.is_symlink() else error.strerror
-        )
+        said = "a link; put the file itself there" if path.is_symlink() else error.strerror
         raise Failure(400, "invalid_request", f"{path}: {said}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Failure(400, "invalid_request", f"{path}: not a regular file; leave it out")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_FILE + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_FILE:
         raise Failure(413, "invalid_request", f"{path}: larger than {MAX_FILE} bytes")
     return content

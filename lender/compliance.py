@@ -1,6 +1,6 @@
 """The compliance database: sanctions and licences of payees. Answers name nobody else."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -68,8 +68,10 @@ def set_standing(
     """Set a payee's standing; the compliance staff do this.
 
     Raises:
-        Failure: there is no such payee.
+        Failure: there is no such payee, or no such standing.
     """
+    if standing not in get_args(Standing):
+        raise Failure(400, "invalid_request", f"standing: {standing!r} is neither clear nor hit")
 
     def write(session: Session) -> None:
         row = session.get(PayeeRow, payee, with_for_update=True)

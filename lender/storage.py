@@ -32,8 +32,8 @@ __all__ = ["make_app", "read_packet_folder", "store_packet"]
 MAX_UPLOAD = 2 * MAX_PACKET
 """Bytes of an upload: base64 takes four for three, and names and quotes come to it."""
 
-_NAME = r"^[^\x00-\x1f\x7f/\\]{1,200}$"
-NamePath = Annotated[str, Path(pattern=_NAME)]
+_NAME = r"[^\x00-\x1f\x7f/\\]{1,200}"
+NamePath = Annotated[str, Path(pattern=f"^{_NAME}$")]
 
 
 class FileRow(Base, table=True):
@@ -115,7 +115,7 @@ def _require_packet(files: Mapping[str, bytes]) -> None:
         raise Failure(400, "invalid_request", f"a packet has 1 to {MAX_FILES} files")
     for name, content in files.items():
         shown = name[:80].encode(errors="replace").decode()
-        if not re.match(_NAME, name) or name in {".", ".."} or shown != name[:80]:
+        if not re.fullmatch(_NAME, name) or name in {".", ".."} or shown != name[:80]:
             raise Failure(400, "invalid_request", f"{shown!r}: no name of a file, or a path")
         if len(content) > MAX_FILE:
             raise Failure(413, "invalid_request", f"{shown} is larger than {MAX_FILE} bytes")

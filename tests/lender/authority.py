@@ -45,6 +45,8 @@ class SimulatedAuthority:
     revoked: list[str] = field(default_factory=list)
     refusals: dict[str, str] = field(default_factory=dict)
     away: bool = False
+    uses_away: bool = False
+    deaf: bool = False  # takes intents, and its answers are lost
 
     def sign(
         self,
@@ -137,7 +139,7 @@ class SimulatedAuthority:
         return JSONResponse({"active": False}, 503 if self.away else 200)
 
     async def _uses(self, request: Request) -> Response:
-        if self.away:
+        if self.away or self.uses_away:
             return Response(status_code=503)
         refused = {}
         for use in json.loads(await request.body())["uses"]:
@@ -146,6 +148,8 @@ class SimulatedAuthority:
                 refused[use["id"]] = reason
             elif use["id"] not in {each["id"] for each in self.uses}:
                 self.uses.append(use)
+        if self.deaf:
+            return Response(status_code=502)
         return JSONResponse({"refused": refused})
 
     def app(self) -> Starlette:

@@ -1,10 +1,13 @@
 """The deployment's own commands: ``demo``, ``up``, ``lender``, ``loan``, ``packet``."""
 
 import asyncio
+import contextlib
 import re
+import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -33,6 +36,7 @@ from lender.servicing import read_loan
 from placet.cli import REFUSED, USAGE, console, data_folder, fail, failures, run, show
 from placet.model import Mode, Severity
 from placet.process import Attached
+from worker.registry import ACTIVITIES
 from workflows import loan_draw
 
 lender = typer.Typer(help="The reference systems of record.", no_args_is_help=True)
@@ -145,17 +149,25 @@ def demo(
         raise typer.Exit(REFUSED if wrong else 0)
 
 
+@contextlib.asynccontextmanager
+async def _started(folder: Path, mode: Mode = Mode.ASSIST) -> AsyncIterator[Embedded]:
+    """Start everything, and say so meanwhile."""
+    async with contextlib.AsyncExitStack() as stack:
+        what = f"Temporal, the authority, three systems of record and {len(ACTIVITIES)} agents"
+        with console().status(f"starting {what}"):
+            made = await stack.enter_async_context(embedded(folder, mode=mode))
+        console().print(f"started {what}")
+        yield made
+
+
 async def _scripted(folder: Path) -> int:
-    out = console()
-    out.print("starting Temporal, the authority, three systems of record and six agents")
-    async with embedded(folder) as made:
-        return await Script(made, out).play()
+    async with _started(folder) as made:
+        return await Script(made, console()).play()
 
 
 async def _shown(folder: Path) -> int:
-    out = console()
-    async with embedded(folder) as made:
-        script = Script(made, out)
+    async with _started(folder) as made:
+        script = Script(made, console())
         for each in sample_loans():
             script.books.take_in(each)
         write_samples(folder / "samples")
@@ -191,9 +203,10 @@ def _introduce(made: Embedded) -> None:
     out.print(f"\nEverything is up; the authority is at {made.issuer}. Its people:")
     for name, roles in {ADMINISTRATOR: ("administrator",), **PEOPLE}.items():
         out.print(f"  {name:6} {', '.join(roles):20} passphrase: {passphrase_of(name)}")
-    settings = made.settings_for_people("omar")
     out.print("\nIn another terminal, as the loan officer:")
-    for name, value in settings.items():
+    if shutil.which("placet") is None:
+        out.print(f'  export PATH="{Path(sys.executable).parent}:$PATH"', soft_wrap=True)
+    for name, value in made.settings_for_people("omar").items():
         out.print(f"  export {name}={value}", soft_wrap=True)
     out.print("  placet checkpoint list")
     out.print("  placet checkpoint show CHECKPOINT")
@@ -215,7 +228,7 @@ def up(
     """Start everything embedded and stay, until stopped; state is kept in PLACET_HOME."""
 
     async def work() -> None:
-        async with embedded(data_folder().absolute(), mode=mode) as made:
+        async with _started(data_folder().absolute(), mode) as made:
             _introduce(made)
             await _until_stopped()
 

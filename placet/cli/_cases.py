@@ -274,9 +274,7 @@ def _decide(
             proposed = view.evidence.proposal.amount
             given = parse_money(amount) if amount is not None else None
             if verdict is Verdict.APPROVE and given != proposed:
-                raise fail(
-                    f"say --amount {proposed}: what you approve, in words of your own", REFUSED
-                )
+                raise fail(f"name the amount that you approve: --amount {proposed}", REFUSED)
             return await client.decide(
                 view,
                 verdict,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
@@ -15,8 +15,10 @@ from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
     AuthorityMatrix,
+    CaseId,
     CaseStatus,
     CaseView,
+    CheckpointId,
     CheckpointStatus,
     CheckpointView,
     DecisionAnswer,
@@ -31,6 +33,9 @@ from placet.process import Attached, Process
 
 case = typer.Typer(help="Cases: open, look, resubmit, hold.", no_args_is_help=True)
 checkpoint = typer.Typer(help="Checkpoints: look, decide.", no_args_is_help=True)
+_CASE: TypeAdapter[str] = TypeAdapter(CaseId)
+_CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
+_RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -57,7 +62,7 @@ def show_case(case_id: str, as_json: AsJson = False) -> None:
 
     async def work() -> CaseView:
         async with operator_client() as client:
-            return await client.case(case_id)
+            return await client.case(_id(_CASE, case_id))
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -77,7 +82,7 @@ def open_case(
         missing = [name for name in names if name not in options]
         if missing:
             raise fail(f"give --{' --'.join(missing)}: the subject of {process}", USAGE)
-        subject = found.definition.subject.format_map({name: options.pop(name) for name in names})
+        subject = _subject(found, {name: options.pop(name) for name in names})
         attach = _attachments(found, options)
 
         async def work() -> ActAnswer:
@@ -100,7 +105,7 @@ def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False)
 
         async def work() -> ActAnswer:
             async with operator_client() as client:
-                view = await client.case(case_id)
+                view = await client.case(_id(_CASE, case_id))
                 process = _process(view.process)
                 attach = _attachments(process, options)
                 if len(options) != 1:
@@ -143,6 +148,28 @@ async def _require_returned(client: OperatorClient, view: CaseView) -> None:
         raise fail(
             f"nothing was returned: the {newest.name} checkpoint is {newest.status.value}", REFUSED
         )
+
+
+def _subject(process: Process, variables: Mapping[str, str]) -> RecordId:
+    for name, value in variables.items():
+        if not _fits(_RECORD, f"any/{value}") or "/" in value:
+            raise fail(f"--{name}: {value!r} is no part of a record's path", USAGE)
+    return process.definition.subject.format_map(variables)
+
+
+def _id(kind: TypeAdapter[str], text: str) -> str:
+    if not _fits(kind, text):
+        what = "case" if kind is _CASE else "checkpoint"
+        raise fail(f"{text!r} is no {what}'s id; see placet {what} list", USAGE)
+    return text
+
+
+def _fits(kind: TypeAdapter[str], text: str) -> bool:
+    try:
+        kind.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _process(name: str) -> Process:
@@ -202,7 +229,9 @@ def lift(record: str, reason: Why, as_json: AsJson = False) -> None:
 @case.command()
 def admit(case_id: str, reason: Why, as_json: AsJson = False) -> None:
     """Let a stopped case go on, after a person has looked (administrators)."""
-    _act("case.admit", case_id, Reason(reason=reason), as_json=as_json)
+    with failures():
+        target = _id(_CASE, case_id)
+    _act("case.admit", target, Reason(reason=reason), as_json=as_json)
 
 
 def _act(act: str, target: str, body: Any, *, as_json: bool) -> None:
@@ -235,7 +264,7 @@ def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
 
     async def work() -> CheckpointView:
         async with operator_client() as client:
-            return await client.checkpoint(checkpoint_id)
+            return await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
 
     with failures():
         view = run(work())
@@ -270,7 +299,7 @@ def _decide(
 ) -> None:
     async def work() -> DecisionAnswer:
         async with operator_client() as client:
-            view = await client.checkpoint(checkpoint_id)
+            view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
             proposed = view.evidence.proposal.amount
             given = parse_money(amount) if amount is not None else None
             if verdict is Verdict.APPROVE and given != proposed:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -102,7 +103,8 @@ class Desk:
             **(env or {}),
         }
         result = await asyncio.to_thread(CliRunner().invoke, app, list(arguments), env=settings)
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
         return Said(result.exit_code, result.stdout, result.stderr)
 
     async def asked(self, case: str, name: str = "draw-approval") -> CheckpointView:
@@ -154,6 +156,18 @@ class Desk:
         log = await fetch_log(self.people["una"])
         return [each for each in map(json.loads, log.entries) if each.get("case") == case]
 
+    async def state(self) -> tuple[int, ...]:
+        """How much stands in document storage, on the ledger, and how many cases there are."""
+        storage = sqlite3.connect(self.made.lender.folder / "document-storage.db")
+        with contextlib.closing(storage):
+            tables = storage.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            rows = [
+                storage.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - its own tables
+                for (name,) in tables.fetchall()
+            ]
+        log = await fetch_log(self.people["una"])
+        return (sum(rows), len(log.entries), len(await self.people["una"].cases()))
+
     def paid(self, loan: LoanFile) -> Decimal:
         """What was paid on a loan."""
         rows = payments_made(self.books.servicing, loan.loan_id)
@@ -178,9 +192,10 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(folder: Path) -> AsyncIterator[Desk]:
-    """All parts embedded, and the people's clients."""
-    async with embedded(folder / "parts") as made, contextlib.AsyncExitStack() as stack:
+async def open_desk(folder: Path, *, workers: bool = True) -> AsyncIterator[Desk]:
+    """All parts embedded, with or without the agents' workers, and the people's clients."""
+    async with contextlib.AsyncExitStack() as stack:
+        made = await stack.enter_async_context(embedded(folder / "parts", workers=workers))
         desk = Desk(made, folder, Books.of(made))
         for name in PEOPLE:
             desk.people[name] = await stack.enter_async_context(made.person(name))

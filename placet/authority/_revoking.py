@@ -1,12 +1,11 @@
 """RFC 7009 revocation, by the agent that holds the grant, also after the grant's time."""
 
-from datetime import timedelta
-
 from placet.authority._core import Core
 from placet.authority._identities import require_active
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
 from placet.authority._store import Grant, Tx
+from placet.model import system_urn
 from placet.tokens import GRANT, TokenError, by_kid, verify_jws
 
 
@@ -25,33 +24,33 @@ class Revoking:
             Unauthenticated: the assertion or proof was used before.
             Forbidden: the agent or its key is not active.
         """
-        grant_id = self._grant_id(token)
 
         def write(tx: Tx) -> None:
             use_sender(tx, sender)
             require_active(tx, sender.principal, sender.thumbprint)
-            grant = None if grant_id is None else tx.get(Grant, grant_id)
-            if grant is None or grant.status != "issued":
-                return
-            if (grant.agent, grant.jkt) == (sender.principal, sender.jkt):
-                revoke(tx, grant, "by_agent", sender.principal)
+            live = tx.all(
+                Grant,
+                Grant.agent == sender.principal,
+                Grant.jkt == sender.jkt,
+                Grant.status == "issued",
+            )
+            for grant in live:
+                if self._is(token, grant):
+                    revoke(tx, grant, "by_agent", sender.principal)
 
         await self._core.store.write(write)
 
-    def _grant_id(self, token: str) -> str | None:
-        now = self._core.clock()
-        # Judged as of its issue, at most a few minutes back: an expired grant is revoked as well.
-        for back in (timedelta(0), timedelta(seconds=60), timedelta(minutes=5)):
-            try:
-                verified = verify_jws(
-                    token,
-                    kind=GRANT,
-                    keys=by_kid(self._core.keys.published(now)),
-                    issuer=self._core.issuer,
-                    audience=None,
-                    now=now - back,
-                )
-            except TokenError:
-                continue
-            return verified.claims.jti
-        return None
+    def _is(self, token: str, grant: Grant) -> bool:
+        """Whether a token is this grant: judged as of its issue, so that an expired one is too."""
+        try:
+            verified = verify_jws(
+                token,
+                kind=GRANT,
+                keys=by_kid(self._core.keys.published(self._core.clock())),
+                issuer=self._core.issuer,
+                audience=system_urn(grant.system),
+                now=grant.issued_at,
+            )
+        except TokenError:
+            return False
+        return verified.claims.jti == grant.id

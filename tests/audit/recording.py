@@ -9,19 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from temporalio import activity
+from temporalio.worker import Worker
 
+from placet.agent import current_grant, governed
 from placet.audit import ArchiveFile, LogFiles, log_verifier
-from placet.authority import AuthoritySettings
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
 from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
-from placet.model import Hold, Reason, Verdict, canonical_json, digest_bytes
+from placet.model import Hold, PartRef, Reason, Verdict, canonical_json, digest_bytes
+from placet.process import StepRequest
 from tests.harness import parcels
 from tests.harness.world import World, temporal_server, until, world
 
 History = dict[str, Any]
 Entry = dict[str, Any]
 LARGE = "depot/D1/parcel/8"
+HOSTILE = "\x1b[2Jcleared\r\n[red]all is [link=http://evil.test]well[/link]\u202e \x9b31m"
+"""What an agent may say to harm the terminal of who reads it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +40,19 @@ class Recorded:
     skipping: str
 
 
+@activity.defn(name="weigh")
+@governed(action="parcel:weigh", system="authority")
+async def weigh_at_the_second_try(request: StepRequest) -> PartRef:
+    """A scale that fails once."""
+    if activity.info().attempt == 1:
+        current_grant().reason(HOSTILE)
+        raise RuntimeError("the scale is not level")
+    return await parcels.weigh(request)
+
+
 def record(folder: Path) -> Recorded:
-    """Run four cases: small, large (two people, one decision refused), rejected, skipping."""
+    """Run the cases: small; large (two people, a refused decision, a wait); rejected after a step
+    was tried twice; and one whose workflow skips the people."""
     return asyncio.run(_record(folder))
 
 
@@ -53,9 +69,15 @@ async def _cases(w: World) -> Recorded:
     async with w.workers(workflows=(parcels.SkippingCheck,)):
         skipping = await w.open("depot/D1/parcel/5")
         await until(lambda: w.entries("grant.denied"))
+    others = ("orchestrator", "second-scale", "carrier")
+    async with w.workers(only=others):
+        rejected = await w.open("depot/D1/parcel/9")
+        async with Worker(
+            await w.agent_client("scale"), task_queue="scale", activities=[weigh_at_the_second_try]
+        ):
+            await w.until_checkpoint(rejected)
     async with w.workers():
-        cases = [await w.open(f"depot/D1/parcel/{number}") for number in (7, 8, 9)]
-        small, large, rejected = cases
+        small, large = [await w.open(f"depot/D1/parcel/{number}") for number in (7, 8)]
         await w.admin.act("hold.place", "depot/D1/parcel/7", Hold(reason="to be looked at"))
         await w.admin.act("hold.lift", "depot/D1/parcel/7", Reason(reason="looked at"))
         await _decide(w, small, "cleo", "80.00")
@@ -65,8 +87,9 @@ async def _cases(w: World) -> Recorded:
             await _decide(w, large, "cleo", "500.00")  # the same person twice: refused
         except AuthorityError:
             pass
+        await until(lambda: _waits(w, large))
         await _decide(w, large, "hal", "500.00")
-        for case in cases:
+        for case in (small, large, rejected):
             await w.until_archived(case)
     await until(lambda: _no_grant_is_live(w))
     files = await fetch_log(w.people["una"])
@@ -79,6 +102,12 @@ async def _decide(w: World, case: str, by: str, amount: str | None) -> None:
         await w.people[by].decide(checkpoint, Verdict.REJECT, reason_code="damaged")
     else:
         await w.people[by].decide(checkpoint, Verdict.APPROVE, amount=Decimal(amount))
+
+
+async def _waits(w: World, case: str) -> bool:
+    """Whether the workflow has set its timer."""
+    history = await w.temporal.get_workflow_handle(case).fetch_history()
+    return any(each.HasField("timer_started_event_attributes") for each in history.events)
 
 
 async def _no_grant_is_live(w: World) -> bool:
@@ -152,6 +181,18 @@ def find(files: LogFiles, type_: str, case: str | None = None, **data: Any) -> i
         ):
             return index
     raise AssertionError(f"no {type_} in the log")
+
+
+def renumber(history: History) -> None:
+    """Number a forged history's events anew, and mend what refers to them."""
+    numbers = {each["eventId"]: str(number) for number, each in enumerate(history["events"], 1)}
+    for event in history["events"]:
+        event["eventId"] = numbers[event["eventId"]]
+        for attributes in event.values():
+            if isinstance(attributes, dict):
+                for name in attributes:
+                    if name.endswith("EventId"):
+                        attributes[name] = numbers.get(attributes[name], attributes[name])
 
 
 def forged_history(

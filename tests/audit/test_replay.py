@@ -5,18 +5,23 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from placet.audit import replay
-from tests.audit.recording import History, Recorded, find, forged_history
+from tests.audit.recording import History, Recorded, find, forged_history, renumber
 from tests.harness.parcels import ParcelCheck, SkippingCheck
 
 Event = dict[str, Any]
 SCHEDULED = "activityTaskScheduledEventAttributes"
 STARTED = "activityTaskStartedEventAttributes"
 COMPLETED = "activityTaskCompletedEventAttributes"
+FAILED = "activityTaskFailedEventAttributes"
+TIMER = "timerStartedEventAttributes"
+BEGUN = "workflowExecutionStartedEventAttributes"
+ENDED = "workflowExecutionCompletedEventAttributes"
 
 
 async def test_closed_cases_replay_from_their_archive_alone(recorded: Recorded) -> None:
@@ -48,6 +53,11 @@ def event(history: History, attributes: str, activity: str | None = None) -> Eve
     raise AssertionError(f"no {attributes} of {activity}")
 
 
+def last(history: History, attributes: str, activity: str) -> Event:
+    """The last event with these attributes, of an activity's type."""
+    return event({"events": history["events"][::-1]}, attributes, activity)
+
+
 def rewrite(payloads: dict[str, Any], **changed: Any) -> None:
     """Change members of the one JSON payload."""
     (payload,) = payloads["payloads"]
@@ -60,15 +70,19 @@ def change_result(history: History) -> None:
     rewrite(event(history, COMPLETED, "weigh")[COMPLETED]["result"], digest="sha-256:" + "A" * 43)
 
 
-def change_decisions(history: History) -> None:
-    """Another approver: another decision's id in what the workflow was told."""
-    for each in history["events"]:
-        if COMPLETED in each and b'"approved"' in base64.b64decode(
-            each[COMPLETED]["result"]["payloads"][0]["data"]
-        ):
-            rewrite(each[COMPLETED]["result"], decisions=["A" * 24])
-            return
-    raise AssertionError("nothing was approved")
+def approved(history: History) -> Event:
+    """The event that told the workflow of the approval."""
+    return next(
+        each
+        for each in history["events"]
+        if COMPLETED in each
+        and b'"approved"' in base64.b64decode(each[COMPLETED]["result"]["payloads"][0]["data"])
+    )
+
+
+def change_approvers(history: History) -> None:
+    """Other decisions' ids in what the workflow was told."""
+    rewrite(approved(history)[COMPLETED]["result"], decisions=["A" * 24, "B" * 24])
 
 
 def change_input(history: History) -> None:
@@ -80,10 +94,14 @@ def remove_activity(history: History) -> None:
     history["events"] = [
         each
         for each in history["events"]
-        if each["eventId"] != gone
-        and each.get(STARTED, {}).get("scheduledEventId") != gone
-        and each.get(COMPLETED, {}).get("scheduledEventId") != gone
+        if gone
+        not in {
+            each["eventId"],
+            each.get(STARTED, {}).get("scheduledEventId"),
+            each.get(COMPLETED, {}).get("scheduledEventId"),
+        }
     ]
+    renumber(history)
 
 
 def add_activity(history: History) -> None:
@@ -96,74 +114,184 @@ def add_activity(history: History) -> None:
     scheduled, started, completed = triple
     scheduled[SCHEDULED]["activityId"] = "99"
     history["events"][after:after] = triple
-    for number, each in enumerate(history["events"], 1):
-        each["eventId"] = str(number)
+    for number, each in enumerate(triple):
+        each["eventId"] = f"new {number}"
     started[STARTED]["scheduledEventId"] = scheduled["eventId"]
     completed[COMPLETED]["scheduledEventId"] = scheduled["eventId"]
     completed[COMPLETED]["startedEventId"] = started["eventId"]
+    renumber(history)
 
 
 def swap_order(history: History) -> None:
     first, second = (event(history, SCHEDULED, name) for name in ("weigh", "reweigh"))
     first[SCHEDULED], second[SCHEDULED] = second[SCHEDULED], first[SCHEDULED]
+    name = "workflowTaskCompletedEventId"
+    first[SCHEDULED][name], second[SCHEDULED][name] = (
+        second[SCHEDULED][name],
+        first[SCHEDULED][name],
+    )
 
 
-def change_identity(history: History) -> None:
-    event(history, STARTED, "weigh")[STARTED]["identity"] = "someone else"
+def change_identities(history: History) -> None:
+    for each in history["events"]:
+        for attributes in each.values():
+            if isinstance(attributes, dict) and "identity" in attributes:
+                attributes["identity"] = "someone else"
+
+
+def change_times(history: History) -> None:
+    """Everything happened a day earlier."""
+    for each in history["events"]:
+        moment = datetime.fromisoformat(each["eventTime"][:19]) - timedelta(days=1)
+        each["eventTime"] = moment.isoformat() + each["eventTime"][19:]
 
 
 def change_workflow_type(history: History) -> None:
-    started = history["events"][0]["workflowExecutionStartedEventAttributes"]
-    started["workflowType"]["name"] = "AnotherCheck"
+    history["events"][0][BEGUN]["workflowType"]["name"] = "AnotherCheck"
 
 
-FORGERIES: dict[str, Callable[[History], None]] = {
-    "result": change_result,
-    "decisions": change_decisions,
-    "input": change_input,
-    "activity-removed": remove_activity,
-    "activity-added": add_activity,
-    "order-swapped": swap_order,
-    "identity": change_identity,
-    "workflow-type": change_workflow_type,
+def change_subject(history: History) -> None:
+    rewrite(history["events"][0][BEGUN]["input"], subject="depot/D1/parcel/1")
+
+
+def change_workflow_result(history: History) -> None:
+    payload = history["events"][-1][ENDED]["result"]["payloads"][0]
+    payload["data"] = base64.b64encode(b'"rejected"').decode()
+
+
+def cut_timer(history: History) -> None:
+    event(history, TIMER)[TIMER]["startToFireTimeout"] = "5s"
+
+
+def cut_the_end(history: History) -> None:
+    at = history["events"].index(event(history, SCHEDULED, "dispatch"))
+    del history["events"][at:]
+
+
+def cut_the_last(history: History) -> None:
+    history["events"].pop()
+
+
+def leave_the_start(history: History) -> None:
+    del history["events"][1:]
+
+
+def fail_activity(history: History) -> None:
+    """What was done is told as a failure."""
+    ended = event(history, COMPLETED, "dispatch")
+    attributes = ended.pop(COMPLETED)
+    attributes.pop("result")
+    ended["eventType"] = "EVENT_TYPE_ACTIVITY_TASK_FAILED"
+    ended[FAILED] = {**attributes, "failure": {"message": "no"}}
+
+
+def number_wrongly(history: History) -> None:
+    history["events"][3]["eventId"] = "99"
+
+
+def drop_the_start(history: History) -> None:
+    del history["events"][0]
+    renumber(history)
+
+
+def change_summaries(history: History) -> None:
+    event(history, SCHEDULED, "dispatch").pop("userMetadata")
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgery:
+    """A change, and what finds it at which event when seal and head were made anew."""
+
+    change: Callable[[History], None]
+    trouble: str
+    at: Callable[[History], Event] | None = None
+
+
+FORGERIES = {
+    "result": Forgery(change_result, "result-digest", lambda h: event(h, COMPLETED, "weigh")),
+    "approvers": Forgery(change_approvers, "result-digest", lambda h: approved(h)),
+    "input": Forgery(change_input, "input-digest", lambda h: event(h, SCHEDULED, "dispatch")),
+    "input-of-a-command": Forgery(
+        change_input, "command", lambda h: event(h, SCHEDULED, "dispatch")
+    ),
+    "activity-removed": Forgery(
+        remove_activity, "command", lambda h: event(h, SCHEDULED, "open_checkpoint")
+    ),
+    "activity-added": Forgery(
+        add_activity, "activity-without-grant", lambda h: last(h, COMPLETED, "dispatch")
+    ),
+    "activity-failed": Forgery(fail_activity, "activity-outcome", lambda h: event(h, FAILED)),
+    "order-swapped": Forgery(swap_order, "command", lambda h: event(h, SCHEDULED)),
+    "times": Forgery(change_times, "started-time", lambda h: event(h, STARTED, "weigh")),
+    "workflow-type": Forgery(change_workflow_type, "history-start", lambda h: event(h, BEGUN)),
+    "subject": Forgery(change_subject, "history-start", lambda h: event(h, BEGUN)),
+    "workflow-result": Forgery(change_workflow_result, "command", lambda h: event(h, ENDED)),
+    "timer": Forgery(cut_timer, "command", lambda h: event(h, TIMER)),
+    "end-cut-off": Forgery(cut_the_end, "history-end", lambda h: h["events"][-1]),
+    "last-event-cut-off": Forgery(cut_the_last, "history-end", lambda h: h["events"][-1]),
+    "start-alone": Forgery(leave_the_start, "history-order", lambda h: h["events"][0]),
+    "numbers": Forgery(number_wrongly, "history-unreadable"),
+    "no-start": Forgery(drop_the_start, "history-unreadable"),
 }
+ONLY_BY_SEAL = {"identities": change_identities, "summaries": change_summaries}
+CHANGES = {name: each.change for name, each in FORGERIES.items()} | ONLY_BY_SEAL
 
 
-@pytest.mark.parametrize("name", sorted(FORGERIES))
+@pytest.mark.parametrize("name", sorted(CHANGES))
 async def test_a_forged_history_is_not_the_sealed_one(recorded: Recorded, name: str) -> None:
     """I9: whatever was changed, its digest is on the ledger."""
-    files = forged_history(recorded.files, recorded.dispatched, FORGERIES[name])
-    report = await replay(files, recorded.dispatched, [ParcelCheck])
-    assert ("history-digest", recorded.dispatched) in {
+    files = forged_history(recorded.files, recorded.large, CHANGES[name])
+    report = await replay(files, recorded.large, [ParcelCheck])
+    assert ("history-digest", recorded.large) in {
         (each.name, each.place) for each in report.troubles
     }
 
 
-# What finds it, and the event it is at, when the forger has made seal and head anew.
-FOUND = {
-    "result": ("result-digest", COMPLETED, "weigh"),
-    "input": ("input-digest", COMPLETED, "dispatch"),
-    "order-swapped": ("replay", None, None),
-    "activity-removed": ("replay", None, None),
-    "activity-added": ("replay", None, None),
-    "workflow-type": ("replay", None, None),
-}
-
-
-@pytest.mark.parametrize("name", sorted(FOUND))
+@pytest.mark.parametrize("name", sorted(FORGERIES))
 async def test_a_forged_history_is_found_without_its_seal(recorded: Recorded, name: str) -> None:
-    """I9: the owner of the log made seal and head anew; what the agents settled still tells."""
-    case = recorded.dispatched
-    files = forged_history(recorded.files, case, FORGERIES[name], seal=True)
-    trouble, attributes, activity = FOUND[name]
+    """I9: the owner of the log made seal and head anew; what was granted and settled still tells,
+    and what the code asks for when it runs again."""
+    case, forgery = recorded.large, FORGERIES[name]
+    files = forged_history(recorded.files, case, forgery.change, seal=True)
     place = case
-    if attributes is not None:
-        forged = json.loads(files.archives[case].history)
-        place += f" event {event(forged, attributes, activity)['eventId']}"
+    if forgery.at is not None:
+        place += f" event {forgery.at(json.loads(files.archives[case].history))['eventId']}"
     report = await replay(files, case, [ParcelCheck])
-    found = {(each.name, each.place) for each in report.troubles}
-    assert (trouble, place) in found
+    found = [(each.name, each.place) for each in report.troubles]
+    assert (forgery.trouble, place) in found
     assert "history-digest" not in {name for name, _ in found}
+
+
+@pytest.mark.parametrize("name", sorted(ONLY_BY_SEAL))
+async def test_what_the_seal_alone_finds(recorded: Recorded, name: str) -> None:
+    """I9: identities and summaries are whatever a client says; nothing rests on them."""
+    files = forged_history(recorded.files, recorded.large, ONLY_BY_SEAL[name], seal=True)
+    assert (await replay(files, recorded.large, [ParcelCheck])).holds
+
+
+async def test_no_single_event_can_go(recorded: Recorded) -> None:
+    """I9: each event by itself, without the seal; a history that hangs the Replayer is refused."""
+    for number in range(len(json.loads(recorded.files.archives[recorded.large].history)["events"])):
+
+        def drop(history: History, number: int = number) -> None:
+            del history["events"][number]
+            renumber(history)
+
+        files = forged_history(recorded.files, recorded.large, drop, seal=True)
+        assert not (await replay(files, recorded.large, [ParcelCheck])).holds, number + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "\x00", '{"events": 7}', '{"events": []}', '{"events": [7]}']
+    + ['{"events": [{"eventId": "x"}]}', "[" * 100_000, '{"events": [{"unknown": 1}]}'],
+)
+async def test_an_archive_that_is_no_history_is_an_answer(recorded: Recorded, text: str) -> None:
+    """I9, I12: a damaged archive is a trouble, never a crash."""
+    archive = recorded.files.archives[recorded.large].model_copy(update={"history": text})
+    files = dataclasses.replace(recorded.files, archives={recorded.large: archive})
+    report = await replay(files, recorded.large, [ParcelCheck])
+    assert {"history-digest", "history-unreadable"} <= {each.name for each in report.troubles}
 
 
 async def test_another_workflow_than_ran_is_no_replay(recorded: Recorded) -> None:
@@ -187,7 +315,7 @@ async def test_an_archive_of_another_case_or_run_is_found(recorded: Recorded) ->
         archives={recorded.dispatched: recorded.files.archives[recorded.rejected]},
     )
     report = await replay(files, recorded.dispatched, [ParcelCheck])
-    assert {"history-digest", "run"} <= {each.name for each in report.troubles}
+    assert {"history-digest", "run", "workflow"} <= {each.name for each in report.troubles}
 
 
 async def test_a_seal_that_is_gone_is_found(recorded: Recorded) -> None:

@@ -1,0 +1,147 @@
+"""An archived history read once: its events, and each activity from its schedule to its end."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHistory
+
+from placet.audit._files import ArchiveFile
+
+
+class BadHistory(Exception):
+    """The archive is no history that Temporal could have written; the message says why."""
+
+
+@dataclass
+class Activity:
+    """One activity of a history; ``started`` and ``ended`` are missing if it never came to that."""
+
+    scheduled: HistoryEvent
+    started: HistoryEvent | None = None
+    ended: HistoryEvent | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id in the run."""
+        return self.scheduled.activity_task_scheduled_event_attributes.activity_id
+
+    @property
+    def type(self) -> str:
+        """Its type."""
+        return self.scheduled.activity_task_scheduled_event_attributes.activity_type.name
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that the history keeps: the last one."""
+        if self.started is None:
+            return 1
+        return self.started.activity_task_started_event_attributes.attempt or 1
+
+
+_ENDS = (
+    "activity_task_completed_event_attributes",
+    "activity_task_failed_event_attributes",
+    "activity_task_timed_out_event_attributes",
+    "activity_task_canceled_event_attributes",
+)
+
+
+_TASK_SCHEDULED = "workflow_task_scheduled_event_attributes"
+_TASK_STARTED = "workflow_task_started_event_attributes"
+_TASK_COMPLETED = "workflow_task_completed_event_attributes"
+_TASK_ENDS = {
+    _TASK_COMPLETED,
+    "workflow_task_failed_event_attributes",
+    "workflow_task_timed_out_event_attributes",
+}
+_SCHEDULED_ID, _STARTED_ID = "scheduled_event_id", "started_event_id"
+_TASK_COMPLETED_ID = "workflow_task_completed_event_id"
+_REFERENCES: dict[str, dict[str, set[str]]] = {
+    _TASK_STARTED: {_SCHEDULED_ID: {_TASK_SCHEDULED}},
+    **{end: {_SCHEDULED_ID: {_TASK_SCHEDULED}, _STARTED_ID: {_TASK_STARTED}} for end in _TASK_ENDS},
+    **{
+        name: {_STARTED_ID: {"timer_started_event_attributes"}}
+        for name in ("timer_fired_event_attributes", "timer_canceled_event_attributes")
+    },
+}
+"""Which event another one's reference may name."""
+
+
+def read_history(archive: ArchiveFile) -> WorkflowHistory:
+    """Read an archive's events.
+
+    Raises:
+        BadHistory: it is not Temporal's JSON of a history, or its events are not numbered from
+            1 on, or the first does not start a run.
+    """
+    try:
+        history = WorkflowHistory.from_json(archive.workflow_id, archive.history)
+    except Exception as error:  # noqa: BLE001 - whatever a forged file provokes in the parser
+        raise BadHistory(f"{type(error).__name__}: {error}") from None
+    if not history.events:
+        raise BadHistory("it has no events")
+    for number, event in enumerate(history.events, 1):
+        if event.event_id != number:
+            raise BadHistory(f"event {event.event_id} stands where event {number} should")
+    first = history.events[0]
+    if not first.workflow_execution_started_event_attributes.original_execution_run_id:
+        raise BadHistory("event 1 does not start a run")
+    return history
+
+
+def misfits(events: Sequence[HistoryEvent]) -> Iterator[tuple[HistoryEvent, str]]:
+    """Events that Temporal never writes after those before them, with what is wrong.
+
+    The Replayer must not be given such a history: it would wait for ever.
+    """
+    seen: dict[int, str] = {}
+    before = ""
+    for event in events:
+        name = event.WhichOneof("attributes") or ""
+        if (before == _TASK_STARTED) != (name in _TASK_ENDS and _refers(event, _STARTED_ID) > 0):
+            yield event, "a started workflow task, and nothing else, is followed by its end"
+        for field, kinds in _REFERENCES.get(name, {}).items():
+            number = _refers(event, field)
+            if number and seen.get(number) not in kinds:
+                yield event, f"{field} names event {number}, which is {seen.get(number, 'later')}"
+        completed = _refers(event, _TASK_COMPLETED_ID)
+        if completed and seen.get(completed) != _TASK_COMPLETED:
+            yield event, f"event {completed} is no completed workflow task"
+        seen[event.event_id] = before = name
+    if before == _TASK_STARTED:
+        yield events[-1], "the workflow task has no end"
+    if _TASK_SCHEDULED not in seen.values():
+        yield events[-1], "the workflow never had a task"
+
+
+def _refers(event: HistoryEvent, field: str) -> int:
+    return getattr(getattr(event, event.WhichOneof("attributes") or "", None), field, 0)
+
+
+def activities(events: Iterable[HistoryEvent]) -> tuple[list[Activity], list[HistoryEvent]]:
+    """The activities in the order of their schedule, and the events of none of them."""
+    found: dict[int, Activity] = {}
+    strays: list[HistoryEvent] = []
+    for event in events:
+        name = event.WhichOneof("attributes") or ""
+        if name == "activity_task_scheduled_event_attributes":
+            found[event.event_id] = Activity(event)
+        elif name == "activity_task_started_event_attributes" or name in _ENDS:
+            activity = found.get(getattr(event, name).scheduled_event_id)
+            taken = activity is None or (
+                activity.ended if name in _ENDS else activity.started or activity.ended
+            )
+            if activity is None or taken:
+                strays.append(event)
+            elif name in _ENDS:
+                activity.ended = event
+            else:
+                activity.started = event
+    return list(found.values()), strays
+
+
+def data(payloads: Sequence[Payload]) -> list[bytes]:
+    """The payloads' bytes."""
+    return [each.data for each in payloads]

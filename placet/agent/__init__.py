@@ -2,10 +2,11 @@
 
 from placet.agent._config import AgentConfig
 from placet.agent._errors import NotGoverned, UngovernedActivity, denied, unavailable
+from placet.agent._governed import governed, require_governed
 from placet.agent._grant import Answer, CurrentGrant, current_grant
 from placet.agent._link import AuthorityLink, HeldGrant
 from placet.agent._orchestrator import ORCHESTRATION, read_answer, require_ok
-from placet.agent._plugin import PlacetPlugin, governed, require_governed
+from placet.agent._plugin import PlacetPlugin
 
 __all__ = [
     "ORCHESTRATION",

@@ -7,7 +7,8 @@
     ├── type Ungoverned         terminal: this kind of activity can't be governed
     ├── type TokenLeak          terminal: the step's token was in what it wanted to send out
     ├── type StepRefused        terminal: a system of record refused the request for good
-    └── type Unavailable        retryable: the authority or a system is away
+    ├── type Unavailable        retryable: the authority or a system is away
+    └── type Unspeakable        retryable: an error that can't be looked at for tokens
 
     NotGoverned                 current_grant() was called where no governed step runs
 """
@@ -39,6 +40,14 @@ def leaked() -> ApplicationError:
         "the step tried to send out its own token; nothing of it was sent",
         type="TokenLeak",
         non_retryable=True,
+    )
+
+
+def unspeakable(error: BaseException) -> ApplicationError:
+    """The step's error can't be encoded, so nobody can look for tokens in it."""
+    return ApplicationError(
+        f"the step failed with {type(error).__name__}, which can't be encoded; it was not sent",
+        type="Unspeakable",
     )
 
 

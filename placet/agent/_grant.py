@@ -6,18 +6,20 @@
 3. A step that outlives its grant gets the next one in time; every check is made again (I1).
 """
 
+import asyncio
 import base64
 import contextvars
+import io
 import secrets
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import aiohttp
 from pydantic import BaseModel, JsonValue
 
 from placet.agent._config import AgentConfig
-from placet.agent._errors import NotGoverned, unavailable
+from placet.agent._errors import NotGoverned, leaked, unavailable
 from placet.agent._link import AuthorityLink, HeldGrant
 from placet.model import (
     InputPart,
@@ -27,9 +29,9 @@ from placet.model import (
     RequestedDetails,
     salted_digest,
 )
+from placet.tokens import find_token
 
 _current: "contextvars.ContextVar[CurrentGrant]" = contextvars.ContextVar("placet_current_grant")
-_RENEW_BEFORE = timedelta(seconds=10)
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer of a system of record: a packet's largest file and its envelope."""
 
@@ -74,6 +76,8 @@ class CurrentGrant:
         self._requested = requested
         self._held = held
         self._tokens = [held.token]
+        self._leaked = False
+        self._renewing = asyncio.Lock()
         self._reasons: list[str] = []
         self._parts: dict[str, Part] = {}
         self._refs: dict[str, PartRef] = {}
@@ -141,14 +145,12 @@ class CurrentGrant:
         body = None
         if json is not None:
             headers["Content-Type"] = "application/json"
-            body = json.model_dump_json(exclude_none=True)
+            body = io.BytesIO(json.model_dump_json(exclude_none=True).encode())
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                data = await response.content.read(MAX_ANSWER)
-                if not response.content.at_eof():
-                    raise unavailable(f"{self._requested.system} answered too much")
+                data = await self._read(response)
                 answer = Answer(response.status, data, dict(response.headers))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unavailable(
@@ -158,23 +160,50 @@ class CurrentGrant:
             raise unavailable(f"{self._requested.system} answered {answer.status}")
         return answer
 
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        chunks, size = [], 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > MAX_ANSWER:
+                raise unavailable(f"{self._requested.system} answered more than {MAX_ANSWER} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
     async def _renew(self) -> None:
-        if self._clock() + _RENEW_BEFORE < self._held.expires:
-            return
+        async with self._renewing:  # two at once would revoke each other's
+            if self._clock() >= self._held.renew:
+                await self._take_next()
+
+    async def _take_next(self) -> None:
         self._held = await self._link.grant(self._requested)
         self._tokens.append(self._held.token)
 
     # --- for the plugin -----------------------------------------------------------------------
 
+    def guard(self, leaving: Iterable[bytes]) -> None:
+        """Look for the step's tokens in what is about to leave; one leak decides the step's end.
+
+        Raises:
+            ApplicationError: there is one, or was one before (terminal).
+        """
+        self._leaked = self._leaked or any(find_token(each, self._tokens) for each in leaving)
+        if self._leaked:
+            raise leaked()
+
     @property
-    def tokens(self) -> tuple[str, ...]:
-        """Every token that the step held: what must not leave the worker."""
-        return tuple(self._tokens)
+    def leaked(self) -> bool:
+        """Whether the step tried to send out a token."""
+        return self._leaked
+
+    async def outlive(self) -> None:
+        """Get the next grant if this one's time is over: a dead one can't be settled for long."""
+        if self._clock() >= self._held.expires:
+            await self._take_next()
 
     @property
     def reasoning(self) -> str:
         """What the step said of its reasons."""
-        return "\n".join(self._reasons)[:10_000]
+        return "\n".join(self._reasons).encode(errors="replace").decode()[:10_000]
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -6,15 +6,18 @@ checked like anyone's: a wrong form is "unavailable", never taken for a yes.
 
 import asyncio
 import base64
+import io
 import json
 import secrets
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
 
 from placet.agent._config import AgentConfig
 from placet.agent._errors import denied, unavailable
@@ -32,22 +35,39 @@ from placet.tokens import make_client_assertion, make_proof
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
+_RENEW_BEFORE = timedelta(seconds=10)
 _MAX_BATCH = 32
+_MAX_BATCH_BYTES = 4 * 1024 * 1024  # the authority takes 8 MiB; one settlement may need them alone
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
 _TERMINAL = {"access_denied", "invalid_authorization_details", "invalid_client", "forbidden"}
 
 
 @dataclass(frozen=True)
 class HeldGrant:
-    """A grant as its holder keeps it: the token never leaves this process but in requests."""
+    """A grant as its holder keeps it: the token never leaves this process but in requests.
+
+    ``renew`` is when its holder asks for the next one, in time before it ``expires``.
+    """
 
     id: str
     token: str
     details: GrantedDetails
+    renew: datetime
     expires: datetime
 
     def __repr__(self) -> str:
         """Show the id alone."""
         return f"HeldGrant({self.id})"
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A settlement on its way, its size in bytes, and who waits for its answer."""
+
+    settlement: Settlement
+    size: int
+    future: asyncio.Future[SettlementAnswer]
 
 
 class AuthorityLink:
@@ -59,7 +79,7 @@ class AuthorityLink:
         self._config = config
         self._session = session
         self._clock = clock
-        self._queue: list[tuple[Settlement, asyncio.Future[SettlementAnswer]]] = []
+        self._queue: deque[_Waiting] = deque()
         self._sending: asyncio.Task[None] | None = None
 
     async def grant(self, details: RequestedDetails) -> HeldGrant:
@@ -101,19 +121,32 @@ class AuthorityLink:
             raise unavailable("the authority answered inputs in a wrong form") from None
 
     async def settle(self, settlement: Settlement) -> None:
-        """Settle a grant; back once it is durable.
+        """Settle a grant; back once it is durable. Whoever waits says for how long.
+
+        While the authority is away it is told again, and again if an answer got lost: told twice,
+        a settlement counts once.
 
         Raises:
-            ApplicationError: the authority refused it (the grant has ended; the step is tried
-                again) or is away.
+            ApplicationError: the authority refused it: the agent may do nothing any more
+                (terminal), or the grant has ended (retryable: the step asks for its next one).
         """
-        future: asyncio.Future[SettlementAnswer] = asyncio.get_running_loop().create_future()
-        self._queue.append((settlement, future))
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send_settlements())
-        answer = await future
-        if answer.status != "settled":
-            raise unavailable(f"the settlement was refused: {answer.reason}")
+        for pause in _pauses():
+            try:
+                answer = await self._enqueue(settlement)
+            except ApplicationError as error:
+                if error.non_retryable:
+                    raise
+            else:
+                if answer.status != "settled":
+                    raise unavailable(f"the settlement was refused: {answer.reason}")
+                return
+            await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Stop sending; nobody waits for it any more."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait({self._sending})
 
     def assertion(self) -> str:
         """A fresh client assertion (RFC 7523)."""
@@ -136,18 +169,34 @@ class AuthorityLink:
             access_token=token,
         )
 
+    async def _enqueue(self, settlement: Settlement) -> SettlementAnswer:
+        future: asyncio.Future[SettlementAnswer] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(settlement, len(settlement.model_dump_json()), future))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_settlements())
+        return await future
+
     async def _send_settlements(self) -> None:
-        while self._queue:
-            batch, self._queue = self._queue[:_MAX_BATCH], self._queue[_MAX_BATCH:]
+        while batch := self._next_batch():
             try:
-                answers = await self._settle([settlement for settlement, _ in batch])
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
+                answers = await self._settle([each.settlement for each in batch])
+                for each, answer in zip(batch, answers, strict=True):
+                    if not each.future.done():
+                        each.future.set_result(answer)
             except Exception as error:  # noqa: BLE001 - handed to each waiting step, none is lost
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+                for each in batch:
+                    if not each.future.done():
+                        each.future.set_exception(error)
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < _MAX_BATCH:
+            size += self._queue[0].size
+            if batch and size > _MAX_BATCH_BYTES:
+                break
+            batch.append(self._queue.popleft())
+        return batch
 
     async def _settle(self, settlements: list[Settlement]) -> tuple[SettlementAnswer, ...]:
         url = f"{self._config.issuer}/v1/settlements"
@@ -155,7 +204,7 @@ class AuthorityLink:
         status, answer = await self._send(
             "POST",
             url,
-            data=body.model_dump_json(exclude_none=True),
+            data=io.BytesIO(body.model_dump_json(exclude_none=True).encode()),
             headers={"Content-Type": "application/json"},
         )
         if status != 200:
@@ -181,16 +230,26 @@ class AuthorityLink:
             raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
 
 
+def _pauses() -> Iterator[float]:
+    """Seconds between tries, for ever."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
 def _held(body: Any, asked: datetime) -> HeldGrant:
     if str(body["token_type"]).lower() != "dpop":
         raise ValueError("the grant is not bound to a key")
     token = str(body["access_token"])
     details = GrantedDetails.model_validate_json(json.dumps(body["authorization_details"][0]))
+    life = timedelta(seconds=int(body["expires_in"]))
     return HeldGrant(
         id=_grant_id(token),
         token=token,
         details=details,
-        expires=asked + timedelta(seconds=int(body["expires_in"])),
+        renew=asked + life - min(_RENEW_BEFORE, life / 4),
+        expires=asked + life,
     )
 
 

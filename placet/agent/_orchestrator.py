@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from temporalio import activity
 
 from placet.agent._errors import denied, unavailable
+from placet.agent._governed import governed
 from placet.agent._grant import Answer, current_grant
-from placet.agent._plugin import governed
 from placet.model import CloseCase, OpenCheckpoint, Outcome, Problem, StopCase
 from placet.process import (
     CLOSE_CASE,

@@ -1,0 +1,83 @@
+"""What makes an activity a governed step, and what its grant is asked for.
+
+Local activities can't be governed: Temporal does not show them.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from temporalio import activity
+from temporalio.worker import ExecuteActivityInput
+
+from placet.agent._errors import UngovernedActivity, ungoverned
+from placet.model import ActivityRef, RequestedDetails, system_urn
+from placet.process import StepRequest
+
+_MARK = "__placet_governed__"
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def governed(*, action: str, system: str) -> Callable[[_F], _F]:
+    """Mark an activity as a governed step: one action, at one system of record.
+
+    The activity is ``async`` and its one argument is a :class:`placet.process.StepRequest`.
+
+    Raises:
+        TypeError: the function is not ``async``.
+    """
+
+    def mark(function: _F) -> _F:
+        if not inspect.iscoroutinefunction(function):
+            raise TypeError(f"{function.__name__}: a governed activity is async")
+        setattr(function, _MARK, (action, system))
+        return function
+
+    return mark
+
+
+def require_governed(activities: Sequence[Callable[..., Any]]) -> None:
+    """Refuse activities that are not marked with ``@governed``.
+
+    Raises:
+        UngovernedActivity: it names the first.
+    """
+    for function in activities:
+        if getattr(function, _MARK, None) is None:
+            name = getattr(function, "__qualname__", repr(function))
+            raise UngovernedActivity(
+                f"activity {name} is not governed; mark it with @governed(action=…, system=…)"
+            )
+
+
+def requested_details(step: ExecuteActivityInput) -> RequestedDetails:
+    """What to ask a grant for: from the mark, Temporal's own info, and the request's record.
+
+    Raises:
+        ApplicationError: this activity can't be governed (terminal).
+    """
+    info = activity.info()
+    if info.is_local:
+        raise ungoverned("a local activity can't be governed: Temporal does not show it")
+    mark = getattr(step.fn, _MARK, None)
+    if mark is None:
+        raise ungoverned(f"activity {info.activity_type} is not governed")
+    request = step.args[0] if len(step.args) == 1 else None
+    if not isinstance(request, StepRequest):
+        raise ungoverned(f"activity {info.activity_type}: its one argument is a StepRequest")
+    if request.case != info.workflow_id or info.workflow_id is None:
+        raise ungoverned("the request names another case than the workflow's")
+    action, system = mark
+    return RequestedDetails(
+        locations=(system_urn(system),),
+        actions=(action,),
+        identifier=request.record,
+        case=request.case,
+        activity=ActivityRef(
+            workflow_id=info.workflow_id,
+            run_id=info.workflow_run_id or "",
+            activity_id=info.activity_id,
+            activity_type=info.activity_type,
+            attempt=info.attempt,
+        ),
+    )

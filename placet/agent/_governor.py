@@ -1,0 +1,212 @@
+"""Runs each step under its grant, and settles how it ended.
+
+1. (I1) No step runs without a grant; a retry asks for its own.
+2. (I7) The step's tokens are looked for in its result, its error, its heartbeats and what it leaves
+   behind, before any of it leaves. A leak decides the end, whatever the step made of it: terminal,
+   and settled as one. What can't be looked at does not leave.
+3. (I4) The grant is settled, durably, before the result leaves the worker. It is tried for as long
+   as Temporal waits for the step; no cancellation tears a settlement from its step.
+4. Asynchronous completion can't be governed and is refused.
+"""
+
+import asyncio
+import contextlib
+import logging
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from temporalio import activity
+from temporalio.activity import _CompleteAsyncError  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ExecuteActivityInput
+
+from placet.agent._config import AgentConfig
+from placet.agent._errors import leaked, unavailable, ungoverned, unspeakable
+from placet.agent._governed import requested_details
+from placet.agent._grant import CurrentGrant
+from placet.agent._heartbeats import Heartbeats
+from placet.agent._leaving import as_bytes, as_values, causes, departing, digest, encode
+from placet.agent._link import AuthorityLink
+from placet.kill import kill_point
+from placet.model import Settlement, SettlementOutcome
+
+_log = logging.getLogger("placet.agent")
+_MAX_ERROR = 1000
+_MARGIN = 1.0
+"""Seconds before the end of a step's time in which its end must still reach Temporal."""
+_LAST_WORDS = 5.0
+"""Seconds that a cancelled step may still try to settle: a worker that stops must end."""
+
+
+@dataclass(frozen=True)
+class _Session:
+    http: aiohttp.ClientSession
+    link: AuthorityLink
+
+
+class Governor:
+    """What all steps of one client's workers share."""
+
+    def __init__(self, config: AgentConfig, clock: Callable[[], datetime]) -> None:
+        self._config = config
+        self._clock = clock
+        self._workers = 0
+        self._session: _Session | None = None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[None]:
+        """Keep one HTTP session for as long as any worker of the client runs."""
+        self._workers += 1
+        if self._session is None:
+            http = aiohttp.ClientSession()
+            self._session = _Session(http, AuthorityLink(self._config, http, self._clock))
+        session = self._session
+        try:
+            yield
+        finally:
+            self._workers -= 1
+            if self._workers == 0:
+                self._session = None
+                try:
+                    await session.link.close()
+                finally:
+                    await session.http.close()
+
+    async def run(
+        self,
+        step: ExecuteActivityInput,
+        proceed: Callable[[], Awaitable[Any]],
+        heartbeats: Heartbeats,
+    ) -> Any:
+        """Run one step under its grant; gives its result as the payload that was looked at.
+
+        Raises:
+            ApplicationError: denied, leaked or not to be governed (terminal), or something is away
+                (retryable).
+        """
+        until = asyncio.get_running_loop().time() + _time_left()
+        details = requested_details(step)
+        given = digest(encode(step.args))
+        if self._session is None:
+            raise unavailable("the worker has no session with the authority: it is stopping")
+        http, link = self._session.http, self._session.link
+        beating = asyncio.create_task(heartbeats.beat())
+        try:
+            kill_point("agent.before-grant")
+            held = await link.grant(details)
+            kill_point("agent.after-grant")
+            grant = CurrentGrant(self._config, link, http, self._clock, details, held)
+            return await _run(proceed, grant, given, link, until)
+        finally:
+            beating.cancel()
+
+
+async def _run(
+    proceed: Callable[[], Awaitable[Any]],
+    grant: CurrentGrant,
+    given: str,
+    link: AuthorityLink,
+    until: float,
+) -> Any:
+    entered = grant.enter()
+    try:
+        result = encode([await proceed()])
+        grant.guard(as_bytes(result))
+        await grant.outlive()
+        settlement = _completed(grant, given, digest(result))
+    except BaseException as error:
+        instead = _replacement(grant, error)
+        settlement = _failed(grant, given, instead or error)
+        try:
+            await _settle(link, settlement, until)
+        except ApplicationError as trouble:  # it must not hide why the step failed
+            _log.warning("grant %s could not be settled: %s", grant.id, trouble.message)
+        if grant.leaked:
+            raise leaked() from None
+        if instead is not None:
+            raise instead from None
+        raise
+    finally:
+        grant.leave(entered)
+    kill_point("agent.before-settle")
+    await _settle(link, settlement, until)
+    kill_point("agent.after-settle")
+    return as_values(result)[0]
+
+
+def _replacement(grant: CurrentGrant, error: BaseException) -> ApplicationError | None:
+    """What must leave in an error's place, or nothing if it may leave as it is."""
+    if isinstance(error, _CompleteAsyncError):
+        return ungoverned("asynchronous completion can't be governed")
+    try:
+        grant.guard(departing(error))
+    except Exception:  # noqa: BLE001 - a leak, or nobody knows what would leave
+        return unspeakable(error)
+    return None
+
+
+def _completed(grant: CurrentGrant, given: str, made: str) -> Settlement:
+    settlement = Settlement(
+        grant=grant.id,
+        outcome=SettlementOutcome.COMPLETED,
+        input_digest=given,
+        output_digest=made,
+        reasoning=grant.reasoning,
+        parts=grant.parts,
+    )
+    grant.guard([settlement.model_dump_json().encode()])
+    return settlement
+
+
+def _failed(grant: CurrentGrant, given: str, error: BaseException) -> Settlement:
+    cancelled = isinstance(error, asyncio.CancelledError)
+    settlement = Settlement(
+        grant=grant.id,
+        outcome=SettlementOutcome.CANCELLED if cancelled else SettlementOutcome.FAILED,
+        input_digest=given,
+        reasoning=grant.reasoning,
+        error="cancelled" if cancelled else _said(error),
+    )
+    with contextlib.suppress(ApplicationError):
+        grant.guard([settlement.model_dump_json().encode()])
+        return settlement
+    return Settlement(grant=grant.id, outcome=SettlementOutcome.LEAKED, input_digest=given)
+
+
+def _said(error: BaseException) -> str:
+    lines = [line for each in causes(error) for line in traceback.format_exception_only(each)]
+    return "".join(lines).encode(errors="replace").decode().strip()[:_MAX_ERROR]
+
+
+async def _settle(link: AuthorityLink, settlement: Settlement, until: float) -> None:
+    """Settle, also while the step is cancelled: what it says must be what Temporal hears."""
+    loop = asyncio.get_running_loop()
+    if activity.is_cancelled():
+        until = min(until, loop.time() + _LAST_WORDS)
+    settling = asyncio.create_task(link.settle(settlement))
+    while True:
+        try:
+            await asyncio.wait({settling}, timeout=max(0.0, until - loop.time()))
+        except asyncio.CancelledError:
+            until = min(until, loop.time() + _LAST_WORDS)
+        else:
+            break
+    if not settling.done():
+        settling.cancel()
+        raise unavailable("the grant could not be settled in the step's time")
+    await settling
+
+
+def _time_left() -> float:
+    """Seconds for which Temporal waits for this attempt, less a margin, at its start."""
+    info = activity.info()
+    left = [info.start_to_close_timeout] if info.start_to_close_timeout else []
+    if info.schedule_to_close_timeout:
+        left.append(info.schedule_to_close_timeout - (info.started_time - info.scheduled_time))
+    seconds = min(left).total_seconds()
+    return seconds - min(_MARGIN, seconds / 10)

@@ -8,7 +8,15 @@ from starlette.responses import JSONResponse, Response
 
 from placet.resource import FEED_MAX_AGE, _authority
 from tests.harness.world import until
-from tests.resource.simulator import FEED, INTROSPECT, Authority, Clock, Library, grant_id
+from tests.resource.simulator import (
+    FEED,
+    INTROSPECT,
+    Authority,
+    Clock,
+    Library,
+    grant_id,
+    guarded,
+)
 
 
 async def asked_again(authority: Authority, times: int = 2) -> None:
@@ -198,3 +206,57 @@ async def test_no_answer_ends_the_following(library: Library, name: str) -> None
     authority.revoke(grant_id(token))
     await asked_again(authority, 3)
     assert (await library.read(token)).status_code == 401
+
+
+async def test_what_has_ended_stays_ended_for_as_long_as_it_could_be_used(
+    library: Library,
+) -> None:
+    """I10: the feed says it once; a grant is good for a minute and the skew."""
+    authority = library.authority
+    token = library.grant()
+    authority.revoke(grant_id(token))
+    for _ in range(8):
+        await asked_again(authority)
+        assert (await library.read(token)).status_code == 401
+        library.clock.advance(8)
+    assert authority.asked[INTROSPECT] == 0
+
+
+async def test_before_the_feed_was_read_the_authority_is_asked_about_each_grant(
+    authority: Authority, clock: Clock
+) -> None:
+    """I10: a system that has just started knows of no revocation."""
+    authority.gates[FEED].close()
+    async with guarded(authority, clock) as library:
+        live, dead = library.grant(), library.grant()
+        authority.revoke(grant_id(dead))
+        assert (await library.read(live)).status_code == 200
+        assert (await library.read(dead)).status_code == 401
+        assert authority.asked[INTROSPECT] == 2
+
+
+_ANSWERS: dict[str, tuple[Callable[[], Response], int]] = {
+    "about-another-grant": (
+        lambda: JSONResponse({"active": True, "jti": "grant-" + "0" * 26}),
+        401,
+    ),
+    "about-no-grant": (lambda: JSONResponse({"active": True}), 401),
+    "not-active": (lambda: JSONResponse({"active": False}), 401),
+    "half-an-answer": (lambda: JSONResponse({}), 503),
+    "truth-as-text": (lambda: JSONResponse({"active": "perhaps"}), 503),
+    "not-json": (lambda: Response("active"), 503),
+    "endlessly-nested": (lambda: Response("[" * 200_000), 503),
+    "no-client-of-its": (lambda: JSONResponse({"error": "invalid_client"}, 401), 503),
+    "unavailable": (lambda: JSONResponse({"error": "temporarily_unavailable"}, 503), 503),
+}
+
+
+async def test_only_a_clear_answer_lets_a_grant_through(authority: Authority, clock: Clock) -> None:
+    """I10, I12: while the feed is old, anything but a plain yes about this grant is no yes."""
+    authority.gates[FEED].close()
+    async with guarded(authority, clock) as library:
+        for name, (answer, status) in _ANSWERS.items():
+            authority.spoilt[INTROSPECT] = answer
+            assert (await library.read(library.grant())).status_code == status, name
+        del authority.spoilt[INTROSPECT]
+        assert (await library.read(library.grant())).status_code == 200

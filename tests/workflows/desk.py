@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from typer.testing import CliRunner
 
+from lender import storage
 from lender.demo import Books
 from lender.embedded import ADMINISTRATOR, Embedded, embedded, passphrase_of
 from lender.model import LoanFile
@@ -27,9 +28,11 @@ from placet.model import (
     CaseView,
     CheckpointView,
     DecisionAnswer,
+    EnrolIdentity,
     Mode,
     Verdict,
 )
+from placet.tokens import SigningKey
 from workflows.loan_draw import PROCESS
 
 T = TypeVar("T")
@@ -82,6 +85,21 @@ class Desk:
     def packet(self, loan: LoanFile, name: str) -> Path:
         """A folder with a clean packet of the loan's next draw."""
         return write_packet(plan_for(loan), self.folder / f"{loan.loan_id}-{name}")
+
+    def store(self, loan: LoanFile, packet: Path) -> str:
+        """Put a packet into document storage; its version."""
+        files = storage.read_packet_folder(packet)
+        stored = storage.store_packet(self.books.storage, loan.loan_id, loan.next_draw, files)
+        return str(stored)
+
+    @contextlib.asynccontextmanager
+    async def enrolled(self, name: str, *roles: str) -> AsyncIterator[OperatorClient]:
+        """One more person."""
+        key = SigningKey.generate()
+        body = EnrolIdentity(jwk=dict(key.public.jwk()), roles=roles)
+        await self.people[ADMINISTRATOR].act("operator.enrol", f"operator:{name}", body)
+        async with OperatorClient(self.made.issuer, f"operator:{name}", key) as client:
+            yield client
 
     async def open(self, loan: LoanFile) -> str:
         """A case on the loan's next draw, opened on the command line with its packet."""
@@ -158,11 +176,11 @@ class Desk:
 
     async def state(self) -> tuple[int, ...]:
         """How much stands in document storage, on the ledger, and how many cases there are."""
-        storage = sqlite3.connect(self.made.lender.folder / "document-storage.db")
-        with contextlib.closing(storage):
-            tables = storage.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        database = sqlite3.connect(self.made.lender.folder / "document-storage.db")
+        with contextlib.closing(database):
+            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             rows = [
-                storage.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - its own tables
+                database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - its own tables
                 for (name,) in tables.fetchall()
             ]
         log = await fetch_log(self.people["una"])

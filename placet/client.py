@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
@@ -31,6 +32,7 @@ from placet.model import (
     digest_json,
     salted_digest,
 )
+from placet.model._signed import LedgerHead
 from placet.tokens import (
     SigningKey,
     make_proof,
@@ -42,6 +44,7 @@ from placet.tokens import (
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SESSION_RENEW = 60
+_HEAD: TypeAdapter[str] = TypeAdapter(LedgerHead)
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -203,7 +206,8 @@ class OperatorClient:
     async def send_decision(self, checkpoint: str, jws: str) -> DecisionAnswer:
         """Send a signed decision; sent twice, it counts once and is answered the same."""
         body = SignedDecision(decision=jws)
-        return await self._post(f"/v1/checkpoints/{checkpoint}/decisions", body, DecisionAnswer)
+        path = f"/v1/checkpoints/{_segment(checkpoint)}/decisions"
+        return await self._post(path, body, DecisionAnswer)
 
     # --- what people read ---------------------------------------------------------------------
 
@@ -214,7 +218,7 @@ class OperatorClient:
 
     async def case(self, case: str) -> CaseView:
         """One case."""
-        return self._model(await self._get(f"/v1/cases/{case}"), CaseView)
+        return self._model(await self._get(f"/v1/cases/{_segment(case)}"), CaseView)
 
     async def checkpoints(
         self, status: str | None = None, case: str | None = None
@@ -226,7 +230,9 @@ class OperatorClient:
 
     async def checkpoint(self, checkpoint: str) -> CheckpointView:
         """One checkpoint."""
-        return self._model(await self._get(f"/v1/checkpoints/{checkpoint}"), CheckpointView)
+        return self._model(
+            await self._get(f"/v1/checkpoints/{_segment(checkpoint)}"), CheckpointView
+        )
 
     async def part(self, case: str, digest: str) -> InputPart:
         """One evidence part, held against its digest.
@@ -234,15 +240,17 @@ class OperatorClient:
         Raises:
             EvidenceMismatch: what came is not what the digest fixes.
         """
-        found = self._model(await self._get(f"/v1/cases/{case}/parts/{digest}"), InputPart)
+        found = self._model(
+            await self._get(f"/v1/cases/{_segment(case)}/parts/{_segment(digest)}"), InputPart
+        )
         if salted_digest(found.part.salt, found.part.content()) != digest:
             raise EvidenceMismatch(f"the part {found.part.name} is not the one that was settled")
         return found
 
     async def identities(self, kind: str) -> list[dict[str, Any]]:
         """The identities of a kind: agent, operator or system."""
-        found = await self._get(f"/v1/identities/{kind}")
-        listed: list[dict[str, Any]] = found["identities"]
+        found = await self._get(f"/v1/identities/{_segment(kind)}")
+        listed: list[dict[str, Any]] = self._member(found, "identities")
         return listed
 
     async def get(self, path: str) -> Any:
@@ -255,7 +263,12 @@ class OperatorClient:
             response = await self._http.get(f"{self.issuer}/ledger/checkpoint")
         except httpx.HTTPError as error:
             raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
-        return response.text if response.status_code == 200 else None
+        if response.status_code != 200:
+            return None
+        try:
+            return _HEAD.validate_python(response.text)
+        except ValidationError:
+            raise AuthorityAway(f"what answers at {self.issuer} is no authority: no head") from None
 
     # --- sending ------------------------------------------------------------------------------
 
@@ -263,7 +276,7 @@ class OperatorClient:
         found: list[Any] = []
         after = ""
         while True:
-            page = (await self._get(path, {**query, "after": after}))[name]
+            page = self._member(await self._get(path, {**query, "after": after}), name)
             found += page
             if len(page) < 100:
                 return found
@@ -303,7 +316,10 @@ class OperatorClient:
             headers={"DPoP": self._proof("POST", url)},
         )
         answer = await self._send(request)
-        self._session = (str(answer["access_token"]), now + float(answer["expires_in"]))
+        token, lives = self._member(answer, "access_token"), self._member(answer, "expires_in")
+        if not isinstance(token, str) or not isinstance(lives, int):
+            raise AuthorityAway(f"what answers at {self.issuer} is no authority: no session")
+        self._session = (token, now + lives)
         return self._session[0]
 
     def _proof(self, method: str, url: str, token: str | None = None) -> str:
@@ -332,13 +348,23 @@ class OperatorClient:
             ) from error
         raise AuthorityError(response.status_code, problem)
 
+    def _member(self, body: Any, name: str) -> Any:
+        if not isinstance(body, dict) or name not in body:
+            raise AuthorityAway(f"what answers at {self.issuer} is no authority: no {name}")
+        return body[name]
+
     def _model(self, body: Any, model: type[_M]) -> _M:
         try:
             return model.model_validate(body)
         except ValidationError as error:
             raise AuthorityAway(
-                f"the authority's answer is no {model.__name__}: {error.error_count()} errors"
+                f"the answer of {self.issuer} is no {model.__name__}: {error.error_count()} errors"
             ) from error
+
+
+def _segment(text: str) -> str:
+    """A text as one segment of a path, whatever is in it."""
+    return quote(text, safe=":", errors="replace")
 
 
 def check_evidence(checkpoint: CheckpointView) -> None:

@@ -1,9 +1,15 @@
 """The service that says yes or no: identities, policy, grants, checkpoints, log, archive."""
 
-from placet.authority._bootstrap import AlreadyCreated, create_log
+from placet.authority._bootstrap import (
+    AlreadyCreated,
+    NoLog,
+    WrongName,
+    create_log,
+    rotate_keys,
+)
 from placet.authority._bootstrap import load_keys as load_signing_keys
-from placet.authority._serve import NoLog, open_authority, serve
-from placet.authority._settings import AuthoritySettings, authority_settings
+from placet.authority._serve import open_authority, serve
+from placet.authority._settings import AuthoritySettings
 from placet.authority._signing import SigningKeys, WrongPassphrase
 from placet.authority._store import Store, StoreError, StoreMismatch, StoreUnavailable
 
@@ -16,10 +22,11 @@ __all__ = [
     "StoreError",
     "StoreMismatch",
     "StoreUnavailable",
+    "WrongName",
     "WrongPassphrase",
-    "authority_settings",
     "create_log",
     "load_signing_keys",
     "open_authority",
+    "rotate_keys",
     "serve",
 ]

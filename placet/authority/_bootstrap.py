@@ -2,13 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
 
 from placet.authority._acts import ADMINISTRATOR, enrol
 from placet.authority._core import AUTHORITY
-from placet.authority._signing import GRANTS, HEADS, SigningKeys
+from placet.authority._signing import GRANTS, HEADS, PUBLISH_AHEAD, SigningKeys
 from placet.authority._store import Identity, SigningKey, Store, Tx
 from placet.model import EnrolIdentity, Name
 from placet.tokens import PublicKey
+
+
+class NoLog(Exception):
+    """The database has no log yet."""
+
+
+class WrongName(ValueError):
+    """An administrator's name is none."""
 
 
 class AlreadyCreated(Exception):
@@ -24,10 +35,17 @@ async def create_log(
 
     Raises:
         AlreadyCreated: the database has a log.
-        ValueError: no administrator was named.
+        WrongName: no administrator was named, or not as a name is spelled.
     """
     if not administrators:
-        raise ValueError("name at least one administrator and a public key")
+        raise WrongName("name at least one administrator and a public key")
+    for name, _ in administrators:
+        try:
+            TypeAdapter(Name).validate_python(name)
+        except ValidationError:
+            raise WrongName(
+                f"{name[:80]!r} is no name: lower-case letters, digits and hyphens"
+            ) from None
 
     def write(tx: Tx) -> None:
         if tx.first(SigningKey) is not None or tx.first(Identity) is not None:
@@ -48,6 +66,23 @@ async def create_log(
             enrol(tx, f"operator:{name}", key, body, by=AUTHORITY, act=None)
 
     await store.write(write)
+
+
+async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
+    """Publish a new key for grants: its id, and when it begins to sign (PROTOCOL.md).
+
+    Raises:
+        NoLog: the database has no log to write it to.
+        WrongPassphrase: the other keys are under another passphrase.
+    """
+    await load_keys(store, keys)
+    if not keys.published(store.clock()):
+        raise NoLog("the database has no log yet; run: placet authority init")
+
+    def write(tx: Tx) -> tuple[str, datetime]:
+        return keys.rotate(tx).thumbprint, tx.now + PUBLISH_AHEAD
+
+    return await store.write(write)
 
 
 async def load_keys(store: Store, keys: SigningKeys) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import aiohttp
@@ -14,7 +16,7 @@ from temporalio.client import Client
 
 from placet.authority._acts import OPENING, Acts
 from placet.authority._app import Services, make_app
-from placet.authority._bootstrap import load_keys
+from placet.authority._bootstrap import NoLog, load_keys
 from placet.authority._cases import ARCHIVING, Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
@@ -39,10 +41,6 @@ from placet.ledger import Checkpoint as Head
 from placet.ledger import NoteSigner, sign_checkpoint
 
 _log = logging.getLogger("placet.authority")
-
-
-class NoLog(Exception):
-    """The database has no log yet."""
 
 
 def _system_clock() -> datetime:
@@ -140,24 +138,42 @@ async def _follow(
             await store.changed(topic, seen, pause)
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn would raise the signal again once it has stopped, before the store is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to :func:`serve`."""
+        yield
+
+
 async def serve(settings: AuthoritySettings) -> None:
-    """Serve the authority until it is told to stop (SIGTERM, SIGINT)."""
+    """Serve the authority until it is told to stop (SIGTERM, SIGINT).
+
+    Raises:
+        OSError: the address is taken, or none of this machine's.
+    """
     client = await Client.connect(
         settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
     )
     async with open_authority(settings, client) as app:
+        # Bound here: uvicorn would end the process by itself if the address is taken.
+        listening = socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+        )
         config = uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,
             date_header=False,
         )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
+        server = _Server(config)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(stop, server.handle_exit, stop, None)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.02)
         if server.started and settings.ready_file is not None:

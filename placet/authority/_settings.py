@@ -1,9 +1,17 @@
 """The authority's settings: ``PLACET_AUTHORITY_*`` variables, checked when it starts."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from placet.authority._store import read_url
+
+
+def _readable(url: str) -> str:
+    read_url(url)
+    return url
 
 
 class AuthoritySettings(BaseSettings):
@@ -15,10 +23,10 @@ class AuthoritySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PLACET_AUTHORITY_", frozen=True, extra="ignore")
 
-    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#\s]+$")
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=1, le=65535)
-    database_url: str = "sqlite:///placet.db"
+    database_url: Annotated[str, AfterValidator(_readable)] = "sqlite:///placet.db"
     key_passphrase: SecretStr = Field(min_length=12)
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
@@ -29,12 +37,3 @@ class AuthoritySettings(BaseSettings):
     def origin(self) -> str:
         """The ledger's origin line: the log's address without scheme (C2SP tlog-checkpoint)."""
         return self.issuer.split("://", 1)[1] + "/ledger"
-
-
-def authority_settings() -> AuthoritySettings:
-    """The settings from the environment.
-
-    Raises:
-        pydantic.ValidationError: one is missing or wrong; the error names it.
-    """
-    return AuthoritySettings()  # pyright: ignore[reportCallIssue]  # the environment gives the rest

@@ -11,6 +11,7 @@ from placet.cli._base import (
     data_folder,
     fail,
     failures,
+    load_settings,
     run,
     show,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "fail",
     "failures",
     "fetch_log",
+    "load_settings",
     "main",
     "print_report",
     "print_timeline",

@@ -1,5 +1,7 @@
 """The command tree: the engine's own commands, and those that installed packages bring."""
 
+import functools
+import sys
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -8,6 +10,7 @@ import typer
 import placet
 from placet.cli._audit import audit
 from placet.cli._authority import authority, policy
+from placet.cli._base import failures
 from placet.cli._cases import case, checkpoint
 from placet.cli._identities import identity_commands
 
@@ -33,12 +36,21 @@ def version() -> None:
     print(placet.__version__)
 
 
-def main() -> None:
-    """Run the command line."""
+@functools.cache
+def _bring() -> None:
     for each in entry_points(group="placet.commands"):
         brought: Any = each.load()
         if isinstance(brought, typer.Typer):
             app.add_typer(brought, name=each.name)
         else:
             app.command(each.name)(brought)
-    app()
+
+
+def main() -> None:
+    """Run the command line."""
+    _bring()
+    try:
+        with failures():
+            app()
+    except typer.Exit as stopped:
+        sys.exit(stopped.exit_code)

@@ -16,7 +16,7 @@ from placet.cli._base import (
     fail,
     failures,
     operator_client,
-    read_json,
+    read_model,
     run,
     show,
 )
@@ -24,12 +24,21 @@ from placet.cli._cases import processes
 from placet.cli._fetch import fetch_log
 from placet.cli._identities import AsJson
 from placet.ledger import EntryError, decode_entry
+from placet.model import Model, Thumbprint
 
 audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
 Trust = Annotated[
     Path | None,
     typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads."),
 ]
+
+
+class Trusted(Model):
+    """What an examiner got elsewhere: the log's key, administrators' thumbprints, kept heads."""
+
+    log_key: str | None = None
+    administrators: tuple[Thumbprint, ...] = ()
+    heads: tuple[str, ...] = ()
 
 
 async def _fetch(trusted: dict[str, Any] | None) -> LogFiles:
@@ -46,7 +55,8 @@ def verify_(trust: Trust = None, as_json: AsJson = False) -> None:
     but only with itself, since no --trust was given.
     """
     with failures():
-        report = verify(run(_fetch(read_json(trust) if trust else None)))
+        known = read_model(trust, Trusted).model_dump() if trust else None
+        report = verify(run(_fetch(known)))
         print_report(report, as_json=as_json)
         if not report.holds:
             raise typer.Exit(REFUSED)

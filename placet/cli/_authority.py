@@ -8,18 +8,31 @@ import typer
 
 from placet.authority import (
     AlreadyCreated,
+    AuthoritySettings,
     SigningKeys,
     Store,
-    authority_settings,
+    WrongName,
     create_log,
+    rotate_keys,
     serve,
 )
-from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, read_json, run, show
+from placet.cli._base import (
+    REFUSED,
+    USAGE,
+    fail,
+    failures,
+    load_settings,
+    operator_client,
+    read_model,
+    read_public_key,
+    read_text,
+    run,
+    show,
+)
 from placet.cli._cases import processes
 from placet.cli._identities import AsJson
-from placet.model import AuthorityMatrix, PublishPolicy
+from placet.model import AuthorityMatrix, PublishPolicy, format_time
 from placet.rules import BadPolicies, load_policies
-from placet.tokens import PublicKey
 
 authority = typer.Typer(help="The service that says yes or no.", no_args_is_help=True)
 policy = typer.Typer(help="The lender's policies.", no_args_is_help=True)
@@ -33,8 +46,8 @@ def init(
     """Create the log: its first entry names the first administrator's key."""
 
     async def work() -> None:
-        settings = authority_settings()
-        key = PublicKey.from_jwk(read_json(public_key))
+        settings = load_settings(AuthoritySettings)
+        key = read_public_key(public_key)
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             keys = SigningKeys(settings.key_passphrase.get_secret_value())
             await create_log(store, keys, [(admin, key)])
@@ -44,6 +57,8 @@ def init(
             run(work())
         except AlreadyCreated as error:
             raise fail(str(error), REFUSED) from None
+        except WrongName as error:
+            raise fail(f"--admin: {error}", USAGE) from None
         print("the log is created; its administrator is", admin)
 
 
@@ -52,7 +67,22 @@ def serve_() -> None:
     """Serve the authority until stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     with failures():
-        run(serve(authority_settings()))
+        run(serve(load_settings(AuthoritySettings)))
+
+
+@authority.command("rotate-key")
+def rotate_key(as_json: AsJson = False) -> None:
+    """Publish a new key for grants; the old one signs until everyone can have seen the new one."""
+
+    async def work() -> dict[str, str]:
+        settings = load_settings(AuthoritySettings)
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            keys = SigningKeys(settings.key_passphrase.get_secret_value())
+            kid, signs_from = await rotate_keys(store, keys)
+            return {"kid": kid, "signs_from": format_time(signs_from)}
+
+    with failures():
+        show(run(work()), as_json=as_json)
 
 
 Folder = Annotated[Path, typer.Argument(help="Holds policies.cedar and schema.cedarschema.")]
@@ -66,10 +96,10 @@ def check(folder: Folder) -> None:
         try:
             loaded = load_policies(policies, schema)
         except BadPolicies as error:
-            raise fail("\n".join(error.problems), REFUSED) from None
+            raise fail("\n".join(f"{folder}: {each}" for each in error.problems), REFUSED) from None
         matrix = folder / "authority-matrix.json"
         if matrix.exists():
-            AuthorityMatrix.model_validate_json(matrix.read_text())
+            read_model(matrix, AuthorityMatrix)
         print(f"{len(loaded.ids)} policies hold together; digest {loaded.digest}")
 
 
@@ -81,7 +111,7 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
         if found is None:
             raise fail(f"there is no process {process!r}", USAGE)
         policies, schema = _read(folder)
-        matrix = AuthorityMatrix.model_validate_json((folder / "authority-matrix.json").read_text())
+        matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
 
         async def work() -> list[object]:
             async with operator_client() as client:
@@ -97,6 +127,6 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
 
 def _read(folder: Path) -> tuple[str, str]:
     return (
-        (folder / "policies.cedar").read_text("utf-8"),
-        (folder / "schema.cedarschema").read_text("utf-8"),
+        read_text(folder / "policies.cedar"),
+        read_text(folder / "schema.cedarschema"),
     )

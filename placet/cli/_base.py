@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,9 +29,11 @@ from rich.table import Table
 
 from placet.authority import NoLog, StoreError, WrongPassphrase
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
-from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, read_key_file
+from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, PublicKey, read_key_file
 
 T = TypeVar("T")
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 REFUSED = 1
 USAGE = 2
 AWAY = 3
@@ -43,7 +46,10 @@ class OperatorSettings(BaseSettings):
         env_prefix="PLACET_", toml_file="placet.toml", extra="ignore", frozen=True
     )
 
-    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    issuer: str = Field(
+        default="http://127.0.0.1:8600",
+        pattern=r"^https?://(?:[A-Za-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?$",
+    )
     operator: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
     key_file: Path | None = None
     passphrase: SecretStr | None = None
@@ -89,15 +95,20 @@ def failures() -> Iterator[None]:
     except (AuthorityError, EvidenceMismatch) as error:
         _stop(f"refused: {error}", REFUSED)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        _stop(f"{name}: {first['msg']}", USAGE)
+        name, said = _first(error)
+        _stop(f"{name}: {said}", USAGE)
     except (AuthorityAway, StoreError, NoLog, WrongPassphrase) as error:
         _stop(str(error), AWAY)
     except (KeyFileError, KeyRefused) as error:
         _stop(str(error), AWAY)
     except OSError as error:
         _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), AWAY)
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    """Where the first error is, and what it says, without the value: it may be a secret (I7)."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
 
 
 def _stop(message: str, code: int) -> None:
@@ -110,6 +121,22 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+def load_settings(kind: type[SettingsT]) -> SettingsT:
+    """Settings from the environment.
+
+    Raises:
+        CommandFailed: one is missing or wrong; its variable is named.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        name, said = _first(error)
+        variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+        raise fail(f"{variable}: {said}", USAGE) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise fail(f"placet.toml: {error}", USAGE) from None
+
+
 @contextlib.asynccontextmanager
 async def operator_client() -> AsyncIterator[OperatorClient]:
     """The operator's client, from the settings; asks for the passphrase where there is a terminal.
@@ -117,7 +144,7 @@ async def operator_client() -> AsyncIterator[OperatorClient]:
     Raises:
         CommandFailed: a setting is missing.
     """
-    settings = OperatorSettings()
+    settings = load_settings(OperatorSettings)
     if settings.operator is None or settings.key_file is None:
         raise fail("set PLACET_OPERATOR and PLACET_KEY_FILE to who you are and your key", USAGE)
     passphrase = settings.passphrase.get_secret_value() if settings.passphrase else None
@@ -131,16 +158,57 @@ async def operator_client() -> AsyncIterator[OperatorClient]:
         yield client
 
 
+def read_text(path: Path) -> str:
+    """A text file's content.
+
+    Raises:
+        CommandFailed: it is not UTF-8.
+        OSError: it can't be read.
+    """
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise fail(f"{path}: not UTF-8 text", USAGE) from None
+
+
 def read_json(path: Path) -> Any:
     """A JSON file's content.
 
     Raises:
         CommandFailed: it is none.
+        OSError: it can't be read.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
         raise fail(f"{path}: not JSON: {error}", USAGE) from None
+
+
+def read_model(path: Path, model: type[ModelT]) -> ModelT:
+    """A JSON file's content as a model.
+
+    Raises:
+        CommandFailed: it does not fit; file and member are named.
+        OSError: it can't be read.
+    """
+    try:
+        return model.model_validate_json(read_text(path))
+    except ValidationError as error:
+        name, said = _first(error)
+        raise fail(f"{path}: {name}: {said}" if name else f"{path}: {said}", USAGE) from None
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """A file's public key, a JWK.
+
+    Raises:
+        CommandFailed: it is none; a private key is refused before it leaves this machine (I7).
+        OSError: it can't be read.
+    """
+    try:
+        return PublicKey.from_jwk(read_json(path))
+    except KeyRefused as error:
+        raise fail(f"{path}: {error}", USAGE) from None
 
 
 def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import failures, operator_client, read_json, run, show
+from placet.cli._base import failures, operator_client, read_public_key, run, show
 from placet.model import ActAnswer, EnrolIdentity, Reason
 from placet.tokens import SigningKey, write_key_file
 
@@ -56,7 +56,7 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
 
         async def work() -> ActAnswer:
             body = EnrolIdentity(
-                jwk=read_json(public_key),
+                jwk=dict(read_public_key(public_key).jwk()),
                 roles=tuple(role or ()),
                 owner=f"operator:{owner}" if owner else None,
                 url=url,

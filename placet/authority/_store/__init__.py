@@ -1,7 +1,7 @@
 """The authority's store: tables, the ledger's rows, and the one writer (I4, I8, I11)."""
 
 from placet.authority._store._access import Access, Reader
-from placet.authority._store._engines import Waits
+from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._nodes import hash_reader
 from placet.authority._store._store import Store
@@ -67,4 +67,5 @@ __all__ = [
     "UsedJti",
     "Waits",
     "hash_reader",
+    "read_url",
 ]

@@ -53,6 +53,18 @@ def make_engines(url: str, waits: Waits) -> Engines:
     """Make the engines for ``url`` (``sqlite:///path``, ``postgresql://…``); connect nothing yet.
 
     Raises:
+        ValueError: see :func:`read_url`.
+    """
+    parsed = read_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, waits)
+    return _postgresql(parsed.set(drivername="postgresql+psycopg"), waits)
+
+
+def read_url(url: str) -> URL:
+    """Read the URL of a database.
+
+    Raises:
         ValueError: not a URL, or of a database that the store does not know.
     """
     try:
@@ -62,18 +74,17 @@ def make_engines(url: str, waits: Waits) -> Engines:
         raise ValueError(
             "the store's URL can't be read: write sqlite:///path or postgresql://…"
         ) from None
-    backend = parsed.get_backend_name()
-    if backend == "sqlite":
-        return _sqlite(parsed, waits)
-    if backend == "postgresql":
-        return _postgresql(parsed.set(drivername="postgresql+psycopg"), waits)
-    raise ValueError(f"the store keeps to sqlite:// and postgresql://, not {backend}://")
+    backend, path = parsed.drivername.partition("+")[0], parsed.database
+    if backend not in {"sqlite", "postgresql"}:
+        raise ValueError(f"the store keeps to sqlite:// and postgresql://, not {backend}://")
+    if backend == "sqlite" and (not path or path == ":memory:" or path.startswith("file:")):
+        raise ValueError("the store needs a SQLite file (sqlite:///path): memory is not durable")
+    return parsed
 
 
 def _sqlite(url: URL, waits: Waits) -> Engines:
     path = url.database
-    if not path or path == ":memory:" or path.startswith("file:"):
-        raise ValueError("the store needs a SQLite file (sqlite:///path): memory is not durable")
+    assert path is not None
     # Made here, before SQLite makes it, so that nobody else may read it.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     options: dict[str, Any] = {

@@ -1,0 +1,498 @@
+"""Every command given wrong input: a plain line that says what, where and what to do (I12).
+
+Never a traceback, never an exit code of 0, never a secret, and nothing half-written.
+"""
+
+import http.server
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from placet.cli._app import _bring, app
+from placet.tokens import SigningKey, write_key_file
+from tests.cli.conftest import PASSPHRASE, PROGRAM, Ended, Placet, Served
+
+POLICIES = Path(__file__).parents[2] / "policies" / "loan-draw"
+SECRETS = (PASSPHRASE, "the passphrase of an authority", "a wrong passphrase", "s3cret")
+
+
+def assert_told(ended: Ended, code: int, *words: str) -> None:
+    """A few plain lines on standard error, with these words, and nothing on standard output."""
+    assert ended.code == code, ended
+    assert ended.out == ""
+    assert ended.err.startswith("placet: "), ended.err
+    assert len(ended.err.splitlines()) <= 3, ended.err
+    assert "Traceback" not in ended.err
+    for word in words:
+        assert word in ended.err, (word, ended.err)
+    for secret in SECRETS:
+        assert secret not in ended.err
+
+
+# --- who I am ---------------------------------------------------------------------------------
+
+READS = (
+    ("case", "list"),
+    ("case", "show", "case-" + "0" * 26),
+    ("checkpoint", "list"),
+    ("checkpoint", "show", "ckpt-" + "0" * 26),
+    ("agent", "list"),
+    ("operator", "list"),
+    ("system", "list"),
+    ("audit", "verify"),
+    ("audit", "replay", "--all"),
+    ("audit", "timeline", "case-" + "0" * 26),
+    ("policy", "publish", str(POLICIES)),
+)
+ACTS = (
+    ("case", "hold", "loan/L-1", "--reason", "x"),
+    ("case", "lift", "loan/L-1", "--reason", "x"),
+    ("case", "admit", "case-" + "0" * 26, "--reason", "x"),
+    ("checkpoint", "approve", "ckpt-" + "0" * 26, "--amount", "1.00"),
+    ("checkpoint", "reject", "ckpt-" + "0" * 26),
+    ("checkpoint", "return", "ckpt-" + "0" * 26),
+    ("checkpoint", "withdraw", "ckpt-" + "0" * 26),
+    ("checkpoint", "abstain", "ckpt-" + "0" * 26),
+    ("agent", "suspend", "nobody", "--reason", "x"),
+    ("agent", "resume", "nobody", "--reason", "x"),
+    ("agent", "offboard", "nobody", "--reason", "x"),
+    ("operator", "suspend", "nobody", "--reason", "x"),
+    ("system", "suspend", "nobody", "--reason", "x"),
+)
+
+
+@pytest.mark.parametrize("arguments", [*READS, *ACTS], ids=" ".join)
+def test_whoever_says_not_who_they_are_is_told_which_variables(
+    placet: Placet, arguments: tuple[str, ...]
+) -> None:
+    assert_told(placet(*arguments), 2, "PLACET_OPERATOR", "PLACET_KEY_FILE")
+
+
+@pytest.mark.parametrize("arguments", [*READS, *ACTS], ids=" ".join)
+def test_an_authority_that_is_away_is_named(
+    placet: Placet, served: Served, arguments: tuple[str, ...]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and not listening: nobody else can take it
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        ended = placet(*arguments, **{**served.variables, "PLACET_ISSUER": address})
+    assert_told(ended, 3, address, "does not answer")
+
+
+_SETTINGS = {
+    "PLACET_OPERATOR": ("Ada Lovelace", "PLACET_OPERATOR"),
+    "PLACET_ISSUER": ("nonsense", "PLACET_ISSUER"),
+    "PLACET_KEY_FILE": ("/nowhere/ada.pem", "/nowhere/ada.pem"),
+    "PLACET_PASSPHRASE": ("a wrong passphrase", "passphrase is wrong"),
+}
+
+
+@pytest.mark.parametrize("variable", sorted(_SETTINGS))
+def test_a_wrong_setting_is_named(placet: Placet, served: Served, variable: str) -> None:
+    value, said = _SETTINGS[variable]
+    ended = placet("case", "list", **{**served.variables, variable: value})
+    assert_told(ended, ended.code, said)
+    assert ended.code in {2, 3}
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://",
+        "http://[",
+        "http://a b",
+        "http://h:99999999",
+        "ftp://h",
+        "http://h/path",
+        "http://\x00",
+    ],
+)
+def test_an_address_that_is_none_is_named(placet: Placet, served: Served, issuer: str) -> None:
+    if "\0" in issuer:
+        issuer = "http://\x01"
+    ended = placet("case", "list", **{**served.variables, "PLACET_ISSUER": issuer})
+    assert_told(ended, 2, "PLACET_ISSUER")
+
+
+def test_a_key_that_can_not_be_used_says_why(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I7: a private key that others can read is refused; what is no key is none."""
+    write_key_file(tmp_path / "open.pem", SigningKey.generate())
+    (tmp_path / "open.pem").chmod(0o644)
+    (tmp_path / "text.pem").write_text("this is no key, s3cret")
+    (tmp_path / "text.pem").chmod(0o600)
+    for name, said in (("open.pem", "chmod 600"), ("text.pem", "no"), (".", "plain file")):
+        variables = {**served.variables, "PLACET_KEY_FILE": str(tmp_path / name)}
+        del variables["PLACET_PASSPHRASE"]
+        assert_told(placet("case", "list", **variables), 3, str(tmp_path / name), said)
+    variables = dict(served.variables)
+    del variables["PLACET_PASSPHRASE"]
+    assert_told(placet("case", "list", **variables), 3, "PLACET_PASSPHRASE")
+
+
+def test_a_key_that_was_never_enrolled_is_refused(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I6: the name alone opens nothing."""
+    write_key_file(tmp_path / "mole.pem", SigningKey.generate(), PASSPHRASE)
+    variables = {**served.variables, "PLACET_KEY_FILE": str(tmp_path / "mole.pem")}
+    assert_told(placet("case", "list", **variables), 1, "refused")
+    variables = {**served.variables, "PLACET_OPERATOR": "nobody"}
+    assert_told(placet("case", "list", **variables), 1, "refused")
+
+
+def test_a_settings_file_that_is_broken_is_named(placet: Placet, tmp_path: Path) -> None:
+    (tmp_path / "placet.toml").write_text("issuer = [")
+    assert_told(placet("case", "list"), 2, "placet.toml")
+    (tmp_path / "placet.toml").write_bytes(b"\xff\xfe")
+    assert_told(placet("case", "list"), 2, "placet.toml")
+    (tmp_path / "placet.toml").write_text("operator = 7")
+    assert_told(placet("case", "list"), 2, "PLACET_OPERATOR")
+
+
+class _Impostor(http.server.BaseHTTPRequestHandler):
+    answer = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def impostor() -> Iterator[tuple[type[_Impostor], str]]:
+    """A web server that is no authority."""
+    handler = type("Handler", (_Impostor,), {})
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield handler, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"<html>hello</html>", b"", b"[]", b"{}", b"7", b'{"access_token": "x", "expires_in": "x"}'],
+)
+def test_a_server_that_is_no_authority_is_told_apart(
+    placet: Placet, served: Served, impostor: tuple[type[_Impostor], str], answer: bytes
+) -> None:
+    handler, address = impostor
+    handler.answer = answer
+    for arguments in (("case", "list"), ("case", "hold", "loan/L-1", "--reason", "x")):
+        ended = placet(*arguments, **{**served.variables, "PLACET_ISSUER": address})
+        assert_told(ended, 3, address)
+
+
+# --- names that nobody has --------------------------------------------------------------------
+
+_UNKNOWN = {
+    ("case", "show", "case-" + "0" * 26): "no such case",
+    ("case", "show", "x\ny?z#\udcff/.."): "",
+    ("checkpoint", "show", "ckpt-" + "0" * 26): "no such checkpoint",
+    ("checkpoint", "approve", "ckpt-" + "0" * 26, "--amount", "1.00"): "no such checkpoint",
+    ("checkpoint", "approve", "../v1/cases", "--amount", "1.00"): "",
+    ("agent", "suspend", "nobody", "--reason", "x"): "no agent agent:nobody",
+    ("operator", "resume", "nobody", "--reason", "x"): "no operator operator:nobody",
+    ("system", "offboard", "nobody", "--reason", "x"): "no system system:nobody",
+    ("operator", "suspend", "ada", "--reason", "x"): "own status",
+    ("agent", "suspend", "nobody", "--reason", ""): "reason",
+    ("agent", "suspend", "nobody", "--reason", "x" * 501): "reason",
+    ("agent", "suspend", "nobody", "--reason", "\udcff"): "reason",
+    ("agent", "suspend", "No Body", "--reason", "x"): "target",
+    ("case", "hold", "loan", "--reason", "x"): "record",
+    ("case", "hold", "lo an/../x", "--reason", "x"): "",
+    ("case", "hold", "loan/L-1", "--reason", "\udcff"): "reason",
+    ("case", "lift", "loan/L-1", "--reason", "x"): "not on hold",
+    ("case", "admit", "case-" + "0" * 26, "--reason", "x"): "no such stopped case",
+    ("audit", "timeline", "case-" + "0" * 26): "the ledger has no case",
+    ("audit", "replay", "case-" + "0" * 26): "case-" + "0" * 26,
+    ("audit", "replay"): "--all",
+    ("policy", "publish", str(POLICIES), "--process", "none"): "no process 'none'",
+}
+
+
+@pytest.mark.parametrize("arguments", list(_UNKNOWN), ids=repr)
+def test_what_is_not_there_is_named(
+    placet: Placet, served: Served, arguments: tuple[str, ...]
+) -> None:
+    ended = placet(*arguments, **served.variables)
+    assert_told(ended, ended.code, _UNKNOWN[arguments])
+    assert ended.code in {1, 2, 3}
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def _files(folder: Path) -> dict[str, str]:
+    public = dict(SigningKey.generate().public.jwk())
+    files = {
+        "missing.json": None,
+        "empty.json": b"",
+        "cut.json": b"{",
+        "list.json": b"[1]",
+        "bytes.json": b"\xff\xfe\x00",
+        "deep.json": b"[" * 100_000,
+        "half.json": json.dumps({"kty": "EC", "crv": "P-256"}).encode(),
+        "private.json": json.dumps({**public, "d": "s3cret" + "A" * 37}).encode(),
+        "shared.json": json.dumps({"kty": "oct", "k": "s3cret"}).encode(),
+    }
+    for name, content in files.items():
+        if content is not None:
+            (folder / name).write_bytes(content)
+    (folder / "folder.json").mkdir()
+    return {name: str(folder / name) for name in [*files, "folder.json"]}
+
+
+@pytest.mark.parametrize("kind", ["agent", "operator", "system"])
+def test_a_public_key_that_is_none_is_named_and_not_sent(
+    placet: Placet, served: Served, tmp_path: Path, kind: str
+) -> None:
+    """I7: a private key given by mistake never leaves the machine."""
+    away = {**served.variables, "PLACET_ISSUER": "http://127.0.0.1:1"}
+    for path in _files(tmp_path).values():
+        ended = placet(kind, "enrol", "new", "--public-key", path, **away)
+        assert_told(ended, ended.code, path)
+        assert ended.code in {2, 3}
+
+
+def test_a_wrong_enrolment_is_named(placet: Placet, served: Served, tmp_path: Path) -> None:
+    jwk = tmp_path / "new.jwk"
+    jwk.write_text(json.dumps(SigningKey.generate().public.jwk()))
+    for arguments, said in (
+        (("agent", "enrol", "new"), "owner"),
+        (("agent", "enrol", "new", "--owner", "A B"), "owner"),
+        (("agent", "enrol", "New One", "--owner", "ada"), "target"),
+        (("operator", "enrol", "new"), "role"),
+        (("operator", "enrol", "new", "--role", "Big Boss"), "role"),
+        (("system", "enrol", "new", "--url", "ftp://x"), "url"),
+    ):
+        ended = placet(*arguments, "--public-key", str(jwk), **served.variables)
+        assert_told(ended, ended.code, said)
+        assert ended.code in {1, 2}
+    assert "new" not in placet("agent", "list", "--json", **served.variables).out
+
+
+def test_a_key_file_is_never_written_over(placet: Placet, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    assert_told(placet("agent", "key", "mine"), 3, "mine", "exists")
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert_told(placet("agent", "key", "nowhere/mine"), 3, "nowhere/mine")
+
+
+def test_policies_that_do_not_hold_are_named(placet: Placet, tmp_path: Path) -> None:
+    def folder(name: str, file: str, content: bytes | None) -> str:
+        made = tmp_path / name
+        shutil.copytree(POLICIES, made)
+        (made / file).unlink()
+        if content is not None:
+            (made / file).write_bytes(content)
+        return str(made)
+
+    for number, (file, content, said) in enumerate(
+        (
+            ("policies.cedar", None, "policies.cedar"),
+            ("policies.cedar", b"permit (", "p1"),
+            ("policies.cedar", b"\xff", "policies.cedar"),
+            ("schema.cedarschema", None, "schema.cedarschema"),
+            ("schema.cedarschema", b"entity", "p4"),
+            ("schema.cedarschema", b"\xff", "schema.cedarschema"),
+            ("authority-matrix.json", b"", "authority-matrix.json"),
+            ("authority-matrix.json", b"{", "authority-matrix.json"),
+            ("authority-matrix.json", b"[]", "authority-matrix.json"),
+            ("authority-matrix.json", b"\xff", "authority-matrix.json"),
+            ("authority-matrix.json", b'{"process": "loan-draw"}', "version"),
+        )
+    ):
+        ended = placet("policy", "check", folder(f"p{number}", file, content))
+        assert ended.code in {1, 2, 3}, ended
+        assert ended.err.startswith("placet: ")
+        assert said in ended.err
+        assert "Traceback" not in ended.err
+    assert_told(placet("policy", "check", "nowhere"), 3, "nowhere")
+
+
+def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: Path) -> None:
+    """I8: a trust file with a member misspelled would trust less than the examiner means."""
+    trust = tmp_path / "trust.json"
+    for content, said in (
+        ("{", "trust.json"),
+        ("[]", "trust.json"),
+        ('{"administrator": []}', "administrator"),
+        ('{"administrators": "ada"}', "administrators"),
+        ('{"heads": [7]}', "heads"),
+        ('{"log_key": 7}', "log_key"),
+    ):
+        trust.write_text(content)
+        ended = placet("audit", "verify", "--trust", str(trust), **served.variables)
+        assert_told(ended, 2, "trust.json", said)
+    ended = placet("audit", "verify", "--trust", "nowhere.json", **served.variables)
+    assert_told(ended, 3, "nowhere.json")
+    trust.write_text(json.dumps({"log_key": "no key at all"}))
+    ended = placet("audit", "verify", "--trust", str(trust), **served.variables)
+    assert ended.code in {1, 2, 3}
+    assert "Traceback" not in ended.err
+
+
+# --- the authority's own ----------------------------------------------------------------------
+
+_OWN = {
+    "PLACET_AUTHORITY_KEY_PASSPHRASE": ("s3cret", 2, "PLACET_AUTHORITY_KEY_PASSPHRASE"),
+    "PLACET_AUTHORITY_DATABASE_URL": ("mysql://u:s3cret@h/x", 2, "PLACET_AUTHORITY_DATABASE_URL"),
+    "PLACET_AUTHORITY_ISSUER": ("nonsense", 2, "PLACET_AUTHORITY_ISSUER"),
+    "PLACET_AUTHORITY_PORT": ("99999", 2, "PLACET_AUTHORITY_PORT"),
+    "PLACET_AUTHORITY_GRANT_SECONDS": ("3600", 2, "PLACET_AUTHORITY_GRANT_SECONDS"),
+}
+
+
+@pytest.mark.parametrize("command", ["init", "serve", "rotate-key"])
+@pytest.mark.parametrize("variable", sorted(_OWN))
+def test_a_wrong_setting_stops_the_authority_by_name(
+    placet: Placet, served: Served, command: str, variable: str
+) -> None:
+    value, code, said = _OWN[variable]
+    ended = _authority(placet, served, command, **{variable: value})
+    assert_told(ended, code, said)
+
+
+def _authority(placet: Placet, served: Served, command: str, **changed: str) -> Ended:
+    more = (
+        ("--admin", "ada", "--public-key", str(served.folder / "ada.jwk"))
+        if command == "init"
+        else ()
+    )
+    return placet("authority", command, *more, **{**served.own, **changed})
+
+
+@pytest.mark.parametrize("command", ["init", "serve", "rotate-key"])
+def test_a_missing_passphrase_is_asked_for_by_name(
+    placet: Placet, served: Served, command: str
+) -> None:
+    own = {**served.own}
+    del own["PLACET_AUTHORITY_KEY_PASSPHRASE"]
+    ended = _authority(placet, Served(served.folder, {}, own), command)
+    assert_told(ended, 2, "PLACET_AUTHORITY_KEY_PASSPHRASE")
+
+
+@pytest.mark.parametrize("command", ["init", "serve", "rotate-key"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:////nowhere/authority.db",
+        "sqlite:///text.db",
+        "postgresql://u:s3cret@127.0.0.1:1/x",
+    ],
+)
+def test_a_database_that_can_not_be_opened_is_named(
+    placet: Placet, served: Served, tmp_path: Path, command: str, url: str
+) -> None:
+    """I7: without the password that its address may carry."""
+    (tmp_path / "text.db").write_text("this is no database, " * 100)
+    ended = _authority(placet, served, command, PLACET_AUTHORITY_DATABASE_URL=url)
+    assert_told(ended, ended.code)
+    assert ended.code in {2, 3}
+
+
+def test_an_authority_is_created_once_and_under_its_own_passphrase(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    assert_told(_authority(placet, served, "init"), 1, "has a log already")
+    another = {"PLACET_AUTHORITY_KEY_PASSPHRASE": "a wrong passphrase"}
+    for command in ("serve", "rotate-key"):
+        ended = _authority(placet, served, command, **another)
+        assert_told(ended, 3, "PLACET_AUTHORITY_KEY_PASSPHRASE")
+        empty = {"PLACET_AUTHORITY_DATABASE_URL": f"sqlite:///{tmp_path}/{command}.db"}
+        ended = _authority(placet, served, command, **empty)
+        assert_told(ended, 3, "placet authority init")
+    elsewhere = {"PLACET_AUTHORITY_ISSUER": "http://elsewhere.example"}
+    assert_told(_authority(placet, served, "serve", **elsewhere), 3, "elsewhere.example/ledger")
+
+
+def test_an_administrator_with_no_name_or_key_creates_nothing(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I12: nothing half-written: the log can be created afterwards."""
+    own = {**served.own, "PLACET_AUTHORITY_DATABASE_URL": f"sqlite:///{tmp_path}/new.db"}
+    good = str(served.folder / "ada.jwk")
+    for name in ("Ada Lovelace", "", "ada:x", "a" * 200):
+        ended = placet("authority", "init", "--admin", name, "--public-key", good, **own)
+        assert_told(ended, 2, "--admin")
+    for path in _files(tmp_path).values():
+        ended = placet("authority", "init", "--admin", "ada", "--public-key", path, **own)
+        assert_told(ended, ended.code, path)
+    assert placet("authority", "init", "--admin", "ada", "--public-key", good, **own).code == 0
+
+
+def test_an_address_that_is_taken_is_said(placet: Placet, served: Served) -> None:
+    assert_told(_authority(placet, served, "serve"), 3, "in use")
+    nowhere = {"PLACET_AUTHORITY_HOST": "192.0.2.1"}  # RFC 5737: nobody's
+    assert_told(_authority(placet, served, "serve", **nowhere), 3)
+
+
+# --- usage ------------------------------------------------------------------------------------
+
+
+def _commands() -> list[tuple[str, ...]]:
+    """Every command there is, with those that installed packages bring."""
+    _bring()
+
+    def walk(command: object, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+        below = getattr(command, "commands", None)
+        if not below:
+            return [path]
+        return [each for name in below for each in walk(below[name], (*path, name))]
+
+    return walk(get_command(app), ())
+
+
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+def test_wrong_usage_is_told_with_the_right_one(placet: Placet, command: tuple[str, ...]) -> None:
+    """Exit 2 and the usage, for an option or an argument that there is not."""
+    if command in {("case", "open"), ("case", "resubmit")}:
+        pytest.skip("takes the options of its process")
+    for extra in (("--no-such-option",), ("too", "many", "arguments", "by", "far")):
+        ended = placet(*command, *extra)
+        assert ended.code == 2
+        assert re.search(r"Usage: .*" + command[-1], ended.err), ended.err
+        assert "Traceback" not in ended.err
+
+
+def test_an_unknown_command_is_told(placet: Placet) -> None:
+    for arguments in (("nonsense",), ("case", "nonsense"), ("--nonsense",)):
+        ended = placet(*arguments)
+        assert ended.code == 2
+        assert "nonsense" in ended.err
+
+
+def test_the_installed_command_does_the_same(tmp_path: Path) -> None:
+    """As a process of its own, as people run it."""
+    ended = subprocess.run(
+        [*PROGRAM, "case", "list"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert_told(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "PLACET_OPERATOR")

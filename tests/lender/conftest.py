@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from lender.serve import SYSTEMS, LenderSettings
+from lender.serve import LenderSettings
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
-from tests.lender.lending import Lending, lending, sqlite
+from tests.lender.lending import Lending, lending
 
 
 @pytest.fixture(scope="session")
@@ -25,28 +26,34 @@ def cluster() -> Iterator[PostgresqlCluster]:
 
 
 @pytest.fixture
-async def bank(tmp_path: Path) -> AsyncIterator[Lending]:
-    """The systems on SQLite."""
-    databases = sqlite(tmp_path)
-    async with lending(databases) as made:
+async def bank(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lending]:
+    """The systems that the module names in ``SYSTEMS``, on SQLite."""
+    async with _lending(request, LenderSettings(folder=tmp_path)) as made:
         yield made
-    for each in databases.values():
-        each.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lending]:
-    """The systems on each kind of database."""
+    """The same on each kind of database."""
     if request.param == "sqlite":
-        databases, drop = sqlite(tmp_path), None
-    else:
-        cluster: PostgresqlCluster = request.getfixturevalue("cluster")
-        name = cluster.create_database()
-        settings = LenderSettings(folder=tmp_path, database_url=cluster.url(name))
-        databases, drop = {each: settings.database(each) for each in SYSTEMS}, name
+        async with _lending(request, LenderSettings(folder=tmp_path)) as made:
+            yield made
+        return
+    cluster: PostgresqlCluster = request.getfixturevalue("cluster")
+    name = cluster.create_database()
+    async with _lending(
+        request, LenderSettings(folder=tmp_path, database_url=cluster.url(name))
+    ) as made:
+        yield made
+    cluster.drop_database(name)
+
+
+@asynccontextmanager
+async def _lending(
+    request: pytest.FixtureRequest, settings: LenderSettings
+) -> AsyncIterator[Lending]:
+    databases = {system: settings.database(system) for system in request.module.SYSTEMS}
     async with lending(databases) as made:
         yield made
     for each in databases.values():
         each.engine.dispose()
-    if drop is not None:
-        cluster.drop_database(drop)

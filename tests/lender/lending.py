@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -225,30 +224,28 @@ async def lending(databases: dict[str, Database]) -> AsyncIterator[Lending]:
     """The systems of record over these databases, with one loan, following an authority."""
     sockets = {name: listening() for name in ("authority", *databases)}
     authority = SimulatedAuthority(address(sockets["authority"]))
-    servicing.import_loan(databases["loan-servicing"], loan_file())
-    compliance.register_payees(databases["compliance"], loan_file())
-
-    def guard(system: str) -> Guard:
+    applications = [(authority.app(), sockets["authority"])]
+    for system, database in databases.items():
         url = address(sockets[system])
-        return Guard(system, authority.issuer, url, SigningKey.generate())
-
-    applications = {
-        "authority": authority.app(),
-        "loan-servicing": servicing.make_app(databases["loan-servicing"], guard("loan-servicing")),
-        "document-storage": storage.make_app(
-            databases["document-storage"], guard("document-storage"), STAFF
-        ),
-        "compliance": compliance.make_app(databases["compliance"], guard("compliance")),
-    }
+        guard = Guard(system, authority.issuer, url, SigningKey.generate())
+        applications.append((_MAKE[system](database, guard), sockets[system]))
     urls = {name: address(taken) for name, taken in sockets.items()}
-    async with serving(*((app, sockets[name]) for name, app in applications.items())):
-        async with httpx.AsyncClient(timeout=30) as http:
-            yield Lending(authority, http, databases, urls)
+    async with serving(*applications), httpx.AsyncClient(timeout=30) as http:
+        yield Lending(authority, http, databases, urls)
 
 
-def sqlite(folder: Path) -> dict[str, Database]:
-    """A database file for each system."""
-    return {
-        system: Database(f"sqlite:///{folder / system}.db")
-        for system in ("loan-servicing", "document-storage", "compliance")
-    }
+def _servicing(database: Database, guard: Guard) -> Any:
+    servicing.import_loan(database, loan_file())
+    return servicing.make_app(database, guard)
+
+
+def _compliance(database: Database, guard: Guard) -> Any:
+    compliance.register_payees(database, loan_file())
+    return compliance.make_app(database, guard)
+
+
+_MAKE: dict[str, Callable[[Database, Guard], Any]] = {
+    "loan-servicing": _servicing,
+    "document-storage": lambda database, guard: storage.make_app(database, guard, STAFF),
+    "compliance": _compliance,
+}

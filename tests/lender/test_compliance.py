@@ -7,6 +7,7 @@ from lender.compliance import register_payees, set_standing
 from lender.model import LoanFile, Payee
 from tests.lender.lending import DRAW, LOAN, Lending, loan_file
 
+SYSTEMS = ("compliance",)
 SHARED = Payee(id="P-10011", name="Alder Electric 10011", role="supplier", account="acct-x")
 
 

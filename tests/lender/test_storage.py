@@ -16,6 +16,7 @@ from lender._service import Failure
 from placet.model import digest_bytes
 from tests.lender.lending import DRAW, LOAN, STAFF, Lending, require_problem
 
+SYSTEMS = ("document-storage",)
 PACKET = f"{DRAW}/packet"
 PATH = f"/loans/{LOAN}/draws/1/packet"
 
@@ -68,13 +69,14 @@ _NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", _NAMES)
-async def test_a_file_of_any_name_is_read(bank: Lending, name: str) -> None:
+async def test_a_file_of_any_name_is_read(bank: Lending, subtests: pytest.Subtests) -> None:
     """A proof covers the address as it was sent: no name that people use is refused."""
-    assert (await _upload(bank, {name: b"content"})).status_code == 200
-    answer = await _get(bank, f"{PATH}/1/{quote(name, safe='')}")
-    assert answer.status_code == 200, answer.text
-    assert answer.content == b"content"
+    assert (await _upload(bank, {name: name.encode() for name in _NAMES})).status_code == 200
+    for name in _NAMES:
+        with subtests.test(name):
+            answer = await _get(bank, f"{PATH}/1/{quote(name, safe='')}")
+            assert answer.status_code == 200, answer.text
+            assert answer.content == name.encode()
 
 
 async def test_a_proof_for_one_name_is_none_for_another(bank: Lending) -> None:
@@ -117,13 +119,15 @@ _REFUSED: dict[str, tuple[dict[str, bytes], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(_REFUSED))
-async def test_what_is_no_packet_is_refused_whole(either: Lending, name: str) -> None:
+async def test_what_is_no_packet_is_refused_whole(
+    either: Lending, subtests: pytest.Subtests
+) -> None:
     """I12: nothing of it is stored."""
-    files, status, said = _REFUSED[name]
-    both = files and {"good.pdf": b"%PDF-", **files}
-    require_problem(await _upload(either, both), status, "invalid_request", said)
-    require_problem(await _get(either, PATH), 404, "not_found")
+    for name, (files, status, said) in _REFUSED.items():
+        with subtests.test(name):
+            both = files and {"good.pdf": b"%PDF-", **files}
+            require_problem(await _upload(either, both), status, "invalid_request", said)
+            require_problem(await _get(either, PATH), 404, "not_found")
 
 
 async def test_sizes_have_limits(bank: Lending, monkeypatch: pytest.MonkeyPatch) -> None:

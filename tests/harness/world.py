@@ -11,11 +11,12 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -203,11 +204,17 @@ async def publish(
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: AuthoritySettings, temporal: Client) -> AsyncIterator[None]:
-    """Serve an authority on its port."""
-    async with open_authority(settings, temporal) as app:
+async def serving(
+    settings: AuthoritySettings,
+    temporal: Client,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+) -> AsyncIterator[None]:
+    """Serve an authority on its port; ``wrap`` stands between it and the network."""
+    async with open_authority(settings, temporal, clock=clock) as app:
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="off"
+            wrap(app), host="127.0.0.1", port=settings.port, log_config=None, lifespan="off"
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
@@ -223,7 +230,10 @@ async def serving(settings: AuthoritySettings, temporal: Client) -> AsyncIterato
 
 @contextlib.asynccontextmanager
 async def world(
-    temporal: Client, folder: Path, database_url: str | None = None
+    temporal: Client,
+    folder: Path,
+    database_url: str | None = None,
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> AsyncIterator[World]:
     """A world with its people, agents and the parcel process."""
     port = free_port()
@@ -237,7 +247,7 @@ async def world(
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(PASSPHRASE), [("ada", admin_key.public)])
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(serving(settings, temporal))
+        await stack.enter_async_context(serving(settings, temporal, wrap=wrap))
         admin = OperatorClient(settings.issuer, "operator:ada", admin_key)
         await stack.enter_async_context(admin)
         made = World(settings.issuer, settings, temporal, admin)

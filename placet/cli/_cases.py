@@ -275,7 +275,10 @@ def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
         out = console()
         out.print(f"[bold]{escape(view.title)}[/bold] · {view.subject} · {view.status.value}")
         for finding in proposal.findings:
-            out.print(f"  {finding.severity.value.upper():9} {escape(finding.message)}")
+            out.print(
+                f"  {finding.severity.value.upper():9} {escape(finding.message)}"
+                f" [dim]{escape(finding.id)}[/dim]"
+            )
             for side in finding.compared:
                 place = f"{side.place.document} {side.place.spot}".strip()
                 out.print(
@@ -304,20 +307,31 @@ def _decide(
             given = parse_money(amount) if amount is not None else None
             if verdict is Verdict.APPROVE and given != proposed:
                 raise fail(f"name the amount that you approve: --amount {proposed}", REFUSED)
+            asked = view.requirement.exceptions if verdict is Verdict.APPROVE else ()
+            if set(accept or ()) != set(asked):
+                said = " ".join(f"--accept '{each}'" for each in asked) or "none is asked for"
+                raise fail(f"accept each blocking finding by its id: {said}", REFUSED)
             return await client.decide(
                 view,
                 verdict,
                 amount=given,
                 reason_code=reason_code,
-                exceptions=tuple(accept or ()),
+                exceptions=asked,
                 comment=comment,
             )
 
     with failures():
         try:
-            show(run(work()), as_json=as_json)
+            answer = run(work())
+        except ValidationError:
+            raise
         except ValueError as error:
             raise fail(str(error), USAGE) from None
+        if as_json:
+            show(answer, as_json=True)
+        else:
+            print(f"{verdict.value} is recorded as entry {answer.entry}")
+            print(f"{answer.outcome.checkpoint} is {answer.outcome.status.value}")
 
 
 Comment = Annotated[str | None, typer.Option(help="For the record.")]

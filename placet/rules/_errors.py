@@ -53,5 +53,5 @@ class DecisionRefused(RuleError):
     """A decision does not count. ``reasons`` has one id for each rule that it breaks."""
 
     def __init__(self, reasons: tuple[Refusal, ...]) -> None:
-        super().__init__("decision refused: " + ", ".join(reasons))
+        super().__init__("; ".join(reason.words for reason in reasons))
         self.reasons = reasons

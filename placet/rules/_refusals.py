@@ -23,3 +23,29 @@ class Refusal(StrEnum):
     ADJUSTMENTS_DIFFER = "adjustments_differ"
     EXCEPTIONS_NOT_ACCEPTED = "exceptions_not_accepted"
     EXCEPTIONS_UNKNOWN = "exceptions_unknown"
+
+    @property
+    def words(self) -> str:
+        """What is wrong, for the person who decided."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Refusal.WRONG_CHECKPOINT: "it was signed for another checkpoint",
+    Refusal.WRONG_CASE: "it was signed for another case",
+    Refusal.WRONG_PERSON: "it was signed in another person's name",
+    Refusal.WRONG_EVIDENCE: "the evidence is not what was signed; look at the checkpoint again",
+    Refusal.WRONG_REQUIREMENT: "the requirement is not what was signed; look again",
+    Refusal.NOT_OPEN: "the checkpoint has ended",
+    Refusal.PAST_DEADLINE: "the checkpoint's deadline is past",
+    Refusal.OPERATOR_NOT_ACTIVE: "you are suspended or offboarded",
+    Refusal.OUT_OF_ROLE: "you have none of the roles that are asked for",
+    Refusal.SEGREGATION: "you may not decide on what you opened or prepared yourself",
+    Refusal.DECIDED_ALREADY: "you have decided already; withdraw that first",
+    Refusal.ABSTAINED: "you have abstained",
+    Refusal.NOTHING_TO_WITHDRAW: "you have no decision here to withdraw",
+    Refusal.AMOUNT_DIFFERS: "the amount is not the one that is proposed",
+    Refusal.ADJUSTMENTS_DIFFER: "the adjustments are not those that are proposed",
+    Refusal.EXCEPTIONS_NOT_ACCEPTED: "it leaves out blocking findings; accept each by its id",
+    Refusal.EXCEPTIONS_UNKNOWN: "it accepts findings that are not blocking ones of this checkpoint",
+}

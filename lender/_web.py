@@ -20,16 +20,13 @@ from starlette.requests import ClientDisconnect
 
 from lender._service import Failure
 from lender._uses import Desk, Outbox
-from lender.model import LoanId, PayeeId
+from lender.model import MAX_DRAW, LoanId, PayeeId
 from placet.model import Model, Problem
 from placet.resource import Refused, tell_uses
 
 _M = TypeVar("_M", bound=BaseModel)
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a request's body: an analysis of sixty rows has about 200 kB."""
-
-MAX_DRAW = 9_999
-"""The highest number of a draw: monthly draws of eight centuries."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}\Z")
 

@@ -262,8 +262,9 @@ def attach_packet(subject: str, folder: Path) -> Attached:
         raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")
     try:
         read_loan(settings.database("loan-servicing"), loan_id)
-    except Failure:
-        raise ValueError(f"loan {loan_id}: there is no such loan; import it first") from None
+    except Failure as error:
+        said = error.problem.error_description
+        raise ValueError(f"loan {loan_id}: {said}; placet loan import brings one") from None
     try:
         version = storage.store_packet(
             settings.database("document-storage"), loan_id, int(draw), files

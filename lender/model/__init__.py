@@ -8,6 +8,7 @@ from lender.model._analysis import (
     draw_version,
 )
 from lender.model._loan import (
+    MAX_DRAW,
     BilledInvoice,
     BudgetLine,
     Category,
@@ -58,6 +59,7 @@ from lender.model._packet import (
 )
 
 __all__ = [
+    "MAX_DRAW",
     "Adjustment",
     "Analysis",
     "BilledInvoice",

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from lender.model._loan import (
+    MAX_DRAW,
     MAX_VERSION,
     BilledInvoice,
     Claim,
@@ -49,7 +50,7 @@ class Analysis(Model):
     """The analysis of one draw. The same inputs give the same bytes."""
 
     loan: LoanId
-    draw: int = Field(ge=1)
+    draw: int = Field(ge=1, le=MAX_DRAW)
     loan_version: int = Field(ge=1, le=MAX_VERSION)
     packet: Digest
     results: tuple[CheckResult, ...]

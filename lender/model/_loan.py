@@ -14,6 +14,9 @@ PayeeId = Annotated[str, StringConstraints(pattern=r"^P-[0-9]{1,10}$")]
 ItemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,15}$")]
 """A row of the schedule of values: G703's column A."""
 
+MAX_DRAW = 9_999
+"""The highest number of a draw: monthly draws of eight centuries."""
+
 MAX_VERSION = 999_999_999_999
 """The highest version of a loan: with an analysis's digest it fits into a record's version."""
 
@@ -139,7 +142,7 @@ class Claim(Model):
 class PriorDraw(Model):
     """A draw that was disbursed: what the next one continues."""
 
-    number: int = Field(ge=1)
+    number: int = Field(ge=1, le=MAX_DRAW)
     period_to: date
     rows: tuple[ScheduleRow, ...]
     earned_less_retainage: Money

@@ -263,8 +263,7 @@ def attach_packet(subject: str, folder: Path) -> Attached:
     try:
         read_loan(settings.database("loan-servicing"), loan_id)
     except Failure as error:
-        said = error.problem.error_description
-        raise ValueError(f"loan {loan_id}: {said}; placet loan import brings one") from None
+        raise ValueError(f"loan {loan_id}: {error.problem.error_description}") from None
     try:
         version = storage.store_packet(
             settings.database("document-storage"), loan_id, int(draw), files

@@ -1,0 +1,77 @@
+"""The systems' settings: what they say is what is used."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import inspect, text
+
+from lender._service import Database, Failure
+from lender.serve import LenderSettings
+from lender.servicing import import_loan, read_loan
+from tests.authority.throwaway_postgresql import PostgresqlCluster
+from tests.lender.lending import LOAN, loan_file
+
+
+def test_without_a_url_each_system_has_a_file_of_its_own(tmp_path: Path) -> None:
+    settings = LenderSettings(folder=tmp_path / "lender")
+    import_loan(settings.database("loan-servicing"), loan_file())
+    assert (tmp_path / "lender" / "loan-servicing.db").exists()
+    assert read_loan(settings.database("loan-servicing"), LOAN) == loan_file()
+    with pytest.raises(Failure):
+        read_loan(settings.database("compliance"), LOAN)
+
+
+def test_the_url_comes_from_the_environment(
+    cluster: PostgresqlCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One URL for all three: in PostgreSQL each system keeps to a schema of its own."""
+    name = cluster.create_database()
+    monkeypatch.setenv("PLACET_LENDER_DATABASE_URL", cluster.url(name))
+    settings = LenderSettings(folder=tmp_path / "lender")
+    servicing, compliance = (settings.database(each) for each in ("loan-servicing", "compliance"))
+    import_loan(servicing, loan_file())
+    assert not (tmp_path / "lender").exists()
+    with pytest.raises(Failure):
+        read_loan(compliance, LOAN)
+    with servicing.engine.connect() as connection:
+        assert "loan_servicing" in inspect(connection).get_schema_names()
+        count = connection.execute(text("SELECT count(*) FROM loan_servicing.loan")).scalar()
+        assert count == 1
+        assert connection.execute(text("SELECT count(*) FROM compliance.loan")).scalar() == 0
+    # Made once: a second start finds its tables and what is in them.
+    again = settings.database("loan-servicing")
+    assert read_loan(again, LOAN) == loan_file()
+    for each in (servicing, compliance, again):
+        each.engine.dispose()
+    cluster.drop_database(name)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x.db", "mysql://u:secret@h/x", "", "postgresql:"])
+def test_a_url_of_another_database_stops_the_start(url: str) -> None:
+    """The setting is named, and what it holds, maybe a password, is not repeated."""
+    with pytest.raises(ValidationError) as refused:
+        LenderSettings(database_url=url)
+    assert "database_url" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_url_is_not_shown() -> None:
+    """A password in it stays out of what is printed (I7)."""
+    assert "secret" not in repr(LenderSettings(database_url="postgresql://u:secret@h/x"))
+
+
+def test_a_database_that_is_away_says_so(cluster: PostgresqlCluster) -> None:
+    """I12: busy or away is an answer, not a crash; it works again when the database does."""
+    name = cluster.create_database()
+    database = Database(cluster.url(name), schema="loan_servicing")
+    import_loan(database, loan_file())
+    with cluster.outage(name):
+        with pytest.raises(Failure) as away:
+            read_loan(database, LOAN)
+        assert (away.value.status, away.value.problem.error) == (503, "temporarily_unavailable")
+        with pytest.raises(Failure):
+            Database(cluster.url(name), schema="loan_servicing")
+    assert read_loan(database, LOAN) == loan_file()
+    database.engine.dispose()
+    cluster.drop_database(name)

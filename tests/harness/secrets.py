@@ -2,10 +2,13 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import re
+import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,18 +18,19 @@ from temporalio.client import Client
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Waits, make_engines
 
-_JWS = re.compile(
-    rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{40,}"
-)
+_JWS = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{40,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{60,}={0,2}")
 KEPT = {"placet-decision+jwt", "placet-act+jwt"}
 """Signed once and kept for years; they open nothing, and stand in the store alone."""
 
 
 def kind_of(token: bytes) -> str:
-    """A token's ``typ``."""
-    header = token.split(b".")[0]
-    return str(json.loads(_decode(header)).get("typ", "JWT"))
+    """A token's ``typ``; empty if it only looks like one."""
+    try:
+        header = json.loads(_decode(token.split(b".")[0]))
+    except ValueError:
+        return ""
+    return str(header.get("typ", "JWT")) if isinstance(header, dict) and "alg" in header else ""
 
 
 class Recorder:
@@ -38,7 +42,8 @@ class Recorder:
     def take(self, data: bytes) -> None:
         """Keep the tokens that stand in some bytes."""
         for token in _JWS.findall(data):
-            self.seen[token] = kind_of(token)
+            if kind_of(token):
+                self.seen[token] = kind_of(token)
 
     def secrets(self) -> list[bytes]:
         """Each token, its signature, and what its signature signs."""
@@ -118,6 +123,27 @@ def rows(database_url: str) -> dict[str, bytes]:
     return found
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder; of an SQLite database also every row of every table."""
+    found: dict[str, bytes] = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            found[str(path)] = path.read_bytes()
+            if found[str(path)].startswith(b"SQLite format 3"):
+                found[f"{path} rows"] = b"\n".join(_sqlite_values(path))
+    return found
+
+
+def _sqlite_values(path: Path) -> Iterator[bytes]:
+    """Long values lie in pieces in the file."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in names:
+            for row in connection.execute(f'SELECT * FROM "{name}"'):
+                for each in row:
+                    yield each if isinstance(each, bytes) else str(each).encode()
+
+
 def search(places: dict[str, bytes], secrets: list[bytes]) -> list[str]:
     """Where a secret stands: as it is, or below up to three layers of base64."""
     return [
@@ -129,14 +155,14 @@ def search(places: dict[str, bytes], secrets: list[bytes]) -> list[str]:
     ]
 
 
-def tokens_in(places: dict[str, bytes], *, but: set[str] = frozenset()) -> list[str]:  # type: ignore[assignment]
+def tokens_in(places: dict[str, bytes], *, but: Iterable[str] = ()) -> list[str]:
     """Where anything stands that looks like a token of ours, but for some kinds."""
     return [
         f"{place}: a {kind_of(token)}"
         for place, content in places.items()
         for layer in _layers(content)
         for token in _JWS.findall(layer)
-        if kind_of(token) not in but
+        if kind_of(token) not in {"", *but}
     ]
 
 

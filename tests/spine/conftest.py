@@ -1,11 +1,13 @@
 """One Temporal server for a module, one world for a test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from tests.harness.databases import new_database
 from tests.harness.world import World, temporal_server, world
 
 
@@ -16,8 +18,15 @@ async def temporal() -> AsyncIterator[Client]:
         yield client
 
 
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of the world's database: SQLite, unless a test asks for ``both_databases``."""
+    with new_database(request, getattr(request, "param", "sqlite"), tmp_path) as url:
+        yield url
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def w(temporal: Client, tmp_path: Path) -> AsyncIterator[World]:
+async def w(temporal: Client, tmp_path: Path, database: str) -> AsyncIterator[World]:
     """A world of its own for each test."""
-    async with world(temporal, tmp_path) as made:
+    async with world(temporal, tmp_path, database) as made:
         yield made

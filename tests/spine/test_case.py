@@ -6,10 +6,12 @@ import pytest
 
 from placet.model import Verdict
 from tests.harness.world import World
+from tests.spine import both_databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@both_databases
 async def test_a_case_is_weighed_approved_dispatched_and_archived(w: World) -> None:
     """I1, I4, I5, I13: the whole way, each step on the ledger."""
     async with w.workers():

@@ -15,6 +15,7 @@ from placet.tokens import SigningKey
 from tests.harness.parcels import SkippingCheck
 from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
 from tests.harness.world import World, until
+from tests.spine import both_databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SUBJECT = "depot/D1/parcel/7"
@@ -59,6 +60,7 @@ async def _some(seen: list[Any]) -> list[Any]:
     return seen
 
 
+@both_databases
 async def test_a_second_answer_kills_the_first_grant(w: World) -> None:
     """I1: asked again for the same attempt, the earlier grant is revoked first."""
     seen: list[Any] = []
@@ -78,6 +80,7 @@ async def test_a_second_answer_kills_the_first_grant(w: World) -> None:
     assert revoked[0]["data"]["grant"] == mine[0]["data"]["grant"]
 
 
+@both_databases
 async def test_an_assertion_counts_once(w: World) -> None:
     """A replayed client assertion is refused (RFC 7523 section 3, item 7)."""
     seen: list[Any] = []
@@ -179,6 +182,7 @@ class _Delayed:
         await self._worker.__aexit__(*error)
 
 
+@both_databases
 async def test_workflow_code_that_skips_the_people_is_refused(w: World) -> None:
     """I5: what moves goods looks for the approval itself; workflow code can't vouch for one."""
     async with w.workers(workflows=(SkippingCheck,)):
@@ -189,6 +193,7 @@ async def test_workflow_code_that_skips_the_people_is_refused(w: World) -> None:
     assert [entry["data"]["reasons"] for entry in denials] == [["I5", "no_approval"]]
 
 
+@both_databases
 async def test_a_signal_that_claims_an_approval_changes_nothing(w: World) -> None:
     """I5: a signal is only a bell."""
     async with w.workers():
@@ -230,6 +235,7 @@ async def test_a_workflow_started_by_someone_else_gets_nothing(w: World) -> None
     assert seen[0].reasons == ["I1", "case"]
 
 
+@both_databases
 async def test_a_reset_case_is_stopped_for_a_person_to_look(w: World) -> None:
     """I1: a run that the authority did not start gets no grant, and the case is stopped."""
     async with w.workers():
@@ -255,6 +261,7 @@ async def test_a_reset_case_is_stopped_for_a_person_to_look(w: World) -> None:
     assert [entry["case"] for entry in await w.entries("case.stopped")] == [case]
 
 
+@both_databases
 async def test_a_suspended_agent_gets_nothing_at_once(w: World) -> None:
     """I10: off means off, from the instant the suspension is durable."""
     await w.admin.act("agent.suspend", "agent:scale", {"reason": "a test"})
@@ -310,6 +317,7 @@ async def test_a_decision_that_does_not_count_is_refused_and_recorded(w: World, 
     assert (await w.people["una"].checkpoint(checkpoint.id)).status == "open"
 
 
+@both_databases
 async def test_a_tampered_signature_and_a_second_word_are_refused(w: World) -> None:
     """I6: one person, one word; and only an unbroken signature."""
     from tests.harness.parcels import VALUES
@@ -340,6 +348,7 @@ async def test_a_tampered_signature_and_a_second_word_are_refused(w: World) -> N
     assert len(await w.entries("decision.refused")) == 3
 
 
+@both_databases
 async def test_a_hold_stops_what_was_approved(w: World) -> None:
     """I5: a hold that was placed after the approval stops the goods, and voids the approval."""
     async with w.workers(only=("orchestrator", "scale", "second-scale")):

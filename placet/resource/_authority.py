@@ -29,7 +29,8 @@ _MAX_ANSWER = 1024 * 1024
 """Bytes: a page of the feed has about 100 kB, a hundred keys about 30."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}\Z")
-_UNSAID = timedelta(minutes=5)  # how long keys are kept that came without a max-age
+_LONGEST = timedelta(minutes=5)
+"""How long keys are kept at most; so long, if the authority does not say."""
 
 
 class AuthorityAway(Exception):
@@ -38,7 +39,7 @@ class AuthorityAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PublishedKeys:
-    """The authority's keys by ``kid``, and for how long they may be kept from the asking on."""
+    """The authority's keys by ``kid``, and for how long they are kept from the asking on."""
 
     keys: Mapping[str, PublicKey]
     max_age: timedelta
@@ -179,7 +180,7 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
 
 def _freshness(answer: _Answer) -> timedelta:
     """How long an answer may be kept (RFC 9111 section 4.2), its age in caches taken off."""
-    longest = _UNSAID
+    longest = _LONGEST
     for directive in answer.cache_control.lower().split(","):
         name, _, value = directive.strip().partition("=")
         seconds = value.strip('"')

@@ -16,7 +16,6 @@ from typing import TypeVar
 from placet.resource._authority import AuthorityAway, SystemLink
 from placet.tokens import PublicKey, UnknownKey
 
-LONGEST = timedelta(minutes=5)
 _PAUSE = timedelta(seconds=1)
 _T = TypeVar("_T")
 
@@ -55,7 +54,7 @@ class AuthorityKeys:
         return self._from <= self._clock() < self._until  # not if the clock was set back
 
     async def _ask(self, link: SystemLink) -> None:
-        """Ask, unless someone just did; their answer is then ours."""
+        """Ask, unless someone did within the pause; their answer is then ours, good or bad."""
         answers = self._answers
         async with self._asking:
             if self._answers == answers and not self._just_asked():
@@ -78,7 +77,6 @@ class AuthorityKeys:
         else:
             self._trouble = None
             self._keys, self._from = published.keys, asked
-            # Whatever the authority says, it is not asked again within the pause.
-            self._until = asked + max(_PAUSE, min(published.max_age, LONGEST))
+            self._until = asked + published.max_age
         finally:
             self._answers += 1

@@ -45,6 +45,9 @@ JWKS, FEED, INTROSPECT, USES = (
     "/v1/uses",
 )
 
+ELSEWHERE = "/elsewhere"
+"""Where good keys are too, for whoever follows a redirect."""
+
 
 class Clock:
     """A clock that stands still until it is moved."""
@@ -149,6 +152,7 @@ class Authority:
             Route(path, self._answering(path, handler), methods=[method])
             for path, (method, handler) in table.items()
         ]
+        routes.append(Route(ELSEWHERE, self._jwks))
         await self._up.enter_async_context(served(Starlette(routes=routes), self.port))
 
     async def stop(self) -> None:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from placet.resource import FEED_MAX_AGE, _authority
+from placet.resource import FEED_MAX_AGE, _authority, _feed
 from tests.harness.world import until
 from tests.resource.simulator import (
     FEED,
@@ -65,39 +65,60 @@ async def test_an_authority_that_is_away_closes_the_system_after_two_seconds(
     await until(back)
 
 
-async def test_a_clock_that_was_set_back_does_not_make_the_feed_fresh(
-    library: Library, authority: Authority, clock: Clock
-) -> None:
+async def test_a_clock_that_was_set_back_does_not_make_the_feed_fresh(library: Library) -> None:
     """I10: knowledge from the future is not knowledge."""
+    authority = library.authority
+    await asked_again(authority)
+    for path in (FEED, INTROSPECT):
+        authority.spoilt[path] = lambda: Response(status_code=500)
     await asked_again(authority)
     assert (await library.read(library.grant())).status_code == 200
-    await authority.stop()
-    clock.advance(-30)
+    library.clock.advance(-30)
     assert (await library.read(library.grant())).status_code == 503
 
 
-async def test_one_page_of_many_is_not_the_feed(library: Library, authority: Authority) -> None:
+async def test_one_page_of_many_is_not_the_feed(library: Library) -> None:
     """I10: until the last page is read, the authority itself is asked about each grant."""
+    authority = library.authority
     token = library.grant()
     await asked_again(authority)
     authority.page = 3
     authority.gates[FEED].close()
+    await asked_again(authority, 1)  # a question of before the revocations; its answer is held
     for number in range(7):
         authority.revoke(f"grant-{number:026}")
     authority.revoke(grant_id(token))
-    await asked_again(authority, 1)
-    library.clock.advance(2.5)  # what was known before is old now
-    authority.gates[FEED].let_one()  # of before the revocations
-    await asked_again(authority, 1)
     library.clock.advance(2.5)
-    authority.gates[FEED].let_one()  # the first page
-    await asked_again(authority, 1)
+    authority.gates[FEED].let_one()
+    await asked_again(authority, 1)  # the first page of three, asked for just now
+    authority.gates[FEED].let_one()
+    await asked_again(authority, 1)  # so that one was read
     assert (await library.read(token)).status_code == 401
     assert authority.asked[INTROSPECT] == 1
     authority.gates[FEED].open()
     await asked_again(authority, 3)
     assert (await library.read(token)).json()["error_description"].endswith("been settled")
     assert authority.asked[INTROSPECT] == 1
+
+
+async def test_all_pages_are_read_without_a_pause(
+    authority: Authority, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I10: a system that starts late is fresh as soon as it has read what there is."""
+    monkeypatch.setattr(_feed, "_PAUSE", 3600)
+    authority.page = 2
+    for number in range(9):
+        authority.revoke(f"grant-{number:026}")
+    async with guarded(authority, clock) as library:
+        token = library.grant()
+
+        async def fresh() -> bool:
+            before = authority.asked[INTROSPECT]
+            assert (await library.read(token)).status_code == 200
+            return authority.asked[INTROSPECT] == before
+
+        await until(fresh)
+    assert authority.asked[FEED] == 5
 
 
 async def test_the_feed_is_as_old_as_its_question(

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from placet.tokens import SigningKey
-from tests.resource.simulator import JWKS, Library
+from tests.resource.simulator import ELSEWHERE, JWKS, Library
 
 
 async def test_a_new_key_is_asked_for_once_and_taken(library: Library) -> None:
@@ -85,7 +85,10 @@ async def test_keys_are_kept_as_long_as_the_authority_lets_them(
 _SPOILT: dict[str, Callable[[], Response]] = {
     "not-json": lambda: Response("{", media_type="application/json"),
     "endlessly-nested": lambda: Response("[" * 200_000),
-    "too-large": lambda: Response('{"keys": "' + "A" * 2_000_000 + '"}'),
+    "too-large": lambda: JSONResponse(
+        {"keys": [SigningKey.generate().public.jwk()], "more": "A" * 2_000_000}
+    ),
+    "elsewhere": lambda: Response(status_code=307, headers={"Location": ELSEWHERE}),
     "no-set": lambda: JSONResponse(["keys"]),
     "no-keys": lambda: JSONResponse({"keys": []}),
     "symmetric-keys": lambda: JSONResponse({"keys": [{"kty": "oct", "k": "AAAA"}]}),
@@ -145,3 +148,11 @@ async def test_those_who_wait_for_keys_share_one_answer(library: Library) -> Non
     authority.gates[JWKS].let_one()
     assert {(await task).status_code for task in waiting} == {200}
     assert authority.asked[JWKS] == 2
+
+
+async def test_a_clock_that_was_set_back_makes_keys_old(library: Library) -> None:
+    """Keys from the future are not kept for the time until then as well."""
+    assert (await library.read(library.grant())).status_code == 200
+    library.authority.spoilt[JWKS] = lambda: Response(status_code=500)
+    library.clock.advance(-3600)
+    assert (await library.read(library.grant())).status_code == 503

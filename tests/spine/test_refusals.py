@@ -259,6 +259,8 @@ async def test_a_reset_case_is_stopped_for_a_person_to_look(w: World) -> None:
         with pytest.raises(AuthorityError):
             await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
     assert [entry["case"] for entry in await w.entries("case.stopped")] == [case]
+    (refused,) = await w.entries("decision.refused")
+    assert refused["data"]["reasons"] == ["I6", "case_status"]
 
 
 @both_databases

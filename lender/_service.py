@@ -1,5 +1,6 @@
 """What the three systems of record have in common: a database of their own, and their errors."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -65,13 +66,20 @@ class Database:
         self.run_here(lambda session: _make_tables(session.connection(), schema))
 
     async def run(self, work: Callable[[Session], T]) -> T:
-        """Run ``work`` in one transaction, in a thread.
+        """Run ``work`` in one transaction, in a thread; who is cancelled still waits for its end.
 
         Raises:
             Failure: the database is busy or away (503), or can't hold a value (400); nothing was
                 written.
         """
-        return await anyio.to_thread.run_sync(self.run_here, work)
+        running = asyncio.ensure_future(anyio.to_thread.run_sync(self.run_here, work))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.gather(
+                running, return_exceptions=True
+            )  # a stopped service leaves no transaction under way
+            raise
 
     def run_here(self, work: Callable[[Session], T]) -> T:
         """Run ``work`` in one transaction, in this thread; see :meth:`run`."""

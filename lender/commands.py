@@ -33,7 +33,17 @@ from lender.samples import catalog, plan_for, sample_loans
 from lender.serve import LenderSettings
 from lender.serve import serve as serve_systems
 from lender.servicing import read_loan
-from placet.cli import REFUSED, USAGE, console, data_folder, fail, failures, run, show
+from placet.cli import (
+    REFUSED,
+    USAGE,
+    console,
+    data_folder,
+    fail,
+    failures,
+    load_settings,
+    run,
+    show,
+)
 from placet.model import Mode, Severity
 from placet.process import Attached
 from worker.registry import ACTIVITIES
@@ -50,7 +60,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def serve() -> None:
     """Serve loan servicing, document storage and the compliance database until stopped."""
     with failures():
-        run(serve_systems(LenderSettings()))
+        run(serve_systems(load_settings(LenderSettings)))
 
 
 @loan.command("import")
@@ -58,7 +68,7 @@ def import_loan(file: Path, as_json: AsJson = False) -> None:
     """Bring a loan and its budget: JSON, XLSX or CSV."""
     with failures():
         found = _load(file)
-        settings = LenderSettings()
+        settings = load_settings(LenderSettings)
         books = Books(
             settings.database("loan-servicing"),
             settings.database("document-storage"),
@@ -256,7 +266,7 @@ def attach_packet(subject: str, folder: Path) -> Attached:
         raise ValueError(error.problem.error_description) from None
     if not files:
         raise ValueError(f"{folder} is empty: a packet has at least one file")
-    settings = LenderSettings()
+    settings = load_settings(LenderSettings)
     kept = settings.folder / "document-storage.db"
     if settings.database_url is None and not kept.exists():
         raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")

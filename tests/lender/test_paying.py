@@ -238,7 +238,7 @@ async def test_over_the_undisbursed_commitment_is_refused(either: Lending) -> No
     payments = (payment(0, str(left)), payment(1, "0.01"))
     await either.analyse(analysis_of(payments))
     answer = await either.pay(await either.approved(payments), payments)
-    require_problem(answer, 409, "conflict", "commitment")
+    require_problem(answer, 409, "conflict", "the payments would exceed the commitment")
     assert either.paid() == []
     assert either.loan().disbursed == 0
 
@@ -250,7 +250,7 @@ async def test_the_database_itself_holds_the_commitment(either: Lending) -> None
     with engine.begin() as connection:
         connection.execute(_on(either, "UPDATE loan SET commitment_cents = 175049"))
     answer = await either.pay(await either.approved())
-    require_problem(answer, 409, "conflict", "commitment")
+    require_problem(answer, 409, "conflict", "the payments would exceed the commitment")
     assert either.paid() == []
     with pytest.raises(Exception, match="within_commitment"), engine.begin() as connection:
         connection.execute(_on(either, "UPDATE loan SET disbursed_cents = 175050"))

@@ -46,6 +46,7 @@ class LogFiles:
     kept_heads: tuple[str, ...] = ()
     acts: Mapping[str, ActFile] = field(default_factory=dict)
     kept: Mapping[str, Kept] = field(default_factory=dict)
+    parts: Mapping[str, Kept] = field(default_factory=dict)
     checkpoints: Mapping[str, CheckpointView] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     matrices: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from placet.audit import ActFile, ArchiveFile, Kept, LogFiles
 from placet.client import AuthorityError, OperatorClient
+from placet.model import Part
 
 T = TypeVar("T")
 _PAGE = 1024
@@ -26,6 +27,7 @@ async def fetch_log(
     progress("acts, contexts, archives")
     acts: dict[str, ActFile] = {}
     kept: dict[str, Kept] = {}
+    parts: dict[str, Kept] = {}
     archives: dict[str, ArchiveFile] = {}
     for entry in parsed:
         data = entry.get("data", {})
@@ -34,6 +36,9 @@ async def fetch_log(
         for name in _KEPT:
             if isinstance(data.get(name), str):
                 await _get(client, f"/v1/kept/{data[name]}", kept, data[name], _kept)
+        for part in data.get("parts", ()) if entry["type"] == "grant.settled" else ():
+            path = f"/v1/cases/{entry['case']}/parts/{part['digest']}"
+            await _get(client, path, parts, part["digest"], _part)
         if entry["type"] == "case.archived":
             case = entry["case"]
             await _get(client, f"/v1/cases/{case}/archive", archives, case, _archive)
@@ -51,6 +56,7 @@ async def fetch_log(
         kept_heads=tuple(trusted.get("heads", ())),
         acts=acts,
         kept=kept,
+        parts=parts,
         checkpoints=checkpoints,
         processes=tuple(published["processes"]),
         matrices=tuple(published["matrices"]),
@@ -73,7 +79,7 @@ async def _get(
     path: str,
     into: dict[str, T],
     name: str,
-    read: Callable[[dict[str, str]], T],
+    read: Callable[[dict[str, Any]], T],
 ) -> None:
     if name in into:
         return
@@ -90,6 +96,11 @@ def _act(body: dict[str, str]) -> ActFile:
 
 def _kept(body: dict[str, str]) -> Kept:
     return Kept(salt=body["salt"], content=body["content"])
+
+
+def _part(body: dict[str, Any]) -> Kept:
+    part = Part.model_validate(body["part"])
+    return Kept(salt=part.salt, content=part.content().decode())
 
 
 def _archive(body: dict[str, str]) -> ArchiveFile:

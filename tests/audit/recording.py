@@ -33,7 +33,7 @@ HOSTILE = "\x1b[2Jcleared\r\n[red]all is [link=http://evil.test]well[/link]\u202
 class Recorded:
     """The log's files, and the cases in them by what became of them."""
 
-    files: LogFiles
+    files: LogFiles = dataclasses.field(repr=False)  # too large for a failed test's message
     dispatched: str
     large: str
     rejected: str

@@ -1,0 +1,139 @@
+"""Grants: issued for a step of the signed process, decided again, ended once, used as granted."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue, ValidationError
+
+from placet.audit._checkpoints import Checkpoints
+from placet.audit._people import People
+from placet.audit._scene import Grant, Scene, read_json
+from placet.ledger import Entry, EntryType
+from placet.model import EvidenceItem, Step
+from placet.rules import Permitted, PolicyRequest, decide
+
+ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
+USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
+
+
+class Grants:
+    """Grants as the log issues, denies, uses and ends them."""
+
+    def __init__(self, scene: Scene, people: People, checkpoints: Checkpoints) -> None:
+        self._scene = scene
+        self._people = people
+        self._checkpoints = checkpoints
+
+    def issued(self, entry: Entry) -> None:
+        """A grant: in an open case, for the agent and action of its step, permitted by policy."""
+        self._scene.collector.count("grants")
+        grant = str(entry.data.get("grant"))
+        if grant in self._scene.grants:
+            self._scene.trouble("grant-twice", f"{grant} was issued before")
+        case = self._scene.cases.get(entry.case or "")
+        if case is None or case.status != "opened":
+            self._scene.trouble("grant-without-case", f"{grant} was issued in no open case")
+        if self._people.key(entry.actor, str(entry.data.get("key"))) is None:
+            self._scene.trouble("grant-key", f"{entry.actor} has no such key")
+        if not self._people.active(entry.actor):
+            self._scene.trouble("grant-key", f"{entry.actor} was not active")
+        self._scene.grants[grant] = Grant(entry)
+        self._step(entry)
+        self.decided(entry, permitted=True)
+
+    def _step(self, entry: Entry) -> None:
+        step = self._step_of(entry)
+        told = (entry.actor, entry.data.get("action"), entry.data.get("system"))
+        if step is None or (f"agent:{step.agent}", step.action, step.system) != told:
+            self._scene.trouble("grant-step", "the process lets this agent do no such step")
+        elif step.approval is not None and not self._checkpoints.approved(entry, step.approval):
+            self._scene.trouble(
+                "grant-approval", f"no approval of {step.approval} stands behind it"
+            )
+
+    def _step_of(self, entry: Entry) -> Step | None:
+        case = self._scene.cases.get(entry.case or "")
+        definition = None if case is None else self._scene.processes.get(case.process_digest)
+        activity = entry.data.get("activity")
+        if definition is None or not isinstance(activity, dict):
+            return None
+        return definition.step(str(activity.get("activity_type")))
+
+    def decided(self, entry: Entry, *, permitted: bool) -> None:
+        """A policy decision: asked again of the same policies, in the context that was kept."""
+        self._scene.collector.count("policy decisions")
+        data = entry.data
+        loaded = self._scene.policies.get(str(data.get("policy_digest")))
+        self._scene.known("policy", self._scene.policies, data.get("policy_digest"))
+        content = self._scene.content(
+            "context", self._scene.files.kept, str(data.get("context_digest"))
+        )
+        if content is None or loaded is None:
+            return
+        salt = self._scene.files.kept[str(data.get("context_digest"))].salt
+        try:
+            question = PolicyRequest.model_validate({**read_json(content), "salt": salt})
+        except (ValueError, TypeError) as error:
+            self._scene.trouble("context", f"the kept context is no question: {error}")
+            return
+        if (question.principal, question.action, question.record) != (
+            entry.actor,
+            data.get("action"),
+            entry.record,
+        ):
+            self._scene.trouble("context-says-other", "the kept context is of another question")
+        answer = decide(loaded, question)
+        if isinstance(answer, Permitted) is not permitted:
+            self._scene.trouble("policy-differs", "the policies decide otherwise when asked again")
+        elif list(answer.policies) != data.get("policies"):
+            self._scene.trouble("policy-reasons", "other policies decided than the ledger says")
+
+    def ended(self, entry: Entry) -> None:
+        """A grant's one end; a settlement is its agent's, and leaves what its step may leave."""
+        name = str(entry.data.get("grant"))
+        grant = self._scene.grants.get(name)
+        if grant is None:
+            self._scene.trouble("end-without-grant", f"{name} ended and was never issued")
+            return
+        if grant.ended is not None:
+            self._scene.trouble("grant-ended-twice", f"{name} was {grant.ended} before")
+        grant.ended = entry.type.value
+        if entry.type is EntryType.GRANT_SETTLED:
+            if entry.actor != grant.issued.actor:
+                self._scene.trouble("end-by-another", f"{name} was settled by {entry.actor}")
+            self._settled(entry, grant)
+
+    def _settled(self, entry: Entry, grant: Grant) -> None:
+        step = self._step_of(grant.issued)
+        parts = entry.data.get("parts")
+        for part in parts if isinstance(parts, list) else ():
+            told: Mapping[str, JsonValue] = part if isinstance(part, dict) else {}
+            self._scene.collector.count("parts")
+            if step is None or told.get("name") not in step.produces:
+                self._scene.trouble("part-not-produced", f"the step leaves no {told.get('name')}")
+            digest = str(told.get("digest"))
+            self._scene.content("part", self._scene.files.parts, digest)
+            try:
+                self._scene.parts[digest] = EvidenceItem.model_validate(
+                    {
+                        **told,
+                        "record": entry.record,
+                        "agent": entry.actor,
+                        "grant": entry.data.get("grant"),
+                    }
+                )
+            except ValidationError:
+                self._scene.trouble("part-not-produced", "the settlement names no part")
+
+    def used(self, entry: Entry) -> None:
+        """A use at a system of record: of a grant for it, for this action and record."""
+        self._scene.collector.count("uses")
+        name = str(entry.data.get("grant"))
+        grant = self._scene.grants.get(name)
+        if grant is None:
+            self._scene.trouble("use-without-grant", f"{name} was used and never issued")
+            return
+        issued = grant.issued
+        told = (entry.actor, entry.data.get("action"), entry.record, entry.case)
+        granted = (f"system:{issued.data.get('system')}", issued.data.get("action"))
+        if told != (*granted, issued.record, issued.case):
+            self._scene.trouble("use-of-another", f"{name} was not granted for this use")

@@ -1,0 +1,220 @@
+"""Keys, and the acts that people signed: each entry says what its act says, by who could."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue, ValidationError
+
+from placet.audit._scene import Scene, read_json
+from placet.ledger import Entry, EntryType
+from placet.model import (
+    ActClaims,
+    AuthorityMatrix,
+    EnrolIdentity,
+    OpenCase,
+    ProcessDefinition,
+    PublishPolicy,
+    digest_json,
+)
+from placet.rules import BadPolicies, load_policies
+from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
+
+_ACTS = {
+    EntryType.POLICY_PUBLISHED: "policy.publish",
+    EntryType.MATRIX_PUBLISHED: "matrix.publish",
+    EntryType.PROCESS_PUBLISHED: "process.publish",
+    EntryType.CASE_OPENED: "case.open",
+    EntryType.CASE_ADMITTED: "case.admit",
+    EntryType.CASE_RESUBMITTED: "case.resubmit",
+    EntryType.HOLD_PLACED: "hold.place",
+    EntryType.HOLD_LIFTED: "hold.lift",
+    EntryType.AGENT_SUSPENDED: "{kind}.suspend",
+    EntryType.AGENT_RESUMED: "{kind}.resume",
+    EntryType.AGENT_OFFBOARDED: "{kind}.offboard",
+    EntryType.OPERATOR_SUSPENDED: "operator.suspend",
+    EntryType.OPERATOR_RESUMED: "operator.resume",
+    EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
+    EntryType.KEY_ENROLLED: "{kind}.enrol",
+}
+WITH_ACT = frozenset(_ACTS)
+"""The entries that a person's signed act stands behind."""
+
+_STOPPED = {
+    EntryType.AGENT_SUSPENDED,
+    EntryType.AGENT_OFFBOARDED,
+    EntryType.OPERATOR_SUSPENDED,
+    EntryType.OPERATOR_OFFBOARDED,
+}
+_RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
+# Anyone may hold; who may hand in again is the matrix's, which the entry does not name.
+_NO_FIXED_ROLE = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED, EntryType.CASE_RESUBMITTED}
+
+
+class People:
+    """Identities as the log enrols, suspends and resumes them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._administrators: dict[str, str] = {}
+        self._keys: dict[str, tuple[str, PublicKey]] = {}
+        self._roles: dict[str, tuple[str, ...]] = {}
+        self._stopped: set[str] = set()
+        self._acts: set[str] = set()
+
+    def roles(self, principal: str) -> tuple[str, ...]:
+        """The roles someone was enrolled with."""
+        return self._roles.get(principal, ())
+
+    def active(self, principal: str) -> bool:
+        """Whether someone is enrolled, and neither suspended nor offboarded now."""
+        owners = {owner for owner, _ in self._keys.values()}
+        return principal in owners and principal not in self._stopped
+
+    def key(self, principal: str, thumbprint: str) -> PublicKey | None:
+        """Someone's enrolled key."""
+        owner, key = self._keys.get(thumbprint, (None, None))
+        return key if owner == principal else None
+
+    def created(self, data: Mapping[str, JsonValue]) -> None:
+        """The log's first entry names the first administrators."""
+        named = data.get("administrators")
+        if not isinstance(named, dict) or not named:
+            self._scene.trouble("log-created", "no first administrators are named")
+            return
+        self._administrators = {str(name): str(key) for name, key in named.items()}
+        trusted = set(self._scene.files.trusted_administrators)
+        if trusted and trusted != set(self._administrators.values()):
+            self._scene.trouble("administrators", "the first administrators are not those trusted")
+
+    def enrolled(self, entry: Entry) -> None:
+        """A key: of a first administrator, or enrolled by an administrator's act."""
+        self._scene.collector.count("keys")
+        data = entry.data
+        principal = str(data.get("principal"))
+        try:
+            key = PublicKey.from_jwk(data.get("jwk"))
+        except KeyRefused as error:
+            self._scene.trouble("key", str(error))
+            return
+        if data.get("act") is None:
+            if self._administrators.get(principal) != key.thumbprint:
+                self._scene.trouble("key-unsigned", f"nobody enrolled the key of {principal}")
+        else:
+            self.act(entry)
+        self._keys[key.thumbprint] = (principal, key)
+        roles = data.get("roles")
+        if isinstance(roles, list) and roles:
+            self._roles[principal] = tuple(str(role) for role in roles)
+
+    def act(self, entry: Entry) -> None:
+        """An entry with a person's act behind it."""
+        self._scene.collector.count("acts")
+        jti = str(entry.data.get("act"))
+        if jti in self._acts:
+            self._scene.trouble("act-twice", f"the act {jti} stands behind an earlier entry")
+        self._acts.add(jti)
+        act = self._scene.files.acts.get(jti)
+        if act is None:
+            self._scene.trouble("act-missing", f"the signed act {jti} is not there")
+        elif (claims := self._verified(entry, act.jws)) is None:
+            self._scene.trouble("act-signature", f"the act {jti} by {entry.actor} does not verify")
+        elif claims.jti != jti or not _signs(claims, act.body):
+            self._scene.trouble("act-body", f"the act {jti} signs another body")
+        else:
+            for found in _otherwise(entry, claims, act.body):
+                self._scene.trouble("act-says-other", f"the act {jti}: {found}")
+        self._entitled(entry)
+        self._change_standing(entry)
+
+    def _verified(self, entry: Entry, jws: str) -> ActClaims | None:
+        for owner, key in self._keys.values():
+            if owner != entry.actor:
+                continue
+            try:
+                return verify_act(
+                    jws,
+                    key,
+                    operator=entry.actor,
+                    audience=self._scene.files.issuer,
+                    now=entry.time,
+                    max_age=None,
+                )
+            except TokenError:
+                continue
+        return None
+
+    def _entitled(self, entry: Entry) -> None:
+        if not self.active(entry.actor):
+            self._scene.trouble("act-refusable", f"{entry.actor} was not active")
+        if entry.type in _NO_FIXED_ROLE:
+            return
+        allowed: tuple[str, ...] = ("administrator",)
+        if entry.type is EntryType.CASE_OPENED:
+            matrix = self._scene.matrices.get(str(entry.data.get("matrix_digest")))
+            allowed = () if matrix is None else matrix.openers
+        if not set(allowed) & set(self.roles(entry.actor)):
+            self._scene.trouble("act-refusable", f"{entry.actor} is in no role that may do this")
+
+    def _change_standing(self, entry: Entry) -> None:
+        target = str(entry.data.get("target"))
+        if entry.type in _STOPPED:
+            self._stopped.add(target)
+        elif entry.type in _RESUMED:
+            self._stopped.discard(target)
+
+
+def _signs(claims: ActClaims, body: str) -> bool:
+    try:
+        return digest_json(read_json(body)) == claims.body_digest
+    except (ValueError, RecursionError):
+        return False
+
+
+def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
+    """In what an entry says other than its act."""
+    data = entry.data
+    target = data.get("principal" if entry.type is EntryType.KEY_ENROLLED else "target")
+    kind = str(target).partition(":")[0]
+    if claims.act != _ACTS[entry.type].format(kind=kind):
+        yield f"it is a {claims.act}"
+    if claims.target != target:
+        yield f"it is about {claims.target}"
+    about = {
+        EntryType.CASE_OPENED: entry.record,
+        EntryType.CASE_ADMITTED: entry.case,
+        EntryType.CASE_RESUBMITTED: entry.case,
+        EntryType.HOLD_PLACED: entry.record,
+        EntryType.HOLD_LIFTED: entry.record,
+    }.get(entry.type, claims.target)
+    if about != claims.target:
+        yield f"the entry is about {about}"
+    try:
+        said = _said(entry.type, body)
+    except (ValidationError, BadPolicies, KeyRefused) as error:
+        yield f"its body does not fit it: {type(error).__name__}"
+        return
+    for name, value in said.items():
+        if data.get(name) != value:
+            yield f"it says another {name}"
+
+
+def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
+    """What an act's body says of its entry's members."""
+    match type_:
+        case EntryType.KEY_ENROLLED:
+            enrolled = EnrolIdentity.model_validate_json(body)
+            return {
+                "jwk": dict(PublicKey.from_jwk(enrolled.jwk).jwk()),
+                "roles": list(enrolled.roles),
+                "owner": enrolled.owner,
+            }
+        case EntryType.PROCESS_PUBLISHED:
+            return {"digest": digest_json(ProcessDefinition.model_validate_json(body))}
+        case EntryType.MATRIX_PUBLISHED:
+            return {"matrix_digest": digest_json(AuthorityMatrix.model_validate_json(body))}
+        case EntryType.POLICY_PUBLISHED:
+            told = PublishPolicy.model_validate_json(body)
+            return {"policy_digest": load_policies(told.policies, told.cedar_schema).digest}
+        case EntryType.CASE_OPENED:
+            return {"process": OpenCase.model_validate_json(body).process}
+        case _:
+            return {}

@@ -1,0 +1,120 @@
+"""What an audit has before it, and what the log has said so far."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+
+from placet.audit._files import Kept, LogFiles
+from placet.audit._report import Collector
+from placet.ledger import Entry
+from placet.model import (
+    AuthorityMatrix,
+    EvidenceItem,
+    ProcessDefinition,
+    digest_json,
+    salted_digest,
+)
+from placet.rules import BadPolicies, LoadedPolicies, load_policies
+
+
+@dataclass
+class Case:
+    """A case as the log opened it."""
+
+    process_digest: str
+    status: str = "opened"
+
+
+@dataclass
+class Grant:
+    """A grant as the log issued it."""
+
+    issued: Entry
+    ended: str | None = None
+
+
+@dataclass
+class Scene:
+    """The files, what was published in them, the place of the walk, and what does not hold."""
+
+    files: LogFiles
+    collector: Collector
+    place: str = ""
+    processes: dict[str, ProcessDefinition] = field(default_factory=dict)
+    matrices: dict[str, AuthorityMatrix] = field(default_factory=dict)
+    policies: dict[str, LoadedPolicies] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    parts: dict[str, EvidenceItem] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Read what was published; what can't be read is missing where an entry names it."""
+        for body in self.files.processes:
+            try:
+                definition = ProcessDefinition.model_validate_json(body)
+            except ValidationError:
+                continue
+            self.processes[digest_json(definition)] = definition
+        for body in self.files.matrices:
+            try:
+                matrix = AuthorityMatrix.model_validate_json(body)
+            except ValidationError:
+                continue
+            self.matrices[digest_json(matrix)] = matrix
+        for policies, schema in self.files.policies:
+            try:
+                loaded = load_policies(policies, schema)
+            except (BadPolicies, ValueError):
+                continue
+            self.policies[loaded.digest] = loaded
+
+    def trouble(self, name: str, found: str) -> None:
+        """Something does not hold at this entry."""
+        self.collector.trouble(name, self.place or "the log", found)
+
+    def known(self, what: str, found: Mapping[str, object], digest: JsonValue) -> None:
+        """What an entry names by its digest is there."""
+        if digest not in found:
+            self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
+
+    def content(self, what: str, kept: Mapping[str, Kept], digest: str) -> str | None:
+        """What is kept beside the ledger under a salted digest, if it is there and fits."""
+        found = kept.get(digest)
+        if found is None:
+            self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
+            return None
+        if not _fits(found, digest):
+            self.trouble(f"{what}-digest", f"the kept {what} is not the one of the ledger")
+            return None
+        return found.content
+
+
+def _fits(kept: Kept, digest: str) -> bool:
+    try:
+        salt = base64.urlsafe_b64decode(kept.salt + "=")
+    except (binascii.Error, ValueError):
+        return False
+    spelled = base64.urlsafe_b64encode(salt).decode().rstrip("=")
+    # A salt has one spelling only; the decoder passes over what it does not know.
+    return spelled == kept.salt and salted_digest(kept.salt, _bytes(kept.content)) == digest
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read_json(text: str) -> Any:
+    """Read JSON that nobody has vouched for.
+
+    Raises:
+        ValueError: it is none, or nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None

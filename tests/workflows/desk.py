@@ -39,7 +39,7 @@ T = TypeVar("T")
 PEOPLE = ("dana", "omar", "sofia", "cora", "una", ADMINISTRATOR)
 
 
-async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 60) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 110) -> T:
     """Wait for a stated condition."""
     async with asyncio.timeout(seconds):
         while True:

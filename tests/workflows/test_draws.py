@@ -4,6 +4,7 @@ Where a case is archived, the whole ledger is verified and its history replayed.
 """
 
 import json
+import signal
 from decimal import Decimal
 from pathlib import Path
 
@@ -158,7 +159,7 @@ async def test_a_case_is_closed_once_though_the_answer_was_lost(desk: Desk, tmp_
     case = await desk.open(loan)
     checkpoint = await desk.asked(case)
     marker = tmp_path / "killed"
-    desk.made.stop("authority")
+    desk.made.stop("authority", signal.SIGKILL)
     killed = {"PLACET_KILL_AT": "close.before-answer", "PLACET_KILL_ONCE": str(marker)}
     desk.made.start("authority", killed)
     await desk.made.ready("authority")

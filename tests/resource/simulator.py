@@ -72,16 +72,22 @@ async def served(app: Any, port: int, lifespan: str = "off") -> AsyncIterator[No
         port=port,
         log_config=None,
         lifespan=lifespan,
-        timeout_graceful_shutdown=2,
     )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    await server.startup()  # without its loop, which takes a tenth of a second to end
+    await server.startup()
     try:
         yield
-    finally:
-        await server.shutdown()
+    finally:  # as uvicorn does, without its pauses of a tenth of a second
+        for listening in server.servers:
+            listening.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+        async with asyncio.timeout(10):
+            while server.server_state.connections or server.server_state.tasks:
+                await asyncio.sleep(0.001)
+        await server.lifespan.shutdown()
 
 
 class Gate:

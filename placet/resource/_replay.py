@@ -14,7 +14,7 @@ from placet.resource._errors import BadToken, CannotJudge
 from placet.tokens import PROOF_MAX_AGE, SKEW, Proof
 
 MAX_PROOFS = 100_000
-"""About 25 MB, and 1400 requests a second for as long as a proof must be remembered."""
+"""At most 45 MB, and 1400 requests a second for as long as a proof must be remembered."""
 
 # A proof may be dated ahead by the skew, and is taken until it is too old by the skew.
 _REMEMBERED = PROOF_MAX_AGE + 2 * SKEW

@@ -1,9 +1,10 @@
 """What an auditor works on: plain data, however it was fetched. Nothing here is believed yet."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from placet.model import CheckpointView, Model
+from placet.model import CheckpointView, Model, salted_digest
 
 
 class Kept(Model):
@@ -11,6 +12,16 @@ class Kept(Model):
 
     salt: str
     content: str
+
+    def fits(self, digest: str) -> bool:
+        """Whether this is what the digest was made of. A salt has one spelling only."""
+        try:
+            salt = base64.urlsafe_b64decode(self.salt + "=")
+        except ValueError:
+            return False
+        spelled = base64.urlsafe_b64encode(salt).decode().rstrip("=")
+        content = self.content.encode("utf-8", "surrogatepass")
+        return spelled == self.salt and salted_digest(self.salt, content) == digest
 
 
 class ActFile(Model):

@@ -3,6 +3,13 @@
 from placet.model import Model
 
 
+def spelled(text: str) -> str:
+    """A text as any terminal shows it: control, format and line characters are spelled out."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class Trouble(Model):
     """One thing that does not hold: what it is called, where it is, and what was found."""
 
@@ -41,7 +48,7 @@ class Collector:
 
     def trouble(self, name: str, place: str, found: str) -> None:
         """Something does not hold."""
-        self._troubles.append(Trouble(name=name, place=place, found=found[:500]))
+        self._troubles.append(Trouble(name=name, place=spelled(place), found=spelled(found[:500])))
 
     def report(self, *, trusted: bool = False) -> Report:
         """Everything so far."""

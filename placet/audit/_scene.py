@@ -1,7 +1,5 @@
 """What an audit has before it, and what the log has said so far."""
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +15,6 @@ from placet.model import (
     EvidenceItem,
     ProcessDefinition,
     digest_json,
-    salted_digest,
 )
 from placet.rules import BadPolicies, LoadedPolicies, load_policies
 
@@ -88,24 +85,10 @@ class Scene:
         if found is None:
             self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
             return None
-        if not _fits(found, digest):
+        if not found.fits(digest):
             self.trouble(f"{what}-digest", f"the kept {what} is not the one of the ledger")
             return None
         return found.content
-
-
-def _fits(kept: Kept, digest: str) -> bool:
-    try:
-        salt = base64.urlsafe_b64decode(kept.salt + "=")
-    except (binascii.Error, ValueError):
-        return False
-    spelled = base64.urlsafe_b64encode(salt).decode().rstrip("=")
-    # A salt has one spelling only; the decoder passes over what it does not know.
-    return spelled == kept.salt and salted_digest(kept.salt, _bytes(kept.content)) == digest
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def read_json(text: str) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from placet.audit._files import LogFiles
-from placet.ledger import Entry, EntryType, decode_entry
+from placet.audit._report import spelled
+from placet.ledger import Entry, EntryError, EntryType, decode_entry
 from placet.model import Model, format_time
 
 
@@ -22,12 +23,18 @@ class Moment(Model):
 def timeline(files: LogFiles, case: str) -> Iterator[Moment]:
     """The moments of a case in the ledger's order.
 
+    The texts are harmless to a terminal, whoever wrote what they tell. The entries are taken as
+    they are: :func:`placet.audit.verify` says whether they are the log's.
+
     Raises:
-        EntryError: an entry is damaged; verify the log first.
+        EntryError: an entry is damaged; the message names it.
     """
     activities: dict[str, str] = {}
     for index, data in enumerate(files.entries):
-        entry = decode_entry(data)
+        try:
+            entry = decode_entry(data)
+        except EntryError as error:
+            raise EntryError(f"entry {index}: {error}") from None
         if entry.case != case:
             continue
         yield Moment(
@@ -36,7 +43,7 @@ def timeline(files: LogFiles, case: str) -> Iterator[Moment]:
             actor=entry.actor,
             type=entry.type.value,
             record=entry.record,
-            text=_tell(entry, files, activities),
+            text=spelled(_tell(entry, files, activities)),
         )
 
 
@@ -56,8 +63,7 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
         case EntryType.GRANT_DENIED:
             return f"{data.get('action')} denied: {_names(data.get('reasons'))}"
         case EntryType.GRANT_SETTLED:
-            kept = files.kept.get(str(data.get("reasoning_digest")))
-            reason = f": {kept.content}" if kept else ""
+            reason = _reasoning(files, str(data.get("reasoning_digest")))
             return f"{activities.get(grant, '?')} {data.get('outcome')}{reason}"
         case EntryType.GRANT_REVOKED:
             return f"{activities.get(grant, '?')}: grant revoked, {data.get('reason')}"
@@ -79,6 +85,15 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{data.get('action')} status {data.get('status')}"
         case _:
             return entry.type.value.replace(".", " ")
+
+
+def _reasoning(files: LogFiles, digest: str) -> str:
+    kept = files.kept.get(digest)
+    if kept is None:
+        return ""
+    if not kept.fits(digest):
+        return ", but the words kept are not the ones that were settled"
+    return f": {kept.content}"
 
 
 def _names(value: object) -> str:

@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import ArchiveFile, LogFiles, log_verifier
+from placet.audit import ArchiveFile, Kept, LogFiles, log_verifier
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
 from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
@@ -181,6 +181,16 @@ def find(files: LogFiles, type_: str, case: str | None = None, **data: Any) -> i
         ):
             return index
     raise AssertionError(f"no {type_} in the log")
+
+
+def put_kept(files: LogFiles, content: str, other: str) -> LogFiles:
+    """Other words in the place of those kept beside the ledger, under the same digest and salt."""
+    kept = {
+        digest: Kept(salt=each.salt, content=other) if each.content == content else each
+        for digest, each in files.kept.items()
+    }
+    assert kept != files.kept
+    return dataclasses.replace(files, kept=kept)
 
 
 def renumber(history: History) -> None:

@@ -42,6 +42,10 @@ _MARGIN = 1.0
 _LAST_WORDS = 5.0
 """Seconds that a cancelled step may still try to settle: a worker that stops must end."""
 
+_IDLE_SECONDS = 2.0
+"""Seconds for which an idle connection is used again: servers close theirs after five (uvicorn),
+and a request that meets the closing is lost."""
+
 
 @dataclass(frozen=True)
 class _Session:
@@ -63,7 +67,9 @@ class Governor:
         """Keep one HTTP session for as long as any worker of the client runs."""
         self._workers += 1
         if self._session is None:
-            http = aiohttp.ClientSession()
+            http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(keepalive_timeout=_IDLE_SECONDS)
+            )
             self._session = _Session(http, AuthorityLink(self._config, http, self._clock))
         session = self._session
         try:

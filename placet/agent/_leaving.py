@@ -44,15 +44,15 @@ def departing(error: BaseException) -> Iterator[bytes]:
     Raises:
         Exception: whatever the failure converter raises; then nobody knows what would leave.
     """
-    failure = Failure()
-    converter = activity.client().data_converter.failure_converter
-    converter.to_failure(error, activity.payload_converter(), failure)
-    yield failure.SerializeToString()
     for each in causes(error):
         yield "".join(traceback.format_exception_only(each)).encode(errors="replace")
         if isinstance(each, BaseExceptionGroup):
             for member in each.exceptions:
                 yield from departing(member)
+    failure = Failure()
+    converter = activity.client().data_converter.failure_converter
+    converter.to_failure(error, activity.payload_converter(), failure)
+    yield failure.SerializeToString()
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, model_serializer
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -13,7 +14,8 @@ from placet.agent import current_grant
 from placet.model import Model
 from placet.process import StepRequest
 from placet.tokens import find_token
-from tests.agent.surroundings import Surroundings
+from tests.agent.surroundings import SETTLEMENTS, Surroundings
+from tests.harness.world import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -228,16 +230,17 @@ async def test_what_can_not_be_looked_at_does_not_leave(
     """I7: an error or result that no converter takes is replaced, and the grant settled."""
     tokens: list[str] = []
 
-    class Unspeakable:
-        def __repr__(self) -> str:
-            return tokens[-1]
+    class Unspeakable(BaseModel):
+        @model_serializer
+        def tell(self) -> str:
+            raise ValueError(tokens[-1])
 
     async def body(request: StepRequest) -> Any:
         tokens.append(await the_token())
         if len(tokens) == 1:
             raise ApplicationError("refused", Unspeakable())
         if len(tokens) == 2:
-            return Unspeakable()
+            return object()
         return "weighed"
 
     result, case = await s.run(body)
@@ -252,8 +255,10 @@ async def test_what_can_not_be_looked_at_does_not_leave(
 
 
 async def test_what_was_looked_at_is_what_leaves(s: Surroundings) -> None:
-    """I7: details changed after the heartbeat was looked at are sent as they were."""
+    """I7: heartbeat details and results that change after the look are sent as they were."""
+    held = s.gate.held[SETTLEMENTS] = asyncio.Event()
     tokens: list[str] = []
+    result: dict[str, Any] = {"page": 8}
     seen: list[Any] = []
 
     async def body(request: StepRequest) -> Any:
@@ -263,10 +268,20 @@ async def test_what_was_looked_at_is_what_leaves(s: Surroundings) -> None:
             progress: dict[str, Any] = {"page": 7}
             activity.heartbeat(progress)
             progress["token"] = tokens[0]
+            held.set()
             raise ApplicationError("again")
-        return "weighed"
+        held.clear()
+        return result
 
-    result, case = await s.run(body)
-    assert result == "weighed"
+    async def looked_at() -> bool:
+        return len(seen) == 2 and s.gate.seen[SETTLEMENTS] == before + 2
+
+    before = s.gate.seen[SETTLEMENTS]
+    async with s.working(body):
+        handle = await s.open()
+        await until(looked_at)
+        result["token"] = tokens[0]
+        held.set()
+        assert await s.ending(handle) == {"page": 8}
     assert seen == [[], [{"page": 7}]]
-    assert not find_token(await s.history(case), tokens)
+    assert not find_token(await s.history(handle.id), tokens)

@@ -1,6 +1,7 @@
 """A governed step from its queue to its end on the ledger, on the real parts."""
 
 import asyncio
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -331,6 +332,27 @@ async def test_a_cancelled_step_is_settled_as_cancelled(s: Surroundings) -> None
         await handle.cancel()
         assert (await s.ending(handle))["failed"] == [["CancelledError", "Cancelled", []]]
     assert await s.ends(handle.id) == [("grant.settled", "cancelled")]
+
+
+async def test_a_step_that_does_not_end_when_cancelled_is_not_kept_alive(s: Surroundings) -> None:
+    """The worker's own beats end with the cancellation, and Temporal gives the step up."""
+    waiting, released = asyncio.Event(), asyncio.Event()
+
+    async def body(request: StepRequest) -> None:
+        waiting.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async with s.working(body):
+        handle = await s.open()
+        await waiting.wait()
+        await handle.cancel()
+        try:
+            told = (await s.ending(handle))["failed"]
+        finally:
+            released.set()
+    assert [each[0] for each in told] == ["TimeoutError"]
 
 
 async def test_a_cancellation_does_not_tear_a_settlement_from_its_step(s: Surroundings) -> None:

@@ -66,7 +66,9 @@ class Database:
         self.run_here(lambda session: _make_tables(session.connection(), schema))
 
     async def run(self, work: Callable[[Session], T]) -> T:
-        """Run ``work`` in one transaction, in a thread; who is cancelled still waits for its end.
+        """Run ``work`` in one transaction, in a thread.
+
+        Who is cancelled still waits for its end: a stopped system leaves no transaction under way.
 
         Raises:
             Failure: the database is busy or away (503), or can't hold a value (400); nothing was
@@ -76,9 +78,7 @@ class Database:
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            await asyncio.gather(
-                running, return_exceptions=True
-            )  # a stopped service leaves no transaction under way
+            await asyncio.gather(running, return_exceptions=True)
             raise
 
     def run_here(self, work: Callable[[Session], T]) -> T:

@@ -1,8 +1,10 @@
 """Serving the three systems of record, in one process on loopback ports."""
 
 import asyncio
+import contextlib
 import os
 import secrets
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -97,22 +99,51 @@ def make_apps(settings: LenderSettings) -> dict[str, FastAPI]:
 
 
 async def serve(settings: LenderSettings) -> None:
-    """Serve until told to stop (SIGTERM, SIGINT)."""
+    """Serve until told to stop (SIGTERM, SIGINT).
+
+    Raises:
+        OSError: an address is taken.
+    """
+    apps = make_apps(settings)
+    with contextlib.ExitStack() as stack:
+        # Bound here: uvicorn would end the process by itself if an address is taken.
+        listening = [
+            stack.enter_context(_bind("127.0.0.1", settings.port(system))) for system in apps
+        ]
+        await _serve(settings, list(apps.values()), listening)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms for each answer.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
+    return bound
+
+
+async def _serve(
+    settings: LenderSettings, apps: list[FastAPI], listening: list[socket.socket]
+) -> None:
     servers = [
         uvicorn.Server(
             uvicorn.Config(
                 app,
-                host="127.0.0.1",
-                port=settings.port(system),
                 log_config=None,
                 access_log=False,
                 server_header=False,
             )
         )
-        for system, app in make_apps(settings).items()
+        for app in apps
     ]
     # One server takes the signals, and its end ends the others.
-    running = [asyncio.create_task(server.serve()) for server in servers]
+    running = [
+        asyncio.create_task(server.serve(sockets=[bound]))
+        for server, bound in zip(servers, listening, strict=True)
+    ]
     while not all(server.started for server in servers):
         if any(task.done() for task in running):
             break

@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 from pydantic import BaseModel, JsonValue
+from yarl import URL
 
 from placet.agent._config import AgentConfig
 from placet.agent._errors import NotGoverned, leaked, unavailable
@@ -148,7 +149,11 @@ class CurrentGrant:
             body = io.BytesIO(json.model_dump_json(exclude_none=True).encode())
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False
+                method,
+                URL(url, encoded=True),  # spelled anew, it would not be what the proof is for
+                data=body,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 data = await self._read(response)
                 answer = Answer(response.status, data, dict(response.headers))

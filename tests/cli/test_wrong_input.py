@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -445,9 +446,76 @@ def test_an_administrator_with_no_name_or_key_creates_nothing(
 
 
 def test_an_address_that_is_taken_is_said(placet: Placet, served: Served) -> None:
-    assert_told(_authority(placet, served, "serve"), 3, "in use")
+    address = served.variables["PLACET_ISSUER"].removeprefix("http://")
+    assert_told(_authority(placet, served, "serve"), 3, address, "in use")
     nowhere = {"PLACET_AUTHORITY_HOST": "192.0.2.1"}  # RFC 5737: nobody's
-    assert_told(_authority(placet, served, "serve", **nowhere), 3)
+    assert_told(_authority(placet, served, "serve", **nowhere), 3, "192.0.2.1")
+
+
+# --- what the deployment brings ---------------------------------------------------------------
+
+
+def test_a_wrong_loan_or_packet_is_named(placet: Placet, tmp_path: Path) -> None:
+    """Nothing is taken in, and no check is run on what can't be read."""
+    (tmp_path / "packet").mkdir()
+    (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04 s3cret")
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "text.txt").write_text("a")
+    paths = [*_files(tmp_path).values(), "book.xlsx", "table.csv", "text.txt", "packet"]
+    for path in paths:
+        for arguments in (("loan", "import", path), ("packet", "check", "packet", "--loan", path)):
+            ended = placet(*arguments)
+            assert_told(ended, ended.code, Path(path).name)
+            assert ended.code in {2, 3}
+    assert not (tmp_path / "var").exists()
+    for folder in ("nowhere", "text.txt"):
+        assert_told(placet("packet", "check", folder, "--loan", "table.csv"), 2, folder)
+    ended = placet("packet", "check", "packet", "--loan", "table.csv", "--funding", "tomorrow")
+    assert_told(ended, 2, "--funding", "tomorrow")
+    assert_told(placet("packet", "samples", "text.txt"), 3, "text.txt")
+
+
+def test_a_wrong_setting_stops_the_systems_of_record_by_name(
+    placet: Placet, tmp_path: Path
+) -> None:
+    assert_told(placet("lender", "serve"), 3, "loan-servicing.key")
+    for variable, value in (
+        ("PLACET_LENDER_ISSUER", "nonsense"),
+        ("PLACET_LENDER_SERVICING_PORT", "99999"),
+        ("PLACET_LENDER_DATABASE_URL", "mysql://u:s3cret@h/x"),
+    ):
+        assert_told(placet("lender", "serve", **{variable: value}), 2, variable)
+    for system in ("loan-servicing", "document-storage", "compliance"):
+        assert placet("system", "key", str(tmp_path / f"{system}.key")).code == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        variables = {"PLACET_LENDER_FOLDER": str(tmp_path), "PLACET_LENDER_SERVICING_PORT": port}
+        assert_told(placet("lender", "serve", **variables), 3, f"127.0.0.1:{port}", "in use")
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_folder_that_can_not_be_made_is_named(
+    placet: Placet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    assert_told(placet(command, PLACET_HOME=str(tmp_path / "file")), 3, "file")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_worker_says_what_it_lacks(tmp_path: Path) -> None:
+    """``python -m worker``, as a supervisor starts it."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "worker", "--agent", "draw-analyst"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "PLACET_WORKER_KEY_FILE" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 # --- usage ------------------------------------------------------------------------------------

@@ -2,11 +2,12 @@
 
 read the packet and the loan → match invoices, screen payees → analyse, twice → ask compliance, if
 it must look → ask for approval → look again → disburse → close. A returned packet starts the checks
-again on its new version; an approval that no longer holds goes back to people; a payment that is
-denied although the approval holds stops the case for a person.
+again on its new version; an approval that no longer holds goes back to people; a step that is
+denied for another reason stops the case, and is taken once a person has let it go on.
 """
 
 import asyncio
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -21,9 +22,10 @@ with workflow.unsafe.imports_passed_through():
         PacketRef,
     )
     from placet.model import CaseInput, CheckpointStatus, Outcome, PartRef, RecordId
-    from placet.process import GovernedWorkflow, Process, StepRequest, refused_for
+    from placet.process import STOPPED, GovernedWorkflow, Process, StepRequest, refused_for
     from workflows.definition import DEFINITION
 
+_T = TypeVar("_T")
 APPROVAL = "draw-approval"
 AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
 """The reason for which nothing is paid where agents only flag."""
@@ -74,33 +76,28 @@ class LoanDrawReview(GovernedWorkflow):
     async def _analyse(self, case: CaseInput) -> AnalysisRef:
         subject = case.subject
         loan_id, draw = subject.split("/")[1], int(subject.split("/")[3])
-        today = workflow.now().date().isoformat()
-        await self.step(
-            "read_packet",
-            StepRequest(case=case.case, record=f"{subject}/packet"),
-            PacketRef,
-        )
-        loan = await self.step(
-            "read_loan", StepRequest(case=case.case, record=f"loan/{loan_id}"), LoanRef
-        )
+        await self._step(case, "read_packet", f"{subject}/packet", PacketRef)
+        loan = await self._step(case, "read_loan", f"loan/{loan_id}", LoanRef)
         if 0 < loan.last_draw < draw:
-            earlier = StepRequest(case=case.case, record=f"loan/{loan_id}/draw/{loan.last_draw}")
-            await self.step("read_earlier_draw", earlier, PartRef)
+            earlier = f"loan/{loan_id}/draw/{loan.last_draw}"
+            await self._step(case, "read_earlier_draw", earlier, PartRef)
         await asyncio.gather(
-            self.step("match_invoices", StepRequest(case=case.case, record=subject), PartRef),
-            *(
-                self.step("screen_payee", StepRequest(case=case.case, record=payee), PartRef)
-                for payee in loan.payees
-            ),
+            self._step(case, "match_invoices", subject, PartRef),
+            *(self._step(case, "screen_payee", payee, PartRef) for payee in loan.payees),
         )
+        today = workflow.now().date().isoformat()
         request = DrawRequestInput(case=case.case, record=subject, today=today)
-        analysis = await self.step("analyse_draw", request, AnalysisRef)
-        await self.step("recompute_analysis", request, PartRef)
+        analysis = await self.patient_step("analyse_draw", request, AnalysisRef, subject)
+        await self.patient_step("recompute_analysis", request, PartRef, subject)
         return analysis
+
+    async def _step(self, case: CaseInput, step: str, record: RecordId, result: type[_T]) -> _T:
+        request = StepRequest(case=case.case, record=record)
+        return await self.patient_step(step, request, result, case.subject)
 
     async def _pay(self, case: CaseInput) -> str | None:
         loan = "/".join(case.subject.split("/")[:2])
-        look = await self.step("look_again", StepRequest(case=case.case, record=loan), LookRef)
+        look = await self._step(case, "look_again", loan, LookRef)
         if not look.unchanged:
             return None
         request = StepRequest(case=case.case, record=case.subject)
@@ -116,7 +113,7 @@ class LoanDrawReview(GovernedWorkflow):
                     raise
             if AUDIT_MODE in reasons:
                 return "flagged"
-            if "case_stopped" not in reasons:
+            if STOPPED not in reasons:
                 outcome = await self.outcome(APPROVAL, case.case, case.subject)
                 if outcome.status is CheckpointStatus.VOIDED:
                     return None  # the authority says that it no longer holds: people look anew
@@ -124,8 +121,7 @@ class LoanDrawReview(GovernedWorkflow):
                     # The loan changed after the grant: asked again, the authority sees it as well.
                     looked = True
                     continue
-                why = f"disburse was denied: {', '.join(reasons)}"
-                await self.stop(case.case, case.subject, why)
+                await self.stop(case.case, case.subject, "disburse", reasons)
             await self.admission(heard)
 
 

@@ -38,6 +38,9 @@ READ_OUTCOME = "read_outcome"
 STOP_CASE = "stop_case"
 CLOSE_CASE = "close_case"
 
+STOPPED = "case_stopped"
+"""The reason for which nothing is granted while a person looks at the case."""
+
 STEP_TIMEOUT = timedelta(minutes=10)
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """How long Temporal waits for a worker that says nothing; the plugin's heartbeats come far more
@@ -177,6 +180,25 @@ class GovernedWorkflow:
         )
         return answer
 
+    async def patient_step(
+        self, activity_type: str, request: StepRequest, result: type[_T], subject: RecordId
+    ) -> _T:
+        """Run one governed step; if it is denied, stop the case and try again when it goes on.
+
+        Raises:
+            ActivityError: the step failed for good and was not denied.
+        """
+        while True:
+            heard = self._bells
+            try:
+                return await self.step(activity_type, request, result)
+            except ActivityError as error:
+                reasons = refused_for(error)
+                if not reasons:
+                    raise
+            await self.stop(request.case, subject, activity_type, reasons)
+            await self.admission(heard)
+
     async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
         """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
         request = CheckpointRequest(case=case, record=subject, checkpoint=name)
@@ -211,13 +233,21 @@ class GovernedWorkflow:
         """How often a bell has rung so far."""
         return self._bells
 
-    async def stop(self, case: CaseId, subject: RecordId, reason: str) -> None:
-        """Stop the case for a person to look at. One that is stopped already is stopped."""
+    async def stop(
+        self, case: CaseId, subject: RecordId, activity_type: str, reasons: tuple[str, ...]
+    ) -> None:
+        """Stop the case for a person to look at: what was denied, and why.
+
+        One that is stopped already, by another step or by the authority, is stopped.
+        """
+        if STOPPED in reasons:
+            return
+        reason = f"{activity_type} was denied: {', '.join(reasons)}"
         request = StopRequest(case=case, record=subject, reason=reason[:300])
         try:
             await self.step(STOP_CASE, request, StopRequest)
         except ActivityError as error:
-            if "case_stopped" not in refused_for(error):
+            if STOPPED not in refused_for(error):
                 raise
 
     async def admission(self, heard: int) -> None:

@@ -1,8 +1,8 @@
 """The workflow's counterpart, simulated: agents that answer as a scenario says, without an authority.
 
 It plays what can't be had from real parts in a test's time: weeks of waiting, and every ending. The
-real parts are in ``test_draws.py``. Run as a program, it writes the histories again that
-``test_histories.py`` replays::
+real parts are in ``test_draws.py``. Run as a program, it writes those histories that are missing
+for ``test_histories.py`` to replay::
 
     python -m tests.workflows.simulator
 """
@@ -141,6 +141,17 @@ SCENARIOS: Mapping[str, Scenario] = {
             ]
         },
     ),
+    "denied-early-and-admitted": Scenario(
+        "disbursed",
+        {
+            "screen_payee": [denied("I10", "suspended"), _PART],
+            "recompute_analysis": [
+                denied("I1", "case_status", "case_stopped"),
+                denied("I2", "out_of_scope"),
+                _PART,
+            ],
+        },
+    ),
     "changed-at-the-last-moment": Scenario(
         "disbursed", {"disburse": [denied("conflict"), _USUAL["disburse"]]}
     ),
@@ -268,10 +279,12 @@ def _without_traces(value: Any) -> Any:
 
 
 async def write_histories() -> None:
-    """Write the history of every scenario."""
+    """Write the history of every scenario that has none yet."""
     HISTORIES.mkdir(exist_ok=True)
     async with simulator() as made:
         for name, scenario in SCENARIOS.items():
+            if (HISTORIES / f"{name}.json").exists():
+                continue
             result, _, history = await made.play(scenario)
             assert result == scenario.result, f"{name}: {result}"
             plain = _without_traces(json.loads(history.to_json()))

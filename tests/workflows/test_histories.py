@@ -2,8 +2,8 @@
 
 A case may wait for weeks, and be replayed years later: a change of the workflow's code that these
 histories do not survive would break the open cases. What such a change needs is a branch under
-``workflow.patched`` or a new version of the process; only for workflows that nobody runs yet are
-the histories written again: ``python -m tests.workflows.simulator``.
+``workflow.patched`` or a new version of the process. A new end gets its history from ``python -m
+tests.workflows.simulator``, which writes those that are missing and changes none.
 """
 
 from pathlib import Path

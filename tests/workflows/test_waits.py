@@ -98,6 +98,16 @@ async def test_a_denied_payment_waits_for_a_person_and_asks_nobody_twice(played:
     assert timers(history) == ["86400s"] * 2
 
 
+async def test_a_denied_check_waits_for_a_person_as_well(played: Simulator) -> None:
+    """I10: whichever step it is; one that finds the case stopped does not stop it again."""
+    _, simulation, _ = await played.play(SCENARIOS["denied-early-and-admitted"])
+    assert [each["reason"] for each in simulation.requests[STOP_CASE]] == [
+        "screen_payee was denied: I10, suspended",
+        "recompute_analysis was denied: I2, out_of_scope",
+    ]
+    assert simulation.asked.count("read_packet") == 1
+
+
 async def test_only_a_voided_approval_starts_another_round(played: Simulator) -> None:
     """I5: that it is voided is the authority's word, not the workflow's reading of reasons."""
     _, simulation, _ = await played.play(SCENARIOS["voided"])

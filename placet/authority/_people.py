@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from placet.authority._core import Core
-from placet.authority._errors import Invalid
+from placet.authority._errors import Denied, Forbidden, Invalid, Unauthenticated
 from placet.authority._identities import keys_of, require_active, use_jti
 from placet.authority._requests import use_proof
 from placet.authority._store import Tx
@@ -40,8 +40,9 @@ class People:
         """Trade a sign-in assertion (RFC 7523 section 2.1) for a session bound to the same key.
 
         Raises:
-            Invalid: the assertion does not hold (``invalid_grant``), or the proof is another key's.
-            Unauthenticated: assertion or proof was used before.
+            Invalid: the assertion does not hold or was used before (``invalid_grant``), or the
+                proof is another key's.
+            Denied: the operator or the key is not active (I10).
         """
         try:
             operator = claimed_issuer(assertion)
@@ -63,7 +64,12 @@ class People:
             use_proof(tx, proof)
             require_active(tx, operator, proof.jkt)
 
-        await self._core.store.write(admit)
+        try:
+            await self._core.store.write(admit)
+        except Unauthenticated as error:
+            raise Invalid("invalid_grant", f"sign-in: {error.problem.error_description}") from None
+        except Forbidden as error:
+            raise Denied(error.problem.error_description, error.problem.reasons) from None
         now = self._core.clock()
         session = SessionClaims(
             iss=self._core.issuer,

@@ -2,18 +2,17 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
-from temporalio.client import Client
 
-from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
-from placet.client import AuthorityError, OperatorClient
+from placet.client import AuthorityError
 from placet.model import ActClaims, SignedAct, digest_json
-from placet.tokens import SigningKey, numeric_date, sign_act
+from placet.tokens import numeric_date, sign_act
 from tests.authority.throwaway_postgresql import PostgresqlCluster
-from tests.harness.world import PASSPHRASE, free_port, serving, until
+from tests.harness.alone import Alone, alone
+from tests.harness.world import until
 
 REASON = {"reason": "a test"}
 
@@ -26,36 +25,30 @@ async def database(postgresql: PostgresqlCluster) -> AsyncIterator[str]:
     postgresql.drop_database(name)
 
 
-async def test_an_act_in_an_outage_waits_and_counts_once(
-    postgresql: PostgresqlCluster, database: str
-) -> None:
-    """I4, I11: 503 with Retry-After, no trace of it; sent again afterwards, it counts once."""
-    port, key = free_port(), SigningKey.generate()
-    issuer = f"http://127.0.0.1:{port}"
-    settings = AuthoritySettings(
-        issuer=issuer,
-        port=port,
-        database_url=postgresql.url(database),
-        key_passphrase=PASSPHRASE,
-    )
-    async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await create_log(store, SigningKeys(PASSPHRASE), [("ada", key.public)])
-    temporal = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+def _act(authority: Alone) -> dict[str, Any]:
     claims = ActClaims(
         iss="operator:ada",
-        aud=issuer,
-        iat=numeric_date(datetime.now(UTC)),
+        aud=authority.settings.issuer,
+        iat=numeric_date(authority.now()),
         jti=secrets.token_urlsafe(18),
         act="hold.place",
         target="depot/D1",
         body_digest=digest_json(dict(REASON)),
     )
-    signed = SignedAct(act=sign_act(claims, key), body=dict(REASON)).model_dump(mode="json")
+    signed = SignedAct(act=sign_act(claims, authority.admin), body=dict(REASON))
+    return signed.model_dump(mode="json")
+
+
+async def test_an_act_in_an_outage_waits_and_counts_once(
+    postgresql: PostgresqlCluster, database: str
+) -> None:
+    """I4, I11: 503 with Retry-After, no trace of it; sent again afterwards, it counts once."""
     async with (
-        serving(settings, temporal),
-        OperatorClient(issuer, "operator:ada", key) as ada,
-        httpx.AsyncClient(base_url=issuer, timeout=30) as http,
+        alone(postgresql.url(database)) as authority,
+        authority.ada() as ada,
+        httpx.AsyncClient(base_url=authority.settings.issuer, timeout=30) as http,
     ):
+        signed = _act(authority)
         await ada.cases()
         with postgresql.outage(database):
             for answer in (

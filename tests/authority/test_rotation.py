@@ -1,19 +1,16 @@
 """The authority's keys change while it runs: what was signed stays good until it ends."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
-from temporalio.client import Client
 
-from placet.authority import AuthoritySettings, SigningKeys, Store, create_log, rotate_keys
+from placet.authority import SigningKeys, Store, rotate_keys
 from placet.client import OperatorClient
-from placet.tokens import SigningKey
 from placet.tokens._jws import parse_jws
-from tests.harness.world import PASSPHRASE, free_port, serving, until
+from tests.harness.alone import Alone, alone
+from tests.harness.world import PASSPHRASE, until
 
 
 def kid_of(client: OperatorClient) -> str:
@@ -22,48 +19,14 @@ def kid_of(client: OperatorClient) -> str:
     return parse_jws(client._session[0]).kid or ""
 
 
-@dataclass
-class Running:
-    """An authority whose clock a test sets forward."""
-
-    settings: AuthoritySettings
-    admin: SigningKey
-    ahead: timedelta = timedelta(0)
-
-    def now(self) -> datetime:
-        """The clock of the authority and of its clients."""
-        return datetime.now(UTC) + self.ahead
-
-    def ada(self) -> OperatorClient:
-        """A client without a session yet."""
-        return OperatorClient(self.settings.issuer, "operator:ada", self.admin, clock=self.now)
-
-    async def published(self) -> set[str]:
-        """The ids of the keys in the JWKS."""
-        async with httpx.AsyncClient() as http:
-            found = (await http.get(f"{self.settings.issuer}/.well-known/jwks.json")).json()
-        return {each["kid"] for each in found["keys"]}
-
-
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    """An authority alone; Temporal is away, and nobody asks for it."""
-    port = free_port()
-    settings = AuthoritySettings(
-        issuer=f"http://127.0.0.1:{port}",
-        port=port,
-        database_url=f"sqlite:///{tmp_path / 'authority.db'}",
-        key_passphrase=PASSPHRASE,
-    )
-    made = Running(settings, SigningKey.generate())
-    async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await create_log(store, SigningKeys(PASSPHRASE), [("ada", made.admin.public)])
-    temporal = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
-    async with serving(settings, temporal, clock=made.now):
+async def running(tmp_path: Path) -> AsyncIterator[Alone]:
+    """An authority alone."""
+    async with alone(f"sqlite:///{tmp_path / 'authority.db'}") as made:
         yield made
 
 
-async def test_old_tokens_verify_until_they_end(running: Running) -> None:
+async def test_old_tokens_verify_until_they_end(running: Alone) -> None:
     """RFC 7517 rotation with overlap: published first, signing later, gone when nothing needs it."""
     (old,) = await running.published()
     async with running.ada() as first, running.ada() as late, running.ada() as new:

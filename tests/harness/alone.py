@@ -1,0 +1,55 @@
+"""An authority alone: no Temporal, no agents, and a clock that a test sets forward."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from temporalio.client import Client
+
+from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
+from placet.client import OperatorClient
+from placet.tokens import SigningKey
+from tests.harness.world import PASSPHRASE, free_port, serving
+
+
+@dataclass
+class Alone:
+    """An authority whose clock a test sets forward."""
+
+    settings: AuthoritySettings
+    admin: SigningKey
+    ahead: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        """The clock of the authority and of its clients."""
+        return datetime.now(UTC) + self.ahead
+
+    def ada(self) -> OperatorClient:
+        """A client without a session yet."""
+        return OperatorClient(self.settings.issuer, "operator:ada", self.admin, clock=self.now)
+
+    async def published(self) -> set[str]:
+        """The ids of the keys in the JWKS."""
+        async with httpx.AsyncClient() as http:
+            found = (await http.get(f"{self.settings.issuer}/.well-known/jwks.json")).json()
+        return {each["kid"] for each in found["keys"]}
+
+
+@contextlib.asynccontextmanager
+async def alone(database_url: str) -> AsyncIterator[Alone]:
+    """Serve it on a new database; Temporal is away, and nobody asks for it."""
+    port = free_port()
+    settings = AuthoritySettings(
+        issuer=f"http://127.0.0.1:{port}",
+        port=port,
+        database_url=database_url,
+        key_passphrase=PASSPHRASE,
+    )
+    made = Alone(settings, SigningKey.generate())
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        await create_log(store, SigningKeys(PASSPHRASE), [("ada", made.admin.public)])
+    temporal = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+    async with serving(settings, temporal, clock=made.now):
+        yield made

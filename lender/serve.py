@@ -135,6 +135,7 @@ async def _serve(
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=75,  # longer than any client keeps a connection it may use
             )
         )
         for app in apps

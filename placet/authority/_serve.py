@@ -179,6 +179,7 @@ async def serve(settings: AuthoritySettings) -> None:
             lifespan="off",
             server_header=False,
             date_header=False,
+            timeout_keep_alive=75,  # longer than any client keeps a connection that it may use
         )
         server = _Server(config)
         for stop in (signal.SIGTERM, signal.SIGINT):

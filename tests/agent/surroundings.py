@@ -100,7 +100,14 @@ DEPOT = Starlette(
 @contextlib.asynccontextmanager
 async def serving(app: Any, port: int) -> AsyncIterator[None]:
     """Serve an application on loopback."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        lifespan="off",
+        timeout_keep_alive=75,
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):

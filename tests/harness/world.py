@@ -214,7 +214,12 @@ async def serving(
     """Serve an authority on its port; ``wrap`` stands between it and the network."""
     async with open_authority(settings, temporal, clock=clock) as app:
         config = uvicorn.Config(
-            wrap(app), host="127.0.0.1", port=settings.port, log_config=None, lifespan="off"
+            wrap(app),
+            host="127.0.0.1",
+            port=settings.port,
+            log_config=None,
+            lifespan="off",
+            timeout_keep_alive=75,
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())

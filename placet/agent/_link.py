@@ -192,6 +192,9 @@ class AuthorityLink:
         batch: list[_Waiting] = []
         size = 0
         while self._queue and len(batch) < _MAX_BATCH:
+            if self._queue[0].future.done():  # its step has given up
+                self._queue.popleft()
+                continue
             size += self._queue[0].size
             if batch and size > _MAX_BATCH_BYTES:
                 break
@@ -264,6 +267,6 @@ def _refusal(status: int, body: Any) -> Exception:
     error = str(body.get("error", "")) if isinstance(body, dict) else ""
     description = str(body.get("error_description", "")) if isinstance(body, dict) else ""
     if error in _TERMINAL:
-        reasons = tuple(str(each) for each in body.get("reasons", ()))
+        reasons = tuple(str(each) for each in body.get("reasons") or ())
         return denied(description or error, reasons or (error,))
     return unavailable(f"the authority answered {status} {error}".strip())

@@ -121,8 +121,7 @@ class LoanDrawReview(GovernedWorkflow):
                     # The loan changed after the grant: asked again, the authority sees it as well.
                     looked = True
                     continue
-                await self.stop(case.case, case.subject, "disburse", reasons)
-            await self.admission(heard)
+            await self.stop(case.case, case.subject, "disburse", reasons, heard)
 
 
 PROCESS = Process(definition=DEFINITION, workflow=LoanDrawReview)

@@ -135,6 +135,7 @@ class GovernedWorkflow:
 
     def __init__(self) -> None:
         self._bells = 0
+        self._stopped = False
         self._waiting_for: str | None = None
 
     @workflow.signal(name=BELL)
@@ -196,8 +197,7 @@ class GovernedWorkflow:
                 reasons = refused_for(error)
                 if not reasons:
                     raise
-            await self.stop(request.case, subject, activity_type, reasons)
-            await self.admission(heard)
+            await self.stop(request.case, subject, activity_type, reasons, heard)
 
     async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
         """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
@@ -234,28 +234,29 @@ class GovernedWorkflow:
         return self._bells
 
     async def stop(
-        self, case: CaseId, subject: RecordId, activity_type: str, reasons: tuple[str, ...]
+        self,
+        case: CaseId,
+        subject: RecordId,
+        activity_type: str,
+        reasons: tuple[str, ...],
+        heard: int,
     ) -> None:
-        """Stop the case for a person to look at: what was denied, and why.
+        """Stop the case for a person to look at; back when it may go on, as the next step tells.
 
-        One that is stopped already, by another step or by the authority, is stopped.
+        ``heard`` is :attr:`bells` as it was before the step was tried. Steps side by side stop the
+        case once; a denial from before a person has admitted it stops nothing afterwards.
         """
-        if STOPPED in reasons:
-            return
-        reason = f"{activity_type} was denied: {', '.join(reasons)}"
-        request = StopRequest(case=case, record=subject, reason=reason[:300])
-        try:
-            await self.step(STOP_CASE, request, StopRequest)
-        except ActivityError as error:
-            if STOPPED not in refused_for(error):
-                raise
-
-    async def admission(self, heard: int) -> None:
-        """Wait until a person may have admitted the stopped case; the next step tells.
-
-        ``heard`` is :attr:`bells` as it was before the case was found, or asked, to be stopped.
-        """
+        if not (self._stopped or STOPPED in reasons or self._bells > heard):
+            self._stopped = True
+            reason = f"{activity_type} was denied: {', '.join(reasons)}"
+            request = StopRequest(case=case, record=subject, reason=reason[:300])
+            try:
+                await self.step(STOP_CASE, request, StopRequest)
+            except ActivityError as error:
+                if STOPPED not in refused_for(error):
+                    raise
         await self._wait(heard, LOOK_DAILY, "look whether a person has admitted the case")
+        self._stopped = False
 
     async def _wait(self, heard: int, longest: timedelta, what: str) -> None:
         try:

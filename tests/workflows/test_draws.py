@@ -89,6 +89,26 @@ async def test_a_suspended_agent_stops_the_case_and_a_person_lets_it_go_on(desk:
     await desk.archived(case)
 
 
+async def test_a_check_that_is_denied_is_made_once_a_person_has_looked(desk: Desk) -> None:
+    """I10: payees are screened side by side; the case stops once, and none is left out after."""
+    admin = desk.people["ada"]
+    loan = desk.take_in_loan()
+    await admin.act("agent.suspend", "agent:compliance-checker", Reason(reason="a new host"))
+    case = await desk.open(loan)
+    stopped = await desk.ended(case, "stopped")
+    assert stopped.stopped_for == "screen_payee was denied: I10, suspended"
+    await admin.act("agent.resume", "agent:compliance-checker", Reason(reason="it is up"))
+    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    checkpoint = await desk.asked(case)
+    screened = {each.record for each in checkpoint.evidence.items if each.name == "screening"}
+    assert screened == {f"payee/{payee.id}" for payee in loan.payees}
+    await desk.decide("omar", checkpoint, Verdict.REJECT)
+    await desk.ended(case)
+    await desk.archived(case)
+    types = [each["type"] for each in await desk.entries(case)]
+    assert types.count("case.stopped") == 1
+
+
 async def test_a_hold_voids_the_approval_and_people_are_asked_again(desk: Desk) -> None:
     """I5: what changed goes back to people; a rejection then ends the case, unpaid."""
     loan = desk.take_in_loan()

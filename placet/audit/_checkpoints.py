@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from placet.audit._people import People
-from placet.audit._scene import Scene
+from placet.audit._scene import Case, Scene
 from placet.ledger import Entry, EntryType
 from placet.model import (
     CheckpointStatus,
@@ -16,13 +17,17 @@ from placet.model import (
     digest_json,
 )
 from placet.rules import (
+    AutomaticFacts,
     CheckpointStanding,
     CountedDecision,
     DecisionRefused,
     OperatorFacts,
+    RuleError,
     approvals,
     check_decision,
     outcome_status,
+    requirement,
+    said_digest,
 )
 from placet.tokens import TokenError, verify_decision
 
@@ -35,6 +40,8 @@ _ENDED = {
     EntryType.CHECKPOINT_EXPIRED: CheckpointStatus.EXPIRED,
     EntryType.CHECKPOINT_VOIDED: CheckpointStatus.VOIDED,
 }
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999."""
 
 
 @dataclass
@@ -80,6 +87,64 @@ class Checkpoints:
                 self._scene.trouble(
                     "evidence-unsettled", f"{checkpoint}: {item.name} was not settled as it says"
                 )
+        self._proposed(view)
+        self._asked(view)
+
+    def _proposed(self, view: CheckpointView) -> None:
+        """What people decide on is what the first part proposed."""
+        lead = self._scene.part(view.evidence.items[0].digest)
+        if lead is None or lead.proposal != view.evidence.proposal:
+            self._scene.trouble("evidence-proposal", f"{view.id}: no part proposes this")
+
+    def _asked(self, view: CheckpointView) -> None:
+        """What is asked of whom is what the lender's matrix asks for this proposal."""
+        asked, case = view.requirement, self._scene.cases.get(view.evidence.case)
+        matrix = self._scene.matrices.get(asked.matrix_digest)
+        rule = None if matrix is None else matrix.rule(asked.checkpoint)
+        if case is None or matrix is None or rule is None:
+            self._scene.trouble("requirement", f"{view.id}: no matrix asks this")
+            return
+        # The people set apart are facts of a system of record; who opened and prepared is known.
+        facts: dict[str, JsonValue] = {}
+        if rule.independent_of is not None:
+            facts[rule.independent_of] = list(asked.not_all_of)
+        people = {*asked.excluded, case.opened_by, *view.evidence.proposal.preparers}
+        try:
+            computed = requirement(
+                matrix,
+                asked.checkpoint,
+                view.evidence.proposal,
+                excluded=people,
+                facts=facts,
+                automatic=None if asked.needs else self._automatic(view, case),
+            )
+        except RuleError as error:
+            self._scene.trouble("requirement", f"{view.id}: {error}")
+            return
+        if computed != asked:
+            self._scene.trouble("requirement", f"{view.id}: the matrix asks something else")
+
+    def _automatic(self, view: CheckpointView, case: Case) -> AutomaticFacts | None:
+        """The second agent's recomputation, from what was settled before."""
+        definition, lead = self._scene.processes.get(case.process_digest), view.evidence.items[0]
+        steps = () if definition is None else definition.steps
+        names = {name for each in steps if each.confirms == lead.name for name in each.produces}
+        again = [
+            part
+            for part in self._scene.parts.values()
+            if part.name in names
+            and self._scene.grants[part.grant].issued.case == view.evidence.case
+        ]
+        made = self._scene.part(lead.digest)
+        recomputed = self._scene.part(again[-1].digest) if again else None
+        if made is None or recomputed is None:
+            return None
+        return AutomaticFacts(
+            made_by=lead.agent,
+            said=said_digest(made),
+            recomputed_by=again[-1].agent,
+            recomputed=said_digest(recomputed),
+        )
 
     def _view(self, checkpoint: str) -> CheckpointView | None:
         view = self._scene.files.checkpoints.get(checkpoint)
@@ -142,10 +207,10 @@ class Checkpoints:
                     principal=entry.actor, active=self._people.active(entry.actor), roles=roles
                 ),
                 CheckpointStanding(
-                    id=view.id,
+                    id=str(opened.get("checkpoint")),
                     case=standing.opened.case or "",
                     status=standing.status,
-                    deadline=view.deadline,
+                    deadline=_deadline(opened.get("deadline")),
                     adjustments_digest=view.evidence.proposal.adjustments_digest,
                     decisions=tuple(standing.decisions),
                 ),
@@ -198,6 +263,12 @@ class Checkpoints:
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
             and _ids(approvals(view.requirement, standing.decisions)) == entry.data.get("approvals")
         )
+
+
+def _deadline(told: JsonValue) -> datetime:
+    """The end of the second that the ledger names; long ago if it names none."""
+    seconds = told if isinstance(told, int) and 0 <= told < _LAST_SECOND else 0
+    return datetime.fromtimestamp(seconds + 1, UTC)
 
 
 def _ids(decisions: Sequence[CountedDecision]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
@@ -48,6 +49,7 @@ _ENDS = (
 )
 
 
+_NUMBERS = dict(EventType.items())
 _TASK_SCHEDULED = "workflow_task_scheduled_event_attributes"
 _TASK_STARTED = "workflow_task_started_event_attributes"
 _TASK_COMPLETED = "workflow_task_completed_event_attributes"
@@ -56,6 +58,7 @@ _TASK_ENDS = {
     "workflow_task_failed_event_attributes",
     "workflow_task_timed_out_event_attributes",
 }
+_TERMINATED = "workflow_execution_terminated_event_attributes"
 _SCHEDULED_ID, _STARTED_ID = "scheduled_event_id", "started_event_id"
 _TASK_COMPLETED_ID = "workflow_task_completed_event_id"
 _REFERENCES: dict[str, dict[str, set[str]]] = {
@@ -100,7 +103,10 @@ def misfits(events: Sequence[HistoryEvent]) -> Iterator[tuple[HistoryEvent, str]
     before = ""
     for event in events:
         name = event.WhichOneof("attributes") or ""
-        if (before == _TASK_STARTED) != (name in _TASK_ENDS and _refers(event, _STARTED_ID) > 0):
+        if event.event_type != _NUMBERS.get(_type_of(name)):
+            yield event, f"its type is not that of its attributes, {name or 'none'}"
+        ends = name in _TASK_ENDS and _refers(event, _STARTED_ID) > 0
+        if ends != (before == _TASK_STARTED) and name != _TERMINATED:
             yield event, "a started workflow task, and nothing else, is followed by its end"
         for field, kinds in _REFERENCES.get(name, {}).items():
             number = _refers(event, field)
@@ -114,6 +120,10 @@ def misfits(events: Sequence[HistoryEvent]) -> Iterator[tuple[HistoryEvent, str]
         yield events[-1], "the workflow task has no end"
     if _TASK_SCHEDULED not in seen.values():
         yield events[-1], "the workflow never had a task"
+
+
+def _type_of(attributes: str) -> str:
+    return "EVENT_TYPE_" + attributes.removesuffix("_event_attributes").upper()
 
 
 def _refers(event: HistoryEvent, field: str) -> int:

@@ -13,6 +13,7 @@ from placet.ledger import Entry
 from placet.model import (
     AuthorityMatrix,
     EvidenceItem,
+    Part,
     ProcessDefinition,
     digest_json,
 )
@@ -24,6 +25,7 @@ class Case:
     """A case as the log opened it."""
 
     process_digest: str
+    opened_by: str
     status: str = "opened"
 
 
@@ -78,6 +80,16 @@ class Scene:
         """What an entry names by its digest is there."""
         if digest not in found:
             self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
+
+    def part(self, digest: str) -> Part | None:
+        """A settled part, if what is kept of it can be read."""
+        kept = self.files.parts.get(digest)
+        if kept is None or not kept.fits(digest):
+            return None
+        try:
+            return Part.model_validate({**read_json(kept.content), "salt": kept.salt})
+        except (ValueError, TypeError):
+            return None
 
     def content(self, what: str, kept: Mapping[str, Kept], digest: str) -> str | None:
         """What is kept beside the ledger under a salted digest, if it is there and fits."""

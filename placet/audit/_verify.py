@@ -144,7 +144,7 @@ class _Walk:
         if entry.type is EntryType.CASE_OPENED:
             if entry.case in scene.cases:
                 scene.trouble("case-twice", f"{entry.case} was opened before")
-            scene.cases[entry.case] = Case(str(data.get("process_digest")))
+            scene.cases[entry.case] = Case(str(data.get("process_digest")), entry.actor)
             scene.known("process", scene.processes, data.get("process_digest"))
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
         elif entry.type in {EntryType.CASE_CLOSED, EntryType.CASE_ARCHIVED}:

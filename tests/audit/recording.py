@@ -17,14 +17,15 @@ from placet.audit import ArchiveFile, Kept, LogFiles, log_verifier
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
 from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
-from placet.model import Hold, PartRef, Reason, Verdict, canonical_json, digest_bytes
+from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_bytes
 from placet.process import StepRequest
 from tests.harness import parcels
+from tests.harness.processes import matrix
 from tests.harness.world import World, temporal_server, until, world
 
 History = dict[str, Any]
 Entry = dict[str, Any]
-LARGE = "depot/D1/parcel/8"
+LARGE, LIGHT = "depot/D1/parcel/8", "depot/D1/parcel/4"
 HOSTILE = "\x1b[2Jcleared\r\n[red]all is [link=http://evil.test]well[/link]\u202e \x9b31m"
 """What an agent may say to harm the terminal of who reads it."""
 
@@ -38,6 +39,8 @@ class Recorded:
     large: str
     rejected: str
     skipping: str
+    held: str
+    automatic: str
 
 
 @activity.defn(name="weigh")
@@ -52,17 +55,17 @@ async def weigh_at_the_second_try(request: StepRequest) -> PartRef:
 
 def record(folder: Path) -> Recorded:
     """Run the cases: small; large (two people, a refused decision, a wait); rejected after a step
-    was tried twice; and one whose workflow skips the people."""
+    was tried twice; on hold; without people; and one whose workflow skips the people."""
     return asyncio.run(_record(folder))
 
 
 async def _record(folder: Path) -> Recorded:
     async with temporal_server() as temporal, world(temporal, folder) as w:
-        parcels.VALUES[LARGE] = Decimal("500.00")
+        parcels.VALUES |= {LARGE: Decimal("500.00"), LIGHT: Decimal("40.00")}
         try:
             return await _cases(w)
         finally:
-            del parcels.VALUES[LARGE]
+            del parcels.VALUES[LARGE], parcels.VALUES[LIGHT]
 
 
 async def _cases(w: World) -> Recorded:
@@ -77,6 +80,10 @@ async def _cases(w: World) -> Recorded:
         ):
             await w.until_checkpoint(rejected)
     async with w.workers():
+        held = await w.open("depot/D1/parcel/6")
+        await w.until_checkpoint(held)
+        await w.admin.act("hold.place", "depot/D1/parcel/6", Hold(reason="the sender asked"))
+        await _decide(w, held, "cleo", "80.00")  # approved, but policy lets nothing go on hold
         small, large = [await w.open(f"depot/D1/parcel/{number}") for number in (7, 8)]
         await w.admin.act("hold.place", "depot/D1/parcel/7", Hold(reason="to be looked at"))
         await w.admin.act("hold.lift", "depot/D1/parcel/7", Reason(reason="looked at"))
@@ -89,11 +96,14 @@ async def _cases(w: World) -> Recorded:
             pass
         await until(lambda: _waits(w, large))
         await _decide(w, large, "hal", "500.00")
-        for case in (small, large, rejected):
+        await w.until_archived(large)
+        await w.admin.act("matrix.publish", "parcel-check", matrix(2, Mode.AUTOMATIC))
+        automatic = await w.open(LIGHT)
+        for case in (small, rejected, held, automatic):
             await w.until_archived(case)
     await until(lambda: _no_grant_is_live(w))
     files = await fetch_log(w.people["una"])
-    return Recorded(trusting(files), small, large, rejected, skipping)
+    return Recorded(trusting(files), small, large, rejected, skipping, held, automatic)
 
 
 async def _decide(w: World, case: str, by: str, amount: str | None) -> None:

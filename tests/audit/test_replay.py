@@ -26,11 +26,17 @@ ENDED = "workflowExecutionCompletedEventAttributes"
 
 async def test_closed_cases_replay_from_their_archive_alone(recorded: Recorded) -> None:
     """I9: deterministic, every activity reconciled, with neither Temporal nor authority running."""
-    for case, activities in ((recorded.dispatched, 5), (recorded.rejected, 4)):
+    for case, activities in (
+        (recorded.dispatched, 5),
+        (recorded.rejected, 4),
+        (recorded.automatic, 4),
+        (recorded.held, 4),
+    ):
         report = await replay(recorded.files, case, [ParcelCheck])
         assert report.troubles == ()
         assert report.checked["cases"] == 1
         assert report.checked["activities"] >= activities
+    assert report.checked["failed activities"] == 1  # what policy denied, on the ledger
     twice = [await replay(recorded.files, recorded.large, [ParcelCheck]) for _ in range(2)]
     assert twice[0].holds and twice[0] == twice[1]
 
@@ -189,6 +195,11 @@ def number_wrongly(history: History) -> None:
     history["events"][3]["eventId"] = "99"
 
 
+def change_type(history: History) -> None:
+    """An event of one type with the attributes of another."""
+    approved(history)["eventType"] = "EVENT_TYPE_TIMER_FIRED"
+
+
 def drop_the_start(history: History) -> None:
     del history["events"][0]
     renumber(history)
@@ -231,6 +242,7 @@ FORGERIES = {
     "last-event-cut-off": Forgery(cut_the_last, "history-end", lambda h: h["events"][-1]),
     "start-alone": Forgery(leave_the_start, "history-order", lambda h: h["events"][0]),
     "numbers": Forgery(number_wrongly, "history-unreadable"),
+    "type": Forgery(change_type, "history-order", lambda h: approved(h)),
     "no-start": Forgery(drop_the_start, "history-unreadable"),
 }
 ONLY_BY_SEAL = {"identities": change_identities, "summaries": change_summaries}

@@ -18,7 +18,14 @@ def told(files: LogFiles, case: str) -> list[str]:
 
 def test_a_story_is_in_order_and_complete(recorded: Recorded) -> None:
     """Each of a case's entries is one moment, in the ledger's order, with its actor and record."""
-    for case in (recorded.dispatched, recorded.large, recorded.rejected, recorded.skipping):
+    for case in (
+        recorded.dispatched,
+        recorded.large,
+        recorded.rejected,
+        recorded.held,
+        recorded.automatic,
+        recorded.skipping,
+    ):
         moments = list(timeline(recorded.files, case))
         expected = [
             (index, entry["type"], entry["actor"], entry.get("record"))
@@ -51,6 +58,9 @@ def test_a_story_says_who_did_what_and_why_it_was_allowed(recorded: Recorded) ->
     rejected = told(recorded.files, recorded.rejected)
     assert any(each.startswith("weigh failed: ") for each in rejected)
     assert "reject as clerk" in rejected
+    automatic = told(recorded.files, recorded.automatic)
+    assert "release: asks nobody (automatic mode)" in automatic
+    assert "dispatch completed" in automatic
     assert "parcel:dispatch denied: I5, no_approval" in told(recorded.files, recorded.skipping)
 
 

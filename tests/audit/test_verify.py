@@ -40,7 +40,8 @@ def test_a_log_holds_from_its_files_alone(recorded: Recorded) -> None:
     assert report.troubles == ()
     assert report.trusted
     assert report.checked["entries"] == len(recorded.files.entries)
-    assert report.checked["decisions"] == 4
+    assert report.checked["decisions"] == 5
+    assert report.checked["policy decisions"] == report.checked["grants"] + 1  # one denied
     assert "live grants" not in report.checked
 
 
@@ -319,9 +320,9 @@ def process_gone(recorded: Recorded) -> tuple[LogFiles, int]:
 
 
 def matrix_changed(recorded: Recorded) -> tuple[LogFiles, int]:
-    (matrix,) = recorded.files.matrices
+    matrix = recorded.files.matrices[0]
     other = matrix.replace('"50.00"', '"5000.00"')
-    files = dataclasses.replace(recorded.files, matrices=(other,))
+    files = dataclasses.replace(recorded.files, matrices=(other, *recorded.files.matrices[1:]))
     return files, find(recorded.files, "matrix.published")
 
 
@@ -369,11 +370,48 @@ def evidence_unsettled(recorded: Recorded) -> tuple[LogFiles, int]:
     return changed_entry(files, index, put(evidence_digest=digest)), index
 
 
+def evidence_proposal(recorded: Recorded) -> tuple[LogFiles, int]:
+    """Evidence, its digest and the head made anew: the part proposed another amount."""
+    files, index = evidence_changed(recorded)
+    id_ = json.loads(files.entries[index])["data"]["checkpoint"]
+    digest = digest_json(files.checkpoints[id_].evidence)
+    return changed_entry(files, index, put(evidence_digest=digest)), index
+
+
+def denial_that_permits(recorded: Recorded) -> tuple[LogFiles, int]:
+    """A denial told with the context of a grant: the policies would have said yes."""
+    index = find(recorded.files, "grant.denied", recorded.held)
+    other = find(recorded.files, "grant.issued", recorded.dispatched, action="parcel:dispatch")
+    digest = json.loads(recorded.files.entries[other])["data"]["context_digest"]
+    return changed_entry(recorded.files, index, put(context_digest=digest)), index
+
+
 def requirement_changed(recorded: Recorded) -> tuple[LogFiles, int]:
     def change(view: dict[str, Any]) -> None:
         del view["requirement"]["needs"][1]
 
     return checkpoint_changed(recorded, change, "checkpoint.opened")
+
+
+def asks_less(recorded: Recorded) -> tuple[LogFiles, int]:
+    """One person where the matrix asks for two, with all digests made anew."""
+    return _asks(recorded, lambda view: view["requirement"]["needs"].pop())
+
+
+def asks_nobody(recorded: Recorded) -> tuple[LogFiles, int]:
+    """Automatic mode, which the matrix does not have."""
+    return _asks(recorded, lambda view: view["requirement"]["needs"].clear())
+
+
+def lets_the_opener_decide(recorded: Recorded) -> tuple[LogFiles, int]:
+    return _asks(recorded, lambda view: view["requirement"]["excluded"].clear())
+
+
+def _asks(recorded: Recorded, change: Callable[[dict[str, Any]], object]) -> tuple[LogFiles, int]:
+    files, index = checkpoint_changed(recorded, change, "checkpoint.opened")
+    id_ = json.loads(files.entries[index])["data"]["checkpoint"]
+    digest = digest_json(files.checkpoints[id_].requirement)
+    return changed_entry(files, index, put(requirement_digest=digest)), index
 
 
 def checkpoint_gone(recorded: Recorded) -> tuple[LogFiles, int]:
@@ -481,6 +519,12 @@ def decision_after_the_end(recorded: Recorded) -> tuple[LogFiles, int]:
     entry = entries.pop(decision(recorded))
     entries.append(entry)
     return resigned(recorded.files, entries), len(entries) - 1
+
+
+def decision_too_late(recorded: Recorded) -> tuple[LogFiles, int]:
+    """The checkpoint's deadline lay before its first decision."""
+    opened = find(recorded.files, "checkpoint.opened", recorded.large)
+    return changed_entry(recorded.files, opened, put(deadline=1)), decision(recorded)
 
 
 def suspended_before_deciding(recorded: Recorded) -> tuple[LogFiles, int]:
@@ -616,8 +660,13 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "policies-other": (entry_of("grant.issued", put(policies=["approved"])), "policy-reasons"),
     "evidence-changed": (evidence_changed, "evidence-digest"),
     "evidence-item-changed": (evidence_item_gone, "evidence-digest"),
+    "evidence-proposes-other": (evidence_proposal, "evidence-proposal"),
+    "denial-that-permits": (denial_that_permits, "policy-differs"),
     "evidence-unsettled": (evidence_unsettled, "evidence-unsettled"),
     "requirement-changed": (requirement_changed, "requirement-digest"),
+    "requirement-asks-less": (asks_less, "requirement"),
+    "requirement-asks-nobody": (asks_nobody, "requirement"),
+    "requirement-excludes-nobody": (lets_the_opener_decide, "requirement"),
     "checkpoint-gone": (checkpoint_gone, "checkpoint-missing"),
     "part-changed": (part_changed, "part-digest"),
     "part-gone": (part_gone, "part-missing"),
@@ -636,6 +685,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "decision-dropped": (decision_dropped, "outcome"),
     "decision-twice": (decision_twice, "decision-refusable"),
     "decision-after-the-end": (decision_after_the_end, "decision-refusable"),
+    "decision-too-late": (decision_too_late, "decision-refusable"),
     "decision-while-suspended": (suspended_before_deciding, "decision-refusable"),
     "outcome-other": (entry_of("checkpoint.resolved", put(status="rejected")), "outcome"),
     "grant-by-another-agent": (entry_of("grant.issued", by("agent:carrier")), "grant-step"),
@@ -728,7 +778,7 @@ def flipped(files: LogFiles, flip: Flip) -> LogFiles:
         ((policies, schema),) = files.policies
         return dataclasses.replace(files, policies=((flip.text(policies), schema),))
     if flip.kind in {"processes", "matrices"}:
-        return dataclasses.replace(files, **{flip.kind: (flip.text(found[0]),)})
+        return dataclasses.replace(files, **{flip.kind: (flip.text(found[0]), *found[1:])})
     name = sorted(found)[flip.one % len(found)]
     field = FIELDS[flip.kind][flip.field % len(FIELDS[flip.kind])]
     if flip.kind == "checkpoints":

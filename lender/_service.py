@@ -87,7 +87,7 @@ class Database:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 return work(session)
         except (OperationalError, InterfaceError, NoConnection) as error:
-            raise Failure(503, "temporarily_unavailable", "the database is busy") from error
+            raise Failure(503, "temporarily_unavailable", "the database is busy or away") from error
         except DataError as error:
             raise Failure(400, "invalid_request", "a value that no database can hold") from error
 

@@ -24,6 +24,7 @@ from lender.model import MAX_DRAW, LoanId, PayeeId
 from placet.model import Model, Problem
 from placet.resource import Refused, tell_uses
 
+T = TypeVar("T")
 _M = TypeVar("_M", bound=BaseModel)
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a request's body: an analysis of sixty rows has about 200 kB."""
@@ -48,29 +49,35 @@ _LOAN: TypeAdapter[str] = TypeAdapter(LoanId)
 _DRAW: TypeAdapter[int] = TypeAdapter(Number)
 
 
-def parse_draw(loan: str, draw: str | int) -> tuple[str, int]:
+def parse_draw(loan: str, draw: str) -> tuple[str, int]:
     """A loan's id and the number of a draw, from outside.
 
     Raises:
         Failure: one of them is none.
     """
-    try:
-        return _LOAN.validate_python(loan), _DRAW.validate_python(str(draw))
-    except ValidationError as error:
-        raise Failure(404, "not_found", f"no loan or no draw: {_first(error.errors())}") from None
+    return _parsed(_LOAN, loan, "loan"), _parsed(_DRAW, draw, "draw")
 
 
 def parse_record(record: str) -> tuple[str, int | None]:
-    """Loan and draw of ``loan/<loan>`` or ``loan/<loan>/draw/<draw>``, and of what is below it.
+    """Loan and draw of ``loan/<loan>`` or ``loan/<loan>/draw/<draw>``.
 
     Raises:
         Failure: another record.
     """
-    segments = record.split("/")
-    if segments[0] != "loan" or len(segments) in {1, 3} or segments[2:3] not in ([], ["draw"]):
-        raise Failure(404, "not_found", "there are no facts of such a record")
-    loan, draw = parse_draw(segments[1], segments[3] if len(segments) > 3 else 1)
-    return loan, draw if len(segments) > 3 else None
+    match record.split("/"):
+        case ["loan", loan]:
+            return _parsed(_LOAN, loan, "loan"), None
+        case ["loan", loan, "draw", draw]:
+            return parse_draw(loan, draw)
+    raise Failure(404, "not_found", "there are no facts of such a record")
+
+
+def _parsed(adapter: TypeAdapter[T], text: str, what: str) -> T:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        said = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise Failure(404, "not_found", f"{what}: {said}") from None
 
 
 def make_service(desk: Desk) -> FastAPI:

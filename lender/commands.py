@@ -60,7 +60,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def serve() -> None:
     """Serve loan servicing, document storage and the compliance database until stopped."""
     with failures():
-        run(serve_systems(load_settings(LenderSettings)))
+        try:
+            run(serve_systems(load_settings(LenderSettings)))
+        except Failure as error:
+            raise fail(error.problem.error_description) from None
 
 
 @loan.command("import")
@@ -69,12 +72,12 @@ def import_loan(file: Path, as_json: AsJson = False) -> None:
     with failures():
         found = _load(file)
         settings = load_settings(LenderSettings)
-        books = Books(
-            settings.database("loan-servicing"),
-            settings.database("document-storage"),
-            settings.database("compliance"),
-        )
         try:
+            books = Books(
+                settings.database("loan-servicing"),
+                settings.database("document-storage"),
+                settings.database("compliance"),
+            )
             books.take_in(found)
         except Failure as error:
             raise fail(error.problem.error_description, REFUSED) from None

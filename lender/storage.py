@@ -94,7 +94,7 @@ def store_packet(database: Database, loan: str, draw: int, files: Mapping[str, b
         Failure: no loan's id or draw's number; no file, too many, too much of them, one too large,
             or a name that is none; or another packet was stored at the same moment.
     """
-    loan, draw = parse_draw(loan, draw)
+    loan, draw = parse_draw(loan, str(draw))
     _require_packet(files)
 
     def write(session: Session) -> int:
@@ -192,10 +192,10 @@ def make_app(database: Database, guard: Guard, staff_token: str) -> FastAPI:
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         await guard.require_inquiry(request, record)
-        loan, draw = parse_record(record)
-        newest = 0
-        if draw is not None and record == _packet(loan, draw):
-            newest = await database.run(lambda session: _newest(session, loan, draw))
+        loan, draw = parse_record(record.removesuffix("/packet"))
+        if draw is None or record != _packet(loan, draw):
+            raise Failure(404, "not_found", "there are no facts of such a record")
+        newest = await database.run(lambda session: _newest(session, loan, draw))
         if newest == 0:
             raise Failure(404, "not_found", "there is no packet for this draw")
         return answer(FactsAnswer(record=record, version=str(newest), facts={}))

@@ -233,9 +233,22 @@ async def test_no_route_and_no_method_are_answered(bank: Lending) -> None:
 
 
 _FACTS = {
-    "loan-servicing": ("loan/L-404", "loan/L-404/draw/1", "payee/P-1", "loan/L-1001/draw/0"),
-    "document-storage": (DRAW, f"{DRAW}/packet", "payee/P-1", "loan/L-1001/draw/x/packet"),
-    "compliance": ("payee/P-10010", "loan/x", "loan/L-1001/draw/01"),
+    "loan-servicing": (
+        "loan/L-404",
+        "loan/L-404/draw/1",
+        "payee/P-1",
+        "loan/L-1001/draw/0",
+        f"{DRAW}/packet",
+    ),
+    "document-storage": (
+        DRAW,
+        f"{DRAW}/packet",
+        f"{DRAW}/packet/packet",
+        f"loan/{LOAN}/packet",
+        "payee/P-1",
+        "loan/L-1001/draw/x/packet",
+    ),
+    "compliance": ("payee/P-10010", "loan/x", "loan/L-1001/draw/01", f"{DRAW}/packet"),
 }
 
 

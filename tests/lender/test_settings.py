@@ -75,3 +75,24 @@ def test_a_database_that_is_away_says_so(cluster: PostgresqlCluster) -> None:
     assert read_loan(database, LOAN) == loan_file()
     database.engine.dispose()
     cluster.drop_database(name)
+
+
+def test_the_systems_say_that_their_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """I12: one line, no trace, no password."""
+    from typer.testing import CliRunner
+
+    from lender.commands import loan
+
+    for name, value in {
+        "PLACET_LENDER_FOLDER": str(tmp_path),
+        "PLACET_LENDER_DATABASE_URL": f"postgresql://u:secret@/x?host={tmp_path}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "loan.json").write_text(loan_file().model_dump_json())
+    said = CliRunner().invoke(loan, [str(tmp_path / "loan.json")])
+    assert said.exit_code != 0
+    assert "the database is busy or away" in said.output
+    assert "secret" not in said.output
+    assert "Traceback" not in said.output

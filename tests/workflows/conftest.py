@@ -10,6 +10,7 @@ from tests.workflows.desk import Desk, open_desk
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    """The lender's people, on all parts."""
+    """The lender's people, on all parts; what the tests leave behind must hold (I8, I9)."""
     async with open_desk(tmp_path_factory.mktemp("desk")) as opened:
         yield opened
+        await opened.audit()

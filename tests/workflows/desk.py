@@ -18,7 +18,7 @@ from lender.embedded import ADMINISTRATOR, Embedded, embedded, passphrase_of
 from lender.model import LoanFile
 from lender.samples import make_loan, plan_for, write_packet
 from lender.servicing import payments_made
-from placet.audit import LogFiles, replay, verify
+from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.cli._app import app
 from placet.client import OperatorClient
@@ -155,19 +155,28 @@ class Desk:
 
         return await until(look)
 
-    async def archived(self, case: str) -> LogFiles:
-        """The log once the case is archived; ledger and replay must hold."""
+    async def history(self, case: str) -> list[dict[str, Any]]:
+        """The events of a closed case's sealed history, once it is sealed."""
 
         async def look() -> CaseView | None:
             view = await self.people["una"].case(case)
             return view if view.archived else None
 
         await until(look)
+        archive = await self.people["una"].get(f"/v1/cases/{case}/archive")
+        events: list[dict[str, Any]] = json.loads(archive["history"])["events"]
+        return events
+
+    async def audit(self) -> None:
+        """The whole ledger is verified, and each closed case replayed and reconciled with it."""
+        closed = [each.id for each in await self.people["una"].cases("closed")]
+        for case in closed:
+            await self.history(case)
         trust = {"log_key": self.made.log_key, "administrators": self.made.administrators}
         files = await fetch_log(self.people["una"], trust=trust)
         assert verify(files).troubles == ()
-        assert (await replay(files, case, [PROCESS.workflow])).troubles == ()
-        return files
+        for case in closed:
+            assert (await replay(files, case, [PROCESS.workflow])).troubles == ()
 
     async def entries(self, case: str) -> list[dict[str, Any]]:
         """The ledger's entries about a case."""

@@ -1,9 +1,8 @@
 """How a draw's case goes on when something comes between: on all parts, each a process of its own.
 
-Where a case is archived, the whole ledger is verified and its history replayed.
+When all are done, the whole ledger is verified, and each closed case replayed (``conftest.py``).
 """
 
-import json
 import signal
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +36,6 @@ async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
     await desk.decide("omar", checkpoint)
     assert (await desk.ended(case)).result == "disbursed"
     assert desk.paid(loan) > 0
-    await desk.archived(case)
     entries = await desk.entries(case)
     came = [each["data"] for each in entries if each["type"] == "case.resubmitted"]
     assert [(each["replaces"], each["version"]) for each in came] == [("1", "2"), ("2", "3")]
@@ -86,7 +84,6 @@ async def test_a_suspended_agent_stops_the_case_and_a_person_lets_it_go_on(desk:
     assert (await desk.ended(case)).result == "disbursed"
     assert desk.paid(loan) == checkpoint.evidence.proposal.amount
     assert len(await desk.people["una"].checkpoints(case=case)) == 1
-    await desk.archived(case)
 
 
 async def test_a_check_that_is_denied_is_made_once_a_person_has_looked(desk: Desk) -> None:
@@ -104,7 +101,6 @@ async def test_a_check_that_is_denied_is_made_once_a_person_has_looked(desk: Des
     assert screened == {f"payee/{payee.id}" for payee in loan.payees}
     await desk.decide("omar", checkpoint, Verdict.REJECT)
     await desk.ended(case)
-    await desk.archived(case)
     types = [each["type"] for each in await desk.entries(case)]
     assert types.count("case.stopped") == 1
 
@@ -170,7 +166,6 @@ async def test_in_automatic_mode_people_decide_once_an_approval_was_voided(desk:
         await desk.people["sofia"].act("hold.lift", record, Reason(reason="a mistake"))
         await desk.decide("omar", checkpoint)
         assert (await desk.ended(case)).result == "disbursed"
-    await desk.archived(case)
 
 
 async def test_a_case_is_closed_once_though_the_answer_was_lost(desk: Desk, tmp_path: Path) -> None:
@@ -192,8 +187,7 @@ async def test_a_case_is_closed_once_though_the_answer_was_lost(desk: Desk, tmp_
     assert marker.exists()
     desk.made.start("authority")
     await desk.made.ready("authority")
-    files = await desk.archived(case)
+    events = await desk.history(case)
     assert (await desk.people["una"].case(case)).result == "rejected"
-    events = json.loads(files.archives[case].history)["events"]
     assert events[-1]["eventType"] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
     assert [each["type"] for each in await desk.entries(case)].count("case.closed") == 1

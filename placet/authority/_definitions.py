@@ -1,19 +1,47 @@
 """Published processes, matrices and policies, parsed once per version.
 
 Versions never change once published, so what was parsed is kept by digest for good. Which is
-current is read in each transaction.
+current is read in each transaction. Nor does it change of which process a case is, and about what.
 """
 
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+
 from placet.authority._errors import Unavailable
-from placet.authority._store import Matrix, PolicySet, ProcessVersion, Reader
+from placet.authority._store import Case, Matrix, PolicySet, ProcessVersion, Reader, table_of
 from placet.model import AuthorityMatrix, ProcessDefinition
 from placet.rules import LoadedPolicies, load_policies
+
+_CASE, _MATRIX, _POLICIES = table_of(Case), table_of(Matrix), table_of(PolicySet)
+_KIND = select(_CASE.c.process, _CASE.c.version, _CASE.c.subject).where(
+    _CASE.c.id == bindparam("case")
+)
+_MATRIX_IN_FORCE = (
+    select(_MATRIX.c.digest)
+    .where(_MATRIX.c.process == bindparam("process"))
+    .order_by(_MATRIX.c.version.desc())
+    .limit(1)
+)
+_CURRENT_POLICIES = select(_POLICIES.c.digest).where(_POLICIES.c.current)
+
+MAX_KINDS = 10_000
+"""Cases whose kind is kept: some 5 MB."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a case is of, from its opening to its end."""
+
+    definition: ProcessDefinition
+    subject: str
 
 
 class Definitions:
     """A cache of what was published."""
 
     def __init__(self) -> None:
+        self._kinds: dict[str, Kind] = {}
         self._processes: dict[tuple[str, int], ProcessDefinition] = {}
         self._matrices: dict[str, AuthorityMatrix] = {}
         self._policies: dict[str, LoadedPolicies] = {}
@@ -33,6 +61,23 @@ class Definitions:
             self._processes[name, version] = found
         return found
 
+    def known_kind(self, case: str) -> Kind | None:
+        """What a case is of, if that was read before."""
+        return self._kinds.get(case)
+
+    def kind(self, reader: Reader, case: str) -> Kind | None:
+        """What a case is of, or ``None`` if there is no such case."""
+        found = self._kinds.get(case)
+        if found is None:
+            row = reader.execute(_KIND, {"case": case}).first()
+            if row is None:
+                return None
+            found = Kind(self.process(reader, row.process, row.version), row.subject)
+            if len(self._kinds) >= MAX_KINDS:
+                self._kinds.clear()
+            self._kinds[case] = found
+        return found
+
     def newest_process(self, reader: Reader, name: str) -> ProcessDefinition | None:
         """The newest version of a process, or ``None``."""
         row = reader.first(
@@ -44,18 +89,15 @@ class Definitions:
 
     def matrix(self, reader: Reader, process: str) -> tuple[str, AuthorityMatrix] | None:
         """The matrix in force for a process with its digest, or ``None``."""
-        row = reader.first(
-            Matrix,
-            Matrix.process == process,
-            order_by=[Matrix.version.desc()],  # type: ignore[attr-defined]  # a column on the class
-        )
-        if row is None:
+        digest = reader.scalar(_MATRIX_IN_FORCE, {"process": process})
+        if digest is None:
             return None
-        found = self._matrices.get(row.digest)
+        found = self._matrices.get(digest)
         if found is None:
-            found = AuthorityMatrix.model_validate_json(row.body_json)
-            self._matrices[row.digest] = found
-        return row.digest, found
+            row = reader.get(Matrix, digest)
+            assert row is not None
+            found = self._matrices[digest] = AuthorityMatrix.model_validate_json(row.body_json)
+        return digest, found
 
     def policies(self, reader: Reader) -> LoadedPolicies:
         """The current policy set.
@@ -63,11 +105,12 @@ class Definitions:
         Raises:
             Unavailable: none was published yet; nothing can be permitted.
         """
-        row = reader.first(PolicySet, PolicySet.current.is_(True))  # type: ignore[attr-defined]  # a column on the class
-        if row is None:
+        digest = reader.scalar(_CURRENT_POLICIES)
+        if digest is None:
             raise Unavailable("no policies are published; publish them first")
-        found = self._policies.get(row.digest)
+        found = self._policies.get(digest)
         if found is None:
-            found = load_policies(row.policies, row.policy_schema)
-            self._policies[row.digest] = found
+            row = reader.get(PolicySet, digest)
+            assert row is not None
+            found = self._policies[digest] = load_policies(row.policies, row.policy_schema)
         return found

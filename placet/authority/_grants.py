@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import JsonValue
+from sqlalchemy import bindparam, select
 
 from placet.authority._approvals import Approval, void, weigh
 from placet.authority._core import AUTHORITY, Core
@@ -26,7 +27,7 @@ from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
-from placet.authority._store import Case, ContextBlob, Grant, Reader, Tx
+from placet.authority._store import Case, ContextBlob, Grant, Tx, table_of
 from placet.authority._temporal import Execution, ExecutionNotFound, RunningActivity
 from placet.kill import kill_point
 from placet.model import (
@@ -37,7 +38,7 @@ from placet.model import (
     RequestedDetails,
     Step,
     canonical_json,
-    digest_json,
+    digest_bytes,
     system_urn,
 )
 from placet.rules import (
@@ -52,6 +53,13 @@ from placet.rules import (
     step_context,
 )
 from placet.tokens import Confirmation, GrantClaims, sign_grant
+
+_GRANT = table_of(Grant)
+_LIVE_OF_STEP = select(_GRANT).where(
+    _GRANT.c.run_id == bindparam("run"),
+    _GRANT.c.activity_id == bindparam("activity"),
+    _GRANT.c.status == "issued",
+)
 
 
 @dataclass(frozen=True)
@@ -108,28 +116,20 @@ class Grants:
 
     async def _look(self, sender: Sender, details: RequestedDetails) -> _Ask:
         """Ask Temporal and the systems of record, if the case and step exist at all."""
-        found = await self._core.store.read(lambda reader: self._find(reader, details))
-        if found is None:
+        kind = self._definitions.known_kind(details.case) or await self._core.store.read(
+            lambda reader: self._definitions.kind(reader, details.case)
+        )
+        step = None if kind is None else kind.definition.step(details.activity.activity_type)
+        if kind is None or step is None:
             return _Ask(sender, details, FetchedFacts(), None)
-        definition, step, subject = found
         try:
             execution = await self._core.temporal.describe(details.case)
         except ExecutionNotFound:
             execution = None
         facts = FetchedFacts()
         if step.facts and sender.principal == f"agent:{step.agent}":
-            facts = await self._facts.fetch(definition, subject, step.facts)
+            facts = await self._facts.fetch(kind.definition, kind.subject, step.facts)
         return _Ask(sender, details, facts, execution)
-
-    def _find(
-        self, reader: Reader, details: RequestedDetails
-    ) -> tuple[ProcessDefinition, Step, str] | None:
-        case = reader.get(Case, details.case)
-        if case is None:
-            return None
-        definition = self._definitions.process(reader, case.process, case.version)
-        step = definition.step(details.activity.activity_type)
-        return None if step is None else (definition, step, case.subject)
 
     # --- inside the transaction ---------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class Grants:
         decision = decide(self._definitions.policies(tx), request)
         tx.add(
             ContextBlob(
-                digest=request.context_digest(), salt=request.salt, content=request.context_bytes()
+                digest=decision.context_digest, salt=request.salt, content=request.context_bytes()
             )
         )
         policy: dict[str, JsonValue] = {
@@ -241,6 +241,7 @@ class Grants:
         asked = ask.details
         fixed = {} if approval is None else approval.fixed()
         details = GrantedDetails.model_validate({**asked.model_dump(), **fixed})
+        said = canonical_json(details)
         last_started = activity.last_started.isoformat()
         data: dict[str, JsonValue] = {
             "grant": grant_id,
@@ -251,7 +252,7 @@ class Grants:
             "activity": asked.activity.model_dump(mode="json"),
             "last_started": last_started,
             "expires": int(expires.timestamp()),
-            "details_digest": digest_json(details),
+            "details_digest": digest_bytes(said),
             **policy,
         }
         if ask.facts.versions:
@@ -281,8 +282,8 @@ class Grants:
                 expires_at=expires,
                 status="issued",
                 context_digest=str(policy["context_digest"]),
-                details_json=canonical_json(details).decode(),
-                guarded_json=None if approval is None else canonical_json(details).decode(),
+                details_json=said.decode(),
+                guarded_json=None if approval is None else said.decode(),
                 entry=entry,
             )
         )
@@ -364,13 +365,8 @@ def stop_case(tx: Tx, case: Case, reason: str) -> None:
 
 def _revoke_earlier(tx: Tx, ask: _Ask) -> None:
     activity = ask.details.activity
-    earlier = tx.all(
-        Grant,
-        Grant.run_id == activity.run_id,
-        Grant.activity_id == activity.activity_id,
-        Grant.status == "issued",
-    )
-    for grant in earlier:
+    step = {"run": activity.run_id, "activity": activity.activity_id}
+    for grant in tx.rows(Grant, _LIVE_OF_STEP, step):
         revoke(tx, grant, "superseded")
 
 

@@ -1,21 +1,23 @@
 """Holds: a signed stop on a record and everything below it."""
 
+from sqlalchemy import bindparam, select
+
 from placet.authority._revocations import revoke
-from placet.authority._store import Grant, HoldRow, Reader, Tx
+from placet.authority._store import Grant, HoldRow, Reader, Tx, table_of
+
+_HOLD = table_of(HoldRow)
+_ABOVE = (
+    select(_HOLD.c.id)
+    .where(_HOLD.c.record.in_(bindparam("records", expanding=True)), _HOLD.c.lifted_at.is_(None))
+    .limit(1)
+)
 
 
 def on_hold(reader: Reader, record: str) -> bool:
     """Whether a hold covers ``record``: on itself or on a record above it."""
     segments = record.split("/")
     above = ["/".join(segments[:count]) for count in range(1, len(segments) + 1)]
-    return (
-        reader.first(
-            HoldRow,
-            HoldRow.record.in_(above),  # type: ignore[attr-defined]  # a column on the class
-            HoldRow.lifted_at.is_(None),  # type: ignore[union-attr]  # a column on the class
-        )
-        is not None
-    )
+    return reader.execute(_ABOVE, {"records": above}).first() is not None
 
 
 def revoke_below(tx: Tx, record: str) -> None:

@@ -7,12 +7,24 @@ key are read in the same transaction that would give it something.
 import json
 from datetime import datetime, timedelta
 
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
+
 from placet.authority._errors import Forbidden, Unauthenticated
-from placet.authority._store import Identity, IdentityKey, Reader, Tx, UsedJti
+from placet.authority._store import Identity, IdentityKey, Reader, Tx, UsedJti, table_of
 from placet.model import Name
 from placet.tokens import PublicKey
 
 ACTIVE = "active"
+
+_IDENTITY, _KEY = table_of(Identity), table_of(IdentityKey)
+_STANDING = select(_IDENTITY.c.status, _KEY.c.status.label("of_key")).where(
+    _IDENTITY.c.principal == bindparam("principal"),
+    _KEY.c.principal == _IDENTITY.c.principal,
+    _KEY.c.thumbprint == bindparam("thumbprint"),
+)
+_USE = insert(table_of(UsedJti))
+_KEPT_LONGER = timedelta(seconds=10)
 
 
 def keys_of(reader: Reader, principal: str) -> tuple[PublicKey, ...]:
@@ -21,13 +33,13 @@ def keys_of(reader: Reader, principal: str) -> tuple[PublicKey, ...]:
     return tuple(PublicKey.from_jwk(json.loads(row.jwk_json)) for row in rows)
 
 
-def key_standing(tx: Reader, principal: str, thumbprint: str) -> str:
-    """The keys an identity ever had; whether one still counts is checked apart."""
-    identity = tx.get(Identity, principal)
-    key = tx.get(IdentityKey, thumbprint)
-    if identity is None or key is None or key.principal != principal:
+def key_standing(reader: Reader, principal: str, thumbprint: str) -> str:
+    """``active``, or what keeps an identity or its key from counting now."""
+    asked = {"principal": principal, "thumbprint": thumbprint}
+    found = reader.execute(_STANDING, asked).first()
+    if found is None:
         return "unknown"
-    return identity.status if identity.status != ACTIVE else key.status
+    return str(found.status if found.status != ACTIVE else found.of_key)
 
 
 def roles_of(identity: Identity) -> tuple[Name, ...]:
@@ -35,28 +47,29 @@ def roles_of(identity: Identity) -> tuple[Name, ...]:
     return tuple(json.loads(identity.roles_json))
 
 
-def require_active(tx: Reader, principal: str, thumbprint: str) -> Identity:
-    """The identity, if it and the key that it used are active now.
+def require_active(reader: Reader, principal: str, thumbprint: str) -> None:
+    """Go on if the identity and the key that it used are active now.
 
     Raises:
         Unauthenticated: the identity or its key is not enrolled.
         Forbidden: it is suspended, offboarded, or the key was revoked (I10).
     """
-    standing = key_standing(tx, principal, thumbprint)
-    identity = tx.get(Identity, principal)
-    if identity is None or standing == "unknown":
+    standing = key_standing(reader, principal, thumbprint)
+    if standing == "unknown":
         raise Unauthenticated("invalid_client", "the client or its key is not enrolled")
     if standing != ACTIVE:
         raise Forbidden(f"{principal} or its key is {standing}", ("I10", standing))
-    return identity
 
 
 def use_jti(tx: Tx, issuer: str, jti: str, expires: datetime) -> None:
     """Use up a ``jti``; it is kept until what carries it could not verify any more.
 
     Raises:
-        Unauthenticated: it was used before (a replay).
+        Unauthenticated: it was used before (a replay); the transaction can only be given up.
     """
-    if tx.get(UsedJti, (issuer, jti)) is not None:
-        raise Unauthenticated("invalid_client", "this jti was used before; make a new assertion")
-    tx.add(UsedJti(issuer=issuer, jti=jti, expires_at=expires + timedelta(seconds=10)))
+    try:
+        tx.execute(_USE, {"issuer": issuer, "jti": jti, "expires_at": expires + _KEPT_LONGER})
+    except IntegrityError:
+        raise Unauthenticated(
+            "invalid_client", "this jti was used before; make a new assertion"
+        ) from None

@@ -7,6 +7,7 @@
 """
 
 from pydantic import JsonValue
+from sqlalchemy import bindparam, select
 
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -16,13 +17,13 @@ from placet.authority._identities import require_active
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import FEED
 from placet.authority._store import (
-    Case,
     ContextBlob,
     Grant,
     GrantInput,
     GrantRevocation,
     PartRow,
     Tx,
+    table_of,
 )
 from placet.kill import kill_point
 from placet.model import (
@@ -39,6 +40,12 @@ from placet.model import (
 )
 
 _REFUSED = "refused"
+_INPUT = table_of(GrantInput)
+_INPUTS = (
+    select(_INPUT.c.part_digest)
+    .where(_INPUT.c.grant_id == bindparam("grant"))
+    .order_by(_INPUT.c.part_digest)
+)
 
 
 class Settling:
@@ -89,10 +96,10 @@ class Settling:
     def _parts_trouble(self, tx: Tx, grant: Grant, told: Settlement) -> str | None:
         if told.parts and told.outcome is not SettlementOutcome.COMPLETED:
             return "only a completed step leaves parts"
-        case = tx.get(Case, grant.case_id)
-        if case is None:
+        kind = self._definitions.kind(tx, grant.case_id)
+        if kind is None:
             return "the grant's case is gone"
-        step = self._definitions.process(tx, case.process, case.version).step(grant.activity_type)
+        step = kind.definition.step(grant.activity_type)
         allowed = () if step is None else step.produces
         names = [part.name for part in told.parts]
         if len(set(names)) != len(names):
@@ -108,9 +115,7 @@ class Settling:
 
     def _record(self, tx: Tx, sender: Sender, grant: Grant, told: Settlement, digest: str) -> None:
         parts = [self._keep_part(tx, sender, grant, part) for part in told.parts]
-        inputs = tx.all(
-            GrantInput, GrantInput.grant_id == grant.id, order_by=[GrantInput.part_digest]
-        )
+        inputs = [each.part_digest for each in tx.execute(_INPUTS, {"grant": grant.id})]
         leaked = told.outcome is SettlementOutcome.LEAKED
         tx.append(
             "grant.settled",
@@ -122,7 +127,7 @@ class Settling:
                 "output_digest": told.output_digest,
                 "reasoning_digest": self._keep_text(tx, told),
                 "parts": list[JsonValue](parts),
-                "inputs": [each.part_digest for each in inputs],
+                "inputs": list[JsonValue](inputs),
                 "settlement_digest": digest,
             },
             case=grant.case_id,
@@ -184,11 +189,10 @@ class Settling:
                 raise NotFound("there is no such grant of this agent and key")
             if grant.status != "issued" or grant.expires_at <= tx.now:
                 raise Forbidden("the grant has ended", ("I1", "grant_ended"))
-            case = tx.get(Case, grant.case_id)
-            if case is None:
+            kind = self._definitions.kind(tx, grant.case_id)
+            if kind is None:
                 raise NotFound("the grant's case is gone")
-            definition = self._definitions.process(tx, case.process, case.version)
-            step = definition.step(grant.activity_type)
+            step = kind.definition.step(grant.activity_type)
             if step is None or name not in step.inputs:
                 raise Forbidden(
                     f"the process does not let this step read {name}", ("I2", "not_an_input")

@@ -1,6 +1,6 @@
 """The authority's store: tables, the ledger's rows, and the one writer (I4, I8, I11)."""
 
-from placet.authority._store._access import Access, Reader
+from placet.authority._store._access import Access, Reader, table_of
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._nodes import hash_reader
@@ -68,4 +68,5 @@ __all__ = [
     "Waits",
     "hash_reader",
     "read_url",
+    "table_of",
 ]

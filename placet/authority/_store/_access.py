@@ -5,7 +5,7 @@ code says so, and what was read is a plain object that nothing tracks. Statement
 the table alone are made once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -43,7 +43,13 @@ def table_of(row: type[Row]) -> Table:
 
 @cache
 def _by_key(table: Table) -> Select[Any]:
-    return select(table).where(and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key)))
+    key = table.primary_key.columns
+    return select(table).where(and_(*(c == bindparam(f"key_{c.name}") for c in key)))
+
+
+@cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key.columns)
 
 
 @cache
@@ -58,11 +64,11 @@ def _change(table: Table, names: tuple[str, ...]) -> Update:
 
 
 def _key(table: Table, key: Key) -> dict[str, object]:
-    columns = list(table.primary_key)
+    names = _key_names(table)
     values = key if isinstance(key, tuple) else (key,)
-    if len(values) != len(columns):
-        raise ValueError(f"{table.name} has {len(columns)} key columns, not {len(values)}")
-    return {f"key_{c.name}": value for c, value in zip(columns, values, strict=True)}
+    if len(values) != len(names):
+        raise ValueError(f"{table.name} has {len(names)} key columns, not {len(values)}")
+    return {f"key_{name}": value for name, value in zip(names, values, strict=True)}
 
 
 @cache
@@ -71,7 +77,9 @@ def _names(table: Table) -> tuple[str, ...]:
 
 
 def _make(row: type[R], values: Sequence[Any]) -> R:
-    return row(**dict(zip(_names(table_of(row)), values, strict=True)))
+    made: R = row.__new__(row)  # a whole row: no column is missing, none needs its default
+    vars(made).update(zip(_names(table_of(row)), values, strict=True))
+    return made
 
 
 def _conditions(where: tuple[Where, ...]) -> list[ColumnElement[bool]]:
@@ -92,9 +100,9 @@ class Reader:
         result: CursorResult[Any] = self.connection.execute(statement, values)
         return result
 
-    def scalar(self, statement: Executable) -> Any:
-        """The first column of the first row, or ``None``."""
-        return self.connection.scalar(statement)
+    def scalar(self, statement: Executable, values: Any = None) -> Any:
+        """The first column of the first row, or ``None``; ``values`` is one mapping."""
+        return self.connection.scalar(statement, values)
 
     def get(self, row: type[R], key: Key) -> R | None:
         """The row with this primary key or ``None``."""
@@ -115,6 +123,10 @@ class Reader:
             statement = statement.limit(limit)
         return [_make(row, found) for found in self.connection.execute(statement)]
 
+    def rows(self, row: type[R], statement: Select[Any], values: Mapping[str, object]) -> list[R]:
+        """The rows of a statement that was made before, which selects all columns of one table."""
+        return [_make(row, found) for found in self.connection.execute(statement, values)]
+
     def first(self, row: type[R], *where: Where, order_by: Sequence[Any] = ()) -> R | None:
         """The first such row, or ``None``."""
         found = self.all(row, *where, order_by=order_by, limit=1)
@@ -132,7 +144,7 @@ class Access(Reader):
         """
         table, held = table_of(type(row)), vars(row)
         values = {name: held[name] for name in _names(table)}
-        counted = [c.name for c in table.primary_key if values[c.name] is None]
+        counted = [name for name in _key_names(table) if values[name] is None]
         for name in counted:
             del values[name]
         result = self.connection.execute(_insertion(table), values)

@@ -41,7 +41,10 @@ class Utc(TypeDecorator[datetime]):
 _RESERVED = frozenset({"case", "grant"})  # words of SQL: these tables' names end in "_"
 
 
-class Row(SQLModel, registry=registry()):
+REGISTRY = registry()
+
+
+class Row(SQLModel, registry=REGISTRY):
     """The base of every table of the store.
 
     A row is made by naming its columns. Unlike SQLModel's own tables, one that is misspelt or

@@ -12,6 +12,7 @@ from sqlmodel import Field
 
 from placet.authority._store._base import (
     COUNTED,
+    REGISTRY,
     Row,
     number_field,
     serial_key,
@@ -426,3 +427,6 @@ class Archive(Row, table=True):
     content: bytes
     sealed_at: datetime = time_field()
     entry: int | None = number_field(default=None)
+
+
+REGISTRY.configure()  # now, not when the first row is made: one that is read is not made that way

@@ -46,6 +46,10 @@ _SAVE_HEAD = update(_TREE)
 _MINE = _WRITER.c.id == bindparam("mine")
 _SAVE_BATCH = update(_WRITER).where(_MINE).values(batch=bindparam("last"), at=bindparam("now"))
 _LAST_BATCH = select(_WRITER.c.batch).where(_MINE)
+# The driver's own words: SQLAlchemy's object for a savepoint costs four times as much.
+_SAVEPOINT, _ROLLBACK, _RELEASE = (
+    f"{verb} placet_member" for verb in ("SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
+)
 
 
 @dataclass
@@ -171,7 +175,7 @@ class Writer:
 
     def _run_members(self, batch: Batch, members: list[Member]) -> None:
         for member in members:
-            savepoint = batch.connection.begin_nested()
+            batch.connection.exec_driver_sql(_SAVEPOINT)
             tx = Tx(batch)
             try:
                 member.result = member.run(tx)
@@ -179,10 +183,10 @@ class Writer:
                 if is_outage(error):
                     raise
                 member.error = error
-                savepoint.rollback()
+                batch.connection.exec_driver_sql(_ROLLBACK)
             else:
-                savepoint.commit()
                 tx.hand_over(batch)
+            batch.connection.exec_driver_sql(_RELEASE)
 
     def _save_head(self, batch: Batch) -> None:
         tree = batch.tree

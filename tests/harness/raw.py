@@ -14,8 +14,9 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
+from placet.client import AuthorityError
 from placet.tokens import SigningKey, make_client_assertion, make_proof
-from tests.harness.world import World
+from tests.harness.world import World, until
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -115,6 +116,14 @@ async def call(
     return Reply(response.status_code, response.json())
 
 
+async def _is_started(w: World, case: str) -> bool:
+    """Whether the authority knows that it has started the case, or that it never will."""
+    try:
+        return (await w.people["una"].case(case)).status != "opening"
+    except AuthorityError as error:
+        return error.status == 404
+
+
 Probe = Callable[[activity.Info], Awaitable[Any]]
 
 
@@ -125,6 +134,7 @@ async def rogue_worker(
     """A worker without the plugin that takes a queue's tasks and does as it likes."""
 
     async def run(request: Any) -> Any:
+        await until(lambda: _is_started(w, activity.info().workflow_id))
         answer = await probe(activity.info())
         calls.append(answer)
         return {

@@ -136,10 +136,10 @@ async def read_model(request: Request, model: type[_M], limit: int = MAX_BODY) -
                 raise Failure(413, "invalid_request", f"the body is larger than {limit} bytes")
     except ClientDisconnect:
         raise Failure(400, "invalid_request", "the body ends before its end") from None
-    return await anyio.to_thread.run_sync(_parse, bytes(body), model)
+    return await anyio.to_thread.run_sync(_parse, body, model)
 
 
-def _parse(body: bytes, model: type[_M]) -> _M:
+def _parse(body: bytearray, model: type[_M]) -> _M:
     try:
         json.loads(body, object_pairs_hook=_no_member_twice)
         return model.model_validate_json(body)

@@ -9,6 +9,7 @@ from lender.model._analysis import (
 )
 from lender.model._loan import (
     MAX_DRAW,
+    MAX_VERSION,
     BilledInvoice,
     BudgetLine,
     Category,
@@ -60,6 +61,7 @@ from lender.model._packet import (
 
 __all__ = [
     "MAX_DRAW",
+    "MAX_VERSION",
     "Adjustment",
     "Analysis",
     "BilledInvoice",

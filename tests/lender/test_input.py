@@ -176,8 +176,10 @@ def _paths() -> list[tuple[str, str, str]]:
     found = []
     for loan, draw in [(LOAN, each) for each in _DRAWS] + [(each, "1") for each in _LOANS]:
         base = f"/loans/{loan}/draws/{draw}"
+        found.append(("loan-servicing", "GET", base))
+        if draw not in {"0", "1", str(HUGE)} or loan not in {LOAN, "L-1001%00"}:
+            continue  # a route has the same types: a few are enough to see that it uses them
         found += [
-            ("loan-servicing", "GET", base),
             ("loan-servicing", "PUT", f"{base}/analysis"),
             ("loan-servicing", "POST", f"{base}/invoices/match"),
             ("loan-servicing", "POST", f"{base}/disbursement"),

@@ -8,8 +8,17 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lender.model import Analysis, BilledInvoice, Claim, LoanStatus, payments_digest
+from lender.model import (
+    MAX_VERSION,
+    Analysis,
+    BilledInvoice,
+    Claim,
+    LoanStatus,
+    draw_version,
+    payments_digest,
+)
 from lender.servicing import import_loan, place_hold
+from placet.model import FactsAnswer, Proposal, digest_json
 from tests.lender.lending import (
     DRAW,
     LOAN,
@@ -417,3 +426,10 @@ async def test_the_same_analysis_gives_the_same_version(bank: Lending) -> None:
     analysis = analysis_of()
     again = Analysis.model_validate_json(analysis.model_dump_json(exclude_none=True))
     assert analysis.version == again.version == version
+
+
+def test_the_longest_version_of_a_draw_fits_into_a_grant() -> None:
+    """I13: what names the draw's state is never cut off on its way to the people and back."""
+    version = draw_version(MAX_VERSION, digest_json(analysis_of()))
+    assert FactsAnswer(record=DRAW, version=version, facts={}).version == version
+    assert Proposal(record_version=version).record_version == version

@@ -63,7 +63,7 @@ class AuthorityMatrix(Model):
     """
 
     process: Name
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=2**31 - 1)
     mode: Mode
     automatic_limit: Money
     rules: tuple[CheckpointRule, ...] = Field(min_length=1)

@@ -90,7 +90,7 @@ class ProcessDefinition(Model):
     """One version of one process."""
 
     name: Name
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=2**31 - 1)
     workflow_type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")]
     orchestrator: Name = "orchestrator"
     subject: Template

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pydantic import BaseModel
 
 from placet.client import JWT_BEARER
 from placet.tokens import SigningKey
@@ -29,6 +30,7 @@ from tests.authority.site import (
     site,
     unsigned,
 )
+from tests.harness import processes
 from tests.harness.databases import KINDS, new_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -750,6 +752,11 @@ async def test_an_administrators_act_by_anyone_else_is_refused_and_recorded(
     meant.entries.append("act.refused")
 
 
+def _too_new(model: BaseModel) -> dict[str, Any]:
+    """A version beyond what a database's integer holds."""
+    return model.model_copy(update={"version": 2**31}).model_dump(mode="json", exclude_none=True)
+
+
 async def test_wrong_administrators_acts_change_nothing(s: Site) -> None:
     """I12: enrolment, policies and matrices that do not hold together."""
     s.w.keys["ada"] = s.w.admin._key
@@ -781,6 +788,8 @@ async def test_wrong_administrators_acts_change_nothing(s: Site) -> None:
         ("policy.publish", "p", {"policies": "", "cedar_schema": "\0"}, 400),
         ("process.publish", "p", {"name": "p"}, 400),
         ("matrix.publish", "p", {"process": "p", "version": -1}, 400),
+        ("matrix.publish", "p", _too_new(processes.matrix()), 400),
+        ("process.publish", "p", _too_new(processes.DEFINITION), 400),
     ):
         sent = {"act": s.act(act, target, body, "ada"), "body": body}
         answer = await s.send({"method": "POST", "url": "/v1/acts", "json": sent})

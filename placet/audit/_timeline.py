@@ -71,18 +71,18 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{data.get('name')}: asks {_needs(data.get('needs'))}"
         case EntryType.DECISION_RECORDED | EntryType.DECISION_WITHDRAWN:
             return f"{data.get('verdict')} as {_names(data.get('roles'))}"
-        case EntryType.DECISION_REFUSED | EntryType.ACT_REFUSED:
-            return f"refused: {_names(data.get('reasons'))}"
+        case EntryType.DECISION_REFUSED | EntryType.ACT_REFUSED | EntryType.CHECKPOINT_VOIDED:
+            return f"{entry.type.value.partition('.')[2]}: {_names(data.get('reasons'))}"
         case EntryType.CHECKPOINT_RESOLVED | EntryType.CHECKPOINT_EXPIRED:
             return str(data.get("status"))
-        case EntryType.CHECKPOINT_VOIDED:
-            return f"voided: {_names(data.get('reasons'))}"
         case EntryType.CASE_CLOSED:
             return f"closed: {data.get('result')}"
         case EntryType.CASE_STOPPED:
             return f"stopped: {data.get('reason')}"
-        case EntryType.ACTION_REQUESTED | EntryType.ACTION_PERFORMED | EntryType.GRANT_USED:
-            return f"{data.get('action')} status {data.get('status')}"
+        case EntryType.ACTION_REQUESTED:
+            return f"{data.get('action')} begins"
+        case EntryType.ACTION_PERFORMED | EntryType.GRANT_USED:
+            return f"{data.get('action')} ends with status {data.get('status')}"
         case _:
             return entry.type.value.replace(".", " ")
 

@@ -1,5 +1,7 @@
 """``placet audit …``: verify the log, replay cases, tell a case's story."""
 
+import itertools
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,25 +70,37 @@ def verify_(trust: Trust = None, as_json: AsJson = False) -> None:
 def replay_(
     case: Annotated[str | None, typer.Argument(help="A case's id.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every archived case.")] = False,
+    trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay archived cases and reconcile each step with the ledger."""
+    """Replay archived cases and reconcile each step with the ledger, which is verified first.
+
+    Exit codes are those of verify.
+    """
     with failures():
         if (case is None) == (not all_):
             raise fail("name a case, or say --all", USAGE)
 
-        async def work() -> list[tuple[str, Report]]:
-            files = await _fetch(None)
+        async def work() -> dict[str, Report]:
+            known = read_model(trust, Trusted).model_dump() if trust else None
+            files = await _fetch(known)
             wanted = sorted(files.archives) if all_ else [str(case)]
-            return [(each, await replay_case(files, each)) for each in wanted]
+            reports = {"the ledger": verify(files)}
+            return reports | {each: await replay_case(files, each) for each in wanted}
 
-        worst = 0
-        for name, report in run(work()):
-            if not as_json:
+        reports = run(work())
+        if as_json:
+            print(
+                json.dumps({name: each.model_dump(mode="json") for name, each in reports.items()})
+            )
+        else:
+            for name, report in reports.items():
                 console().print(f"[bold]{escape(name)}[/bold]")
-            print_report(report, as_json=as_json)
-            worst = worst if report.holds else REFUSED
-        raise typer.Exit(worst)
+                print_report(report)
+        if not all(report.holds for report in reports.values()):
+            raise typer.Exit(REFUSED)
+        if not reports["the ledger"].trusted:
+            raise typer.Exit(AWAY)
 
 
 @audit.command("timeline")
@@ -105,6 +119,8 @@ def timeline_(case: str, as_json: AsJson = False) -> None:
 async def replay_case(files: LogFiles, case: str) -> Report:
     """Replay a case with the workflow code of its process, as it is installed here."""
     name = process_of(files, case)
+    if not name:
+        raise fail(f"the ledger has no case {case}", USAGE)
     found = processes().get(name)
     if found is None:
         raise fail(f"the process {name!r} of case {case} is not installed here")
@@ -138,9 +154,13 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         )
     if report.holds:
         out.print("  everything that was checked holds")
+    if report.trusted is False:
+        out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
 
 
 def print_timeline(moments: Iterable[Moment]) -> None:
     """Print a case's story, a line for each moment."""
-    for each in moments:
-        console().print(f"{each.time}  {escape(each.actor):32} {escape(each.text)}", soft_wrap=True)
+    lines = (f"{each.time}  {escape(each.actor):32} {escape(each.text)}" for each in moments)
+    for line, group in itertools.groupby(lines):
+        count = sum(1 for _ in group)
+        console().print(f"{line} (x{count})" if count > 1 else line, soft_wrap=True)

@@ -6,7 +6,8 @@
     ├── EntryError   an entry is not one, or not in its canonical form
     ├── NoteError    a signed note, head or key is malformed, or no trusted signature holds
     ├── ProofError   an inclusion or consistency proof does not hold
-    └── LogError     a log does not add up; the message names the first wrong place
+    ├── LogError     a log does not add up; the message names the first wrong place
+    └── ForkError    a head does not extend one that was kept; the message names both
 """
 
 
@@ -28,3 +29,7 @@ class ProofError(LedgerError):
 
 class LogError(LedgerError):
     """A log does not add up."""
+
+
+class ForkError(LedgerError):
+    """A log's head does not extend one that was kept: its past was changed, or it has shrunk."""

@@ -4,7 +4,7 @@ Verification raises; nothing here returns a bare yes. Sizes are counts of leaves
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from placet.ledger._errors import ProofError
@@ -87,23 +87,37 @@ class Frontier:
         return cls(size, tuple(roots))
 
 
+Subtrees = Callable[[int, int], bytes]
+"""Gives, for a level and an index, the hash of the complete subtree over ``2**level`` leaves, the
+first of them ``index * 2**level``."""
+
+
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """The audit path of a leaf (RFC 9162 section 2.1.3.1), from the leaf up.
+    """The audit path of a leaf (RFC 9162 section 2.1.3.1), from the leaf up, from leaf hashes.
 
     Raises:
         ValueError: the tree has no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise ValueError(f"the tree of {len(leaves)} leaves has no leaf {index}")
+    return inclusion_path(_subtrees_over(leaves), index, len(leaves))
+
+
+def inclusion_path(subtrees: Subtrees, index: int, size: int) -> tuple[bytes, ...]:
+    """The audit path of a leaf in the tree of ``size`` leaves, from hashes of subtrees.
+
+    Raises:
+        ValueError: the tree has no such leaf.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"the tree of {size} leaves has no leaf {index}")
     path: list[bytes] = []
-    start, end = 0, len(leaves)
+    start, end = 0, size
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(root_hash(leaves[middle:end]))
+            path.append(_range_root(subtrees, middle, end))
             end = middle
         else:
-            path.append(root_hash(leaves[start:middle]))
+            path.append(_range_root(subtrees, start, middle))
             start = middle
     return tuple(reversed(path))
 
@@ -114,21 +128,50 @@ def consistency_proof(leaves: Sequence[bytes], first: int) -> tuple[bytes, ...]:
     Raises:
         ValueError: ``first`` is not between 1 and the number of leaves.
     """
-    if not 0 < first <= len(leaves):
-        raise ValueError(f"a prefix of {len(leaves)} leaves has 1 to {len(leaves)}, not {first}")
+    return consistency_path(_subtrees_over(leaves), first, len(leaves))
+
+
+def consistency_path(subtrees: Subtrees, first: int, second: int) -> tuple[bytes, ...]:
+    """The proof that the tree of ``first`` leaves is a prefix of that of ``second``, from subtrees.
+
+    Raises:
+        ValueError: ``first`` is not between 1 and ``second``.
+    """
+    if not 0 < first <= second:
+        raise ValueError(f"a prefix of {second} leaves has 1 to {second}, not {first}")
     path: list[bytes] = []
-    start, end, whole = 0, len(leaves), True
+    start, end, whole = 0, second, True
     while first != end - start:
         middle = _split(end - start)
         if first <= middle:
-            path.append(root_hash(leaves[start + middle : end]))
+            path.append(_range_root(subtrees, start + middle, end))
             end = start + middle
         else:
-            path.append(root_hash(leaves[start : start + middle]))
+            path.append(_range_root(subtrees, start, start + middle))
             start, first, whole = start + middle, first - middle, False
     if not whole:
-        path.append(root_hash(leaves[start:end]))
+        path.append(_range_root(subtrees, start, end))
     return tuple(reversed(path))
+
+
+def tree_root(subtrees: Subtrees, size: int) -> bytes:
+    """The root of the tree of ``size`` leaves, from hashes of subtrees."""
+    return _range_root(subtrees, 0, size)
+
+
+def _range_root(subtrees: Subtrees, start: int, end: int) -> bytes:
+    """The root over a range that begins where a subtree large enough for all of it begins."""
+    roots: list[bytes] = []
+    at = start
+    while at < end:
+        level = (end - at).bit_length() - 1
+        roots.append(subtrees(level, at >> level))
+        at += 1 << level
+    return Frontier(end - start, tuple(roots)).root()
+
+
+def _subtrees_over(leaves: Sequence[bytes]) -> Subtrees:
+    return lambda level, index: root_hash(leaves[index << level : (index + 1) << level])
 
 
 def verify_inclusion(

@@ -185,6 +185,7 @@ def verify_inclusion(
     if not 0 <= index < size:
         raise ProofError(f"a tree of {size} entries has no entry {index}")
     hashes = _hashes(proof)
+    _hashes((leaf, root))
     node, last, found = index, size - 1, leaf
     while last > 0:
         if node & 1 or node == last:
@@ -209,10 +210,11 @@ def verify_consistency(
     """
     if not 0 <= first <= second:
         raise ProofError(f"a tree of {first} entries is no prefix of one of {second}")
-    if first in (0, second):
-        _require_trivial(first, proof, first_root, second_root)
-        return
     hashes = _hashes(proof)
+    _hashes((first_root, second_root))
+    if first in (0, second):
+        _require_trivial(first, second, proof, first_root, second_root)
+        return
     node, last = first - 1, second - 1
     while node & 1:
         node, last = node >> 1, last >> 1
@@ -233,12 +235,14 @@ def verify_consistency(
 
 
 def _require_trivial(
-    first: int, proof: Sequence[bytes], first_root: bytes, second_root: bytes
+    first: int, second: int, proof: Sequence[bytes], first_root: bytes, second_root: bytes
 ) -> None:
     if proof:
         raise ProofError("no proof is needed here, and one was given")
-    expected = EMPTY_ROOT if first == 0 else second_root
-    if first_root != expected:
+    for size, root in ((first, first_root), (second, second_root)):
+        if size == 0 and root != EMPTY_ROOT:
+            raise ProofError("a tree of no entries has another root than the empty tree")
+    if first == second and first_root != second_root:
         raise ProofError(f"two roots of a tree of {first} entries differ")
 
 
@@ -249,7 +253,7 @@ def _split(size: int) -> int:
 
 def _hashes(proof: Sequence[bytes]) -> Iterator[bytes]:
     if any(len(each) != HASH_BYTES for each in proof):
-        raise ProofError("a hash of the proof has not 32 bytes")
+        raise ProofError("a hash has not 32 bytes")
     return iter(proof)
 
 

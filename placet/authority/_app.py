@@ -41,6 +41,7 @@ from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
 from placet.authority._settlements import Settling
 from placet.authority._signing import JWKS_MAX_AGE
+from placet.authority._tiles import serve_tile
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.model import (
@@ -113,7 +114,9 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
         ("GET", "/ledger/checkpoint", routes.head),
+        ("GET", "/ledger/tile/{tile:path}", routes.tile),
         ("GET", "/v1/ledger/entries", routes.entries),
+        ("GET", "/v1/ledger/heads", routes.heads),
         ("GET", "/v1/ledger/entries/{index}/proof", routes.inclusion),
         ("GET", "/v1/ledger/consistency", routes.consistency),
     ]
@@ -370,6 +373,15 @@ class Routes:
         if note is None:
             raise Unavailable("no head is signed yet")
         return PlainTextResponse(note, headers={"Cache-Control": "no-cache"})
+
+    async def tile(self, request: Request) -> Response:
+        """A tile, or an entry bundle (C2SP tlog-tiles)."""
+        return await serve_tile(self._s.core.store, request)
+
+    async def heads(self, request: Request) -> Response:
+        """A page of signed heads: all that were ever signed."""
+        start = _number(request, "from", 0)
+        return JSONResponse(await self._s.ledger.heads(start, _number(request, "limit", 256)))
 
     async def entries(self, request: Request) -> Response:
         """A page of entries: their canonical bytes as text."""

@@ -3,8 +3,6 @@
 import base64
 from typing import Any
 
-from sqlalchemy import select
-
 from placet.authority._core import Core
 from placet.authority._errors import Invalid
 from placet.authority._store import (
@@ -13,8 +11,12 @@ from placet.authority._store import (
     PolicySet,
     ProcessVersion,
     Reader,
+    SignedHead,
+    TreeState,
+    hash_reader,
 )
-from placet.ledger import consistency_proof, inclusion_proof
+from placet.ledger import consistency_path, inclusion_path
+from placet.model import format_time
 
 MAX_ENTRIES = 1024
 
@@ -37,21 +39,37 @@ class LedgerReads:
         )
         return {"from": start, "entries": [row.content.decode() for row in rows]}
 
+    async def heads(self, start: int, limit: int) -> dict[str, Any]:
+        """Signed heads from a size on, at most ``MAX_ENTRIES``; they are kept for ever."""
+        rows = await self._core.store.read(
+            lambda reader: reader.all(
+                SignedHead,
+                SignedHead.size >= start,
+                order_by=[SignedHead.size],
+                limit=min(limit, MAX_ENTRIES),
+            )
+        )
+        heads = [
+            {"size": row.size, "signed_at": format_time(row.signed_at), "note": row.note}
+            for row in rows
+        ]
+        return {"from": start, "heads": heads}
+
     async def inclusion(self, index: int, size: int) -> dict[str, Any]:
         """The proof that an entry is in the tree of ``size`` entries (0: the newest).
 
         Raises:
             Invalid: there is no such entry or size.
         """
-        leaves = await self._leaves(size)
-        if index >= len(leaves):
-            raise Invalid("invalid_request", "index: the tree of this size has no such entry")
-        proof = inclusion_proof(leaves, index)
-        return {
-            "index": index,
-            "size": len(leaves),
-            "proof": [base64.b64encode(each).decode() for each in proof],
-        }
+
+        def read(reader: Reader) -> tuple[int, tuple[bytes, ...]]:
+            whole = _whole(reader, size)
+            if index >= whole:
+                raise Invalid("invalid_request", "index: the tree of this size has no such entry")
+            return whole, inclusion_path(hash_reader(reader), index, whole)
+
+        whole, proof = await self._core.store.read(read)
+        return {"index": index, "size": whole, "proof": _spell(proof)}
 
     async def consistency(self, first: int, second: int) -> dict[str, Any]:
         """The proof that the tree of ``first`` entries is a prefix of that of ``second``.
@@ -59,25 +77,15 @@ class LedgerReads:
         Raises:
             Invalid: the sizes are not in order, or beyond the log.
         """
-        leaves = await self._leaves(second)
-        if not 0 < first <= len(leaves):
-            raise Invalid("invalid_request", "from: must be between 1 and the second size")
-        proof = consistency_proof(leaves, first)
-        return {
-            "from": first,
-            "to": len(leaves),
-            "proof": [base64.b64encode(each).decode() for each in proof],
-        }
 
-    async def _leaves(self, size: int) -> list[bytes]:
-        def read(reader: Reader) -> list[bytes]:
-            statement = select(LedgerEntry.leaf_hash).order_by(LedgerEntry.index)  # type: ignore[call-overload]  # columns on the class
-            return [leaf for (leaf,) in reader.execute(statement.limit(size or None))]
+        def read(reader: Reader) -> tuple[int, tuple[bytes, ...]]:
+            whole = _whole(reader, second)
+            if not 0 < first <= whole:
+                raise Invalid("invalid_request", "from: must be between 1 and the second size")
+            return whole, consistency_path(hash_reader(reader), first, whole)
 
-        leaves = await self._core.store.read(read)
-        if size and len(leaves) != size:
-            raise Invalid("invalid_request", "size: the log has not so many entries")
-        return leaves
+        whole, proof = await self._core.store.read(read)
+        return {"from": first, "to": whole, "proof": _spell(proof)}
 
     async def published(self) -> dict[str, Any]:
         """All processes, matrices and policy sets that were ever published."""
@@ -93,3 +101,16 @@ class LedgerReads:
             }
 
         return await self._core.store.read(read)
+
+
+def _whole(reader: Reader, size: int) -> int:
+    """The size that was asked for; 0 stands for the newest."""
+    state = reader.first(TreeState)
+    newest = 0 if state is None else state.size
+    if size > newest:
+        raise Invalid("invalid_request", "size: the log has not so many entries")
+    return size or newest
+
+
+def _spell(proof: tuple[bytes, ...]) -> list[str]:
+    return [base64.b64encode(each).decode() for each in proof]

@@ -82,7 +82,9 @@ ROUTES = (
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
+    Route("GET", "/ledger/tile/{tile}", "open"),
     Route("GET", "/v1/ledger/entries", "open", query="from,limit"),
+    Route("GET", "/v1/ledger/heads", "open", query="from,limit"),
     Route("GET", "/v1/ledger/entries/{index}/proof", "open", query="size"),
     Route("GET", "/v1/ledger/consistency", "open", query="from,to"),
 )
@@ -91,7 +93,11 @@ ROUTES = (
 def routes_of_the_app() -> set[tuple[str, str]]:
     """Every route that the authority serves."""
     routes = cast("list[StarletteRoute]", make_app(cast("Any", None)).routes)
-    return {(method, route.path) for route in routes for method in (route.methods or ()) - {"HEAD"}}
+    return {
+        (method, route.path.replace(":path}", "}"))
+        for route in routes
+        for method in (route.methods or ()) - {"HEAD"}
+    }
 
 
 @dataclass
@@ -189,6 +195,7 @@ class Site:
             "checkpoint": self.checkpoint.id,
             "kind": "agent",
             "index": "0",
+            "tile": "0/000.p/1",
         }
         return route.path.format_map({**known, **ids})
 

@@ -3,7 +3,7 @@
 from placet.authority._store._access import Access, Reader, table_of
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
-from placet.authority._store._nodes import hash_reader
+from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -67,6 +67,8 @@ __all__ = [
     "UsedJti",
     "Waits",
     "hash_reader",
+    "read_bundle",
+    "read_tile",
     "read_url",
     "table_of",
 ]

@@ -10,9 +10,7 @@ from sqlalchemy import insert, select
 
 from placet.authority._store._access import Reader, table_of
 from placet.authority._store._tables import LedgerEntry, LedgerNode
-from placet.ledger import node_hash
-
-TILE_HEIGHT = 8  # C2SP tlog-tiles
+from placet.ledger import TILE_HEIGHT, Bundle, Tile, node_hash
 
 _ENTRY = table_of(LedgerEntry)
 _NODE = table_of(LedgerNode)
@@ -43,6 +41,31 @@ def keep_tile_tops(reader: Reader, before: int, after: int) -> None:
             new = {"level": level + TILE_HEIGHT, "index": index, "hash": top}
             reader.execute(insert(_NODE), new)
         level += TILE_HEIGHT
+
+
+def read_tile(reader: Reader, tile: Tile) -> bytes:
+    """A tile's bytes (C2SP tlog-tiles).
+
+    Raises:
+        LookupError: the ledger has not all of its hashes.
+    """
+    first = tile.index << TILE_HEIGHT
+    return tile.encode(_row_of_hashes(reader, tile.level * TILE_HEIGHT, first, tile.width))
+
+
+def read_bundle(reader: Reader, bundle: Bundle) -> bytes:
+    """An entry bundle's bytes (C2SP tlog-tiles).
+
+    Raises:
+        LookupError: the ledger has not all of its entries.
+    """
+    first = bundle.index << TILE_HEIGHT
+    within = (_ENTRY.c.index >= first) & (_ENTRY.c.index < first + bundle.width)
+    statement = select(_ENTRY.c.content).where(within).order_by(_ENTRY.c.index)
+    entries = [found[0] for found in reader.execute(statement)]
+    if len(entries) != bundle.width:
+        raise LookupError(f"the ledger has not all entries of {bundle.path}")
+    return bundle.encode(entries)
 
 
 def _row_of_hashes(reader: Reader, level: int, first: int, count: int) -> list[bytes]:

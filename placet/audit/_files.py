@@ -1,7 +1,7 @@
 """What an auditor works on: plain data, however it was fetched. Nothing here is believed yet."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from placet.model import CheckpointView, Model, salted_digest
@@ -45,7 +45,8 @@ class LogFiles:
 
     ``trusted_log_key`` is the verifier key that the auditor got elsewhere; without it the log's
     own word is taken for its key, and the result is "consistent with itself only".
-    ``kept_heads`` are signed heads from before.
+    ``kept_heads`` are signed heads from before. Where the entries are those of one case alone,
+    ``indices`` says which of the log's they are, and ``proofs`` has an audit path for each.
     """
 
     origin: str
@@ -63,3 +64,10 @@ class LogFiles:
     matrices: tuple[str, ...] = ()
     policies: tuple[tuple[str, str], ...] = ()
     archives: Mapping[str, ArchiveFile] = field(default_factory=dict)
+    indices: tuple[int, ...] | None = None
+    proofs: tuple[tuple[bytes, ...], ...] = ()
+
+    def numbered(self) -> Iterator[tuple[int, bytes]]:
+        """Each entry with its index in the log."""
+        indices = range(len(self.entries)) if self.indices is None else self.indices
+        return zip(indices, self.entries, strict=True)

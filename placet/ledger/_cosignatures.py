@@ -92,6 +92,9 @@ class WitnessSigner:
     name: str
     key: Ed25519PrivateKey
 
+    def __post_init__(self) -> None:
+        require_key(self.name, public_bytes(self.key))
+
     @property
     def verifier(self) -> WitnessVerifier:
         """Whoever believes this witness."""
@@ -110,14 +113,17 @@ def cosign(note: str, log: Verifier, signer: WitnessSigner, time: datetime) -> s
     What others signed stays as it is, unread.
 
     Raises:
-        NoteError: the head is malformed, or the log's signature does not hold.
+        NoteError: the head is malformed, the log's signature does not hold, or there is no room
+            for another.
     """
     text = open_checkpoint(note, [log]).text
     own = (signer.name, signer.verifier.key_hash)
     others = [
         signature_line(name, data) for name, data in split_note(note)[1] if (name, data[:4]) != own
     ]
-    return "\n".join((text, "".join([*others, signer.line(text, time)])))
+    cosigned = "\n".join((text, "".join([*others, signer.line(text, time)])))
+    open_cosigned(cosigned, log, [signer.verifier])
+    return cosigned
 
 
 def open_cosigned(

@@ -95,6 +95,25 @@ class Mirror:
             level += 1
 
 
+def cosigned_at(note: bytes, vkey: str) -> int:
+    """When a witness cosigned a checkpoint (C2SP tlog-cosignature), in seconds since 1970."""
+    name, key_id, encoded = vkey.split("+", 2)
+    material = base64.b64decode(encoded)
+    expected = hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
+    if material[0] != 4 or expected.hex() != key_id:
+        raise Distrust("not the key of an Ed25519 cosigner")
+    body, _, signatures = note.rpartition(b"\n\n")
+    for line in signatures.decode().splitlines():
+        _, signer, signature = line.split(" ")
+        data = base64.b64decode(signature, validate=True)
+        if (signer, data[:4]) == (name, expected):
+            seconds = int.from_bytes(data[4:12], "big")
+            message = f"cosignature/v1\ntime {seconds}\n".encode() + body + b"\n"
+            Ed25519PublicKey.from_public_bytes(material[1:]).verify(data[12:], message)
+            return seconds
+    raise Distrust("the checkpoint is not cosigned")
+
+
 def coordinates(number: int, width: int) -> str:
     """``<N>[.p/<W>]``: groups of three digits, all but the last behind an x."""
     path = f"{number % 1000:03}"

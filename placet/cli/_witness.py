@@ -1,0 +1,244 @@
+"""``placet audit witness``: keep a log's last head, and cosign only one that extends it.
+
+What a witness vouches for is C2SP tlog-cosignature's: this is the largest head that it has seen of
+the log, and all before it are its prefixes. So the file that keeps the last head is replaced as a
+whole or not at all, before anybody gets the cosignature, and under a lock.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from placet.cli._base import REFUSED, USAGE, fail, failures, show
+from placet.cli._identities import AsJson
+from placet.ledger import (
+    EMPTY_ROOT,
+    Checkpoint,
+    LedgerError,
+    NoteError,
+    NoteVerifier,
+    Tile,
+    WitnessSigner,
+    cosign,
+    open_checkpoint,
+    open_cosigned,
+    require_extension,
+    tile_subtrees,
+)
+from placet.model import format_time
+from placet.tokens import Algorithm, SigningKey, read_key_file, write_key_file
+
+_MAX_BYTES = 256 * 1024  # a head with many cosignatures; a tile has 8 KiB
+_SECONDS = 30
+
+Read = Callable[[str], bytes]
+"""Gives what stands at a path under the log's prefix; ``FileNotFoundError`` if nothing does."""
+
+Name = Annotated[str, typer.Option(help="The witness's name: an address without scheme.")]
+Passphrase = Annotated[
+    str | None, typer.Option(envvar="PLACET_PASSPHRASE", help="Protects the key.")
+]
+
+
+def witness_key(file: Path, name: Name, passphrase: Passphrase = None) -> None:
+    """Make a witness's key file (Ed25519, mode 600), and print its verifier key."""
+    with failures():
+        made = SigningKey.generate(Algorithm.ED25519)
+        signer = _signer(name, made)
+        write_key_file(file, made, passphrase)
+        print(signer.verifier.vkey)
+
+
+def witness(
+    log: Annotated[str, typer.Argument(help="The log's address, or a folder with its files.")],
+    log_key: Annotated[str, typer.Option(help="The log's verifier key: name+hash+base64.")],
+    key: Annotated[Path, typer.Option(help="The witness's key file.")],
+    name: Name,
+    keep: Annotated[Path, typer.Option(help="Where the last head is kept, cosigned.")],
+    new: Annotated[
+        bool, typer.Option("--new", help="Begin: take this head as the first one.")
+    ] = False,
+    passphrase: Passphrase = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cosign a log's head if it extends the last one that this witness has seen.
+
+    Exit 0: it does, and FILE has it, cosigned. 1: it does not, or it is not the log's; both heads
+    are named and nothing is written. 3: the log, the key or the last head can't be read.
+    """
+    with failures(), _lock(keep):
+        verifier = _log_verifier(log_key)
+        signer = _signer(name, read_key_file(key, passphrase))
+        kept = _last_head(keep, verifier, signer, new=new)
+        now = datetime.now(UTC)
+        try:
+            head, note = _follow(_reader(log), verifier, kept)
+            cosigned = cosign(note, verifier, signer, now)
+        except LedgerError as error:
+            raise fail(f"refused: {_plain(str(error))}", REFUSED) from None
+        _replace(keep, cosigned)
+        said = {
+            "origin": head.origin,
+            "size": head.size,
+            "before": kept.size if kept else None,
+            "at": format_time(now.replace(microsecond=0)),
+            "witness": signer.verifier.vkey,
+        }
+        show({**said, "head": cosigned} if as_json else said, as_json=as_json)
+
+
+def _follow(read: Read, verifier: NoteVerifier, kept: Checkpoint | None) -> tuple[Checkpoint, str]:
+    """The log's head now, as a note; verified, and an extension of the one that was kept.
+
+    Raises:
+        LedgerError: it is not.
+        CommandFailed: it can't be read.
+    """
+    try:
+        note = read("checkpoint").decode()
+    except UnicodeDecodeError:
+        raise NoteError("the head is not UTF-8") from None
+    except FileNotFoundError:
+        raise fail("the log has no checkpoint there") from None
+    head = open_checkpoint(note, [verifier])
+    first = Checkpoint(verifier.name, 0, EMPTY_ROOT)
+    require_extension(kept or first, head, lambda: tile_subtrees(_tiles(read), head.size))
+    return head, note
+
+
+def _tiles(read: Read) -> Callable[[Tile], bytes]:
+    def tile(wanted: Tile) -> bytes:
+        try:
+            return read(wanted.path)
+        except FileNotFoundError:
+            # The log may have dropped a partial tile since it has the full one.
+            full = Tile(wanted.level, wanted.index)
+        try:
+            return b"".join(full.decode(read(full.path))[: wanted.width])
+        except FileNotFoundError:
+            raise fail(f"the log has no {wanted.path}, which its head needs") from None
+
+    return tile
+
+
+def _reader(log: str) -> Read:
+    if "://" not in log:
+        return _file_reader(Path(log))
+    if not log.startswith(("https://", "http://")):
+        raise fail("the log's address begins with https:// or http://, or it is a folder", USAGE)
+    return _http_reader(log.rstrip("/"))
+
+
+def _file_reader(folder: Path) -> Read:
+    def read(path: str) -> bytes:
+        with (folder / path).open("rb") as file:
+            return file.read(_MAX_BYTES + 1)
+
+    return _limited(read)
+
+
+def _http_reader(prefix: str) -> Read:
+    def read(path: str) -> bytes:
+        data = b""
+        try:
+            with httpx.stream("GET", f"{prefix}/{path}", timeout=_SECONDS) as answer:
+                if answer.status_code in {404, 410}:
+                    raise FileNotFoundError(path)
+                if answer.status_code != 200:
+                    raise fail(f"the log answers {answer.status_code} to {path}")
+                for chunk in answer.iter_bytes():
+                    data += chunk
+                    if len(data) > _MAX_BYTES:
+                        break
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise fail(f"the log can't be read at {prefix}: {error}") from None
+        return data
+
+    return _limited(read)
+
+
+def _limited(read: Read) -> Read:
+    def limited(path: str) -> bytes:
+        data = read(path)
+        if len(data) > _MAX_BYTES:
+            raise NoteError(f"{path} has more than {_MAX_BYTES} bytes")
+        return data
+
+    return limited
+
+
+def _last_head(
+    keep: Path, log: NoteVerifier, signer: WitnessSigner, *, new: bool
+) -> Checkpoint | None:
+    """The last head that this witness cosigned.
+
+    Raises:
+        CommandFailed: there is none and ``new`` was not said, there is one and it was, or what is
+            there is not a head of this log under this witness's own cosignature.
+    """
+    if keep.exists() == new:
+        said = "a last head is kept there" if new else "no last head is there; to begin, say --new"
+        raise fail(f"{keep}: {said}", USAGE)
+    if new:
+        return None
+    try:
+        head, own = open_cosigned(keep.read_text("utf-8"), log, [signer.verifier])
+        if not own:
+            raise NoteError("this witness has not cosigned it")
+    except (LedgerError, UnicodeDecodeError) as error:
+        raise fail(f"{keep}: not the last head of this log and witness: {error}") from None
+    return head
+
+
+def _replace(keep: Path, note: str) -> None:
+    """Put the new head in the old one's place: durable, and never half of it."""
+    beside = keep.with_name(f"{keep.name}.new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(note)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(keep)
+    folder = os.open(keep.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _lock(keep: Path) -> Iterator[None]:
+    """One witness at a time in a folder: between the look and the cosignature nobody cuts in."""
+    folder = os.open(keep.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _log_verifier(vkey: str) -> NoteVerifier:
+    try:
+        return NoteVerifier.from_vkey(vkey)
+    except NoteError as error:
+        raise fail(f"--log-key: {error}", USAGE) from None
+
+
+def _signer(name: str, key: SigningKey) -> WitnessSigner:
+    if not isinstance(key.crypto, Ed25519PrivateKey):
+        raise fail("a witness's key is Ed25519; make one with: placet audit witness-key", USAGE)
+    try:
+        return WitnessSigner(name, key.crypto)
+    except NoteError as error:
+        raise fail(f"--name: {error}", USAGE) from None
+
+
+def _plain(text: str) -> str:
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)

@@ -203,6 +203,7 @@ async def test_a_signal_that_claims_an_approval_changes_nothing(w: World) -> Non
         case = await w.open(SUBJECT)
         checkpoint = await w.until_checkpoint(case)
         handle = await w.workflow(case)
+        await until(lambda: _reads(w, case, 1))  # a bell before the first look is heard by it
         await handle.signal(BELL)
         await until(lambda: _reads(w, case, 2))
         assert (await w.people["una"].case(case)).status == "open"

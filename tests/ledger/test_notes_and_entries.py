@@ -76,7 +76,8 @@ _BENT = {
     "short-signature": _NOTE + "\u2014 x AAAA\n",
     "padded-twice": _NOTE[:-1] + "=\n",
     "control-character": _NOTE.replace("log.example", "log\x1bexample", 1),
-    "too-long": "x" * 70_000,
+    "surrogate": _NOTE.replace("log.example", "log\ud800example", 1),
+    "too-long": "x" * 140_000,
     "too-many-signatures": _NOTE + "\u2014 x AAAAAAAA\n" * 100,
     "empty": "",
 }

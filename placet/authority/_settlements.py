@@ -4,7 +4,12 @@
    to; also after the grant's time, as long as the ledger has not closed it.
 2. A part counts only if the signed process lets this step produce it, about the grant's record.
 3. Told twice, the same settlement is answered the same; another one is refused.
+
+What takes long with large parts (canonical form, digests, compression) is done before the
+transaction, which keeps all others waiting.
 """
+
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 from sqlalchemy import bindparam, select
@@ -48,6 +53,27 @@ _INPUTS = (
 )
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part as it will be kept: ``size`` in bytes of canonical JSON, before it was packed."""
+
+    name: str
+    record: str
+    salt: str
+    size: int
+    digest: str
+    packed: bytes
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A settlement with its digest and its parts' content."""
+
+    settlement: Settlement
+    digest: str
+    parts: tuple[_Part, ...]
+
+
 class Settling:
     """Takes settlements, and hands settled parts to later steps."""
 
@@ -62,39 +88,40 @@ class Settling:
             Unauthenticated: the assertion or proof was used before.
             Forbidden: the agent or its key is not active (I10).
         """
+        told = [_read(each) for each in body.settlements]
 
         def write(tx: Tx) -> SettlementAnswers:
             use_sender(tx, sender)
             require_active(tx, sender.principal, sender.thumbprint)
             return SettlementAnswers(
-                settlements=tuple(self._settle(tx, sender, each) for each in body.settlements)
+                settlements=tuple(self._settle(tx, sender, each) for each in told)
             )
 
         answers = await self._core.store.write(write)
         kill_point("settle.before-answer")
         return answers
 
-    def _settle(self, tx: Tx, sender: Sender, told: Settlement) -> SettlementAnswer:
-        grant = tx.get(Grant, told.grant)
+    def _settle(self, tx: Tx, sender: Sender, told: _Told) -> SettlementAnswer:
+        grant_id = told.settlement.grant
+        grant = tx.get(Grant, grant_id)
         if grant is None or (grant.agent, grant.jkt) != (sender.principal, sender.jkt):
             return SettlementAnswer(
-                grant=told.grant, status=_REFUSED, reason="not a grant of this agent and key"
+                grant=grant_id, status=_REFUSED, reason="not a grant of this agent and key"
             )
-        digest = digest_json(told)
-        if grant.status == "settled" and grant.ended_for == digest:
-            return SettlementAnswer(grant=told.grant, status="settled")
+        if grant.status == "settled" and grant.ended_for == told.digest:
+            return SettlementAnswer(grant=grant_id, status="settled")
         if grant.status != "issued":
             return SettlementAnswer(
-                grant=told.grant, status=_REFUSED, reason=f"the grant is already {grant.status}"
+                grant=grant_id, status=_REFUSED, reason=f"the grant is already {grant.status}"
             )
         trouble = self._parts_trouble(tx, grant, told)
         if trouble is not None:
-            return SettlementAnswer(grant=told.grant, status=_REFUSED, reason=trouble)
-        self._record(tx, sender, grant, told, digest)
-        return SettlementAnswer(grant=told.grant, status="settled")
+            return SettlementAnswer(grant=grant_id, status=_REFUSED, reason=trouble)
+        self._record(tx, sender, grant, told)
+        return SettlementAnswer(grant=grant_id, status="settled")
 
-    def _parts_trouble(self, tx: Tx, grant: Grant, told: Settlement) -> str | None:
-        if told.parts and told.outcome is not SettlementOutcome.COMPLETED:
+    def _parts_trouble(self, tx: Tx, grant: Grant, told: _Told) -> str | None:
+        if told.parts and told.settlement.outcome is not SettlementOutcome.COMPLETED:
             return "only a completed step leaves parts"
         kind = self._definitions.kind(tx, grant.case_id)
         if kind is None:
@@ -109,26 +136,27 @@ class Settling:
                 return f"the process does not let this step produce {part.name}"
             if part.record != grant.record:
                 return f"part {part.name} is about another record than the grant's"
-            if len(part.content()) > MAX_PART_BYTES:
+            if part.size > MAX_PART_BYTES:
                 return f"part {part.name} is larger than {MAX_PART_BYTES} bytes"
         return None
 
-    def _record(self, tx: Tx, sender: Sender, grant: Grant, told: Settlement, digest: str) -> None:
-        parts = [self._keep_part(tx, sender, grant, part) for part in told.parts]
+    def _record(self, tx: Tx, sender: Sender, grant: Grant, told: _Told) -> None:
+        settlement = told.settlement
+        parts = [_keep_part(tx, sender, grant, part) for part in told.parts]
         inputs = [each.part_digest for each in tx.execute(_INPUTS, {"grant": grant.id})]
-        leaked = told.outcome is SettlementOutcome.LEAKED
+        leaked = settlement.outcome is SettlementOutcome.LEAKED
         tx.append(
             "grant.settled",
             sender.principal,
             {
                 "grant": grant.id,
-                "outcome": told.outcome.value,
-                "input_digest": told.input_digest,
-                "output_digest": told.output_digest,
-                "reasoning_digest": self._keep_text(tx, told),
+                "outcome": settlement.outcome.value,
+                "input_digest": settlement.input_digest,
+                "output_digest": settlement.output_digest,
+                "reasoning_digest": self._keep_text(tx, settlement),
                 "parts": list[JsonValue](parts),
                 "inputs": list[JsonValue](inputs),
-                "settlement_digest": digest,
+                "settlement_digest": told.digest,
             },
             case=grant.case_id,
             record=grant.record,
@@ -141,27 +169,10 @@ class Settling:
                 case=grant.case_id,
                 record=grant.record,
             )
-        tx.change(Grant, grant.id, status="settled", ended_at=tx.now, ended_for=digest)
+        tx.change(Grant, grant.id, status="settled", ended_at=tx.now, ended_for=told.digest)
         # The grant is dead from here on: systems of record hear it like a revocation.
         tx.add(GrantRevocation(grant_id=grant.id, expires_at=grant.expires_at, at=tx.now))
         tx.notify(FEED)
-
-    def _keep_part(self, tx: Tx, sender: Sender, grant: Grant, part: Part) -> JsonValue:
-        digest = salted_digest(part.salt, part.content())
-        tx.add(
-            PartRow(
-                digest=digest,
-                case_id=grant.case_id,
-                name=part.name,
-                record=part.record,
-                grant_id=grant.id,
-                agent=sender.principal,
-                salt=part.salt,
-                content=pack(part),
-                settled_at=tx.now,
-            )
-        )
-        return {"name": part.name, "digest": digest}
 
     def _keep_text(self, tx: Tx, told: Settlement) -> str | None:
         """Keep the reasoning beside the ledger; it may have to be erased one day."""
@@ -181,7 +192,7 @@ class Settling:
             Forbidden: the grant has ended, or the agent is not active.
         """
 
-        def read(tx: Tx) -> InputParts:
+        def read(tx: Tx) -> list[PartRow]:
             use_sender(tx, sender)
             require_active(tx, sender.principal, sender.thumbprint)
             grant = tx.get(Grant, grant_id)
@@ -201,6 +212,41 @@ class Settling:
             for row in rows:
                 if tx.get(GrantInput, (grant_id, row.digest)) is None:
                     tx.add(GrantInput(grant_id=grant_id, part_digest=row.digest, at=tx.now))
-            return InputParts(parts=tuple(input_part(row) for row in rows))
+            return rows
 
-        return await self._core.store.write(read)
+        rows = await self._core.store.write(read)
+        return InputParts(parts=tuple(input_part(row) for row in rows))
+
+
+def _read(told: Settlement) -> _Told:
+    parts = tuple(_read_part(part) for part in told.parts)
+    return _Told(told, digest_json(told), parts)
+
+
+def _read_part(part: Part) -> _Part:
+    content = part.content()
+    return _Part(
+        name=part.name,
+        record=part.record,
+        salt=part.salt,
+        size=len(content),
+        digest=salted_digest(part.salt, content),
+        packed=pack(part),
+    )
+
+
+def _keep_part(tx: Tx, sender: Sender, grant: Grant, part: _Part) -> JsonValue:
+    tx.add(
+        PartRow(
+            digest=part.digest,
+            case_id=grant.case_id,
+            name=part.name,
+            record=part.record,
+            grant_id=grant.id,
+            agent=sender.principal,
+            salt=part.salt,
+            content=part.packed,
+            settled_at=tx.now,
+        )
+    )
+    return {"name": part.name, "digest": part.digest}

@@ -102,12 +102,17 @@ class _Recording(WorkflowInstance):
 
 
 def differences(
-    commands: dict[str, list[Fields]], events: Sequence[HistoryEvent], *, whole: bool
+    commands: dict[str, list[Fields]],
+    events: Sequence[HistoryEvent],
+    *,
+    whole: bool,
+    cut: bool = False,
 ) -> Iterator[tuple[int, str]]:
     """The first event of each kind that the code did not ask for, with what differs.
 
     ``whole``: the code ran to the end, so that what it asked for beyond the history counts, too;
-    that is at the last event.
+    that is at the last event. ``cut``: a person has ended the case, so that the history may end
+    before what the code asked for last.
     """
     for kind in KINDS:
         told = [(event.event_id, fields) for event in events if (fields := _of(event, kind))]
@@ -115,7 +120,7 @@ def differences(
             if given is None or event is None:
                 if whole and event is not None:
                     yield event[0], f"the workflow's code asks for no such {kind}"
-                elif whole:
+                elif whole and not cut:
                     yield events[-1].event_id, f"the code asks for one more {kind}: {given}"
                 break
             number, fields = event

@@ -23,6 +23,7 @@ _ACTS = {
     EntryType.MATRIX_PUBLISHED: "matrix.publish",
     EntryType.PROCESS_PUBLISHED: "process.publish",
     EntryType.CASE_OPENED: "case.open",
+    EntryType.CASE_CLOSED: "case.end",
     EntryType.CASE_ADMITTED: "case.admit",
     EntryType.CASE_RESUBMITTED: "case.resubmit",
     EntryType.HOLD_PLACED: "hold.place",
@@ -35,8 +36,6 @@ _ACTS = {
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
 }
-WITH_ACT = frozenset(_ACTS)
-"""The entries that a person's signed act stands behind."""
 
 _STOPPED = {
     EntryType.AGENT_SUSPENDED,
@@ -47,6 +46,11 @@ _STOPPED = {
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
 # Anyone may hold; who may hand in again is the matrix's, which the entry does not name.
 _NO_FIXED_ROLE = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED, EntryType.CASE_RESUBMITTED}
+
+
+def with_act(entry: Entry) -> bool:
+    """Whether a person's signed act stands behind an entry; a case is mostly closed without one."""
+    return entry.type in _ACTS and (entry.type is not EntryType.CASE_CLOSED or "act" in entry.data)
 
 
 class People:
@@ -180,6 +184,7 @@ def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
         yield f"it is about {claims.target}"
     about = {
         EntryType.CASE_OPENED: entry.record,
+        EntryType.CASE_CLOSED: entry.case,
         EntryType.CASE_ADMITTED: entry.case,
         EntryType.CASE_RESUBMITTED: entry.case,
         EntryType.HOLD_PLACED: entry.record,
@@ -216,5 +221,7 @@ def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
             return {"policy_digest": load_policies(told.policies, told.cedar_schema).digest}
         case EntryType.CASE_OPENED:
             return {"process": OpenCase.model_validate_json(body).process}
+        case EntryType.CASE_CLOSED:
+            return {"result": "ended"}
         case _:
             return {}

@@ -5,7 +5,7 @@
    this run, over the same input and result; its start is the one that the authority saw.
 3. Each activity that failed was granted or denied, and not settled as completed.
 4. Each grant is for an activity of this history, of its type.
-5. The history ends with the workflow's own end.
+5. The history ends with the workflow's own end, or wherever it stood when a person ended the case.
 """
 
 import json
@@ -33,6 +33,11 @@ def reconcile(
     _Case(archive, events, entries, log).run()
 
 
+def ended_by_person(entries: Iterable[Entry]) -> bool:
+    """Whether a person's act, and not the workflow, closed the case of these entries."""
+    return any("act" in each.data for each in _of_type(entries, EntryType.CASE_CLOSED))
+
+
 class _Case:
     def __init__(
         self,
@@ -45,6 +50,7 @@ class _Case:
         self._events = events
         self._log = log
         self._entries = entries
+        self._ended = ended_by_person(entries)
         self._issued = _of_type(entries, EntryType.GRANT_ISSUED)
         self._denied = _of_type(entries, EntryType.GRANT_DENIED)
         self._settled = {
@@ -82,14 +88,19 @@ class _Case:
 
     def _end(self) -> None:
         last = self._events[-1]
-        if not last.HasField("workflow_execution_completed_event_attributes"):
+        if last.HasField("workflow_execution_completed_event_attributes"):
+            return
+        if self._ended:
+            self._log.count(f"cases that a person ended, {_end_of(last)}")
+        else:
             self._trouble("history-end", last, "the history does not end with the workflow's end")
 
     # --- activities ---------------------------------------------------------------------------
 
     def _activity(self, activity: Activity) -> None:
         if activity.ended is None:
-            self._trouble("activity-unfinished", activity.scheduled, activity.type)
+            if not self._ended:
+                self._trouble("activity-unfinished", activity.scheduled, activity.type)
             return
         grants = [each for each in self._issued if self._is_for(each, activity)]
         done = [
@@ -178,6 +189,12 @@ class _Case:
 
 def _of_type(entries: Iterable[Entry], type_: EntryType) -> list[Entry]:
     return [each for each in entries if each.type is type_]
+
+
+def _end_of(event: HistoryEvent) -> str:
+    name = event.WhichOneof("attributes") or "nothing"
+    end = name.removeprefix("workflow_execution_").removesuffix("_event_attributes")
+    return f"their workflow {end}"
 
 
 def _time(stamp: Timestamp) -> datetime:

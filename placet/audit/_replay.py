@@ -17,7 +17,7 @@ from temporalio.worker.workflow_sandbox import (
 from placet.audit._commands import RecordingRunner, differences
 from placet.audit._files import ArchiveFile, LogFiles
 from placet.audit._history import BadHistory, misfits, read_history
-from placet.audit._reconcile import reconcile
+from placet.audit._reconcile import ended_by_person, reconcile
 from placet.audit._report import Collector, Report
 from placet.ledger import Entry, EntryError, EntryType, decode_entry
 from placet.model import digest_bytes
@@ -51,7 +51,7 @@ async def replay(files: LogFiles, case: str, workflows: Sequence[type]) -> Repor
     for event, found in wrong:
         collector.trouble("history-order", f"{case} event {event.event_id}", found)
     if not wrong:
-        await _replay(history, workflows, case, collector)
+        await _replay(history, workflows, case, collector, cut=ended_by_person(entries))
     reconcile(archive, history.events, entries, collector)
     collector.count("cases")
     return collector.report(trusted=files.trusted_log_key is not None)
@@ -86,7 +86,12 @@ def _check_seal(
 
 
 async def _replay(
-    history: WorkflowHistory, workflows: Sequence[type], case: str, collector: Collector
+    history: WorkflowHistory,
+    workflows: Sequence[type],
+    case: str,
+    collector: Collector,
+    *,
+    cut: bool,
 ) -> None:
     runner = RecordingRunner(workflow_runner())
     replayer = Replayer(
@@ -103,5 +108,5 @@ async def _replay(
         whole = result.replay_failure is None
         if not whole:
             collector.trouble("replay", case, f"not deterministic: {result.replay_failure}")
-    for number, found in differences(runner.commands, history.events, whole=whole):
+    for number, found in differences(runner.commands, history.events, whole=whole, cut=cut):
         collector.trouble("command", f"{case} event {number}", found)

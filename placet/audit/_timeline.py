@@ -76,7 +76,8 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
         case EntryType.CHECKPOINT_RESOLVED | EntryType.CHECKPOINT_EXPIRED:
             return str(data.get("status"))
         case EntryType.CASE_CLOSED:
-            return f"closed: {data.get('result')}"
+            by = " by a person" if "act" in data else ""
+            return f"closed{by}: {data.get('result')}"
         case EntryType.CASE_STOPPED:
             return f"stopped: {data.get('reason')}"
         case EntryType.ACTION_REQUESTED:

@@ -19,7 +19,7 @@ from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
-from placet.audit._people import WITH_ACT, People
+from placet.audit._people import People, with_act
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Case, Scene
 from placet.ledger import (
@@ -109,7 +109,7 @@ class _Walk:
             self._people.created(entry.data)
         elif entry.type is EntryType.KEY_ENROLLED:
             self._people.enrolled(entry)
-        elif entry.type in WITH_ACT:
+        elif with_act(entry):
             self._people.act(entry)
         elif entry.type is EntryType.GRANT_ISSUED:
             self._grants.issued(entry)

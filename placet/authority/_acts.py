@@ -14,8 +14,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
+from placet.authority._cases import ARCHIVING
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
+from placet.authority._endings import END, ENDED, end_case
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
 from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
 from placet.authority._holds import revoke_below
@@ -120,6 +122,7 @@ class Acts:
             "matrix.publish": self._publish_matrix,
             OPEN: self._open_case,
             "case.admit": self._admit_case,
+            END: self._end_case,
             RESUBMIT: self._resubmit,
             "hold.place": self._place_hold,
             "hold.lift": self._lift_hold,
@@ -485,6 +488,24 @@ class Acts:
             record=case.subject,
         )
         return ActAnswer(act=act.claims.act, target=case.id, entry=entry)
+
+    def _end_case(self, tx: Tx, act: _Act) -> ActAnswer:
+        _require_role(act, ADMINISTRATOR)
+        body = _body(act, Reason)
+        case = tx.get(Case, act.claims.target)
+        if case is None:
+            raise Conflict("there is no such case")
+        end_case(tx, case)
+        entry = self._entry(
+            tx,
+            "case.closed",
+            act,
+            {"result": ENDED, "reason_digest": _kept_apart(self._core, tx, body.reason)},
+            case=case.id,
+            record=case.subject,
+        )
+        tx.notify(ARCHIVING)
+        return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
 
     def _resubmit(self, tx: Tx, act: _Act) -> ActAnswer:
         body = _body(act, Resubmit)

@@ -141,7 +141,7 @@ class Checkpoints:
             if _asks_the_same(newest, gathered):
                 return outcome_of(newest)
             if newest.status == CheckpointStatus.OPEN:
-                _supersede(tx, case, newest)
+                void_open(tx, case, newest, "new_evidence")
         asked = self._require(tx, definition, checkpoint, case, gathered, facts)
         return self._store(tx, claims, checkpoint, case, gathered, asked)
 
@@ -496,15 +496,15 @@ def _keep(tx: Tx, row: Checkpoint, outcome: Outcome) -> None:
     tx.change(Checkpoint, row.id, outcome_json=outcome.model_dump_json(exclude_none=True))
 
 
-def _supersede(tx: Tx, case: Case, row: Checkpoint) -> None:
-    """Void an open checkpoint whose evidence is no longer the newest."""
+def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
+    """Void an open checkpoint: its evidence is no longer the newest, or its case was ended."""
     outcome = outcome_of(row).model_copy(update={"status": CheckpointStatus.VOIDED})
     _keep(tx, row, outcome)
     tx.change(Checkpoint, row.id, status=CheckpointStatus.VOIDED.value, resolved_at=tx.now)
     tx.append(
         "checkpoint.voided",
         AUTHORITY,
-        {"checkpoint": row.id, "reasons": ["new_evidence"]},
+        {"checkpoint": row.id, "reasons": [reason]},
         case=case.id,
         record=case.subject,
     )

@@ -18,6 +18,7 @@ from placet.model import canonical_json
 BELL = "checkpoint_bell"
 ADMITTED = "case_admitted"
 TOPIC = "outbox"
+_TERMINATION = "termination"
 _LONGEST_WAIT = timedelta(seconds=30)
 _log = logging.getLogger("placet.authority.outbox")
 
@@ -35,6 +36,21 @@ def put_signal(tx: Tx, case: Case, signal: str, key: str) -> None:
             case_id=case.id,
             key=key,
             payload_json=canonical_json({"signal": signal}).decode(),
+            created_at=tx.now,
+            next_try_at=tx.now,
+        )
+    )
+    tx.notify(TOPIC)
+
+
+def put_termination(tx: Tx, case: Case) -> None:
+    """Put the end of a case's workflow into the outbox: a person has ended the case."""
+    tx.add(
+        OutboxRow(
+            kind=_TERMINATION,
+            case_id=case.id,
+            key=f"end/{case.id}",
+            payload_json="{}",
             created_at=tx.now,
             next_try_at=tx.now,
         )
@@ -77,22 +93,10 @@ class Outbox:
         return len(due)
 
     async def _deliver(self, row: OutboxRow, case: Case) -> None:
-        done = case.closed_at is not None
-        if not done and case.run_id is not None:
-            signal = json.loads(row.payload_json)["signal"]
-            try:
-                await self._core.temporal.signal(
-                    workflow_id=case.workflow_id,
-                    run_id=case.run_id,
-                    name=signal,
-                    request_id=f"placet-outbox-{row.id}-{row.attempts}",
-                )
-                done = signal != BELL
-                kill_point("outbox.after-signal")
-            except ExecutionNotFound:
-                _log.warning("case %s: Temporal has no running execution to signal", case.id)
-            except Unavailable:
-                _log.info("case %s: Temporal is away; the signal waits", case.id)
+        if row.kind == _TERMINATION:
+            done = await self._terminate(case)
+        else:
+            done = case.closed_at is not None or await self._signal(row, case)
         wait = min(timedelta(seconds=2**row.attempts), _LONGEST_WAIT)
 
         def keep(tx: Tx) -> None:
@@ -108,3 +112,35 @@ class Outbox:
             )
 
         await self._core.store.write(keep)
+
+    async def _signal(self, row: OutboxRow, case: Case) -> bool:
+        """Whether the row is done: a bell is not before its outcome was read."""
+        if case.run_id is None:
+            return False
+        signal = json.loads(row.payload_json)["signal"]
+        try:
+            await self._core.temporal.signal(
+                workflow_id=case.workflow_id,
+                run_id=case.run_id,
+                name=signal,
+                request_id=f"placet-outbox-{row.id}-{row.attempts}",
+            )
+        except ExecutionNotFound:
+            _log.warning("case %s: Temporal has no running execution to signal", case.id)
+            return False
+        except Unavailable:
+            _log.info("case %s: Temporal is away; the signal waits", case.id)
+            return False
+        kill_point("outbox.after-signal")
+        return bool(signal != BELL)
+
+    async def _terminate(self, case: Case) -> bool:
+        """Whether nothing runs for the case any more."""
+        try:
+            await self._core.temporal.terminate(case.workflow_id)
+        except ExecutionNotFound:
+            pass  # it had ended by itself, or was terminated and the answer was lost
+        except Unavailable:
+            _log.info("case %s: Temporal is away; its workflow is terminated later", case.id)
+            return False
+        return True

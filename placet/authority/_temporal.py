@@ -25,6 +25,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
 )
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -165,6 +166,26 @@ class Temporal:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise ExecutionNotFound(workflow_id) from error
             raise Unavailable("Temporal did not take the signal; ask again later") from error
+
+    async def terminate(self, workflow_id: str) -> None:
+        """Terminate whatever runs under a case's workflow id, a reset's run as well.
+
+        Raises:
+            ExecutionNotFound: nothing runs under it.
+            Unavailable: Temporal did not answer.
+        """
+        request = TerminateWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id),
+            reason="a person has ended the case",
+            identity=_IDENTITY,
+        )
+        try:
+            await self._service.terminate_workflow_execution(request, timeout=_RPC_SECONDS)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise ExecutionNotFound(workflow_id) from error
+            raise Unavailable("Temporal did not terminate the workflow") from error
 
     async def history(self, workflow_id: str, run_id: str) -> str:
         """The full history of one run in Temporal's own JSON, as its command line writes it.

@@ -31,7 +31,7 @@ from placet.model import (
 )
 from placet.process import Attached, Process
 
-case = typer.Typer(help="Cases: open, look, resubmit, hold.", no_args_is_help=True)
+case = typer.Typer(help="Cases: open, look, resubmit, hold, end.", no_args_is_help=True)
 checkpoint = typer.Typer(help="Checkpoints: look, decide.", no_args_is_help=True)
 _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
@@ -232,6 +232,14 @@ def admit(case_id: str, reason: Why, as_json: AsJson = False) -> None:
     with failures():
         target = _id(_CASE, case_id)
     _act("case.admit", target, Reason(reason=reason), as_json=as_json)
+
+
+@case.command()
+def end(case_id: str, reason: Why, as_json: AsJson = False) -> None:
+    """End a case that can't end by itself, so that its subject is free (administrators)."""
+    with failures():
+        target = _id(_CASE, case_id)
+    _act("case.end", target, Reason(reason=reason), as_json=as_json)
 
 
 def _act(act: str, target: str, body: Any, *, as_json: bool) -> None:

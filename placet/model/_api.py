@@ -68,7 +68,7 @@ class EnrolIdentity(Model):
 
 
 class Reason(Model):
-    """Body of ``agent.suspend|resume|offboard``, ``operator.…``, ``hold.lift``, ``case.admit``."""
+    """For ``{agent,operator}.{suspend,resume,offboard}``, ``hold.lift``, ``case.{admit,end}``."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from temporalio import activity, workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from placet.agent import current_grant, governed
@@ -104,3 +104,16 @@ class SkippingCheck(GovernedWorkflow):
         except ActivityError as error:
             return ",".join(refused_for(error))
         return "dispatched"
+
+
+@workflow.defn(name="ParcelCheck")
+class FailingCheck(GovernedWorkflow):
+    """Workflow code that fails for good after its first step."""
+
+    definition = DEFINITION
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Weigh, and fail."""
+        await self.step("weigh", StepRequest(case=case.case, record=case.subject), PartRef)
+        raise ApplicationError("no way on", non_retryable=True)

@@ -86,6 +86,26 @@ async def test_a_suspended_agent_stops_the_case_and_a_person_lets_it_go_on(desk:
     assert len(await desk.people["una"].checkpoints(case=case)) == 1
 
 
+async def test_a_returned_draw_whose_borrower_never_answers_is_ended_and_begun_anew(
+    desk: Desk,
+) -> None:
+    """I11: an administrator frees the draw on the command line; nothing was paid twice or lost."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(case), Verdict.RETURN)
+    why = ("--reason", "the borrower sold the project", "--json")
+    said = await desk.command("dana", "case", "end", case, *why)
+    assert (said.code, "needs the role administrator" in said.err) == (1, True), said
+    said = await desk.command("ada", "case", "end", case, *why)
+    assert said.code == 0, said.err
+    assert (await desk.ended(case)).result == "ended"
+    said = await desk.command("ada", "case", "end", case, *why)
+    assert (said.code, "closed already, with the result ended" in said.err) == (1, True), said
+    anew = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(anew))
+    assert (await desk.ended(anew)).result == "disbursed"
+
+
 async def test_a_check_that_is_denied_is_made_once_a_person_has_looked(desk: Desk) -> None:
     """I10: payees are screened side by side; the case stops once, and none is left out after."""
     admin = desk.people["ada"]

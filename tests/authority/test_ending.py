@@ -1,0 +1,273 @@
+"""A person ends a case that can't end by itself: what becomes of it, and when it is refused."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from temporalio import activity
+from temporalio.worker import Worker
+
+from placet.agent import current_grant, governed
+from placet.audit import replay, verify
+from placet.cli import fetch_log
+from placet.client import AuthorityError
+from placet.model import EnrolIdentity, GrantUse, GrantUses, PartRef, Reason, UseStage, Verdict
+from placet.process import StepRequest
+from placet.tokens import SigningKey, make_client_assertion, make_proof
+from tests.harness import processes
+from tests.harness.parcels import FailingCheck, ParcelCheck, Weight
+from tests.harness.world import World, temporal_server, until, world
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+WHY = Reason(reason="the sender never answered")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def w(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One world for the module; each test has parcels of its own."""
+    async with temporal_server() as temporal, world(temporal, tmp_path_factory.mktemp("w")) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def worker_of(
+    w: World, agent: str, step: str, body: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """An agent's worker whose one step does what a test says."""
+    found = processes.DEFINITION.step(step)
+    assert found is not None
+
+    @activity.defn(name=step)
+    @governed(action=found.action, system=found.system)
+    async def run(request: StepRequest) -> PartRef:
+        await body()
+        return current_grant().keep(found.produces[0], Weight(value="80.00"))
+
+    async with Worker(await w.agent_client(agent), task_queue=agent, activities=[run]):
+        yield
+
+
+async def entries(w: World, case: str) -> list[dict[str, Any]]:
+    """The ledger's entries about a case."""
+    return [each for each in await w.entries() if each.get("case") == case]
+
+
+async def stopped(w: World, case: str) -> None:
+    """Wait until the authority has stopped a case."""
+
+    async def look() -> bool:
+        return (await w.people["una"].case(case)).status == "stopped"
+
+    await until(look)
+
+
+async def audited(w: World, case: str, code: type) -> dict[str, int]:
+    """The ledger and the case hold; how much of the case was checked."""
+    await w.until_archived(case)
+    files = await fetch_log(w.people["una"])
+    assert verify(files).troubles == ()
+    report = await replay(files, case, [code])
+    assert report.troubles == ()
+    return report.checked
+
+
+async def test_a_returned_case_that_nobody_answers_can_be_ended(w: World) -> None:
+    """I4, I9: it is closed, its workflow is terminated, its past is sealed, its subject is free."""
+    subject = "depot/D1/parcel/21"
+    async with w.workers():
+        case = await w.open(subject)
+        checkpoint = await w.until_checkpoint(case)
+        with pytest.raises(AuthorityError, match="open case already"):
+            await w.open(subject)
+        answer = await w.admin.act("case.end", case, WHY)
+        assert (answer.target, answer.case) == (case, case)
+        view = await w.people["una"].case(case)
+        assert (view.status, view.result) == ("closed", "ended")
+        (shown,) = await w.people["una"].checkpoints(case=case)
+        assert shown.status == "voided"
+        with pytest.raises(AuthorityError):
+            await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        checked = await audited(w, case, ParcelCheck)
+        assert checked["cases that a person ended, their workflow terminated"] == 1
+        again = await w.open(subject)
+        await w.until_checkpoint(again)
+        await w.admin.act("case.end", again, WHY)
+        await w.until_archived(again)
+    (closed,) = [each for each in await entries(w, case) if each["type"] == "case.closed"]
+    assert (closed["actor"], closed["record"]) == ("operator:ada", subject)
+    assert closed["data"]["result"] == "ended"
+    assert WHY.reason not in json.dumps(closed)
+
+
+async def test_a_case_whose_workflow_failed_can_be_ended(w: World) -> None:
+    """I9: the failed history is sealed and replays; that a person ended it is no trouble."""
+    subject = "depot/D1/parcel/22"
+    async with w.workers(workflows=(FailingCheck,)):
+        case = await w.open(subject)
+        await stopped(w, case)
+        await w.admin.act("case.end", case, WHY)
+        assert (await w.people["una"].case(case)).stopped_for is None
+        checked = await audited(w, case, FailingCheck)
+        assert checked["cases that a person ended, their workflow failed"] == 1
+
+
+async def test_a_case_whose_workflow_was_terminated_can_be_ended_in_the_midst_of_a_step(
+    w: World,
+) -> None:
+    """I9, I10: a step was under way; its grant is revoked, and the cut history is accepted."""
+    async with w.workers(only=("orchestrator",)):
+        case = await w.open("depot/D1/parcel/23")
+        handle = await w.workflow(case)
+
+        async def scheduled() -> bool:
+            return bool((await handle.describe()).raw_description.pending_activities)
+
+        await until(scheduled)
+        await handle.terminate("someone at Temporal")
+        await stopped(w, case)
+        await w.admin.act("case.end", case, WHY)
+        await audited(w, case, ParcelCheck)
+
+
+async def test_a_case_whose_workers_are_gone_can_be_ended(w: World) -> None:
+    """I9: the history may end before the workflow's code has heard of what came last."""
+    async with w.workers():
+        case = await w.open("depot/D1/parcel/29")
+        checkpoint = await w.until_checkpoint(case)
+        handle = await w.workflow(case)
+
+        async def waits() -> bool:
+            events = (await handle.fetch_history()).events
+            return any(each.HasField("timer_started_event_attributes") for each in events)
+
+        await until(waits)
+    await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+
+    async def heard() -> bool:
+        events = (await handle.fetch_history()).events
+        return any(e.HasField("workflow_execution_signaled_event_attributes") for e in events)
+
+    await until(heard)
+    never = await w.open("depot/D1/parcel/28")
+    await w.workflow(never)
+    for each in (never, case):
+        await w.admin.act("case.end", each, WHY)
+        await audited(w, each, ParcelCheck)
+
+
+async def test_a_live_grant_ends_with_its_case(w: World) -> None:
+    """I10: the step that runs gets nothing more, and its settlement comes too late."""
+    running, go_on = asyncio.Event(), asyncio.Event()
+
+    async def body() -> None:
+        running.set()
+        await go_on.wait()
+
+    async with w.workers(only=("orchestrator",)), worker_of(w, "scale", "weigh", body):
+        case = await w.open("depot/D1/parcel/24")
+        await running.wait()
+        await w.admin.act("case.end", case, WHY)
+        go_on.set()
+        await audited(w, case, ParcelCheck)
+    ends = [e for e in await entries(w, case) if e["type"] in {"grant.revoked", "grant.settled"}]
+    assert [(e["type"], e["data"].get("reason")) for e in ends] == [("grant.revoked", "case_ended")]
+
+
+async def test_money_that_may_be_moving_is_waited_for(w: World) -> None:
+    """I11: a guarded grant that is issued and unsettled keeps its case."""
+    running, go_on = asyncio.Event(), asyncio.Event()
+
+    async def body() -> None:
+        assert current_grant().details.max_amount is not None
+        running.set()
+        await go_on.wait()
+
+    others = ("orchestrator", "scale", "second-scale")
+    async with w.workers(only=others), worker_of(w, "carrier", "dispatch", body):
+        case = await w.open("depot/D1/parcel/25")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        await running.wait()
+        with pytest.raises(AuthorityError, match="money may be moving: grant .* for parcel:disp"):
+            await w.admin.act("case.end", case, WHY)
+        assert (await w.people["una"].case(case)).status == "open"
+        go_on.set()
+        await w.until_closed(case)
+        with pytest.raises(AuthorityError, match="closed already, with the result dispatched"):
+            await w.admin.act("case.end", case, WHY)
+
+
+async def told(w: World, key: SigningKey, grant: str, stage: UseStage) -> None:
+    """The depot's own system tells what it does under a dispatching grant."""
+    now, url = datetime.now(UTC), f"{w.issuer}/v1/uses"
+    assertion = make_client_assertion(
+        key, "system:authority", issuer=w.issuer, now=now, jti=secrets.token_urlsafe(18)
+    )
+    use = GrantUse(
+        id=secrets.token_urlsafe(18),
+        grant=grant,
+        stage=stage,
+        action="parcel:dispatch",
+        record="depot/D1/parcel/27",
+        status=0 if stage is UseStage.INTENT else 200,
+        used_at=now,
+    )
+    body = GrantUses(client_assertion=assertion, uses=(use,)).model_dump(mode="json")
+    proof = make_proof(key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(url, json=body, headers={"DPoP": proof})
+    assert (answer.status_code, answer.json()) == (200, {"refused": {}})
+
+
+async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: World) -> None:
+    """I11: its system has not said how it ended; once it has, the case can be ended."""
+    key, grants, go_on = SigningKey.generate(), [], asyncio.Event()
+    await w.admin.act("system.enrol", "system:authority", EnrolIdentity(jwk=key.public.jwk()))
+
+    async def body() -> None:
+        grants.append(current_grant().id)
+        await go_on.wait()
+
+    async def dispatching() -> list[str]:
+        return grants
+
+    others = ("orchestrator", "scale", "second-scale")
+    async with w.workers(only=others), worker_of(w, "carrier", "dispatch", body):
+        case = await w.open("depot/D1/parcel/27")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        (grant,) = await until(dispatching)
+        await told(w, key, grant, UseStage.INTENT)
+        await w.admin.act("agent.suspend", "agent:carrier", WHY)
+        with pytest.raises(AuthorityError, match=f"money may be moving: grant {grant}"):
+            await w.admin.act("case.end", case, WHY)
+        await told(w, key, grant, UseStage.RESULT)
+        await w.admin.act("case.end", case, WHY)
+        go_on.set()
+        await audited(w, case, ParcelCheck)
+    await w.admin.act("agent.resume", "agent:carrier", WHY)
+
+
+async def test_only_administrators_end_a_case_and_they_say_why(w: World) -> None:
+    """I6: refused, it is on the ledger; the case stands as it was."""
+    async with w.workers():
+        case = await w.open("depot/D1/parcel/26")
+        await w.until_checkpoint(case)
+        for person in ("pat", "cleo", "una"):
+            with pytest.raises(AuthorityError, match="needs the role administrator"):
+                await w.people[person].act("case.end", case, WHY)
+        with pytest.raises(AuthorityError, match="body: "):
+            await w.admin.act("case.end", case, {})
+        with pytest.raises(AuthorityError, match="there is no such case"):
+            await w.admin.act("case.end", f"case-{'0' * 26}", WHY)
+        assert (await w.people["una"].case(case)).status == "open"
+    refused = [e["data"] for e in await w.entries("act.refused") if e["data"]["target"] == case]
+    assert [each["act"] for each in refused] == ["case.end"] * 3

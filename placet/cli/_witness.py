@@ -22,6 +22,7 @@ from placet.cli._identities import AsJson
 from placet.ledger import (
     EMPTY_ROOT,
     Checkpoint,
+    ForkError,
     LedgerError,
     NoteError,
     NoteVerifier,
@@ -71,8 +72,9 @@ def witness(
 ) -> None:
     """Cosign a log's head if it extends the last one that this witness has seen.
 
-    Exit 0: it does, and FILE has it, cosigned. 1: it does not, or it is not the log's; both heads
-    are named and nothing is written. 3: the log, the key or the last head can't be read.
+    Exit 0: it does, and the file has it, cosigned. 1: it does not, or it is not the log's; both
+    heads are named, the last one stays, and the other is put beside it. 3: the log, the key or the
+    last head can't be read.
     """
     with failures(), _lock(keep):
         verifier = _log_verifier(log_key)
@@ -80,7 +82,7 @@ def witness(
         kept = _last_head(keep, verifier, signer, new=new)
         now = datetime.now(UTC)
         try:
-            head, note = _follow(_reader(log), verifier, kept)
+            head, note = _follow(_reader(log), verifier, kept, keep)
             cosigned = cosign(note, verifier, signer, now)
         except LedgerError as error:
             raise fail(f"refused: {_plain(str(error))}", REFUSED) from None
@@ -95,8 +97,12 @@ def witness(
         show({**said, "head": cosigned} if as_json else said, as_json=as_json)
 
 
-def _follow(read: Read, verifier: NoteVerifier, kept: Checkpoint | None) -> tuple[Checkpoint, str]:
+def _follow(
+    read: Read, verifier: NoteVerifier, kept: Checkpoint | None, keep: Path
+) -> tuple[Checkpoint, str]:
     """The log's head now, as a note; verified, and an extension of the one that was kept.
+
+    One that the log signed and that extends nothing is evidence, and put beside ``keep``.
 
     Raises:
         LedgerError: it is not.
@@ -110,7 +116,11 @@ def _follow(read: Read, verifier: NoteVerifier, kept: Checkpoint | None) -> tupl
         raise fail("the log has no checkpoint there") from None
     head = open_checkpoint(note, [verifier])
     first = Checkpoint(verifier.name, 0, EMPTY_ROOT)
-    require_extension(kept or first, head, lambda: tile_subtrees(_tiles(read), head.size))
+    try:
+        require_extension(kept or first, head, lambda: tile_subtrees(_tiles(read), head.size))
+    except ForkError:
+        _replace(keep.with_name(f"{keep.name}.refused-{head.root.hex()[:16]}"), note)
+        raise
     return head, note
 
 

@@ -154,6 +154,8 @@ def test_a_head_that_does_not_extend_the_last_is_refused(witness: Witness, name:
     old = f"kept: {_LOG.name}, 300 entries, root {_root(_LEAVES[:300])}"
     new = f"found: {_LOG.name}, {len(leaves)} entries, root {_root(leaves)}"
     witness.expect_refusal(why, old, new)
+    (evidence,) = witness.folder.glob("kept.refused-*")
+    assert open_checkpoint(evidence.read_text("utf-8"), [_LOG.verifier]).size == len(leaves)
 
 
 _HEAD = sign_checkpoint(Checkpoint(_LOG.name, 40, mth(_LEAVES[:40])), [_LOG])

@@ -8,7 +8,8 @@
 4. (I4) Grant, or denial, and its ledger entry are one transaction, durable before the answer.
 5. (I5) A guarded grant carries what people fixed, looked up here, whatever was asked.
 6. (I10) Identity, key and case are read in the transaction that gives the grant.
-7. A grant of the same activity that still lives is revoked first: a retry never leaves two.
+7. A grant of the same activity that still lives is revoked first: a retry never leaves two. What
+   the same attempt has read under its earlier grants, its next one has read as well (I13).
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from placet.authority._approvals import Approval, void, weigh
 from placet.authority._core import AUTHORITY, Core
@@ -27,7 +28,7 @@ from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
-from placet.authority._store import Case, ContextBlob, Grant, Tx, table_of
+from placet.authority._store import Case, ContextBlob, Grant, GrantInput, Tx, table_of
 from placet.authority._temporal import Execution, ExecutionNotFound, RunningActivity
 from placet.kill import kill_point
 from placet.model import (
@@ -55,10 +56,16 @@ from placet.rules import (
 from placet.tokens import Confirmation, GrantClaims, sign_grant
 
 _GRANT = table_of(Grant)
-_LIVE_OF_STEP = select(_GRANT).where(
+_EARLIER_OF_STEP = select(_GRANT).where(
     _GRANT.c.run_id == bindparam("run"),
     _GRANT.c.activity_id == bindparam("activity"),
-    _GRANT.c.status == "issued",
+    or_(
+        _GRANT.c.status == "issued",
+        and_(
+            _GRANT.c.attempt == bindparam("attempt"),
+            _GRANT.c.last_started == bindparam("last_started"),
+        ),
+    ),
 )
 
 
@@ -233,7 +240,7 @@ class Grants:
         approval: Approval | None,
         policy: Mapping[str, JsonValue],
     ) -> GrantClaims:
-        _revoke_earlier(tx, ask)
+        earlier = _revoke_earlier(tx, ask, activity)
         grant_id = self._core.new_id("grant")
         expires = tx.now + timedelta(seconds=self._core.settings.grant_seconds)
         if activity.start_to_close is not None:
@@ -287,6 +294,7 @@ class Grants:
                 entry=entry,
             )
         )
+        _carry_inputs(tx, earlier, grant_id)
         issued = int(tx.now.timestamp())
         return GrantClaims(
             iss=self._core.issuer,
@@ -363,11 +371,28 @@ def stop_case(tx: Tx, case: Case, reason: str) -> None:
     tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
 
 
-def _revoke_earlier(tx: Tx, ask: _Ask) -> None:
-    activity = ask.details.activity
-    step = {"run": activity.run_id, "activity": activity.activity_id}
-    for grant in tx.rows(Grant, _LIVE_OF_STEP, step):
-        revoke(tx, grant, "superseded")
+def _revoke_earlier(tx: Tx, ask: _Ask, running: RunningActivity) -> list[str]:
+    """Revoke the step's live grants; the grants that the same worker had for this very attempt."""
+    asked, last_started = ask.details.activity, running.last_started.isoformat()
+    step = {
+        "run": asked.run_id,
+        "activity": asked.activity_id,
+        "attempt": asked.attempt,
+        "last_started": last_started,
+    }
+    earlier = tx.rows(Grant, _EARLIER_OF_STEP, step)
+    for grant in earlier:
+        if grant.status == "issued":
+            revoke(tx, grant, "superseded")
+    renewed = (asked.attempt, last_started, ask.sender.jkt)
+    return [each.id for each in earlier if (each.attempt, each.last_started, each.jkt) == renewed]
+
+
+def _carry_inputs(tx: Tx, earlier: list[str], grant: str) -> None:
+    """Let a grant have read what the grants before it in its attempt had."""
+    read = [each for id_ in earlier for each in tx.all(GrantInput, GrantInput.grant_id == id_)]
+    for digest in sorted({each.part_digest for each in read}):
+        tx.add(GrantInput(grant_id=grant, part_digest=digest, at=tx.now))
 
 
 def _deny(

@@ -1,22 +1,40 @@
-"""What an auditor runs: verify, replay, timeline. Works on plain files, offline."""
+"""What an auditor runs: verify, replay, timeline, bundles. Works on plain files, offline."""
 
+from placet.audit._bundle import (
+    MAX_BUNDLE_BYTES,
+    Bundle,
+    BundleError,
+    read_bundle,
+    write_bundle,
+)
 from placet.audit._files import ActFile, ArchiveFile, Kept, LogFiles
 from placet.audit._replay import replay, workflow_runner
 from placet.audit._report import Report, Trouble
+from placet.audit._select import head_size, only, select
 from placet.audit._timeline import Moment, timeline
 from placet.audit._verify import log_verifier, verify
+from placet.audit._verify_bundle import verify_bundle
 
 __all__ = [
+    "MAX_BUNDLE_BYTES",
     "ActFile",
     "ArchiveFile",
+    "Bundle",
+    "BundleError",
     "Kept",
     "LogFiles",
     "Moment",
     "Report",
     "Trouble",
+    "head_size",
     "log_verifier",
+    "only",
+    "read_bundle",
     "replay",
+    "select",
     "timeline",
     "verify",
+    "verify_bundle",
     "workflow_runner",
+    "write_bundle",
 ]

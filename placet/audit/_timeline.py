@@ -30,7 +30,7 @@ def timeline(files: LogFiles, case: str) -> Iterator[Moment]:
         EntryError: an entry is damaged; the message names it.
     """
     activities: dict[str, str] = {}
-    for index, data in enumerate(files.entries):
+    for index, data in files.numbered():
         try:
             entry = decode_entry(data)
         except EntryError as error:

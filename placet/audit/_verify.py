@@ -37,7 +37,7 @@ from placet.model import digest_bytes
 def verify(files: LogFiles) -> Report:
     """Verify a log with everything its entries refer to."""
     collector = Collector()
-    verifier = _log_key(files, collector)
+    verifier = log_key(files, collector)
     if verifier is None:
         return collector.report()
     try:
@@ -48,11 +48,11 @@ def verify(files: LogFiles) -> Report:
     except LedgerError as error:
         collector.trouble("head", "the signed head", str(error))
         return collector.report()
-    _Walk(Scene(files, collector)).run(head, kept)
+    Walk(Scene(files, collector)).run(head, kept)
     return collector.report(trusted=files.trusted_log_key is not None)
 
 
-def _log_key(files: LogFiles, collector: Collector) -> NoteVerifier | None:
+def log_key(files: LogFiles, collector: Collector) -> NoteVerifier | None:
     """The key of the log's heads: what the auditor brought, or what the log says of itself."""
     try:
         if files.trusted_log_key is not None:
@@ -74,7 +74,7 @@ def log_verifier(origin: str, jwk: Mapping[str, str]) -> NoteVerifier:
     return NoteVerifier(origin, base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
 
 
-class _Walk:
+class Walk:
     """One pass over the log."""
 
     def __init__(self, scene: Scene) -> None:
@@ -88,19 +88,27 @@ class _Walk:
         scene, reached = self._scene, 0
         try:
             for index, entry in verify_log(scene.files.entries, head, kept):
-                scene.place = f"entry {index}"
-                scene.collector.count("entries")
-                self._entry(index, entry)
+                self.entry(index, entry)
                 reached = index + 1
         except LedgerError as error:
             # At the end of the walk every entry was read, and they do not give the head's root.
             scene.place = "the log" if reached == head.size else f"entry {reached}"
             scene.trouble("log", str(error))
-        for grant in scene.grants.values():
-            if grant.ended is None:
-                scene.collector.count("live grants")
+        self.end()
         for _ in scene.files.entries[head.size :]:
             scene.collector.count("entries beyond the head")
+
+    def entry(self, index: int, entry: Entry) -> None:
+        """The next entry, which is the log's at this index."""
+        self._scene.place = f"entry {index}"
+        self._scene.collector.count("entries")
+        self._entry(index, entry)
+
+    def end(self) -> None:
+        """What is left when every entry was walked."""
+        for grant in self._scene.grants.values():
+            if grant.ended is None:
+                self._scene.collector.count("live grants")
 
     def _entry(self, index: int, entry: Entry) -> None:
         if (index == 0) != (entry.type is EntryType.LOG_CREATED):

@@ -1,33 +1,51 @@
-"""``placet audit …``: verify the log, replay cases, tell a case's story."""
+"""``placet audit …``: verify the log or a bundle, replay cases, tell a case's story, export it.
 
+A bundle is verified and replayed with nothing but what ``placet[audit]`` brings: whatever speaks
+with an authority is loaded where it is needed.
+"""
+
+import contextlib
 import itertools
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from placet.audit import LogFiles, Moment, Report, replay, timeline, verify
-from placet.cli._base import (
+from placet.audit import (
+    MAX_BUNDLE_BYTES,
+    Bundle,
+    BundleError,
+    LogFiles,
+    Moment,
+    Report,
+    read_bundle,
+    replay,
+    timeline,
+    verify,
+    verify_bundle,
+    write_bundle,
+)
+from placet.cli._output import (
     AWAY,
     REFUSED,
     USAGE,
+    AsJson,
     console,
     fail,
-    failures,
-    operator_client,
+    offline_failures,
     read_model,
     run,
     show,
 )
-from placet.cli._cases import processes
-from placet.cli._fetch import fetch_log
-from placet.cli._identities import AsJson
-from placet.ledger import EntryError, decode_entry
-from placet.model import Model, Thumbprint
+from placet.cli._processes import processes
+from placet.ledger import Entry, EntryError, EntryType, LedgerError, decode_entry
+from placet.model import Model, Thumbprint, digest_bytes, digest_json
 
+_CASE = re.compile(r"case-[0-9a-z]{26}")
 audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
 Trust = Annotated[
     Path | None,
@@ -43,52 +61,84 @@ class Trusted(Model):
     heads: tuple[str, ...] = ()
 
 
-async def _fetch(trusted: dict[str, Any] | None) -> LogFiles:
+@contextlib.contextmanager
+def _online() -> Iterator[None]:
+    """Failures of commands that speak with an authority."""
+    from placet.cli._base import failures  # noqa: PLC0415 - it brings a client and a server
+
+    with failures():
+        yield
+
+
+async def _fetch(
+    trusted: dict[str, Any] | None, case: str | None = None, size: int | None = None
+) -> LogFiles:
+    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
+    from placet.cli._fetch import fetch_case, fetch_log  # noqa: PLC0415 - the same
+
     async with operator_client() as client:
         with console().status("fetching the log"):
+            if case is not None:
+                return await fetch_case(client, case, size)
             return await fetch_log(client, trust=trusted)
 
 
+def _read_bundle(path: Path, trust: Path | None) -> Bundle:
+    known = read_model(trust, Trusted).model_dump() if trust else None
+    if not path.exists():
+        raise fail(f"{path}: there is no such bundle", USAGE)
+    with path.open("rb") as file:
+        data = file.read(MAX_BUNDLE_BYTES + 1)
+    try:
+        return read_bundle(data, trust=known)
+    except BundleError as error:
+        raise fail(f"{path}: {error}", REFUSED) from None
+
+
 @audit.command("verify")
-def verify_(trust: Trust = None, as_json: AsJson = False) -> None:
-    """Verify the whole ledger and every decision.
+def verify_(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="A case's bundle; without it, the whole ledger.")
+    ] = None,
+    trust: Trust = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the whole ledger and every decision; or one case's BUNDLE, offline.
 
     Exit 0: everything holds, under a key you trust. 1: something does not. 3: it is consistent,
     but only with itself, since no --trust was given.
     """
-    with failures():
-        known = read_model(trust, Trusted).model_dump() if trust else None
-        report = verify(run(_fetch(known)))
+    with offline_failures():
+        if bundle is not None:
+            report = verify_bundle(_read_bundle(bundle, trust))
+        else:
+            known = read_model(trust, Trusted).model_dump() if trust else None
+            with _online():
+                report = verify(run(_fetch(known)))
         print_report(report, as_json=as_json)
-        if not report.holds:
-            raise typer.Exit(REFUSED)
-        if not report.trusted:
-            raise typer.Exit(AWAY)
+        _judge(report)
 
 
 @audit.command("replay")
 def replay_(
-    case: Annotated[str | None, typer.Argument(help="A case's id.")] = None,
+    case: Annotated[str | None, typer.Argument(help="A case's id, or a bundle's file.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every archived case.")] = False,
     trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay archived cases and reconcile each step with the ledger, which is verified first.
 
-    Exit codes are those of verify.
+    From a bundle nothing else is needed but the process's code, installed here. Exit codes are
+    those of verify.
     """
-    with failures():
+    with offline_failures():
         if (case is None) == (not all_):
             raise fail("name a case, or say --all", USAGE)
-
-        async def work() -> dict[str, Report]:
-            known = read_model(trust, Trusted).model_dump() if trust else None
-            files = await _fetch(known)
-            wanted = sorted(files.archives) if all_ else [str(case)]
-            reports = {"the ledger": verify(files)}
-            return reports | {each: await replay_case(files, each) for each in wanted}
-
-        reports = run(work())
+        if case is not None and not _CASE.fullmatch(case):
+            reports = run(_replay_bundle(_read_bundle(Path(case), trust)))
+        else:
+            with _online():
+                reports = run(_replay(case, trust))
         if as_json:
             print(
                 json.dumps({name: each.model_dump(mode="json") for name, each in reports.items()})
@@ -97,16 +147,98 @@ def replay_(
             for name, report in reports.items():
                 console().print(f"[bold]{escape(name)}[/bold]")
                 print_report(report)
-        if not all(report.holds for report in reports.values()):
-            raise typer.Exit(REFUSED)
-        if not reports["the ledger"].trusted:
-            raise typer.Exit(AWAY)
+        _judge(*reports.values())
+
+
+async def _replay(case: str | None, trust: Path | None) -> dict[str, Report]:
+    known = read_model(trust, Trusted).model_dump() if trust else None
+    files = await _fetch(known)
+    wanted = [case] if case is not None else sorted(files.archives)
+    reports = {"the ledger": verify(files)}
+    return reports | {each: await replay_case(files, each) for each in wanted}
+
+
+async def _replay_bundle(bundle: Bundle) -> dict[str, Report]:
+    """Replay with the code installed here, which must be of the process that the case ran."""
+    _require_process(bundle)
+    return {
+        "the bundle": verify_bundle(bundle),
+        bundle.case: await replay_case(bundle.files, bundle.case),
+    }
+
+
+def _require_process(bundle: Bundle) -> None:
+    name = process_of(bundle.files, bundle.case)
+    try:
+        found = processes().get(name)
+    except ModuleNotFoundError as error:
+        raise fail(f"the process {name!r} can't be loaded here: there is no {error.name}") from None
+    if found is None:
+        raise fail(f"the process {name!r} of case {bundle.case} is not installed here")
+    ran = [opened.data.get("process_digest") for opened in _opened(bundle.files, bundle.case)]
+    if ran != [digest_json(found.definition)]:
+        raise fail(f"the process {name!r} is installed here in another version than the case ran")
+
+
+def _judge(first: Report, *others: Report) -> None:
+    """Exit as the reports say: 1 if something does not hold, 3 if nothing says whose log it is."""
+    if not all(report.holds for report in (first, *others)):
+        raise typer.Exit(REFUSED)
+    if not first.trusted:
+        raise typer.Exit(AWAY)
+
+
+@audit.command("export")
+def export(
+    case: str,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it; CASE.zip in this folder if not given.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a case's evidence bundle: all that an examiner needs to check it offline.
+
+    The same case at the same size gives the same bytes.
+    """
+    with _online():
+        if not _CASE.fullmatch(case):
+            raise fail(f"{case!r} is no case's id", USAGE)
+        try:
+            files = run(_fetch(None, case, size))
+            data = write_bundle(files, case)
+        except (BundleError, LedgerError) as error:
+            raise fail(str(error), USAGE) from None
+        path = out or Path(f"{case}.zip")
+        _write(path, data)
+        written = read_bundle(data).manifest
+        show(
+            {
+                "file": str(path),
+                "bytes": len(data),
+                "digest": digest_bytes(data),
+                "size": written.size,
+            },
+            as_json=as_json,
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file as a whole, or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @audit.command("timeline")
 def timeline_(case: str, as_json: AsJson = False) -> None:
     """Print the story of a case in order."""
-    with failures():
+    with _online():
         moments = list(timeline(run(_fetch(None)), case))
         if not moments:
             raise fail(f"the ledger has no case {case}", USAGE)
@@ -129,14 +261,17 @@ async def replay_case(files: LogFiles, case: str) -> Report:
 
 def process_of(files: LogFiles, case: str) -> str:
     """The process that a case was opened under, as the ledger says; empty if it does not."""
+    return next((str(each.data.get("process")) for each in _opened(files, case)), "")
+
+
+def _opened(files: LogFiles, case: str) -> Iterator[Entry]:
     for data in files.entries:
         try:
             entry = decode_entry(data)
         except EntryError:
             continue
-        if entry.case == case and entry.type == "case.opened":
-            return str(entry.data.get("process"))
-    return ""
+        if entry.case == case and entry.type is EntryType.CASE_OPENED:
+            yield entry
 
 
 def print_report(report: Report, *, as_json: bool = False) -> None:

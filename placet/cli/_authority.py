@@ -29,8 +29,8 @@ from placet.cli._base import (
     run,
     show,
 )
-from placet.cli._cases import processes
 from placet.cli._identities import AsJson
+from placet.cli._processes import processes
 from placet.model import AuthorityMatrix, PublishPolicy, format_time
 from placet.rules import BadPolicies, load_policies
 

@@ -1,7 +1,6 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from rich.markup import escape
 
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
+from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
@@ -37,11 +37,6 @@ _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
 _RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-def processes() -> Mapping[str, Process]:
-    """The processes that installed packages bring (entry points ``placet.processes``)."""
-    return {each.name: each.load() for each in entry_points(group="placet.processes")}
 
 
 @case.command("list")

@@ -1,12 +1,13 @@
 """Fetching a log and what its entries refer to, for an auditor to judge."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from placet.audit import ActFile, ArchiveFile, Kept, LogFiles
+from placet.audit import ActFile, ArchiveFile, Kept, LogFiles, head_size, only, select
 from placet.client import AuthorityError, OperatorClient
-from placet.model import Part
+from placet.ledger import LedgerError
+from placet.model import CheckpointView, Part
 
 T = TypeVar("T")
 _PAGE = 1024
@@ -23,7 +24,49 @@ async def fetch_log(
     head = await client.head()
     progress("entries")
     entries = await _entries(client)
-    parsed = [json.loads(each) for each in entries]
+    checkpoints = await client.checkpoints()
+    return await _contents(
+        client, head or "", entries, entries, checkpoints, trust=trust or {}, progress=progress
+    )
+
+
+async def fetch_case(client: OperatorClient, case: str, size: int | None = None) -> LogFiles:
+    """Fetch what the proof of one case needs, under the newest signed head or that of a size.
+
+    Raises:
+        LedgerError: there is no such head.
+        EntryError: an entry is none.
+    """
+    head = await client.head() if size is None else await _head_of(client, size)
+    entries = await _entries(client)
+    whole = entries[: head_size(head or "")]
+    chosen = [whole[index] for index in select(whole, case)]
+    files = await _contents(
+        client, head or "", entries, chosen, await client.checkpoints(case=case)
+    )
+    return only(files, case)
+
+
+async def _head_of(client: OperatorClient, size: int) -> str:
+    page = await client.get(f"/v1/ledger/heads?from={size}&limit=1")
+    if not page["heads"] or page["heads"][0]["size"] != size:
+        larger = f"; the next has {page['heads'][0]['size']}" if page["heads"] else ""
+        raise LedgerError(f"no head of {size} entries was signed{larger}")
+    return str(page["heads"][0]["note"])
+
+
+async def _contents(
+    client: OperatorClient,
+    head: str,
+    entries: Sequence[bytes],
+    chosen: Sequence[bytes],
+    checkpoints: Sequence[CheckpointView],
+    *,
+    trust: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> LogFiles:
+    """The log's files, with what the chosen entries refer to."""
+    parsed = [json.loads(each) for each in chosen]
     progress("acts, contexts, archives")
     acts: dict[str, ActFile] = {}
     kept: dict[str, Kept] = {}
@@ -42,22 +85,20 @@ async def fetch_log(
         if entry["type"] == "case.archived":
             case = entry["case"]
             await _get(client, f"/v1/cases/{case}/archive", archives, case, _archive)
-    progress("checkpoints")
-    checkpoints = {each.id: each for each in await client.checkpoints()}
     published = await client.get("/v1/published")
     trusted = trust or {}
     return LogFiles(
         origin=client.issuer.split("://", 1)[1] + "/ledger",
         issuer=client.issuer,
         entries=tuple(entries),
-        head=head or "",
+        head=head,
         trusted_log_key=trusted.get("log_key"),
         trusted_administrators=tuple(trusted.get("administrators", ())),
         kept_heads=tuple(trusted.get("heads", ())),
         acts=acts,
         kept=kept,
         parts=parts,
-        checkpoints=checkpoints,
+        checkpoints={each.id: each for each in checkpoints},
         processes=tuple(published["processes"]),
         matrices=tuple(published["matrices"]),
         policies=tuple((each["policies"], each["schema"]) for each in published["policies"]),

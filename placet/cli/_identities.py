@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import failures, operator_client, read_public_key, run, show
+from placet.cli._base import AsJson, failures, operator_client, read_public_key, run, show
 from placet.model import ActAnswer, EnrolIdentity, Reason
 from placet.tokens import SigningKey, write_key_file
 
+__all__ = ["AsJson", "Why", "identity_commands"]
+
 PublicKeyFile = Annotated[Path, typer.Option(help="The public key, a JWK.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept beside the ledger.")]
 
 

@@ -13,8 +13,8 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import ArchiveFile, Kept, LogFiles, log_verifier
-from placet.cli._fetch import fetch_log
+from placet.audit import ArchiveFile, Kept, LogFiles, log_verifier, write_bundle
+from placet.cli._fetch import fetch_case, fetch_log
 from placet.client import AuthorityError
 from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
 from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_bytes
@@ -41,6 +41,7 @@ class Recorded:
     skipping: str
     held: str
     automatic: str
+    exported: bytes = dataclasses.field(repr=False)
 
 
 @activity.defn(name="weigh")
@@ -103,7 +104,9 @@ async def _cases(w: World) -> Recorded:
             await w.until_archived(case)
     await until(lambda: _no_grant_is_live(w))
     files = await fetch_log(w.people["una"])
-    return Recorded(trusting(files), small, large, rejected, skipping, held, automatic)
+    size = len(files.entries)
+    exported = write_bundle(await fetch_case(w.people["una"], large, size), large)
+    return Recorded(trusting(files), small, large, rejected, skipping, held, automatic, exported)
 
 
 async def _decide(w: World, case: str, by: str, amount: str | None) -> None:

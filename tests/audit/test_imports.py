@@ -1,8 +1,12 @@
 """An auditor's laptop has no server, no database driver and no console."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.audit.recording import Recorded
 
 FOREIGN = (
     "aiohttp",
@@ -35,3 +39,81 @@ def test_the_audit_loads_no_server_and_no_database() -> None:
     found = {each.partition(".")[0] for each in loaded} & set(FOREIGN)
     assert found == set()
     assert [each for each in OURS if each in loaded] == []
+
+
+AUDIT_ALONE = """
+import sys
+from importlib import metadata
+from packaging.requirements import Requirement
+
+def spelled(name):
+    return name.lower().replace("-", "_")
+
+def closure(name, extra, seen):
+    for text in metadata.requires(name) or ():
+        need = Requirement(text)
+        if need.marker is None or need.marker.evaluate({"extra": extra}):
+            if need.marker is None and name == "placet":
+                continue  # what the whole installation needs
+            if spelled(need.name) not in seen:
+                seen.add(spelled(need.name))
+                closure(need.name, "", seen)
+
+allowed = set()
+closure("placet", "audit", allowed)
+FOREIGN = {
+    top
+    for top, names in metadata.packages_distributions().items()
+    if not set(map(spelled, names)) & (allowed | {"placet"})
+}
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in FOREIGN:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+for name in [each for each in sys.modules if each.partition(".")[0] in FOREIGN]:
+    del sys.modules[name]
+sys.meta_path.insert(0, Absent())
+sys.argv = ["placet", *sys.argv[1:]]
+from placet.cli import main
+main()
+"""
+
+
+def audit_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command where only what ``placet[audit]`` asks for can be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", AUDIT_ALONE, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PLACET_ISSUER": "nonsense"},  # no setting is read
+    )
+
+
+def test_a_bundle_is_verified_where_only_the_audit_is_installed(
+    recorded: Recorded, tmp_path: Path
+) -> None:
+    """I9: no FastAPI, database driver, client or setting: the command and its exit codes."""
+    bundle, trust = tmp_path / "case.zip", tmp_path / "trust.json"
+    bundle.write_bytes(recorded.exported)
+    trust.write_text(json.dumps({"log_key": recorded.files.trusted_log_key}))
+    alone = audit_alone("audit", "verify", str(bundle))
+    assert (alone.returncode, alone.stderr) == (3, "")
+    assert "everything that was checked holds" in alone.stdout
+    trusted = audit_alone("audit", "verify", str(bundle), "--trust", str(trust), "--json")
+    assert (trusted.returncode, trusted.stderr) == (0, "")
+    assert json.loads(trusted.stdout)["troubles"] == []
+    replayed = audit_alone("audit", "replay", str(bundle))
+    assert replayed.returncode == 3
+    assert "parcel-check" in replayed.stderr or "can't be loaded here" in replayed.stderr
+    assert "Traceback" not in replayed.stderr
+
+
+def test_what_needs_more_than_the_audit_says_so() -> None:
+    for arguments in (("case", "list"), ("audit", "timeline", "case-" + "0" * 26), ("--help",)):
+        ended = audit_alone(*arguments)
+        assert ended.returncode == 3
+        assert "needs the whole installation" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1

@@ -1,0 +1,212 @@
+"""One case out of a log: the entries that its proof needs, and what they refer to.
+
+1. The case's own entries.
+2. The log's first entry, and the log's and the authority's own keys.
+3. What was published and is named by one of these: process, matrix, policies.
+4. Holds on the case's records, or on what these lie below.
+5. Whoever acts in any of these: their enrolment, and each change of their standing.
+
+No entry of another case is among them, and nothing that only another case's entries refer to.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from placet.audit._files import LogFiles
+from placet.ledger import (
+    Checkpoint,
+    EntryError,
+    EntryType,
+    LedgerError,
+    Subtrees,
+    inclusion_path,
+    leaf_hash,
+    node_hash,
+)
+from placet.model import AuthorityMatrix, ProcessDefinition, digest_json
+
+T = TypeVar("T")
+_ALWAYS = {EntryType.LOG_CREATED, EntryType.KEY_PUBLISHED, EntryType.KEY_RETIRED}
+_PUBLISHED = {
+    EntryType.PROCESS_PUBLISHED: ("digest", "process_digest"),
+    EntryType.MATRIX_PUBLISHED: ("matrix_digest", "matrix_digest"),
+    EntryType.POLICY_PUBLISHED: ("policy_digest", "policy_digest"),
+}
+_HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
+_STANDING = {
+    EntryType.AGENT_SUSPENDED: "target",
+    EntryType.AGENT_RESUMED: "target",
+    EntryType.AGENT_OFFBOARDED: "target",
+    EntryType.OPERATOR_SUSPENDED: "target",
+    EntryType.OPERATOR_RESUMED: "target",
+    EntryType.OPERATOR_OFFBOARDED: "target",
+    EntryType.KEY_ENROLLED: "principal",
+    EntryType.KEY_REVOKED: "principal",
+}
+KEPT = {"context_digest": "contexts", "reasoning_digest": "reasoning"}
+"""What entries refer to by a salted digest, and what it is."""
+
+
+def select(entries: Sequence[bytes], case: str) -> tuple[int, ...]:
+    """The positions of the entries that the proof of a case needs, in order; none without it.
+
+    Raises:
+        EntryError: an entry is no JSON object; the message names it.
+    """
+    read = [_read(index, data) for index, data in enumerate(entries)]
+    own = {index for index, each in enumerate(read) if each.get("case") == case}
+    if not own:
+        return ()
+    named = {
+        (type_, digest)
+        for index in own
+        for type_, (_, name) in _PUBLISHED.items()
+        if isinstance(digest := read[index]["data"].get(name), str)
+    }
+    records = {record for index in own if isinstance(record := read[index].get("record"), str)}
+    chosen = own | {
+        index
+        for index, each in enumerate(read)
+        if each.get("case") is None and _concerns(each, named, records)
+    }
+    return tuple(sorted(_with_people(read, chosen)))
+
+
+def _read(index: int, data: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise EntryError(f"entry {index}: not an entry: {error}") from None
+    if not isinstance(entry, dict) or not isinstance(entry.get("data", {}), dict):
+        raise EntryError(f"entry {index}: not an entry")
+    return {"data": {}, **entry}
+
+
+def _concerns(
+    entry: Mapping[str, Any], named: set[tuple[EntryType, str]], records: set[str]
+) -> bool:
+    type_, data = entry.get("type"), entry["data"]
+    if type_ in _ALWAYS:
+        return True
+    if type_ in _PUBLISHED:
+        name, _ = _PUBLISHED[EntryType(type_)]
+        return (EntryType(type_), data.get(name)) in named
+    held = entry.get("record")
+    return type_ in _HOLDS and any(
+        record == held or record.startswith(f"{held}/") for record in records
+    )
+
+
+def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> set[int]:
+    about: dict[str, list[int]] = {}
+    for index, entry in enumerate(read):
+        name = _STANDING.get(entry.get("type", ""))
+        if name is not None and entry.get("case") is None:
+            about.setdefault(str(entry["data"].get(name)), []).append(index)
+    found, waiting = set[int](), list(chosen)
+    while waiting:
+        index = waiting.pop()
+        if index not in found:
+            found.add(index)
+            waiting += about.get(str(read[index].get("actor")), ())
+    return found
+
+
+def only(files: LogFiles, case: str) -> LogFiles:
+    """A whole log's files, cut down to what the proof of one case needs, up to its head.
+
+    Raises:
+        EntryError: an entry is no JSON object.
+        LedgerError: there is no head, or the log is shorter than it says.
+    """
+    size = head_size(files.head)
+    if size > len(files.entries):
+        raise LedgerError(f"the head has {size} entries, and {len(files.entries)} are there")
+    entries = files.entries[:size]
+    indices = select(entries, case)
+    subtrees = _subtrees([leaf_hash(each) for each in entries])
+    chosen = [_read(index, entries[index]) for index in indices]
+    datas = [each["data"] for each in chosen]
+    opened = {str(each.get("checkpoint")) for each in datas}
+    decided = {str(each.get("decision")) for each in datas}
+    kept = {str(each.get(name)) for each in datas for name in KEPT}
+    parts = {
+        str(part.get("digest"))
+        for each in datas
+        if isinstance(each.get("parts"), list)
+        for part in each["parts"]
+        if isinstance(part, dict)
+    }
+    archived = {each.get("case") for each in chosen if each.get("type") == EntryType.CASE_ARCHIVED}
+    return dataclasses.replace(
+        files,
+        entries=tuple(entries[index] for index in indices),
+        indices=indices,
+        proofs=tuple(inclusion_path(subtrees, index, size) for index in indices),
+        acts=_pick(files.acts, {str(each.get("act")) for each in datas}),
+        kept=_pick(files.kept, kept),
+        parts=_pick(files.parts, parts),
+        checkpoints={
+            name: view.model_copy(
+                update={"decisions": tuple(d for d in view.decisions if d.jti in decided)}
+            )
+            for name, view in _pick(files.checkpoints, opened).items()
+        },
+        processes=_named(files.processes, _process_digest, datas, "process_digest"),
+        matrices=_named(files.matrices, matrix_digest, datas, "matrix_digest"),
+        policies=_named(files.policies, policies_digest, datas, "policy_digest"),
+        archives=_pick(files.archives, {str(each) for each in archived}),
+    )
+
+
+def head_size(note: str) -> int:
+    """How many entries a signed head says it has; whether it is signed is not looked at.
+
+    Raises:
+        NoteError: it is no head.
+    """
+    return Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size
+
+
+def policies_digest(policies: tuple[str, str]) -> str:
+    """The digest of policies and their schema, as :func:`placet.rules.load_policies` has it."""
+    return digest_json({"policies": policies[0], "schema": policies[1]})
+
+
+def _process_digest(body: str) -> str:
+    return digest_json(ProcessDefinition.model_validate_json(body))
+
+
+def matrix_digest(body: str) -> str:
+    """The digest of a matrix, as the ledger has it."""
+    return digest_json(AuthorityMatrix.model_validate_json(body))
+
+
+def _named(
+    found: Iterable[T], digest: Callable[[T], str], datas: Iterable[Mapping[str, Any]], name: str
+) -> tuple[T, ...]:
+    """What the case names of what was published, in the order of its digests, each once."""
+    wanted = {each.get(name) for each in datas}
+    named: dict[str, T] = {}
+    for each in found:
+        try:
+            named[digest(each)] = each
+        except (ValidationError, ValueError):
+            continue
+    return tuple(named[key] for key in sorted(named) if key in wanted)
+
+
+def _pick(found: Mapping[str, T], wanted: set[str]) -> dict[str, T]:
+    return {name: found[name] for name in sorted(found) if name in wanted}
+
+
+def _subtrees(leaves: Sequence[bytes]) -> Subtrees:
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+    return lambda level, index: levels[level][index]

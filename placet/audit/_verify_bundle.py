@@ -1,0 +1,112 @@
+"""Verifying a bundle: what :mod:`placet.audit._verify` asks of a log, of one case's entries alone.
+
+1. (I8) The head is signed; each entry stands in its tree, at its place. What the examiner kept or
+   got elsewhere agrees with it.
+2. The entries are those of one case, and what their proof needs; the rest of the bundle is what
+   they refer to, and its report tells no other story.
+3. Everything else as in a whole log (I3 to I6, I13).
+
+That no entry of the case was left out, no bundle can show: only the whole log does.
+"""
+
+import dataclasses
+
+from placet.audit._bundle import REPORT, Bundle, first_difference
+from placet.audit._report import Collector, Report
+from placet.audit._scene import Scene
+from placet.audit._select import select
+from placet.audit._verify import Walk, log_key
+from placet.ledger import (
+    Checkpoint,
+    LedgerError,
+    NoteVerifier,
+    decode_entry,
+    leaf_hash,
+    open_checkpoint,
+    verify_inclusion,
+)
+
+
+def verify_bundle(bundle: Bundle) -> Report:
+    """Verify a bundle, with nothing but what is in it and what the examiner brought."""
+    collector = Collector()
+    files = bundle.files
+    verifier = log_key(files, collector)
+    if verifier is None:
+        return collector.report()
+    try:
+        head = open_checkpoint(files.head, [verifier])
+        if (head.origin, head.size) != (files.origin, bundle.manifest.size):
+            raise LedgerError(f"it is of {head.size} entries of the log {head.origin}")
+    except LedgerError as error:
+        collector.trouble("head", "the signed head", str(error))
+        return collector.report()
+    kept = _kept_heads(bundle, head, verifier, collector)
+    _members(bundle, collector)
+    _entries(bundle, head, collector)
+    return collector.report(trusted=files.trusted_log_key is not None or kept)
+
+
+def _kept_heads(
+    bundle: Bundle, head: Checkpoint, verifier: NoteVerifier, collector: Collector
+) -> bool:
+    """Whether a head that the examiner kept is this one. Of another size, it says nothing here."""
+    agreed = False
+    for note in bundle.files.kept_heads:
+        try:
+            kept = open_checkpoint(note, [verifier])
+        except LedgerError as error:
+            collector.trouble("head", "a head kept from before", str(error))
+            continue
+        if kept.origin != head.origin:
+            collector.trouble("head", "a head kept from before", f"it is of {kept.origin}")
+        elif kept.size != head.size:
+            collector.count("kept heads of another size, which prove nothing here")
+        elif kept.root != head.root:
+            collector.trouble("fork", f"the head of {head.size} entries", "another root was kept")
+        else:
+            agreed = True
+            collector.count("kept heads")
+    return agreed
+
+
+def _members(bundle: Bundle, collector: Collector) -> None:
+    try:
+        other = first_difference(bundle)
+    except Exception as error:  # noqa: BLE001 - whatever forged content provokes is a finding
+        collector.trouble("bundle", "the bundle", f"it can't be written again: {error}")
+        return
+    for _ in bundle.members:
+        collector.count("members")
+    if other == REPORT:
+        collector.trouble("report", REPORT, "it tells another story than the bundle's entries")
+    elif other is not None:
+        collector.trouble("bundle", other, "it is not what the bundle's entries make of it")
+
+
+def _entries(bundle: Bundle, head: Checkpoint, collector: Collector) -> None:
+    files = bundle.files
+    numbers = [index for index, _ in files.numbered()]
+    if numbers != sorted(set(numbers)):
+        collector.trouble("bundle", "proofs.json", "the entries are not in the log's order")
+    walk = Walk(Scene(dataclasses.replace(files, kept_heads=()), collector))
+    for (index, data), proof in zip(files.numbered(), files.proofs, strict=True):
+        try:
+            verify_inclusion(leaf_hash(data), index, head.size, proof, head.root)
+            entry = decode_entry(data)
+        except LedgerError as error:
+            collector.trouble("log", f"entry {index}", str(error))
+            continue
+        if entry.case not in {None, bundle.case}:
+            collector.trouble("foreign-entry", f"entry {index}", f"it is of case {entry.case}")
+        walk.entry(index, entry)
+    walk.end()
+    try:
+        needed = select(files.entries, bundle.case)
+    except LedgerError as error:
+        collector.trouble("log", "the entries", str(error))
+        return
+    if not needed:
+        collector.trouble("case", bundle.case, "no entry is of this case")
+    for at in sorted(set(range(len(numbers))) - set(needed)):
+        collector.trouble("foreign-entry", f"entry {numbers[at]}", "the case's proof needs it not")

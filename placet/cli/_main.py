@@ -1,0 +1,42 @@
+"""Where ``placet`` begins: an auditor's commands load no server, database or client (I9)."""
+
+import sys
+
+import typer
+
+from placet.cli._output import AWAY, offline_failures
+
+_OFFLINE = (["audit", "verify"], ["audit", "replay"])
+"""Commands that a machine with ``placet[audit]`` alone can run."""
+
+
+def main() -> None:
+    """Run the command line."""
+    if sys.argv[1:3] in _OFFLINE:
+        _audit_alone()
+        return
+    try:
+        # Loading all commands takes what an auditor's machine lacks.
+        from placet.cli._app import main as whole  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "placet":
+            raise
+        print(
+            f"placet: this needs the whole installation: there is no {error.name} here; "
+            "with placet[audit] alone there are audit verify BUNDLE and audit replay BUNDLE",
+            file=sys.stderr,
+        )
+        sys.exit(AWAY)
+    whole()
+
+
+def _audit_alone() -> None:
+    from placet.cli._audit import audit  # noqa: PLC0415 - it takes what only these commands need
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.add_typer(audit, name="audit")
+    try:
+        with offline_failures():
+            app()
+    except typer.Exit as stopped:
+        sys.exit(stopped.exit_code)

@@ -1,0 +1,142 @@
+"""What commands share that work offline, too: exit codes, and one way to print and to fail.
+
+Exit codes: 0 done, 1 something did not hold or was refused, 2 wrong usage, 3 could not be carried
+out or not be judged. This imports nothing that an auditor's machine lacks (``placet[audit]``).
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+REFUSED = 1
+USAGE = 2
+AWAY = 3
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class CommandFailed(Exception):
+    """A command that ends with a message and an exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def console() -> Console:
+    """Where people read; hostile text is escaped by whoever prints it."""
+    return Console(highlight=False)
+
+
+def fail(message: str, code: int = AWAY) -> CommandFailed:
+    """An error to raise."""
+    return CommandFailed(message, code)
+
+
+@contextlib.contextmanager
+def offline_failures() -> Iterator[None]:
+    """Turn what is foreseen into one line on standard error and its exit code."""
+    try:
+        yield
+    except CommandFailed as error:
+        _stop(str(error), error.code)
+    except ValidationError as error:
+        name, said = first_error(error)
+        _stop(f"{name}: {said}", USAGE)
+    except OSError as error:
+        _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), AWAY)
+
+
+def first_error(error: ValidationError) -> tuple[str, str]:
+    """Where the first error is, and what it says, without the value: it may be a secret (I7)."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"placet: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's asynchronous work."""
+    return asyncio.run(work)
+
+
+def read_text(path: Path) -> str:
+    """A text file's content.
+
+    Raises:
+        CommandFailed: it is not UTF-8.
+        OSError: it can't be read.
+    """
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise fail(f"{path}: not UTF-8 text", USAGE) from None
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content.
+
+    Raises:
+        CommandFailed: it is none.
+        OSError: it can't be read.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise fail(f"{path}: not JSON: {error}", USAGE) from None
+
+
+def read_model(path: Path, model: type[ModelT]) -> ModelT:
+    """A JSON file's content as a model.
+
+    Raises:
+        CommandFailed: it does not fit; file and member are named.
+        OSError: it can't be read.
+    """
+    try:
+        return model.model_validate_json(read_text(path))
+    except ValidationError as error:
+        name, said = first_error(error)
+        raise fail(f"{path}: {name}: {said}" if name else f"{path}: {said}", USAGE) from None
+
+
+def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
+    """Print data: as JSON, or as a table of these columns."""
+    rows = [_plain(each) for each in data] if isinstance(data, list) else _plain(data)
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=True))
+    elif isinstance(rows, list):
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*(escape(_cell(row.get(column))) for column in columns))
+        console().print(table)
+    else:
+        for name, value in rows.items():
+            console().print(f"[bold]{escape(name)}[/bold]  {escape(_cell(value))}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    return value
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = "; ".join(value)
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)

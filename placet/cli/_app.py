@@ -13,7 +13,6 @@ from placet.cli._authority import authority, policy
 from placet.cli._base import failures
 from placet.cli._cases import case, checkpoint
 from placet.cli._identities import identity_commands
-from placet.cli._witness import witness, witness_key
 
 app = typer.Typer(
     help="Placet: regulated work, done by agents, decided by people, provable afterwards.",
@@ -28,8 +27,6 @@ app.add_typer(identity_commands("system", "Systems of record."), name="system")
 app.add_typer(case, name="case")
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(policy, name="policy")
-audit.command("witness")(witness)
-audit.command("witness-key")(witness_key)
 app.add_typer(audit, name="audit")
 
 

@@ -42,11 +42,14 @@ from placet.cli._output import (
     show,
 )
 from placet.cli._processes import processes
+from placet.cli._witness import witness, witness_key
 from placet.ledger import Entry, EntryError, EntryType, LedgerError, decode_entry
 from placet.model import Model, Thumbprint, digest_bytes, digest_json
 
 _CASE = re.compile(r"case-[0-9a-z]{26}")
 audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
+audit.command("witness")(witness)
+audit.command("witness-key")(witness_key)
 Trust = Annotated[
     Path | None,
     typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads."),

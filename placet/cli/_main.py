@@ -6,7 +6,7 @@ import typer
 
 from placet.cli._output import AWAY, offline_failures
 
-_OFFLINE = (["audit", "verify"], ["audit", "replay"])
+_OFFLINE = tuple(["audit", each] for each in ("verify", "replay", "witness", "witness-key"))
 """Commands that a machine with ``placet[audit]`` alone can run."""
 
 
@@ -23,7 +23,8 @@ def main() -> None:
             raise
         print(
             f"placet: this needs the whole installation: there is no {error.name} here; "
-            "with placet[audit] alone there are audit verify BUNDLE and audit replay BUNDLE",
+            "with placet[audit] alone there are audit verify BUNDLE, audit replay BUNDLE and "
+            "audit witness",
             file=sys.stderr,
         )
         sys.exit(AWAY)

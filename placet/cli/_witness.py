@@ -7,18 +7,19 @@ whole or not at all, before anybody gets the cosignature, and under a lock.
 
 import contextlib
 import fcntl
+import http.client
 import os
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from placet.cli._base import REFUSED, USAGE, fail, failures, show
-from placet.cli._identities import AsJson
+from placet.cli._output import REFUSED, USAGE, AsJson, fail, offline_failures, show
 from placet.ledger import (
     EMPTY_ROOT,
     Checkpoint,
@@ -35,7 +36,14 @@ from placet.ledger import (
     tile_subtrees,
 )
 from placet.model import format_time
-from placet.tokens import Algorithm, SigningKey, read_key_file, write_key_file
+from placet.tokens import (
+    Algorithm,
+    KeyFileError,
+    KeyRefused,
+    SigningKey,
+    read_key_file,
+    write_key_file,
+)
 
 _MAX_BYTES = 256 * 1024  # a head with many cosignatures; a tile has 8 KiB
 _SECONDS = 30
@@ -51,7 +59,7 @@ Passphrase = Annotated[
 
 def witness_key(file: Path, name: Name, passphrase: Passphrase = None) -> None:
     """Make a witness's key file (Ed25519, mode 600), and print its verifier key."""
-    with failures():
+    with offline_failures(), _key_failures():
         made = SigningKey.generate(Algorithm.ED25519)
         signer = _signer(name, made)
         write_key_file(file, made, passphrase)
@@ -76,7 +84,7 @@ def witness(
     heads are named, the last one stays, and the other is put beside it. 3: the log, the key or the
     last head can't be read.
     """
-    with failures(), _lock(keep):
+    with offline_failures(), _key_failures(), _lock(keep):
         verifier = _log_verifier(log_key)
         signer = _signer(name, read_key_file(key, passphrase))
         kept = _last_head(keep, verifier, signer, new=new)
@@ -157,19 +165,19 @@ def _file_reader(folder: Path) -> Read:
 
 def _http_reader(prefix: str) -> Read:
     def read(path: str) -> bytes:
-        data = b""
+        url = f"{prefix}/{path}"
         try:
-            with httpx.stream("GET", f"{prefix}/{path}", timeout=_SECONDS) as answer:
-                if answer.status_code in {404, 410}:
-                    raise FileNotFoundError(path)
-                if answer.status_code != 200:
-                    raise fail(f"the log answers {answer.status_code} to {path}")
-                for chunk in answer.iter_bytes():
-                    data += chunk
-                    if len(data) > _MAX_BYTES:
-                        break
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise fail(f"the log can't be read at {prefix}: {error}") from None
+            # The scheme was looked at; the standard library's client, since a witness's machine
+            # has no other (``placet[audit]``).
+            with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310
+                data: bytes = answer.read(_MAX_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code in {404, 410}:
+                raise FileNotFoundError(path) from None
+            raise fail(f"the log answers {error.code} to {path}") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise fail(f"the log can't be read at {_plain(f'{prefix}: {error}')}") from None
         return data
 
     return _limited(read)
@@ -232,6 +240,14 @@ def _lock(keep: Path) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def _key_failures() -> Iterator[None]:
+    try:
+        yield
+    except (KeyFileError, KeyRefused) as error:
+        raise fail(str(error)) from None
 
 
 def _log_verifier(vkey: str) -> NoteVerifier:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,7 +27,8 @@ from placet.ledger import (
     sign_note,
 )
 from placet.tokens import SigningKey, read_key_file, write_key_file
-from tests.cli.conftest import Ended, Placet
+from tests.audit.test_imports import audit_alone
+from tests.cli.conftest import Placet
 from tests.ledger.mirror import coordinates, cosigned_at, mth
 from tests.ledger.served import served_log
 
@@ -57,7 +59,7 @@ def publish(folder: Path, leaves: list[bytes], note: str | None = None) -> None:
 class Witness:
     """A witness with its key, and the log that it looks at."""
 
-    placet: Placet
+    placet: Callable[..., Any]
     folder: Path
     vkey: str = ""
     log: str = ""
@@ -68,7 +70,7 @@ class Witness:
         """The file with the last head."""
         return self.folder / "kept"
 
-    def look(self, *more: str, **changed: str) -> Ended:
+    def look(self, *more: str, **changed: str) -> Any:
         """Run the command once."""
         options = {
             "log-key": self.log_key,
@@ -238,6 +240,16 @@ def test_what_can_not_be_judged_is_no_refusal(witness: Witness) -> None:
     witness.log = "http://127.0.0.1:1/ledger"
     witness.kept.write_text(kept, "utf-8")
     assert witness.look().code == 3
+
+
+def test_a_witness_needs_no_more_than_the_audit(witness: Witness) -> None:
+    """It runs on a machine of its own, with ``placet[audit]`` alone."""
+    publish(witness.folder / "log", _LEAVES[:30])
+    witness.placet = audit_alone
+    assert (witness.look("--new").returncode, witness.look().returncode) == (0, 0)
+    publish(witness.folder / "log", _FORGED[:300])
+    assert witness.look().returncode == 1
+    cosigned_at(witness.kept.read_bytes(), witness.vkey)
 
 
 def test_wrong_usage_is_told(witness: Witness) -> None:

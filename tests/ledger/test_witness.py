@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import fcntl
 import json
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -250,6 +253,27 @@ def test_a_witness_needs_no_more_than_the_audit(witness: Witness) -> None:
     publish(witness.folder / "log", _FORGED[:300])
     assert witness.look().returncode == 1
     cosigned_at(witness.kept.read_bytes(), witness.vkey)
+
+
+def test_nobody_cuts_in_between_the_look_and_the_cosignature(witness: Witness) -> None:
+    """I8: two at once could cosign two heads that don't fit; C2SP tlog-witness asks for one."""
+    publish(witness.folder / "log", _LEAVES[:30])
+    witness.expect(30, "--new")
+    publish(witness.folder / "log", _LEAVES[:300])
+    head = witness.folder / "log/checkpoint"
+    note = head.read_bytes()
+    head.unlink()
+    os.mkfifo(head)
+    folder = os.open(witness.folder, os.O_RDONLY)
+    with ThreadPoolExecutor(1) as looking:
+        ended = looking.submit(witness.look)
+        with head.open("wb") as answer:  # opens when the witness has begun to read
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            answer.write(note)
+        assert ended.result().code == 0
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(folder)
 
 
 def test_wrong_usage_is_told(witness: Witness) -> None:

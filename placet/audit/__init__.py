@@ -1,5 +1,6 @@
-"""What an auditor runs: verify, replay, timeline, bundles. Works on plain files, offline."""
+"""What an auditor runs: verify, replay, timeline, bundles, backtest. Plain files, offline."""
 
+from placet.audit._backtest import Backtest, Change, backtest
 from placet.audit._bundle import (
     MAX_BUNDLE_BYTES,
     Bundle,
@@ -19,13 +20,16 @@ __all__ = [
     "MAX_BUNDLE_BYTES",
     "ActFile",
     "ArchiveFile",
+    "Backtest",
     "Bundle",
     "BundleError",
+    "Change",
     "Kept",
     "LogFiles",
     "Moment",
     "Report",
     "Trouble",
+    "backtest",
     "head_size",
     "log_verifier",
     "only",

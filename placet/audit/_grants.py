@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pydantic import JsonValue, ValidationError
 
 from placet.audit._checkpoints import Checkpoints
+from placet.audit._decisions import decided_again
 from placet.audit._people import People
-from placet.audit._scene import Grant, Scene, read_json
+from placet.audit._scene import Grant, Scene
 from placet.ledger import Entry, EntryType
 from placet.model import EvidenceItem, Step
-from placet.rules import Permitted, PolicyRequest, decide
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
@@ -60,32 +60,7 @@ class Grants:
 
     def decided(self, entry: Entry, *, permitted: bool) -> None:
         """A policy decision: asked again of the same policies, in the context that was kept."""
-        self._scene.collector.count("policy decisions")
-        data = entry.data
-        loaded = self._scene.policies.get(str(data.get("policy_digest")))
-        self._scene.known("policy", self._scene.policies, data.get("policy_digest"))
-        content = self._scene.content(
-            "context", self._scene.files.kept, str(data.get("context_digest"))
-        )
-        if content is None or loaded is None:
-            return
-        salt = self._scene.files.kept[str(data.get("context_digest"))].salt
-        try:
-            question = PolicyRequest.model_validate({**read_json(content), "salt": salt})
-        except (ValueError, TypeError) as error:
-            self._scene.trouble("context", f"the kept context is no question: {error}")
-            return
-        if (question.principal, question.action, question.record) != (
-            entry.actor,
-            data.get("action"),
-            entry.record,
-        ):
-            self._scene.trouble("context-says-other", "the kept context is of another question")
-        answer = decide(loaded, question)
-        if isinstance(answer, Permitted) is not permitted:
-            self._scene.trouble("policy-differs", "the policies decide otherwise when asked again")
-        elif list(answer.policies) != data.get("policies"):
-            self._scene.trouble("policy-reasons", "other policies decided than the ledger says")
+        decided_again(self._scene, entry, permitted=permitted)
 
     def ended(self, entry: Entry) -> None:
         """A grant's one end; a settlement is its agent's, and leaves what its step may leave."""

@@ -9,10 +9,11 @@ import typer
 
 import placet
 from placet.cli._audit import audit
-from placet.cli._authority import authority, policy
+from placet.cli._authority import authority
 from placet.cli._base import failures
 from placet.cli._cases import case, checkpoint
 from placet.cli._identities import identity_commands
+from placet.cli._policy import policy
 
 app = typer.Typer(
     help="Placet: regulated work, done by agents, decided by people, provable afterwards.",

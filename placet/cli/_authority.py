@@ -1,4 +1,4 @@
-"""``placet authority …`` and ``placet policy …``."""
+"""``placet authority …``."""
 
 import logging
 from pathlib import Path
@@ -22,20 +22,14 @@ from placet.cli._base import (
     fail,
     failures,
     load_settings,
-    operator_client,
-    read_model,
     read_public_key,
-    read_text,
     run,
     show,
 )
 from placet.cli._identities import AsJson
-from placet.cli._processes import processes
-from placet.model import AuthorityMatrix, PublishPolicy, format_time
-from placet.rules import BadPolicies, load_policies
+from placet.model import format_time
 
 authority = typer.Typer(help="The service that says yes or no.", no_args_is_help=True)
-policy = typer.Typer(help="The lender's policies.", no_args_is_help=True)
 
 
 @authority.command()
@@ -83,50 +77,3 @@ def rotate_key(as_json: AsJson = False) -> None:
 
     with failures():
         show(run(work()), as_json=as_json)
-
-
-Folder = Annotated[Path, typer.Argument(help="Holds policies.cedar and schema.cedarschema.")]
-
-
-@policy.command()
-def check(folder: Folder) -> None:
-    """Check policies, schema and matrix, nothing running."""
-    with failures():
-        policies, schema = _read(folder)
-        try:
-            loaded = load_policies(policies, schema)
-        except BadPolicies as error:
-            raise fail("\n".join(f"{folder}: {each}" for each in error.problems), REFUSED) from None
-        matrix = folder / "authority-matrix.json"
-        if matrix.exists():
-            read_model(matrix, AuthorityMatrix)
-        print(f"{len(loaded.ids)} policies hold together; digest {loaded.digest}")
-
-
-@policy.command()
-def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False) -> None:
-    """Publish a process, its matrix and its policies, each as a signed act (administrators)."""
-    with failures():
-        found = processes().get(process)
-        if found is None:
-            raise fail(f"there is no process {process!r}", USAGE)
-        policies, schema = _read(folder)
-        matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
-
-        async def work() -> list[object]:
-            async with operator_client() as client:
-                body = PublishPolicy(policies=policies, cedar_schema=schema)
-                return [
-                    await client.act("process.publish", process, found.definition),
-                    await client.act("matrix.publish", process, matrix),
-                    await client.act("policy.publish", process, body),
-                ]
-
-        show(run(work()), as_json=as_json, columns=("act", "target", "entry"))
-
-
-def _read(folder: Path) -> tuple[str, str]:
-    return (
-        read_text(folder / "policies.cedar"),
-        read_text(folder / "schema.cedarschema"),
-    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from placet.audit import ActFile, ArchiveFile, Kept, LogFiles, head_size, only, select
@@ -45,6 +46,18 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
         client, head or "", entries, chosen, await client.checkpoints(case=case)
     )
     return only(files, case)
+
+
+async def fetch_decisions(client: OperatorClient, since: datetime | None) -> LogFiles:
+    """Fetch the log with the kept contexts of its policy decisions, from a time on."""
+    entries = await _entries(client)
+    chosen = [
+        each
+        for each in entries
+        if "context_digest" in (entry := json.loads(each))["data"]
+        and (since is None or datetime.fromisoformat(entry["time"]) >= since)
+    ]
+    return await _contents(client, "", entries, chosen, ())
 
 
 async def _head_of(client: OperatorClient, size: int) -> str:

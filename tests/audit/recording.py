@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
 from placet.audit import ArchiveFile, Kept, LogFiles, log_verifier, write_bundle
-from placet.cli._fetch import fetch_case, fetch_log
+from placet.cli._fetch import fetch_case, fetch_decisions, fetch_log
 from placet.client import AuthorityError
 from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
 from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_bytes
@@ -42,6 +42,7 @@ class Recorded:
     held: str
     automatic: str
     exported: bytes = dataclasses.field(repr=False)
+    decisions: LogFiles = dataclasses.field(repr=False)
 
 
 @activity.defn(name="weigh")
@@ -105,8 +106,17 @@ async def _cases(w: World) -> Recorded:
     await until(lambda: _no_grant_is_live(w))
     files = await fetch_log(w.people["una"])
     size = len(files.entries)
-    exported = write_bundle(await fetch_case(w.people["una"], large, size), large)
-    return Recorded(trusting(files), small, large, rejected, skipping, held, automatic, exported)
+    return Recorded(
+        trusting(files),
+        small,
+        large,
+        rejected,
+        skipping,
+        held,
+        automatic,
+        write_bundle(await fetch_case(w.people["una"], large, size), large),
+        await fetch_decisions(w.people["una"], None),
+    )
 
 
 async def _decide(w: World, case: str, by: str, amount: str | None) -> None:

@@ -1,0 +1,38 @@
+"""A policy decision asked again: of the same policies, in the context that was kept (I3)."""
+
+from placet.audit._scene import Scene, read_json
+from placet.ledger import Entry
+from placet.rules import Permitted, PolicyRequest, decide
+
+
+def decided_again(scene: Scene, entry: Entry, *, permitted: bool) -> PolicyRequest | None:
+    """Decide an entry's question again, and name what comes out otherwise.
+
+    Returns:
+        The question; ``None`` if it is not there to be asked.
+    """
+    scene.collector.count("policy decisions")
+    data = entry.data
+    loaded = scene.policies.get(str(data.get("policy_digest")))
+    scene.known("policy", scene.policies, data.get("policy_digest"))
+    content = scene.content("context", scene.files.kept, str(data.get("context_digest")))
+    if content is None or loaded is None:
+        return None
+    salt = scene.files.kept[str(data.get("context_digest"))].salt
+    try:
+        question = PolicyRequest.model_validate({**read_json(content), "salt": salt})
+    except (ValueError, TypeError) as error:
+        scene.trouble("context", f"the kept context is no question: {error}")
+        return None
+    if (question.principal, question.action, question.record) != (
+        entry.actor,
+        data.get("action"),
+        entry.record,
+    ):
+        scene.trouble("context-says-other", "the kept context is of another question")
+    answer = decide(loaded, question)
+    if isinstance(answer, Permitted) is not permitted:
+        scene.trouble("policy-differs", "the policies decide otherwise when asked again")
+    elif list(answer.policies) != data.get("policies"):
+        scene.trouble("policy-reasons", "other policies decided than the ledger says")
+    return question

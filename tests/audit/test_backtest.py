@@ -1,0 +1,137 @@
+"""Policy, asked again: the past comes out the same, and shows what other policies would change."""
+
+import dataclasses
+import json
+from datetime import datetime
+
+import pytest
+
+from placet.audit import Kept, LogFiles, backtest
+from placet.rules import LoadedPolicies, load_policies
+from tests.audit.recording import Recorded, changed_entry, find
+
+NAME = "parcel-check"
+
+
+def policies(recorded: Recorded) -> tuple[str, str]:
+    (published,) = recorded.files.policies
+    return published
+
+
+def proposed(recorded: Recorded, old: str = "", new: str = "", more: str = "") -> LoadedPolicies:
+    """The published policies with one thing changed."""
+    text, schema = policies(recorded)
+    assert old in text
+    return load_policies(text.replace(old, new) + more, schema)
+
+
+def decisions(recorded: Recorded) -> int:
+    return sum("context_digest" in json.loads(each)["data"] for each in recorded.files.entries)
+
+
+def test_the_policies_in_force_change_nothing(recorded: Recorded) -> None:
+    """I3: every recorded decision is made again and comes out the same, from its kept context."""
+    found = backtest(recorded.decisions, NAME, proposed(recorded))
+    assert found.troubles == ()
+    assert found.recorded == found.proposed == decisions(recorded)
+    assert (found.changes, found.other_reasons) == ((), 0)
+
+
+def test_a_tighter_policy_shows_the_grants_that_it_would_have_denied(recorded: Recorded) -> None:
+    """Which grants, and why: the forbid that would have decided."""
+    forbids = (
+        '@id("nothing-alone") forbid (principal, action == Placet::Action::"parcel:dispatch", '
+        "resource) when { context.approval.automatic };"
+    )
+    found = backtest(recorded.files, NAME, proposed(recorded, more=forbids))
+    assert found.holds
+    (change,) = found.changes
+    assert (change.case, change.action) == (recorded.automatic, "parcel:dispatch")
+    assert (change.before, change.before_policies) == ("permitted", ("dispatches",))
+    assert (change.after, change.after_policies) == ("denied", ("nothing-alone",))
+    assert "nothing-alone" in change.why
+    assert change.entry == find(
+        recorded.files, "grant.issued", recorded.automatic, action="parcel:dispatch"
+    )
+
+
+def test_a_looser_policy_shows_the_denials_that_it_would_have_permitted(
+    recorded: Recorded,
+) -> None:
+    found = backtest(recorded.files, NAME, proposed(recorded, " && !context.ledger.on_hold", ""))
+    (change,) = found.changes
+    assert change.case == recorded.held
+    assert (change.before, change.after) == ("denied", "permitted")
+    assert change.why == "permitted by dispatches"
+
+
+def test_the_same_answer_for_another_reason_is_no_change(recorded: Recorded) -> None:
+    found = backtest(recorded.files, NAME, proposed(recorded, '@id("weighs")', '@id("scales")'))
+    assert found.changes == ()
+    assert found.other_reasons > 0
+
+
+def test_another_processes_decisions_are_not_asked_of_it(recorded: Recorded) -> None:
+    found = backtest(
+        recorded.files, "another-process", proposed(recorded, 'id("weighs")', 'id("x")')
+    )
+    assert found.recorded == decisions(recorded)
+    assert (found.proposed, found.other_reasons) == (0, 0)
+
+
+def test_what_was_before_is_left_out(recorded: Recorded) -> None:
+    index = find(recorded.files, "grant.issued", recorded.automatic)
+    since = json.loads(recorded.files.entries[index])["time"]
+    later = [
+        each
+        for each in map(json.loads, recorded.files.entries)
+        if "context_digest" in each["data"] and each["time"] >= since
+    ]
+    found = backtest(recorded.files, NAME, proposed(recorded), datetime.fromisoformat(since))
+    assert found.recorded == len(later) < decisions(recorded)
+    assert found.proposed == len(later)
+
+
+def lying(recorded: Recorded) -> tuple[LogFiles, int]:
+    index = find(recorded.files, "grant.issued", action="parcel:dispatch")
+    data = {"policies": ["nobody"]}
+    return changed_entry(recorded.files, index, lambda e: e["data"].update(data)), index
+
+
+def without_its_context(recorded: Recorded) -> tuple[LogFiles, int]:
+    index = find(recorded.files, "grant.issued")
+    digest = json.loads(recorded.files.entries[index])["data"]["context_digest"]
+    kept = {name: each for name, each in recorded.files.kept.items() if name != digest}
+    return dataclasses.replace(recorded.files, kept=kept), index
+
+
+def with_another_context(recorded: Recorded) -> tuple[LogFiles, int]:
+    index = find(recorded.files, "grant.issued")
+    digest = json.loads(recorded.files.entries[index])["data"]["context_digest"]
+    old = recorded.files.kept[digest]
+    other = Kept(salt=old.salt, content=old.content.replace("false", "true"))
+    return dataclasses.replace(recorded.files, kept={**recorded.files.kept, digest: other}), index
+
+
+def without_its_policies(recorded: Recorded) -> tuple[LogFiles, int]:
+    return dataclasses.replace(recorded.files, policies=()), find(recorded.files, "grant.issued")
+
+
+@pytest.mark.parametrize(
+    ("change", "trouble"),
+    [
+        (lying, "policy-reasons"),
+        (without_its_context, "context-missing"),
+        (with_another_context, "context-digest"),
+        (without_its_policies, "policy-missing"),
+    ],
+    ids=["other-reasons", "context-gone", "context-changed", "policies-gone"],
+)
+def test_a_decision_that_does_not_come_out_the_same_is_named(
+    recorded: Recorded, change, trouble: str
+) -> None:
+    """I3: by its entry, before anything is said of other policies."""
+    files, index = change(recorded)
+    found = backtest(files, NAME, proposed(recorded))
+    assert not found.holds
+    assert (found.troubles[0].name, found.troubles[0].place) == (trouble, f"entry {index}")

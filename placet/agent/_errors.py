@@ -6,7 +6,9 @@
     ├── type GrantDenied        terminal: the authority said no; details are its reasons
     ├── type Ungoverned         terminal: this kind of activity can't be governed
     ├── type TokenLeak          terminal: the step's token was in what it wanted to send out
+    ├── type SettlementRefused  terminal: the authority does not take what the step leaves behind
     ├── type StepRefused        terminal: a system of record refused the request for good
+    ├── type Unauthenticated    retryable: the authority does not know this worker, or its clock
     ├── type Unavailable        retryable: the authority or a system is away
     └── type Unspeakable        retryable: an error that can't be looked at for tokens
 
@@ -40,6 +42,23 @@ def leaked() -> ApplicationError:
         "the step tried to send out its own token; nothing of it was sent",
         type="TokenLeak",
         non_retryable=True,
+    )
+
+
+SETTLEMENT_REFUSED = "SettlementRefused"
+
+
+def settlement_refused(why: str) -> ApplicationError:
+    """The authority does not take what the step leaves behind, and never will."""
+    return ApplicationError(
+        f"the authority refused the settlement: {why}", type=SETTLEMENT_REFUSED, non_retryable=True
+    )
+
+
+def unauthenticated(why: str) -> ApplicationError:
+    """The authority does not know who asks: nothing was decided about the step."""
+    return ApplicationError(
+        f"the authority does not know this worker: {why}", type="Unauthenticated"
     )
 
 

@@ -5,7 +5,8 @@
    behind, before any of it leaves. A leak decides the end, whatever the step made of it: terminal,
    and settled as one. What can't be looked at does not leave.
 3. (I4) The grant is settled, durably, before the result leaves the worker. It is tried for as long
-   as Temporal waits for the step; no cancellation tears a settlement from its step.
+   as Temporal waits for the step; no cancellation tears a settlement from its step. What the
+   authority will never take makes the step fail, for good, and is settled as a failure.
 4. Asynchronous completion can't be governed and is refused.
 """
 
@@ -26,7 +27,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ExecuteActivityInput
 
 from placet.agent._config import AgentConfig
-from placet.agent._errors import leaked, unavailable, ungoverned, unspeakable
+from placet.agent._errors import (
+    SETTLEMENT_REFUSED,
+    leaked,
+    unavailable,
+    ungoverned,
+    unspeakable,
+)
 from placet.agent._governed import requested_details
 from placet.agent._grant import CurrentGrant
 from placet.agent._heartbeats import Heartbeats
@@ -127,11 +134,7 @@ async def _run(
         settlement = _completed(grant, given, digest(result))
     except BaseException as error:
         instead = _replacement(grant, error)
-        settlement = _failed(grant, given, instead or error)
-        try:
-            await _settle(link, settlement, until)
-        except ApplicationError as trouble:  # it must not hide why the step failed
-            _log.warning("grant %s could not be settled: %s", grant.id, trouble.message)
+        await _settle_failed(link, grant, given, instead or error, until)
         if grant.leaked:
             raise leaked() from None
         if instead is not None:
@@ -140,9 +143,23 @@ async def _run(
     finally:
         grant.leave(entered)
     kill_point("agent.before-settle")
-    await _settle(link, settlement, until)
+    try:
+        await _settle(link, settlement, until)
+    except ApplicationError as error:
+        if error.type == SETTLEMENT_REFUSED:
+            await _settle_failed(link, grant, given, error, until)
+        raise
     kill_point("agent.after-settle")
     return as_values(result)[0]
+
+
+async def _settle_failed(
+    link: AuthorityLink, grant: CurrentGrant, given: str, error: BaseException, until: float
+) -> None:
+    try:
+        await _settle(link, _failed(grant, given, error), until)
+    except ApplicationError as trouble:  # it must not hide why the step failed
+        _log.warning("grant %s could not be settled: %s", grant.id, trouble.message)
 
 
 def _replacement(grant: CurrentGrant, error: BaseException) -> ApplicationError | None:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import io
 import json
+import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
 from placet.agent._config import AgentConfig
-from placet.agent._errors import denied, unavailable
+from placet.agent._errors import denied, settlement_refused, unauthenticated, unavailable
 from placet.model import (
     GrantedDetails,
     InputPart,
@@ -40,7 +41,17 @@ _MAX_BATCH = 32
 _MAX_BATCH_BYTES = 4 * 1024 * 1024  # the authority takes 8 MiB; one settlement may need them alone
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
-_TERMINAL = {"access_denied", "invalid_authorization_details", "invalid_client", "forbidden"}
+_TERMINAL = {"access_denied", "invalid_authorization_details", "forbidden"}
+_UNKNOWN = {"invalid_client", "invalid_dpop_proof"}
+"""Errors that say nothing of the step: the worker's clock is off, or its key is not enrolled."""
+
+_TOO_LARGE = "too_large"
+"""The reason for which a request is refused that would be refused again."""
+
+_SAY_AGAIN = 60.0
+"""Seconds for which a worker that is not known is not logged again."""
+
+_log = logging.getLogger("placet.agent")
 
 
 @dataclass(frozen=True)
@@ -81,12 +92,14 @@ class AuthorityLink:
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
         self._sending: asyncio.Task[None] | None = None
+        self._said: float | None = None
 
     async def grant(self, details: RequestedDetails) -> HeldGrant:
         """Ask for a grant.
 
         Raises:
-            ApplicationError: denied (terminal), or the authority is away (retryable).
+            ApplicationError: denied (terminal), or the authority is away or does not know the
+                worker (retryable).
         """
         url = f"{self._config.issuer}/oauth/token"
         form = {
@@ -98,7 +111,7 @@ class AuthorityLink:
         asked = self._clock()
         status, body = await self._send("POST", url, data=form)
         if status != 200:
-            raise _refusal(status, body)
+            raise self._refusal(status, body)
         try:
             return _held(body, asked)
         except (KeyError, TypeError, ValueError, IndexError):
@@ -114,7 +127,7 @@ class AuthorityLink:
         headers = {"Client-Assertion": self.assertion()}
         status, body = await self._send("GET", url, headers=headers)
         if status != 200:
-            raise _refusal(status, body)
+            raise self._refusal(status, body)
         try:
             return InputParts.model_validate_json(json.dumps(body)).parts
         except ValidationError:
@@ -127,8 +140,9 @@ class AuthorityLink:
         a settlement counts once.
 
         Raises:
-            ApplicationError: the authority refused it: the agent may do nothing any more
-                (terminal), or the grant has ended (retryable: the step asks for its next one).
+            ApplicationError: the authority refused it: the agent may do nothing any more, or what
+                it says is not allowed (terminal), or the grant has ended (retryable: the step asks
+                for its next one).
         """
         for pause in _pauses():
             try:
@@ -137,6 +151,8 @@ class AuthorityLink:
                 if error.non_retryable:
                     raise
             else:
+                if answer.final:
+                    raise settlement_refused(answer.reason or "no reason was given")
                 if answer.status != "settled":
                     raise unavailable(f"the settlement was refused: {answer.reason}")
                 return
@@ -171,7 +187,7 @@ class AuthorityLink:
 
     async def _enqueue(self, settlement: Settlement) -> SettlementAnswer:
         future: asyncio.Future[SettlementAnswer] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(settlement, len(settlement.model_dump_json()), future))
+        self._queue.append(_Waiting(settlement, len(settlement.model_dump_json().encode()), future))
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_settlements())
         return await future
@@ -211,7 +227,7 @@ class AuthorityLink:
             headers={"Content-Type": "application/json"},
         )
         if status != 200:
-            raise _refusal(status, answer)
+            raise self._refusal(status, answer)
         try:
             answers = SettlementAnswers.model_validate_json(json.dumps(answer)).settlements
         except ValidationError:
@@ -231,6 +247,30 @@ class AuthorityLink:
                 return response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
+
+    def _refusal(self, status: int, body: Any) -> Exception:
+        told = body if isinstance(body, dict) else {}
+        error, description = str(told.get("error", "")), str(told.get("error_description", ""))
+        reasons = tuple(str(each) for each in told.get("reasons") or ())
+        if error in _TERMINAL:
+            return denied(description or error, reasons or (error,))
+        if error in _UNKNOWN:
+            self._say(description)
+            return unauthenticated(description)
+        if _TOO_LARGE in reasons:  # only a settlement can be
+            return settlement_refused(description)
+        return unavailable(f"the authority answered {status} {error}".strip())
+
+    def _say(self, why: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._said is None or now - self._said >= _SAY_AGAIN:
+            self._said = now
+            _log.error(
+                "the authority does not know this worker as %s: %s; look at its clock, its key and "
+                "its enrolment; its steps are tried again until then",
+                self._config.client_id,
+                why,
+            )
 
 
 def _pauses() -> Iterator[float]:
@@ -261,12 +301,3 @@ def _grant_id(token: str) -> str:
     payload = token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return str(claims["jti"])
-
-
-def _refusal(status: int, body: Any) -> Exception:
-    error = str(body.get("error", "")) if isinstance(body, dict) else ""
-    description = str(body.get("error_description", "")) if isinstance(body, dict) else ""
-    if error in _TERMINAL:
-        reasons = tuple(str(each) for each in body.get("reasons") or ())
-        return denied(description or error, reasons or (error,))
-    return unavailable(f"the authority answered {status} {error}".strip())

@@ -39,7 +39,8 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise Invalid("invalid_request", f"the body is larger than {limit} bytes")
+            said = f"the body is larger than {limit} bytes"
+            raise Invalid("invalid_request", said, ("too_large",))
         chunks.append(chunk)
     return b"".join(chunks)
 

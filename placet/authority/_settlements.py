@@ -4,6 +4,7 @@
    to; also after the grant's time, as long as the ledger has not closed it.
 2. A part counts only if the signed process lets this step produce it, about the grant's record.
 3. Told twice, the same settlement is answered the same; another one is refused.
+4. A refusal says whether it is final: the same settlement would be refused again.
 
 What takes long with large parts (canonical form, digests, compression) is done before the
 transaction, which keeps all others waiting.
@@ -116,7 +117,7 @@ class Settling:
             )
         trouble = self._parts_trouble(tx, grant, told)
         if trouble is not None:
-            return SettlementAnswer(grant=grant_id, status=_REFUSED, reason=trouble)
+            return SettlementAnswer(grant=grant_id, status=_REFUSED, reason=trouble, final=True)
         self._record(tx, sender, grant, told)
         return SettlementAnswer(grant=grant_id, status="settled")
 

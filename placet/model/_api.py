@@ -228,11 +228,15 @@ class Settlements(Model):
 
 
 class SettlementAnswer(Model):
-    """What became of one settlement: ``settled`` (also when told twice), or why it was refused."""
+    """What became of one settlement: ``settled`` (also when told twice), or why it was refused.
+
+    ``final``: it is refused for what it says, and would be again.
+    """
 
     grant: GrantId
     status: Annotated[str, StringConstraints(pattern=r"^(?:settled|refused)$")]
     reason: str | None = None
+    final: bool = False
 
 
 class SettlementAnswers(Model):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from temporalio.worker import Worker
 from placet.agent import PlacetPlugin, UngovernedActivity, current_grant, governed
 from placet.model import Model
 from placet.process import StepRequest
+from placet.tokens import SigningKey
 from tests.agent.probing import Probing, step
 from tests.agent.surroundings import SETTLEMENTS, TOKENS, Surroundings, surroundings
 from tests.harness.world import sandbox, until
@@ -155,6 +157,38 @@ async def test_steps_that_waited_longer_than_a_grant_lives_and_then_outlive_thei
             first, second = [e["data"] for e in entries if e["type"] == "grant.issued"]
             (settled,) = [e["data"] for e in entries if e["type"] == "grant.settled"]
             assert settled["grant"] == second["grant"] != first["grant"]
+
+
+@pytest.mark.parametrize("wrong", ["clock", "key"])
+async def test_a_worker_that_is_not_known_fails_no_case(
+    s: Surroundings, wrong: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I1: a wrong clock or key decides nothing about the step; it is said once, and tried again."""
+    late = [timedelta(minutes=10)] if wrong == "clock" else []
+    known = dataclasses.replace(s.config, key=SigningKey.generate()) if wrong == "key" else s.config
+    body = Runs()
+
+    async def tried_three_times() -> Any:
+        found = await s.pending(handle)
+        return found.last_failure if found is not None and found.attempt > 3 else None
+
+    async with s.working(None):
+        handle = await s.open()
+        plugin = PlacetPlugin(known, clock=lambda: datetime.now(UTC) - sum(late, timedelta()))
+        client = await Client.connect(s.address, plugins=[plugin])
+        async with Worker(client, task_queue="scale", activities=[step(body)]):
+            failure = await until(tried_three_times)
+            if wrong == "clock":
+                late.clear()
+                assert await s.ending(handle) == "weighed"
+        if wrong == "key":
+            async with s.working(body):
+                assert await s.ending(handle) == "weighed"
+    assert failure.application_failure_info.type == "Unauthenticated"
+    assert not failure.application_failure_info.non_retryable
+    said = [each for each in caplog.records if "does not know this worker" in each.message]
+    assert [(each.levelname, each.name) for each in said] == [("ERROR", "placet.agent")]
+    assert await s.ends(handle.id) == [COMPLETED]
 
 
 # --- what the step does -----------------------------------------------------------------------
@@ -296,13 +330,14 @@ def activity_attempts(history: str) -> int:
     return int(started[-1]["activityTaskStartedEventAttributes"]["attempt"])
 
 
-async def test_large_settlements_at_once_all_arrive(s: Surroundings) -> None:
+@pytest.mark.parametrize("text", ["x" * (3 * MIB), "€" * MIB], ids=["ascii", "not-ascii"])
+async def test_large_settlements_at_once_all_arrive(s: Surroundings, text: str) -> None:
     """Steps that end together share requests, and no request is larger than the authority takes."""
     held = s.gate.held[SETTLEMENTS] = asyncio.Event()
     ended: list[int] = []
 
     async def body(request: StepRequest) -> int:
-        current_grant().keep("weight", Weight(value="x" * (3 * MIB)))
+        current_grant().keep("weight", Weight(value=text))
         ended.append(activity.info().attempt)
         return ended[-1]
 
@@ -316,6 +351,57 @@ async def test_large_settlements_at_once_all_arrive(s: Surroundings) -> None:
         held.set()
         assert [await s.ending(handle) for handle in handles] == [1, 1, 1, 1]
     assert [await s.ends(handle.id) for handle in handles] == [[COMPLETED]] * 4
+
+
+_REFUSED = {
+    "not-allowed": ({"colour": "red"}, "the process does not let this step produce colour"),
+    "too-large": ({"weight": "x" * (4 * MIB)}, "part weight is larger than 4194304 bytes"),
+    "beyond-a-request": ({"weight": "x" * (9 * MIB)}, "the body is larger than 8388608 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", _REFUSED)
+async def test_a_settlement_that_is_refused_for_good_ends_the_step(
+    s: Surroundings, name: str
+) -> None:
+    """I4: the step has failed, says why, and is on the ledger as failed; nobody repeats it."""
+    kept, why = _REFUSED[name]
+    body = Runs()
+
+    async def keeps(request: StepRequest) -> str:
+        for part, value in kept.items():
+            current_grant().keep(part, Weight(value=value))
+        return await body(request)
+
+    result, case = await s.run(keeps)
+    ((kind, message, _),) = result["failed"]
+    assert (kind, message) == ("SettlementRefused", f"the authority refused the settlement: {why}")
+    assert body.attempts == [1]
+    assert await s.ends(case) == [("grant.settled", "failed")]
+
+
+async def test_a_settlement_that_is_refused_takes_no_other_with_it(s: Surroundings) -> None:
+    """I12: what one step leaves in a wrong form is not its neighbours' trouble."""
+    held = s.gate.held[SETTLEMENTS] = asyncio.Event()
+    ended: list[str] = []
+
+    async def body(request: StepRequest) -> str:
+        large = request.record.endswith("/large")
+        if large:
+            current_grant().keep("weight", Weight(value="x" * (9 * MIB)))
+        ended.append(request.record)
+        return "weighed"
+
+    async def all_ended() -> bool:
+        return len(ended) == 4
+
+    async with s.working(body):
+        handles = [await s.open(parcel) for parcel in ("large", "1", "2", "3")]
+        await until(all_ended)
+        held.set()
+        results = [await s.ending(handle) for handle in handles]
+    assert results[0]["failed"][0][0] == "SettlementRefused"
+    assert results[1:] == ["weighed"] * 3
 
 
 async def test_a_cancelled_step_is_settled_as_cancelled(s: Surroundings) -> None:

@@ -3,6 +3,7 @@
 from placet.model import (
     CheckpointDefinition,
     FactSource,
+    PriorCheckpoint,
     ProcessDefinition,
     Relation,
     Step,
@@ -152,6 +153,11 @@ DEFINITION = ProcessDefinition(
             title="Approval of a draw",
             evidence=("analysis", *_ANALYSIS_INPUTS),
             proposal="analysis",
+            after=(
+                PriorCheckpoint(
+                    checkpoint="compliance", findings_of=("payee.screened", "payee.bank_changed")
+                ),
+            ),
             deadline_seconds=14 * 86_400,
         ),
     ),

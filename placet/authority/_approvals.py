@@ -23,10 +23,12 @@ from placet.authority._store import (
 )
 from placet.model import (
     AuthorityMatrix,
+    CheckpointDefinition,
     CheckpointStatus,
     Evidence,
     Outcome,
     ProcessDefinition,
+    Proposal,
     Requirement,
     Severity,
     Step,
@@ -104,6 +106,45 @@ def automatic_facts(
     return None
 
 
+def newest_checkpoint(reader: Reader, case: str, name: str) -> Checkpoint | None:
+    """The newest checkpoint of a name in a case."""
+    return reader.first(
+        Checkpoint,
+        Checkpoint.case_id == case,
+        Checkpoint.name == name,
+        order_by=[Checkpoint.entry.desc()],  # type: ignore[union-attr]  # a column on the class
+    )
+
+
+def unmet(
+    reader: Reader,
+    definition: ProcessDefinition,
+    checkpoint: CheckpointDefinition,
+    case: str,
+    proposed_by: PartRow,
+    proposal: Proposal,
+) -> str | None:
+    """What a checkpoint lacks before it may be asked, or its approval count; ``None`` if nothing.
+
+    Where the process has a second agent make the proposal again, both must say the same; and the
+    checkpoints that come first must have approved this very proposal.
+    """
+    if any(step.confirms == proposed_by.name for step in definition.steps) and not confirmed(
+        automatic_facts(reader, definition, case, proposed_by)
+    ):
+        return f"no second agent came to the same {proposed_by.name}"
+    found = {finding.check for finding in proposal.findings}
+    for prior in checkpoint.after:
+        if found.isdisjoint(prior.findings_of):
+            continue
+        row = newest_checkpoint(reader, case, prior.checkpoint)
+        if row is None or row.status != CheckpointStatus.APPROVED:
+            return f"the {prior.checkpoint} checkpoint has not approved it first"
+        if Evidence.model_validate_json(row.evidence_json).items[0].digest != proposed_by.digest:
+            return f"the {prior.checkpoint} checkpoint approved another proposal"
+    return None
+
+
 def weigh(
     tx: Reader,
     definition: ProcessDefinition,
@@ -114,13 +155,9 @@ def weigh(
     audience: str,
 ) -> Approval | str:
     """Weigh the approval that a guarded step needs; a text says why there is none."""
-    row = tx.first(
-        Checkpoint,
-        Checkpoint.case_id == case.id,
-        Checkpoint.name == step.approval,
-        order_by=[Checkpoint.entry.desc()],  # type: ignore[union-attr]  # a column on the class
-    )
-    if row is None:
+    checkpoint = definition.checkpoint(step.approval or "")
+    row = None if checkpoint is None else newest_checkpoint(tx, case.id, checkpoint.name)
+    if checkpoint is None or row is None:
         return f"the case has no {step.approval} checkpoint; people were not asked"
     if row.status != CheckpointStatus.APPROVED:
         return f"the {step.approval} checkpoint is {row.status}, not approved"
@@ -136,7 +173,12 @@ def weigh(
     findings = evidence.proposal.findings
     automatic = not requirement.needs
     lead = tx.first(PartRow, PartRow.digest == evidence.items[0].digest)
-    confirmation = None if lead is None else automatic_facts(tx, definition, case.id, lead)
+    if lead is None:
+        return "the part that people approved is gone"
+    lacking = unmet(tx, definition, checkpoint, case.id, lead, evidence.proposal)
+    if lacking is not None:
+        return lacking
+    confirmation = automatic_facts(tx, definition, case.id, lead)
     facts = ApprovalFacts(
         status=CheckpointStatus(row.status),
         needs_met=outcome_status(requirement, decisions) is CheckpointStatus.APPROVED,

@@ -12,7 +12,12 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from placet.authority._approvals import automatic_facts, counted_decisions
+from placet.authority._approvals import (
+    automatic_facts,
+    counted_decisions,
+    newest_checkpoint,
+    unmet,
+)
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
@@ -136,6 +141,11 @@ class Checkpoints:
             gathered = gather(tx, definition, checkpoint, case.id)
         except NoEvidence as error:
             raise Conflict(f"{checkpoint.name}: {error}", ("I13",)) from None
+        lacking = unmet(
+            tx, definition, checkpoint, case.id, gathered.proposed_by, gathered.proposal
+        )
+        if lacking is not None:
+            raise Conflict(f"{checkpoint.name}: {lacking}", ("I5", "unmet"))
         newest = newest_checkpoint(tx, case.id, checkpoint.name)
         if newest is not None:
             if _asks_the_same(newest, gathered):
@@ -415,16 +425,6 @@ def require_live(tx: Reader, claims: GrantClaims) -> Grant:
     return grant
 
 
-def newest_checkpoint(reader: Reader, case: str, name: str) -> Checkpoint | None:
-    """The newest checkpoint of a name in a case."""
-    return reader.first(
-        Checkpoint,
-        Checkpoint.case_id == case,
-        Checkpoint.name == name,
-        order_by=[Checkpoint.entry.desc()],  # type: ignore[union-attr]  # a column on the class
-    )
-
-
 def standing_of(row: Checkpoint, decisions: tuple[CountedDecision, ...]) -> CheckpointStanding:
     """A checkpoint's row as the rules see it."""
     evidence = Evidence.model_validate_json(row.evidence_json)
@@ -511,7 +511,8 @@ def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
 
 
 def _asks_the_same(row: Checkpoint, gathered: Gathered) -> bool:
-    if row.status not in {CheckpointStatus.OPEN, CheckpointStatus.APPROVED}:
+    """Whether people were asked this already: what they answered stays, unless it was voided."""
+    if row.status == CheckpointStatus.VOIDED:
         return False
     evidence = Evidence.model_validate_json(row.evidence_json)
     return evidence.items == gathered.items and evidence.proposal == gathered.proposal

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._values import Model
 
@@ -72,17 +73,26 @@ class Step(Model):
     facts: tuple[Identifier, ...] = ()
 
 
+class PriorCheckpoint(Model):
+    """A checkpoint that must have approved the same proposal first, if it has such findings."""
+
+    checkpoint: Name
+    findings_of: tuple[CheckId, ...] = Field(min_length=1)
+
+
 class CheckpointDefinition(Model):
     """A place where a case waits for people.
 
     ``evidence`` names the parts that people are shown; ``proposal`` the one whose proposal they
-    decide on. ``deadline_seconds`` is how long it stays open; expiry is never approval.
+    decide on, and ``after`` the checkpoints that come before it. ``deadline_seconds`` is how long
+    it stays open; expiry is never approval.
     """
 
     name: Name
     title: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     evidence: tuple[Identifier, ...] = Field(min_length=1)
     proposal: Identifier
+    after: tuple[PriorCheckpoint, ...] = ()
     deadline_seconds: int = Field(default=7 * 86_400, ge=1, le=366 * 86_400)
 
 
@@ -122,6 +132,8 @@ class ProcessDefinition(Model):
         _need(self.name, "evidence part", parts, (s.confirms for s in self.steps if s.confirms))
         for checkpoint in self.checkpoints:
             _need(self.name, "evidence part", parts, (*checkpoint.evidence, checkpoint.proposal))
+            others = [name for name in checkpoints if name != checkpoint.name]
+            _need(self.name, "checkpoint", others, (p.checkpoint for p in checkpoint.after))
         for relation in self.relations:
             self._check_relation(relation)
         return self

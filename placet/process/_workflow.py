@@ -202,7 +202,7 @@ class GovernedWorkflow:
     async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
         """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
         request = CheckpointRequest(case=case, record=subject, checkpoint=name)
-        outcome = await self.step(OPEN_CHECKPOINT, request, Outcome)
+        outcome = await self.patient_step(OPEN_CHECKPOINT, request, Outcome, subject)
         self._waiting_for = name
         try:
             while outcome.status is CheckpointStatus.OPEN:

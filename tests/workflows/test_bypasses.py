@@ -1,0 +1,73 @@
+"""Whoever takes the workflow's tasks can't leave out the call-back on a changed account."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from lender.samples import LOAN_DEFECTS, make_loan
+from placet.audit import workflow_runner
+from placet.model import ActAnswer, Verdict
+from tests.workflows.bypasses import IgnoresCompliance, SkipsCompliance
+from tests.workflows.desk import Desk, open_desk
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path_factory.mktemp("desk")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("code", [SkipsCompliance, IgnoresCompliance])
+async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None:
+    """I5: the checkpoint that comes first is the signed definition's, not the workflow's."""
+    desk.loans += 1
+    loan = LOAN_DEFECTS["payee.bank_changed"](
+        make_loan(
+            f"L-{3000 + desk.loans}",
+            "Bypass Row",
+            f"Bypass {desk.loans} LLC",
+            "1 Bypass Road, Oakland CA",
+            Decimal("120000.00"),
+            30,
+        )
+    )
+    desk.books.take_in(loan)
+    desk.made.stop("worker-orchestrator")  # so that the first task is the attacker's for sure
+    client = await Client.connect(desk.made.temporal, data_converter=pydantic_data_converter)
+    async with Worker(
+        client, task_queue="orchestrator", workflows=[code], workflow_runner=workflow_runner()
+    ):
+        said = await desk.command(
+            *("dana", "case", "open", "--json", "--loan", loan.loan_id, "--draw", "1"),
+            *("--packet", str(desk.packet(loan, "a"))),
+        )
+        case = str(ActAnswer.model_validate_json(said.out).case)
+        await _first_task_taken(client, case)
+        desk.made.start("worker-orchestrator")
+        if code is IgnoresCompliance:
+            await desk.decide("cora", await desk.asked(case, "compliance"), Verdict.REJECT)
+        async with asyncio.timeout(90):
+            while (await desk.people["una"].case(case)).status != "stopped":
+                await asyncio.sleep(0.05)
+    asked = {each.name for each in await desk.people["una"].checkpoints(case=case)}
+    assert "draw-approval" not in asked
+    assert desk.paid(loan) == 0
+
+
+async def _first_task_taken(client: Client, case: str) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(RPCError):
+                if len((await client.get_workflow_handle(case).fetch_history()).events) > 4:
+                    return
+            await asyncio.sleep(0.05)

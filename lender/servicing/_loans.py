@@ -4,12 +4,18 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from pydantic import Field
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from lender._service import Failure
 from lender.model import Analysis, BilledInvoice, InvoiceMatch, LoanFile, draw_version
-from lender.servicing._tables import AnalysisRow, DisbursementRow, InvoiceRow, LoanRow, lock_loan
-from placet.model import Digest, FactsAnswer, Model, digest_json
+from lender.servicing._tables import (
+    AnalysisRow,
+    DisbursementRow,
+    LoanRow,
+    billed_elsewhere,
+    lock_loan,
+)
+from placet.model import Digest, FactsAnswer, Model
 
 
 class InvoiceQuestion(Model):
@@ -56,14 +62,13 @@ def match_invoices(
 ) -> Callable[[Session], InvoiceAnswer]:
     """The work that compares invoices with those of all other draws."""
 
-    def billed(session: Session, invoice: BilledInvoice) -> bool:
-        rows = session.exec(select(InvoiceRow).where(InvoiceRow.digest == digest_json(invoice)))
-        return any((row.loan, row.draw) != (loan, draw) for row in rows)
-
     def read(session: Session) -> InvoiceAnswer:
         return InvoiceAnswer(
             matches=tuple(
-                InvoiceMatch(**each.model_dump(), billed_before=billed(session, each))
+                InvoiceMatch(
+                    **each.model_dump(),
+                    billed_before=billed_elsewhere(session, loan, draw, each),
+                )
                 for each in question.invoices
             )
         )

@@ -11,6 +11,7 @@ from lender._uses import Use
 from lender.draws import DrawRefused, after_draw
 from lender.model import (
     Analysis,
+    BilledInvoice,
     LoanFile,
     LoanStatus,
     Payments,
@@ -19,16 +20,19 @@ from lender.model import (
 )
 from lender.servicing._loans import today
 from lender.servicing._tables import (
+    FIRST_BILLING,
     AnalysisRow,
     DisbursementRow,
     LoanRow,
     PaymentRow,
     bill,
+    billed_elsewhere,
     cents,
+    each_once,
     lock_loan,
 )
 from placet.kill import kill_point
-from placet.model import Digest, GrantedDetails, Model, digest_json
+from placet.model import Digest, GrantedDetails, Model, Severity, digest_json
 
 _REFUSED_BY_DATABASE = {
     "within_commitment": "the payments would exceed the commitment",
@@ -155,7 +159,7 @@ class Disbursement:
         on_version = draw_version(row.version, digest_json(analysis))
         row.version, row.body = after.version, after.model_dump_json()
         row.disbursed_cents += amount
-        bill(session, self._loan, self._draw, analysis.invoices)
+        self._bill(session, analysis)
         answer = Disbursed(
             loan=self._loan,
             draw=self._draw,
@@ -174,6 +178,41 @@ class Disbursement:
             )
         )
         return answer
+
+    def _bill(self, session: Session, analysis: Analysis) -> None:
+        """Bill each invoice: only what people knew of may have been billed by another draw (I5)."""
+        for invoice in each_once(analysis.invoices):
+            said = (
+                f"invoice {invoice.number} of {invoice.vendor} over {invoice.amount:.2f} "
+                "was billed by another draw, and the approved analysis does not say so"
+            )
+            if billed_elsewhere(session, self._loan, self._draw, invoice) and not _known(
+                analysis, invoice
+            ):
+                raise Failure(409, "conflict", said)
+            try:
+                bill(session, self._loan, self._draw, invoice)
+            except IntegrityError as error:
+                if broken_constraint(error) not in FIRST_BILLING:
+                    raise
+                raise Failure(409, "conflict", said) from None
+
+
+def _known(analysis: Analysis, invoice: BilledInvoice) -> bool:
+    """Whether the approved analysis says that this very invoice was billed before.
+
+    It must be a blocking finding: those alone are accepted one by one. A finding's id is spelled
+    with less than all characters, and names no amount; the sentence and what it compares do.
+    """
+    message = f"invoice {invoice.number} of {invoice.vendor} was billed before"[:1000]
+    amount = f"{invoice.amount:,.2f}"
+    return any(
+        finding.check == "invoice.duplicate"
+        and finding.severity is Severity.BLOCKING
+        and finding.message == message
+        and any(each.label == "invoice" and each.value == amount for each in finding.compared)
+        for finding in analysis.findings
+    )
 
 
 def _require_fixed(fixed: GrantedDetails, asked: Payments, digest: Digest) -> None:

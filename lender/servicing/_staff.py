@@ -5,7 +5,7 @@ from sqlmodel import Session, select
 
 from lender._service import Database, Failure
 from lender.model import LoanFile
-from lender.servicing._tables import LoanRow, PaymentRow, bill, cents, lock_loan
+from lender.servicing._tables import LoanRow, PaymentRow, bill, cents, each_once, lock_loan
 
 
 def import_loan(database: Database, loan: LoanFile) -> None:
@@ -28,9 +28,11 @@ def import_loan(database: Database, loan: LoanFile) -> None:
     try:
         database.run_here(write)
     except IntegrityError:
-        # The row's limits hold in the file already: only another import can have come between.
+        # The row's limits hold in the file already: only someone else can have come between.
         raise Failure(
-            409, "conflict", f"{loan.loan_id} was taken in just now by someone else"
+            409,
+            "conflict",
+            f"{loan.loan_id} or an invoice of it was written just now by someone else: try again",
         ) from None
 
 
@@ -45,7 +47,8 @@ def _take_in(session: Session, loan: LoanFile) -> None:
         )
     )
     for draw in loan.prior_draws:
-        bill(session, loan.loan_id, draw.number, draw.invoices)
+        for invoice in each_once(draw.invoices):
+            bill(session, loan.loan_id, draw.number, invoice)
 
 
 def read_loan(database: Database, loan: str) -> LoanFile:

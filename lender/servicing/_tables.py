@@ -3,11 +3,14 @@
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, CheckConstraint
-from sqlmodel import Field, Session
+from sqlmodel import Field, Session, select
 
 from lender._service import Base, Failure
 from lender.model import BilledInvoice, LoanFile
 from placet.model import digest_json
+
+FIRST_BILLING = frozenset({"first_billing_pkey", "first_billing.digest"})
+"""What the databases call the key that lets only one draw be the first to bill an invoice."""
 
 
 class LoanRow(Base, table=True):
@@ -80,6 +83,13 @@ class InvoiceRow(Base, table=True):
     draw: int = Field(primary_key=True)
 
 
+class FirstBillingRow(Base, table=True):
+    """An invoice that was billed by whichever draw was first: its key lets only one be that."""
+
+    __tablename__ = "first_billing"
+    digest: str = Field(primary_key=True)
+
+
 def cents(amount: Decimal) -> int:
     """Money, which is whole cents, as a number of them."""
     return int(amount * 100)
@@ -97,7 +107,25 @@ def lock_loan(session: Session, loan: str) -> LoanRow:
     return row
 
 
-def bill(session: Session, loan: str, draw: int, invoices: tuple[BilledInvoice, ...]) -> None:
-    """Write down which invoices a draw billed."""
-    for digest in {digest_json(each) for each in invoices}:
-        session.add(InvoiceRow(digest=digest, loan=loan, draw=draw))
+def billed_elsewhere(session: Session, loan: str, draw: int, invoice: BilledInvoice) -> bool:
+    """Whether another draw, of this loan or any other, billed the invoice."""
+    rows = session.exec(select(InvoiceRow).where(InvoiceRow.digest == digest_json(invoice)))
+    return any((row.loan, row.draw) != (loan, draw) for row in rows)
+
+
+def bill(session: Session, loan: str, draw: int, invoice: BilledInvoice) -> None:
+    """Write down that a draw billed an invoice; asked for once for each.
+
+    Raises:
+        IntegrityError: another draw became the first to bill it just now (``FIRST_BILLING``).
+    """
+    if not billed_elsewhere(session, loan, draw, invoice):
+        session.add(FirstBillingRow(digest=digest_json(invoice)))
+    session.add(InvoiceRow(digest=digest_json(invoice), loan=loan, draw=draw))
+    session.flush()
+
+
+def each_once(invoices: tuple[BilledInvoice, ...]) -> tuple[BilledInvoice, ...]:
+    """Each invoice once, in one order for everyone: who bills the same ones waits, not for ever."""
+    by_digest = {digest_json(each): each for each in invoices}
+    return tuple(by_digest[digest] for digest in sorted(by_digest))

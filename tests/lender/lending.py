@@ -11,19 +11,23 @@ from typing import Any, TypeVar
 
 import httpx
 
+from activities.checks import Given
+from activities.checks._loan import duplicate
 from lender import compliance, servicing, storage
 from lender._service import Database
 from lender.model import (
     Analysis,
     BilledInvoice,
     Claim,
+    InvoiceMatch,
     LoanFile,
+    Packet,
     Payment,
     ScheduleRow,
     payments_digest,
 )
 from lender.samples import make_loan
-from placet.model import digest_bytes
+from placet.model import CheckResult, digest_bytes
 from placet.resource import Guard
 from placet.tokens import SigningKey, make_proof
 from tests.lender.authority import SimulatedAuthority
@@ -85,6 +89,31 @@ def analysis_of(
         "earned_less_retainage": total,
     }
     return Analysis.model_validate(said | changed)
+
+
+def known_duplicate(*invoices: BilledInvoice, billed_before: bool = True) -> CheckResult:
+    """What the check itself says of invoices that loan servicing knows, or does not."""
+
+    def read(value: Any) -> dict[str, Any]:
+        return {"value": value, "place": {"document": "invoice.pdf", "spot": "page 1"}}
+
+    packet = Packet.model_validate(
+        {
+            "invoices": [
+                {
+                    "vendor": read(each.vendor),
+                    "number": read(each.number),
+                    "amount": read(each.amount),
+                }
+                for each in invoices
+            ]
+        }
+    )
+    matches = tuple(
+        InvoiceMatch(**each.model_dump(), billed_before=billed_before) for each in invoices
+    )
+    given = Given(packet, loan_file(), 1, (), matches, date(2026, 11, 24))
+    return duplicate(given)
 
 
 @dataclass

@@ -25,7 +25,7 @@ SYSTEMS = ("loan-servicing", "document-storage", "compliance")
 HUGE = 10**30
 
 _TABLES = {
-    "loan-servicing": ("loan", "analysis", "payment", "disbursement", "invoice"),
+    "loan-servicing": ("loan", "analysis", "payment", "disbursement", "invoice", "first_billing"),
     "document-storage": ("packet_file",),
     "compliance": ("payee", "payee_of_loan"),
 }

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from lender.serve import LenderSettings
 from lender.servicing import import_loan, read_loan
+from placet.model import digest_json
 from tests.authority.throwaway_postgresql import PostgresqlCluster
 from tests.lender.lending import (
     LOAN,
@@ -85,6 +86,30 @@ async def test_a_payment_sees_the_loan_that_changed_while_it_waited(bank: Lendin
     answer = await _meanwhile(bank, bank.pay(fixed), _set("version = 2"))
     require_problem(answer, 409, "conflict", "changed since the approval")
     assert bank.paid() == []
+
+
+async def test_a_payment_sees_the_invoice_that_was_billed_while_it_waited(bank: Lending) -> None:
+    """I5: another loan's payment of the same invoice is under way: one of them is refused."""
+    await bank.analyse()
+    fixed = await bank.approved()
+    digest = digest_json(analysis_of().invoices[0])
+    engine = bank.databases["loan-servicing"].engine
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO loan_servicing.first_billing VALUES ('{digest}')"))
+        connection.execute(
+            text(f"INSERT INTO loan_servicing.invoice VALUES ('{digest}', 'L-1002', 1)")
+        )
+        paying = asyncio.create_task(bank.pay(fixed))
+
+        async def waits() -> bool:
+            with engine.connect() as other:
+                query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                return bool(other.execute(query).scalar())
+
+        await until(waits)
+    require_problem(await paying, 409, "conflict", "invoice 7 of Acme over 250.50 was billed")
+    assert bank.paid() == []
+    assert bank.loan().version == 1
 
 
 async def test_an_import_builds_on_what_was_written_while_it_waited(bank: Lending) -> None:

@@ -18,7 +18,7 @@ from lender.model import (
     payments_digest,
 )
 from lender.servicing import import_loan, place_hold
-from placet.model import FactsAnswer, Proposal, digest_json
+from placet.model import CheckResult, FactsAnswer, Proposal, Severity, digest_json
 from tests.lender.lending import (
     DRAW,
     LOAN,
@@ -26,6 +26,7 @@ from tests.lender.lending import (
     PAYMENTS,
     Lending,
     analysis_of,
+    known_duplicate,
     loan_file,
     payment,
     require_problem,
@@ -33,6 +34,9 @@ from tests.lender.lending import (
 )
 
 SYSTEMS = ("loan-servicing",)
+INVOICE = BilledInvoice(vendor="Acme", number="7", amount=Decimal("250.50"))
+OTHER = (payment(0, "10.00", "pay-other"),)
+SECOND = "loan/L-1002/draw/1"
 
 
 async def test_asked_twice_paid_once(either: Lending) -> None:
@@ -309,10 +313,9 @@ async def test_an_invoice_that_two_loans_billed_is_known_to_both(bank: Lending) 
     await bank.analyse()
     assert (await bank.pay(await bank.approved())).status_code == 200
     import_loan(database, loan_file("L-1001").model_copy(update={"loan_id": "L-1002"}))
-    other = (payment(0, "10.00", "pay-other"),)
-    await bank.analyse(analysis_of(other, loan="L-1002"))
+    await bank.analyse(analysis_of(OTHER, loan="L-1002", results=(known_duplicate(INVOICE),)))
     record = "loan/L-1002/draw/1"
-    paid = await bank.pay(await bank.approved(other, record=record), other, record=record)
+    paid = await bank.pay(await bank.approved(OTHER, record=record), OTHER, record=record)
     assert paid.status_code == 200, paid.text
 
     async def match(loan: str, draw: int) -> bool:
@@ -331,6 +334,93 @@ async def test_an_invoice_that_two_loans_billed_is_known_to_both(bank: Lending) 
     assert await match("L-1003", 1)
     assert await match(LOAN, 1), "the other loan billed it as well"
     assert await match("L-1002", 1)
+
+
+async def _second_loan(lending: Lending, **changed: Any) -> dict[str, Any]:
+    """Another loan's draw that bills the same invoice, as people approved it."""
+    file = loan_file().model_copy(update={"loan_id": "L-1002"})
+    import_loan(lending.databases["loan-servicing"], file)
+    analysis = analysis_of(OTHER, loan="L-1002", **changed)
+    assert (await lending.analyse(analysis)).status_code == 200
+    return await lending.approved(OTHER, record=SECOND)
+
+
+async def test_one_invoice_is_paid_once_among_all_loans(either: Lending) -> None:
+    """I5: two draws reviewed side by side, neither of which knew of the other."""
+    await either.analyse()
+    fixed, second = await either.approved(), await _second_loan(either)
+    assert (await either.pay(fixed)).status_code == 200
+    answer = await either.pay(second, OTHER, record=SECOND)
+    require_problem(answer, 409, "conflict", "invoice 7 of Acme over 250.50 was billed by another")
+    assert LOAN not in answer.text
+    assert either.paid("L-1002") == []
+    assert either.loan("L-1002").version == 1
+    assert (await either.pay(fixed)).status_code == 200, "its own invoices are no other draw's"
+
+
+async def test_one_invoice_of_two_loans_paid_at_once(either: Lending) -> None:
+    """I5: whichever comes first, the other is refused and leaves nothing behind."""
+    await either.analyse()
+    fixed, second = await either.approved(), await _second_loan(either)
+    answers = await asyncio.gather(either.pay(fixed), either.pay(second, OTHER, record=SECOND))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    refused = max(answers, key=lambda answer: answer.status_code)
+    require_problem(refused, 409, "conflict", "invoice 7 of Acme")
+    assert sorted([either.paid() == [], either.paid("L-1002") == []]) == [False, True]
+
+
+async def test_an_invoice_that_the_loans_history_billed_is_not_paid(bank: Lending) -> None:
+    """I5: also what was taken in with a loan counts, and the same loan's earlier draws."""
+    await bank.analyse()
+    assert (await bank.pay(await bank.approved())).status_code == 200
+    await bank.analyse(analysis_of(OTHER, draw=2, loan_version=2))
+    record = f"loan/{LOAN}/draw/2"
+    answer = await bank.pay(await bank.approved(OTHER, record=record), OTHER, record=record)
+    require_problem(answer, 409, "conflict", "invoice 7 of Acme")
+    history = bank.loan().model_copy(update={"loan_id": "L-1003"})
+    import_loan(bank.databases["loan-servicing"], history)
+    assert bank.loan("L-1003").next_draw == 2, "history is taken in as it is"
+
+
+async def test_people_may_pay_a_duplicate_that_they_knew_of(either: Lending) -> None:
+    """I5: the approved analysis says so itself, and the exception was accepted with it."""
+    await either.analyse()
+    fixed = await either.approved()
+    second = await _second_loan(either, results=(known_duplicate(INVOICE),))
+    assert (await either.pay(fixed)).status_code == 200
+    answer = await either.pay(second, OTHER, record=SECOND)
+    assert answer.status_code == 200, answer.text
+
+
+def _downgraded(result: CheckResult) -> CheckResult:
+    found = [each.model_copy(update={"severity": Severity.INFO}) for each in result.findings]
+    return result.model_copy(update={"findings": tuple(found)})
+
+
+_NOT_KNOWN: dict[str, CheckResult] = {
+    "another-amount": known_duplicate(INVOICE.model_copy(update={"amount": Decimal("250.51")})),
+    "another-number": known_duplicate(INVOICE.model_copy(update={"number": "8"})),
+    "another-vendor": known_duplicate(INVOICE.model_copy(update={"vendor": "Acme 7"})),
+    "twice-in-this-packet": known_duplicate(INVOICE, INVOICE, billed_before=False),
+    "information-only": _downgraded(known_duplicate(INVOICE)),
+}
+
+
+async def test_what_people_did_not_know_of_the_invoice_is_no_exception(
+    bank: Lending, subtests: pytest.Subtests
+) -> None:
+    """I5: a finding excuses the invoice that it names, if people had to accept it."""
+    await bank.analyse()
+    assert (await bank.pay(await bank.approved())).status_code == 200
+    await _second_loan(bank)
+    for name, result in _NOT_KNOWN.items():
+        with subtests.test(name):
+            assert result.findings
+            await bank.analyse(analysis_of(OTHER, loan="L-1002", results=(result,)))
+            fixed = await bank.approved(OTHER, record=SECOND)
+            answer = await bank.pay(fixed, OTHER, record=SECOND)
+            require_problem(answer, 409, "conflict", "invoice 7 of Acme")
+            assert bank.paid("L-1002") == []
 
 
 async def test_a_refused_payment_has_its_result_on_the_ledger(bank: Lending) -> None:

@@ -548,6 +548,8 @@ class Acts:
         hold = tx.first(HoldRow, HoldRow.record == record, HoldRow.lifted_at.is_(None))  # type: ignore[union-attr]  # a column on the class
         if hold is None:
             raise Conflict(f"{record} is not on hold")
+        if act.actor != hold.placed_by:
+            _require_role(act, ADMINISTRATOR)
         tx.change(HoldRow, hold.id, lifted_by=act.actor, lifted_at=tx.now)
         entry = self._entry(
             tx,

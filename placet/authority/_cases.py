@@ -18,7 +18,6 @@ from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._grants import stop_case
 from placet.authority._requests import use_proof
-from placet.authority._revocations import revoke
 from placet.authority._store import Archive, Case, Checkpoint, Grant, Tx
 from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
 from placet.kill import kill_point
@@ -189,10 +188,7 @@ class Cases:
         """Stop a case and end its live grants, but the one that stops it and is settled yet."""
         current = tx.get(Case, case.id)
         if current is not None and current.status == CaseStatus.OPEN:
-            stop_case(tx, current, reason)
-            for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
-                if grant.id != but:
-                    revoke(tx, grant, "case_stopped")
+            stop_case(tx, current, reason, but)
 
     async def expire_checkpoints(self) -> None:
         """End the checkpoints whose deadline has passed; expiry is never approval."""

@@ -3,14 +3,17 @@
 1. (I13) The evidence is put together here from settled parts; nobody hands it over.
 2. (I5) What is asked of whom comes from the lender's matrix as it is when the checkpoint opens.
 3. (I6) A decision counts only as :func:`placet.rules.check_decision` says, and every refusal of one
-   is on the ledger.
+   is on the ledger; of one that names no enrolled key, nothing is.
 4. (I4) Decision, its ledger entry, the outcome and the bell's outbox row are one transaction.
 5. (I11) Asked twice, opening and deciding answer the same.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+
+from pydantic import JsonValue
 
 from placet.authority._approvals import (
     automatic_facts,
@@ -20,7 +23,7 @@ from placet.authority._approvals import (
 )
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
-from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
+from placet.authority._errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from placet.authority._evidence import Gathered, NoEvidence, gather
 from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._identities import ACTIVE, key_standing, roles_of
@@ -34,10 +37,12 @@ from placet.authority._store import (
     Grant,
     Identity,
     IdentityKey,
+    LedgerEntry,
     Reader,
     Tx,
 )
 from placet.kill import kill_point
+from placet.ledger import EntryType
 from placet.model import (
     CaseStatus,
     CheckpointDefinition,
@@ -66,11 +71,15 @@ from placet.rules import (
     requirement,
 )
 from placet.tokens import (
+    BadSignature,
     GrantClaims,
+    Malformed,
     Proof,
     PublicKey,
+    RefusedAlgorithm,
     TokenError,
     UnknownKey,
+    WrongKind,
     claimed_issuer,
     verify_decision,
 )
@@ -88,6 +97,15 @@ class _Refused:
 
     description: str
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """A decision that names an enrolled key, and does not verify under it."""
+
+    description: str
+    named_key: str | None = None
+    """The key, where it did not sign: whoever sent it need not have it."""
 
 
 class Checkpoints:
@@ -279,6 +297,7 @@ class Checkpoints:
 
         Raises:
             NotFound: there is no such checkpoint.
+            Unauthenticated: it names no enrolled key; nothing is recorded of a stranger.
             Forbidden: the decision does not count; why is on the ledger and in the reasons.
         """
         answer = await self._core.store.write(lambda tx: self._decide(tx, checkpoint_id, jws))
@@ -292,8 +311,8 @@ class Checkpoints:
         if row is None:
             raise NotFound("there is no such checkpoint")
         verified = self._verify(tx, jws)
-        if isinstance(verified, _Refused):
-            return self._refuse(tx, row, "operator:unknown", jws, verified)
+        if isinstance(verified, _Broken):
+            return self._refuse_once(tx, row, jws, verified)
         claims, key = verified
         before = tx.get(DecisionRow, claims.jti)
         if before is not None:
@@ -328,23 +347,58 @@ class Checkpoints:
             return self._refuse(tx, row, claims.iss, jws, refused)
         return self._record(tx, case, row, asked, decisions, claims, key, roles, jws)
 
-    def _verify(self, tx: Tx, jws: str) -> tuple[DecisionClaims, PublicKey] | _Refused:
+    def _verify(self, tx: Tx, jws: str) -> tuple[DecisionClaims, PublicKey] | _Broken:
+        """The decision and its key; what names no enrolled key is a stranger's and is not kept."""
         try:
             operator = claimed_issuer(jws)
-            for row in tx.all(IdentityKey, IdentityKey.principal == operator):
-                key = PublicKey.from_jwk(json.loads(row.jwk_json))
-                try:
-                    claims = verify_decision(
-                        jws, key, operator=operator, audience=self._core.issuer, now=tx.now
-                    )
-                except UnknownKey:
-                    continue
-                return claims, key
+            keys = [
+                PublicKey.from_jwk(json.loads(row.jwk_json))
+                for row in tx.all(IdentityKey, IdentityKey.principal == operator)
+            ]
         except TokenError as error:
-            return _Refused(f"the decision's signature: {error}", ("I6", "signature"))
-        return _Refused("the decision is signed by no enrolled key", ("I6", "unknown_key"))
+            raise _stranger(str(error)) from None
+        for key in keys:
+            try:
+                claims = verify_decision(
+                    jws, key, operator=operator, audience=self._core.issuer, now=tx.now
+                )
+            except UnknownKey:
+                continue
+            except BadSignature as error:
+                return _Broken(f"the decision's signature: {error}", key.thumbprint)
+            except TokenError as error:
+                if isinstance(error, (Malformed, WrongKind, RefusedAlgorithm)):
+                    raise _stranger(str(error)) from None
+                return _Broken(f"the decision's signature: {error}")
+            return claims, key
+        raise _stranger("it is signed by no enrolled key")
 
-    def _refuse(self, tx: Tx, row: Checkpoint, actor: str, jws: str, refused: _Refused) -> _Refused:
+    def _refuse_once(self, tx: Tx, row: Checkpoint, jws: str, broken: _Broken) -> _Refused:
+        """Record it once: anyone can send it, and as often as they like."""
+        refused = _Refused(broken.description, ("I6", "signature"))
+        said: dict[str, JsonValue] = {"decision_digest": digest_bytes(jws.encode())}
+        if broken.named_key is not None:
+            said = {"named_key": broken.named_key}
+        before = tx.all(
+            LedgerEntry,
+            LedgerEntry.case_id == row.case_id,
+            LedgerEntry.type == EntryType.DECISION_REFUSED.value,
+        )
+        for each in before:
+            data = json.loads(each.content)["data"]
+            if (said | {"checkpoint": row.id}).items() <= data.items():
+                return refused
+        return self._refuse(tx, row, "operator:unknown", jws, refused, said)
+
+    def _refuse(
+        self,
+        tx: Tx,
+        row: Checkpoint,
+        actor: str,
+        jws: str,
+        refused: _Refused,
+        said: Mapping[str, JsonValue] | None = None,
+    ) -> _Refused:
         tx.append(
             "decision.refused",
             actor,
@@ -352,6 +406,7 @@ class Checkpoints:
                 "checkpoint": row.id,
                 "decision_digest": digest_bytes(jws.encode()),
                 "reasons": list(refused.reasons),
+                **(said or {}),
             },
             case=row.case_id,
         )
@@ -406,6 +461,10 @@ class Checkpoints:
             )
         )
         return answer
+
+
+def _stranger(trouble: str) -> Unauthenticated:
+    return Unauthenticated("invalid_token", f"the decision's signature: {trouble}")
 
 
 def require_live(tx: Reader, claims: GrantClaims) -> Grant:

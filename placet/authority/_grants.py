@@ -365,10 +365,16 @@ def _running(ask: _Ask, step: Step) -> RunningActivity | _Deny:
     return _Deny("Temporal shows no such activity running", ("I1", "not_running"))
 
 
-def stop_case(tx: Tx, case: Case, reason: str) -> None:
-    """Stop a case for a person to look at; it gets no more grants until an operator admits it."""
+def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
+    """Stop a case for a person to look at, and end its live grants but the one that stops it.
+
+    It gets no more grants until an operator admits it.
+    """
     tx.change(Case, case.id, status=CaseStatus.STOPPED.value, stopped_for=reason)
     tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
+    for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
+        if grant.id != but:
+            revoke(tx, grant, "case_stopped")
 
 
 def _revoke_earlier(tx: Tx, ask: _Ask, running: RunningActivity) -> list[str]:

@@ -297,16 +297,12 @@ async def test_no_other_token_is_an_act(s: Site) -> None:
         assert_refused(s, answer, 400, 401)
 
 
-async def test_no_other_token_is_a_decision(s: Site, meant: Meant) -> None:
-    """I6: what is no decision is refused; where it looked like one, that is on the ledger."""
+async def test_no_other_token_is_a_decision(s: Site) -> None:
+    """I6: what is no decision is refused, and leaves nothing on the ledger."""
     url = f"/v1/checkpoints/{s.checkpoint.id}/decisions"
     for token in _wrong_tokens(s, "decision").values():
         answer = await s.send({"method": "POST", "url": url, "json": {"decision": token}})
-        body = assert_refused(s, answer, 400, 403)
-        if answer.status_code == 403:
-            assert body["reasons"][0] == "I6"
-            meant.entries.append("decision.refused")
-    assert meant.entries
+        assert_refused(s, answer, 400, 401)
 
 
 async def test_no_other_token_is_introspected_or_revoked(s: Site) -> None:

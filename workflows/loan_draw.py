@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.draw import (
         AnalysisRef,
         DisbursementRef,
-        DrawRequestInput,
         LoanRef,
         LookRef,
         PacketRef,
@@ -85,10 +84,8 @@ class LoanDrawReview(GovernedWorkflow):
             self._step(case, "match_invoices", subject, PartRef),
             *(self._step(case, "screen_payee", payee, PartRef) for payee in loan.payees),
         )
-        today = workflow.now().date().isoformat()
-        request = DrawRequestInput(case=case.case, record=subject, today=today)
-        analysis = await self.patient_step("analyse_draw", request, AnalysisRef, subject)
-        await self.patient_step("recompute_analysis", request, PartRef, subject)
+        analysis = await self._step(case, "analyse_draw", subject, AnalysisRef)
+        await self._step(case, "recompute_analysis", subject, PartRef)
         return analysis
 
     async def _step(self, case: CaseInput, step: str, record: RecordId, result: type[_T]) -> _T:

@@ -1,6 +1,6 @@
 """All checks in one run, and what follows from them: adjustments, recommendation, payments."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from activities.checks import _documents, _loan, _sov
@@ -62,6 +62,7 @@ def analyse(
     payments, recommended = _pay(given, results, requested, adjustments)
     earned = packet.application.summary.earned_less_retainage if packet.application else None
     return Analysis(
+        as_of=today,
         loan=loan.loan_id,
         draw=draw,
         loan_version=loan.version,
@@ -77,6 +78,15 @@ def analyse(
         rows=tuple(_schedule_row(row) for row in given.rows),
         earned_less_retainage=earned.value if earned else None,
     )
+
+
+def day_to_confirm(said: date, own: date) -> date:
+    """The day to make an analysis again for: the one it says, if that may be true by one's clock.
+
+    A day apart is allowed, as midnight may lie between the two; otherwise it is one's own day, so
+    that an analysis of another day is not confirmed.
+    """
+    return said if abs(said - own) <= timedelta(days=1) else own
 
 
 def _period(packet: Packet) -> date | None:

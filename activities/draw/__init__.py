@@ -3,7 +3,6 @@
 from activities.draw._requests import (
     AnalysisRef,
     DisbursementRef,
-    DrawRequestInput,
     LoanRef,
     LookRef,
     PacketRef,
@@ -12,7 +11,6 @@ from activities.draw._requests import (
 __all__ = [
     "AnalysisRef",
     "DisbursementRef",
-    "DrawRequestInput",
     "LoanRef",
     "LookRef",
     "PacketRef",

@@ -1,13 +1,6 @@
 """What the steps of a draw review are given and give back: ids and digests, no document text."""
 
 from placet.model import Digest, Identifier, Model, PartRef, RecordId
-from placet.process import StepRequest
-
-
-class DrawRequestInput(StepRequest):
-    """A step about the draw; ``today`` is the workflow's own date, the same on every replay."""
-
-    today: str
 
 
 class PacketRef(Model):

@@ -1,17 +1,16 @@
 """The governed steps of a draw review: thin shells over the readers, the checks and HTTP."""
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from temporalio import activity
 
-from activities.checks import analyse
+from activities.checks import analyse, day_to_confirm
 from activities.draw._requests import (
     AnalysisRef,
     DisbursementRef,
-    DrawRequestInput,
     LoanRef,
     LookRef,
     PacketRef,
@@ -168,11 +167,11 @@ async def screen_payee(request: StepRequest) -> PartRef:
 
 @activity.defn
 @governed(action="analysis:write", system="loan-servicing")
-async def analyse_draw(request: DrawRequestInput) -> AnalysisRef:
+async def analyse_draw(request: StepRequest) -> AnalysisRef:
     """Run every check and write the analysis to the draw."""
     grant = current_grant()
     loan, draw = _draw(request.record)
-    analysis = await _analyse(request)
+    analysis = await _analyse(request, _today())
     answer = await grant.request("PUT", f"/loans/{loan}/draws/{draw}/analysis", json=analysis)
     require_ok(answer)
     worst = [finding.check for finding in analysis.findings]
@@ -190,9 +189,9 @@ async def analyse_draw(request: DrawRequestInput) -> AnalysisRef:
 
 @activity.defn
 @governed(action="analysis:recompute", system="authority")
-async def recompute_analysis(request: DrawRequestInput) -> PartRef:
+async def recompute_analysis(request: StepRequest) -> PartRef:
     """Make the analysis again from the same inputs, under another identity (I3)."""
-    analysis = await _analyse(request)
+    analysis = await _analyse(request, await _confirmed_day())
     return current_grant().keep("recomputed", analysis, _proposal(analysis))
 
 
@@ -234,7 +233,7 @@ async def _packet() -> Packet:
     return Packet.model_validate(settled.part.data)
 
 
-async def _analyse(request: DrawRequestInput) -> Analysis:
+async def _analyse(request: StepRequest, today: date) -> Analysis:
     """The analysis of the settled inputs: what counts is what was settled (I13)."""
     grant = current_grant()
     _, draw = _draw(request.record)
@@ -251,9 +250,20 @@ async def _analyse(request: DrawRequestInput) -> Analysis:
     )
     # Read, so that people are shown it beside the analysis; the loan carries the same rows.
     await grant.inputs("earlier_draw")
-    return await asyncio.to_thread(
-        analyse, packet, loan, draw, screenings, matches, date.fromisoformat(request.today)
-    )
+    return await asyncio.to_thread(analyse, packet, loan, draw, screenings, matches, today)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+async def _confirmed_day() -> date:
+    (settled,) = await current_grant().inputs("analysis")
+    try:
+        said = Analysis.model_validate(settled.part.data).as_of
+    except ValidationError:
+        return _today()
+    return day_to_confirm(said, _today())
 
 
 def _proposal(analysis: Analysis) -> Proposal:

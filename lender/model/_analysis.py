@@ -47,8 +47,12 @@ class Adjustment(Model):
 
 
 class Analysis(Model):
-    """The analysis of one draw. The same inputs give the same bytes."""
+    """The analysis of one draw. The same inputs give the same bytes.
 
+    ``as_of`` is the day that its checks took for the day of funding, in UTC.
+    """
+
+    as_of: date
     loan: LoanId
     draw: int = Field(ge=1, le=MAX_DRAW)
     loan_version: int = Field(ge=1, le=MAX_VERSION)

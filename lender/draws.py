@@ -25,6 +25,7 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
     draw = PriorDraw(
         number=analysis.draw,
         period_to=analysis.period_to or funded,
+        funded=funded,
         rows=analysis.rows,
         earned_less_retainage=analysis.earned_less_retainage or Decimal("0.00"),
         payments=analysis.payments,

@@ -1,7 +1,9 @@
 """The checks of the loan and its payees."""
 
+from datetime import date
+
 from activities.checks._given import ZERO, Findings, Given, side, total
-from lender.model import Category, LoanStatus, Payee, RequestPayee
+from lender.model import Category, LoanFile, LoanStatus, Payee, RequestPayee
 from placet.model import CheckResult, Place
 
 
@@ -168,14 +170,20 @@ def screened(given: Given) -> CheckResult:
 
 
 def bank_changed(given: Given) -> CheckResult:
-    """An account that changed since the last draw asks for a call-back before any payment."""
+    """An account that changed since its payee was last paid asks for a call-back first.
+
+    The day of that payment is the loan's own word: a period's end is what the borrower wrote. If
+    the loan doesn't have it, or the change was on that very day, the call-back is asked for.
+    """
     findings = Findings("payee.bank_changed")
-    request, last = given.packet.request, given.loan.last_draw
-    since = last.period_to if last else None
+    request = given.packet.request
     for payee in request.payees if request else ():
         registered = find_payee(given, payee)
         changed = registered.account_changed_on if registered else None
-        if registered is not None and changed is not None and (since is None or changed > since):
+        if registered is None or changed is None:
+            continue
+        paid = _last_paid(given.loan, registered.id)
+        if paid is None or changed >= paid:
             findings.add(
                 registered.id,
                 f"the bank account of {registered.name} changed: call back before paying",
@@ -187,6 +195,16 @@ def bank_changed(given: Given) -> CheckResult:
                 ),
             )
     return findings.result()
+
+
+def _last_paid(loan: LoanFile, payee: str) -> date | None:
+    paying = (
+        draw
+        for draw in reversed(loan.prior_draws)
+        if any(payment.payee == payee for payment in draw.payments)
+    )
+    last = next(paying, None)
+    return last.funded if last else None
 
 
 def find_payee(given: Given, payee: RequestPayee) -> Payee | None:

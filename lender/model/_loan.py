@@ -140,10 +140,14 @@ class Claim(Model):
 
 
 class PriorDraw(Model):
-    """A draw that was disbursed: what the next one continues."""
+    """A draw that was disbursed: what the next one continues.
+
+    ``funded`` is the day it was paid; a loan that was taken in from elsewhere may not have it.
+    """
 
     number: int = Field(ge=1, le=MAX_DRAW)
     period_to: date
+    funded: date | None = None
     rows: tuple[ScheduleRow, ...]
     earned_less_retainage: Money
     payments: tuple[Payment, ...] = ()

@@ -103,7 +103,7 @@ def check(
 ) -> None:
     """Run the checks on a packet, nothing running. Exit 1 if anything blocks.
 
-    Payees can't be screened here: payee.screened ends as "cannot determine".
+    Payees can't be screened here: payee.screened ends as "cannot determine", and does not count.
     """
     with failures():
         if not folder.is_dir():
@@ -117,7 +117,10 @@ def check(
             show(analysis, as_json=True)
         else:
             _print_analysis(analysis)
-        blocked = any(each.severity is Severity.BLOCKING for each in analysis.findings)
+        blocked = any(
+            each.severity is Severity.BLOCKING and each.check != "payee.screened"
+            for each in analysis.findings
+        )
         raise typer.Exit(REFUSED if blocked else 0)
 
 
@@ -224,7 +227,10 @@ def _introduce(made: Embedded) -> None:
     out.print("  placet checkpoint list")
     out.print("  placet checkpoint show CHECKPOINT")
     out.print("  placet checkpoint approve CHECKPOINT --amount AMOUNT")
-    out.print(f"\nSample loans and packets: {made.folder / 'samples'}. Ctrl+C stops everything.")
+    out.print(f"\nWhat an auditor trusts: --trust {made.folder / 'trust.json'}", soft_wrap=True)
+    if (made.folder / "samples").exists():
+        out.print(f"Sample loans and packets: {made.folder / 'samples'}", soft_wrap=True)
+    out.print("Ctrl+C stops everything.")
 
 
 async def _until_stopped() -> None:

@@ -178,7 +178,10 @@ def _require_process(bundle: Bundle) -> None:
         raise fail(f"the process {name!r} can't be loaded here: there is no {error.name}") from None
     if found is None:
         raise fail(f"the process {name!r} of case {bundle.case} is not installed here")
-    ran = [opened.data.get("process_digest") for opened in _opened(bundle.files, bundle.case)]
+    ran = [
+        opened.data.get("process_digest")
+        for opened in _of_type(bundle.files, bundle.case, EntryType.CASE_OPENED)
+    ]
     if ran != [digest_json(found.definition)]:
         raise fail(f"the process {name!r} is installed here in another version than the case ran")
 
@@ -256,6 +259,8 @@ async def replay_case(files: LogFiles, case: str) -> Report:
     name = process_of(files, case)
     if not name:
         raise fail(f"the ledger has no case {case}", USAGE)
+    if case not in files.archives and not any(_of_type(files, case, EntryType.CASE_CLOSED)):
+        raise fail(f"case {case} is open: it is replayed once it has closed", USAGE)
     found = processes().get(name)
     if found is None:
         raise fail(f"the process {name!r} of case {case} is not installed here")
@@ -264,16 +269,18 @@ async def replay_case(files: LogFiles, case: str) -> Report:
 
 def process_of(files: LogFiles, case: str) -> str:
     """The process that a case was opened under, as the ledger says; empty if it does not."""
-    return next((str(each.data.get("process")) for each in _opened(files, case)), "")
+    return next(
+        (str(each.data.get("process")) for each in _of_type(files, case, EntryType.CASE_OPENED)), ""
+    )
 
 
-def _opened(files: LogFiles, case: str) -> Iterator[Entry]:
+def _of_type(files: LogFiles, case: str, kind: EntryType) -> Iterator[Entry]:
     for data in files.entries:
         try:
             entry = decode_entry(data)
         except EntryError:
             continue
-        if entry.case == case and entry.type is EntryType.CASE_OPENED:
+        if entry.case == case and entry.type is kind:
             yield entry
 
 
@@ -292,7 +299,7 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         )
     if report.holds:
         out.print("  everything that was checked holds")
-    if report.trusted is False:
+    if report.holds and not report.trusted:
         out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
 
 

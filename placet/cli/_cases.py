@@ -86,6 +86,9 @@ def open_case(
                 taken = [each for each in await client.cases() if each.subject == subject]
                 if any(each.status is not CaseStatus.CLOSED for each in taken):
                     raise fail(f"{subject} has an open case already", REFUSED)
+                absent = [name for name in found.attach if name not in options]
+                if absent:
+                    raise fail(f"give --{' --'.join(absent)}: what the case is about", USAGE)
                 attach(subject)
                 return await client.open_case(process, subject)
 

@@ -120,7 +120,9 @@ def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=True))
     elif isinstance(rows, list):
-        table = Table(*columns)
+        table = Table()
+        for column in columns:
+            table.add_column(column, overflow="fold")  # an id is there to be copied
         for row in rows:
             table.add_row(*(escape(_cell(row.get(column))) for column in columns))
         console().print(table)

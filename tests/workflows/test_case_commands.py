@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from lender.embedded import free_ports
+from placet.client import AuthorityError
 from tests.workflows.desk import Desk, Said, open_desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,13 +44,11 @@ def judge(said: Said, code: int, why: str) -> None:
 
 OPEN = {
     "unknown-loan": ("--loan L-9 --draw 1 --packet {packet}", USAGE, "there is no such loan"),
-    "unknown-loan-no-packet": ("--loan L-9 --draw 1", REFUSED, "has no loan/L-9/draw/1"),
+    "no-packet": ("--loan L-3002 --draw 1", USAGE, "give --packet"),
     "missing-folder": ("--loan L-3002 --draw 1 --packet {folder}/no", USAGE, "no such folder"),
     "a-file": ("--loan L-3002 --draw 1 --packet {packet}/pay-application.xlsx", USAGE, "folder"),
     "empty-folder": ("--loan L-3002 --draw 1 --packet {folder}/empty", USAGE, "is empty"),
     "not-a-number": ("--loan L-3002 --draw one --packet {packet}", USAGE, "a number from 1 on"),
-    "not-a-number-no-packet": ("--loan L-3002 --draw one", REFUSED, "loan/L-3002/draw/one"),
-    "another-spelling": ("--loan L-3001 --draw 01", REFUSED, "loan/L-3001/draw/01"),
     "zero": ("--loan L-3002 --draw 0 --packet {packet}", USAGE, "a number from 1 on"),
     "no-record": (
         "--loan ../L-3002 --draw 1 --packet {packet}",
@@ -64,6 +63,19 @@ OPEN = {
     "unknown-process": ("--process loan-pay --loan L-3002 --draw 1", USAGE, "there is no process"),
     "open-already": ("--loan L-3001 --draw 1 --packet {packet}", REFUSED, "has an open case"),
 }
+
+
+@pytest.mark.parametrize(
+    "subject", ["loan/L-9/draw/1", "loan/L-3002/draw/one", "loan/L-3001/draw/01"]
+)
+async def test_the_authority_itself_opens_no_case_on_what_is_not_there(
+    desk: Desk, packet: Path, subject: str
+) -> None:
+    """I2: whatever a client has looked at, or not."""
+    before = await desk.state()
+    with pytest.raises(AuthorityError, match=subject):
+        await desk.people["dana"].open_case("loan-draw", subject)
+    assert await desk.state() == before
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -35,6 +35,7 @@ _ACTS = {
     EntryType.OPERATOR_RESUMED: "operator.resume",
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
+    EntryType.KEY_REVOKED: "key.revoke",
 }
 
 _STOPPED = {
@@ -62,6 +63,7 @@ class People:
         self._keys: dict[str, tuple[str, PublicKey]] = {}
         self._roles: dict[str, tuple[str, ...]] = {}
         self._stopped: set[str] = set()
+        self._revoked: set[str] = set()
         self._acts: set[str] = set()
 
     def roles(self, principal: str) -> tuple[str, ...]:
@@ -74,9 +76,9 @@ class People:
         return principal in owners and principal not in self._stopped
 
     def key(self, principal: str, thumbprint: str) -> PublicKey | None:
-        """Someone's enrolled key."""
+        """Someone's enrolled key, if it is not revoked now."""
         owner, key = self._keys.get(thumbprint, (None, None))
-        return key if owner == principal else None
+        return key if owner == principal and thumbprint not in self._revoked else None
 
     def created(self, data: Mapping[str, JsonValue]) -> None:
         """The log's first entry names the first administrators."""
@@ -130,8 +132,8 @@ class People:
         self._change_standing(entry)
 
     def _verified(self, entry: Entry, jws: str) -> ActClaims | None:
-        for owner, key in self._keys.values():
-            if owner != entry.actor:
+        for thumbprint, (_, key) in self._keys.items():
+            if self.key(entry.actor, thumbprint) is None:
                 continue
             try:
                 return verify_act(
@@ -164,6 +166,10 @@ class People:
             self._stopped.add(target)
         elif entry.type in _RESUMED:
             self._stopped.discard(target)
+        elif entry.type is EntryType.KEY_REVOKED:
+            if self.key(str(entry.data.get("principal")), target) is None:
+                self._scene.trouble("key", f"{target} was no active key of the one it names")
+            self._revoked.add(target)
 
 
 def _signs(claims: ActClaims, body: str) -> bool:

@@ -117,6 +117,7 @@ class Acts:
             "agent.enrol": self._enrol,
             "operator.enrol": self._enrol,
             "system.enrol": self._enrol,
+            "key.revoke": self._revoke_key,
             "policy.publish": self._publish_policy,
             "process.publish": self._publish_process,
             "matrix.publish": self._publish_matrix,
@@ -332,6 +333,30 @@ class Acts:
             {"revoked_grants": revoked, "reason_digest": _kept_apart(self._core, tx, body.reason)},
         )
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
+
+    def _revoke_key(self, tx: Tx, act: _Act) -> ActAnswer:
+        """Revoke a key for good, and its owner's live grants: any of them may be the thief's."""
+        _require_role(act, ADMINISTRATOR)
+        body = _body(act, Reason)
+        thumbprint = act.claims.target
+        key = tx.get(IdentityKey, thumbprint)
+        if key is None or key.status != ACTIVE:
+            raise Conflict(f"there is no active key {thumbprint}")
+        if key.principal == act.actor:
+            raise _No("nobody revokes their own keys", "segregation")
+        tx.change(IdentityKey, thumbprint, status="revoked", revoked_at=tx.now)
+        revoked = revoke_all_of(tx, key.principal, "key_revoked", act.actor)
+        entry = self._entry(
+            tx,
+            "key.revoked",
+            act,
+            {
+                "principal": key.principal,
+                "revoked_grants": revoked,
+                "reason_digest": _kept_apart(self._core, tx, body.reason),
+            },
+        )
+        return ActAnswer(act=act.claims.act, target=thumbprint, entry=entry)
 
     # --- what is published --------------------------------------------------------------------
 
@@ -592,8 +617,8 @@ def enrol(
         )
     elif kind == "operator" and roles_of(identity) != body.roles:
         raise Conflict(f"{principal} is enrolled with other roles")
-    elif identity.status != ACTIVE:
-        raise Conflict(f"{principal} is {identity.status}")
+    elif identity.status == "offboarded":
+        raise Conflict(f"{principal} is offboarded")
     elif kind == "system" and body.url is not None:
         tx.change(Identity, principal, url=body.url)
     jwk: dict[str, JsonValue] = dict(key.jwk())

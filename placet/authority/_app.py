@@ -25,6 +25,8 @@ from placet.authority._errors import (
 )
 from placet.authority._grants import Grants
 from placet.authority._http import (
+    MAX_ACT,
+    MAX_DECISION,
     answer,
     describe,
     endpoint,
@@ -293,11 +295,12 @@ class Routes:
 
     async def acts(self, request: Request) -> Response:
         """Carrying out a signed act."""
-        return answer(await self._s.acts.perform(await read_model(request, SignedAct)))
+        body = await read_model(request, SignedAct, MAX_ACT)
+        return answer(await self._s.acts.perform(body))
 
     async def decide(self, request: Request) -> Response:
         """Taking a signed decision."""
-        body = await read_model(request, SignedDecision)
+        body = await read_model(request, SignedDecision, MAX_DECISION)
         decided = await self._s.checkpoints.decide(request.path_params["checkpoint"], body.decision)
         return answer(decided)
 

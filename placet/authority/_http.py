@@ -2,9 +2,11 @@
 
 Bodies are parsed once: an unknown member, a member twice, a wrong type is an error that names the
 member; a number that has no canonical form (RFC 8785) is an error too. Limits: 8 MiB of body (one
-evidence part is at most 4 MiB, base64 nowhere), 64 KiB of form.
+evidence part is at most 4 MiB, base64 nowhere), less on the routes that anyone can send to before
+they are known, 64 KiB of form. What is large is parsed beside the event loop.
 """
 
+import asyncio
 import json
 import logging
 import math
@@ -21,7 +23,10 @@ from placet.authority._store import StoreUnavailable
 from placet.model import Problem
 
 MAX_BODY = 8 * 1024 * 1024
+MAX_ACT = 2 * 1024 * 1024  # a policy set or a process, whole
+MAX_DECISION = 32 * 1024  # one token of at most 16 KiB
 MAX_FORM = 64 * 1024  # an assertion, a token and authorization_details, each bounded by itself
+_LARGE = 64 * 1024
 
 _M = TypeVar("_M", bound=BaseModel)
 _log = logging.getLogger("placet.authority")
@@ -45,15 +50,18 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     return b"".join(chunks)
 
 
-async def read_model(request: Request, model: type[_M]) -> _M:
-    """Parse a JSON body into ``model``.
+async def read_model(request: Request, model: type[_M], limit: int = MAX_BODY) -> _M:
+    """Parse a JSON body of at most ``limit`` bytes into ``model``.
 
     Raises:
-        Invalid: it is no JSON, or does not fit; the description names the member.
+        Invalid: it is too large, no JSON, or does not fit; the description names the member.
     """
     if _media_type(request) != "application/json":
         raise Invalid("invalid_request", "send the body as application/json")
-    return parse_model(await read_body(request), model)
+    body = await read_body(request, limit)
+    if len(body) > _LARGE:
+        return await asyncio.to_thread(parse_model, body, model)
+    return parse_model(body, model)
 
 
 def parse_model(body: bytes, model: type[_M]) -> _M:

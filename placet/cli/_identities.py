@@ -82,4 +82,16 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
     change("suspend", "Suspend one: no new grant from that instant, and its live ones end.")
     change("resume", "Let a suspended one go on.")
     change("offboard", "End one for good.")
+
+    @app.command("revoke-key")
+    def revoke_key(thumbprint: str, reason: Why, as_json: AsJson = False) -> None:
+        """Revoke one key for good, say a stolen one; its owner's live grants end."""
+
+        async def work() -> ActAnswer:
+            async with operator_client() as client:
+                return await client.act("key.revoke", thumbprint, Reason(reason=reason))
+
+        with failures():
+            show(run(work()), as_json=as_json)
+
     return app

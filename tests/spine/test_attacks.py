@@ -7,7 +7,7 @@ import pytest
 from temporalio import activity
 
 from placet.client import AuthorityError, OperatorClient
-from placet.model import Reason, Verdict
+from placet.model import EnrolIdentity, Reason, Verdict
 from placet.tokens import SigningKey
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
 from tests.harness.world import World, until
@@ -73,6 +73,7 @@ async def test_the_grants_of_a_stopped_case_are_revoked(w: World) -> None:
     answers: list[tuple[Reply, Reply]] = []
 
     async def probe(info: activity.Info) -> tuple[Reply, Reply]:
+        assert info.workflow_id is not None
         good = await ask(w, "scale", details_of(info))
         await w.temporal.get_workflow_handle(info.workflow_id).terminate("by an attacker")
         await w.temporal.start_workflow(
@@ -94,3 +95,72 @@ async def test_the_grants_of_a_stopped_case_are_revoked(w: World) -> None:
 
         (entry,) = await until(revoked)
     assert (entry["case"], entry["data"]["reason"]) == (case, "case_stopped")
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("/v1/acts", 2**21), ("/v1/checkpoints/x/decisions", 2**15)]
+)
+async def test_a_strangers_body_is_not_read_to_its_end(w: World, path: str, size: int) -> None:
+    """I12: nobody unknown has the authority parse megabytes."""
+    async with httpx.AsyncClient(base_url=w.issuer) as http:
+        content = b'{"act":"a.b.c","body":{"a":"' + b"a" * size + b'"}}'
+        answer = await http.post(
+            path, content=content, headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code == 400
+    assert answer.json()["reasons"] == ["too_large"]
+
+
+async def test_a_stolen_key_is_revoked_and_its_owner_goes_on_with_another(w: World) -> None:
+    """I10: suspended, given a new key, the stolen one revoked, resumed: it decides nothing."""
+    stolen, fresh = w.keys["cleo"], SigningKey.generate()
+    why = Reason(reason="her laptop was stolen")
+    with pytest.raises(AuthorityError) as refused:
+        await w.people["hal"].act("key.revoke", stolen.thumbprint, why)
+    assert refused.value.status == 403
+    await w.admin.act("operator.suspend", "operator:cleo", why)
+    body = EnrolIdentity(jwk=fresh.public.jwk(), roles=("clerk",))
+    await w.admin.act("operator.enrol", "operator:cleo", body)
+    await w.admin.act("key.revoke", stolen.thumbprint, why)
+    await w.admin.act("operator.resume", "operator:cleo", why)
+    with pytest.raises(AuthorityError, match="no active key"):
+        await w.admin.act("key.revoke", stolen.thumbprint, why)
+    (entry,) = await w.entries("key.revoked")
+    assert entry["data"]["principal"] == "operator:cleo"
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        shown = await w.until_checkpoint(case)
+        made = {}
+        for key in (stolen, fresh):
+            async with OperatorClient(w.issuer, "operator:cleo", key) as cleo:
+                made[key.thumbprint] = cleo.sign_decision(shown, Verdict.APPROVE, amount=AMOUNT)
+        with pytest.raises(AuthorityError) as refused:
+            await w.admin.send_decision(shown.id, made[stolen.thumbprint])
+        assert "operator_not_active" in refused.value.problem.reasons
+        await w.admin.send_decision(shown.id, made[fresh.thumbprint])
+        assert (await w.until_closed(case)).result == "dispatched"
+    (decision,) = await w.entries("decision.recorded")
+    assert decision["data"]["key"] == fresh.thumbprint
+
+
+async def test_the_live_grants_of_a_revoked_keys_agent_end(w: World) -> None:
+    """I10: what a stolen key got ends with the key, and it gets nothing more."""
+    answers: list[tuple[Reply, Reply]] = []
+
+    async def probe(info: activity.Info) -> tuple[Reply, Reply]:
+        good = await ask(w, "scale", details_of(info))
+        await w.admin.act("key.revoke", w.agents["scale"].thumbprint, Reason(reason="stolen"))
+        return good, await ask(w, "scale", details_of(info))
+
+    async with (
+        rogue_worker(w, "scale", "weigh", probe, answers),
+        w.workers(only=("orchestrator",)),
+    ):
+        await w.open(SUBJECT)
+
+        async def done() -> list[tuple[Reply, Reply]]:
+            return answers
+
+        ((good, bad),) = await until(done)
+    assert (good.status, bad.reasons) == (200, ["I10", "revoked"])
+    assert [each["data"]["reason"] for each in await w.entries("grant.revoked")] == ["key_revoked"]

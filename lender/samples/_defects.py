@@ -150,7 +150,9 @@ PACKET_DEFECTS: dict[str, Callable[[DrawPlan], None]] = {
 
 
 def _account_changed(loan: LoanFile) -> LoanFile:
-    changed = loan.payees[0].model_copy(update={"account_changed_on": date(2026, 11, 2)})
+    last = loan.last_draw
+    on = last.funded if last and last.funded else date(2026, 11, 2)
+    changed = loan.payees[0].model_copy(update={"account_changed_on": on})
     payees: tuple[Payee, ...] = (changed, *loan.payees[1:])
     return loan.model_copy(update={"payees": payees})
 

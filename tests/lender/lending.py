@@ -67,6 +67,7 @@ def analysis_of(
         "loan": loan,
         "draw": draw,
         "loan_version": 1,
+        "as_of": date(2026, 11, 24),
         "packet": digest_bytes(b"a packet"),
         "results": (),
         "requested": total,

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from temporalio import activity
 
+from placet.audit import verify
+from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import EnrolIdentity, Reason, Verdict
 from placet.tokens import SigningKey
@@ -139,6 +141,8 @@ async def test_a_stolen_key_is_revoked_and_its_owner_goes_on_with_another(w: Wor
         assert "operator_not_active" in refused.value.problem.reasons
         await w.admin.send_decision(shown.id, made[fresh.thumbprint])
         assert (await w.until_closed(case)).result == "dispatched"
+        report = verify(await fetch_log(w.people["una"]))
+    assert report.troubles == ()
     (decision,) = await w.entries("decision.recorded")
     assert decision["data"]["key"] == fresh.thumbprint
 

@@ -162,12 +162,18 @@ def demo(
                 wrong = run(_scripted(Path(folder)) if scripted else _shown(Path(folder)))
             except (PartDied, DemoFailed) as error:
                 raise fail(str(error)) from None
+            except asyncio.CancelledError:
+                raise fail("stopped before the end") from None
         raise typer.Exit(REFUSED if wrong else 0)
 
 
 @contextlib.asynccontextmanager
 async def _started(folder: Path, mode: Mode = Mode.ASSIST) -> AsyncIterator[Embedded]:
-    """Start everything, and say so meanwhile."""
+    """Start everything, and say so meanwhile; a closed terminal ends the parts as well."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with contextlib.AsyncExitStack() as stack:
         what = f"Temporal, the authority, three systems of record and {len(ACTIVITIES)} agents"
         with console().status(f"starting {what}"):
@@ -236,7 +242,7 @@ def _introduce(made: Embedded) -> None:
 async def _until_stopped() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
 
@@ -256,6 +262,8 @@ def up(
             run(work())
         except PartDied as error:
             raise fail(str(error)) from None
+        except asyncio.CancelledError:
+            raise fail("stopped before everything was up") from None
 
 
 def attach_packet(subject: str, folder: Path) -> Attached:

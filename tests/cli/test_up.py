@@ -1,0 +1,52 @@
+"""``placet up`` leaves nothing running, however it is ended."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def children(parent: int) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    return [pid for pid, ppid in pairs if ppid == parent]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_closed_terminal_ends_every_part(tmp_path: Path, number: signal.Signals) -> None:
+    """Parts that outlive their command hold ports, keys and memory."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "placet.cli", "up"],
+        env={**os.environ, "PLACET_HOME": str(tmp_path / "home")},
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Ctrl+C" in line:
+                break
+        parts = children(process.pid)
+        assert len(parts) >= 9  # Temporal, the authority, the systems of record, six workers
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 0
+        assert [pid for pid in parts if alive(pid)] == []
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

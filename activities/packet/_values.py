@@ -79,7 +79,10 @@ def read_share(value: object) -> tuple[Decimal, int]:
         raise ValueError(f"{show(value, 20)!r} is no percentage")
     if isinstance(value, (int, float, Decimal)):
         share = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        return share, 6
+        shown = share.as_tuple().exponent
+        if not isinstance(shown, int):
+            raise ValueError(f"{show(value, 20)!r} is no percentage")
+        return share, min(max(-shown - 2, 0), 6)
     found = _SHARE.fullmatch(str(value).strip())
     if not found:
         raise ValueError(f"{show(value, 40)!r} is no percentage")

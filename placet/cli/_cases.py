@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
+from placet.cli._output import harmless
 from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
@@ -23,6 +24,7 @@ from placet.model import (
     CheckpointView,
     DecisionAnswer,
     Hold,
+    InputPart,
     Reason,
     RecordId,
     Verdict,
@@ -266,14 +268,15 @@ def list_checkpoints(status: str | None = "open", as_json: AsJson = False) -> No
 
 @checkpoint.command("show")
 def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
-    """Show what is asked, and the findings first."""
+    """Show what is asked: the findings first, then what is proposed, and what it rests on."""
 
-    async def work() -> CheckpointView:
+    async def work() -> tuple[CheckpointView, InputPart]:
         async with operator_client() as client:
-            return await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
+            view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
+            return view, await client.part(view.case, view.evidence.items[0].digest)
 
     with failures():
-        view = run(work())
+        view, lead = run(work())
         if as_json:
             show(view, as_json=True)
             return
@@ -291,9 +294,42 @@ def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
                     f"            {escape(side.label)}: {escape(side.value)} ({escape(place)})"
                 )
         out.print(f"amount {proposal.amount} of {proposal.requested} requested")
-        out.print(f"evidence {view.evidence_digest}")
+        payments = lead.part.data.get("payments")
+        for payment in payments if isinstance(payments, list) else ():
+            out.print(f"  payment  {escape(_in_line(payment))}", soft_wrap=True)
+        out.print(f"evidence {view.evidence_digest}, of")
+        for item in view.evidence.items:
+            out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
+        for decision in view.decisions:
+            when = decision.decided_at.isoformat(timespec="seconds")
+            out.print(f"{decision.operator} says {decision.verdict} at {when}", soft_wrap=True)
         for line in view.missing:
             out.print(f"missing: {escape(line)}")
+        if view.status is CheckpointStatus.OPEN:
+            out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
+
+
+def _in_line(said: Any) -> str:
+    if not isinstance(said, Mapping):
+        return harmless(str(said))
+    return ", ".join(f"{name} {harmless(str(value))}" for name, value in said.items() if value)
+
+
+@checkpoint.command("part")
+def show_part(checkpoint_id: str, name: str) -> None:
+    """Print the evidence parts of a name as JSON, each held against its digest."""
+
+    async def work() -> list[InputPart]:
+        async with operator_client() as client:
+            view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
+            wanted = [each for each in view.evidence.items if each.name == name]
+            if not wanted:
+                names = ", ".join(dict.fromkeys(each.name for each in view.evidence.items))
+                raise fail(f"the checkpoint has no part {name!r}; it has {names}", USAGE)
+            return [await client.part(view.case, each.digest) for each in wanted]
+
+    with failures():
+        show(run(work()), as_json=True)
 
 
 def _decide(

@@ -141,4 +141,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         value = "; ".join(value)
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    return harmless(text)
+
+
+def harmless(text: str) -> str:
+    """Text without what could move a terminal's cursor."""
     return "".join(each if each.isprintable() else "\ufffd" for each in text)

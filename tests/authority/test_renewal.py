@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.model import PartRef, Reason
+from placet.model import PartRef, Proposal, Reason, digest_json
 from placet.process import StepRequest
 from tests.harness.parcels import Weight
 from tests.harness.world import World, temporal_server, world
@@ -34,7 +34,8 @@ async def second_scale(w: World, body: Callable[[], Awaitable[None]]) -> AsyncIt
     @governed(action="parcel:weigh", system="authority")
     async def run(request: StepRequest) -> PartRef:
         await body()
-        return current_grant().keep("second_weight", Weight(value="80.00"))
+        same = Proposal(amount="80.00", requested="80.00", payments_digest=digest_json(["80.00"]))
+        return current_grant().keep("second_weight", Weight(value="80.00"), same)
 
     client = await w.agent_client("second-scale")
     async with w.workers(only=("orchestrator", "scale")):

@@ -3,6 +3,7 @@
 When all are done, the whole ledger is verified, and each closed case replayed (``conftest.py``).
 """
 
+import json
 import signal
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,24 @@ from placet.model import Hold, Mode, Reason, Verdict
 from tests.workflows.desk import Desk, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+
+async def test_people_are_shown_what_they_sign(desk: Desk) -> None:
+    """I6: each payment, and every part of the evidence, can be read before deciding."""
+    checkpoint = await desk.asked(await desk.open(desk.take_in_loan()))
+    shown = await desk.command("omar", "checkpoint", "show", checkpoint.id)
+    part = await desk.command("omar", "checkpoint", "part", checkpoint.id, "analysis")
+    (analysis,) = json.loads(part.out)
+    payments = analysis["part"]["data"]["payments"]
+    assert payments
+    for payment in payments:
+        assert f"payee {payment['payee']}" in shown.out
+        assert f"amount {payment['amount']}" in shown.out
+        assert f"account {payment['account']}" in shown.out
+    for item in checkpoint.evidence.items:
+        assert f"{item.name} of {item.record}, by {item.agent}" in shown.out
+    gossip = await desk.command("omar", "checkpoint", "part", checkpoint.id, "gossip")
+    assert "the checkpoint has no part 'gossip'; it has analysis" in gossip.err
 
 
 async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:

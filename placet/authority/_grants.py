@@ -396,7 +396,7 @@ def _revoke_earlier(tx: Tx, ask: _Ask, running: RunningActivity) -> list[str]:
 
 def _carry_inputs(tx: Tx, earlier: list[str], grant: str) -> None:
     """Let a grant have read what the grants before it in its attempt had."""
-    read = [each for id_ in earlier for each in tx.all(GrantInput, GrantInput.grant_id == id_)]
+    read = tx.all(GrantInput, GrantInput.grant_id.in_(earlier)) if earlier else []  # type: ignore[attr-defined]  # a column on the class
     for digest in sorted({each.part_digest for each in read}):
         tx.add(GrantInput(grant_id=grant, part_digest=digest, at=tx.now))
 

@@ -1,0 +1,198 @@
+"""Acts on cases: opening, admitting, ending, and answering a return."""
+
+from collections.abc import Mapping
+
+from placet.authority._acts._act import (
+    ADMINISTRATOR,
+    About,
+    Act,
+    Asked,
+    Handler,
+    body_of,
+    kept_apart,
+    require_role,
+    write_entry,
+)
+from placet.authority._cases import ARCHIVING
+from placet.authority._core import Core
+from placet.authority._definitions import Definitions
+from placet.authority._endings import END, ENDED, end_case
+from placet.authority._errors import Conflict, Invalid
+from placet.authority._outbox import ADMITTED, put_signal
+from placet.authority._resubmissions import RESUBMIT, source_of, take_back
+from placet.authority._store import Case, Reader, Tx
+from placet.model import (
+    ActAnswer,
+    CaseStatus,
+    OpenCase,
+    Reason,
+    Resubmit,
+    digest_bytes,
+    digest_json,
+)
+from placet.rules import OutOfScope, subject_variables
+
+OPEN = "case.open"
+OPENING = "opening"
+"""The topic that wakes whoever starts the workflows of cases that were opened."""
+
+
+class CaseActs:
+    """Opens cases, and changes how they stand."""
+
+    def __init__(self, core: Core, definitions: Definitions) -> None:
+        self._core = core
+        self._definitions = definitions
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Which act is whose."""
+        return {
+            OPEN: self._open_case,
+            "case.admit": self._admit_case,
+            END: self._end_case,
+            RESUBMIT: self._resubmit,
+        }
+
+    def abouts(self) -> Mapping[str, About]:
+        """Which acts are judged by what systems of record say, and what to ask them."""
+        return {OPEN: self._about_opening, RESUBMIT: self._about_resubmission}
+
+    def _about_opening(self, reader: Reader, act: Act) -> Asked | None:
+        body = body_of(act, OpenCase)
+        definition = self._definitions.newest_process(reader, body.process)
+        if definition is None or not self._opens(reader, act, body.process):
+            return None
+        try:
+            subject_variables(definition, body.subject)
+        except OutOfScope:
+            return None
+        names = [
+            each.name
+            for each in definition.facts
+            if definition.relation(each.relation).template == definition.subject
+        ]
+        return definition, body.subject, tuple(names)
+
+    def _about_resubmission(self, reader: Reader, act: Act) -> Asked | None:
+        body = body_of(act, Resubmit)
+        case = reader.get(Case, act.claims.target)
+        if case is None or not self._opens(reader, act, case.process):
+            return None
+        definition = self._definitions.process(reader, case.process, case.version)
+        source = source_of(definition, case.subject, body.record)
+        return None if source is None else (definition, case.subject, (source.name,))
+
+    def _opens(self, reader: Reader, act: Act, process: str) -> bool:
+        found = self._definitions.matrix(reader, process)
+        return found is not None and bool(set(found[1].openers) & set(act.roles))
+
+    def _open_case(self, tx: Tx, act: Act) -> ActAnswer:
+        body = body_of(act, OpenCase)
+        if body.subject != act.claims.target:
+            raise Invalid("invalid_request", "target: must be the case's subject")
+        definition = self._definitions.newest_process(tx, body.process)
+        found = self._definitions.matrix(tx, body.process)
+        if definition is None or found is None:
+            raise Conflict(f"process {body.process} or its matrix is not published")
+        require_role(act, *found[1].openers)
+        try:
+            subject_variables(definition, body.subject)
+        except OutOfScope as error:
+            raise Invalid("invalid_request", f"subject: {error}") from None
+        if tx.first(
+            Case,
+            Case.process == body.process,
+            Case.subject == body.subject,
+            Case.closed_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+        ):
+            raise Conflict(f"{body.subject} has an open case already")
+        case_id = self._core.new_id("case")
+        digest = digest_json(definition)
+        entry = write_entry(
+            tx,
+            "case.opened",
+            act,
+            {
+                "process": definition.name,
+                "version": definition.version,
+                "process_digest": digest,
+                "matrix_digest": found[0],
+            },
+            case=case_id,
+            record=body.subject,
+        )
+        tx.add(
+            Case(
+                id=case_id,
+                process=definition.name,
+                version=definition.version,
+                process_digest=digest,
+                subject=body.subject,
+                status=CaseStatus.OPENING.value,
+                opened_by=act.actor,
+                opened_at=tx.now,
+                workflow_id=case_id,
+                workflow_type=definition.workflow_type,
+                task_queue=definition.orchestrator,
+                request_id=digest_bytes(f"start {case_id}".encode()),
+                matrix_digest=found[0],
+                entry=entry,
+            )
+        )
+        tx.notify(OPENING)
+        return ActAnswer(act=act.claims.act, target=body.subject, entry=entry, case=case_id)
+
+    def _admit_case(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        body = body_of(act, Reason)
+        case = tx.get(Case, act.claims.target)
+        if case is None or case.status != CaseStatus.STOPPED:
+            raise Conflict("there is no such stopped case")
+        tx.change(Case, case.id, status=CaseStatus.OPEN.value, stopped_for=None)
+        put_signal(tx, case, ADMITTED, f"admitted/{act.claims.jti}")
+        entry = write_entry(
+            tx,
+            "case.admitted",
+            act,
+            {"reason_digest": kept_apart(self._core, tx, body.reason)},
+            case=case.id,
+            record=case.subject,
+        )
+        return ActAnswer(act=act.claims.act, target=case.id, entry=entry)
+
+    def _end_case(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        body = body_of(act, Reason)
+        case = tx.get(Case, act.claims.target)
+        if case is None:
+            raise Conflict("there is no such case")
+        end_case(tx, case)
+        entry = write_entry(
+            tx,
+            "case.closed",
+            act,
+            {"result": ENDED, "reason_digest": kept_apart(self._core, tx, body.reason)},
+            case=case.id,
+            record=case.subject,
+        )
+        tx.notify(ARCHIVING)
+        return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
+
+    def _resubmit(self, tx: Tx, act: Act) -> ActAnswer:
+        body = body_of(act, Resubmit)
+        case = tx.get(Case, act.claims.target)
+        if case is None:
+            raise Conflict("there is no such case")
+        found = self._definitions.matrix(tx, case.process)
+        require_role(act, *(() if found is None else found[1].openers))
+        definition = self._definitions.process(tx, case.process, case.version)
+        checkpoint, replaced = take_back(tx, definition, case, body, act.seen)
+        entry = write_entry(
+            tx,
+            "case.resubmitted",
+            act,
+            {"checkpoint": checkpoint, "version": body.version, "replaces": replaced},
+            case=case.id,
+            record=body.record,
+        )
+        return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)

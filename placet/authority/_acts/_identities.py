@@ -1,0 +1,172 @@
+"""Acts on identities and their keys."""
+
+import json
+from collections.abc import Mapping
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from placet.authority._acts._act import (
+    ADMINISTRATOR,
+    Act,
+    Handler,
+    No,
+    body_of,
+    kept_apart,
+    require_role,
+    write_entry,
+)
+from placet.authority._core import Core
+from placet.authority._errors import Conflict, Invalid
+from placet.authority._identities import ACTIVE, roles_of
+from placet.authority._revocations import revoke_all_of
+from placet.authority._store import Identity, IdentityKey, Tx
+from placet.model import ActAnswer, EnrolIdentity, Principal, Reason, canonical_json
+from placet.tokens import KeyRefused, PublicKey
+
+_STATUS = {
+    "suspend": ({ACTIVE}, "suspended", "suspended"),
+    "resume": ({"suspended"}, ACTIVE, "resumed"),
+    "offboard": ({ACTIVE, "suspended"}, "offboarded", "offboarded"),
+}
+
+
+class IdentityActs:
+    """Enrols identities, changes their status and revokes their keys."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Which act is whose."""
+        named: dict[str, Handler] = {"key.revoke": self._revoke_key}
+        for kind in ("agent", "operator", "system"):
+            named[f"{kind}.enrol"] = self._enrol
+            named |= {f"{kind}.{verb}": self._change_status for verb in _STATUS}
+        return named
+
+    def _enrol(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        kind, principal = act.claims.act.split(".")[0], act.claims.target
+        body = body_of(act, EnrolIdentity)
+        if not principal.startswith(f"{kind}:") or not _is_principal(principal):
+            raise Invalid("invalid_request", f"target: {kind}.enrol enrols a {kind}:<name>")
+        if kind == "agent" and body.owner is None:
+            raise Invalid("invalid_request", "owner: an agent needs a person who owns it")
+        if kind == "operator" and not body.roles:
+            raise Invalid("invalid_request", "roles: an operator has at least one role")
+        if principal == act.actor:
+            raise No("nobody enrols keys for themselves", "segregation")
+        try:
+            key = PublicKey.from_jwk(body.jwk)
+        except KeyRefused as error:
+            raise Invalid("invalid_request", f"jwk: {error}") from None
+        if tx.get(IdentityKey, key.thumbprint) is not None:
+            raise Conflict("this key is enrolled already")
+        entry = enrol(tx, principal, key, body, by=act.actor, act=act.claims.jti)
+        return ActAnswer(act=act.claims.act, target=principal, entry=entry)
+
+    def _change_status(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        body = body_of(act, Reason)
+        kind, verb = act.claims.act.split(".")
+        principal = act.claims.target
+        identity = tx.get(Identity, principal)
+        if identity is None or not principal.startswith(f"{kind}:"):
+            raise Conflict(f"there is no {kind} {principal}")
+        if principal == act.actor:
+            raise No("nobody changes their own status", "segregation")
+        allowed, status, entry_type = _STATUS[verb]
+        if identity.status not in allowed:
+            raise Conflict(f"{principal} is {identity.status}; it can't be {status} now")
+        tx.change(Identity, principal, status=status, status_at=tx.now, status_by=act.actor)
+        revoked = 0
+        if status != ACTIVE:
+            revoked = revoke_all_of(tx, principal, entry_type, act.actor)
+        entry = write_entry(
+            tx,
+            f"{'agent' if kind == 'system' else kind}.{entry_type}",
+            act,
+            {"revoked_grants": revoked, "reason_digest": kept_apart(self._core, tx, body.reason)},
+        )
+        return ActAnswer(act=act.claims.act, target=principal, entry=entry)
+
+    def _revoke_key(self, tx: Tx, act: Act) -> ActAnswer:
+        """Revoke a key for good, and its owner's live grants: any of them may be the thief's."""
+        require_role(act, ADMINISTRATOR)
+        body = body_of(act, Reason)
+        thumbprint = act.claims.target
+        key = tx.get(IdentityKey, thumbprint)
+        if key is None or key.status != ACTIVE:
+            raise Conflict(f"there is no active key {thumbprint}")
+        if key.principal == act.actor:
+            raise No("nobody revokes their own keys", "segregation")
+        tx.change(IdentityKey, thumbprint, status="revoked", revoked_at=tx.now)
+        revoked = revoke_all_of(tx, key.principal, "key_revoked", act.actor)
+        entry = write_entry(
+            tx,
+            "key.revoked",
+            act,
+            {
+                "principal": key.principal,
+                "revoked_grants": revoked,
+                "reason_digest": kept_apart(self._core, tx, body.reason),
+            },
+        )
+        return ActAnswer(act=act.claims.act, target=thumbprint, entry=entry)
+
+
+def enrol(
+    tx: Tx, principal: str, key: PublicKey, body: EnrolIdentity, *, by: str, act: str | None
+) -> int:
+    """Write an identity's key (and the identity, if it is new) and its entry."""
+    kind = principal.split(":", maxsplit=1)[0]
+    identity = tx.get(Identity, principal)
+    if identity is None:
+        tx.add(
+            Identity(
+                principal=principal,
+                kind=kind,
+                status=ACTIVE,
+                owner=body.owner,
+                roles_json=json.dumps(body.roles),
+                url=body.url,
+                enrolled_at=tx.now,
+                enrolled_by=by,
+            )
+        )
+    elif kind == "operator" and roles_of(identity) != body.roles:
+        raise Conflict(f"{principal} is enrolled with other roles")
+    elif identity.status == "offboarded":
+        raise Conflict(f"{principal} is offboarded")
+    elif kind == "system" and body.url is not None:
+        tx.change(Identity, principal, url=body.url)
+    jwk: dict[str, JsonValue] = dict(key.jwk())
+    entry = tx.append(
+        "key.enrolled",
+        by,
+        {
+            "act": act,
+            "principal": principal,
+            "jwk": jwk,
+            "roles": list(body.roles),
+            "owner": body.owner,
+        },
+    )
+    tx.add(
+        IdentityKey(
+            thumbprint=key.thumbprint,
+            principal=principal,
+            jwk_json=canonical_json(jwk).decode(),
+            status=ACTIVE,
+            enrolled_at=tx.now,
+        )
+    )
+    return entry
+
+
+def _is_principal(text: str) -> bool:
+    try:
+        TypeAdapter(Principal).validate_python(text)
+    except ValidationError:
+        return False
+    return True

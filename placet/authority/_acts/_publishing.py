@@ -1,0 +1,117 @@
+"""Acts that publish the rules: policies, processes and authority matrices."""
+
+from collections.abc import Mapping
+
+from placet.authority._acts._act import (
+    ADMINISTRATOR,
+    Act,
+    Handler,
+    body_of,
+    require_role,
+    write_entry,
+)
+from placet.authority._definitions import Definitions
+from placet.authority._errors import Conflict, Invalid
+from placet.authority._store import Matrix, PolicySet, ProcessVersion, Tx
+from placet.model import (
+    ActAnswer,
+    AuthorityMatrix,
+    ProcessDefinition,
+    PublishPolicy,
+    canonical_json,
+    digest_json,
+)
+from placet.rules import BadPolicies, load_policies
+
+
+class PublishingActs:
+    """Publishes what cases, grants and checkpoints are judged by."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Which act is whose."""
+        return {
+            "policy.publish": self._publish_policy,
+            "process.publish": self._publish_process,
+            "matrix.publish": self._publish_matrix,
+        }
+
+    def _publish_policy(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        body = body_of(act, PublishPolicy)
+        try:
+            loaded = load_policies(body.policies, body.cedar_schema)
+        except BadPolicies as error:
+            raise Invalid("invalid_request", f"policies: {error}") from None
+        for row in tx.all(PolicySet, PolicySet.current.is_(True)):  # type: ignore[attr-defined]  # a column on the class
+            tx.change(PolicySet, row.digest, current=False)
+        entry = write_entry(tx, "policy.published", act, {"policy_digest": loaded.digest})
+        if tx.get(PolicySet, loaded.digest) is not None:
+            tx.change(PolicySet, loaded.digest, current=True)
+        else:
+            tx.add(
+                PolicySet(
+                    digest=loaded.digest,
+                    policies=body.policies,
+                    policy_schema=body.cedar_schema,
+                    published_at=tx.now,
+                    published_by=act.actor,
+                    current=True,
+                    entry=entry,
+                )
+            )
+        return ActAnswer(act=act.claims.act, target=act.claims.target, entry=entry)
+
+    def _publish_process(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        definition = body_of(act, ProcessDefinition)
+        digest = digest_json(definition)
+        row = tx.get(ProcessVersion, (definition.name, definition.version))
+        if row is not None and row.digest != digest:
+            raise Conflict(f"{definition.name} version {definition.version} is published already")
+        entry = write_entry(
+            tx,
+            "process.published",
+            act,
+            {"process": definition.name, "version": definition.version, "digest": digest},
+        )
+        if row is None:
+            tx.add(
+                ProcessVersion(
+                    name=definition.name,
+                    version=definition.version,
+                    digest=digest,
+                    body_json=canonical_json(definition).decode(),
+                    published_at=tx.now,
+                )
+            )
+        return ActAnswer(act=act.claims.act, target=act.claims.target, entry=entry)
+
+    def _publish_matrix(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        matrix = body_of(act, AuthorityMatrix)
+        digest = digest_json(matrix)
+        found = self._definitions.matrix(tx, matrix.process)
+        if found is not None and found[1].version >= matrix.version and found[0] != digest:
+            raise Conflict(
+                f"version {found[1].version} is in force; a new matrix has a higher version"
+            )
+        entry = write_entry(
+            tx,
+            "matrix.published",
+            act,
+            {"process": matrix.process, "version": matrix.version, "matrix_digest": digest},
+        )
+        if tx.get(Matrix, digest) is None:
+            tx.add(
+                Matrix(
+                    digest=digest,
+                    process=matrix.process,
+                    version=matrix.version,
+                    body_json=canonical_json(matrix).decode(),
+                    published_at=tx.now,
+                )
+            )
+        return ActAnswer(act=act.claims.act, target=act.claims.target, entry=entry)

@@ -23,6 +23,7 @@ from placet.ledger._errors import (
     NoteError,
     ProofError,
 )
+from placet.ledger._histories import event_digests, events_root, run_root, seal_runs
 from placet.ledger._merkle import (
     EMPTY_ROOT,
     Frontier,
@@ -90,6 +91,8 @@ __all__ = [
     "cosign",
     "decode_entry",
     "encode_entry",
+    "event_digests",
+    "events_root",
     "inclusion_path",
     "inclusion_proof",
     "leaf_hash",
@@ -100,6 +103,8 @@ __all__ = [
     "parse_tile_path",
     "require_extension",
     "root_hash",
+    "run_root",
+    "seal_runs",
     "sign_checkpoint",
     "sign_note",
     "tile_of",

@@ -39,6 +39,8 @@ class EntryType(StrEnum):
     CASE_CLOSED = "case.closed"
     CASE_ARCHIVED = "case.archived"
     CASE_ALARM = "case.alarm"
+    CASE_LOST = "case.lost"
+    CASE_ERASED = "case.erased"
     CASE_STOPPED = "case.stopped"
     CASE_ADMITTED = "case.admitted"
     CASE_RESUBMITTED = "case.resubmitted"

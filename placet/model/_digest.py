@@ -22,7 +22,17 @@ Digest = Annotated[str, StringConstraints(pattern=_DIGEST_PATTERN)]
 
 def digest_bytes(data: bytes) -> Digest:
     """Return the digest of ``data``."""
-    return "sha-256:" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+    return digest_hash(hashlib.sha256(data).digest())
+
+
+def digest_hash(hashed: bytes) -> Digest:
+    """Spell the 32 bytes of a hash as a digest."""
+    return "sha-256:" + base64.urlsafe_b64encode(hashed).decode().rstrip("=")
+
+
+def read_digest(digest: Digest) -> bytes:
+    """The 32 bytes of a digest."""
+    return base64.urlsafe_b64decode(digest.removeprefix("sha-256:") + "=")
 
 
 def canonical_json(value: BaseModel | JsonValue) -> bytes:

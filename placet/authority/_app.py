@@ -16,6 +16,7 @@ from placet.authority._acts import Acts
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
+from placet.authority._decisions import Decisions
 from placet.authority._errors import (
     Invalid,
     NotFound,
@@ -78,6 +79,7 @@ class Services:
     settling: Settling
     revoking: Revoking
     checkpoints: Checkpoints
+    decisions: Decisions
     acts: Acts
     cases: Cases
     uses: Uses
@@ -301,7 +303,7 @@ class Routes:
     async def decide(self, request: Request) -> Response:
         """Taking a signed decision."""
         body = await read_model(request, SignedDecision, MAX_DECISION)
-        decided = await self._s.checkpoints.decide(request.path_params["checkpoint"], body.decision)
+        decided = await self._s.decisions.decide(request.path_params["checkpoint"], body.decision)
         return answer(decided)
 
     async def act(self, request: Request) -> Response:

@@ -12,11 +12,11 @@ import zlib
 from datetime import timedelta
 from functools import partial
 
-from placet.authority._checkpoints import end, outcome_of, require_live
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._grants import stop_case
+from placet.authority._outcomes import end, outcome_of, require_live
 from placet.authority._requests import use_proof
 from placet.authority._store import Archive, Case, Checkpoint, Grant, Tx
 from placet.authority._temporal import AlreadyStarted, ExecutionNotFound

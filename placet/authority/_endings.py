@@ -10,9 +10,9 @@
 from datetime import timedelta
 
 from placet.authority._cases import SETTLE_GRACE
-from placet.authority._checkpoints import void_open
 from placet.authority._errors import Conflict
 from placet.authority._outbox import put_termination
+from placet.authority._outcomes import void_open
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, Checkpoint, Grant, GrantUseRow, Tx
 from placet.model import CaseStatus, UseStage

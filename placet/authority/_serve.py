@@ -20,6 +20,7 @@ from placet.authority._bootstrap import NoLog, load_keys
 from placet.authority._cases import ARCHIVING, Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
+from placet.authority._decisions import Decisions
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Unavailable
 from placet.authority._facts import FactsClient
@@ -102,6 +103,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         settling=Settling(core, definitions),
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),
+        decisions=Decisions(core),
         acts=Acts(core, definitions, facts),
         cases=Cases(core, definitions),
         uses=Uses(core),

@@ -9,8 +9,11 @@ from placet.audit._bundle import (
     write_bundle,
 )
 from placet.audit._files import ActFile, ArchiveFile, Kept, LogFiles
-from placet.audit._replay import replay, workflow_runner
+from placet.audit._flight import Changed, DecisionFrame, Flight, Frame, GrantFrame
+from placet.audit._recorder import record_flight
+from placet.audit._replay import replay
 from placet.audit._report import Report, Trouble
+from placet.audit._rerun import workflow_runner
 from placet.audit._select import head_size, only, select
 from placet.audit._timeline import Moment, timeline
 from placet.audit._verify import log_verifier, verify
@@ -24,6 +27,11 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Change",
+    "Changed",
+    "DecisionFrame",
+    "Flight",
+    "Frame",
+    "GrantFrame",
     "Kept",
     "LogFiles",
     "Moment",
@@ -34,6 +42,7 @@ __all__ = [
     "log_verifier",
     "only",
     "read_bundle",
+    "record_flight",
     "replay",
     "select",
     "timeline",

@@ -5,7 +5,7 @@ another time on a timer and another result. So the commands are kept as the code
 compared field by field.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -18,6 +18,7 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info
 
+from placet.audit._states import State, Watch
 from placet.model import payloads_digest
 
 Fields = dict[str, object]
@@ -28,11 +29,17 @@ KINDS = (ACTIVITY, TIMER, RESULT)
 
 
 class RecordingRunner(WorkflowRunner):
-    """Runs workflow code as another runner does, and keeps its commands by kind, in order."""
+    """Runs workflow code as another runner does, and keeps its commands by kind, in order.
 
-    def __init__(self, runner: WorkflowRunner) -> None:
+    With a ``watch`` it keeps the workflow's states as well, by the number of the event at which
+    Temporal gave the code its task.
+    """
+
+    def __init__(self, runner: WorkflowRunner, watch: Watch | None = None) -> None:
         self._runner = runner
+        self._watch = watch
         self.commands: dict[str, list[Fields]] = {}
+        self.states: dict[int, State] = {}
 
     def prepare_workflow(self, defn: Any) -> None:
         """As the runner does."""
@@ -47,16 +54,26 @@ class RecordingRunner(WorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """One run from its beginning; what an earlier instance gave is forgotten."""
         self.commands = {kind: [] for kind in KINDS}
-        return _Recording(self._runner.create_instance(det), self.commands)
+        self.states = {}
+        return _Recording(self._runner.create_instance(det), self)
+
+    def stepped(self, act: WorkflowActivation) -> None:
+        """The code has run as far as it could; a state is taken, unless it was only forgotten."""
+        if self._watch is not None and not all(
+            each.HasField("remove_from_cache") for each in act.jobs
+        ):
+            self.states[act.history_length] = self._watch.state()
 
 
 class _Recording(WorkflowInstance):
-    def __init__(self, instance: WorkflowInstance, commands: dict[str, list[Fields]]) -> None:
+    def __init__(self, instance: WorkflowInstance, runner: RecordingRunner) -> None:
         self._instance = instance
-        self._commands = commands
+        self._runner = runner
+        self._commands = runner.commands
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         completion = self._instance.activate(act)
+        self._runner.stepped(act)
         given = completion.successful.commands
         # A timer that ends in the step that starts it never becomes an event.
         gone = {each.cancel_timer.seq for each in given if each.HasField("cancel_timer")}
@@ -102,7 +119,7 @@ class _Recording(WorkflowInstance):
 
 
 def differences(
-    commands: dict[str, list[Fields]],
+    commands: Mapping[str, list[Fields]],
     events: Sequence[HistoryEvent],
     *,
     whole: bool,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
@@ -152,6 +152,12 @@ def activities(events: Iterable[HistoryEvent]) -> tuple[list[Activity], list[His
     return list(found.values()), strays
 
 
-def data(payloads: Sequence[Payload]) -> list[bytes]:
-    """The payloads' bytes."""
-    return [each.data for each in payloads]
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def time_of(event: HistoryEvent) -> datetime:
+    """When it happened by Temporal's clock; long ago if it does not say so."""
+    try:
+        return event.event_time.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):  # a forged stamp outside of the calendar
+        return BEGINNING

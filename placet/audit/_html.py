@@ -10,8 +10,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from placet.audit._context import facts_of
 from placet.audit._files import LogFiles
 from placet.audit._picture import PICTURE_STYLE, picture
+from placet.audit._plainly import plain
 from placet.audit._report import spelled
 from placet.audit._scene import read_json
 from placet.audit._timeline import Moment, timeline
@@ -170,7 +172,7 @@ class _Report:
     def _decision(self, decision: DecisionView) -> str:
         claims = _claims(decision.jws)
         said = [
-            (label, _plain(claims[name]))
+            (label, plain(claims[name]))
             for label, name in (
                 ("amount", "amount"),
                 ("reason", "reason_code"),
@@ -213,22 +215,12 @@ class _Report:
                     str(entry.data.get("action")),
                     entry.record or "",
                     _answer(entry),
-                    self._facts(entry),
+                    "; ".join(facts_of(self._files, entry)),
                 )
                 for index, entry in self._own
                 if entry.type in {EntryType.GRANT_ISSUED, EntryType.GRANT_DENIED}
             ),
         )
-
-    def _facts(self, entry: Entry) -> str:
-        kept = self._files.kept.get(str(entry.data.get("context_digest")))
-        if kept is None:
-            return ""
-        try:
-            context = read_json(kept.content)["context"]
-            return "; ".join(_flat(context))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return ""
 
     # --- who, and how to check ----------------------------------------------------------------
 
@@ -239,7 +231,7 @@ class _Report:
             (
                 (
                     str(entry.data.get("principal")),
-                    _plain(entry.data.get("roles")),
+                    plain(entry.data.get("roles")),
                     f"by {entry.actor}, {_when(entry)}",
                     _key(entry.data.get("jwk")),
                 )
@@ -270,16 +262,8 @@ class _Report:
 
 def _answer(entry: Entry) -> str:
     if entry.type is EntryType.GRANT_ISSUED:
-        return f"permitted by {_plain(entry.data.get('policies'))}"
-    return f"denied: {_plain(entry.data.get('reasons'))}"
-
-
-def _flat(value: Any, path: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for name in sorted(value):
-            yield from _flat(value[name], f"{path}.{name}" if path else str(name))
-    else:
-        yield f"{path} {_plain(value)}"
+        return f"permitted by {plain(entry.data.get('policies'))}"
+    return f"denied: {plain(entry.data.get('reasons'))}"
 
 
 def _claims(jws: str) -> Mapping[str, Any]:
@@ -300,14 +284,6 @@ def _money(amount: object, requested: object) -> str:
     if amount is None:
         return "none"
     return f"{amount}" + (f", of {requested} requested" if requested is not None else "")
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_plain(each) for each in value)
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value)
 
 
 def _when(entry: Entry) -> str:

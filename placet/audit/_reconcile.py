@@ -10,14 +10,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.history.v1 import HistoryEvent
 
 from placet.audit._files import ArchiveFile
-from placet.audit._history import Activity, activities
+from placet.audit._history import Activity, activities, time_of
 from placet.audit._report import Collector
 from placet.ledger import Entry, EntryType
 from placet.model import CaseInput, payloads_digest
@@ -68,7 +67,8 @@ class _Case:
         self._end()
 
     def _trouble(self, name: str, event: HistoryEvent, found: str) -> None:
-        self._log.trouble(name, f"{self._archive.workflow_id} event {event.event_id}", found)
+        archive = self._archive
+        self._log.event(archive.run_id, event.event_id, name, archive.workflow_id, found)
 
     # --- the run ------------------------------------------------------------------------------
 
@@ -179,11 +179,11 @@ class _Case:
         if started is None:
             self._trouble("activity-not-started", ended, activity.type)
             return
-        if _time(started.event_time).isoformat() != grant.data.get("last_started"):
+        if time_of(started).isoformat() != grant.data.get("last_started"):
             self._trouble("started-time", started, "it is not the start that the authority saw")
-        if _time(activity.scheduled.event_time) > grant.time + CLOCKS:
+        if time_of(activity.scheduled) > grant.time + CLOCKS:
             self._trouble("time-order", activity.scheduled, "scheduled after it was granted")
-        if _time(ended.event_time) < settled.time - CLOCKS:
+        if time_of(ended) < settled.time - CLOCKS:
             self._trouble("time-order", ended, "completed before it was settled")
 
 
@@ -195,13 +195,6 @@ def _end_of(event: HistoryEvent) -> str:
     name = event.WhichOneof("attributes") or "nothing"
     end = name.removeprefix("workflow_execution_").removesuffix("_event_attributes")
     return f"their workflow {end}"
-
-
-def _time(stamp: Timestamp) -> datetime:
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):  # a forged stamp outside of the calendar
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def _digest(payloads: Payloads) -> str:

@@ -4,30 +4,43 @@ Temporal's Replayer alone is no audit: it accepts other arguments, results and t
 commands are compared with the history's, and every activity with its grant on the ledger.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import (
-    SandboxedWorkflowRunner,
-    SandboxRestrictions,
-)
 
-from placet.audit._commands import RecordingRunner, differences
+from placet.audit._commands import differences
 from placet.audit._files import ArchiveFile, LogFiles
-from placet.audit._history import BadHistory, misfits, read_history
+from placet.audit._history import Activity, BadHistory, activities, misfits, read_history
 from placet.audit._reconcile import ended_by_person, reconcile
 from placet.audit._report import Collector, Report
+from placet.audit._rerun import Rerun, rerun
+from placet.audit._states import State
 from placet.ledger import Entry, EntryError, EntryType, decode_entry
 from placet.model import digest_bytes
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """The sandbox that workers, replayers and tests run workflow code in: one for all."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules("placet", "pydantic")
-    )
+@dataclass(frozen=True)
+class RunReplayed:
+    """One run of a case's workflow, and what its code did when it ran again.
+
+    ``ids`` are the run's id and those of the runs whose events it goes on from.
+    """
+
+    run_id: str
+    ids: tuple[str, ...]
+    events: Sequence[HistoryEvent]
+    activities: Sequence[Activity]
+    states: Mapping[int, State]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay has found, and the runs; none where the archive can't be read."""
+
+    report: Report
+    runs: tuple[RunReplayed, ...] = ()
 
 
 async def replay(files: LogFiles, case: str, workflows: Sequence[type]) -> Report:
@@ -35,26 +48,43 @@ async def replay(files: LogFiles, case: str, workflows: Sequence[type]) -> Repor
 
     The entries are taken as they are: :func:`placet.audit.verify` says whether they are the log's.
     """
+    return (await replayed(files, case, workflows)).report
+
+
+async def replayed(
+    files: LogFiles, case: str, workflows: Sequence[type], *, watched: bool = False
+) -> Replayed:
+    """The same with the runs themselves; ``watched``: and their states."""
     collector = Collector()
     archive = files.archives.get(case)
     if archive is None:
         collector.trouble("archive-missing", case, "the case has no archived history")
-        return collector.report()
+        return Replayed(collector.report())
     entries = _entries_of(files, case, collector)
     _check_seal(archive, entries, case, collector)
     try:
         history = read_history(archive)
     except BadHistory as error:
         collector.trouble("history-unreadable", case, str(error))
-        return collector.report()
+        return Replayed(collector.report())
     wrong = list(misfits(history.events))
     for event, found in wrong:
-        collector.trouble("history-order", f"{case} event {event.event_id}", found)
+        collector.event(archive.run_id, event.event_id, "history-order", case, found)
+    states: Mapping[int, State] = {}
     if not wrong:
-        await _replay(history, workflows, case, collector, cut=ended_by_person(entries))
+        ran = await rerun(history, workflows, watched=watched)
+        states = ran.states
+        _compare(ran, history, archive, collector, cut=ended_by_person(entries))
     reconcile(archive, history.events, entries, collector)
     collector.count("cases")
-    return collector.report(trusted=files.trusted_log_key is not None)
+    run = RunReplayed(
+        archive.run_id,
+        (archive.run_id,),
+        history.events,
+        activities(history.events)[0],
+        states,
+    )
+    return Replayed(collector.report(trusted=files.trusted_log_key is not None), (run,))
 
 
 def _entries_of(files: LogFiles, case: str, collector: Collector) -> list[Entry]:
@@ -85,28 +115,12 @@ def _check_seal(
         collector.trouble("run", case, "the history is of another run than was started")
 
 
-async def _replay(
-    history: WorkflowHistory,
-    workflows: Sequence[type],
-    case: str,
-    collector: Collector,
-    *,
-    cut: bool,
+def _compare(
+    ran: Rerun, history: WorkflowHistory, archive: ArchiveFile, collector: Collector, *, cut: bool
 ) -> None:
-    runner = RecordingRunner(workflow_runner())
-    replayer = Replayer(
-        workflows=workflows,
-        data_converter=pydantic_data_converter,
-        workflow_runner=runner,
-    )
-    whole = False
-    try:
-        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-    except Exception as error:  # noqa: BLE001 - whatever a forged history provokes is a finding
-        collector.trouble("replay", case, f"the history can't be replayed: {error}")
-    else:
-        whole = result.replay_failure is None
-        if not whole:
-            collector.trouble("replay", case, f"not deterministic: {result.replay_failure}")
-    for number, found in differences(runner.commands, history.events, whole=whole, cut=cut):
-        collector.trouble("command", f"{case} event {number}", found)
+    """What the code asked for this time, beside what the history says it asked for."""
+    if ran.failure is not None:
+        collector.trouble("replay", archive.workflow_id, ran.failure)
+    whole = ran.failure is None
+    for number, found in differences(ran.commands, history.events, whole=whole, cut=cut):
+        collector.event(archive.run_id, number, "command", archive.workflow_id, found)

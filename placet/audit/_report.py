@@ -11,11 +11,16 @@ def spelled(text: str) -> str:
 
 
 class Trouble(Model):
-    """One thing that does not hold: what it is called, where it is, and what was found."""
+    """One thing that does not hold: what it is called, where it is, and what was found.
+
+    ``run`` and ``event`` say which event of a history it is, if it is one.
+    """
 
     name: str
     place: str
     found: str
+    run: str | None = None
+    event: int | None = None
 
 
 class Report(Model):
@@ -49,6 +54,13 @@ class Collector:
     def trouble(self, name: str, place: str, found: str) -> None:
         """Something does not hold."""
         self._troubles.append(Trouble(name=name, place=spelled(place), found=spelled(found[:500])))
+
+    def event(self, run: str, number: int, name: str, case: str, found: str) -> None:
+        """An event of a case's history does not hold."""
+        place = spelled(f"{case} event {number}")
+        self._troubles.append(
+            Trouble(name=name, place=place, found=spelled(found[:500]), run=run, event=number)
+        )
 
     def report(self, *, trusted: bool = False) -> Report:
         """Everything so far."""

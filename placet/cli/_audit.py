@@ -19,16 +19,19 @@ from placet.audit import (
     MAX_BUNDLE_BYTES,
     Bundle,
     BundleError,
+    Flight,
     LogFiles,
     Moment,
     Report,
     read_bundle,
+    record_flight,
     replay,
     timeline,
     verify,
     verify_bundle,
     write_bundle,
 )
+from placet.cli._flight import print_flight
 from placet.cli._output import (
     AWAY,
     REFUSED,
@@ -254,8 +257,49 @@ def timeline_(case: str, as_json: AsJson = False) -> None:
             print_timeline(moments)
 
 
+@audit.command("flight")
+def flight_(
+    case: Annotated[str, typer.Argument(help="A closed case's id, or a bundle's file.")],
+    event: Annotated[
+        int | None, typer.Option(min=1, help="This event alone, with the whole state after it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the workflow's states, event by event, with what caused each and what stood behind it.
+
+    That is the grants with their policies, the agents' words and people's decisions. It is made by
+    replaying the case. Exit 1 if its history does not hold.
+    """
+    with offline_failures():
+        if _CASE.fullmatch(case):
+            with _online():
+                flight = run(_record(run(_fetch(None)), case))
+        else:
+            bundle = _read_bundle(Path(case), None)
+            _require_process(bundle)
+            flight = run(_record(bundle.files, bundle.case))
+        if event is not None and all(each.event != event for each in flight.frames):
+            raise fail(f"the history has no event {event}", USAGE)
+        if as_json:
+            show(flight, as_json=True)
+        else:
+            print_flight(flight, event)
+            print_report(flight.report)
+        if not flight.report.holds:
+            raise typer.Exit(REFUSED)
+
+
+async def _record(files: LogFiles, case: str) -> Flight:
+    return await record_flight(files, case, [code_of(files, case)])
+
+
 async def replay_case(files: LogFiles, case: str) -> Report:
     """Replay a case with the workflow code of its process, as it is installed here."""
+    return await replay(files, case, [code_of(files, case)])
+
+
+def code_of(files: LogFiles, case: str) -> type:
+    """The workflow code of a closed case's process, as it is installed here."""
     name = process_of(files, case)
     if not name:
         raise fail(f"the ledger has no case {case}", USAGE)
@@ -264,7 +308,7 @@ async def replay_case(files: LogFiles, case: str) -> Report:
     found = processes().get(name)
     if found is None:
         raise fail(f"the process {name!r} of case {case} is not installed here")
-    return await replay(files, case, [found.workflow])
+    return found.workflow
 
 
 def process_of(files: LogFiles, case: str) -> str:

@@ -20,11 +20,14 @@ from placet.model import (
     ActClaims,
     CaseView,
     CheckpointView,
+    Countersign,
     DecisionAnswer,
     DecisionClaims,
+    Governance,
     InputPart,
     OpenCase,
     Problem,
+    ProposalView,
     Resubmit,
     SignedAct,
     SignedDecision,
@@ -133,6 +136,20 @@ class OperatorClient:
         signed = SignedAct(act=sign_act(claims, self._key), body=plain)
         return await self._post("/v1/acts", signed, ActAnswer)
 
+    async def countersign(self, proposal: ProposalView) -> ActAnswer:
+        """Sign, as the second person, an act that was shown.
+
+        Raises:
+            EvidenceMismatch: what is shown is not what its proposer signed; nothing was signed.
+            AuthorityError: it was refused.
+        """
+        if digest_json(proposal.body) != proposal.body_digest:
+            raise EvidenceMismatch("the body shown does not have the digest that was proposed")
+        body = Countersign(
+            act=proposal.act, target=proposal.target, body_digest=proposal.body_digest
+        )
+        return await self.act("act.countersign", proposal.jti, body)
+
     async def open_case(self, process: str, subject: str) -> ActAnswer:
         """Open a case on a subject."""
         return await self.act("case.open", subject, OpenCase(process=process, subject=subject))
@@ -234,6 +251,20 @@ class OperatorClient:
             await self._get(f"/v1/checkpoints/{_segment(checkpoint)}"), CheckpointView
         )
 
+    async def proposals(self, status: str | None = "proposed") -> list[ProposalView]:
+        """The acts that wait for a second signature, or all that ever did."""
+        query = {"status": status} if status else {}
+        found = await self._pages("/v1/proposals", "proposals", query, key="jti")
+        return [self._model(each, ProposalView) for each in found]
+
+    async def proposal(self, jti: str) -> ProposalView:
+        """One of them."""
+        return self._model(await self._get(f"/v1/proposals/{_segment(jti)}"), ProposalView)
+
+    async def governance(self) -> Governance:
+        """The rules about people that are in force."""
+        return self._model(await self._get("/v1/governance"), Governance)
+
     async def part(self, case: str, digest: str) -> InputPart:
         """One evidence part, held against its digest.
 
@@ -272,7 +303,9 @@ class OperatorClient:
 
     # --- sending ------------------------------------------------------------------------------
 
-    async def _pages(self, path: str, name: str, query: Mapping[str, str]) -> list[Any]:
+    async def _pages(
+        self, path: str, name: str, query: Mapping[str, str], key: str = "id"
+    ) -> list[Any]:
         found: list[Any] = []
         after = ""
         while True:
@@ -280,7 +313,7 @@ class OperatorClient:
             found += page
             if len(page) < 100:
                 return found
-            after = page[-1]["id"]
+            after = page[-1][key]
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         token = await self._token()

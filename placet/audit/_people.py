@@ -1,18 +1,23 @@
 """Keys, and the acts that people signed: each entry says what its act says, by who could."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue, ValidationError
 
+from placet.audit._proposals import Proposals
 from placet.audit._scene import Scene, read_json
 from placet.ledger import Entry, EntryType
 from placet.model import (
     ActClaims,
+    AddKey,
     AuthorityMatrix,
     EnrolIdentity,
+    Governance,
     OpenCase,
     ProcessDefinition,
     PublishPolicy,
+    SetRoles,
     digest_json,
 )
 from placet.rules import BadPolicies, load_policies
@@ -36,6 +41,10 @@ _ACTS = {
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",
+    EntryType.OPERATOR_ROLES_SET: "operator.roles",
+    EntryType.GOVERNANCE_PUBLISHED: "governance.publish",
+    EntryType.ACT_COUNTERSIGNED: "act.countersign",
+    EntryType.ACT_WITHDRAWN: "act.withdraw",
 }
 
 _STOPPED = {
@@ -46,7 +55,14 @@ _STOPPED = {
 }
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
 # Anyone may hold; who may hand in again is the matrix's, which the entry does not name.
-_NO_FIXED_ROLE = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED, EntryType.CASE_RESUBMITTED}
+# A second signature is the owner's, too, and a proposal's own author may withdraw it.
+_NO_FIXED_ROLE = {
+    EntryType.HOLD_PLACED,
+    EntryType.HOLD_LIFTED,
+    EntryType.CASE_RESUBMITTED,
+    EntryType.ACT_COUNTERSIGNED,
+    EntryType.ACT_WITHDRAWN,
+}
 
 
 def with_act(entry: Entry) -> bool:
@@ -65,6 +81,7 @@ class People:
         self._stopped: set[str] = set()
         self._revoked: set[str] = set()
         self._acts: set[str] = set()
+        self._proposals = Proposals(scene)
 
     def roles(self, principal: str) -> tuple[str, ...]:
         """The roles someone was enrolled with."""
@@ -87,6 +104,7 @@ class People:
             self._scene.trouble("log-created", "no first administrators are named")
             return
         self._administrators = {str(name): str(key) for name, key in named.items()}
+        self._proposals.begin(2 if data.get("signatures") == 2 else 1)
         trusted = set(self._scene.files.trusted_administrators)
         if trusted and trusted != set(self._administrators.values()):
             self._scene.trouble("administrators", "the first administrators are not those trusted")
@@ -108,6 +126,8 @@ class People:
             self.act(entry)
         self._keys[key.thumbprint] = (principal, key)
         roles = data.get("roles")
+        if _adds_own_key(entry) and roles != list(self.roles(principal)):
+            self._scene.trouble("key", f"{principal} gave themselves other roles with a key")
         if isinstance(roles, list) and roles:
             self._roles[principal] = tuple(str(role) for role in roles)
 
@@ -128,8 +148,40 @@ class People:
         else:
             for found in _otherwise(entry, claims, act.body):
                 self._scene.trouble("act-says-other", f"the act {jti}: {found}")
+            self._counted(entry, claims, act.body)
         self._entitled(entry)
         self._change_standing(entry)
+
+    def _counted(self, entry: Entry, claims: ActClaims, body: str) -> None:
+        """An act that holds: signed by as many as it needs, or the signature that another needs."""
+        if entry.type is EntryType.ACT_COUNTERSIGNED:
+            self._proposals.countersigned(entry, body, self.roles(entry.actor))
+        elif entry.type is EntryType.ACT_WITHDRAWN:
+            self._proposals.ended(entry)
+        else:
+            self._proposals.effective(entry, claims.act)
+        if entry.type is EntryType.GOVERNANCE_PUBLISHED:
+            with contextlib.suppress(ValidationError):  # said above: its body does not fit it
+                self._proposals.published(Governance.model_validate_json(body))
+
+    def proposed(self, entry: Entry) -> None:
+        """An act that waits for its second signature."""
+        jti = str(entry.data.get("act"))
+        act = self._scene.files.acts.get(jti)
+        claims = None if act is None else self._verified(entry, act.jws)
+        if act is None:
+            self._scene.trouble("act-missing", f"the signed act {jti} is not there")
+        elif claims is None:
+            self._scene.trouble("act-signature", f"the act {jti} by {entry.actor} does not verify")
+        elif claims.jti != jti or not _signs(claims, act.body):
+            self._scene.trouble("act-body", f"the act {jti} signs another body")
+        else:
+            self._proposals.proposed(entry, claims)
+        self._entitled(entry)
+
+    def lapsed(self, entry: Entry) -> None:
+        """An act that nobody signed in time."""
+        self._proposals.ended(entry)
 
     def _verified(self, entry: Entry, jws: str) -> ActClaims | None:
         for thumbprint, (_, key) in self._keys.items():
@@ -151,7 +203,7 @@ class People:
     def _entitled(self, entry: Entry) -> None:
         if not self.active(entry.actor):
             self._scene.trouble("act-refusable", f"{entry.actor} was not active")
-        if entry.type in _NO_FIXED_ROLE:
+        if entry.type in _NO_FIXED_ROLE or _adds_own_key(entry):
             return
         allowed: tuple[str, ...] = ("administrator",)
         if entry.type is EntryType.CASE_OPENED:
@@ -170,6 +222,13 @@ class People:
             if self.key(str(entry.data.get("principal")), target) is None:
                 self._scene.trouble("key", f"{target} was no active key of the one it names")
             self._revoked.add(target)
+        elif entry.type is EntryType.OPERATOR_ROLES_SET:
+            roles = entry.data.get("roles")
+            self._roles[target] = tuple(map(str, roles)) if isinstance(roles, list) else ()
+
+
+def _adds_own_key(entry: Entry) -> bool:
+    return entry.type is EntryType.KEY_ENROLLED and entry.actor == entry.data.get("principal")
 
 
 def _signs(claims: ActClaims, body: str) -> bool:
@@ -184,7 +243,8 @@ def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
     data = entry.data
     target = data.get("principal" if entry.type is EntryType.KEY_ENROLLED else "target")
     kind = str(target).partition(":")[0]
-    if claims.act != _ACTS[entry.type].format(kind=kind):
+    expected = "key.add" if _adds_own_key(entry) else _ACTS[entry.type].format(kind=kind)
+    if claims.act != expected:
         yield f"it is a {claims.act}"
     if claims.target != target:
         yield f"it is about {claims.target}"
@@ -199,13 +259,17 @@ def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
     if about != claims.target:
         yield f"the entry is about {about}"
     try:
-        said = _said(entry.type, body)
+        said = _said_of_own_key(body) if _adds_own_key(entry) else _said(entry.type, body)
     except (ValidationError, BadPolicies, KeyRefused) as error:
         yield f"its body does not fit it: {type(error).__name__}"
         return
     for name, value in said.items():
         if data.get(name) != value:
             yield f"it says another {name}"
+
+
+def _said_of_own_key(body: str) -> dict[str, JsonValue]:
+    return {"jwk": dict(PublicKey.from_jwk(AddKey.model_validate_json(body).jwk).jwk())}
 
 
 def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
@@ -217,6 +281,15 @@ def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
                 "jwk": dict(PublicKey.from_jwk(enrolled.jwk).jwk()),
                 "roles": list(enrolled.roles),
                 "owner": enrolled.owner,
+            }
+        case EntryType.OPERATOR_ROLES_SET:
+            return {"roles": list(SetRoles.model_validate_json(body).roles)}
+        case EntryType.GOVERNANCE_PUBLISHED:
+            rules = Governance.model_validate_json(body)
+            return {
+                "version": rules.version,
+                "signatures": rules.signatures,
+                "governance_digest": digest_json(rules),
             }
         case EntryType.PROCESS_PUBLISHED:
             return {"digest": digest_json(ProcessDefinition.model_validate_json(body))}

@@ -5,6 +5,7 @@
 3. What was published and is named by one of these: process, matrix, policies.
 4. Holds on the case's records, or on what these lie below.
 5. Whoever acts in any of these: their enrolment, and each change of their standing.
+6. How many sign what changes that, and what was proposed and countersigned of these.
 
 No entry of another case is among them, and nothing that only another case's entries refer to.
 """
@@ -30,7 +31,12 @@ from placet.ledger import (
 from placet.model import AuthorityMatrix, ProcessDefinition, digest_json
 
 T = TypeVar("T")
-_ALWAYS = {EntryType.LOG_CREATED, EntryType.KEY_PUBLISHED, EntryType.KEY_RETIRED}
+_ALWAYS = {
+    EntryType.LOG_CREATED,
+    EntryType.KEY_PUBLISHED,
+    EntryType.KEY_RETIRED,
+    EntryType.GOVERNANCE_PUBLISHED,
+}
 _PUBLISHED = {
     EntryType.PROCESS_PUBLISHED: ("digest", "process_digest"),
     EntryType.MATRIX_PUBLISHED: ("matrix_digest", "matrix_digest"),
@@ -46,6 +52,7 @@ _STANDING = {
     EntryType.OPERATOR_OFFBOARDED: "target",
     EntryType.KEY_ENROLLED: "principal",
     EntryType.KEY_REVOKED: "principal",
+    EntryType.OPERATOR_ROLES_SET: "target",
 }
 KEPT = {"context_digest": "contexts", "reasoning_digest": "reasoning"}
 """What entries refer to by a salted digest, and what it is."""
@@ -107,12 +114,15 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
         name = _STANDING.get(entry.get("type", ""))
         if name is not None and entry.get("case") is None:
             about.setdefault(str(entry["data"].get(name)), []).append(index)
+        if "proposal" in entry["data"]:
+            about.setdefault(f"act {entry['data']['proposal']}", []).append(index)
     found, waiting = set[int](), list(chosen)
     while waiting:
         index = waiting.pop()
         if index not in found:
             found.add(index)
             waiting += about.get(str(read[index].get("actor")), ())
+            waiting += about.get(f"act {read[index]['data'].get('act')}", ())
     return found
 
 

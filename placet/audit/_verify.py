@@ -2,7 +2,7 @@
 
 1. (I8) Entries and head fit; every kept head lies on the way.
 2. (I6) Every act and decision is signed by a key that was enrolled before, by someone who could,
-   and its entry says what was signed.
+   and its entry says what was signed; what two people must sign, two signed.
 3. (I5) Each checkpoint's end follows from its requirement and decisions, computed again; a guarded
    grant stands on such an end.
 4. (I3) Each policy decision comes out the same from its kept context and policy set.
@@ -117,6 +117,10 @@ class Walk:
             self._people.created(entry.data)
         elif entry.type is EntryType.KEY_ENROLLED:
             self._people.enrolled(entry)
+        elif entry.type is EntryType.ACT_PROPOSED:
+            self._people.proposed(entry)
+        elif entry.type is EntryType.ACT_LAPSED:
+            self._people.lapsed(entry)
         elif with_act(entry):
             self._people.act(entry)
         elif entry.type is EntryType.GRANT_ISSUED:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from placet.authority._acts import Acts
+from placet.authority._acts import Acts, list_proposals, show_proposal
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
@@ -24,6 +24,7 @@ from placet.authority._errors import (
     Unavailable,
     WrongMethod,
 )
+from placet.authority._governance import governance
 from placet.authority._grants import Grants
 from placet.authority._http import (
     MAX_ACT,
@@ -53,6 +54,7 @@ from placet.model import (
     CloseCase,
     GrantUses,
     OpenCheckpoint,
+    ProposalStatus,
     RequestedDetails,
     Settlements,
     SignedAct,
@@ -103,6 +105,9 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/grants/{grant}/inputs/{name}", routes.inputs),
         ("POST", "/v1/acts", routes.acts),
         ("GET", "/v1/acts/{jti}", routes.act),
+        ("GET", "/v1/proposals", routes.proposals),
+        ("GET", "/v1/proposals/{jti}", routes.proposal),
+        ("GET", "/v1/governance", routes.governance),
         ("GET", "/v1/cases", routes.cases),
         ("GET", "/v1/cases/{case}", routes.case),
         ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
@@ -310,6 +315,23 @@ class Routes:
         """A signed act as it was sent."""
         await self._admit(request)
         return JSONResponse(await self._s.views.act(request.path_params["jti"]))
+
+    async def proposals(self, request: Request) -> Response:
+        """A page of acts that wait, or waited, for a second signature."""
+        await self._admit(request)
+        status = _one_of(request, "status", ProposalStatus)
+        found = await list_proposals(self._s.core, status, one_query(request, "after", 128) or "")
+        return _page("proposals", found)
+
+    async def proposal(self, request: Request) -> Response:
+        """One of them, with its body."""
+        await self._admit(request)
+        return answer(await show_proposal(self._s.core, request.path_params["jti"]))
+
+    async def governance(self, request: Request) -> Response:
+        """The rules about people that are in force."""
+        await self._admit(request)
+        return answer(await self._s.core.store.read(governance))
 
     async def cases(self, request: Request) -> Response:
         """A page of cases."""

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from placet.authority._acts import ADMINISTRATOR, enrol
+from placet.authority._acts import enrol
 from placet.authority._core import AUTHORITY
 from placet.authority._signing import GRANTS, HEADS, PUBLISH_AHEAD, SigningKeys
-from placet.authority._store import Identity, SigningKey, Store, Tx
-from placet.model import EnrolIdentity, Name
+from placet.authority._store import GovernanceRow, Identity, SigningKey, Store, Tx
+from placet.model import ADMINISTRATOR, EnrolIdentity, Name, canonical_json, first_governance
 from placet.tokens import PublicKey
 
 
@@ -27,16 +27,25 @@ class AlreadyCreated(Exception):
 
 
 async def create_log(
-    store: Store, keys: SigningKeys, administrators: Sequence[tuple[Name, PublicKey]]
+    store: Store,
+    keys: SigningKeys,
+    administrators: Sequence[tuple[Name, PublicKey]],
+    *,
+    signatures: int = 1,
 ) -> None:
     """Create the log: its first entry names the first administrators' key thumbprints.
 
-    Everything that anyone may do later is chained to these keys (PROTOCOL.md).
+    Everything that anyone may do later is chained to these keys (PROTOCOL.md). It also says how
+    many of them sign what changes who may approve.
 
     Raises:
         AlreadyCreated: the database has a log.
-        WrongName: no administrator was named, or not as a name is spelled.
+        WrongName: no administrator was named, fewer than must sign, or not as a name is spelled.
     """
+    if len({name for name, _ in administrators}) != len(administrators):
+        raise WrongName("an administrator is named twice")
+    if signatures > len(administrators):
+        raise WrongName("two signatures need two administrators: name both")
     if not administrators:
         raise WrongName("name at least one administrator and a public key")
     for name, _ in administrators:
@@ -56,14 +65,22 @@ async def create_log(
             {
                 "administrators": {
                     f"operator:{name}": key.thumbprint for name, key in administrators
-                }
+                },
+                "signatures": signatures,
             },
+        )
+        tx.add(
+            GovernanceRow(
+                version=0,
+                body_json=canonical_json(first_governance(signatures)).decode(),
+                published_at=tx.now,
+            )
         )
         keys.create(tx, HEADS, tx.now)
         keys.create(tx, GRANTS, tx.now)
         for name, key in administrators:
             body = EnrolIdentity(jwk=json.loads(json.dumps(key.jwk())), roles=(ADMINISTRATOR,))
-            enrol(tx, f"operator:{name}", key, body, by=AUTHORITY, act=None)
+            enrol(tx, f"operator:{name}", key, body, by=AUTHORITY, signed={"act": None})
 
     await store.write(write)
 

@@ -80,6 +80,7 @@ class Outbox:
                 (row, reader.get(Case, row.case_id or ""))
                 for row in reader.all(
                     OutboxRow,
+                    OutboxRow.kind != "notice",
                     OutboxRow.done_at.is_(None),  # type: ignore[union-attr]  # a column on the class
                     OutboxRow.next_try_at <= now,
                     order_by=[OutboxRow.id],

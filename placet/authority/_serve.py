@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from temporalio.client import Client
 
-from placet.authority._acts import OPENING, Acts
+from placet.authority._acts import OPENING, Acts, lapse_proposals
 from placet.authority._app import Services, make_app
 from placet.authority._bootstrap import NoLog, load_keys
 from placet.authority._cases import ARCHIVING, Cases
@@ -26,6 +26,7 @@ from placet.authority._errors import Unavailable
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
 from placet.authority._log import LedgerReads
+from placet.authority._notices import NOTICES, Notices
 from placet.authority._outbox import TOPIC as OUTBOX
 from placet.authority._outbox import Outbox
 from placet.authority._people import People
@@ -78,6 +79,8 @@ async def open_authority(
                 _follow(store, OPENING, services.cases.start_opened, 1.0),
                 _follow(store, OUTBOX, Outbox(core).deliver, 1.0),
                 _follow(store, ARCHIVING, services.cases.archive_closed, 1.0),
+                _follow(store, NOTICES, Notices(core).deliver, 5.0),
+                _follow(store, None, lambda: lapse_proposals(core), 5.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
                 _follow(store, None, services.cases.watch_open, 5.0),

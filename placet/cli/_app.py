@@ -14,6 +14,7 @@ from placet.cli._base import failures
 from placet.cli._cases import case, checkpoint
 from placet.cli._identities import identity_commands
 from placet.cli._policy import policy
+from placet.cli._proposals import act, governance
 
 app = typer.Typer(
     help="Placet: regulated work, done by agents, decided by people, provable afterwards.",
@@ -26,6 +27,8 @@ app.add_typer(identity_commands("agent", "Agents: identities that do steps."), n
 app.add_typer(identity_commands("operator", "Operators: people."), name="operator")
 app.add_typer(identity_commands("system", "Systems of record."), name="system")
 app.add_typer(case, name="case")
+app.add_typer(act, name="act")
+app.add_typer(governance, name="governance")
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")

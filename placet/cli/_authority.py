@@ -34,17 +34,28 @@ authority = typer.Typer(help="The service that says yes or no.", no_args_is_help
 
 @authority.command()
 def init(
-    admin: Annotated[str, typer.Option(help="The first administrator's name.")],
-    public_key: Annotated[Path, typer.Option(help="The administrator's public key, a JWK.")],
+    admin: Annotated[
+        list[str], typer.Option(help="A first administrator's name; may be repeated.")
+    ],
+    public_key: Annotated[
+        list[Path], typer.Option(help="Their public key, a JWK; one for each, in order.")
+    ],
+    signatures: Annotated[
+        int, typer.Option(min=1, max=2, help="How many sign what changes who may approve.")
+    ] = 1,
 ) -> None:
-    """Create the log: its first entry names the first administrator's key."""
+    """Create the log: its first entry names the first administrators' keys."""
 
     async def work() -> None:
         settings = load_settings(AuthoritySettings)
-        key = read_public_key(public_key)
+        if len(admin) != len(public_key):
+            raise fail("--public-key: give one for each --admin", USAGE)
+        first = [
+            (name, read_public_key(path)) for name, path in zip(admin, public_key, strict=True)
+        ]
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             keys = SigningKeys(settings.key_passphrase.get_secret_value())
-            await create_log(store, keys, [(admin, key)])
+            await create_log(store, keys, first, signatures=signatures)
 
     with failures():
         try:
@@ -53,7 +64,7 @@ def init(
             raise fail(str(error), REFUSED) from None
         except WrongName as error:
             raise fail(f"--admin: {error}", USAGE) from None
-        print("the log is created; its administrator is", admin)
+        print("the log is created; administrators:", ", ".join(admin))
 
 
 @authority.command("serve")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from placet.cli._base import AsJson, failures, operator_client, read_public_key, run, show
-from placet.model import ActAnswer, EnrolIdentity, Reason
+from placet.model import ActAnswer, AddKey, EnrolIdentity, Reason, SetRoles
 from placet.tokens import SigningKey, write_key_file
 
 __all__ = ["AsJson", "Why", "identity_commands"]
@@ -83,6 +83,9 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
     change("resume", "Let a suspended one go on.")
     change("offboard", "End one for good.")
 
+    if kind == "operator":
+        _people_commands(app)
+
     @app.command("revoke-key")
     def revoke_key(thumbprint: str, reason: Why, as_json: AsJson = False) -> None:
         """Revoke one key for good, say a stolen one; its owner's live grants end."""
@@ -95,3 +98,35 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
             show(run(work()), as_json=as_json)
 
     return app
+
+
+def _people_commands(app: typer.Typer) -> None:
+    """What only people do: add a key of one's own, and change someone's roles."""
+
+    @app.command("add-key")
+    def add_key(public_key: PublicKeyFile, as_json: AsJson = False) -> None:
+        """Add a key of your own, say for a second device; signed with the one you have."""
+
+        async def work() -> ActAnswer:
+            body = AddKey(jwk=dict(read_public_key(public_key).jwk()))
+            async with operator_client() as client:
+                return await client.act("key.add", client.operator, body)
+
+        with failures():
+            show(run(work()), as_json=as_json)
+
+    @app.command()
+    def roles(
+        name: str,
+        role: Annotated[list[str], typer.Option(help="All that they have from now on.")],
+        as_json: AsJson = False,
+    ) -> None:
+        """Give an operator other roles (administrators)."""
+
+        async def work() -> ActAnswer:
+            async with operator_client() as client:
+                body = SetRoles(roles=tuple(role))
+                return await client.act("operator.roles", f"operator:{name}", body)
+
+        with failures():
+            show(run(work()), as_json=as_json)

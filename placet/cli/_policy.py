@@ -61,7 +61,7 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
                     await client.act("policy.publish", process, body),
                 ]
 
-        show(run(work()), as_json=as_json, columns=("act", "target", "entry"))
+        show(run(work()), as_json=as_json, columns=("act", "target", "status", "entry"))
 
 
 @policy.command("backtest")

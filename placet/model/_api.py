@@ -4,7 +4,7 @@ Bodies are JSON objects; an unknown member is an error. Signed parts are compact
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
@@ -67,8 +67,20 @@ class EnrolIdentity(Model):
     url: Annotated[str, StringConstraints(pattern=r"^https?://", max_length=300)] | None = None
 
 
+class AddKey(Model):
+    """Body of ``key.add``: a person's further public key (RFC 7517); the target is the person."""
+
+    jwk: dict[str, Any]
+
+
+class SetRoles(Model):
+    """Body of ``operator.roles``: all roles that an operator has from now on."""
+
+    roles: tuple[Name, ...] = Field(min_length=1, max_length=20)
+
+
 class Reason(Model):
-    """For ``{agent,operator}.{suspend,resume,offboard}``, ``hold.lift``, ``case.{admit,end}``."""
+    """Why: for ``{agent,operator}.{suspend,resume,offboard}``, ``hold.lift``, ``case.end``, …."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -94,12 +106,16 @@ class SignedAct(Model):
 
 
 class ActAnswer(Model):
-    """What an act did. ``case`` is set for ``case.open``."""
+    """What an act did. ``case`` is set for ``case.open``.
+
+    ``proposed``: nothing yet; it waits for a second person's signature.
+    """
 
     act: Identifier | str
     target: str
     entry: int
     case: CaseId | None = None
+    status: Literal["done", "proposed"] = "done"
 
 
 # --- cases and checkpoints ------------------------------------------------------------------

@@ -20,6 +20,7 @@ class Alone:
 
     settings: AuthoritySettings
     admin: SigningKey
+    second: SigningKey
     ahead: timedelta = timedelta(0)
 
     def now(self) -> datetime:
@@ -30,6 +31,10 @@ class Alone:
         """A client without a session yet."""
         return OperatorClient(self.settings.issuer, "operator:ada", self.admin, clock=self.now)
 
+    def bea(self) -> OperatorClient:
+        """The second administrator, where the log was made with two."""
+        return OperatorClient(self.settings.issuer, "operator:bea", self.second, clock=self.now)
+
     async def published(self) -> set[str]:
         """The ids of the keys in the JWKS."""
         async with httpx.AsyncClient() as http:
@@ -38,8 +43,11 @@ class Alone:
 
 
 @contextlib.asynccontextmanager
-async def alone(database_url: str) -> AsyncIterator[Alone]:
-    """Serve it on a new database; Temporal is away, and nobody asks for it."""
+async def alone(database_url: str, *, signatures: int = 1) -> AsyncIterator[Alone]:
+    """Serve it on a new database; Temporal is away, and nobody asks for it.
+
+    With two ``signatures``, ada and bea are its administrators.
+    """
     port = free_port()
     settings = AuthoritySettings(
         issuer=f"http://127.0.0.1:{port}",
@@ -47,9 +55,10 @@ async def alone(database_url: str) -> AsyncIterator[Alone]:
         database_url=database_url,
         key_passphrase=PASSPHRASE,
     )
-    made = Alone(settings, SigningKey.generate())
+    made = Alone(settings, SigningKey.generate(), SigningKey.generate())
+    first = [("ada", made.admin.public), ("bea", made.second.public)][:signatures]
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await create_log(store, SigningKeys(PASSPHRASE), [("ada", made.admin.public)])
+        await create_log(store, SigningKeys(PASSPHRASE), first, signatures=signatures)
     temporal = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
     async with serving(settings, temporal, clock=made.now):
         yield made

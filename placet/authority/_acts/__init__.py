@@ -1,8 +1,8 @@
 """Signed acts: a dispatcher, and one module for each kind of thing that they change."""
 
-from placet.authority._acts._act import ADMINISTRATOR
 from placet.authority._acts._acts import Acts
 from placet.authority._acts._cases import OPENING
 from placet.authority._acts._identities import enrol
+from placet.authority._acts._proposals import lapse_proposals, list_proposals, show_proposal
 
-__all__ = ["ADMINISTRATOR", "OPENING", "Acts", "enrol"]
+__all__ = ["OPENING", "Acts", "enrol", "lapse_proposals", "list_proposals", "show_proposal"]

@@ -14,8 +14,6 @@ from placet.authority._http import describe
 from placet.authority._store import ContextBlob, Reader, Tx
 from placet.model import ActAnswer, ActClaims, ProcessDefinition, RecordId, salted_digest
 
-ADMINISTRATOR = "administrator"
-
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -27,6 +25,9 @@ class Act:
     body: Mapping[str, JsonValue]
     roles: tuple[str, ...]
     seen: FetchedFacts
+    key: str
+    second: str | None = None
+    """The act of the second person who signed it, where two are needed."""
 
     @property
     def actor(self) -> str:
@@ -70,8 +71,14 @@ def write_entry(
     record: str | None = None,
 ) -> int:
     """Write what an act did; the entry names the act and its target."""
-    signed = {"act": act.claims.jti, "target": act.claims.target}
+    signed = {**signatures(act), "target": act.claims.target}
     return tx.append(type_, act.actor, {**signed, **data}, case=case, record=record)
+
+
+def signatures(act: Act) -> dict[str, JsonValue]:
+    """What an entry says of who signed: the act, and the countersignature where there is one."""
+    said: dict[str, JsonValue] = {"act": act.claims.jti}
+    return said if act.second is None else {**said, "second": act.second}
 
 
 def require_role(act: Act, *roles: str) -> None:

@@ -4,25 +4,39 @@
 2. (I4) The act, what it changes and the ledger entry are one transaction. Sent again, the same act
    is answered the same (I11).
 3. A refused act is on the ledger as ``act.refused``.
+4. What two people must sign is tried, and nothing of the trial stays; then it waits as proposed.
 """
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from placet.authority._acts._act import Act, Asked, Handler, No, Refused
 from placet.authority._acts._cases import CaseActs
 from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
+from placet.authority._acts._proposals import ProposalActs
 from placet.authority._acts._publishing import PublishingActs
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
 from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
+from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, key_standing, roles_of
 from placet.authority._store import Identity, IdentityKey, Reader, SignedActRow, Tx
 from placet.model import ActAnswer, ActClaims, SignedAct, canonical_json, digest_json
-from placet.tokens import PublicKey, TokenError, UnknownKey, claimed_issuer, verify_act
+from placet.tokens import (
+    FRESH,
+    PublicKey,
+    TokenError,
+    UnknownKey,
+    claimed_issuer,
+    verify_act,
+)
+
+
+class _Tried(Exception):
+    """An act that two people must sign would be carried out; nothing of the trial stays."""
 
 
 class Acts:
@@ -33,12 +47,14 @@ class Acts:
         self._facts = facts
         cases = CaseActs(core, definitions)
         self._abouts = cases.abouts()
-        self._handlers: Mapping[str, Handler] = {
+        handlers: Mapping[str, Handler] = {
             **IdentityActs(core).handlers(),
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
             **HoldActs(core).handlers(),
         }
+        self._proposals = ProposalActs(core, handlers, self._verify_kept)
+        self._handlers = {**handlers, **self._proposals.handlers()}
 
     async def perform(self, signed: SignedAct) -> ActAnswer:
         """Carry out an act.
@@ -51,7 +67,12 @@ class Acts:
             Unavailable: a system of record that the act depends on is away.
         """
         seen = await self._look(signed)
-        answer = await self._core.store.write(lambda tx: self._perform(tx, signed, seen))
+        try:
+            answer = await self._core.store.write(lambda tx: self._perform(tx, signed, seen))
+        except _Tried:
+            answer = await self._core.store.write(
+                lambda tx: self._perform(tx, signed, seen, tried=True)
+            )
         if isinstance(answer, Refused):
             raise Forbidden(answer.description, answer.reasons)
         return answer
@@ -76,11 +97,16 @@ class Acts:
         if key_standing(reader, claims.iss, key.thumbprint) != ACTIVE:
             return None
         try:
-            return about(reader, Act(claims, signed.body, roles_of(identity), FetchedFacts()))
+            return about(
+                reader,
+                Act(claims, signed.body, roles_of(identity), FetchedFacts(), key.thumbprint),
+            )
         except Invalid:
             return None
 
-    def _perform(self, tx: Tx, signed: SignedAct, seen: FetchedFacts) -> ActAnswer | Refused:
+    def _perform(
+        self, tx: Tx, signed: SignedAct, seen: FetchedFacts, *, tried: bool = False
+    ) -> ActAnswer | Refused:
         claims, key = self._verify(tx, signed.act, tx.now)
         if claims.body_digest != digest_json(signed.body):
             raise Invalid("invalid_request", "the body is not the one whose digest was signed")
@@ -93,25 +119,39 @@ class Acts:
         if handler is None:
             raise Invalid("invalid_request", f"there is no act {claims.act!r}")
         identity = tx.get(Identity, claims.iss)
-        act = Act(claims, signed.body, () if identity is None else roles_of(identity), seen)
+        roles = () if identity is None else roles_of(identity)
+        act = Act(claims, signed.body, roles, seen, key.thumbprint)
+        waits = governance(tx).waits_for_second(claims.act)
         standing = key_standing(tx, claims.iss, key.thumbprint)
         try:
             if standing != ACTIVE:
                 raise No(f"{claims.iss} or its key is {standing}", "I10", standing)
-            answer = handler(tx, act)
+            answer = self._proposals.propose(tx, act) if waits and tried else handler(tx, act)
         except No as error:
             return self._refuse(tx, act, error.refused)
+        if waits and not tried:
+            raise _Tried
         self._keep(tx, signed, act, answer)
         return answer
 
-    def _verify(self, tx: Reader, jws: str, now: datetime) -> tuple[ActClaims, PublicKey]:
+    def _verify_kept(self, tx: Reader, jws: str) -> tuple[ActClaims, PublicKey]:
+        return self._verify(tx, jws, self._core.clock(), max_age=None)
+
+    def _verify(
+        self, tx: Reader, jws: str, now: datetime, max_age: timedelta | None = FRESH
+    ) -> tuple[ActClaims, PublicKey]:
         try:
             operator = claimed_issuer(jws)
             for row in tx.all(IdentityKey, IdentityKey.principal == operator):
                 key = PublicKey.from_jwk(json.loads(row.jwk_json))
                 try:
                     claims = verify_act(
-                        jws, key, operator=operator, audience=self._core.issuer, now=now
+                        jws,
+                        key,
+                        operator=operator,
+                        audience=self._core.issuer,
+                        now=now,
+                        max_age=max_age,
                     )
                 except UnknownKey:
                     continue

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from placet.authority._acts._act import (
-    ADMINISTRATOR,
     About,
     Act,
     Asked,
@@ -22,6 +21,7 @@ from placet.authority._outbox import ADMITTED, put_signal
 from placet.authority._resubmissions import RESUBMIT, source_of, take_back
 from placet.authority._store import Case, Reader, Tx
 from placet.model import (
+    ADMINISTRATOR,
     ActAnswer,
     CaseStatus,
     OpenCase,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from placet.authority._acts._act import (
-    ADMINISTRATOR,
     Act,
     Handler,
     body_of,
@@ -16,7 +15,12 @@ from placet.authority._core import Core
 from placet.authority._errors import Conflict
 from placet.authority._holds import revoke_below
 from placet.authority._store import HoldRow, Tx
-from placet.model import ActAnswer, Hold, Reason
+from placet.model import (
+    ADMINISTRATOR,
+    ActAnswer,
+    Hold,
+    Reason,
+)
 
 
 class HoldActs:

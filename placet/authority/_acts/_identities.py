@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from placet.authority._acts._act import (
-    ADMINISTRATOR,
     Act,
     Handler,
     No,
     body_of,
     kept_apart,
     require_role,
+    signatures,
     write_entry,
 )
 from placet.authority._core import Core
@@ -20,7 +21,16 @@ from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._revocations import revoke_all_of
 from placet.authority._store import Identity, IdentityKey, Tx
-from placet.model import ActAnswer, EnrolIdentity, Principal, Reason, canonical_json
+from placet.model import (
+    ADMINISTRATOR,
+    ActAnswer,
+    AddKey,
+    EnrolIdentity,
+    Principal,
+    Reason,
+    SetRoles,
+    canonical_json,
+)
 from placet.tokens import KeyRefused, PublicKey
 
 _STATUS = {
@@ -38,7 +48,11 @@ class IdentityActs:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Which act is whose."""
-        named: dict[str, Handler] = {"key.revoke": self._revoke_key}
+        named: dict[str, Handler] = {
+            "key.revoke": self._revoke_key,
+            "key.add": self._add_key,
+            "operator.roles": self._set_roles,
+        }
         for kind in ("agent", "operator", "system"):
             named[f"{kind}.enrol"] = self._enrol
             named |= {f"{kind}.{verb}": self._change_status for verb in _STATUS}
@@ -56,13 +70,33 @@ class IdentityActs:
             raise Invalid("invalid_request", "roles: an operator has at least one role")
         if principal == act.actor:
             raise No("nobody enrols keys for themselves", "segregation")
-        try:
-            key = PublicKey.from_jwk(body.jwk)
-        except KeyRefused as error:
-            raise Invalid("invalid_request", f"jwk: {error}") from None
-        if tx.get(IdentityKey, key.thumbprint) is not None:
-            raise Conflict("this key is enrolled already")
-        entry = enrol(tx, principal, key, body, by=act.actor, act=act.claims.jti)
+        key = _key_of(tx, body.jwk)
+        entry = enrol(tx, principal, key, body, by=act.actor, signed=signatures(act))
+        return ActAnswer(act=act.claims.act, target=principal, entry=entry)
+
+    def _add_key(self, tx: Tx, act: Act) -> ActAnswer:
+        """A person's further key, for a second device: signed with an earlier one of their own."""
+        identity = tx.get(Identity, act.actor)
+        if act.claims.target != act.actor or identity is None:
+            raise No("a key is added to oneself; for another, see operator.enrol", "segregation")
+        body = EnrolIdentity(jwk=body_of(act, AddKey).jwk, roles=roles_of(identity))
+        entry = enrol(
+            tx, act.actor, _key_of(tx, body.jwk), body, by=act.actor, signed=signatures(act)
+        )
+        return ActAnswer(act=act.claims.act, target=act.actor, entry=entry)
+
+    def _set_roles(self, tx: Tx, act: Act) -> ActAnswer:
+        """Give an operator other roles; what was decided before was in the roles of then."""
+        require_role(act, ADMINISTRATOR)
+        body, principal = body_of(act, SetRoles), act.claims.target
+        identity = tx.get(Identity, principal)
+        if identity is None or identity.kind != "operator" or identity.status == "offboarded":
+            raise Conflict(f"there is no operator {principal}")
+        if principal == act.actor:
+            raise No("nobody changes their own roles", "segregation")
+        tx.change(Identity, principal, roles_json=json.dumps(body.roles))
+        data: dict[str, JsonValue] = {"roles": list(body.roles)}
+        entry = write_entry(tx, "operator.roles_set", act, data)
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
 
     def _change_status(self, tx: Tx, act: Act) -> ActAnswer:
@@ -116,7 +150,13 @@ class IdentityActs:
 
 
 def enrol(
-    tx: Tx, principal: str, key: PublicKey, body: EnrolIdentity, *, by: str, act: str | None
+    tx: Tx,
+    principal: str,
+    key: PublicKey,
+    body: EnrolIdentity,
+    *,
+    by: str,
+    signed: Mapping[str, JsonValue],
 ) -> int:
     """Write an identity's key (and the identity, if it is new) and its entry."""
     kind = principal.split(":", maxsplit=1)[0]
@@ -145,7 +185,7 @@ def enrol(
         "key.enrolled",
         by,
         {
-            "act": act,
+            **signed,
             "principal": principal,
             "jwk": jwk,
             "roles": list(body.roles),
@@ -162,6 +202,17 @@ def enrol(
         )
     )
     return entry
+
+
+def _key_of(tx: Tx, jwk: Mapping[str, Any]) -> PublicKey:
+    """A public key that nobody has yet."""
+    try:
+        key = PublicKey.from_jwk(dict(jwk))
+    except KeyRefused as error:
+        raise Invalid("invalid_request", f"jwk: {error}") from None
+    if tx.get(IdentityKey, key.thumbprint) is not None:
+        raise Conflict("this key is enrolled already")
+    return key
 
 
 def _is_principal(text: str) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from placet.authority._acts._act import (
-    ADMINISTRATOR,
     Act,
     Handler,
     body_of,
@@ -12,10 +11,22 @@ from placet.authority._acts._act import (
 )
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Invalid
-from placet.authority._store import Matrix, PolicySet, ProcessVersion, Tx
+from placet.authority._governance import governance
+from placet.authority._identities import ACTIVE, roles_of
+from placet.authority._store import (
+    GovernanceRow,
+    Identity,
+    Matrix,
+    PolicySet,
+    ProcessVersion,
+    Reader,
+    Tx,
+)
 from placet.model import (
+    ADMINISTRATOR,
     ActAnswer,
     AuthorityMatrix,
+    Governance,
     ProcessDefinition,
     PublishPolicy,
     canonical_json,
@@ -36,6 +47,7 @@ class PublishingActs:
             "policy.publish": self._publish_policy,
             "process.publish": self._publish_process,
             "matrix.publish": self._publish_matrix,
+            "governance.publish": self._publish_governance,
         }
 
     def _publish_policy(self, tx: Tx, act: Act) -> ActAnswer:
@@ -115,3 +127,39 @@ class PublishingActs:
                 )
             )
         return ActAnswer(act=act.claims.act, target=act.claims.target, entry=entry)
+
+    def _publish_governance(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        rules = body_of(act, Governance)
+        before = governance(tx)
+        if act.claims.target != "governance":
+            raise Invalid("invalid_request", "target: must be governance")
+        if rules.version <= before.version:
+            raise Conflict(f"version {before.version} is in force; new rules have a higher version")
+        if rules.signatures > len(_administrators(tx)):
+            raise Conflict("two signatures need two active administrators; enrol the second first")
+        entry = write_entry(
+            tx,
+            "governance.published",
+            act,
+            {
+                "version": rules.version,
+                "signatures": rules.signatures,
+                "governance_digest": digest_json(rules),
+            },
+        )
+        tx.add(
+            GovernanceRow(
+                version=rules.version,
+                body_json=canonical_json(rules).decode(),
+                published_at=tx.now,
+                entry=entry,
+            )
+        )
+        return ActAnswer(act=act.claims.act, target=act.claims.target, entry=entry)
+
+
+def _administrators(reader: Reader) -> list[Identity]:
+    """Those who are active."""
+    active = reader.all(Identity, Identity.kind == "operator", Identity.status == ACTIVE)
+    return [each for each in active if ADMINISTRATOR in roles_of(each)]

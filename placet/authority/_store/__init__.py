@@ -4,6 +4,7 @@ from placet.authority._store._access import Access, Reader, table_of
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
+from placet.authority._store._people_tables import GovernanceRow, ProposalRow
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -40,6 +41,7 @@ __all__ = [
     "Checkpoint",
     "ContextBlob",
     "DecisionRow",
+    "GovernanceRow",
     "Grant",
     "GrantInput",
     "GrantRevocation",
@@ -54,6 +56,7 @@ __all__ = [
     "PartRow",
     "PolicySet",
     "ProcessVersion",
+    "ProposalRow",
     "Reader",
     "SignedActRow",
     "SignedHead",

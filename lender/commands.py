@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import shutil
 import signal
@@ -10,10 +11,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 
 from activities.loan_file import LoanFileError, check_folder, load_loan_file
@@ -28,11 +31,11 @@ from lender.embedded import (
     embedded,
     passphrase_of,
 )
-from lender.model import Analysis, LoanFile
+from lender.model import Analysis, CoverNotice, InsuranceKind, Lien, LoanFile
 from lender.samples import catalog, plan_for, sample_loans
 from lender.serve import LenderSettings
 from lender.serve import serve as serve_systems
-from lender.servicing import read_loan
+from lender.servicing import note, read_loan
 from placet.cli import (
     REFUSED,
     USAGE,
@@ -44,7 +47,7 @@ from placet.cli import (
     run,
     show,
 )
-from placet.model import Mode, Severity
+from placet.model import Mode, Money, Severity
 from placet.process import Attached
 from worker.registry import ACTIVITIES
 from workflows import loan_draw
@@ -53,6 +56,8 @@ lender = typer.Typer(help="The reference systems of record.", no_args_is_help=Tr
 loan = typer.Typer(help="Loans.", no_args_is_help=True)
 packet = typer.Typer(help="Packets.", no_args_is_help=True)
 _DRAW = re.compile(r"[1-9][0-9]{0,8}")
+_N = TypeVar("_N", Lien, CoverNotice)
+_MONEY: TypeAdapter[Decimal] = TypeAdapter(Money)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -85,6 +90,80 @@ def import_loan(file: Path, as_json: AsJson = False) -> None:
             {"loan": found.loan_id, "budget_lines": len(found.budget), "payees": len(found.payees)},
             as_json=as_json,
         )
+
+
+@loan.command("note")
+def note_loan(
+    loan_id: Annotated[str, typer.Argument(metavar="LOAN")],
+    lien: Annotated[
+        list[str] | None, typer.Option(metavar="REFERENCE=DATE", help="A lien, and its day.")
+    ] = None,
+    released: Annotated[
+        list[str] | None, typer.Option(metavar="REFERENCE", help="A lien that is gone.")
+    ] = None,
+    cover_ends: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=DATE", help="Cover that an insurer ends.")
+    ] = None,
+    cover_stands: Annotated[
+        list[InsuranceKind] | None, typer.Option(help="Cover that stands after all.")
+    ] = None,
+    equity_in: Annotated[str | None, typer.Option(help="The borrower's equity, now.")] = None,
+    deposits: Annotated[str | None, typer.Option(help="The borrower's deposits, now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Note what the lender has learnt of a loan; a draw on the way is paid in this light."""
+    with failures():
+        settings = load_settings(LenderSettings)
+        try:
+            noted = note(
+                settings.database("loan-servicing"),
+                loan_id,
+                recorded=tuple(
+                    _noted(Lien, "lien", "reference", "recorded", each) for each in lien or ()
+                ),
+                released=tuple(released or ()),
+                ends=tuple(
+                    _noted(CoverNotice, "cover-ends", "kind", "ends", each)
+                    for each in cover_ends or ()
+                ),
+                stands=tuple(cover_stands or ()),
+                equity_in=_amount("equity-in", equity_in),
+                deposits=_amount("deposits", deposits),
+            )
+        except Failure as error:
+            raise fail(error.problem.error_description, REFUSED) from None
+        show(
+            {
+                "loan": noted.loan_id,
+                "version": noted.version,
+                "liens": [each.model_dump(mode="json") for each in noted.liens],
+                "notices": [each.model_dump(mode="json") for each in noted.notices],
+                "equity_in": f"{noted.equity_in:.2f}",
+                "deposits": f"{noted.deposits:.2f}",
+            },
+            as_json=as_json,
+        )
+
+
+def _noted(model: type[_N], option: str, name: str, day: str, said: str) -> _N:
+    value, found, on = said.partition("=")
+    try:
+        return model.model_validate_json(json.dumps({name: value, day: on if found else ""}))
+    except ValidationError as error:
+        why = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise fail(f"--{option}: {escape(repr(said))}: {why}", USAGE) from None
+
+
+def _amount(option: str, said: str | None) -> Decimal | None:
+    if said is None:
+        return None
+    try:
+        amount = _MONEY.validate_python(said)
+    except ValidationError:
+        raise fail(f"--{option}: {said!r} is no amount like 1200.00", USAGE) from None
+    if amount < 0:
+        raise fail(f"--{option}: {said} is less than nothing", USAGE)
+    return amount
 
 
 def _load(file: Path) -> LoanFile:

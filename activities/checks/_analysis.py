@@ -8,7 +8,9 @@ from activities.checks._given import ZERO, Check, Given, total
 from lender.model import (
     Adjustment,
     Analysis,
+    Basis,
     BilledInvoice,
+    InsuranceKind,
     InvoiceMatch,
     LoanFile,
     Packet,
@@ -77,6 +79,17 @@ def analyse(
         period_to=_period(packet),
         rows=tuple(_schedule_row(row) for row in given.rows),
         earned_less_retainage=earned.value if earned else None,
+        basis=_basis(given),
+    )
+
+
+def _basis(given: Given) -> Basis:
+    title = given.packet.title
+    return Basis(
+        title_effective=title.effective.value if title and title.effective else None,
+        cover=tuple(_documents.cover(given, kind) for kind in InsuranceKind),
+        cost_to_complete=_loan.cost_to_complete(given),
+        sources=given.loan.sources,
     )
 
 

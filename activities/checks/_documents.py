@@ -1,9 +1,20 @@
 """The checks of documents: inspection, stored material, certificate, title, insurance, waivers."""
 
+from datetime import date
 from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
-from lender.model import Claim, DocumentKind, InsuranceKind, Read, Waiver, WaiverKind
+from lender.model import (
+    Claim,
+    Cover,
+    DocumentKind,
+    InsuranceKind,
+    Read,
+    Waiver,
+    WaiverKind,
+    lien_finding,
+    title_is_current,
+)
 from placet.model import CheckResult, Place, Severity
 
 _NO_DOCUMENT = Place(document="packet")
@@ -177,15 +188,20 @@ def certified(given: Given) -> CheckResult:
 
 
 def title(given: Given) -> CheckResult:
-    """The date-down is dated inside the window; no intervening lien."""
+    """The date-down is dated inside the window; no intervening lien, as it or the loan knows."""
     findings = Findings("title.date_down")
+    for lien in given.loan.liens:
+        findings.add(
+            lien_finding(lien.reference),
+            f"lien {lien.reference} is recorded against the property",
+            side("recorded", lien.recorded, Place(document=given.loan_place, spot="liens")),
+        )
     found = given.packet.title
     if found is None or found.effective is None:
         findings.undetermined("date-down", "there is no readable title date-down")
         return findings.result()
-    age = (given.today - found.effective.value).days
     window = given.loan.terms.title_window_days
-    if not 0 <= age <= window:
+    if not title_is_current(found.effective.value, window, given.today):
         findings.add(
             "effective",
             f"the date-down is not from the last {window} days",
@@ -202,7 +218,7 @@ def title(given: Given) -> CheckResult:
 
 
 def insurance(given: Given) -> CheckResult:
-    """Builder's risk and liability are in force through the funding date."""
+    """Builder's risk and liability are in force through the funding date, as far as is known."""
     findings = Findings("insurance.current")
     for kind in InsuranceKind:
         name = kind.value.replace("_", " ")
@@ -214,19 +230,36 @@ def insurance(given: Given) -> CheckResult:
                 side("certificates", "none", _NO_DOCUMENT),
             )
             continue
-        expiries = [c.expires for c in certificates if c.expires is not None]
-        if not expiries:
+        latest = _expiry(given, kind)
+        if latest is None:
             findings.undetermined(kind.value, f"the {name} certificate has no readable expiry")
             continue
-        latest = max(expiries, key=lambda each: each.value)
-        if latest.value < given.today:
-            findings.add(
-                kind.value,
-                f"{name} has expired",
-                side("expires", latest.value, latest.place),
-                side("funding date", given.today, Place(document=given.loan_place)),
-            )
+        funding = side("funding date", given.today, Place(document=given.loan_place))
+        ends = given.loan.cover_ends(kind)
+        if ends is not None and ends < given.today:
+            told = side("ends", ends, Place(document=given.loan_place, spot="notices"))
+            what = f"{name} has ended, as its insurer told the lender"
+            findings.add(kind.value, what, told, funding)
+        elif latest.value < given.today:
+            expires = side("expires", latest.value, latest.place)
+            findings.add(kind.value, f"{name} has expired", expires, funding)
     return findings.result()
+
+
+def cover(given: Given, kind: InsuranceKind) -> Cover:
+    """Through which day the certificates and the insurer's notices say that cover lasts."""
+    latest = _expiry(given, kind)
+    said = (latest.value if latest else None, given.loan.cover_ends(kind))
+    return Cover(kind=kind, through=min((day for day in said if day is not None), default=None))
+
+
+def _expiry(given: Given, kind: InsuranceKind) -> Read[date] | None:
+    expiries = [
+        each.expires
+        for each in given.packet.insurance
+        if each.kind.value is kind and each.expires is not None
+    ]
+    return max(expiries, key=lambda each: each.value, default=None)
 
 
 # --- waivers ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The checks of the loan and its payees."""
 
 from datetime import date
+from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, side, total
 from lender.model import Category, LoanFile, LoanStatus, Payee, RequestPayee
@@ -67,20 +68,10 @@ def in_balance(given: Given) -> CheckResult:
         findings.undetermined("application", "there is no pay application or draw request")
         return findings.result()
     loan = given.loan
-    earned = application.summary.earned_less_retainage
-    if earned is None:
+    to_complete, sources = cost_to_complete(given), loan.sources
+    if to_complete is None:
         findings.undetermined("line-6", "G702 line 6 could not be read")
         return findings.result()
-    # What the hard cost still takes, retainage and contingency included, and the other lines too.
-    contract = total(row.scheduled_value.value for row in given.rows)
-    paid_before = ZERO if loan.last_draw is None else loan.last_draw.earned_less_retainage
-    hard = contract - paid_before
-    soft_budget = total(
-        line.amount for line in loan.budget if line.category is not Category.HARD_COST
-    )
-    soft_spent = total(draw.disbursed for draw in loan.prior_draws) - paid_before
-    to_complete = hard + max(soft_budget - soft_spent, ZERO)
-    sources = loan.undisbursed + loan.equity_in + loan.deposits
     if sources < to_complete:
         findings.add(
             "sources",
@@ -99,6 +90,25 @@ def in_balance(given: Given) -> CheckResult:
             difference=request.total.value - loan.undisbursed,
         )
     return findings.result()
+
+
+def cost_to_complete(given: Given) -> Decimal | None:
+    """What the project still takes, or ``None`` if the packet doesn't say.
+
+    That is the hard cost, retainage and contingency included, and the other lines too.
+    """
+    application, loan = given.packet.application, given.loan
+    if application is None or not application.rows or given.packet.request is None:
+        return None
+    if application.summary.earned_less_retainage is None:
+        return None
+    contract = total(row.scheduled_value.value for row in given.rows)
+    paid_before = ZERO if loan.last_draw is None else loan.last_draw.earned_less_retainage
+    soft_budget = total(
+        line.amount for line in loan.budget if line.category is not Category.HARD_COST
+    )
+    soft_spent = total(draw.disbursed for draw in loan.prior_draws) - paid_before
+    return contract - paid_before + max(soft_budget - soft_spent, ZERO)
 
 
 def duplicate(given: Given) -> CheckResult:

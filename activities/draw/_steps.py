@@ -26,6 +26,7 @@ from lender.model import (
     PriorDraw,
     Screening,
     payments_digest,
+    worsened,
 )
 from placet.agent import current_grant, governed, read_answer, require_ok
 from placet.model import Digest, Model, PartRef, Proposal, digest_json
@@ -62,10 +63,11 @@ class InvoiceAnswer(Model):
 
 
 class SecondLook(Model):
-    """The loan as it stands just before paying."""
+    """The loan as it stands just before paying, and what is worse than it was analysed."""
 
     version: int
     status: str
+    worse: tuple[str, ...] = ()
 
 
 class Disbursed(Model):
@@ -205,8 +207,14 @@ async def look_again(request: StepRequest) -> LookRef:
     analysis = Analysis.model_validate(settled.part.data)
     loan = read_answer(await grant.request("GET", f"/loans/{loan_id}"), LoanFile)
     unchanged = loan.version == analysis.loan_version
-    grant.reason("the loan is as it was analysed" if unchanged else "the loan has changed")
-    look = SecondLook(version=loan.version, status=loan.status.value)
+    worse = worsened(loan, analysis, _today())
+    said = "the loan is as it was analysed" if unchanged else "the loan has changed"
+    grant.reason("; ".join((said, *(f"{each.value}: {why}" for each, why in worse.items()))))
+    look = SecondLook(
+        version=loan.version,
+        status=loan.status.value,
+        worse=tuple(each.value for each in worse),
+    )
     return LookRef(part=grant.keep("second_look", look), unchanged=unchanged)
 
 

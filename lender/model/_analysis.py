@@ -10,6 +10,7 @@ from lender.model._loan import (
     MAX_VERSION,
     BilledInvoice,
     Claim,
+    InsuranceKind,
     ItemId,
     LoanId,
     PayeeId,
@@ -46,6 +47,26 @@ class Adjustment(Model):
     reason: Text
 
 
+class Cover(Model):
+    """Through which day the packet's certificates and the insurer's notices say cover lasts."""
+
+    kind: InsuranceKind
+    through: date | None = None
+
+
+class Basis(Model):
+    """What the findings on title, insurance and balance rest on: looked at again before paying."""
+
+    title_effective: date | None = None
+    cover: tuple[Cover, ...] = ()
+    cost_to_complete: Money | None = None
+    sources: Money
+
+    def through(self, kind: InsuranceKind) -> date | None:
+        """Through which day cover of this kind lasts, as far as the analysis knew."""
+        return next((each.through for each in self.cover if each.kind is kind), None)
+
+
 class Analysis(Model):
     """The analysis of one draw. The same inputs give the same bytes.
 
@@ -67,6 +88,7 @@ class Analysis(Model):
     period_to: date | None = None
     rows: tuple[ScheduleRow, ...] = ()
     earned_less_retainage: Money | None = None
+    basis: Basis
 
     @property
     def findings(self) -> tuple[Finding, ...]:

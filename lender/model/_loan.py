@@ -177,8 +177,33 @@ class Terms(Model):
     waiver_threshold: Money = Decimal("5000.00")
 
 
+class InsuranceKind(StrEnum):
+    """The two kinds that a draw needs."""
+
+    BUILDERS_RISK = "builders_risk"
+    GENERAL_LIABILITY = "general_liability"
+
+
+class Lien(Model):
+    """A lien that was recorded against the property, and not released yet."""
+
+    reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+    recorded: date
+
+
+class CoverNotice(Model):
+    """What an insurer has told the lender: cover ends, whatever a certificate says."""
+
+    kind: InsuranceKind
+    ends: date
+
+
 class LoanFile(Model):
-    """Everything known of a loan. ``version`` rises with each change."""
+    """Everything known of a loan. ``version`` rises with each change of what was agreed.
+
+    What moves in between, ``equity_in``, ``deposits``, ``liens`` and ``notices``, is compared just
+    before paying with what the approved analysis rests on: only a worse answer stops the payment.
+    """
 
     loan_id: LoanId
     version: int = Field(default=1, ge=1, le=MAX_VERSION)
@@ -203,6 +228,8 @@ class LoanFile(Model):
     reallocations: tuple[Reallocation, ...] = ()
     payees: tuple[Payee, ...] = Field(min_length=1)
     prior_draws: tuple[PriorDraw, ...] = ()
+    liens: tuple[Lien, ...] = ()
+    notices: tuple[CoverNotice, ...] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "LoanFile":
@@ -222,12 +249,21 @@ class LoanFile(Model):
             raise ValueError("disbursed: more than the commitment")
         if [draw.number for draw in self.prior_draws] != list(range(1, len(self.prior_draws) + 1)):
             raise ValueError("prior_draws: must be numbered from 1 without a gap")
+        if len({lien.reference for lien in self.liens}) != len(self.liens):
+            raise ValueError("liens: a reference stands twice")
+        if len({notice.kind for notice in self.notices}) != len(self.notices):
+            raise ValueError("notices: a kind of insurance stands twice")
         return self
 
     @property
     def undisbursed(self) -> Decimal:
         """What is left of the commitment."""
         return self.commitment - self.disbursed
+
+    @property
+    def sources(self) -> Decimal:
+        """What there is to complete the project with: loan, equity and deposits."""
+        return self.undisbursed + self.equity_in + self.deposits
 
     @property
     def next_draw(self) -> int:
@@ -244,6 +280,10 @@ class LoanFile(Model):
         """The sum of the hard-cost lines."""
         amounts = (line.amount for line in self.budget if line.category is Category.HARD_COST)
         return sum(amounts, Decimal("0.00"))
+
+    def cover_ends(self, kind: InsuranceKind) -> date | None:
+        """When an insurer said that cover of this kind ends, or ``None``."""
+        return next((each.ends for each in self.notices if each.kind is kind), None)
 
     def payee(self, payee: str) -> Payee | None:
         """The payee of that id, or ``None``."""

@@ -7,7 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from lender.model._loan import ItemId, Text
+from lender.model._loan import InsuranceKind, ItemId, Text
 from placet.model import Digest, Model, Money, Place
 
 T = TypeVar("T")
@@ -183,13 +183,6 @@ class Title(Model):
 
     effective: Read[date] | None = None
     exceptions: tuple[Read[Text], ...] = ()
-
-
-class InsuranceKind(StrEnum):
-    """The two kinds that a draw needs."""
-
-    BUILDERS_RISK = "builders_risk"
-    GENERAL_LIABILITY = "general_liability"
 
 
 class Insurance(Model):

@@ -5,17 +5,20 @@
    draw's version names its analysis, so that what is paid on is what people saw (I13).
 3. (I11) Payments are idempotent by id, in one transaction; twice asked, once paid.
 4. Never more than the commitment: the database itself refuses it.
-5. Whoever changes a loan locks its row first: a payment, an import and a hold never mix.
+5. Whoever changes a loan locks its row first: a payment, an import, a note and a hold never mix.
+6. (I5) Just before it pays, in the transaction that pays, status, holds, title, insurance, balance,
+   accounts and invoices are looked at again: what is worse than people knew stops the payment.
 """
 
 from lender.servicing._app import make_app
-from lender.servicing._staff import import_loan, payments_made, place_hold, read_loan
+from lender.servicing._staff import import_loan, note, payments_made, place_hold, read_loan
 from lender.servicing._tables import PaymentRow
 
 __all__ = [
     "PaymentRow",
     "import_loan",
     "make_app",
+    "note",
     "payments_made",
     "place_hold",
     "read_loan",

@@ -1,13 +1,21 @@
 """Reading loans, comparing invoices, keeping analyses, and what the authority is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, date, datetime
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from sqlmodel import Session
 
 from lender._service import Failure
-from lender.model import Analysis, BilledInvoice, InvoiceMatch, LoanFile, draw_version
+from lender.model import (
+    Analysis,
+    Aspect,
+    BilledInvoice,
+    InvoiceMatch,
+    LoanFile,
+    draw_version,
+    worsened,
+)
 from lender.servicing._tables import (
     AnalysisRow,
     DisbursementRow,
@@ -106,7 +114,8 @@ def facts_of(record: str, loan: str, draw: int | None) -> Callable[[Session], Fa
 
     A draw's version names its analysis: another analysis is another state of the draw. A draw that
     was disbursed stays as it was when it was: its own payments are no change to it, so that a
-    disbursement whose answer was lost may be asked for again (I11).
+    disbursement whose answer was lost may be asked for again (I11). What is worse than the analysis
+    says of title, insurance and balance is told by name.
 
     Raises:
         Failure: (the work) there is no such loan.
@@ -117,6 +126,8 @@ def facts_of(record: str, loan: str, draw: int | None) -> Callable[[Session], Fa
         if row is None:
             raise Failure(404, "not_found", "there is no such loan")
         version, undisbursed = str(row.version), row.commitment_cents - row.disbursed_cents
+        file = row.file()
+        looked: dict[str, JsonValue] = {}
         if draw is not None:
             paid = session.get(DisbursementRow, (loan, draw))
             analysis = session.get(AnalysisRow, (loan, draw))
@@ -124,7 +135,7 @@ def facts_of(record: str, loan: str, draw: int | None) -> Callable[[Session], Fa
                 version, undisbursed = paid.on_version, undisbursed + paid.amount_cents
             elif analysis is not None:
                 version = draw_version(row.version, analysis.digest)
-        file = row.file()
+            looked = _look(file, None if paid is not None else analysis)
         return FactsAnswer(
             record=record,
             version=version,
@@ -135,7 +146,16 @@ def facts_of(record: str, loan: str, draw: int | None) -> Callable[[Session], Fa
                 "granted_by": list(file.granted_by),
                 "payees": [payee.id for payee in file.payees],
                 "next_draw": file.next_draw,
+                **looked,
             },
         )
 
     return read
+
+
+def _look(loan: LoanFile, row: AnalysisRow | None) -> dict[str, JsonValue]:
+    """Title, insurance and balance of a draw not paid yet: as it was analysed, or worse today."""
+    worse: Container[Aspect] = ()
+    if row is not None:
+        worse = worsened(loan, Analysis.model_validate_json(row.body), today())
+    return {each.value: "worse" if each in worse else "as_analysed" for each in Aspect}

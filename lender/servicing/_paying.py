@@ -17,6 +17,7 @@ from lender.model import (
     Payments,
     draw_version,
     payments_digest,
+    worsened,
 )
 from lender.servicing._loans import today
 from lender.servicing._tables import (
@@ -113,7 +114,7 @@ class Disbursement:
         return answer
 
     def _look_again(self, row: LoanRow, loan: LoanFile, analysis: Analysis) -> None:
-        """Look once more, under the loan's lock: what changed since the approval stops it."""
+        """Look once more, under the loan's lock: what got worse since the approval stops it."""
         trouble = None
         if self._fixed.record_version != draw_version(row.version, digest_json(analysis)):
             trouble = "the loan or the draw's analysis has changed since the approval"
@@ -127,6 +128,10 @@ class Disbursement:
             trouble = "the loan is not open"
         elif row.holds:
             trouble = "the loan is on hold"
+        elif worse := worsened(loan, analysis, today()):
+            trouble = "worse than what was approved: " + "; ".join(
+                f"{aspect.value}: {said}" for aspect, said in worse.items()
+            )
         else:
             for payment in self._asked.payments:
                 payee = loan.payee(payment.payee)
@@ -186,12 +191,11 @@ class Disbursement:
                 f"invoice {invoice.number} of {invoice.vendor} over {invoice.amount:.2f} "
                 "was billed by another draw, and the approved analysis does not say so"
             )
-            if billed_elsewhere(session, self._loan, self._draw, invoice) and not _known(
-                analysis, invoice
-            ):
+            elsewhere = billed_elsewhere(session, self._loan, self._draw, invoice)
+            if elsewhere and not _known(analysis, invoice):
                 raise Failure(409, "conflict", said)
             try:
-                bill(session, self._loan, self._draw, invoice)
+                bill(session, self._loan, self._draw, invoice, elsewhere=elsewhere)
             except IntegrityError as error:
                 if broken_constraint(error) not in FIRST_BILLING:
                     raise

@@ -1,15 +1,26 @@
 """What the lender's staff do with loans, on the system's own database; no agent can."""
 
+from decimal import Decimal
+
+from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from lender._service import Database, Failure
-from lender.model import LoanFile
-from lender.servicing._tables import LoanRow, PaymentRow, bill, cents, each_once, lock_loan
+from lender.model import CoverNotice, InsuranceKind, Lien, LoanFile
+from lender.servicing._tables import (
+    LoanRow,
+    PaymentRow,
+    bill,
+    billed_elsewhere,
+    cents,
+    each_once,
+    lock_loan,
+)
 
 
 def import_loan(database: Database, loan: LoanFile) -> None:
-    """Take a loan in, or a newer version of one: its holds stay, and its version rises.
+    """Take a loan in, or a newer version of one: its version rises; holds, liens, notices stay.
 
     Raises:
         Failure: the loan was drawn on here in another way than the file says.
@@ -23,7 +34,7 @@ def import_loan(database: Database, loan: LoanFile) -> None:
         known = row.file()
         if known.prior_draws != loan.prior_draws or known.disbursed != loan.disbursed:
             raise Failure(409, "conflict", f"{loan.loan_id} has other draws here than in the file")
-        row.keep(loan.model_copy(update={"version": row.version + 1}))
+        row.keep(_with_notes(loan, known).model_copy(update={"version": row.version + 1}))
 
     try:
         database.run_here(write)
@@ -34,6 +45,69 @@ def import_loan(database: Database, loan: LoanFile) -> None:
             "conflict",
             f"{loan.loan_id} or an invoice of it was written just now by someone else: try again",
         ) from None
+
+
+def _with_notes(loan: LoanFile, known: LoanFile) -> LoanFile:
+    """The loan with the liens and notices that are known here and the file says nothing of."""
+    references = {each.reference for each in loan.liens}
+    kinds = {each.kind for each in loan.notices}
+    return loan.model_copy(
+        update={
+            "liens": (
+                *loan.liens,
+                *(each for each in known.liens if each.reference not in references),
+            ),
+            "notices": (*loan.notices, *(each for each in known.notices if each.kind not in kinds)),
+        }
+    )
+
+
+def note(
+    database: Database,
+    loan: str,
+    *,
+    recorded: tuple[Lien, ...] = (),
+    released: tuple[str, ...] = (),
+    ends: tuple[CoverNotice, ...] = (),
+    stands: tuple[InsuranceKind, ...] = (),
+    equity_in: Decimal | None = None,
+    deposits: Decimal | None = None,
+) -> LoanFile:
+    """Write down what the lender has learnt of a loan; its version stays.
+
+    Liens that were recorded or released, cover that an insurer ends or that stands after all, and
+    the borrower's money. A draw on the way is looked at in this light when it is paid.
+
+    Raises:
+        Failure: there is no such loan, a lien that was released was not known, or an amount is
+            no amount.
+    """
+
+    def write(session: Session) -> LoanFile:
+        row = lock_loan(session, loan)
+        file = row.file()
+        unknown = set(released) - {each.reference for each in file.liens}
+        if unknown:
+            raise Failure(404, "not_found", f"{loan} has no lien {min(unknown)}")
+        gone = {*released, *(each.reference for each in recorded)}
+        replaced = {*stands, *(each.kind for each in ends)}
+        changed: dict[str, object] = {
+            "liens": (*(each for each in file.liens if each.reference not in gone), *recorded),
+            "notices": (*(each for each in file.notices if each.kind not in replaced), *ends),
+        }
+        if equity_in is not None:
+            changed["equity_in"] = equity_in
+        if deposits is not None:
+            changed["deposits"] = deposits
+        try:
+            noted = LoanFile.model_validate({**file.model_dump(), **changed})
+        except ValidationError as error:
+            said = error.errors(include_input=False, include_url=False)[0]["msg"]
+            raise Failure(400, "invalid_request", f"{loan}: {said}") from None
+        row.body = noted.model_dump_json()
+        return noted
+
+    return database.run_here(write)
 
 
 def _take_in(session: Session, loan: LoanFile) -> None:
@@ -48,7 +122,8 @@ def _take_in(session: Session, loan: LoanFile) -> None:
     )
     for draw in loan.prior_draws:
         for invoice in each_once(draw.invoices):
-            bill(session, loan.loan_id, draw.number, invoice)
+            elsewhere = billed_elsewhere(session, loan.loan_id, draw.number, invoice)
+            bill(session, loan.loan_id, draw.number, invoice, elsewhere=elsewhere)
 
 
 def read_loan(database: Database, loan: str) -> LoanFile:

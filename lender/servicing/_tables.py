@@ -113,13 +113,18 @@ def billed_elsewhere(session: Session, loan: str, draw: int, invoice: BilledInvo
     return any((row.loan, row.draw) != (loan, draw) for row in rows)
 
 
-def bill(session: Session, loan: str, draw: int, invoice: BilledInvoice) -> None:
+def bill(
+    session: Session, loan: str, draw: int, invoice: BilledInvoice, *, elsewhere: bool
+) -> None:
     """Write down that a draw billed an invoice; asked for once for each.
+
+    ``elsewhere`` is what :func:`billed_elsewhere` said, asked once: what another draw commits after
+    that collides with the key, and does not pass for something that was known.
 
     Raises:
         IntegrityError: another draw became the first to bill it just now (``FIRST_BILLING``).
     """
-    if not billed_elsewhere(session, loan, draw, invoice):
+    if not elsewhere:
         session.add(FirstBillingRow(digest=digest_json(invoice)))
     session.add(InvoiceRow(digest=digest_json(invoice), loan=loan, draw=draw))
     session.flush()

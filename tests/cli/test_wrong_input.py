@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from lender.samples import sample_loans
 from placet.cli._app import _bring, app
 from placet.tokens import SigningKey, write_key_file
 from tests.cli.conftest import PASSPHRASE, PROGRAM, Ended, Placet, Served
@@ -567,3 +568,33 @@ def test_the_installed_command_does_the_same(tmp_path: Path) -> None:
         check=False,
     )
     assert_told(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "PLACET_OPERATOR")
+
+
+_NOTES = {
+    "--lien=2026-0815": "valid date",
+    "--lien=a b=2026-11-24": "pattern",
+    "--lien=2026-0815=yesterday": "date",
+    "--cover-ends=hail=2026-11-24": "'builders_risk' or 'general_liability'",
+    "--deposits=much": "is no amount like",
+    "--equity-in=-1.00": "less than nothing",
+    "--released=2026-0815": "no lien 2026-0815",
+}
+
+
+@pytest.mark.parametrize("option", sorted(_NOTES))
+def test_a_note_of_a_loan_that_can_not_be_taken_says_why(
+    placet: Placet, tmp_path: Path, option: str
+) -> None:
+    """And what can be is there the next time, without a new version of the loan."""
+    loan = sample_loans()[0]
+    (tmp_path / "loan.json").write_text(loan.model_dump_json())
+    assert placet("loan", "import", str(tmp_path / "loan.json")).code == 0
+    ended = placet("loan", "note", loan.loan_id, option)
+    assert_told(ended, 1 if "released" in option else 2, _NOTES[option])
+    noted = placet("loan", "note", loan.loan_id, "--lien=2026-0815=2026-11-20", "--json")
+    assert noted.code == 0, noted
+    said = json.loads(noted.out)
+    assert said["liens"] == [{"reference": "2026-0815", "recorded": "2026-11-20"}]
+    assert said["version"] == loan.version
+    gone = placet("loan", "note", loan.loan_id, "--released=2026-0815", "--json")
+    assert json.loads(gone.out)["liens"] == []

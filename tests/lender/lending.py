@@ -17,8 +17,11 @@ from lender import compliance, servicing, storage
 from lender._service import Database
 from lender.model import (
     Analysis,
+    Basis,
     BilledInvoice,
     Claim,
+    Cover,
+    InsuranceKind,
     InvoiceMatch,
     LoanFile,
     Packet,
@@ -58,6 +61,15 @@ def payment(number: int, amount: str, name: str = "pay-test") -> Payment:
 PAYMENTS = (payment(0, "1500.00"), payment(1, "250.50"))
 
 
+BASIS = Basis(
+    title_effective=datetime.now(UTC).date(),
+    cover=tuple(Cover(kind=kind, through=date(2199, 12, 31)) for kind in InsuranceKind),
+    cost_to_complete=Decimal("530000.00"),
+    sources=loan_file().sources,
+)
+"""What a draw of the loan rests on, as of today; the day may turn, which the window allows."""
+
+
 def analysis_of(
     payments: tuple[Payment, ...] = PAYMENTS, loan: str = LOAN, draw: int = 1, **changed: Any
 ) -> Analysis:
@@ -88,6 +100,7 @@ def analysis_of(
             ),
         ),
         "earned_less_retainage": total,
+        "basis": BASIS,
     }
     return Analysis.model_validate(said | changed)
 

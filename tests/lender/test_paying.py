@@ -1,6 +1,7 @@
 """Paying a draw: once, exactly what was approved, on the loan as it was approved."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,18 +9,24 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from lender._service import Failure
 from lender.model import (
     MAX_VERSION,
     Analysis,
     BilledInvoice,
     Claim,
+    Cover,
+    CoverNotice,
+    InsuranceKind,
+    Lien,
     LoanStatus,
     draw_version,
     payments_digest,
 )
-from lender.servicing import import_loan, place_hold
+from lender.servicing import _paying, import_loan, note, place_hold
 from placet.model import CheckResult, FactsAnswer, Proposal, Severity, digest_json
 from tests.lender.lending import (
+    BASIS,
     DRAW,
     LOAN,
     PAID,
@@ -219,6 +226,105 @@ async def test_a_hold_survives_a_new_version_of_the_loan(either: Lending) -> Non
     require_problem(await either.pay(await either.approved()), 409, "conflict", "hold")
 
 
+_YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+_LEARNT: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    # What the loan learns after the approval, what takes it back, and what is named.
+    "lien": (
+        {"recorded": (Lien(reference="2026-0815", recorded=_YESTERDAY),)},
+        {"released": ("2026-0815",)},
+        "title",
+        f"lien 2026-0815 was recorded on {_YESTERDAY}",
+    ),
+    "cover-cancelled": (
+        {"ends": (CoverNotice(kind=InsuranceKind.BUILDERS_RISK, ends=_YESTERDAY),)},
+        {"stands": (InsuranceKind.BUILDERS_RISK,)},
+        "insurance",
+        f"builders risk was in force through {_YESTERDAY}",
+    ),
+    "equity-taken-back": (
+        {"equity_in": Decimal("0.00")},
+        {"equity_in": loan_file().equity_in, "deposits": Decimal("10.00")},
+        "balance",
+        "less than the cost to complete",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(_LEARNT))
+async def test_what_got_worse_since_the_approval_stops_the_payment(
+    either: Lending, name: str
+) -> None:
+    """I5: title, insurance, balance: named to the agent, told to the authority, nothing paid."""
+    learnt, taken_back, aspect, said = _LEARNT[name]
+    await either.analyse()
+    fixed, database = await either.approved(), either.databases["loan-servicing"]
+    note(database, LOAN, **learnt)
+    require_problem(await either.pay(fixed), 409, "conflict", f"{aspect}: ")
+    assert said in (await either.pay(fixed)).text
+    assert either.paid() == []
+    told = await either.facts()
+    assert told["version"] == fixed["record_version"], "what was agreed is as it was"
+    looked = {each: told["facts"][each] for each in ("title", "insurance", "balance")}
+    assert looked == {each: "worse" if each == aspect else "as_analysed" for each in looked}
+    note(database, LOAN, **taken_back)
+    assert (await either.facts())["facts"][aspect] == "as_analysed"
+    assert (await either.pay(fixed)).status_code == 200, "as it was, or better, changes nothing"
+
+
+_RUN_OUT = {
+    "title": BASIS.model_copy(update={"title_effective": _YESTERDAY - timedelta(days=400)}),
+    "insurance": BASIS.model_copy(
+        update={"cover": tuple(Cover(kind=kind, through=_YESTERDAY) for kind in InsuranceKind)}
+    ),
+}
+
+
+@pytest.mark.parametrize("aspect", sorted(_RUN_OUT))
+async def test_what_ran_out_by_the_day_of_payment_stops_it(bank: Lending, aspect: str) -> None:
+    """I5: it was in order on the day of the analysis; the day that counts is the day it pays."""
+    await bank.analyse(analysis_of(basis=_RUN_OUT[aspect]))
+    assert (await bank.facts())["facts"][aspect] == "worse"
+    require_problem(await bank.pay(await bank.approved()), 409, "conflict", f"{aspect}: ")
+    assert bank.paid() == []
+
+
+async def test_a_paid_draw_is_answered_again_whatever_the_loan_learns(bank: Lending) -> None:
+    """I11: a lost answer is asked for again; a lien recorded meanwhile takes back no payment."""
+    await bank.analyse()
+    fixed = await bank.approved()
+    assert (await bank.pay(fixed)).status_code == 200
+    note(bank.databases["loan-servicing"], LOAN, **_LEARNT["lien"][0])
+    assert (await bank.facts())["facts"]["title"] == "as_analysed"
+    assert (await bank.pay(fixed)).status_code == 200
+    assert bank.paid() == PAID
+
+
+async def test_what_was_noted_survives_a_new_version_of_the_loan(bank: Lending) -> None:
+    """Importing a loan again releases no lien, and makes no cover stand."""
+    database = bank.databases["loan-servicing"]
+    learnt = {**_LEARNT["lien"][0], **_LEARNT["cover-cancelled"][0]}
+    noted = note(database, LOAN, **learnt)
+    assert noted.version == 1
+    import_loan(database, loan_file())
+    loan = bank.loan()
+    assert (loan.version, loan.liens, loan.notices) == (2, noted.liens, noted.notices)
+
+
+async def test_a_note_that_makes_no_sense_changes_nothing(bank: Lending) -> None:
+    """I12: a lien that is not there, one that is there twice, a loan that is not."""
+    database = bank.databases["loan-servicing"]
+    twice = _LEARNT["lien"][0]["recorded"] * 2
+    for loan, noted, said in (
+        (LOAN, {"released": ("2026-1",)}, "no lien 2026-1"),
+        (LOAN, {"recorded": twice}, "stands twice"),
+        ("L-404", {}, "no such loan"),
+    ):
+        with pytest.raises(Failure) as refused:
+            note(database, loan, **noted)
+        assert said in refused.value.problem.error_description
+    assert bank.loan() == loan_file()
+
+
 _NOT_PAYABLE: dict[str, tuple[dict[str, Any], str]] = {
     "in-default": ({"status": LoanStatus.DEFAULT}, "not open"),
     "matured": ({"maturity": "2026-01-31"}, "not open"),
@@ -367,6 +473,19 @@ async def test_one_invoice_of_two_loans_paid_at_once(either: Lending) -> None:
     refused = max(answers, key=lambda answer: answer.status_code)
     require_problem(refused, 409, "conflict", "invoice 7 of Acme")
     assert sorted([either.paid() == [], either.paid("L-1002") == []]) == [False, True]
+
+
+async def test_an_invoice_billed_between_the_look_and_the_writing_is_not_paid_twice(
+    bank: Lending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I5: what was looked up once decides: a draw that comes between collides with the key."""
+    await bank.analyse()
+    fixed, second = await bank.approved(), await _second_loan(bank)
+    assert (await bank.pay(fixed)).status_code == 200
+    monkeypatch.setattr(_paying, "billed_elsewhere", lambda *_: False)  # as it was a moment ago
+    answer = await bank.pay(second, OTHER, record=SECOND)
+    require_problem(answer, 409, "conflict", "invoice 7 of Acme")
+    assert bank.paid("L-1002") == []
 
 
 async def test_an_invoice_that_the_loans_history_billed_is_not_paid(bank: Lending) -> None:

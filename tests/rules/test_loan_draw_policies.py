@@ -73,10 +73,13 @@ APPROVAL = ApprovalFacts(
     version_unchanged=True,
 )
 FACTS: dict[str, JsonValue] = {
+    "balance": "as_analysed",
     "granted_by": ["operator:greta-holm"],
     "holds": 0,
+    "insurance": "as_analysed",
     "screening": "clear",
     "status": "open",
+    "title": "as_analysed",
     "undisbursed_cents": 2_000_001,
 }
 
@@ -214,6 +217,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a loan in default": ({"facts": {"status": "default"}}, "law.loan-open"),
     "a payee with a hit": ({"facts": {"screening": "hit"}}, "law.payees-clear"),
     "a payee unknown": ({"facts": {"screening": ""}}, "law.payees-clear"),
+    "a lien recorded since": ({"facts": {"title": "worse"}}, "law.title-no-worse"),
+    "cover that ended": ({"facts": {"insurance": "worse"}}, "law.insurance-no-worse"),
+    "money taken back": ({"facts": {"balance": "worse"}}, "law.balance-no-worse"),
+    "a word for it that nobody knows": ({"facts": {"title": ""}}, "law.title-no-worse"),
     "granters unknown": ({"facts": {"granted_by": []}}, "law.granters-known"),
 }
 

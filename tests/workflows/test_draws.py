@@ -5,11 +5,15 @@ When all are done, the whole ledger is verified, and each closed case replayed (
 
 import json
 import signal
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lender.model import CoverNotice, InsuranceKind, Lien
+from lender.servicing import note
 from placet.client import AuthorityError
 from placet.model import Hold, Mode, Reason, Verdict
 from tests.workflows.desk import Desk, until
@@ -164,6 +168,61 @@ async def test_a_hold_voids_the_approval_and_people_are_asked_again(desk: Desk) 
     assert (said.code, said.err) == (1, "placet: the case is closed, not open\n")
     after = await desk.state()
     assert (after[0], after[2]) == (stored, cases)
+
+
+_YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+_LEARNT: dict[str, tuple[dict[str, Any], str]] = {
+    "title": (
+        {"recorded": (Lien(reference="2026-0815", recorded=_YESTERDAY),)},
+        "title.date_down#lien-2026-0815",
+    ),
+    "insurance": (
+        {"ends": (CoverNotice(kind=InsuranceKind.BUILDERS_RISK, ends=_YESTERDAY),)},
+        "insurance.current#builders_risk",
+    ),
+    "balance": ({"equity_in": Decimal("0.00")}, "balance.in_balance#sources"),
+}
+
+
+@pytest.mark.parametrize("aspect", sorted(_LEARNT))
+async def test_what_is_worse_on_the_day_of_payment_goes_back_to_people(
+    desk: Desk, aspect: str
+) -> None:
+    """I5: the approval is voided by name, and people decide on the analysis that shows why."""
+    learnt, finding = _LEARNT[aspect]
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    checkpoint = await desk.asked(case)
+    assert finding not in {each.id for each in checkpoint.evidence.proposal.findings}
+    note(desk.books.servicing, loan.loan_id, **learnt)
+    await desk.decide("omar", checkpoint)
+    second = await desk.asked(case)
+    assert finding in {each.id for each in second.evidence.proposal.findings}
+    assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "voided"
+    voided = [e["data"] for e in await desk.entries(case) if e["type"] == "checkpoint.voided"]
+    law = f"policy:law.{aspect}-no-worse"
+    assert [each["reasons"] for each in voided] == [["I3", "forbidden", law]]
+    await desk.decide("omar", second, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+    assert desk.paid(loan) == 0
+
+
+async def test_good_news_before_the_payment_asks_nobody_again(desk: Desk) -> None:
+    """I5: more money in, and a lien that is released before anyone was asked to pay."""
+    loan = desk.take_in_loan()
+    note(desk.books.servicing, loan.loan_id, **_LEARNT["title"][0])
+    case = await desk.open(loan)
+    checkpoint = await desk.asked(case)
+    better = Decimal("5000.00")
+    note(desk.books.servicing, loan.loan_id, released=("2026-0815",), deposits=better)
+    proposal = checkpoint.evidence.proposal
+    amount, exceptions = proposal.amount, tuple(proposal.exceptions)
+    for person in ("omar", "sofia"):
+        await desk.people[person].decide(
+            checkpoint, Verdict.APPROVE, amount=amount, exceptions=exceptions
+        )
+    assert (await desk.ended(case)).result == "disbursed"
+    assert len(await desk.people["una"].checkpoints(case=case)) == 1
 
 
 async def test_in_audit_mode_nothing_is_paid_and_the_approval_stands(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from placet.authority._core import AUTHORITY
 from placet.authority._evidence import NoEvidence, gather, newest_parts, unpack
 from placet.authority._facts import FetchedFacts
+from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -26,6 +27,7 @@ from placet.model import (
     CheckpointDefinition,
     CheckpointStatus,
     Evidence,
+    Mode,
     Outcome,
     ProcessDefinition,
     Proposal,
@@ -45,6 +47,15 @@ from placet.rules import (
 )
 from placet.rules import approvals as approvals_of
 from placet.tokens import PublicKey, TokenError, verify_decision
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """Why no approval stands behind a guarded step, and which checkpoints are void for it."""
+
+    description: str
+    reason: str = "no_approval"
+    void: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,14 +164,18 @@ def weigh(
     matrix: AuthorityMatrix,
     fetched: FetchedFacts,
     audience: str,
-) -> Approval | str:
-    """Weigh the approval that a guarded step needs; a text says why there is none."""
+) -> Approval | Lacking:
+    """Weigh the approval that a guarded step needs.
+
+    Everybody whose word it rests on must be active now, and the key they gave it with: who may
+    decide nothing more pays nothing more. In audit mode, in which nothing is paid, that voids none.
+    """
     checkpoint = definition.checkpoint(step.approval or "")
     row = None if checkpoint is None else newest_checkpoint(tx, case.id, checkpoint.name)
     if checkpoint is None or row is None:
-        return f"the case has no {step.approval} checkpoint; people were not asked"
+        return Lacking(f"the case has no {step.approval} checkpoint; people were not asked")
     if row.status != CheckpointStatus.APPROVED:
-        return f"the {step.approval} checkpoint is {row.status}, not approved"
+        return Lacking(f"the {step.approval} checkpoint is {row.status}, not approved")
     evidence = Evidence.model_validate_json(row.evidence_json)
     requirement = Requirement.model_validate_json(row.requirement_json)
     decisions = counted_decisions(tx, row.id)
@@ -168,16 +183,20 @@ def weigh(
     approvals = tuple(each.jti for each in counted)
     trouble = _signatures(tx, row, approvals, audience)
     if trouble is not None:
-        return trouble
+        return Lacking(trouble)
+    if matrix.mode is not Mode.AUDIT:
+        silenced = _silenced(tx, checkpoint, row)
+        if silenced is not None:
+            return silenced
     amount = evidence.proposal.amount or Decimal("0.00")
     findings = evidence.proposal.findings
     automatic = not requirement.needs
     lead = tx.first(PartRow, PartRow.digest == evidence.items[0].digest)
     if lead is None:
-        return "the part that people approved is gone"
+        return Lacking("the part that people approved is gone")
     lacking = unmet(tx, definition, checkpoint, case.id, lead, evidence.proposal)
     if lacking is not None:
-        return lacking
+        return Lacking(lacking)
     confirmation = automatic_facts(tx, definition, case.id, lead)
     facts = ApprovalFacts(
         status=CheckpointStatus(row.status),
@@ -226,6 +245,26 @@ def _signatures(
     return None
 
 
+def _silenced(reader: Reader, checkpoint: CheckpointDefinition, row: Checkpoint) -> Lacking | None:
+    """Whether someone who approved, here or at a checkpoint that came first, is not active now."""
+    said, void = "", []
+    priors = [newest_checkpoint(reader, row.case_id, each.checkpoint) for each in checkpoint.after]
+    for each in (row, *priors):
+        if each is None or each.status != CheckpointStatus.APPROVED:
+            continue
+        asked = Requirement.model_validate_json(each.requirement_json)
+        for counted in approvals_of(asked, counted_decisions(reader, each.id)):
+            decision = reader.get(DecisionRow, counted.jti)
+            key = "" if decision is None else decision.key
+            standing = key_standing(reader, counted.operator, key)
+            if standing != ACTIVE:
+                said = f"{counted.operator}, who approved {each.name}, or their key is {standing}"
+                void.append(each.id)
+    if not void:
+        return None
+    return Lacking(said, "approver_not_active", tuple(dict.fromkeys((row.id, *void))))
+
+
 def _signer(reader: Reader, row: DecisionRow) -> PublicKey | None:
     key = reader.get(IdentityKey, row.key)
     if key is None or key.principal != row.operator:
@@ -254,9 +293,9 @@ def _version_unchanged(evidence: Evidence, step: Step, fetched: FetchedFacts) ->
     return bool(step.facts) and expected is not None and versions.get(step.facts[0]) == expected
 
 
-def void(tx: Tx, case: Case, approval: Approval, reasons: tuple[str, ...]) -> None:
+def void(tx: Tx, case: Case, checkpoint: str, reasons: tuple[str, ...]) -> None:
     """Void an approval that no longer holds: what changed goes back to people."""
-    row = tx.get(Checkpoint, approval.checkpoint_id)
+    row = tx.get(Checkpoint, checkpoint)
     if row is None or row.status != CheckpointStatus.APPROVED:
         return
     outcome = Outcome.model_validate_json(row.outcome_json or "{}")

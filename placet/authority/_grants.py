@@ -19,7 +19,7 @@ from datetime import timedelta
 from pydantic import JsonValue
 from sqlalchemy import and_, bindparam, or_, select
 
-from placet.authority._approvals import Approval, void, weigh
+from placet.authority._approvals import Approval, Lacking, void, weigh
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Denied, Unavailable
@@ -144,6 +144,7 @@ class Grants:
         use_sender(tx, ask.sender)
         standing = key_standing(tx, ask.sender.principal, ask.sender.thumbprint)
         if standing != ACTIVE:
+            self._stop_without_orchestrator(tx, ask, standing)
             return _deny(tx, ask, f"the agent or its key is {standing}", ("I10", standing))
         case = tx.get(Case, ask.details.case)
         if case is None:
@@ -172,6 +173,21 @@ class Grants:
             raise Unavailable(str(error)) from None
         return self._ask_policy(tx, ask, case, definition, step, activity)
 
+    def _stop_without_orchestrator(self, tx: Tx, ask: _Ask, standing: str) -> None:
+        """Stop a case whose own orchestrator may not go on: it can't even stop the case itself.
+
+        Only where it asks for a step that runs: what else a thief of its key asks stops nothing.
+        """
+        case = tx.get(Case, ask.details.case)
+        if case is None or case.status != CaseStatus.OPEN:
+            return
+        definition = self._definitions.process(tx, case.process, case.version)
+        step = definition.step(ask.details.activity.activity_type)
+        if step is None or step.agent != definition.orchestrator or _wrong_step(ask, step):
+            return
+        if _wrong_state(tx, ask, case) is None and not isinstance(_running(ask, step), _Deny):
+            stop_case(tx, case, f"{step.activity_type} was denied: I10, {standing}")
+
     def _ask_policy(
         self,
         tx: Tx,
@@ -198,8 +214,10 @@ class Grants:
             context = step_context(facts)
         else:
             weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.issuer)
-            if isinstance(weighed, str):
-                return _deny(tx, ask, weighed, ("I5", "no_approval"))
+            if isinstance(weighed, Lacking):
+                for each in weighed.void:
+                    void(tx, case, each, ("I5", weighed.reason))
+                return _deny(tx, ask, weighed.description, ("I5", weighed.reason))
             approval = weighed
             try:
                 context = guarded_context(facts, approval.facts, ask.facts.facts)
@@ -227,7 +245,7 @@ class Grants:
         if not isinstance(decision, Permitted):
             # In audit mode nothing is ever paid: that says nothing against what people approved.
             if approval is not None and matrix.mode is not Mode.AUDIT:
-                void(tx, case, approval, decision.reasons)
+                void(tx, case, approval.checkpoint_id, decision.reasons)
             return _deny(tx, ask, decision.explanation, decision.reasons, policy)
         return self._grant(tx, ask, case, activity, approval, policy)
 

@@ -1,7 +1,9 @@
 """Ending grants before their time: the row, the feed that systems follow, and the ledger."""
 
 from placet.authority._core import AUTHORITY
-from placet.authority._store import Grant, GrantRevocation, Tx
+from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._store import DecisionRow, Grant, GrantRevocation, Tx
+from placet.model import GrantedDetails
 
 FEED = "revocations"
 """The topic that wakes those who wait for the feed."""
@@ -19,6 +21,24 @@ def revoke(tx: Tx, grant: Grant, reason: str, actor: str = AUTHORITY) -> None:
         record=grant.record,
     )
     tx.notify(FEED)
+
+
+def revoke_resting_on(tx: Tx, operator: str) -> None:
+    """Revoke the live guarded grants that rest on an approval which no longer counts (I10).
+
+    That is one whose giver, or the key it was signed with, is not active now.
+    """
+    live = tx.all(Grant, Grant.status == "issued", Grant.guarded_json.is_not(None))  # type: ignore[union-attr]  # a column on the class
+    for grant in live:
+        fixed = GrantedDetails.model_validate_json(grant.guarded_json or "{}")
+        given = [tx.get(DecisionRow, jti) for jti in fixed.approvals or ()]
+        if any(
+            each is not None
+            and each.operator == operator
+            and key_standing(tx, operator, each.key) != ACTIVE
+            for each in given
+        ):
+            revoke(tx, grant, "approver_not_active")
 
 
 def revoke_all_of(tx: Tx, agent: str, reason: str, actor: str) -> int:

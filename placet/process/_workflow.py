@@ -207,7 +207,7 @@ class GovernedWorkflow:
         try:
             while outcome.status is CheckpointStatus.OPEN:
                 heard = self._bells
-                outcome = await self.step(READ_OUTCOME, request, Outcome)
+                outcome = await self.patient_step(READ_OUTCOME, request, Outcome, subject)
                 if outcome.status is CheckpointStatus.OPEN:
                     await self._wait(heard, LOOK_AGAIN, "look whether people have decided")
         finally:
@@ -217,7 +217,7 @@ class GovernedWorkflow:
     async def outcome(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
         """How a checkpoint that was asked stands now."""
         request = CheckpointRequest(case=case, record=subject, checkpoint=name)
-        return await self.step(READ_OUTCOME, request, Outcome)
+        return await self.patient_step(READ_OUTCOME, request, Outcome, subject)
 
     async def resubmission(self, name: str, case: CaseId, subject: RecordId) -> None:
         """Wait until what a checkpoint has returned was handed in again, whenever that is."""
@@ -244,7 +244,8 @@ class GovernedWorkflow:
         """Stop the case for a person to look at; back when it may go on, as the next step tells.
 
         ``heard`` is :attr:`bells` as it was before the step was tried. Steps side by side stop the
-        case once; a denial from before a person has admitted it stops nothing afterwards.
+        case once; a denial from before a person has admitted it stops nothing afterwards. An
+        orchestrator that may not even do that waits as well: the authority has stopped the case.
         """
         if not (self._stopped or STOPPED in reasons or self._bells > heard):
             self._stopped = True
@@ -253,7 +254,7 @@ class GovernedWorkflow:
             try:
                 await self.step(STOP_CASE, request, StopRequest)
             except ActivityError as error:
-                if STOPPED not in refused_for(error):
+                if not refused_for(error):
                     raise
         await self._wait(heard, LOOK_DAILY, "look whether a person has admitted the case")
         self._stopped = False
@@ -267,10 +268,20 @@ class GovernedWorkflow:
             return
 
     async def close(self, case: CaseId, subject: RecordId, result: str) -> None:
-        """Close the case. One that is closed already, by a try whose answer was lost, is closed."""
+        """Close the case. One that is closed already, by a try whose answer was lost, is closed.
+
+        If that is denied, the case is stopped, and closed once a person lets it go on.
+        """
         request = CloseRequest(case=case, record=subject, result=result)
-        try:
-            await self.step(CLOSE_CASE, request, CloseRequest)
-        except ActivityError as error:
-            if "case_closed" not in refused_for(error):
-                raise
+        while True:
+            heard = self._bells
+            try:
+                await self.step(CLOSE_CASE, request, CloseRequest)
+                return
+            except ActivityError as error:
+                reasons = refused_for(error)
+                if not reasons:
+                    raise
+            if "case_closed" in reasons:
+                return
+            await self.stop(case, subject, CLOSE_CASE, reasons, heard)

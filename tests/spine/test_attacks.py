@@ -168,3 +168,35 @@ async def test_the_live_grants_of_a_revoked_keys_agent_end(w: World) -> None:
         ((good, bad),) = await until(done)
     assert (good.status, bad.reasons) == (200, ["I10", "revoked"])
     assert [each["data"]["reason"] for each in await w.entries("grant.revoked")] == ["key_revoked"]
+
+
+async def test_a_grant_ends_with_the_standing_of_who_approved_it(w: World) -> None:
+    """I10, I5: what rests on an approval ends when its giver is suspended, and is given no more."""
+    answers: list[tuple[Reply, Reply]] = []
+
+    async def probe(info: activity.Info) -> tuple[Reply, Reply]:
+        details = details_of(info, action="parcel:dispatch")
+        good = await ask(w, "carrier", details)
+        await w.admin.act("operator.suspend", "operator:cleo", Reason(reason="left the house"))
+        return good, await ask(w, "carrier", details)
+
+    async with (
+        rogue_worker(w, "carrier", "dispatch", probe, answers),
+        w.workers(only=("orchestrator", "scale", "second-scale")),
+    ):
+        case = await w.open(SUBJECT)
+        shown = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(shown, Verdict.APPROVE, amount=AMOUNT)
+
+        async def done() -> list[tuple[Reply, Reply]]:
+            return answers
+
+        ((good, bad),) = await until(done)
+    assert (good.status, bad.reasons) == (200, ["I5", "approver_not_active"])
+    (revoked,) = await w.entries("grant.revoked")
+    assert revoked["data"]["reason"] == "approver_not_active"
+    (voided,) = await w.entries("checkpoint.voided")
+    assert voided["data"] == {
+        "checkpoint": shown.id,
+        "reasons": ["I5", "approver_not_active"],
+    }

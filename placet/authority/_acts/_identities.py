@@ -19,7 +19,7 @@ from placet.authority._acts._act import (
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
-from placet.authority._revocations import revoke_all_of
+from placet.authority._revocations import revoke_all_of, revoke_resting_on
 from placet.authority._store import Identity, IdentityKey, Tx
 from placet.model import (
     ADMINISTRATOR,
@@ -116,6 +116,7 @@ class IdentityActs:
         revoked = 0
         if status != ACTIVE:
             revoked = revoke_all_of(tx, principal, entry_type, act.actor)
+            revoke_resting_on(tx, principal)
         entry = write_entry(
             tx,
             f"{'agent' if kind == 'system' else kind}.{entry_type}",
@@ -136,6 +137,7 @@ class IdentityActs:
             raise No("nobody revokes their own keys", "segregation")
         tx.change(IdentityKey, thumbprint, status="revoked", revoked_at=tx.now)
         revoked = revoke_all_of(tx, key.principal, "key_revoked", act.actor)
+        revoke_resting_on(tx, key.principal)
         entry = write_entry(
             tx,
             "key.revoked",

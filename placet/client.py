@@ -16,6 +16,7 @@ import httpx
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from placet.model import (
+    AcceptedException,
     ActAnswer,
     ActClaims,
     CaseView,
@@ -165,12 +166,14 @@ class OperatorClient:
         *,
         amount: Decimal | None = None,
         reason_code: str | None = None,
-        exceptions: tuple[str, ...] = (),
+        exceptions: Mapping[str, str] | None = None,
         comment: str | None = None,
+        stands_in_for: str | None = None,
     ) -> DecisionAnswer:
         """Sign and send a decision on the evidence that was shown.
 
         ``amount`` is what the person read and means to approve; it must be the checkpoint's.
+        ``exceptions`` are the blocking findings that they accept, each with the reason.
 
         Raises:
             EvidenceMismatch: the evidence has another digest than the checkpoint says.
@@ -184,6 +187,7 @@ class OperatorClient:
             reason_code=reason_code,
             exceptions=exceptions,
             comment=comment,
+            stands_in_for=stands_in_for,
             ledger_head=await self.head(),
         )
         return await self.send_decision(checkpoint.id, jws)
@@ -195,8 +199,9 @@ class OperatorClient:
         *,
         amount: Decimal | None = None,
         reason_code: str | None = None,
-        exceptions: tuple[str, ...] = (),
+        exceptions: Mapping[str, str] | None = None,
         comment: str | None = None,
+        stands_in_for: str | None = None,
         ledger_head: str | None = None,
     ) -> str:
         """The decision as a JWS, not sent yet."""
@@ -214,9 +219,13 @@ class OperatorClient:
             reason_code=reason_code,
             amount=amount,
             adjustments_digest=adjustments if verdict is Verdict.APPROVE else None,
-            exceptions=exceptions,
+            exceptions=tuple(
+                AcceptedException(finding=finding, reason=reason)
+                for finding, reason in (exceptions or {}).items()
+            ),
             comment=comment,
             ledger_head=ledger_head,
+            stands_in_for=stands_in_for,
         )
         return sign_decision(claims, self._key)
 

@@ -10,9 +10,14 @@ from placet.audit._people import People
 from placet.audit._scene import Case, Scene
 from placet.ledger import Entry, EntryType
 from placet.model import (
+    CheckpointRule,
     CheckpointStatus,
     CheckpointView,
     DecisionClaims,
+    EvidenceItem,
+    Exclusion,
+    ExclusionReason,
+    NotAgain,
     digest_bytes,
     digest_json,
 )
@@ -25,9 +30,11 @@ from placet.rules import (
     RuleError,
     approvals,
     check_decision,
+    excluded,
     outcome_status,
     requirement,
     said_digest,
+    subject_variables,
 )
 from placet.tokens import TokenError, verify_decision
 
@@ -36,6 +43,17 @@ ENDS = {
     EntryType.CHECKPOINT_EXPIRED,
     EntryType.CHECKPOINT_VOIDED,
 }
+AT_CHECKPOINT = {
+    EntryType.CHECKPOINT_CLAIMED,
+    EntryType.CHECKPOINT_UNCLAIMED,
+    EntryType.CHECKPOINT_COMMENTED,
+    EntryType.CHECKPOINT_ATTACHED,
+    EntryType.CHECKPOINT_ADJUSTED,
+    EntryType.CHECKPOINT_KEYED,
+    EntryType.CHECKPOINT_RECALLED,
+}
+"""What people do at a checkpoint besides deciding."""
+
 _ENDED = {
     EntryType.CHECKPOINT_EXPIRED: CheckpointStatus.EXPIRED,
     EntryType.CHECKPOINT_VOIDED: CheckpointStatus.VOIDED,
@@ -104,18 +122,13 @@ class Checkpoints:
         if case is None or matrix is None or rule is None:
             self._scene.trouble("requirement", f"{view.id}: no matrix asks this")
             return
-        # The people set apart are facts of a system of record; who opened and prepared is known.
-        facts: dict[str, JsonValue] = {}
-        if rule.independent_of is not None:
-            facts[rule.independent_of] = list(asked.not_all_of)
-        people = {*asked.excluded, case.opened_by, *view.evidence.proposal.preparers}
         try:
             computed = requirement(
                 matrix,
                 asked.checkpoint,
                 view.evidence.proposal,
-                excluded=people,
-                facts=facts,
+                excluded=self._excluded(view, case, rule),
+                facts=asked.facts,
                 automatic=None if asked.needs else self._automatic(view, case),
             )
         except RuleError as error:
@@ -123,6 +136,52 @@ class Checkpoints:
             return
         if computed != asked:
             self._scene.trouble("requirement", f"{view.id}: the matrix asks something else")
+
+    def _excluded(
+        self, view: CheckpointView, case: Case, rule: CheckpointRule
+    ) -> tuple[Exclusion, ...]:
+        """Who had a hand in the case, as the log tells."""
+        earlier = {
+            each.person: each.of or ""
+            for each in view.requirement.excluded
+            if each.why is ExclusionReason.APPROVED_EARLIER
+        }
+        if self._scene.files.indices is None:  # a bundle of one case has no other case's approvals
+            looked = {} if rule.not_again is None else self._earlier(view, case, rule.not_again)
+            if looked != earlier:
+                self._scene.trouble("requirement", f"{view.id}: others approved the cases before")
+        owners = {agent: self._people.owner(agent) for agent in case.agents}
+        return excluded(
+            case.opened_by,
+            view.evidence.proposal.preparers,
+            resubmitters=case.resubmitters,
+            keyers=case.keyers,
+            owners={agent: owner for agent, owner in owners.items() if owner is not None},
+            approved_earlier=earlier,
+        )
+
+    def _earlier(self, view: CheckpointView, case: Case, looks: NotAgain) -> dict[str, str]:
+        """Who approved at this checkpoint in the last closed cases that the matrix looks at."""
+        definition = self._scene.processes.get(case.process_digest)
+        if definition is None:
+            return {}
+        own = subject_variables(definition, case.subject)
+        found: dict[str, str] = {}
+        looked = 0
+        for name, other in reversed(self._scene.cases.items()):
+            theirs = self._scene.processes.get(other.process_digest)
+            if other.status != "closed" or theirs is None or theirs.name != definition.name:
+                continue
+            bound = subject_variables(theirs, other.subject)
+            if any(bound.get(each) != own.get(each) for each in looks.same):
+                continue
+            looked += 1
+            for checkpoint, people in other.approvers.values():
+                for person in people if checkpoint == view.requirement.checkpoint else ():
+                    found.setdefault(person, name)
+            if looked == looks.cases:
+                break
+        return found
 
     def _automatic(self, view: CheckpointView, case: Case) -> AutomaticFacts | None:
         """The second agent's recomputation, from what was settled before."""
@@ -132,8 +191,7 @@ class Checkpoints:
         again = [
             part
             for part in self._scene.parts.values()
-            if part.name in names
-            and self._scene.grants[part.grant].issued.case == view.evidence.case
+            if part.name in names and self._scene.part_cases.get(part.digest) == view.evidence.case
         ]
         made = self._scene.part(lead.digest)
         recomputed = self._scene.part(again[-1].digest) if again else None
@@ -151,6 +209,39 @@ class Checkpoints:
         if view is None:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is not there")
         return view
+
+    def acted(self, entry: Entry) -> None:
+        """What a person did at an open checkpoint: it is of this case, and its parts are there."""
+        checkpoint = str(entry.data.get("target"))
+        standing, case = self._open.get(checkpoint), self._scene.cases.get(entry.case or "")
+        if standing is None or case is None or standing.opened.case != entry.case:
+            self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
+            return
+        if standing.status is not CheckpointStatus.OPEN:
+            self._scene.trouble("checkpoint-ended", f"{checkpoint} was {standing.status} before")
+        if entry.type is EntryType.CHECKPOINT_KEYED:
+            case.keyers.add(entry.actor)
+        if entry.type not in {EntryType.CHECKPOINT_ADJUSTED, EntryType.CHECKPOINT_KEYED}:
+            return
+        if entry.data.get("evidence_digest") != standing.opened.data.get("evidence_digest"):
+            self._scene.trouble("evidence-digest", f"{checkpoint} showed other evidence")
+        parts = entry.data.get("parts")
+        for part in parts if isinstance(parts, list) else ():
+            told = part if isinstance(part, dict) else {}
+            digest = str(told.get("digest"))
+            self._scene.content("part", self._scene.files.parts, digest)
+            try:
+                self._scene.parts[digest] = EvidenceItem.model_validate(
+                    {
+                        **told,
+                        "record": entry.record,
+                        "agent": entry.actor,
+                        "act": entry.data.get("act"),
+                    }
+                )
+            except ValidationError:
+                self._scene.trouble("part-not-produced", "the act leaves no part")
+            self._scene.part_cases[digest] = entry.case or ""
 
     # --- decisions ----------------------------------------------------------------------------
 
@@ -204,7 +295,12 @@ class Checkpoints:
                 str(opened.get("requirement_digest")),
                 claims,
                 OperatorFacts(
-                    principal=entry.actor, active=self._people.active(entry.actor), roles=roles
+                    principal=entry.actor,
+                    active=self._people.active(entry.actor),
+                    roles=roles,
+                    stands_in_for=self._people.stands_in_for(
+                        entry.actor, self._process(entry.case), entry.time
+                    ),
                 ),
                 CheckpointStanding(
                     id=str(opened.get("checkpoint")),
@@ -222,9 +318,19 @@ class Checkpoints:
             self._scene.trouble("decision-refusable", f"not a checkpoint: {error.error_count()}")
         standing.decisions.append(
             CountedDecision(
-                jti=claims.jti, operator=claims.iss, roles=roles, verdict=claims.verdict
+                jti=claims.jti,
+                operator=claims.iss,
+                roles=roles,
+                verdict=claims.verdict,
+                exceptions=claims.accepted,
+                stands_in_for=claims.stands_in_for,
             )
         )
+
+    def _process(self, case: str | None) -> str | None:
+        found = self._scene.cases.get(case or "")
+        kind = None if found is None else self._scene.processes.get(found.process_digest)
+        return None if kind is None else kind.name
 
     # --- outcomes -----------------------------------------------------------------------------
 
@@ -237,6 +343,8 @@ class Checkpoints:
             return
         if entry.type in _ENDED:
             standing.status = _ENDED[entry.type]
+            if entry.case in self._scene.cases:
+                self._scene.cases[entry.case].approvers.pop(checkpoint, None)
             return
         if standing.status is not CheckpointStatus.OPEN:
             self._scene.trouble("outcome", f"{checkpoint} was {standing.status} before")
@@ -247,6 +355,11 @@ class Checkpoints:
                 f"{checkpoint}: the decisions add up to {computed}, "
                 f"the ledger says {entry.data.get('status')}",
             )
+        case = self._scene.cases.get(entry.case or "")
+        if computed is CheckpointStatus.APPROVED and case is not None:
+            counted = approvals(view.requirement, standing.decisions)
+            people = tuple(each.operator for each in counted)
+            case.approvers[checkpoint] = (view.requirement.checkpoint, people)
         # Whether it follows or not: what the ledger has ended takes no more decisions.
         standing.status = CheckpointStatus.VOIDED if computed is CheckpointStatus.OPEN else computed
 

@@ -96,6 +96,9 @@ class Grants:
                         "grant": entry.data.get("grant"),
                     }
                 )
+                self._scene.part_cases[digest] = entry.case or ""
+                if entry.case in self._scene.cases:
+                    self._scene.cases[entry.case].agents.add(entry.actor)
             except ValidationError:
                 self._scene.trouble("part-not-produced", "the settlement names no part")
 

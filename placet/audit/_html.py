@@ -150,7 +150,7 @@ class _Report:
             (),
             [
                 ("Asked", f"{format_time(view.opened_at)}, of {needs or 'nobody'}"),
-                ("Not of", ", ".join(asked.excluded) or "nobody is excluded"),
+                ("Not of", ", ".join(sorted(asked.barred)) or "nobody is excluded"),
                 ("Proposed amount", _money(proposal.amount, proposal.requested)),
                 ("Came to", end),
             ],
@@ -199,7 +199,8 @@ class _Report:
                 said = kept.content
         return (
             f"<p><b>{_esc(item.name)}</b> of {_esc(item.record)}, left by {_esc(item.agent)} "
-            f'under <span class="id">{_esc(item.grant)}</span>:</p>\n<pre>{_lines(said)}</pre>\n'
+            f'under <span class="id">{_esc(item.grant or item.act or "")}</span>:</p>\n'
+            f"<pre>{_lines(said)}</pre>\n"
         )
 
     # --- why it was allowed -------------------------------------------------------------------

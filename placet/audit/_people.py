@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from pydantic import JsonValue, ValidationError
 
@@ -11,9 +12,13 @@ from placet.ledger import Entry, EntryType
 from placet.model import (
     ActClaims,
     AddKey,
+    Adjust,
+    Attach,
     AuthorityMatrix,
+    Delegate,
     EnrolIdentity,
     Governance,
+    KeyIn,
     OpenCase,
     ProcessDefinition,
     PublishPolicy,
@@ -31,6 +36,15 @@ _ACTS = {
     EntryType.CASE_CLOSED: "case.end",
     EntryType.CASE_ADMITTED: "case.admit",
     EntryType.CASE_RESUBMITTED: "case.resubmit",
+    EntryType.CHECKPOINT_CLAIMED: "checkpoint.claim",
+    EntryType.CHECKPOINT_UNCLAIMED: "checkpoint.unclaim",
+    EntryType.CHECKPOINT_COMMENTED: "checkpoint.comment",
+    EntryType.CHECKPOINT_ATTACHED: "checkpoint.attach",
+    EntryType.CHECKPOINT_ADJUSTED: "checkpoint.adjust",
+    EntryType.CHECKPOINT_KEYED: "checkpoint.key",
+    EntryType.CHECKPOINT_RECALLED: "checkpoint.recall",
+    EntryType.DELEGATION_GIVEN: "delegation.give",
+    EntryType.DELEGATION_ENDED: "delegation.end",
     EntryType.HOLD_PLACED: "hold.place",
     EntryType.HOLD_LIFTED: "hold.lift",
     EntryType.AGENT_SUSPENDED: "{kind}.suspend",
@@ -54,7 +68,8 @@ _STOPPED = {
     EntryType.OPERATOR_OFFBOARDED,
 }
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
-# Anyone may hold; who may hand in again is the matrix's, which the entry does not name.
+# Anyone may hold; who may hand in again is the matrix's, which the entry does not name. Who may do
+# what at a checkpoint is looked at with the checkpoint.
 # A second signature is the owner's, too, and a proposal's own author may withdraw it.
 _NO_FIXED_ROLE = {
     EntryType.HOLD_PLACED,
@@ -62,6 +77,14 @@ _NO_FIXED_ROLE = {
     EntryType.CASE_RESUBMITTED,
     EntryType.ACT_COUNTERSIGNED,
     EntryType.ACT_WITHDRAWN,
+    EntryType.CHECKPOINT_CLAIMED,
+    EntryType.CHECKPOINT_UNCLAIMED,
+    EntryType.CHECKPOINT_COMMENTED,
+    EntryType.CHECKPOINT_ATTACHED,
+    EntryType.CHECKPOINT_ADJUSTED,
+    EntryType.CHECKPOINT_KEYED,
+    EntryType.DELEGATION_GIVEN,
+    EntryType.DELEGATION_ENDED,
 }
 
 
@@ -78,6 +101,8 @@ class People:
         self._administrators: dict[str, str] = {}
         self._keys: dict[str, tuple[str, PublicKey]] = {}
         self._roles: dict[str, tuple[str, ...]] = {}
+        self._owners: dict[str, str] = {}
+        self._delegations: dict[str, Entry] = {}
         self._stopped: set[str] = set()
         self._revoked: set[str] = set()
         self._acts: set[str] = set()
@@ -86,6 +111,41 @@ class People:
     def roles(self, principal: str) -> tuple[str, ...]:
         """The roles someone was enrolled with."""
         return self._roles.get(principal, ())
+
+    def owner(self, agent: str) -> str | None:
+        """The person who owns an agent, as it was first enrolled."""
+        return self._owners.get(agent)
+
+    def stands_in_for(
+        self, delegate: str, process: str | None, moment: datetime
+    ) -> tuple[str, ...]:
+        """Who had handed over to someone at a moment, for a process."""
+        return tuple(
+            sorted(
+                {
+                    each.actor
+                    for each in self._delegations.values()
+                    if each.data.get("target") == delegate
+                    and each.data.get("process") in (None, process)
+                    and _within(each.data, moment)
+                    and self.active(each.actor)
+                }
+            )
+        )
+
+    def handed_over(self, entry: Entry) -> None:
+        """A delegation: to another person of the same authority, and its early end."""
+        self.act(entry)
+        if entry.type is EntryType.DELEGATION_ENDED:
+            given = self._delegations.pop(str(entry.data.get("delegation")), None)
+            if given is None or given.actor != entry.actor:
+                self._scene.trouble("delegation", "it ends no delegation of the one who ends it")
+            return
+        delegate = str(entry.data.get("target"))
+        lacking = set(self.roles(entry.actor)) - set(self.roles(delegate))
+        if delegate == entry.actor or lacking or not self.active(delegate):
+            self._scene.trouble("delegation", f"{delegate} has not the authority handed over")
+        self._delegations[str(entry.data.get("act"))] = entry
 
     def active(self, principal: str) -> bool:
         """Whether someone is enrolled, and neither suspended nor offboarded now."""
@@ -125,6 +185,8 @@ class People:
         else:
             self.act(entry)
         self._keys[key.thumbprint] = (principal, key)
+        if isinstance(owner := data.get("owner"), str):
+            self._owners.setdefault(principal, owner)
         roles = data.get("roles")
         if _adds_own_key(entry) and roles != list(self.roles(principal)):
             self._scene.trouble("key", f"{principal} gave themselves other roles with a key")
@@ -231,6 +293,13 @@ def _adds_own_key(entry: Entry) -> bool:
     return entry.type is EntryType.KEY_ENROLLED and entry.actor == entry.data.get("principal")
 
 
+def _within(data: Mapping[str, JsonValue], moment: datetime) -> bool:
+    starts, ends = data.get("starts_at"), data.get("ends_at")
+    if not isinstance(starts, int) or not isinstance(ends, int):
+        return False
+    return starts <= moment.timestamp() < ends
+
+
 def _signs(claims: ActClaims, body: str) -> bool:
     try:
         return digest_json(read_json(body)) == claims.body_digest
@@ -298,6 +367,21 @@ def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
         case EntryType.POLICY_PUBLISHED:
             told = PublishPolicy.model_validate_json(body)
             return {"policy_digest": load_policies(told.policies, told.cedar_schema).digest}
+        case EntryType.CHECKPOINT_ADJUSTED:
+            lowered = Adjust.model_validate_json(body)
+            return {"evidence_digest": lowered.evidence_digest}
+        case EntryType.CHECKPOINT_KEYED:
+            return {"evidence_digest": KeyIn.model_validate_json(body).evidence_digest}
+        case EntryType.CHECKPOINT_ATTACHED:
+            file = Attach.model_validate_json(body)
+            return {"attachment_digest": file.digest, "size": file.size}
+        case EntryType.DELEGATION_GIVEN:
+            given = Delegate.model_validate_json(body)
+            return {
+                "process": given.process,
+                "starts_at": int(given.starts_at.timestamp()),
+                "ends_at": int(given.ends_at.timestamp()),
+            }
         case EntryType.CASE_OPENED:
             return {"process": OpenCase.model_validate_json(body).process}
         case EntryType.CASE_CLOSED:

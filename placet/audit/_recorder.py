@@ -202,7 +202,9 @@ class _Ledger:
             amount=str(claims.amount) if claims and claims.amount is not None else None,
             reason_code=claims.reason_code if claims else None,
             comment=spelled(claims.comment) if claims and claims.comment else None,
-            exceptions=tuple(claims.exceptions) if claims else (),
+            exceptions=tuple(spelled(f"{e.finding}: {e.reason}") for e in claims.exceptions)
+            if claims
+            else (),
         )
 
 

@@ -22,11 +22,19 @@ from placet.rules import BadPolicies, LoadedPolicies, load_policies
 
 @dataclass
 class Case:
-    """A case as the log opened it."""
+    """A case as the log opened it, and who had a hand in it so far."""
 
     process_digest: str
     opened_by: str
+    subject: str = ""
     status: str = "opened"
+    resubmitters: set[str] = field(default_factory=set[str])
+    keyers: set[str] = field(default_factory=set[str])
+    agents: set[str] = field(default_factory=set[str])
+    approvers: dict[str, tuple[str, tuple[str, ...]]] = field(
+        default_factory=dict[str, tuple[str, tuple[str, ...]]]
+    )
+    """Who approved at each of its checkpoints whose approval stands: its name, and the people."""
 
 
 @dataclass
@@ -50,6 +58,7 @@ class Scene:
     cases: dict[str, Case] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     parts: dict[str, EvidenceItem] = field(default_factory=dict)
+    part_cases: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Read what was published; what can't be read is missing where an entry names it."""

@@ -15,8 +15,8 @@ import base64
 import json
 from collections.abc import Mapping
 
+from placet.audit._checkpoints import AT_CHECKPOINT, Checkpoints
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
-from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
 from placet.audit._people import People, with_act
@@ -113,16 +113,8 @@ class Walk:
     def _entry(self, index: int, entry: Entry) -> None:
         if (index == 0) != (entry.type is EntryType.LOG_CREATED):
             self._scene.trouble("log-created", "the first entry, and no other, creates the log")
-        elif entry.type is EntryType.LOG_CREATED:
-            self._people.created(entry.data)
-        elif entry.type is EntryType.KEY_ENROLLED:
-            self._people.enrolled(entry)
-        elif entry.type is EntryType.ACT_PROPOSED:
-            self._people.proposed(entry)
-        elif entry.type is EntryType.ACT_LAPSED:
-            self._people.lapsed(entry)
-        elif with_act(entry):
-            self._people.act(entry)
+        elif self._of_people(entry):
+            pass
         elif entry.type is EntryType.GRANT_ISSUED:
             self._grants.issued(entry)
         elif entry.type is EntryType.GRANT_DENIED and "context_digest" in entry.data:
@@ -140,6 +132,27 @@ class Walk:
         self._published(entry)
         self._case(entry)
 
+    def _of_people(self, entry: Entry) -> bool:
+        """Whether it is of people, their keys and their acts; what does not hold is told."""
+        match entry.type:
+            case EntryType.LOG_CREATED:
+                self._people.created(entry.data)
+            case EntryType.KEY_ENROLLED:
+                self._people.enrolled(entry)
+            case EntryType.ACT_PROPOSED:
+                self._people.proposed(entry)
+            case EntryType.ACT_LAPSED:
+                self._people.lapsed(entry)
+            case EntryType.DELEGATION_GIVEN | EntryType.DELEGATION_ENDED:
+                self._people.handed_over(entry)
+            case _ if with_act(entry):
+                self._people.act(entry)
+                if entry.type in AT_CHECKPOINT:
+                    self._checkpoints.acted(entry)
+            case _:
+                return False
+        return True
+
     def _published(self, entry: Entry) -> None:
         scene, data = self._scene, entry.data
         if entry.type is EntryType.PROCESS_PUBLISHED:
@@ -156,9 +169,13 @@ class Walk:
         if entry.type is EntryType.CASE_OPENED:
             if entry.case in scene.cases:
                 scene.trouble("case-twice", f"{entry.case} was opened before")
-            scene.cases[entry.case] = Case(str(data.get("process_digest")), entry.actor)
+            scene.cases[entry.case] = Case(
+                str(data.get("process_digest")), entry.actor, entry.record or ""
+            )
             scene.known("process", scene.processes, data.get("process_digest"))
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
+        elif entry.type is EntryType.CASE_RESUBMITTED and entry.case in scene.cases:
+            scene.cases[entry.case].resubmitters.add(entry.actor)
         elif entry.type in {EntryType.CASE_CLOSED, EntryType.CASE_ARCHIVED}:
             case = scene.cases.get(entry.case)
             if case is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from placet.authority._core import AUTHORITY
-from placet.authority._evidence import NoEvidence, gather, newest_parts, unpack
+from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same, unpack
 from placet.authority._facts import FetchedFacts
 from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._store import (
@@ -43,6 +43,7 @@ from placet.rules import (
     CountedDecision,
     confirmed,
     outcome_status,
+    people_of,
     said_digest,
 )
 from placet.rules import approvals as approvals_of
@@ -93,6 +94,8 @@ def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision,
             operator=row.operator,
             roles=tuple(json.loads(row.roles_json)),
             verdict=Verdict(row.verdict),
+            exceptions=tuple(json.loads(row.exceptions_json)),
+            stands_in_for=row.stands_in_for,
         )
         for row in rows
     )
@@ -151,7 +154,9 @@ def unmet(
         row = newest_checkpoint(reader, case, prior.checkpoint)
         if row is None or row.status != CheckpointStatus.APPROVED:
             return f"the {prior.checkpoint} checkpoint has not approved it first"
-        if Evidence.model_validate_json(row.evidence_json).items[0].digest != proposed_by.digest:
+        shown = Evidence.model_validate_json(row.evidence_json).items[0].digest
+        lead = reader.first(PartRow, PartRow.digest == shown)
+        if lead is None or (lead.agent, lead.said) != (proposed_by.agent, proposed_by.said):
             return f"the {prior.checkpoint} checkpoint approved another proposal"
     return None
 
@@ -275,7 +280,7 @@ def _signer(reader: Reader, row: DecisionRow) -> PublicKey | None:
 def _still_settled(
     tx: Reader, definition: ProcessDefinition, row: Checkpoint, evidence: Evidence
 ) -> bool:
-    """Whether gathering the evidence again gives the very same items, under the same digest."""
+    """Whether gathering the evidence again gives what says the same, under the same digest."""
     checkpoint = definition.checkpoint(row.name)
     if checkpoint is None or digest_json(evidence) != row.evidence_digest:
         return False
@@ -283,7 +288,7 @@ def _still_settled(
         gathered = gather(tx, definition, checkpoint, row.case_id)
     except NoEvidence:
         return False
-    return gathered.items == evidence.items and gathered.proposal == evidence.proposal
+    return says_the_same(tx, gathered, evidence)
 
 
 def _version_unchanged(evidence: Evidence, step: Step, fetched: FetchedFacts) -> bool:
@@ -310,7 +315,11 @@ def void(tx: Tx, case: Case, checkpoint: str, reasons: tuple[str, ...]) -> None:
     tx.append(
         "checkpoint.voided",
         AUTHORITY,
-        {"checkpoint": row.id, "reasons": list(reasons)},
+        {
+            "checkpoint": row.id,
+            "reasons": list(reasons),
+            "told": list(people_of(counted_decisions(tx, row.id))),
+        },
         case=case.id,
         record=case.subject,
     )

@@ -11,12 +11,12 @@ from placet.authority._approvals import automatic_facts, newest_checkpoint, unme
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
-from placet.authority._evidence import Gathered, NoEvidence, gather
+from placet.authority._evidence import Gathered, NoEvidence, gather, says_the_same
 from placet.authority._facts import FactsClient, FetchedFacts
+from placet.authority._hands import barred
 from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import outcome_of, require_live, settle_status, void_open
 from placet.authority._requests import use_proof
-from placet.authority._resubmissions import resubmitters
 from placet.authority._store import Case, Checkpoint, Reader, Tx
 from placet.kill import kill_point
 from placet.model import (
@@ -26,10 +26,11 @@ from placet.model import (
     Outcome,
     ProcessDefinition,
     Requirement,
+    RequirementFact,
     canonical_json,
     digest_json,
 )
-from placet.rules import AutomaticFacts, MissingFact, RuleError, excluded, requirement
+from placet.rules import AutomaticFacts, MissingFact, RuleError, requirement
 from placet.tokens import GrantClaims, Proof
 
 
@@ -91,12 +92,13 @@ class Checkpoints:
             raise Conflict(f"{checkpoint.name}: {lacking}", ("I5", "unmet"))
         newest = newest_checkpoint(tx, case.id, checkpoint.name)
         if newest is not None:
-            if _asks_the_same(newest, gathered):
+            if _asks_the_same(tx, newest, gathered):
                 return outcome_of(newest)
             if newest.status == CheckpointStatus.OPEN:
                 void_open(tx, case, newest, "new_evidence")
         asked = self._require(tx, definition, checkpoint, case, gathered, facts)
-        return self._store(tx, claims, checkpoint, case, gathered, asked)
+        replaces = newest.id if newest is not None and _was_void(newest) else None
+        return self._store(tx, claims, checkpoint, case, gathered, asked, replaces)
 
     def _require(
         self,
@@ -115,10 +117,10 @@ class Checkpoints:
                 found[1],
                 checkpoint.name,
                 gathered.proposal,
-                excluded=excluded(
-                    case.opened_by, gathered.proposal.preparers, *resubmitters(tx, case.id)
+                excluded=barred(
+                    tx, definition, found[1].rule(checkpoint.name), case, gathered.proposal
                 ),
-                facts=facts.values,
+                facts=[RequirementFact.model_validate(fact.model_dump()) for fact in facts.facts],
                 automatic=self._automatic(tx, definition, checkpoint, case, gathered),
             )
         except MissingFact as error:
@@ -153,6 +155,7 @@ class Checkpoints:
         case: Case,
         gathered: Gathered,
         asked: Requirement,
+        replaces: str | None,
     ) -> Outcome:
         evidence = Evidence(
             case=case.id,
@@ -174,6 +177,7 @@ class Checkpoints:
             evidence_json=canonical_json(evidence).decode(),
             requirement_digest=digest_json(asked),
             requirement_json=canonical_json(asked).decode(),
+            replaces=replaces,
         )
         row.entry = tx.append(
             "checkpoint.opened",
@@ -187,6 +191,7 @@ class Checkpoints:
                 "matrix_digest": asked.matrix_digest,
                 "needs": [need.model_dump(mode="json") for need in asked.needs],
                 "deadline": int(row.deadline.timestamp()) if row.deadline else None,
+                "replaces": replaces,
             },
             case=case.id,
             record=case.subject,
@@ -216,9 +221,18 @@ class Checkpoints:
         return await self._core.store.write(read)
 
 
-def _asks_the_same(row: Checkpoint, gathered: Gathered) -> bool:
-    """Whether people were asked this already: what they answered stays, unless it was voided."""
+def _asks_the_same(reader: Reader, row: Checkpoint, gathered: Gathered) -> bool:
+    """Whether people were asked this already: what they answered stays, unless it was voided.
+
+    Parts that were made again and say the same are the same to them.
+    """
     if row.status == CheckpointStatus.VOIDED:
         return False
-    evidence = Evidence.model_validate_json(row.evidence_json)
-    return evidence.items == gathered.items and evidence.proposal == gathered.proposal
+    return says_the_same(reader, gathered, Evidence.model_validate_json(row.evidence_json))
+
+
+def _was_void(row: Checkpoint) -> bool:
+    """Whether what people said at it counts no more, and they are asked anew."""
+    return row.status in {CheckpointStatus.VOIDED, CheckpointStatus.RESUBMITTED} or (
+        row.status == CheckpointStatus.OPEN
+    )

@@ -16,10 +16,12 @@ from placet.authority._core import Core
 from placet.authority._errors import Forbidden, NotFound, Unauthenticated
 from placet.authority._identities import ACTIVE, key_standing, roles_of
 from placet.authority._outcomes import settle_status, standing_of
+from placet.authority._standing_in import stands_in_for
 from placet.authority._store import (
     Case,
     Checkpoint,
     DecisionRow,
+    EvidenceOpened,
     Identity,
     IdentityKey,
     LedgerEntry,
@@ -80,10 +82,13 @@ class Decisions:
         return answer
 
     def _decide(self, tx: Tx, checkpoint_id: str, jws: str) -> DecisionAnswer | _Refused:
+        verified = self._verify(tx, jws)
         row = tx.get(Checkpoint, checkpoint_id)
         if row is None:
+            # A stranger hears the same, whether there is such a checkpoint or not.
+            if isinstance(verified, _Broken):
+                raise _stranger(verified.description)
             raise NotFound("there is no such checkpoint")
-        verified = self._verify(tx, jws)
         if isinstance(verified, _Broken):
             return self._refuse_once(tx, row, jws, verified)
         claims, key = verified
@@ -95,6 +100,7 @@ class Decisions:
             return again
         identity = tx.get(Identity, claims.iss)
         roles = () if identity is None else roles_of(identity)
+        case = tx.get(Case, row.case_id)
         asked = Requirement.model_validate_json(row.requirement_json)
         decisions = counted_decisions(tx, row.id)
         try:
@@ -107,6 +113,9 @@ class Decisions:
                     principal=claims.iss,
                     active=key_standing(tx, claims.iss, key.thumbprint) == ACTIVE,
                     roles=roles,
+                    stands_in_for=()
+                    if case is None
+                    else stands_in_for(tx, claims.iss, case.process, tx.now),
                 ),
                 standing_of(row, decisions),
                 tx.now,
@@ -114,7 +123,6 @@ class Decisions:
         except DecisionRefused as error:
             refused = _Refused(str(error), ("I6", *error.reasons))
             return self._refuse(tx, row, claims.iss, jws, refused)
-        case = tx.get(Case, row.case_id)
         if case is None or case.status != CaseStatus.OPEN:
             refused = _Refused("the case is not open", ("I6", "case_status"))
             return self._refuse(tx, row, claims.iss, jws, refused)
@@ -197,6 +205,8 @@ class Decisions:
         roles: tuple[str, ...],
         jws: str,
     ) -> DecisionAnswer:
+        opened = tx.get(EvidenceOpened, (row.id, claims.iss))
+        opened_at = None if opened is None else opened.opened_at
         entry = tx.append(
             "decision.withdrawn" if claims.verdict == "withdraw" else "decision.recorded",
             claims.iss,
@@ -209,12 +219,23 @@ class Decisions:
                 "roles": list(roles),
                 "evidence_digest": claims.evidence_digest,
                 "requirement_digest": claims.requirement_digest,
+                "exceptions": list(claims.accepted),
+                "stands_in_for": claims.stands_in_for,
+                "opened_at": None if opened_at is None else int(opened_at.timestamp()),
+                "seconds_open": None
+                if opened_at is None
+                else int((tx.now - opened_at).total_seconds()),
             },
             case=case.id,
             record=case.subject,
         )
         counted = CountedDecision(
-            jti=claims.jti, operator=claims.iss, roles=roles, verdict=claims.verdict
+            jti=claims.jti,
+            operator=claims.iss,
+            roles=roles,
+            verdict=claims.verdict,
+            exceptions=claims.accepted,
+            stands_in_for=claims.stands_in_for,
         )
         outcome = settle_status(tx, case, row, asked, (*decisions, counted), claims.reason_code)
         answer = DecisionAnswer(jti=claims.jti, entry=entry, outcome=outcome)
@@ -229,6 +250,9 @@ class Decisions:
                 jws=jws,
                 decided_at=tx.now,
                 counted=True,
+                exceptions_json=json.dumps(claims.accepted),
+                stands_in_for=claims.stands_in_for,
+                opened_at=opened_at,
                 answer_json=answer.model_dump_json(exclude_none=True),
                 entry=entry,
             )

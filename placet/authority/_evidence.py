@@ -8,26 +8,33 @@ been settled since, the proposal is stale.
 import zlib
 from dataclasses import dataclass
 
-from placet.authority._store import GrantInput, PartRow, Reader
+from placet.authority._store import GrantInput, PartRow, Reader, Tx
 from placet.model import (
     CheckpointDefinition,
+    Evidence,
     EvidenceItem,
     InputPart,
     Part,
     ProcessDefinition,
     Proposal,
+    salted_digest,
 )
+from placet.rules import said_digest
 
 _NEWEST_FIRST = [PartRow.seq.desc()]  # type: ignore[attr-defined]  # a column on the class
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """A checkpoint's evidence: its items, the proposal, and the part that carries it."""
+    """A checkpoint's evidence: its items, the proposal, and the part that carries it.
+
+    ``said`` has the digest of what each item says, without its salt.
+    """
 
     items: tuple[EvidenceItem, ...]
     proposal: Proposal
     proposed_by: PartRow
+    said: tuple[str, ...]
 
 
 class NoEvidence(Exception):
@@ -56,7 +63,9 @@ def newest_parts(reader: Reader, case: str, name: str) -> list[PartRow]:
 
 def input_part(row: PartRow) -> InputPart:
     """A settled part as a later step or a person reads it."""
-    return InputPart(part=unpack(row), digest=row.digest, grant=row.grant_id, agent=row.agent)
+    return InputPart(
+        part=unpack(row), digest=row.digest, grant=row.grant_id, act=row.act, agent=row.agent
+    )
 
 
 def gather(
@@ -75,7 +84,7 @@ def gather(
     proposal = unpack(lead).proposal
     if proposal is None:
         raise NoEvidence(f"the part {checkpoint.proposal} proposes nothing")
-    read = _read_by(reader, lead.grant_id)
+    read = _read_by(reader, lead.grant_id or "")
     rows = [lead]
     for name in checkpoint.evidence:
         if name == checkpoint.proposal:
@@ -83,17 +92,70 @@ def gather(
         for row in newest_parts(reader, case, name):
             if row.digest in read:
                 rows.append(row)
+            elif name in checkpoint.left_by_people:
+                raise NoEvidence(f"the {checkpoint.proposal} was made without what people left")
             elif any(each.name == name and each.record == row.record for each in read.values()):
                 raise NoEvidence(f"{name} is newer than the {checkpoint.proposal} made from it")
     for row in rows:
         _require_producer(definition, row)
     items = tuple(
         EvidenceItem(
-            name=row.name, record=row.record, digest=row.digest, agent=row.agent, grant=row.grant_id
+            name=row.name,
+            record=row.record,
+            digest=row.digest,
+            agent=row.agent,
+            grant=row.grant_id,
+            act=row.act,
         )
         for row in rows
     )
-    return Gathered(items, proposal, lead)
+    return Gathered(items, proposal, lead, tuple(row.said for row in rows))
+
+
+def says_the_same(reader: Reader, gathered: Gathered, evidence: Evidence) -> bool:
+    """Whether evidence says what was gathered, part by part; made again, it is salted anew.
+
+    Each part must be of the same name, record and author, and say the same to the letter.
+    """
+    if gathered.proposal != evidence.proposal or len(gathered.items) != len(evidence.items):
+        return False
+    for item, said, shown in zip(gathered.items, gathered.said, evidence.items, strict=True):
+        if (item.name, item.record, item.agent) != (shown.name, shown.record, shown.agent):
+            return False
+        if item.digest != shown.digest:
+            row = reader.first(PartRow, PartRow.digest == shown.digest)
+            if row is None or row.said != said:
+                return False
+    return True
+
+
+def keep_part(
+    tx: Tx,
+    part: Part,
+    *,
+    case: str,
+    author: str,
+    grant: str | None = None,
+    act: str | None = None,
+) -> str:
+    """Keep a part that an agent or a person left; its salted digest."""
+    digest = salted_digest(part.salt, part.content())
+    tx.add(
+        PartRow(
+            digest=digest,
+            case_id=case,
+            name=part.name,
+            record=part.record,
+            grant_id=grant,
+            act=act,
+            agent=author,
+            said=said_digest(part),
+            salt=part.salt,
+            content=pack(part),
+            settled_at=tx.now,
+        )
+    )
+    return digest
 
 
 def _read_by(reader: Reader, grant: str) -> dict[str, PartRow]:
@@ -107,6 +169,8 @@ def _read_by(reader: Reader, grant: str) -> dict[str, PartRow]:
 
 
 def _require_producer(definition: ProcessDefinition, row: PartRow) -> None:
+    if row.act is not None and any(row.name in c.left_by_people for c in definition.checkpoints):
+        return
     producers = {f"agent:{step.agent}" for step in definition.steps if row.name in step.produces}
     if row.agent not in producers:
         raise NoEvidence(f"{row.name} was settled by an agent that does not produce it")

@@ -3,12 +3,13 @@
 1. (I4) Decision, its ledger entry, the outcome and the bell's outbox row are one transaction.
 """
 
+from placet.authority._approvals import counted_decisions
 from placet.authority._core import AUTHORITY
 from placet.authority._errors import Forbidden
 from placet.authority._outbox import ring
 from placet.authority._store import Case, Checkpoint, Grant, Reader, Tx
 from placet.model import CaseStatus, CheckpointStatus, Evidence, Outcome, Requirement
-from placet.rules import CheckpointStanding, CountedDecision, outcome_status
+from placet.rules import CheckpointStanding, CountedDecision, approvals, outcome_status, people_of
 from placet.tokens import GrantClaims
 
 RESOLVED = {
@@ -106,6 +107,12 @@ def _keep(tx: Tx, row: Checkpoint, outcome: Outcome) -> None:
     tx.change(Checkpoint, row.id, outcome_json=outcome.model_dump_json(exclude_none=True))
 
 
+def approvers_of(reader: Reader, row: Checkpoint) -> tuple[str, ...]:
+    """Whose approvals count at a checkpoint: who must hear that they are void."""
+    asked = Requirement.model_validate_json(row.requirement_json)
+    return people_of(approvals(asked, counted_decisions(reader, row.id)))
+
+
 def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
     """Void an open checkpoint: its evidence is no longer the newest, or its case was ended."""
     outcome = outcome_of(row).model_copy(update={"status": CheckpointStatus.VOIDED})
@@ -114,7 +121,7 @@ def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
     tx.append(
         "checkpoint.voided",
         AUTHORITY,
-        {"checkpoint": row.id, "reasons": [reason]},
+        {"checkpoint": row.id, "reasons": [reason], "told": list(approvers_of(tx, row))},
         case=case.id,
         record=case.subject,
     )

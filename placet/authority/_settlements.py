@@ -44,6 +44,7 @@ from placet.model import (
     digest_json,
     salted_digest,
 )
+from placet.rules import said_digest
 
 _REFUSED = "refused"
 _INPUT = table_of(GrantInput)
@@ -63,6 +64,7 @@ class _Part:
     salt: str
     size: int
     digest: str
+    said: str
     packed: bytes
 
 
@@ -232,6 +234,7 @@ def _read_part(part: Part) -> _Part:
         salt=part.salt,
         size=len(content),
         digest=salted_digest(part.salt, content),
+        said=said_digest(part),
         packed=pack(part),
     )
 
@@ -245,6 +248,7 @@ def _keep_part(tx: Tx, sender: Sender, grant: Grant, part: _Part) -> JsonValue:
             record=part.record,
             grant_id=grant.id,
             agent=sender.principal,
+            said=part.said,
             salt=part.salt,
             content=part.packed,
             settled_at=tx.now,

@@ -349,16 +349,16 @@ def _decide(
             given = parse_money(amount) if amount is not None else None
             if verdict is Verdict.APPROVE and given != proposed:
                 raise fail(f"name the amount that you approve: --amount {proposed}", REFUSED)
-            asked = view.requirement.exceptions if verdict is Verdict.APPROVE else ()
-            if set(accept or ()) != set(asked):
-                said = " ".join(f"--accept '{each}'" for each in asked) or "none is asked for"
-                raise fail(f"accept each blocking finding by its id: {said}", REFUSED)
+            accepted = _accepted(accept)
+            if accepted.keys() - set(view.requirement.exceptions):
+                said = " ".join(view.requirement.exceptions) or "none is asked for"
+                raise fail(f"accept blocking findings of this checkpoint alone: {said}", REFUSED)
             return await client.decide(
                 view,
                 verdict,
                 amount=given,
                 reason_code=reason_code,
-                exceptions=asked,
+                exceptions=accepted,
                 comment=comment,
             )
 
@@ -376,6 +376,19 @@ def _decide(
             print(f"{answer.outcome.checkpoint} is {answer.outcome.status.value}")
 
 
+def _accepted(given: list[str] | None) -> dict[str, str]:
+    """The findings that are accepted with their reasons, as ``ID=REASON`` each."""
+    found: dict[str, str] = {}
+    for each in given or ():
+        finding, equals, reason = each.partition("=")
+        if not equals or not reason.strip():
+            raise fail(f"--accept '{finding}=REASON': say why the finding is accepted", USAGE)
+        if finding in found:
+            raise fail(f"--accept {finding} is given twice", USAGE)
+        found[finding] = reason.strip()
+    return found
+
+
 Comment = Annotated[str | None, typer.Option(help="For the record.")]
 Code = Annotated[str | None, typer.Option("--reason-code", help="Why, in one word.")]
 
@@ -385,7 +398,8 @@ def approve(
     checkpoint_id: str,
     amount: Annotated[str | None, typer.Option(help="The amount you approve.")] = None,
     accept: Annotated[
-        list[str] | None, typer.Option(help="A blocking finding accepted as an exception.")
+        list[str] | None,
+        typer.Option(help="A blocking finding accepted as an exception: ID=REASON."),
     ] = None,
     comment: Comment = None,
     as_json: AsJson = False,

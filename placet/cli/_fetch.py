@@ -13,6 +13,8 @@ from placet.model import CheckpointView, Part
 T = TypeVar("T")
 _PAGE = 1024
 _KEPT = ("context_digest", "reasoning_digest")
+_LEAVES = {"grant.settled", "checkpoint.adjusted", "checkpoint.keyed"}
+"""Entries of what leaves parts."""
 
 
 async def fetch_log(
@@ -92,7 +94,7 @@ async def _contents(
         for name in _KEPT:
             if isinstance(data.get(name), str):
                 await _get(client, f"/v1/kept/{data[name]}", kept, data[name], _kept)
-        for part in data.get("parts", ()) if entry["type"] == "grant.settled" else ():
+        for part in data.get("parts", ()) if entry["type"] in _LEAVES else ():
             path = f"/v1/cases/{entry['case']}/parts/{part['digest']}"
             await _get(client, path, parts, part["digest"], _part)
         if entry["type"] == "case.archived":

@@ -262,11 +262,15 @@ class SettlementAnswers(Model):
 
 
 class InputPart(Model):
-    """A settled part that a step may read, with the grant and agent that made it (I13)."""
+    """A settled part that a step may read, with the grant and agent that made it (I13).
+
+    What a person left names the signed act instead.
+    """
 
     part: Part
     digest: Digest
-    grant: GrantId
+    grant: GrantId | None = None
+    act: Jti | None = None
     agent: Principal
 
 

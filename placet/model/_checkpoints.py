@@ -2,92 +2,84 @@
 
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue
 
 from placet.model._digest import Digest
 from placet.model._findings import FindingId
-from placet.model._ids import CaseId, CheckpointId, Jti, Name, Principal
+from placet.model._ids import CaseId, CheckpointId, Identifier, Jti, Name, Principal, RecordId
+from placet.model._matrix import Acceptors, Need
 from placet.model._values import Model, Money
 
 
-class Mode(StrEnum):
-    """How far agents go alone in a process. Only people change it."""
+class ExclusionReason(StrEnum):
+    """Why someone may not decide at a checkpoint."""
 
-    AUDIT = "audit"
-    ASSIST = "assist"
-    AUTOMATIC = "automatic"
-
-
-class Need(Model):
-    """So many people, each in one of these roles. One person fills one place of one need."""
-
-    roles: tuple[Name, ...] = Field(min_length=1)
-    count: int = Field(ge=1, le=20)
+    OPENED = "opened"
+    RESUBMITTED = "resubmitted"
+    PREPARED = "prepared"
+    KEYED = "keyed"
+    OWNS_AGENT = "owns_agent"
+    APPROVED_EARLIER = "approved_earlier"
+    FACT = "fact"
 
 
-class Tier(Model):
-    """The needs for proposals up to an amount, inclusive; ``None`` is above every limit."""
+class Exclusion(Model):
+    """Someone who may not decide, and why. ``of`` is the agent, case or fact it follows from."""
 
-    up_to: Money | None = None
-    needs: tuple[Need, ...] = Field(min_length=1)
-
-
-class CheckpointRule(Model):
-    """The lender's rule for one checkpoint: tiers by amount, and what an exception adds.
-
-    ``independent_of`` names a list fact of people (who granted the loan): at least one approver
-    must not be among them.
-    """
-
-    checkpoint: Name
-    tiers: tuple[Tier, ...] = Field(min_length=1)
-    exception_adds: tuple[Need, ...] = ()
-    independent_of: str | None = None
-
-    @model_validator(mode="after")
-    def _rises(self) -> "CheckpointRule":
-        limits = [tier.up_to for tier in self.tiers]
-        bounded = [limit for limit in limits if limit is not None]
-        if limits[-1] is not None or limits[:-1] != bounded or bounded != sorted(set(bounded)):
-            raise ValueError(
-                f"{self.checkpoint}: tiers must rise, and only the last has no upper limit"
-            )
-        return self
+    person: Principal
+    why: ExclusionReason
+    of: str | None = Field(default=None, max_length=100)
 
 
-class AuthorityMatrix(Model):
-    """The lender's delegation of authority for one process, published by a signed act.
+class RequirementFact(Model):
+    """A fact that the requirement rests on, as the authority fetched it when it asked."""
 
-    ``automatic_limit`` is the most that automatic mode pays without a person; ``openers`` are
-    the roles that may open a case (none: nobody may).
-    """
-
-    process: Name
-    version: int = Field(ge=1, le=2**31 - 1)
-    mode: Mode
-    automatic_limit: Money
-    rules: tuple[CheckpointRule, ...] = Field(min_length=1)
-    openers: tuple[Name, ...] = ()
-
-    def rule(self, checkpoint: str) -> CheckpointRule | None:
-        """The rule of a checkpoint, or ``None``: then nobody can approve it."""
-        return next((rule for rule in self.rules if rule.checkpoint == checkpoint), None)
+    name: Identifier
+    value: JsonValue
+    system: Name
+    record: RecordId
+    version: str = Field(max_length=64)
 
 
 class Requirement(Model):
     """What one checkpoint asks of whom; fixed when it opens, named by its digest in decisions.
 
-    No ``needs`` means that no person has to decide (automatic mode). ``excluded`` may not decide
-    at all; at least one approver must be outside ``not_all_of``.
+    No ``needs`` means that no person has to decide (automatic mode). Who is ``excluded`` may not
+    decide at all; at least one approver must be outside ``not_all_of``. ``tier`` is the upper
+    limit of the matrix's tier that was taken (``None``: above every limit), ``added`` names what
+    the matrix added to it, and ``facts`` are what that rests on.
     """
 
     checkpoint: Name
     matrix_digest: Digest
+    matrix_version: int = Field(ge=1)
+    tier: Money | None = None
+    added: tuple[Name, ...] = ()
     needs: tuple[Need, ...]
-    excluded: tuple[Principal, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
     not_all_of: tuple[Principal, ...] = ()
     exceptions: tuple[FindingId, ...] = ()
+    acceptors: tuple[Acceptors, ...] = ()
+    facts: tuple[RequirementFact, ...] = ()
     amount: Money | None = None
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """The people who may not decide, for whatever reason."""
+        return frozenset(each.person for each in self.excluded)
+
+    def acceptable_by(self, roles: frozenset[str]) -> tuple[FindingId, ...]:
+        """The findings that someone in these roles may accept as exceptions, if they approve."""
+        return tuple(
+            each
+            for each in self.exceptions
+            if (accepting := self.accepting(each)) is None or not roles.isdisjoint(accepting)
+        )
+
+    def accepting(self, finding: FindingId) -> tuple[Name, ...] | None:
+        """The roles that may accept a finding; ``None`` is whoever approves."""
+        check = finding.partition("#")[0]
+        return next((each.roles for each in self.acceptors if check in each.checks), None)
 
 
 class CheckpointStatus(StrEnum):

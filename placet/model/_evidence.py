@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from placet.model._digest import Digest, canonical_json
 from placet.model._findings import Finding, FindingId, Severity
-from placet.model._ids import CaseId, GrantId, Identifier, Name, Principal, RecordId
+from placet.model._ids import CaseId, GrantId, Identifier, Jti, Name, Principal, RecordId
 from placet.model._values import Model, Money
 
 Salt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
@@ -62,13 +62,23 @@ class PartRef(Model):
 
 
 class EvidenceItem(Model):
-    """One part of a checkpoint's evidence, and the grant under which it was produced (I13)."""
+    """One part of a checkpoint's evidence, and the grant under which it was produced (I13).
+
+    What a person left (a value keyed, an amount lowered) names the signed act instead.
+    """
 
     name: Identifier
     record: RecordId
     digest: Digest
     agent: Principal
-    grant: GrantId
+    grant: GrantId | None = None
+    act: Jti | None = None
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> "EvidenceItem":
+        if (self.grant is None) == (self.act is None):
+            raise ValueError(f"{self.name}: a part comes of a grant or of an act, of one of them")
+        return self
 
 
 class Evidence(Model):

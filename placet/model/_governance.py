@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from placet.model._checkpoints import Need
 from placet.model._ids import Jti, Name
+from placet.model._matrix import Need
 from placet.model._values import Model, Money, UtcTime
 
 ADMINISTRATOR: Name = "administrator"

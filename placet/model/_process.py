@@ -85,7 +85,8 @@ class CheckpointDefinition(Model):
 
     ``evidence`` names the parts that people are shown; ``proposal`` the one whose proposal they
     decide on, and ``after`` the checkpoints that come before it. ``deadline_seconds`` is how long
-    it stays open; expiry is never approval.
+    it stays open; expiry is never approval. ``adjustments`` and ``keyed`` name the parts in which
+    people lower an amount row by row, or key what could not be read; without a name they can't.
     """
 
     name: Name
@@ -94,6 +95,13 @@ class CheckpointDefinition(Model):
     proposal: Identifier
     after: tuple[PriorCheckpoint, ...] = ()
     deadline_seconds: int = Field(default=7 * 86_400, ge=1, le=366 * 86_400)
+    adjustments: Identifier | None = None
+    keyed: Identifier | None = None
+
+    @property
+    def left_by_people(self) -> tuple[Identifier, ...]:
+        """The parts that people may leave here."""
+        return tuple(each for each in (self.adjustments, self.keyed) if each is not None)
 
 
 class ProcessDefinition(Model):
@@ -115,7 +123,11 @@ class ProcessDefinition(Model):
         checkpoints = [checkpoint.name for checkpoint in self.checkpoints]
         facts = [fact.name for fact in self.facts]
         steps = [step.activity_type for step in self.steps]
-        parts = {part for step in self.steps for part in step.produces}
+        produced = {part for step in self.steps for part in step.produces}
+        left = {part for each in self.checkpoints for part in each.left_by_people}
+        if produced & left:
+            raise ValueError(f"{self.name}: {min(produced & left)} is a step's part and people's")
+        parts = produced | left
         for kind, names in (
             ("relation", relations),
             ("checkpoint", checkpoints),
@@ -129,9 +141,10 @@ class ProcessDefinition(Model):
         _need(self.name, "checkpoint", checkpoints, (s.approval for s in self.steps if s.approval))
         _need(self.name, "fact", facts, (fact for step in self.steps for fact in step.facts))
         _need(self.name, "evidence part", parts, (p for s in self.steps for p in s.inputs))
-        _need(self.name, "evidence part", parts, (s.confirms for s in self.steps if s.confirms))
+        _need(self.name, "evidence part", produced, (s.confirms for s in self.steps if s.confirms))
         for checkpoint in self.checkpoints:
-            _need(self.name, "evidence part", parts, (*checkpoint.evidence, checkpoint.proposal))
+            _need(self.name, "evidence part", parts, checkpoint.evidence)
+            _need(self.name, "evidence part", produced, (checkpoint.proposal,))
             others = [name for name in checkpoints if name != checkpoint.name]
             _need(self.name, "checkpoint", others, (p.checkpoint for p in checkpoint.after))
         for relation in self.relations:

@@ -39,11 +39,19 @@ class Verdict(StrEnum):
     WITHDRAW = "withdraw"
 
 
+class AcceptedException(Model):
+    """A blocking finding that a person accepts, and why."""
+
+    finding: FindingId
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=160)]
+
+
 class DecisionClaims(Model):
     """One person's signed decision at one checkpoint, for the evidence that they were shown.
 
     ``sub`` is the checkpoint, ``txn`` the case; ``requirement_digest`` fixes what was asked of
-    whom. ``exceptions`` are the blocking findings that the person accepts.
+    whom. ``exceptions`` are the blocking findings that the person accepts. Who decides because
+    someone else is away names that person in ``stands_in_for``; the word stays their own.
     """
 
     iss: OperatorPrincipal
@@ -58,10 +66,16 @@ class DecisionClaims(Model):
     reason_code: Identifier | None = None
     amount: Money | None = None
     adjustments_digest: Digest | None = None
-    # A JWS has at most 16 KiB, and a finding's id at most 145 characters; nobody accepts 50.
-    exceptions: tuple[FindingId, ...] = Field(default=(), max_length=50)
+    # A JWS has at most 16 KiB, and an accepted finding about 340 bytes; nobody accepts 30.
+    exceptions: tuple[AcceptedException, ...] = Field(default=(), max_length=30)
     comment: Annotated[str, StringConstraints(max_length=2000)] | None = None
     ledger_head: LedgerHead | None = None
+    stands_in_for: OperatorPrincipal | None = None
+
+    @property
+    def accepted(self) -> tuple[FindingId, ...]:
+        """The ids of the findings that the person accepts."""
+        return tuple(each.finding for each in self.exceptions)
 
 
 class ActClaims(Model):

@@ -12,6 +12,7 @@ from placet.rules._context import (
     guarded_context,
     step_context,
 )
+from placet.rules._deciding import CheckpointStanding, OperatorFacts, check_decision
 from placet.rules._errors import (
     BadPolicies,
     BadProposal,
@@ -21,6 +22,7 @@ from placet.rules._errors import (
     OutOfScope,
     RuleError,
 )
+from placet.rules._explaining import explain, missing, people_of, prospect
 from placet.rules._policy import (
     DenialCause,
     Denied,
@@ -30,15 +32,7 @@ from placet.rules._policy import (
     decide,
     load_policies,
 )
-from placet.rules._quorum import (
-    CheckpointStanding,
-    CountedDecision,
-    OperatorFacts,
-    approvals,
-    check_decision,
-    missing,
-    outcome_status,
-)
+from placet.rules._quorum import approvals, outcome_status
 from placet.rules._refusals import Refusal
 from placet.rules._requirement import (
     AutomaticFacts,
@@ -49,6 +43,7 @@ from placet.rules._requirement import (
 )
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
 from placet.rules._segregation import excluded
+from placet.rules._words import CountedDecision
 
 __all__ = [
     "ApprovalFacts",
@@ -77,12 +72,15 @@ __all__ = [
     "confirmed",
     "decide",
     "excluded",
+    "explain",
     "goes_alone",
     "guarded_context",
     "load_policies",
     "missing",
     "needed_fact",
     "outcome_status",
+    "people_of",
+    "prospect",
     "require_in_scope",
     "requirement",
     "said_digest",

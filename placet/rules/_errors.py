@@ -50,8 +50,12 @@ class BadPolicies(RuleError):
 
 
 class DecisionRefused(RuleError):
-    """A decision does not count. ``reasons`` has one id for each rule that it breaks."""
+    """A decision does not count. ``reasons`` has one id for each rule that it breaks.
 
-    def __init__(self, reasons: tuple[Refusal, ...]) -> None:
-        super().__init__("; ".join(reason.words for reason in reasons))
+    ``needed`` says what would have been needed, to someone who may know of the checkpoint.
+    """
+
+    def __init__(self, reasons: tuple[Refusal, ...], needed: tuple[str, ...] = ()) -> None:
+        super().__init__("; ".join([*(reason.words for reason in reasons), *needed]))
         self.reasons = reasons
+        self.needed = needed

@@ -23,6 +23,14 @@ class Refusal(StrEnum):
     ADJUSTMENTS_DIFFER = "adjustments_differ"
     EXCEPTIONS_NOT_ACCEPTED = "exceptions_not_accepted"
     EXCEPTIONS_UNKNOWN = "exceptions_unknown"
+    EXCEPTIONS_OUT_OF_ROLE = "exceptions_out_of_role"
+    NOT_YOUR_TURN = "not_your_turn"
+    NOT_STANDING_IN = "not_standing_in"
+    STANDS_IN_FOR_EXCLUDED = "stands_in_for_excluded"
+    SPOKEN_FOR = "spoken_for"
+    ABSENT_HAS_DECIDED = "absent_has_decided"
+    NO_REASON = "no_reason"
+    NO_QUESTION = "no_question"
 
     @property
     def words(self) -> str:
@@ -40,7 +48,7 @@ _WORDS = {
     Refusal.PAST_DEADLINE: "the checkpoint's deadline is past",
     Refusal.OPERATOR_NOT_ACTIVE: "you are suspended or offboarded",
     Refusal.OUT_OF_ROLE: "you have none of the roles that are asked for",
-    Refusal.SEGREGATION: "you may not decide on what you opened or prepared yourself",
+    Refusal.SEGREGATION: "you may not decide here: you had a hand in it",
     Refusal.DECIDED_ALREADY: "you have decided already; withdraw that first",
     Refusal.ABSTAINED: "you have abstained",
     Refusal.NOTHING_TO_WITHDRAW: "you have no decision here to withdraw",
@@ -48,4 +56,12 @@ _WORDS = {
     Refusal.ADJUSTMENTS_DIFFER: "the adjustments are not those that are proposed",
     Refusal.EXCEPTIONS_NOT_ACCEPTED: "it leaves out blocking findings; accept each by its id",
     Refusal.EXCEPTIONS_UNKNOWN: "it accepts findings that are not blocking ones of this checkpoint",
+    Refusal.EXCEPTIONS_OUT_OF_ROLE: "it accepts findings that none of your roles may accept",
+    Refusal.NOT_YOUR_TURN: "others approve first",
+    Refusal.NOT_STANDING_IN: "the person that it stands in for has not handed over to you now",
+    Refusal.STANDS_IN_FOR_EXCLUDED: "the person that it stands in for may not decide here",
+    Refusal.SPOKEN_FOR: "someone who stands in for you has decided",
+    Refusal.ABSENT_HAS_DECIDED: "the person that it stands in for has decided already",
+    Refusal.NO_REASON: "a rejection needs a reason code",
+    Refusal.NO_QUESTION: "a return needs a question: a reason code or a comment",
 }

@@ -1,22 +1,28 @@
 """What a checkpoint asks of whom: the lender's matrix, applied to one proposal.
 
 1. Tiers go by the proposal's amount; one without an amount falls into the highest.
-2. A blocking finding adds what the matrix says exceptions add.
-3. Nobody has to decide only in automatic mode, and only if the proposal has an amount above zero
+2. A blocking finding adds what the matrix says exceptions add; facts add what its additions say.
+   Nothing takes away what a tier asks.
+3. Who is excluded is excluded in every role and every tier; the reason stands beside them.
+4. Nobody has to decide only in automatic mode, and only if the proposal has an amount above zero
    and up to the automatic limit, no finding above ``info``, and two agents made it, digest by
    digest equal. In every other mode, and in every doubt, people decide.
-4. A checkpoint the matrix does not name can be approved by nobody.
+5. A checkpoint the matrix does not name can be approved by nobody.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from placet.model import (
+    Acceptors,
     AuthorityMatrix,
     CheckpointRule,
+    Condition,
     Digest,
+    Exclusion,
+    ExclusionReason,
     Mode,
     Model,
     Need,
@@ -24,11 +30,14 @@ from placet.model import (
     Principal,
     Proposal,
     Requirement,
+    RequirementFact,
     Severity,
+    Tier,
     digest_json,
 )
 from placet.rules._errors import BadProposal, MissingFact, NoRule
 from placet.rules._scope import string_list
+from placet.rules._segregation import in_order
 
 _PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)
 
@@ -71,8 +80,8 @@ def requirement(
     checkpoint: str,
     proposal: Proposal,
     *,
-    excluded: Iterable[Principal],
-    facts: Mapping[str, JsonValue],
+    excluded: Iterable[Exclusion],
+    facts: Iterable[RequirementFact],
     automatic: AutomaticFacts | None,
 ) -> Requirement:
     """What ``checkpoint`` asks of whom for ``proposal``, under ``matrix`` as it is now.
@@ -82,32 +91,90 @@ def requirement(
         checkpoint: the checkpoint's name in the process.
         proposal: what people would decide on.
         excluded: who may not decide (:func:`placet.rules.excluded`).
-        facts: list facts the authority fetched; the rule's ``independent_of`` must be there.
+        facts: what the authority fetched; every fact that the rule names must be there.
         automatic: the second agent's recomputation, if there was one.
 
     Raises:
         NoRule: the matrix does not name this checkpoint.
         BadProposal: the amount is negative, or above what was requested.
-        MissingFact: the fact named by ``independent_of`` is absent or not a list of principals.
+        MissingFact: a fact that the rule names is absent, or has not the shape it needs.
     """
     rule = matrix.rule(checkpoint)
     if rule is None:
         raise NoRule(f"the authority matrix of {matrix.process} has no rule for {checkpoint!r}")
     _check_amounts(proposal)
+    given = {fact.name: fact for fact in facts}
+    values: Mapping[str, JsonValue] = {name: fact.value for name, fact in given.items()}
+    tier = _tier(rule, proposal.amount)
+    acceptors = _acceptors(rule, proposal)
     needs: tuple[Need, ...] = ()
+    added: tuple[str, ...] = ()
     if not goes_alone(matrix, proposal, automatic):
-        needs = _tier_needs(rule, proposal.amount)
-        if proposal.exceptions:
-            needs += rule.exception_adds
+        added, needs = _asked(rule, tier, proposal, values, acceptors)
+    by_fact = [
+        Exclusion(person=person, why=ExclusionReason.FACT, of=name)
+        for name in rule.excluded_by
+        for person in _people(values, name)
+    ]
     return Requirement(
         checkpoint=checkpoint,
         matrix_digest=digest_json(matrix),
+        matrix_version=matrix.version,
+        tier=tier.up_to,
+        added=added,
         needs=needs,
-        excluded=tuple(sorted(set(excluded))),
-        not_all_of=_not_independent(rule, facts),
+        excluded=in_order([*excluded, *by_fact]),
+        not_all_of=() if rule.independent_of is None else _people(values, rule.independent_of),
         exceptions=tuple(dict.fromkeys(proposal.exceptions)),
+        acceptors=acceptors,
+        facts=tuple(given[name] for name in sorted(rule.fact_names)),
         amount=proposal.amount,
     )
+
+
+def _asked(
+    rule: CheckpointRule,
+    tier: Tier,
+    proposal: Proposal,
+    facts: Mapping[str, JsonValue],
+    acceptors: Sequence[Acceptors],
+) -> tuple[tuple[str, ...], tuple[Need, ...]]:
+    """The tier's needs and what is added to them, with the additions' names."""
+    added: list[str] = []
+    needs = [*tier.needs]
+    if proposal.exceptions and rule.exception_adds:
+        added.append("exceptions")
+        needs += rule.exception_adds
+    for addition in rule.additions:
+        # Each condition is looked at: a fact that is missing is found whatever the others say.
+        holding = [_holds(condition, facts) for condition in addition.when]
+        if all(holding):
+            added.append(addition.name)
+            needs += addition.needs
+    for each in acceptors:
+        # Someone who may accept them must be among those who are asked, or nobody ever could.
+        if not any(set(need.roles) & set(each.roles) for need in needs):
+            added.append("acceptors")
+            needs.append(Need(roles=each.roles, count=1, stage=max(n.stage for n in needs)))
+    return tuple(dict.fromkeys(added)), tuple(needs)
+
+
+def _holds(condition: Condition, facts: Mapping[str, JsonValue]) -> bool:
+    value = facts.get(condition.fact)
+    if condition.at_least is not None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise MissingFact(condition.fact, "a whole number")
+        return value >= condition.at_least
+    if not isinstance(value, str | bool | int):
+        raise MissingFact(condition.fact, "a text, a whole number or a yes or no")
+    # A yes is no 1 here, though Python holds them equal.
+    return any(type(each) is type(value) and each == value for each in condition.one_of or ())
+
+
+def _acceptors(rule: CheckpointRule, proposal: Proposal) -> tuple[Acceptors, ...]:
+    """Those of the rule that speak of a finding which must be accepted."""
+    checks = {finding.partition("#")[0] for finding in proposal.exceptions}
+    return tuple(each for each in rule.acceptors if not checks.isdisjoint(each.checks))
 
 
 def goes_alone(
@@ -134,18 +201,16 @@ def _check_amounts(proposal: Proposal) -> None:
         )
 
 
-def _tier_needs(rule: CheckpointRule, amount: Decimal | None) -> tuple[Need, ...]:
+def _tier(rule: CheckpointRule, amount: Decimal | None) -> Tier:
     for tier in rule.tiers[:-1]:
         if amount is not None and tier.up_to is not None and amount <= tier.up_to:
-            return tier.needs
-    return rule.tiers[-1].needs  # the model sees to it that the last one has no limit
+            return tier
+    return rule.tiers[-1]  # the model sees to it that the last one has no limit
 
 
-def _not_independent(rule: CheckpointRule, facts: Mapping[str, JsonValue]) -> tuple[Principal, ...]:
-    if rule.independent_of is None:
-        return ()
-    people = string_list(facts, rule.independent_of)
+def _people(facts: Mapping[str, JsonValue], name: str) -> tuple[Principal, ...]:
+    people = string_list(facts, name)
     try:
         return tuple(sorted({_PRINCIPAL.validate_python(person) for person in people}))
     except ValidationError:
-        raise MissingFact(rule.independent_of, "a list of principals") from None
+        raise MissingFact(name, "a list of principals") from None

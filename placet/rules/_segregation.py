@@ -1,21 +1,54 @@
-"""Segregation of duties: who had a hand in a case never approves it (invariant I6)."""
+"""Segregation of duties: who had a hand in a case never approves it (invariant I6).
 
-from collections.abc import Iterable
+An agent counts as the person who owns it, and administrators are no exception.
+"""
 
-from placet.model import Principal
+from collections.abc import Iterable, Mapping
+
+from placet.model import Exclusion, ExclusionReason, Principal
 
 
 def excluded(
-    case_opener: Principal, preparers: Iterable[Principal], *others: Principal
-) -> tuple[Principal, ...]:
-    """Who may not decide at any checkpoint of a case.
+    case_opener: Principal,
+    preparers: Iterable[Principal] = (),
+    *,
+    resubmitters: Iterable[Principal] = (),
+    keyers: Iterable[Principal] = (),
+    owners: Mapping[Principal, Principal] | None = None,
+    approved_earlier: Mapping[Principal, str] | None = None,
+) -> tuple[Exclusion, ...]:
+    """Who may not decide at a checkpoint of a case, and why.
 
     Args:
         case_opener: who signed the act that opened the case.
-        preparers: who prepared what is decided on: keyed values, inspected, answered findings.
-        others: further people the deployment names, such as the owners of the agents.
-
-    Returns:
-        Each once, sorted, so that a requirement has one spelling and one digest.
+        preparers: who prepared what is decided on: inspected, answered findings. An agent among
+            them counts as its owner.
+        resubmitters: who handed in a record of the case again.
+        keyers: who keyed a value that is decided on.
+        owners: the people who own the agents that worked on the evidence, by agent.
+        approved_earlier: who approved a case that the matrix looks back to, and which.
     """
-    return tuple(sorted({case_opener, *preparers, *others}))
+    owned = dict(owners or {})
+    found = [_because(case_opener, ExclusionReason.OPENED)]
+    found += [_because(each, ExclusionReason.RESUBMITTED) for each in resubmitters]
+    found += [_because(each, ExclusionReason.KEYED) for each in keyers]
+    for preparer in preparers:
+        if preparer in owned:
+            continue  # said below, with the agent that it follows from
+        found.append(_because(preparer, ExclusionReason.PREPARED))
+    found += [_because(owner, ExclusionReason.OWNS_AGENT, agent) for agent, owner in owned.items()]
+    found += [
+        _because(person, ExclusionReason.APPROVED_EARLIER, case)
+        for person, case in (approved_earlier or {}).items()
+    ]
+    return in_order(found)
+
+
+def in_order(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
+    """Each once, sorted, so that a requirement has one spelling and one digest."""
+    found = {(each.person, each.why.value, each.of or ""): each for each in exclusions}
+    return tuple(found[key] for key in sorted(found))
+
+
+def _because(person: Principal, why: ExclusionReason, of: str | None = None) -> Exclusion:
+    return Exclusion(person=person, why=why, of=of)

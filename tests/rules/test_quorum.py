@@ -11,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placet.model import (
+    AcceptedException,
+    Acceptors,
     CheckpointStatus,
     DecisionClaims,
+    Exclusion,
+    ExclusionReason,
     Need,
     Requirement,
     Verdict,
@@ -47,14 +51,28 @@ def need(count: int, *roles: str) -> Need:
 
 def asks(*needs: Need, **more: Any) -> Requirement:
     return Requirement(
-        checkpoint="draw-approval", matrix_digest=digest_bytes(b"matrix"), needs=needs, **more
+        checkpoint="draw-approval",
+        matrix_digest=digest_bytes(b"matrix"),
+        matrix_version=1,
+        needs=needs,
+        **more,
     )
+
+
+def prepared(*people: str) -> tuple[Exclusion, ...]:
+    """They had a hand in it."""
+    return tuple(Exclusion(person=each, why=ExclusionReason.PREPARED) for each in people)
+
+
+def accepts(*findings: str) -> tuple[AcceptedException, ...]:
+    """These findings are accepted."""
+    return tuple(AcceptedException(finding=each, reason="a typing error") for each in findings)
 
 
 REQUIREMENT = asks(
     need(1, "loan-officer", "senior-approver"),
     need(1, "senior-approver"),
-    excluded=("operator:opener",),
+    excluded=prepared("operator:opener"),
     exceptions=("sov.arithmetic#row-1",),
     amount=Decimal("184200.00"),
 )
@@ -81,7 +99,7 @@ CLAIMS = DecisionClaims(
     verdict=Verdict.APPROVE,
     amount=Decimal("184200.00"),
     adjustments_digest=ADJUSTMENTS,
-    exceptions=("sov.arithmetic#row-1",),
+    exceptions=accepts("sov.arithmetic#row-1"),
 )
 ANA = OperatorFacts(principal="operator:ana", active=True, roles=("loan-officer",))
 STANDING = CheckpointStanding(
@@ -92,17 +110,29 @@ STANDING = CheckpointStanding(
     adjustments_digest=ADJUSTMENTS,
 )
 
+REJECTS = {
+    "verdict": Verdict.REJECT,
+    "reason_code": "findings",
+    "amount": None,
+    "exceptions": (),
+}
+RETURNS = {"verdict": Verdict.RETURN, "comment": "who?", "amount": None, "exceptions": ()}
+WITHDRAWS = {"verdict": Verdict.WITHDRAW, "amount": None, "exceptions": ()}
+IN_SEQUENCE = (need(1, "loan-officer"), Need(roles=("senior-approver",), count=1, stage=2))
+SENIORS_ACCEPT = Acceptors(checks=("sov.arithmetic",), roles=("senior-approver",))
+
 
 def refusals(
     claims: dict[str, Any] | None = None,
     operator: dict[str, Any] | None = None,
     standing: dict[str, Any] | None = None,
     now: datetime = NOW,
+    requirement: dict[str, Any] | None = None,
 ) -> set[str]:
     """Why a decision that would count is refused once these members are changed."""
     try:
         check_decision(
-            REQUIREMENT,
+            REQUIREMENT.model_copy(update=requirement or {}),
             EVIDENCE,
             digest_json(REQUIREMENT),
             CLAIMS.model_copy(update=claims or {}),
@@ -151,7 +181,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "opened the case, and rejects": (
         {
-            "claims": {"iss": "operator:opener", "verdict": Verdict.REJECT},
+            "claims": {"iss": "operator:opener", **REJECTS},
             "operator": {"principal": "operator:opener"},
         },
         {"segregation"},
@@ -177,15 +207,15 @@ SCENARIOS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "withdraws": (
         {
-            "claims": {"verdict": Verdict.WITHDRAW},
+            "claims": {**WITHDRAWS},
             "standing": {"decisions": (said("ana", "approve", "loan-officer"),)},
         },
         set(),
     ),
-    "withdraws nothing": ({"claims": {"verdict": Verdict.WITHDRAW}}, {"nothing_to_withdraw"}),
+    "withdraws nothing": ({"claims": {**WITHDRAWS}}, {"nothing_to_withdraw"}),
     "withdraws another's": (
         {
-            "claims": {"verdict": Verdict.WITHDRAW},
+            "claims": {**WITHDRAWS},
             "standing": {"decisions": (said("ben", "approve", "loan-officer"),)},
         },
         {"nothing_to_withdraw"},
@@ -196,7 +226,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "takes back an abstention": (
         {
-            "claims": {"verdict": Verdict.WITHDRAW},
+            "claims": {**WITHDRAWS},
             "standing": {"decisions": (said("ana", "abstain", "loan-officer"),)},
         },
         {"abstained"},
@@ -210,22 +240,124 @@ SCENARIOS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "no adjustments": ({"claims": {"adjustments_digest": None}}, {"adjustments_differ"}),
     "exception not accepted": ({"claims": {"exceptions": ()}}, {"exceptions_not_accepted"}),
     "exception nobody found": (
-        {"claims": {"exceptions": ("sov.arithmetic#row-1", "sov.totals#line-8")}},
+        {"claims": {"exceptions": accepts("sov.arithmetic#row-1", "sov.totals#line-8")}},
         {"exceptions_unknown"},
     ),
     "another exception instead": (
-        {"claims": {"exceptions": ("sov.totals#line-8",)}},
+        {"claims": {"exceptions": accepts("sov.totals#line-8")}},
         {"exceptions_not_accepted", "exceptions_unknown"},
     ),
     "rejects without amount": (
-        {"claims": {"verdict": Verdict.REJECT, "amount": None, "exceptions": ()}},
+        {"claims": {**REJECTS}},
         set(),
     ),
     "returns without amount": (
-        {"claims": {"verdict": Verdict.RETURN, "amount": None, "exceptions": ()}},
+        {"claims": {**RETURNS}},
         set(),
     ),
-    "abstains": ({"claims": {"verdict": Verdict.ABSTAIN, "amount": None}}, set()),
+    "abstains": (
+        {"claims": {"verdict": Verdict.ABSTAIN, "amount": None, "exceptions": ()}},
+        set(),
+    ),
+    "rejects without a reason": ({"claims": {**REJECTS, "reason_code": None}}, {"no_reason"}),
+    "returns without a question": ({"claims": {**RETURNS, "comment": None}}, {"no_question"}),
+    "rejects and accepts": (
+        {"claims": {**REJECTS, "exceptions": CLAIMS.exceptions}},
+        {"exceptions_unknown"},
+    ),
+    "an exception accepted twice": (
+        {"claims": {"exceptions": accepts("sov.arithmetic#row-1", "sov.arithmetic#row-1")}},
+        {"exceptions_unknown"},
+    ),
+    "an exception that the role may not accept": (
+        {"requirement": {"acceptors": (SENIORS_ACCEPT,)}},
+        {"exceptions_out_of_role"},
+    ),
+    "leaves it to those who may": (
+        {
+            "requirement": {"acceptors": (SENIORS_ACCEPT,)},
+            "claims": {"exceptions": ()},
+        },
+        set(),
+    ),
+    "approves before its turn": (
+        {"requirement": {"needs": IN_SEQUENCE}, "operator": {"roles": ("senior-approver",)}},
+        {"not_your_turn"},
+    ),
+    "rejects before its turn": (
+        {
+            "requirement": {"needs": IN_SEQUENCE},
+            "claims": REJECTS,
+            "operator": {"roles": ("senior-approver",)},
+        },
+        set(),
+    ),
+    "approves in its turn": (
+        {
+            "requirement": {"needs": IN_SEQUENCE},
+            "operator": {"roles": ("senior-approver",)},
+            "standing": {"decisions": (said("ben", "approve", "loan-officer"),)},
+        },
+        set(),
+    ),
+    "stands in for someone who is away": (
+        {
+            "claims": {"stands_in_for": "operator:ben"},
+            "operator": {"stands_in_for": ("operator:ben",)},
+        },
+        set(),
+    ),
+    "stands in for someone who has not handed over, or no longer": (
+        {"claims": {"stands_in_for": "operator:ben"}},
+        {"not_standing_in"},
+    ),
+    "stands in for themselves": (
+        {
+            "claims": {"stands_in_for": "operator:ana"},
+            "operator": {"stands_in_for": ("operator:ana",)},
+        },
+        {"not_standing_in"},
+    ),
+    "stands in for who may not decide": (
+        {
+            "claims": {"stands_in_for": "operator:opener"},
+            "operator": {"stands_in_for": ("operator:opener",)},
+        },
+        {"stands_in_for_excluded"},
+    ),
+    "stands in for who has decided": (
+        {
+            "claims": {"stands_in_for": "operator:ben"},
+            "operator": {"stands_in_for": ("operator:ben",)},
+            "standing": {"decisions": (said("ben", "approve", "loan-officer"),)},
+        },
+        {"absent_has_decided"},
+    ),
+    "comes back after someone stood in": (
+        {
+            "standing": {
+                "decisions": (
+                    said("ben", "approve", "loan-officer").model_copy(
+                        update={"stands_in_for": "operator:ana"}
+                    ),
+                )
+            },
+        },
+        {"spoken_for"},
+    ),
+    "withdraws for who stood in": (
+        {
+            "claims": {**WITHDRAWS},
+            "standing": {
+                "decisions": (
+                    said("ben", "approve", "loan-officer").model_copy(
+                        update={"stands_in_for": "operator:ana"}
+                    ),
+                )
+            },
+        },
+        {"nothing_to_withdraw"},
+    ),
     "everything at once": (
         {
             "claims": {
@@ -267,7 +399,7 @@ def test_i6_nobody_is_asked_in_automatic_mode() -> None:
     """I6: where the requirement asks for nobody, nobody is in role."""
     with pytest.raises(DecisionRefused) as refused:
         check_decision(
-            asks(amount=CLAIMS.amount, exceptions=CLAIMS.exceptions),
+            asks(amount=CLAIMS.amount, exceptions=CLAIMS.accepted),
             EVIDENCE,
             CLAIMS.requirement_digest,
             CLAIMS,
@@ -362,7 +494,7 @@ OUTCOMES: dict[str, tuple[Requirement, list[CountedDecision], CheckpointStatus]]
         OPEN,
     ),
     "an excluded person's word": (
-        asks(need(1, OFFICER), excluded=("operator:ana",)),
+        asks(need(1, OFFICER), excluded=prepared("operator:ana")),
         [said("ana", "approve", OFFICER)],
         OPEN,
     ),
@@ -408,7 +540,7 @@ def requirements(draw: st.DrawFn) -> Requirement:
     people = st.lists(st.sampled_from(PEOPLE), max_size=2, unique=True)
     return asks(
         *needs,
-        excluded=tuple(f"operator:{who}" for who in draw(people)),
+        excluded=prepared(*(f"operator:{who}" for who in draw(people))),
         not_all_of=tuple(f"operator:{who}" for who in draw(people)),
     )
 
@@ -442,7 +574,7 @@ def _status_of(asked: Requirement, decisions: Sequence[CountedDecision]) -> Chec
     for decision in decisions:
         who = decision.operator
         in_role = {role for need in asked.needs for role in need.roles} & set(decision.roles)
-        if who in asked.excluded or not in_role or word.get(who) == "abstain":
+        if who in asked.barred or not in_role or word.get(who) == "abstain":
             continue
         if decision.verdict is Verdict.WITHDRAW:
             word.pop(who, None)

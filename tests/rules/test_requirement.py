@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,16 @@ from pydantic import JsonValue
 
 from placet.model import (
     AuthorityMatrix,
+    CheckpointRule,
+    Exclusion,
+    ExclusionReason,
     Finding,
     Mode,
     Need,
     Part,
     Proposal,
     Requirement,
+    RequirementFact,
     Severity,
     digest_bytes,
     digest_json,
@@ -35,6 +40,7 @@ MATRIX = AuthorityMatrix.model_validate_json(
     (Path(__file__).parents[2] / "policies/loan-draw/authority-matrix.json").read_bytes()
 )
 GRANTED_BY: dict[str, JsonValue] = {"granted_by": ["operator:greta-holm"]}
+OPENED = Exclusion(person="operator:otto-lang", why=ExclusionReason.OPENED)
 OFFICER = Need(roles=("loan-officer",), count=1)
 EITHER = Need(roles=("loan-officer", "senior-approver"), count=1)
 SENIOR = Need(roles=("senior-approver",), count=1)
@@ -64,6 +70,15 @@ def proposal(amount: str | None, *severities: Severity) -> Proposal:
     )
 
 
+def fetched(facts: Mapping[str, JsonValue]) -> tuple[RequirementFact, ...]:
+    return tuple(
+        RequirementFact(
+            name=name, value=value, system="loan-servicing", record="loan/L-1", version="4"
+        )
+        for name, value in facts.items()
+    )
+
+
 def asked(
     proposed: Proposal,
     *,
@@ -76,8 +91,8 @@ def asked(
         matrix,
         checkpoint,
         proposed,
-        excluded=("operator:otto-lang",),
-        facts=facts,
+        excluded=(OPENED,),
+        facts=fetched(facts),
         automatic=automatic,
     )
 
@@ -120,27 +135,30 @@ def test_warnings_add_nobody() -> None:
 def test_the_requirement_names_matrix_excluded_and_who_is_not_independent() -> None:
     fixed = asked(proposal("100.00"))
     assert fixed.matrix_digest == digest_json(MATRIX)
-    assert fixed.excluded == ("operator:otto-lang",)
+    assert fixed.excluded == (OPENED,)
+    assert fixed.matrix_version == MATRIX.version
+    assert [each.name for each in fixed.facts] == ["granted_by"]
     assert fixed.not_all_of == ("operator:greta-holm",)
     assert fixed.amount == Decimal("100.00")
 
 
 def test_the_order_of_people_does_not_change_the_requirement() -> None:
     people = ["operator:b", "operator:a", "operator:b"]
+    out = [Exclusion(person=each, why=ExclusionReason.PREPARED) for each in people]
     one = requirement(
         MATRIX,
         "draw-approval",
         proposal("1.00"),
-        excluded=people,
-        facts={"granted_by": [*people]},
+        excluded=out,
+        facts=fetched({"granted_by": ["operator:a", "operator:b"]}),
         automatic=None,
     )
     other = requirement(
         MATRIX,
         "draw-approval",
         proposal("1.00"),
-        excluded=reversed(people),
-        facts={"granted_by": ["operator:a", "operator:b"]},
+        excluded=reversed(out),
+        facts=fetched({"granted_by": ["operator:a", "operator:b"]}),
         automatic=None,
     )
     assert digest_json(one) == digest_json(other)
@@ -258,9 +276,119 @@ def test_two_agents_results_compare_without_name_and_salt() -> None:
 def test_i6_opener_and_preparers_are_excluded_once_each(opener: str, preparers: list[str]) -> None:
     """I6: who opened or prepared a case never decides on it."""
     people = excluded(opener, preparers)
-    assert set(people) == {opener, *preparers}
-    assert list(people) == sorted(set(people))
+    assert {each.person for each in people} == {opener, *preparers}
+    keys = [(each.person, each.why) for each in people]
+    assert keys == sorted(set(keys))
 
 
-def test_others_can_be_set_apart_too() -> None:
-    assert excluded("operator:a", [], "operator:b") == ("operator:a", "operator:b")
+def test_i6_an_agent_counts_as_the_person_who_owns_it() -> None:
+    """I6: who owns an agent that worked on the evidence had a hand in it, as its owner."""
+    (owner,) = (
+        each
+        for each in excluded(
+            "operator:a", ["agent:analyst"], owners={"agent:analyst": "operator:b"}
+        )
+        if each.person != "operator:a"
+    )
+    assert (owner.person, owner.why, owner.of) == ("operator:b", "owns_agent", "agent:analyst")
+
+
+def test_everyone_who_had_a_hand_in_it_is_named_with_the_reason() -> None:
+    found = excluded(
+        "operator:a",
+        ["operator:b"],
+        resubmitters=["operator:c"],
+        keyers=["operator:d", "operator:a"],
+        approved_earlier={"operator:e": "case-1"},
+    )
+    assert [(each.person[-1], each.why.value) for each in found] == [
+        ("a", "keyed"),
+        ("a", "opened"),
+        ("b", "prepared"),
+        ("c", "resubmitted"),
+        ("d", "keyed"),
+        ("e", "approved_earlier"),
+    ]
+
+
+# --- by facts, by exceptions ----------------------------------------------------------------
+
+
+def ruled(**more: Any) -> AuthorityMatrix:
+    """The lender's matrix with more in the rule of the draw's approval."""
+    rules = tuple(
+        CheckpointRule.model_validate({**rule.model_dump(), **more})
+        if rule.checkpoint == "draw-approval"
+        else rule
+        for rule in MATRIX.rules
+    )
+    return MATRIX.model_copy(update={"rules": rules})
+
+
+IN_HAWAII = {
+    "name": "islands",
+    "when": [{"fact": "state", "one_of": ["HI"]}, {"fact": "draws", "at_least": 3}],
+    "needs": [{"roles": ["senior-approver"], "count": 1, "stage": 2}],
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "added"),
+    [
+        ({"state": "HI", "draws": 3}, ("islands",)),
+        ({"state": "HI", "draws": 2}, ()),
+        ({"state": "CA", "draws": 9}, ()),
+    ],
+)
+def test_facts_add_needs_and_never_take_one_away(
+    facts: dict[str, JsonValue], added: tuple[str, ...]
+) -> None:
+    fixed = asked(
+        proposal("1.00"), matrix=ruled(additions=[IN_HAWAII]), facts={**GRANTED_BY, **facts}
+    )
+    assert fixed.added == added
+    assert fixed.needs[0] == OFFICER
+    assert len(fixed.needs) == 1 + len(added)
+    assert {each.name for each in fixed.facts} == {"granted_by", "state", "draws"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"state": "HI"}, {"draws": 3}, {"state": "CA", "draws": "3"}, {"state": [], "draws": 1}],
+)
+def test_a_fact_that_is_missing_asks_nobody_yet(facts: dict[str, JsonValue]) -> None:
+    with pytest.raises(MissingFact):
+        asked(proposal("1.00"), matrix=ruled(additions=[IN_HAWAII]), facts={**GRANTED_BY, **facts})
+
+
+def test_a_yes_is_no_one() -> None:
+    matrix = ruled(
+        additions=[{**IN_HAWAII, "when": [{"fact": "state", "one_of": [1]}]}],
+    )
+    assert asked(proposal("1.00"), matrix=matrix, facts={**GRANTED_BY, "state": True}).added == ()
+
+
+def test_i6_whom_a_fact_names_may_not_decide() -> None:
+    """I6: the lender's matrix can set people apart by what a system of record says."""
+    fixed = asked(
+        proposal("1.00"),
+        matrix=ruled(excluded_by=["inspected_by"]),
+        facts={**GRANTED_BY, "inspected_by": ["operator:ines"]},
+    )
+    assert fixed.barred == {"operator:otto-lang", "operator:ines"}
+    assert [each.of for each in fixed.excluded if each.why == "fact"] == ["inspected_by"]
+
+
+def test_who_alone_may_accept_a_finding_is_among_those_who_are_asked() -> None:
+    """Or an exception that only compliance may accept could be approved by nobody."""
+    matrix = ruled(
+        acceptors=[{"checks": ["sov.arithmetic"], "roles": ["compliance-officer"]}],
+        exception_adds=[],
+    )
+    plain = asked(proposal("1.00"), matrix=matrix)
+    assert (plain.added, plain.acceptors) == ((), ())
+    fixed = asked(proposal("1.00", Severity.BLOCKING), matrix=matrix)
+    assert fixed.needs == (OFFICER, Need(roles=("compliance-officer",), count=1))
+    assert fixed.accepting(fixed.exceptions[0]) == ("compliance-officer",)
+    assert fixed.acceptable_by(frozenset({"loan-officer"})) == ()
+    assert fixed.acceptable_by(frozenset({"compliance-officer"})) == fixed.exceptions

@@ -296,7 +296,7 @@ _BAD_DECISIONS = {
         {"requirement_digest": "sha-256:" + "A" * 43},
         "wrong_requirement",
     ),
-    "unknown-exception": ("cleo", {"exceptions": ("sov.totals#x",)}, "exceptions_unknown"),
+    "unknown-exception": ("cleo", {"exceptions": {"sov.totals#x": "so"}}, "exceptions_unknown"),
 }
 
 

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from placet.model import (
+    AcceptedException,
     ActivityRef,
     GrantedDetails,
     RequestedDetails,
@@ -194,7 +195,9 @@ def test_a_decision_comes_back_as_it_was_made(algorithm: Algorithm) -> None:
         update={
             "verdict": Verdict.RETURN,
             "reason_code": "missing_waiver",
-            "exceptions": ("sov.arithmetic#line-4",),
+            "exceptions": (
+                AcceptedException(finding="sov.arithmetic#line-4", reason="a typing error"),
+            ),
             "adjustments_digest": digest_bytes(b"adjustments"),
             "ledger_head": "authority.example/ledger\n5\n…\n",
         }
@@ -226,7 +229,9 @@ BAD_DECISIONS: dict[str, dict[str, object]] = {
     "comment-half-a-surrogate": {"comment": "\ud800"},
     "comment-too-long": {"comment": "x" * 2001},
     "exceptions-text": {"exceptions": "sov.arithmetic#line-4"},
-    "exceptions-not-findings": {"exceptions": ["all"]},
+    "exceptions-not-findings": {"exceptions": [{"finding": "all", "reason": "so"}]},
+    "exceptions-without-reason": {"exceptions": [{"finding": "sov.arithmetic#line-4"}]},
+    "stands-in-for-an-agent": {"stands_in_for": "agent:draw-analyst"},
     "checkpoint-of-another-form": {"sub": "draw-approval"},
 }
 
@@ -240,7 +245,10 @@ def test_a_decision_says_one_thing_in_one_way(change: str) -> None:
 def test_what_would_be_too_large_is_not_signed() -> None:
     finding = "sov.arithmetic#" + "x" * 80
     claims = DECISION_CLAIMS.model_copy(
-        update={"exceptions": (finding,) * 50, "comment": "\u2028" * 2000}
+        update={
+            "exceptions": (AcceptedException(finding=finding, reason="r" * 160),) * 30,
+            "comment": "\u2028" * 2000,
+        }
     )
     with pytest.raises(Malformed, match="16384"):
         sign_decision(claims, OPERATOR_KEY)

@@ -1,6 +1,7 @@
 """The authority's store: tables, the ledger's rows, and the one writer (I4, I8, I11)."""
 
 from placet.authority._store._access import Access, Reader, table_of
+from placet.authority._store._attention import Delegation, EvidenceOpened, Remark
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
@@ -41,6 +42,8 @@ __all__ = [
     "Checkpoint",
     "ContextBlob",
     "DecisionRow",
+    "Delegation",
+    "EvidenceOpened",
     "GovernanceRow",
     "Grant",
     "GrantInput",
@@ -58,6 +61,7 @@ __all__ = [
     "ProcessVersion",
     "ProposalRow",
     "Reader",
+    "Remark",
     "SignedActRow",
     "SignedHead",
     "SigningKey",

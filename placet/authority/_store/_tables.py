@@ -201,6 +201,7 @@ class Case(Row, table=True):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("case_status", "status", "id"),
+        Index("case_subject", "process", "subject"),
     )
     id: str = Field(primary_key=True)
     process: str
@@ -304,7 +305,11 @@ class ContextBlob(Row, table=True):
 
 
 class PartRow(Row, table=True):
-    """A settled evidence part. ``content`` is zlib-compressed canonical JSON."""
+    """A settled evidence part. ``content`` is zlib-compressed canonical JSON.
+
+    An agent leaves one under a grant, a person by an act. ``said`` is the digest of what it says,
+    whatever it is salted with: two parts that say the same have an equal one.
+    """
 
     __table_args__ = (
         UniqueConstraint("case_id", "digest"),
@@ -316,8 +321,10 @@ class PartRow(Row, table=True):
     case_id: str
     name: str
     record: str
-    grant_id: str = Field(index=True)
+    grant_id: str | None = Field(default=None, index=True)
+    act: str | None = None
     agent: str
+    said: str
     salt: str
     content: bytes
     proposal_json: str | None = None
@@ -358,6 +365,9 @@ class Checkpoint(Row, table=True):
     requirement_digest: str
     requirement_json: str
     outcome_json: str | None = None
+    claimed_by: str | None = None
+    claimed_at: datetime | None = time_or_none()
+    replaces: str | None = None
     resolved_at: datetime | None = time_or_none()
     entry: int | None = number_field(default=None)
 
@@ -375,6 +385,9 @@ class DecisionRow(Row, table=True):
     decided_at: datetime = time_field()
     counted: bool
     refused_for: str | None = None
+    exceptions_json: str = "[]"
+    stands_in_for: str | None = None
+    opened_at: datetime | None = time_or_none()
     answer_json: str | None = None
     entry: int | None = number_field(default=None)
 

@@ -1,0 +1,110 @@
+"""Who had a hand in a case, or approved the cases before it: who may not decide in it (I6)."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import bindparam, select
+
+from placet.authority._approvals import counted_decisions
+from placet.authority._resubmissions import resubmitters
+from placet.authority._store import Case, Checkpoint, Identity, PartRow, Reader, table_of
+from placet.model import (
+    CheckpointRule,
+    CheckpointStatus,
+    Exclusion,
+    NotAgain,
+    Principal,
+    ProcessDefinition,
+    Proposal,
+    Requirement,
+    template_variables,
+)
+from placet.rules import approvals, excluded, subject_variables
+
+_PART = table_of(PartRow)
+_AUTHORS = (
+    select(_PART.c.agent, _PART.c.name)
+    .where(_PART.c.case_id == bindparam("case"))
+    .group_by(_PART.c.agent, _PART.c.name)
+)
+
+
+def barred(
+    reader: Reader,
+    definition: ProcessDefinition,
+    rule: CheckpointRule | None,
+    case: Case,
+    proposal: Proposal,
+) -> tuple[Exclusion, ...]:
+    """Who may not decide at the checkpoint of ``rule`` in this case, and why."""
+    rows = reader.execute(_AUTHORS, {"case": case.id})
+    authors = [(str(row.agent), str(row.name)) for row in rows]
+    keyed = {each.keyed for each in definition.checkpoints}
+    agents = sorted({who for who, _ in authors if who.startswith("agent:")})
+    earlier: dict[Principal, str] = {}
+    if rule is not None and rule.not_again is not None:
+        earlier = approvers_before(reader, definition, rule.checkpoint, rule.not_again, case)
+    return excluded(
+        case.opened_by,
+        proposal.preparers,
+        resubmitters=resubmitters(reader, case.id),
+        keyers=sorted({who for who, name in authors if name in keyed}),
+        owners=_owners(reader, agents),
+        approved_earlier=earlier,
+    )
+
+
+def _owners(reader: Reader, agents: Iterable[str]) -> dict[Principal, Principal]:
+    found = {agent: reader.get(Identity, agent) for agent in agents}
+    return {
+        agent: identity.owner
+        for agent, identity in found.items()
+        if identity is not None and identity.owner is not None
+    }
+
+
+def approvers_before(
+    reader: Reader, definition: ProcessDefinition, name: str, looks: NotAgain, case: Case
+) -> dict[Principal, str]:
+    """Who approved at a checkpoint of this name in the last cases, and in which of them."""
+    bound = subject_variables(definition, case.subject)
+    same = {each: bound[each] for each in looks.same if each in bound}
+    found: dict[Principal, str] = {}
+    looked = 0
+    for row in reader.all(
+        Case,
+        Case.process == case.process,
+        table_of(Case).c.subject.startswith(_prefix(definition.subject, same), autoescape=True),
+        Case.closed_at.is_not(None),  # type: ignore[union-attr]  # a column on the class
+        order_by=[Case.entry.desc()],  # type: ignore[union-attr]  # a column on the class
+    ):
+        if not same.items() <= subject_variables(definition, row.subject).items():
+            continue
+        looked += 1
+        for person in _approvers(reader, row.id, name):
+            found.setdefault(person, row.id)
+        if looked == looks.cases:
+            break
+    return found
+
+
+def _approvers(reader: Reader, case: str, name: str) -> Iterable[Principal]:
+    for row in reader.all(
+        Checkpoint,
+        Checkpoint.case_id == case,
+        Checkpoint.name == name,
+        Checkpoint.status == CheckpointStatus.APPROVED.value,
+    ):
+        asked = Requirement.model_validate_json(row.requirement_json)
+        for each in approvals(asked, counted_decisions(reader, row.id)):
+            yield each.operator
+
+
+def _prefix(template: str, same: dict[str, str]) -> str:
+    """The beginning that every such subject has: up to the first variable that may differ."""
+    prefix: list[str] = []
+    for segment in template.split("/"):
+        free = template_variables(f"any/{segment}")
+        if free and free[0] not in same:
+            break
+        prefix.append(segment.format_map(same))
+    return "".join(f"{each}/" for each in prefix)

@@ -1,7 +1,8 @@
 """The agent's link to the authority: asking for grants, reading inputs, settling.
 
-Concurrent settlements share a request: while one is under way the next ones queue up. Answers are
-checked like anyone's: a wrong form is "unavailable", never taken for a yes.
+What is asked at the same time shares a request, and with it one authentication: asks of one
+activity type, and settlements. Answers are checked like anyone's: a wrong form is "unavailable",
+never taken for a yes.
 """
 
 import asyncio
@@ -10,22 +11,27 @@ import io
 import json
 import logging
 import secrets
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from temporalio.exceptions import ApplicationError
 
+from placet.agent._batches import Batches
 from placet.agent._config import AgentConfig
 from placet.agent._errors import denied, settlement_refused, unauthenticated, unavailable
 from placet.model import (
+    GrantAnswers,
+    GrantAsks,
     GrantedDetails,
+    GrantGiven,
+    GrantRefused,
     InputPart,
     InputParts,
+    Problem,
     RequestedDetails,
     Settlement,
     SettlementAnswer,
@@ -34,7 +40,6 @@ from placet.model import (
 )
 from placet.tokens import make_client_assertion, make_proof
 
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _RENEW_BEFORE = timedelta(seconds=10)
 _MAX_BATCH = 32
@@ -72,15 +77,6 @@ class HeldGrant:
         return f"HeldGrant({self.id})"
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """A settlement on its way, its size in bytes, and who waits for its answer."""
-
-    settlement: Settlement
-    size: int
-    future: asyncio.Future[SettlementAnswer]
-
-
 class AuthorityLink:
     """One worker's link to the authority."""
 
@@ -90,8 +86,8 @@ class AuthorityLink:
         self._config = config
         self._session = session
         self._clock = clock
-        self._queue: deque[_Waiting] = deque()
-        self._sending: asyncio.Task[None] | None = None
+        self._asking: dict[str, Batches[RequestedDetails, HeldGrant | GrantRefused]] = {}
+        self._settling = Batches(self._settle, _MAX_BATCH, _MAX_BATCH_BYTES, _size)
         self._said: float | None = None
 
     async def grant(self, details: RequestedDetails) -> HeldGrant:
@@ -101,21 +97,17 @@ class AuthorityLink:
             ApplicationError: denied (terminal), or the authority is away or does not know the
                 worker (retryable).
         """
-        url = f"{self._config.issuer}/oauth/token"
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self.assertion(),
-            "authorization_details": json.dumps([details.model_dump(mode="json")]),
-        }
-        asked = self._clock()
-        status, body = await self._send("POST", url, data=form)
-        if status != 200:
-            raise self._refusal(status, body)
-        try:
-            return _held(body, asked)
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise unavailable("the authority answered a grant in a wrong form") from None
+        answer = await self._asks_of(details.activity.activity_type).put(details)
+        if isinstance(answer, GrantRefused):
+            raise self._refusal(200, answer.problem)
+        return answer
+
+    def _asks_of(self, activity_type: str) -> "Batches[RequestedDetails, HeldGrant | GrantRefused]":
+        """Asks of one type wait for the same systems' facts: no slow one holds up other types."""
+        found = self._asking.get(activity_type)
+        if found is None:
+            found = self._asking[activity_type] = Batches(self._ask, _MAX_BATCH)
+        return found
 
     async def inputs(self, grant: str, name: str) -> tuple[InputPart, ...]:
         """The settled parts of a name that the grant's step may read.
@@ -127,9 +119,9 @@ class AuthorityLink:
         headers = {"Client-Assertion": self.assertion()}
         status, body = await self._send("GET", url, headers=headers)
         if status != 200:
-            raise self._refusal(status, body)
+            raise self._refusal(status, _problem(body))
         try:
-            return InputParts.model_validate_json(json.dumps(body)).parts
+            return InputParts.model_validate_json(body).parts
         except ValidationError:
             raise unavailable("the authority answered inputs in a wrong form") from None
 
@@ -146,7 +138,7 @@ class AuthorityLink:
         """
         for pause in _pauses():
             try:
-                answer = await self._enqueue(settlement)
+                answer = await self._settling.put(settlement)
             except ApplicationError as error:
                 if error.non_retryable:
                     raise
@@ -160,9 +152,9 @@ class AuthorityLink:
 
     async def close(self) -> None:
         """Stop sending; nobody waits for it any more."""
-        if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.wait({self._sending})
+        await self._settling.close()
+        for each in self._asking.values():
+            await each.close()
 
     def assertion(self) -> str:
         """A fresh client assertion (RFC 7523)."""
@@ -185,73 +177,59 @@ class AuthorityLink:
             access_token=token,
         )
 
-    async def _enqueue(self, settlement: Settlement) -> SettlementAnswer:
-        future: asyncio.Future[SettlementAnswer] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(settlement, len(settlement.model_dump_json().encode()), future))
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send_settlements())
-        return await future
-
-    async def _send_settlements(self) -> None:
-        while batch := self._next_batch():
-            try:
-                answers = await self._settle([each.settlement for each in batch])
-                for each, answer in zip(batch, answers, strict=True):
-                    if not each.future.done():
-                        each.future.set_result(answer)
-            except Exception as error:  # noqa: BLE001 - handed to each waiting step, none is lost
-                for each in batch:
-                    if not each.future.done():
-                        each.future.set_exception(error)
-
-    def _next_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        size = 0
-        while self._queue and len(batch) < _MAX_BATCH:
-            if self._queue[0].future.done():  # its step has given up
-                self._queue.popleft()
-                continue
-            size += self._queue[0].size
-            if batch and size > _MAX_BATCH_BYTES:
-                break
-            batch.append(self._queue.popleft())
-        return batch
-
-    async def _settle(self, settlements: list[Settlement]) -> tuple[SettlementAnswer, ...]:
-        url = f"{self._config.issuer}/v1/settlements"
-        body = Settlements(client_assertion=self.assertion(), settlements=tuple(settlements))
-        status, answer = await self._send(
-            "POST",
-            url,
-            data=io.BytesIO(body.model_dump_json(exclude_none=True).encode()),
-            headers={"Content-Type": "application/json"},
-        )
-        if status != 200:
-            raise self._refusal(status, answer)
+    async def _ask(self, asks: list[RequestedDetails]) -> Sequence[HeldGrant | GrantRefused]:
+        body = GrantAsks(client_assertion=self.assertion(), asks=tuple(asks))
+        asked = self._clock()
+        answer = await self._post("/v1/grants", body)
         try:
-            answers = SettlementAnswers.model_validate_json(json.dumps(answer)).settlements
+            answers = GrantAnswers.model_validate_json(answer).grants
+            held = [
+                _held(each, asked) if isinstance(each, GrantGiven) else each for each in answers
+            ]
+            pairs = list(zip(asks, held, strict=True))
+        except (KeyError, TypeError, ValueError, IndexError):
+            raise unavailable("the authority answered grants in a wrong form") from None
+        for ask, each in pairs:
+            if isinstance(each, HeldGrant) and each.details.activity != ask.activity:
+                raise unavailable("the authority answered other asks than were sent")
+        return held
+
+    async def _settle(self, settlements: list[Settlement]) -> Sequence[SettlementAnswer]:
+        body = Settlements(client_assertion=self.assertion(), settlements=tuple(settlements))
+        answer = await self._post("/v1/settlements", body)
+        try:
+            answers = SettlementAnswers.model_validate_json(answer).settlements
         except ValidationError:
             raise unavailable("the authority answered settlements in a wrong form") from None
         if [each.grant for each in answers] != [each.grant for each in settlements]:
             raise unavailable("the authority answered other settlements than were sent")
         return answers
 
+    async def _post(self, path: str, body: BaseModel) -> bytes:
+        status, answer = await self._send(
+            "POST",
+            f"{self._config.issuer}{path}",
+            data=io.BytesIO(body.model_dump_json(exclude_none=True).encode()),
+            headers={"Content-Type": "application/json"},
+        )
+        if status != 200:
+            raise self._refusal(status, _problem(answer))
+        return answer
+
     async def _send(
         self, method: str, url: str, *, headers: dict[str, str] | None = None, data: Any = None
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, bytes]:
         sent = {**(headers or {}), "DPoP": self.proof(method, url)}
         try:
             async with self._session.request(
                 method, url, data=data, headers=sent, timeout=_TIMEOUT, allow_redirects=False
             ) as response:
-                return response.status, await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
 
-    def _refusal(self, status: int, body: Any) -> Exception:
-        told = body if isinstance(body, dict) else {}
-        error, description = str(told.get("error", "")), str(told.get("error_description", ""))
-        reasons = tuple(str(each) for each in told.get("reasons") or ())
+    def _refusal(self, status: int, problem: Problem) -> Exception:
+        error, description, reasons = problem.error, problem.error_description, problem.reasons
         if error in _TERMINAL:
             return denied(description or error, reasons or (error,))
         if error in _UNKNOWN:
@@ -281,16 +259,24 @@ def _pauses() -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _held(body: Any, asked: datetime) -> HeldGrant:
-    if str(body["token_type"]).lower() != "dpop":
-        raise ValueError("the grant is not bound to a key")
-    token = str(body["access_token"])
-    details = GrantedDetails.model_validate_json(json.dumps(body["authorization_details"][0]))
-    life = timedelta(seconds=int(body["expires_in"]))
+def _problem(body: bytes) -> Problem:
+    """A refusal as the authority words it; whatever else answered in its place said nothing."""
+    try:
+        return Problem.model_validate_json(body)
+    except ValidationError:
+        return Problem(error="", error_description="")
+
+
+def _size(settlement: Settlement) -> int:
+    return len(settlement.model_dump_json().encode())
+
+
+def _held(given: GrantGiven, asked: datetime) -> HeldGrant:
+    life = timedelta(seconds=given.expires_in)
     return HeldGrant(
-        id=_grant_id(token),
-        token=token,
-        details=details,
+        id=_grant_id(given.access_token),
+        token=given.access_token,
+        details=given.details,
         renew=asked + life - min(_RENEW_BEFORE, life / 4),
         expires=asked + life,
     )

@@ -20,14 +20,16 @@ from placet.authority._decisions import Decisions
 from placet.authority._errors import (
     Invalid,
     NotFound,
+    Refusal,
     Unauthenticated,
     Unavailable,
     WrongMethod,
 )
 from placet.authority._governance import governance
-from placet.authority._grants import Grants
+from placet.authority._grants import Grants, IssuedGrant
 from placet.authority._http import (
     MAX_ACT,
+    MAX_ASKS,
     MAX_DECISION,
     answer,
     describe,
@@ -52,6 +54,10 @@ from placet.model import (
     CaseStatus,
     CheckpointStatus,
     CloseCase,
+    GrantAnswers,
+    GrantAsks,
+    GrantGiven,
+    GrantRefused,
     GrantUses,
     OpenCheckpoint,
     ProposalStatus,
@@ -101,6 +107,7 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/oauth/revoke", routes.revoke),
         ("GET", "/v1/revocations", routes.revocations),
         ("POST", "/v1/uses", routes.uses),
+        ("POST", "/v1/grants", routes.grants),
         ("POST", "/v1/settlements", routes.settlements),
         ("GET", "/v1/grants/{grant}/inputs/{name}", routes.inputs),
         ("POST", "/v1/acts", routes.acts),
@@ -254,6 +261,14 @@ class Routes:
         return answer(await self._s.uses.record(sender, body))
 
     # --- agents -------------------------------------------------------------------------------
+
+    async def grants(self, request: Request) -> Response:
+        """Grants for several steps of one worker."""
+        body = await read_model(request, GrantAsks, MAX_ASKS)
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.client(body.client_assertion, proof)
+        answers = await self._s.grants.issue_each(sender, body.asks)
+        return answer(GrantAnswers(grants=tuple(map(_grant_answer, answers))))
 
     async def settlements(self, request: Request) -> Response:
         """Settling grants."""
@@ -435,6 +450,14 @@ def _page(name: str, models: Sequence[BaseModel]) -> Response:
 def _require_grant(action: str, needed: str, case: str, request: Request) -> None:
     if action != needed or request.path_params["case"] != case:
         raise NotFound("the grant is not for this")
+
+
+def _grant_answer(issued: IssuedGrant | Refusal) -> GrantGiven | GrantRefused:
+    if isinstance(issued, Refusal):
+        return GrantRefused(problem=issued.problem)
+    return GrantGiven(
+        access_token=issued.token, expires_in=issued.expires_in, details=issued.details
+    )
 
 
 def _require_assertion_type(form: dict[str, str]) -> None:

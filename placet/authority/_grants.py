@@ -12,6 +12,7 @@
    the same attempt has read under its earlier grants, its next one has read as well (I13).
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +23,7 @@ from sqlalchemy import and_, bindparam, or_, select
 from placet.authority._approvals import Approval, Lacking, void, weigh
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
-from placet.authority._errors import Denied, Unavailable
+from placet.authority._errors import Denied, Refusal, Unavailable
 from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
@@ -113,8 +114,55 @@ class Grants:
             Unauthenticated: the assertion or its proof was used before.
         """
         ask = await self._look(sender, details)
-        answer = await self._core.store.write(lambda tx: self._decide(tx, ask))
+
+        def write(tx: Tx) -> GrantClaims | _Deny:
+            use_sender(tx, sender)
+            return self._decide(tx, ask)
+
+        answer = await self._core.store.write(write)
         kill_point("grant.before-answer")
+        return self._sign(answer)
+
+    async def issue_each(
+        self, sender: Sender, asked: tuple[RequestedDetails, ...]
+    ) -> list[IssuedGrant | Refusal]:
+        """Decide on several requests of one client, each by itself; see :meth:`issue`.
+
+        What is refused takes nothing away from the others.
+
+        Raises:
+            Unauthenticated: the assertion or its proof was used before.
+        """
+        asks = await asyncio.gather(*(self._look_or_refuse(sender, each) for each in asked))
+
+        def write(tx: Tx) -> list[GrantClaims | _Deny | Refusal]:
+            use_sender(tx, sender)
+            return [each if isinstance(each, Refusal) else self._part(tx, each) for each in asks]
+
+        answers = await self._core.store.write(write)
+        kill_point("grant.before-answer")
+        return [self._sign_or_refuse(each) for each in answers]
+
+    async def _look_or_refuse(self, sender: Sender, details: RequestedDetails) -> _Ask | Refusal:
+        try:
+            return await self._look(sender, details)
+        except Refusal as refusal:
+            return refusal
+
+    def _part(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny | Refusal:
+        try:
+            with tx.part():
+                return self._decide(tx, ask)
+        except Refusal as refusal:
+            return refusal
+
+    def _sign_or_refuse(self, answer: GrantClaims | _Deny | Refusal) -> IssuedGrant | Refusal:
+        try:
+            return answer if isinstance(answer, Refusal) else self._sign(answer)
+        except Denied as denied:
+            return denied
+
+    def _sign(self, answer: GrantClaims | _Deny) -> IssuedGrant:
         if isinstance(answer, _Deny):
             raise Denied(answer.description, answer.reasons)
         now = self._core.clock()
@@ -141,7 +189,6 @@ class Grants:
     # --- inside the transaction ---------------------------------------------------------------
 
     def _decide(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny:
-        use_sender(tx, ask.sender)
         standing = key_standing(tx, ask.sender.principal, ask.sender.thumbprint)
         if standing != ACTIVE:
             self._stop_without_orchestrator(tx, ask, standing)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, StringConstraints
 
 from placet.model._checkpoints import CheckpointStatus, Outcome, Requirement
+from placet.model._details import GrantedDetails, RequestedDetails
 from placet.model._digest import Digest
 from placet.model._evidence import Evidence, Part
 from placet.model._ids import (
@@ -212,6 +213,44 @@ class StopCase(Model):
 # --- grants ---------------------------------------------------------------------------------
 
 
+class Problem(Model):
+    """An error answer: RFC 6749 section 5.2's members, on every route."""
+
+    error: str
+    error_description: str
+    reasons: tuple[str, ...] = ()
+
+
+class GrantAsks(Model):
+    """Body of ``POST /v1/grants``: what several steps of one worker ask for at the same time.
+
+    Authenticated by ``client_assertion`` and a DPoP proof; each is decided and answered by itself.
+    """
+
+    client_assertion: CompactJws
+    asks: tuple[RequestedDetails, ...] = Field(min_length=1, max_length=32)
+
+
+class GrantGiven(Model):
+    """A grant, as the token endpoint would answer it; of type DPoP, like all."""
+
+    access_token: CompactJws = Field(repr=False)
+    expires_in: int
+    details: GrantedDetails
+
+
+class GrantRefused(Model):
+    """Why there is no grant, as the token endpoint would say it."""
+
+    problem: Problem
+
+
+class GrantAnswers(Model):
+    """Answers, in the order of the request."""
+
+    grants: tuple[GrantGiven | GrantRefused, ...]
+
+
 class SettlementOutcome(StrEnum):
     """How a step ended. ``leaked``: its token was found in what it wanted to send out."""
 
@@ -351,11 +390,3 @@ class FactsAnswer(Model):
     record: RecordId
     version: Annotated[str, StringConstraints(max_length=64)]
     facts: dict[Identifier, JsonValue]
-
-
-class Problem(Model):
-    """An error answer: RFC 6749 section 5.2's members, on every route."""
-
-    error: str
-    error_description: str
-    reasons: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ from tests.agent.probing import DEFINITION, Body, Probing, step
 from tests.harness import processes
 from tests.harness.world import PASSPHRASE, free_port, publish, sandbox, until
 
-TOKENS = "/oauth/token"
+TOKENS = "/v1/grants"
 SETTLEMENTS = "/v1/settlements"
 
 

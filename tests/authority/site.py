@@ -63,6 +63,7 @@ ROUTES = (
     Route("POST", "/oauth/revoke", "form", "agent:orchestrator"),
     Route("GET", "/v1/revocations", "header", SYSTEM, "after,wait"),
     Route("POST", "/v1/uses", "body", SYSTEM),
+    Route("POST", "/v1/grants", "body", "agent:orchestrator"),
     Route("POST", "/v1/settlements", "body", "agent:orchestrator"),
     Route("GET", "/v1/grants/{grant}/inputs/{name}", "header", "agent:orchestrator"),
     Route("POST", "/v1/acts", "signature"),

@@ -198,6 +198,8 @@ async def test_a_proof_counts_once(s: Site, route: Route) -> None:
 
 def _complete(route: Route, made: dict[str, Any]) -> None:
     """Give a body what it needs to be read, so that the proof is what is wrong."""
+    if route.path == "/v1/grants":
+        made["json"]["asks"] = [_GOOD_DETAILS]
     if route.path == "/v1/settlements":
         made["json"]["settlements"] = [_settlement("grant-" + "0" * 26)]
     if route.path == "/oauth/token":
@@ -253,9 +255,12 @@ async def test_no_other_token_is_a_client_assertion(s: Site, route: Route) -> No
                 made["headers"]["Client-Assertion"] = token
             case _:
                 made["json"]["client_assertion"] = token
-                made["json"]["uses" if route.path == "/v1/uses" else "settlements"] = (
-                    [_use(s)] if route.path == "/v1/uses" else [_settlement(s.grant_id)]
-                )
+                name, item = {
+                    "/v1/grants": ("asks", _GOOD_DETAILS),
+                    "/v1/uses": ("uses", _use(s)),
+                    "/v1/settlements": ("settlements", _settlement(s.grant_id)),
+                }[route.path]
+                made["json"][name] = [item]
         body = assert_refused(s, await s.send(made), 400, 401)
         expected = {"invalid_client"} | ({"invalid_request"} if route.door == "body" else set())
         assert body["error"] in expected, name

@@ -1,6 +1,7 @@
 """One write: rows and ledger entries that become durable together, or not at all."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, insert
 
 from placet.authority._store._access import Access, table_of
+from placet.authority._store._errors import is_outage
 from placet.authority._store._tables import LedgerEntry
 from placet.ledger import Entry, EntryType, Frontier, encode_entry, leaf_hash
 
@@ -87,6 +89,22 @@ class Tx(Access):
         self._tree = self._tree.append(leaf)
         self._topics.add(LEDGER)
         return index
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the write that leaves nothing behind if it raises; the rest may go on."""
+        tree, topics = self._tree, set(self._topics)
+        self.connection.exec_driver_sql("SAVEPOINT placet_part")
+        try:
+            yield
+        except BaseException as error:
+            if is_outage(error):  # the writer gives the whole transaction up
+                raise
+            self._tree, self._topics = tree, topics
+            self.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT placet_part")
+            self.connection.exec_driver_sql("RELEASE SAVEPOINT placet_part")
+            raise
+        self.connection.exec_driver_sql("RELEASE SAVEPOINT placet_part")
 
     def notify(self, topic: str) -> None:
         """Wake the followers of ``topic`` once this write is durable."""

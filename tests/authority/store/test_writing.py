@@ -271,3 +271,30 @@ async def test_follower_hears_of_another_process(database_url: str) -> None:
         await two.write(append(1))
 
         assert await one.changed("revocations", seen, timeout=10)
+
+
+async def test_a_part_that_raises_leaves_nothing_and_the_rest_stands(store: Store) -> None:
+    """I4: rows, entries and topics of a part go together; what stands around it stays."""
+
+    def run(tx: Tx) -> list[str]:
+        said = []
+        tx.append("case.opened", "operator:ana", {"number": 1})
+        for number, broken in ((2, True), (3, False), (4, True)):
+            with contextlib.suppress(IntegrityError, LookupError):
+                with tx.part():
+                    tx.append("case.opened", "operator:ana", {"number": number})
+                    tx.notify(f"part-{number}")
+                    if broken:
+                        for _ in range(2):  # the second is one too many
+                            tx.add(UsedJti(issuer="a", jti=f"j{number}", expires_at=tx.now))
+                said.append(f"part-{number}")
+        tx.append("case.opened", "operator:ana", {"number": 5})
+        return said
+
+    assert await store.write(run) == ["part-3"]
+    size, _ = await store.head()
+    assert size == 3
+    assert await store.read(lambda reader: reader.all(UsedJti)) == []
+    assert (store.number("part-2"), store.number("part-3"), store.number("part-4")) == (0, 1, 0)
+    await store.write(append(6))  # the tree goes on from where it is
+    assert (await store.head())[0] == 4

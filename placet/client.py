@@ -4,8 +4,9 @@ It signs nothing that it has not checked: before a decision is signed, the evide
 computed again from what is shown, and the last head that was seen goes into what is signed.
 """
 
+import base64
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
@@ -19,19 +20,33 @@ from placet.model import (
     AcceptedException,
     ActAnswer,
     ActClaims,
+    Adjust,
+    Attach,
     CaseView,
     CheckpointView,
+    Comment,
     Countersign,
     DecisionAnswer,
+    DecisionAnswers,
     DecisionClaims,
+    Delegate,
+    DelegationView,
+    ForCheckpoint,
     Governance,
     InputPart,
+    KeyedValue,
+    KeyIn,
     OpenCase,
+    OutcomeProof,
     Problem,
     ProposalView,
+    Prospect,
+    Reason,
     Resubmit,
+    RowCut,
     SignedAct,
     SignedDecision,
+    SignedDecisions,
     Verdict,
     digest_json,
     salted_digest,
@@ -112,8 +127,15 @@ class OperatorClient:
 
     # --- what people sign ---------------------------------------------------------------------
 
-    async def act(self, act: str, target: str, body: BaseModel | Mapping[str, Any]) -> ActAnswer:
-        """Sign and send an act.
+    async def act(
+        self,
+        act: str,
+        target: str,
+        body: BaseModel | Mapping[str, Any],
+        *,
+        content: str | None = None,
+    ) -> ActAnswer:
+        """Sign and send an act; ``content`` is a file in base64 whose digest the body has.
 
         Raises:
             AuthorityError: it was refused.
@@ -134,7 +156,7 @@ class OperatorClient:
             body_digest=digest_json(plain),
             ledger_head=await self.head(),
         )
-        signed = SignedAct(act=sign_act(claims, self._key), body=plain)
+        signed = SignedAct(act=sign_act(claims, self._key), body=plain, content=content)
         return await self._post("/v1/acts", signed, ActAnswer)
 
     async def countersign(self, proposal: ProposalView) -> ActAnswer:
@@ -235,6 +257,119 @@ class OperatorClient:
         path = f"/v1/checkpoints/{_segment(checkpoint)}/decisions"
         return await self._post(path, body, DecisionAnswer)
 
+    async def decide_many(
+        self,
+        checkpoints: Sequence[CheckpointView],
+        verdict: Verdict,
+        *,
+        reason_code: str | None = None,
+        comment: str | None = None,
+    ) -> DecisionAnswers:
+        """Decide many checkpoints of one kind at once, each signed on its own evidence.
+
+        Raises:
+            EvidenceMismatch: one of them shows other evidence than it says; nothing was sent.
+            ValueError: they are of several kinds, or one asks for an exception to be accepted.
+        """
+        kinds = {each.name for each in checkpoints}
+        if len(kinds) != 1:
+            raise ValueError(f"decide checkpoints of one kind at once, not {', '.join(kinds)}")
+        asking = [each.id for each in checkpoints if each.requirement.exceptions]
+        if verdict is Verdict.APPROVE and asking:
+            raise ValueError(f"{asking[0]} asks for exceptions to be accepted: decide it by itself")
+        for each in checkpoints:
+            check_evidence(each)
+        head = await self.head()
+        signed = tuple(
+            ForCheckpoint(
+                checkpoint=each.id,
+                decision=self.sign_decision(
+                    each,
+                    verdict,
+                    amount=each.requirement.amount if verdict is Verdict.APPROVE else None,
+                    reason_code=reason_code,
+                    comment=comment,
+                    ledger_head=head,
+                ),
+            )
+            for each in checkpoints
+        )
+        return await self._post("/v1/decisions", SignedDecisions(decisions=signed), DecisionAnswers)
+
+    # --- what people do around a checkpoint ---------------------------------------------------
+
+    async def claim(self, checkpoint: str) -> ActAnswer:
+        """Tell others that you are working at a checkpoint."""
+        return await self.act("checkpoint.claim", checkpoint, {})
+
+    async def unclaim(self, checkpoint: str) -> ActAnswer:
+        """Leave a checkpoint to others again."""
+        return await self.act("checkpoint.unclaim", checkpoint, {})
+
+    async def comment(self, checkpoint: str, text: str) -> ActAnswer:
+        """Leave a comment at a checkpoint."""
+        return await self.act("checkpoint.comment", checkpoint, Comment(text=text))
+
+    async def attach(
+        self, checkpoint: str, name: str, content: bytes, media_type: str
+    ) -> ActAnswer:
+        """Attach a file: its salted digest is signed and on the ledger, the file beside it."""
+        salt = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        body = Attach(
+            name=name,
+            media_type=media_type,
+            size=len(content),
+            salt=salt,
+            digest=salted_digest(salt, content),
+        )
+        encoded = base64.b64encode(content).decode()
+        return await self.act("checkpoint.attach", checkpoint, body, content=encoded)
+
+    async def recall(self, checkpoint: str, reason: str) -> ActAnswer:
+        """Take a checkpoint back, so that people are asked anew (administrators)."""
+        return await self.act("checkpoint.recall", checkpoint, Reason(reason=reason))
+
+    async def lower(self, checkpoint: CheckpointView, rows: Sequence[RowCut]) -> ActAnswer:
+        """Lower the amount, row by row; the checks run again, and people are asked anew.
+
+        Raises:
+            EvidenceMismatch: what is shown is not what the checkpoint says.
+            ValueError: there is no amount to lower.
+        """
+        check_evidence(checkpoint)
+        proposed = checkpoint.evidence.proposal.amount
+        if proposed is None:
+            raise ValueError("there is no amount that could be lowered")
+        left = proposed - sum((each.amount for each in rows), Decimal(0))
+        body = Adjust(evidence_digest=checkpoint.evidence_digest, rows=tuple(rows), amount=left)
+        return await self.act("checkpoint.adjust", checkpoint.id, body)
+
+    async def key_in(self, checkpoint: CheckpointView, values: Sequence[KeyedValue]) -> ActAnswer:
+        """Key values that could not be read, looking at their page; the checks run again.
+
+        Raises:
+            EvidenceMismatch: what is shown is not what the checkpoint says.
+        """
+        check_evidence(checkpoint)
+        body = KeyIn(evidence_digest=checkpoint.evidence_digest, values=tuple(values))
+        return await self.act("checkpoint.key", checkpoint.id, body)
+
+    async def hand_over(
+        self,
+        delegate: str,
+        starts_at: datetime,
+        ends_at: datetime,
+        reason: str,
+        process: str | None = None,
+    ) -> ActAnswer:
+        """Let a person of the same authority stand in for you, for a time."""
+        body = Delegate(process=process, starts_at=starts_at, ends_at=ends_at, reason=reason)
+        return await self.act("delegation.give", delegate, body)
+
+    async def end_delegation(self, delegation: str) -> ActAnswer:
+        """End a delegation of yours before its time; it is named by the act that gave it."""
+        return await self.act("delegation.end", delegation, {})
+
     # --- what people read ---------------------------------------------------------------------
 
     async def cases(self, status: str | None = None) -> list[CaseView]:
@@ -273,6 +408,35 @@ class OperatorClient:
     async def governance(self) -> Governance:
         """The rules about people that are in force."""
         return self._model(await self._get("/v1/governance"), Governance)
+
+    async def prospect(self, checkpoint: str) -> Prospect:
+        """May I decide this, what would my word do, and what is missing."""
+        path = f"/v1/checkpoints/{_segment(checkpoint)}/prospect"
+        return self._model(await self._get(path), Prospect)
+
+    async def proof(self, checkpoint: str) -> OutcomeProof:
+        """Why a checkpoint stands where it stands."""
+        path = f"/v1/checkpoints/{_segment(checkpoint)}/proof"
+        return self._model(await self._get(path), OutcomeProof)
+
+    async def attachment(self, checkpoint: CheckpointView, act: str) -> bytes:
+        """A file that was attached; its salt is in the act that attached it.
+
+        Raises:
+            EvidenceMismatch: it is not the file whose digest is on the ledger.
+        """
+        signed = await self._get(f"/v1/acts/{_segment(act)}")
+        body = Attach.model_validate_json(self._member(signed, "body"))
+        path = f"/v1/checkpoints/{_segment(checkpoint.id)}/attachments/{_segment(act)}"
+        content = await self._get_bytes(path)
+        if salted_digest(body.salt, content) != body.digest:
+            raise EvidenceMismatch(f"the file {body.name} is not the one that was attached")
+        return content
+
+    async def delegations(self) -> list[DelegationView]:
+        """What you have handed over, and what was handed over to you."""
+        found = self._member(await self._get("/v1/delegations"), "delegations")
+        return [self._model(each, DelegationView) for each in found]
 
     async def part(self, case: str, digest: str) -> InputPart:
         """One evidence part, held against its digest.
@@ -330,6 +494,19 @@ class OperatorClient:
         headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
         return await self._send(self._http.build_request("GET", url, params=query, headers=headers))
 
+    async def _get_bytes(self, path: str) -> bytes:
+        token = await self._token()
+        url = self.issuer + path
+        headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
+        request = self._http.build_request("GET", url, headers=headers)
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        if response.status_code != 200:
+            raise self._refusal(response)
+        return response.content
+
     async def _post(self, path: str, body: BaseModel, model: type[_M]) -> _M:
         request = self._http.build_request(
             "POST",
@@ -380,15 +557,23 @@ class OperatorClient:
         except httpx.HTTPError as error:
             raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
         try:
-            body = response.json()
             if response.status_code == 200:
-                return body
-            problem = Problem.model_validate(body, strict=False)
+                return response.json()
         except ValueError as error:
-            raise AuthorityAway(
-                f"the authority at {self.issuer} answered {response.status_code} in a wrong form"
-            ) from error
-        raise AuthorityError(response.status_code, problem)
+            raise self._wrong_form(response) from error
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> AuthorityError:
+        try:
+            problem = Problem.model_validate(response.json(), strict=False)
+        except ValueError as error:
+            raise self._wrong_form(response) from error
+        return AuthorityError(response.status_code, problem)
+
+    def _wrong_form(self, response: httpx.Response) -> AuthorityAway:
+        return AuthorityAway(
+            f"the authority at {self.issuer} answered {response.status_code} in a wrong form"
+        )
 
     def _member(self, body: Any, name: str) -> Any:
         if not isinstance(body, dict) or name not in body:

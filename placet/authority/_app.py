@@ -31,6 +31,7 @@ from placet.authority._http import (
     MAX_ACT,
     MAX_ASKS,
     MAX_DECISION,
+    MAX_DECISIONS,
     answer,
     describe,
     endpoint,
@@ -65,6 +66,7 @@ from placet.model import (
     Settlements,
     SignedAct,
     SignedDecision,
+    SignedDecisions,
     StopCase,
 )
 from placet.tokens import spell_jwks
@@ -125,6 +127,11 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/v1/cases/{case}/stop", routes.stop_case),
         ("GET", "/v1/checkpoints", routes.checkpoints),
         ("GET", "/v1/checkpoints/{checkpoint}", routes.checkpoint),
+        ("GET", "/v1/checkpoints/{checkpoint}/prospect", routes.prospect),
+        ("GET", "/v1/checkpoints/{checkpoint}/proof", routes.outcome_proof),
+        ("GET", "/v1/checkpoints/{checkpoint}/attachments/{act}", routes.attachment),
+        ("GET", "/v1/delegations", routes.delegations),
+        ("POST", "/v1/decisions", routes.decide_many),
         ("POST", "/v1/checkpoints/{checkpoint}/decisions", routes.decide),
         ("GET", "/v1/identities/{kind}", routes.identities),
         ("GET", "/v1/kept/{digest}", routes.kept),
@@ -326,6 +333,11 @@ class Routes:
         decided = await self._s.decisions.decide(request.path_params["checkpoint"], body.decision)
         return answer(decided)
 
+    async def decide_many(self, request: Request) -> Response:
+        """Taking many signed decisions, each by itself."""
+        body = await read_model(request, SignedDecisions, MAX_DECISIONS)
+        return answer(await self._s.decisions.decide_many(body))
+
     async def act(self, request: Request) -> Response:
         """A signed act as it was sent."""
         await self._admit(request)
@@ -383,8 +395,32 @@ class Routes:
 
     async def checkpoint(self, request: Request) -> Response:
         """One checkpoint."""
+        operator = await self._admit(request)
+        return answer(await self._s.views.checkpoint(request.path_params["checkpoint"], operator))
+
+    async def prospect(self, request: Request) -> Response:
+        """What the asker's word would do at a checkpoint."""
+        operator = await self._admit(request)
+        return answer(await self._s.views.prospect(request.path_params["checkpoint"], operator))
+
+    async def outcome_proof(self, request: Request) -> Response:
+        """Why a checkpoint stands where it stands."""
         await self._admit(request)
-        return answer(await self._s.views.checkpoint(request.path_params["checkpoint"]))
+        return answer(await self._s.views.proof(request.path_params["checkpoint"]))
+
+    async def attachment(self, request: Request) -> Response:
+        """A file that was attached: to be kept as a file, never shown in place."""
+        await self._admit(request)
+        parameters = request.path_params
+        content, media_type = await self._s.views.attachment(
+            parameters["checkpoint"], parameters["act"]
+        )
+        headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+        return Response(content, media_type=media_type, headers=headers)
+
+    async def delegations(self, request: Request) -> Response:
+        """The asker's delegations."""
+        return _page("delegations", await self._s.views.delegations(await self._admit(request)))
 
     async def identities(self, request: Request) -> Response:
         """The identities of one kind."""
@@ -402,10 +438,12 @@ class Routes:
         await self._admit(request)
         return JSONResponse(await self._s.ledger.published())
 
-    async def _admit(self, request: Request) -> None:
+    async def _admit(self, request: Request) -> str:
+        """Let an operator's read through; who asks."""
         session = self._s.requests.session(request)
         token = one_header(request, "Authorization").partition(" ")[2]
         await self._s.views.admit(session, self._s.requests.proof(request, token))
+        return session.sub
 
     # --- the ledger ---------------------------------------------------------------------------
 

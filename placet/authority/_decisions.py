@@ -29,7 +29,16 @@ from placet.authority._store import (
 )
 from placet.kill import kill_point
 from placet.ledger import EntryType
-from placet.model import CaseStatus, DecisionAnswer, DecisionClaims, Requirement, digest_bytes
+from placet.model import (
+    CaseStatus,
+    DecisionAnswer,
+    DecisionAnswers,
+    DecisionClaims,
+    OneAnswer,
+    Requirement,
+    SignedDecisions,
+    digest_bytes,
+)
 from placet.rules import CountedDecision, DecisionRefused, OperatorFacts, check_decision
 from placet.tokens import (
     BadSignature,
@@ -80,6 +89,22 @@ class Decisions:
         if isinstance(answer, _Refused):
             raise Forbidden(answer.description, answer.reasons)
         return answer
+
+    async def decide_many(self, body: SignedDecisions) -> DecisionAnswers:
+        """Take many signed decisions, one after the other; each counts or is refused by itself.
+
+        Raises:
+            StoreUnavailable: the ledger can't be written; sent again, those recorded count once.
+        """
+        answers: list[OneAnswer] = []
+        for each in body.decisions:
+            try:
+                answer = await self.decide(each.checkpoint, each.decision)
+            except (NotFound, Unauthenticated, Forbidden) as refused:
+                answers.append(OneAnswer(checkpoint=each.checkpoint, problem=refused.problem))
+            else:
+                answers.append(OneAnswer(checkpoint=each.checkpoint, answer=answer))
+        return DecisionAnswers(answers=tuple(answers))
 
     def _decide(self, tx: Tx, checkpoint_id: str, jws: str) -> DecisionAnswer | _Refused:
         verified = self._verify(tx, jws)

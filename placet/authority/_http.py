@@ -26,6 +26,7 @@ MAX_BODY = 8 * 1024 * 1024
 MAX_ACT = 2 * 1024 * 1024  # a policy set or a process, whole
 MAX_ASKS = 512 * 1024  # 32 authorization_details, and an assertion
 MAX_DECISION = 32 * 1024  # one token of at most 16 KiB
+MAX_DECISIONS = 2 * 1024 * 1024  # a hundred tokens of at most 16 KiB
 MAX_FORM = 64 * 1024  # an assertion, a token and authorization_details, each bounded by itself
 _LARGE = 64 * 1024
 

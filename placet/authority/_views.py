@@ -4,7 +4,6 @@ import json
 import zlib
 from typing import Any
 
-from placet.authority._approvals import counted_decisions
 from placet.authority._cases import view
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -12,29 +11,28 @@ from placet.authority._errors import NotFound
 from placet.authority._evidence import input_part
 from placet.authority._identities import require_active
 from placet.authority._requests import use_proof
+from placet.authority._showing import delegations, foresee, note_opened, prove, show
 from placet.authority._store import (
     Archive,
     Case,
     Checkpoint,
     ContextBlob,
-    DecisionRow,
     Identity,
     IdentityKey,
     PartRow,
     Reader,
+    Remark,
     SignedActRow,
     Tx,
 )
 from placet.model import (
     CaseView,
-    CheckpointStatus,
     CheckpointView,
-    DecisionView,
-    Evidence,
+    DelegationView,
     InputPart,
-    Requirement,
+    OutcomeProof,
+    Prospect,
 )
-from placet.rules import missing
 from placet.tokens import Proof, SessionClaims
 
 PAGE = 100
@@ -90,63 +88,64 @@ class Views:
         where += [Checkpoint.case_id == case] if case else []
         return await self._core.store.read(
             lambda reader: [
-                self._checkpoint(reader, row)
+                show(reader, self._definitions, row)
                 for row in reader.all(Checkpoint, *where, order_by=[Checkpoint.id], limit=PAGE)
             ]
         )
 
-    async def checkpoint(self, checkpoint_id: str) -> CheckpointView:
-        """One checkpoint.
+    async def checkpoint(self, checkpoint_id: str, operator: str) -> CheckpointView:
+        """One checkpoint; since when this operator has had its evidence open is remembered.
 
         Raises:
             NotFound: there is none.
         """
 
-        def read(reader: Reader) -> CheckpointView:
-            row = reader.get(Checkpoint, checkpoint_id)
-            if row is None:
-                raise NotFound("there is no such checkpoint")
-            return self._checkpoint(reader, row)
+        def read(tx: Tx) -> CheckpointView:
+            row = _row(tx, checkpoint_id)
+            note_opened(tx, row, operator)
+            return show(tx, self._definitions, row)
+
+        return await self._core.store.write(read)
+
+    async def prospect(self, checkpoint_id: str, operator: str) -> Prospect:
+        """What a word of this operator would do at a checkpoint now.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
+        now = self._core.clock()
+        return await self._core.store.read(
+            lambda reader: foresee(reader, _row(reader, checkpoint_id), operator, now)
+        )
+
+    async def proof(self, checkpoint_id: str) -> OutcomeProof:
+        """Why a checkpoint stands where it stands.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return await self._core.store.read(
+            lambda reader: prove(reader, _row(reader, checkpoint_id))
+        )
+
+    async def attachment(self, checkpoint_id: str, act: str) -> tuple[bytes, str]:
+        """A file that was attached to a checkpoint, and its media type as it was told.
+
+        Raises:
+            NotFound: there is none.
+        """
+
+        def read(reader: Reader) -> tuple[bytes, str]:
+            row = reader.get(Remark, act)
+            if row is None or row.checkpoint_id != checkpoint_id or row.media_type is None:
+                raise NotFound("the checkpoint has no such file")
+            return row.content, row.media_type
 
         return await self._core.store.read(read)
 
-    def _checkpoint(self, reader: Reader, row: Checkpoint) -> CheckpointView:
-        case = reader.get(Case, row.case_id)
-        if case is None:
-            raise NotFound("the checkpoint's case is gone")
-        definition = self._definitions.process(reader, case.process, case.version)
-        named = definition.checkpoint(row.name)
-        asked = Requirement.model_validate_json(row.requirement_json)
-        decisions = reader.all(
-            DecisionRow, DecisionRow.checkpoint_id == row.id, order_by=[DecisionRow.entry]
-        )
-        return CheckpointView(
-            id=row.id,
-            case=row.case_id,
-            name=row.name,
-            title=named.title if named else row.name,
-            subject=case.subject,
-            status=CheckpointStatus(row.status),
-            opened_at=row.opened_at,
-            deadline=row.deadline,
-            evidence_digest=row.evidence_digest,
-            requirement_digest=row.requirement_digest,
-            evidence=Evidence.model_validate_json(row.evidence_json),
-            requirement=asked,
-            decisions=tuple(
-                DecisionView(
-                    jti=each.jti,
-                    operator=each.operator,
-                    verdict=each.verdict,
-                    decided_at=each.decided_at,
-                    jws=each.jws,
-                )
-                for each in decisions
-            ),
-            missing=missing(asked, counted_decisions(reader, row.id))
-            if row.status == "open"
-            else (),
-        )
+    async def delegations(self, operator: str) -> list[DelegationView]:
+        """What an operator has handed over, and what was handed over to them."""
+        return await self._core.store.read(lambda reader: delegations(reader, operator))
 
     async def part(self, case_id: str, digest: str) -> InputPart:
         """One settled part of a case.
@@ -225,3 +224,10 @@ class Views:
             ]
 
         return await self._core.store.read(read)
+
+
+def _row(reader: Reader, checkpoint_id: str) -> Checkpoint:
+    row = reader.get(Checkpoint, checkpoint_id)
+    if row is None:
+        raise NotFound("there is no such checkpoint")
+    return row

@@ -11,7 +11,8 @@ import placet
 from placet.cli._audit import audit
 from placet.cli._authority import authority
 from placet.cli._base import failures
-from placet.cli._cases import case, checkpoint
+from placet.cli._cases import case
+from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance

@@ -1,6 +1,6 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,6 +164,11 @@ def _id(kind: TypeAdapter[str], text: str) -> str:
     return text
 
 
+def checkpoint_id(text: str) -> str:
+    """A checkpoint's id, or a failure that says where to find one."""
+    return _id(_CHECKPOINT, text)
+
+
 def _fits(kind: TypeAdapter[str], text: str) -> bool:
     try:
         kind.validate_python(text)
@@ -283,6 +288,8 @@ def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
         proposal = view.evidence.proposal
         out = console()
         out.print(f"[bold]{escape(view.title)}[/bold] · {view.subject} · {view.status.value}")
+        for line in said_first(view):
+            out.print(f"  {escape(harmless(line))}", soft_wrap=True)
         for finding in proposal.findings:
             out.print(
                 f"  {finding.severity.value.upper():9} {escape(finding.message)}"
@@ -307,6 +314,20 @@ def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
             out.print(f"missing: {escape(line)}")
         if view.status is CheckpointStatus.OPEN:
             out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
+
+
+def said_first(view: CheckpointView) -> Iterator[str]:
+    """What stands out, and what is different from what was asked before."""
+    for each in view.unusual:
+        if each.kind not in {"blocking", "warning"}:  # those follow, each with its place
+            yield f"{each.kind.replace('_', ' ')}: {each.text}"
+    diff = view.changed
+    for changed in () if diff is None else (*diff.amounts, *diff.findings, *diff.rows):
+        yield f"changed: {changed.what}: {changed.before} → {changed.after}"
+    if view.claim is not None:
+        yield f"claimed by {view.claim.operator}"
+    for remark in view.remarks:
+        yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {remark.size} bytes]'}"
 
 
 def _in_line(said: Any) -> str:
@@ -341,6 +362,7 @@ def _decide(
     comment: str | None,
     *,
     as_json: bool,
+    stands_in_for: str | None = None,
 ) -> None:
     async def work() -> DecisionAnswer:
         async with operator_client() as client:
@@ -348,7 +370,11 @@ def _decide(
             proposed = view.evidence.proposal.amount
             given = parse_money(amount) if amount is not None else None
             if verdict is Verdict.APPROVE and given != proposed:
-                raise fail(f"name the amount that you approve: --amount {proposed}", REFUSED)
+                raise fail(
+                    f"name the amount that you approve: --amount {proposed}; to approve less, "
+                    "take it off its rows: placet checkpoint lower",
+                    REFUSED,
+                )
             accepted = _accepted(accept)
             if accepted.keys() - set(view.requirement.exceptions):
                 said = " ".join(view.requirement.exceptions) or "none is asked for"
@@ -360,6 +386,7 @@ def _decide(
                 reason_code=reason_code,
                 exceptions=accepted,
                 comment=comment,
+                stands_in_for=None if stands_in_for is None else f"operator:{stands_in_for}",
             )
 
     with failures():
@@ -390,6 +417,7 @@ def _accepted(given: list[str] | None) -> dict[str, str]:
 
 
 Comment = Annotated[str | None, typer.Option(help="For the record.")]
+StandsInFor = Annotated[str | None, typer.Option(help="Who is away and has handed over to you.")]
 Code = Annotated[str | None, typer.Option("--reason-code", help="Why, in one word.")]
 
 
@@ -402,10 +430,20 @@ def approve(
         typer.Option(help="A blocking finding accepted as an exception: ID=REASON."),
     ] = None,
     comment: Comment = None,
+    stands_in_for: StandsInFor = None,
     as_json: AsJson = False,
 ) -> None:
     """Approve, naming the amount and every exception."""
-    _decide(Verdict.APPROVE, checkpoint_id, amount, accept, None, comment, as_json=as_json)
+    _decide(
+        Verdict.APPROVE,
+        checkpoint_id,
+        amount,
+        accept,
+        None,
+        comment,
+        as_json=as_json,
+        stands_in_for=stands_in_for,
+    )
 
 
 @checkpoint.command()

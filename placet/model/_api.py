@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from placet.model._attending import ClaimView, EvidenceDiff, RemarkView, Unusual
 from placet.model._checkpoints import CheckpointStatus, Outcome, Requirement
 from placet.model._details import GrantedDetails, RequestedDetails
 from placet.model._digest import Digest
@@ -100,10 +101,14 @@ class PublishPolicy(Model):
 
 
 class SignedAct(Model):
-    """An act: the JWS, and the body whose digest it signs."""
+    """An act: the JWS, and the body whose digest it signs.
+
+    ``content`` is a file in base64, where the body has the digest of one.
+    """
 
     act: CompactJws
     body: dict[str, JsonValue]
+    content: Annotated[str, StringConstraints(max_length=1_400_000)] | None = None
 
 
 class ActAnswer(Model):
@@ -157,10 +162,16 @@ class DecisionView(Model):
     verdict: str
     decided_at: UtcTime
     jws: CompactJws
+    stands_in_for: Principal | None = None
+    evidence_opened_at: UtcTime | None = None
 
 
 class CheckpointView(Model):
-    """One checkpoint with what it asks and what was decided."""
+    """One checkpoint with what it asks and what was decided.
+
+    ``unusual`` is what to read first; ``changed`` what is different from the checkpoint that this
+    one replaces, whose approvals are void.
+    """
 
     id: CheckpointId
     case: CaseId
@@ -176,6 +187,10 @@ class CheckpointView(Model):
     requirement: Requirement
     decisions: tuple[DecisionView, ...] = ()
     missing: tuple[str, ...] = ()
+    unusual: tuple[Unusual, ...] = ()
+    changed: EvidenceDiff | None = None
+    claim: ClaimView | None = None
+    remarks: tuple[RemarkView, ...] = ()
 
 
 class SignedDecision(Model):
@@ -184,12 +199,39 @@ class SignedDecision(Model):
     decision: CompactJws
 
 
+class ForCheckpoint(Model):
+    """One of many signed decisions, and the checkpoint it is sent to."""
+
+    checkpoint: CheckpointId
+    decision: CompactJws
+
+
+class SignedDecisions(Model):
+    """Body of ``POST /v1/decisions``: each is signed on its own evidence, answered by itself."""
+
+    decisions: tuple[ForCheckpoint, ...] = Field(min_length=1, max_length=100)
+
+
 class DecisionAnswer(Model):
     """A decision that was recorded, and where the checkpoint stands after it."""
 
     jti: Jti
     entry: int
     outcome: Outcome
+
+
+class OneAnswer(Model):
+    """What became of one of many decisions: it was recorded, or why not."""
+
+    checkpoint: CheckpointId
+    answer: DecisionAnswer | None = None
+    problem: "Problem | None" = None
+
+
+class DecisionAnswers(Model):
+    """Answers, in the order of the request."""
+
+    answers: tuple[OneAnswer, ...]
 
 
 class OpenCheckpoint(Model):
@@ -390,3 +432,14 @@ class FactsAnswer(Model):
     record: RecordId
     version: Annotated[str, StringConstraints(max_length=64)]
     facts: dict[Identifier, JsonValue]
+
+
+class Problem(Model):
+    """An error answer: RFC 6749 section 5.2's members, on every route."""
+
+    error: str
+    error_description: str
+    reasons: tuple[str, ...] = ()
+
+
+OneAnswer.model_rebuild()  # Problem stands at the end, with what every route answers

@@ -43,7 +43,8 @@ from placet.rules._requirement import (
 )
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
 from placet.rules._segregation import excluded
-from placet.rules._words import CountedDecision
+from placet.rules._unusual import compare, unusual
+from placet.rules._words import CountedDecision, entitled
 
 __all__ = [
     "ApprovalFacts",
@@ -69,8 +70,10 @@ __all__ = [
     "approvals",
     "cents",
     "check_decision",
+    "compare",
     "confirmed",
     "decide",
+    "entitled",
     "excluded",
     "explain",
     "goes_alone",
@@ -86,4 +89,5 @@ __all__ = [
     "said_digest",
     "step_context",
     "subject_variables",
+    "unusual",
 ]

@@ -7,7 +7,16 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from placet.agent import current_grant, governed
-    from placet.model import CaseInput, CheckpointStatus, Model, PartRef, Proposal, digest_json
+    from placet.model import (
+        CaseInput,
+        CheckpointStatus,
+        KeyedValue,
+        Model,
+        PartRef,
+        Proposal,
+        RowCut,
+        digest_json,
+    )
     from placet.process import GovernedWorkflow, StepRequest, refused_for
     from tests.harness.processes import DEFINITION
 
@@ -21,6 +30,32 @@ class Weight(Model):
     value: str
 
 
+class Cut(RowCut):
+    """What someone took off."""
+
+    by: str
+    act: str
+
+
+class Cuts(Model):
+    """What people took off."""
+
+    rows: tuple[Cut, ...]
+
+
+class KeyedByHand(KeyedValue):
+    """What someone read on the label."""
+
+    by: str
+    act: str
+
+
+class Keyed(Model):
+    """What people keyed."""
+
+    values: tuple[KeyedByHand, ...]
+
+
 class Dispatched(Model):
     """What the carrier was allowed."""
 
@@ -32,9 +67,14 @@ class Dispatched(Model):
 @governed(action="parcel:weigh", system="authority")
 async def weigh(request: StepRequest) -> PartRef:
     """Weigh a parcel."""
-    value = VALUES.get(request.record, Decimal("80.00"))
+    asked = VALUES.get(request.record, Decimal("80.00"))
+    for part in await current_grant().inputs("keyed"):
+        asked = Decimal(Keyed.model_validate(part.part.data).values[-1].value)
+    value = asked
+    for part in await current_grant().inputs("cuts"):
+        value -= sum(each.amount for each in Cuts.model_validate(part.part.data).rows)
     current_grant().reason("the scale was read once")
-    proposal = Proposal(amount=value, requested=value, payments_digest=digest_json([str(value)]))
+    proposal = Proposal(amount=value, requested=asked, payments_digest=digest_json([str(value)]))
     return current_grant().keep("weight", Weight(value=str(value)), proposal)
 
 
@@ -72,7 +112,7 @@ class ParcelCheck(GovernedWorkflow):
             await self.step("weigh", request, PartRef)
             await self.step("reweigh", request, PartRef)
             outcome = await self.checkpoint("release", case.case, case.subject)
-            if outcome.status is CheckpointStatus.RETURNED:
+            if outcome.status in {CheckpointStatus.RETURNED, CheckpointStatus.VOIDED}:
                 continue
             break
         result = outcome.status.value

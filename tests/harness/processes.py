@@ -28,6 +28,7 @@ DEFINITION = ProcessDefinition(
             action="parcel:weigh",
             system="authority",
             relation="parcel",
+            inputs=("cuts", "keyed"),
             produces=("weight",),
         ),
         Step(
@@ -74,7 +75,12 @@ DEFINITION = ProcessDefinition(
     ),
     checkpoints=(
         CheckpointDefinition(
-            name="release", title="Release of a parcel", evidence=("weight",), proposal="weight"
+            name="release",
+            title="Release of a parcel",
+            evidence=("weight", "cuts", "keyed"),
+            proposal="weight",
+            adjustments="cuts",
+            keyed="keyed",
         ),
     ),
 )
@@ -103,6 +109,7 @@ def matrix(version: int = 1, mode: Mode = Mode.ASSIST) -> AuthorityMatrix:
             ),
         ),
         openers=("porter",),
+        keyers=("porter", "clerk"),
     )
 
 

@@ -28,8 +28,10 @@ def test_the_public_names_are_pinned() -> None:
         "approvals",
         "cents",
         "check_decision",
+        "compare",
         "confirmed",
         "decide",
+        "entitled",
         "excluded",
         "explain",
         "goes_alone",
@@ -45,5 +47,6 @@ def test_the_public_names_are_pinned() -> None:
         "said_digest",
         "step_context",
         "subject_variables",
+        "unusual",
     ]
     assert all(hasattr(placet.rules, name) for name in placet.rules.__all__)

@@ -28,6 +28,8 @@ class Act:
     key: str
     second: str | None = None
     """The act of the second person who signed it, where two are needed."""
+    content: str | None = None
+    """A file that was sent beside the body, in base64; the body has its digest."""
 
     @property
     def actor(self) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from placet.authority._acts._act import Act, Asked, Handler, No, Refused
 from placet.authority._acts._cases import CaseActs
+from placet.authority._acts._checkpoints import CheckpointActs
 from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
 from placet.authority._acts._proposals import ProposalActs
@@ -52,6 +53,7 @@ class Acts:
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
             **HoldActs(core).handlers(),
+            **CheckpointActs(core, definitions).handlers(),
         }
         self._proposals = ProposalActs(core, handlers, self._verify_kept)
         self._handlers = {**handlers, **self._proposals.handlers()}
@@ -120,7 +122,7 @@ class Acts:
             raise Invalid("invalid_request", f"there is no act {claims.act!r}")
         identity = tx.get(Identity, claims.iss)
         roles = () if identity is None else roles_of(identity)
-        act = Act(claims, signed.body, roles, seen, key.thumbprint)
+        act = Act(claims, signed.body, roles, seen, key.thumbprint, content=signed.content)
         waits = governance(tx).waits_for_second(claims.act)
         standing = key_standing(tx, claims.iss, key.thumbprint)
         try:

@@ -1,0 +1,318 @@
+"""``placet checkpoint …`` beyond deciding one: claim, remark, lower, key, stand in, prove."""
+
+import mimetypes
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+
+from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
+from placet.cli._cases import checkpoint, checkpoint_id
+from placet.cli._identities import AsJson, Why
+from placet.cli._output import harmless
+from placet.client import OperatorClient
+from placet.model import (
+    MAX_ATTACHMENT,
+    ActAnswer,
+    DecisionAnswers,
+    DelegationView,
+    KeyedValue,
+    OneAnswer,
+    OutcomeProof,
+    Prospect,
+    RowCut,
+    Verdict,
+    parse_money,
+)
+
+__all__ = ["checkpoint"]
+
+
+@checkpoint.command()
+def claim(identifier: str, as_json: AsJson = False) -> None:
+    """Tell others that you are working at it."""
+    _acted(lambda client: client.claim(checkpoint_id(identifier)), as_json=as_json)
+
+
+@checkpoint.command()
+def unclaim(identifier: str, as_json: AsJson = False) -> None:
+    """Leave it to others again."""
+    _acted(lambda client: client.unclaim(checkpoint_id(identifier)), as_json=as_json)
+
+
+@checkpoint.command()
+def comment(identifier: str, text: str, as_json: AsJson = False) -> None:
+    """Leave a comment; it decides nothing."""
+    _acted(lambda client: client.comment(checkpoint_id(identifier), text), as_json=as_json)
+
+
+@checkpoint.command()
+def attach(
+    identifier: str,
+    file: Path,
+    media_type: Annotated[str | None, typer.Option(help="What kind of file it is.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Attach a file of at most 1 MiB."""
+    with failures():
+        if file.stat().st_size > MAX_ATTACHMENT:
+            raise fail(f"{file}: larger than {MAX_ATTACHMENT} bytes", USAGE)
+        content = file.read_bytes()
+        if not content:
+            raise fail(f"{file}: it is empty", USAGE)
+    kind = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    _acted(
+        lambda client: client.attach(checkpoint_id(identifier), file.name, content, kind),
+        as_json=as_json,
+    )
+
+
+@checkpoint.command()
+def recall(identifier: str, reason: Why, as_json: AsJson = False) -> None:
+    """Take it back, so that people are asked anew (administrators)."""
+    _acted(lambda client: client.recall(checkpoint_id(identifier), reason), as_json=as_json)
+
+
+@checkpoint.command()
+def lower(
+    identifier: str,
+    row: Annotated[
+        list[str], typer.Option(help="What is taken off a row: ITEM=AMOUNT=REASON; repeat it.")
+    ],
+    amount: Annotated[str, typer.Option(help="What is left, to the cent.")],
+    as_json: AsJson = False,
+) -> None:
+    """Approve less: take amounts off rows. The checks run again, and people are asked anew."""
+    with failures():
+        cuts = [_row(each) for each in row]
+
+    async def work(client: OperatorClient) -> ActAnswer:
+        view = await client.checkpoint(checkpoint_id(identifier))
+        proposed = view.evidence.proposal.amount
+        left = None if proposed is None else proposed - sum(each.amount for each in cuts)
+        if left is None or left != _money(amount, "--amount"):
+            raise fail(f"the rows leave {left} of {proposed}, not {amount}", REFUSED)
+        return await client.lower(view, cuts)
+
+    _acted(work, as_json=as_json)
+
+
+@checkpoint.command()
+def key(
+    identifier: str,
+    document: Annotated[str, typer.Option(help="The file, as the finding names it.")],
+    field: Annotated[str, typer.Option(help="What the value is, such as title.effective.")],
+    value: Annotated[str, typer.Option(help="What you read on the page.")],
+    spot: Annotated[str, typer.Option(help="The place, as the finding names it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Key a value that could not be read, looking at its page; who keys approves nothing here."""
+
+    async def work(client: OperatorClient) -> ActAnswer:
+        view = await client.checkpoint(checkpoint_id(identifier))
+        keyed = KeyedValue(document=document, spot=spot, field=field, value=value)
+        return await client.key_in(view, [keyed])
+
+    _acted(work, as_json=as_json)
+
+
+@checkpoint.command("delegate")
+def delegate(
+    name: str,
+    until: Annotated[str, typer.Option(help="RFC 3339, such as 2026-12-24T08:00:00Z.")],
+    reason: Why,
+    start: Annotated[str | None, typer.Option("--from", help="Now, if it is left out.")] = None,
+    process: Annotated[str | None, typer.Option(help="For one process alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a person of the same authority stand in for you, for a time."""
+    with failures():
+        begins = datetime.now(UTC) if start is None else _time(start, "--from")
+        ends = _time(until, "--until")
+    _acted(
+        lambda client: client.hand_over(f"operator:{name}", begins, ends, reason, process),
+        as_json=as_json,
+    )
+
+
+@checkpoint.command("undelegate")
+def undelegate(delegation: str, as_json: AsJson = False) -> None:
+    """End a delegation of yours before its time."""
+    _acted(lambda client: client.end_delegation(delegation), as_json=as_json)
+
+
+@checkpoint.command("delegations")
+def delegations(as_json: AsJson = False) -> None:
+    """List what you have handed over, and what was handed over to you."""
+
+    async def work() -> list[DelegationView]:
+        async with operator_client() as client:
+            return await client.delegations()
+
+    columns = ("act", "giver", "delegate", "process", "starts_at", "ends_at", "ended_at")
+    with failures():
+        show(run(work()), as_json=as_json, columns=columns)
+
+
+@checkpoint.command("prospect")
+def prospect(identifier: str, as_json: AsJson = False) -> None:
+    """May I decide this, what would my word do, and what is missing."""
+
+    async def work() -> Prospect:
+        async with operator_client() as client:
+            return await client.prospect(checkpoint_id(identifier))
+
+    with failures():
+        found = run(work())
+        if as_json:
+            show(found, as_json=True)
+            return
+        if found.may_approve:
+            place = "no place that is empty" if found.fills is None else _roles(found.fills.roles)
+            print(f"you may approve: your approval fills {place}, and leaves it {found.then}")
+            for finding in found.accepts:
+                print(f"to accept: {finding}")
+        else:
+            print(f"you may not approve: {', '.join(found.reasons)}")
+            for line in found.needed:
+                print(harmless(line))
+        for line in found.missing:
+            print(f"missing: {line}")
+
+
+@checkpoint.command("proof")
+def proof(identifier: str, as_json: AsJson = False) -> None:
+    """Print why it stands where it stands: which word fills which place, who is excluded."""
+
+    async def work() -> OutcomeProof:
+        async with operator_client() as client:
+            return await client.proof(checkpoint_id(identifier))
+
+    with failures():
+        found = run(work())
+        if as_json:
+            show(found, as_json=True)
+        else:
+            _print_proof(found)
+
+
+def _print_proof(found: OutcomeProof) -> None:
+    out = console()
+    out.print(f"[bold]{found.name}[/bold] is {found.status.value}")
+    limit = "above every limit" if found.tier is None else f"up to {found.tier}"
+    out.print(
+        f"matrix version {found.matrix_version} ({found.matrix_digest}), {limit}"
+        f", for {found.amount}",
+        soft_wrap=True,
+    )
+    for fact in found.facts:
+        out.print(
+            escape(f"  fact {fact.name} = {fact.value} ({fact.record} version {fact.version})"),
+            soft_wrap=True,
+        )
+    for name in found.added:
+        out.print(f"  added: {name}")
+    for seat in found.seats:
+        filled = "empty" if seat.operator is None else f"{seat.operator} ({seat.decision})"
+        stand_in = f" for {seat.stands_in_for}" if seat.stands_in_for else ""
+        stage = f"stage {seat.need.stage}, " if seat.need.stage > 1 else ""
+        out.print(f"place  {stage}{_roles(seat.need.roles)}: {filled}{stand_in}", soft_wrap=True)
+    for each in found.exceptions:
+        by = ", ".join(each.accepted_by) or "nobody yet"
+        out.print(escape(f"exception {each.finding}: accepted by {by}"), soft_wrap=True)
+    for out_of in found.excluded:
+        of = f" {out_of.of}" if out_of.of else ""
+        out.print(f"excluded {out_of.person}: {out_of.why.value}{of}", soft_wrap=True)
+    for lost in found.uncounted:
+        out.print(f"{lost.operator} said {lost.verdict}: {lost.why}", soft_wrap=True)
+    for line in found.missing:
+        out.print(f"missing: {escape(line)}")
+
+
+@checkpoint.command("approve-many")
+def approve_many(
+    identifiers: list[str],
+    total: Annotated[str, typer.Option(help="What all of them come to, to the cent.")],
+    as_json: AsJson = False,
+) -> None:
+    """Approve many of one kind, each signed on its own evidence; none with exceptions."""
+
+    async def work() -> DecisionAnswers:
+        async with operator_client() as client:
+            views = [await client.checkpoint(checkpoint_id(each)) for each in identifiers]
+            amounts = [view.requirement.amount for view in views]
+            if any(each is None for each in amounts):
+                raise fail("one of them has no amount: decide it by itself", REFUSED)
+            found = sum(each for each in amounts if each is not None)
+            if found != _money(total, "--total"):
+                raise fail(f"they come to {found}, not {total}", REFUSED)
+            try:
+                return await client.decide_many(views, Verdict.APPROVE)
+            except ValidationError:
+                raise
+            except ValueError as error:
+                raise fail(str(error), REFUSED) from None
+
+    with failures():
+        answers = run(work())
+        if as_json:
+            show(answers, as_json=True)
+        else:
+            for each in answers.answers:
+                print(f"{each.checkpoint} {_became(each)}")
+        if any(each.answer is None for each in answers.answers):
+            raise fail("not all of them were recorded", REFUSED)
+
+
+def _became(each: OneAnswer) -> str:
+    if each.answer is not None:
+        return f"is recorded as entry {each.answer.entry}, and {each.answer.outcome.status.value}"
+    said = "" if each.problem is None else each.problem.error_description
+    return f"is refused: {harmless(said)}"
+
+
+def _acted(work: Callable[[OperatorClient], Awaitable[ActAnswer]], *, as_json: bool) -> None:
+    async def acted() -> ActAnswer:
+        async with operator_client() as client:
+            return await work(client)
+
+    with failures():
+        try:
+            show(run(acted()), as_json=as_json)
+        except ValidationError as error:
+            said = error.errors(include_input=False, include_url=False)[0]["msg"]
+            raise fail(said.removeprefix("Value error, "), USAGE) from None
+
+
+def _row(text: str) -> RowCut:
+    item, _, rest = text.partition("=")
+    amount, equals, reason = rest.partition("=")
+    if not equals or not reason.strip():
+        raise fail(f"--row {text!r}: write it as ITEM=AMOUNT=REASON", USAGE)
+    return RowCut(item=item, amount=_money(amount, "--row"), reason=reason.strip())
+
+
+def _money(text: str, name: str) -> Decimal:
+    try:
+        return parse_money(text)
+    except ValueError as error:
+        raise fail(f"{name}: {error}", USAGE) from None
+
+
+def _time(text: str, name: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise fail(f"{name}: {text!r} is no time such as 2026-12-24T08:00:00Z", USAGE) from None
+    if found.tzinfo is None:
+        raise fail(f"{name}: say the zone, such as Z", USAGE)
+    return found
+
+
+def _roles(roles: tuple[str, ...]) -> str:
+    return " or ".join(roles)

@@ -1,0 +1,280 @@
+"""What people do around a checkpoint, on real parts: each act signed, on the ledger, audited."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from placet.audit import verify
+from placet.cli import fetch_log
+from placet.client import AuthorityError, OperatorClient
+from placet.model import CheckpointView, KeyedValue, RowCut, Verdict
+from placet.tokens import SigningKey
+from tests.harness import parcels
+from tests.harness.world import World
+from tests.spine import both_databases
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SUBJECT = "depot/D1/parcel/4"
+DEAR = "depot/D1/parcel/9"
+
+
+@pytest.fixture(autouse=True)
+def _dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parcel that needs a clerk and a chief."""
+    monkeypatch.setitem(parcels.VALUES, DEAR, Decimal("500.00"))
+
+
+async def _approve(w: World, who: str, shown: CheckpointView) -> str:
+    answer = await w.people[who].decide(shown, Verdict.APPROVE, amount=shown.requirement.amount)
+    return str(answer.outcome.status)
+
+
+async def _holds(w: World) -> None:
+    """The whole ledger is verified, with everything that its entries refer to."""
+    assert verify(await fetch_log(w.people["una"])).troubles == ()
+
+
+@both_databases
+async def test_a_lower_amount_is_new_evidence_and_is_what_is_paid(w: World) -> None:
+    """I5, I6: the rows add up to the cent, what was approved before is void, and so it goes on."""
+    cleo, hal = w.people["cleo"], w.people["hal"]
+    async with w.workers():
+        case = await w.open(DEAR)
+        first = await cleo.checkpoint((await w.until_checkpoint(case)).id)
+        assert await _approve(w, "cleo", first) == "open"
+        for cents, why in (("499.00", "not"), ("500.00", "nothing would be left")):
+            with pytest.raises(AuthorityError, match=why):
+                await hal.act(
+                    "checkpoint.adjust",
+                    first.id,
+                    {
+                        "evidence_digest": first.evidence_digest,
+                        "rows": [{"item": "4", "amount": cents, "reason": "broken"}],
+                        "amount": "0.00",
+                    },
+                )
+        cuts = [RowCut(item="4", amount=Decimal("420.01"), reason="it is broken")]
+        await hal.lower(first, cuts)
+        second = await w.until_checkpoint(case)
+        shown = await hal.checkpoint(second.id)
+        assert shown.requirement.amount == Decimal("79.99")
+        assert shown.requirement.tier == Decimal("100.00")
+        assert shown.changed is not None
+        assert shown.changed.told == ("operator:cleo",)
+        assert [each.after for each in shown.changed.amounts] == ["79.99"]
+        assert "left_by_person" in {each.kind for each in shown.unusual}
+        assert (await hal.checkpoint(first.id)).status == "voided"
+        with pytest.raises(AuthorityError, match="the checkpoint has ended"):
+            await _approve(w, "cid", first)
+        assert await _approve(w, "hal", shown) == "approved"
+        assert (await w.until_closed(case)).result == "dispatched"
+    (voided,) = await w.entries("checkpoint.voided")
+    assert voided["data"]["told"] == ["operator:cleo"]
+    settled = [each["data"]["parts"] for each in await w.entries("grant.settled")]
+    (sent,) = [part for parts in settled for part in parts if part["name"] == "dispatched"]
+    assert (await hal.part(case, sent["digest"])).part.data["max_amount"] == "79.99"
+    await _holds(w)
+
+
+@both_databases
+async def test_who_keys_a_value_never_approves_it(w: World) -> None:
+    """I6: a clerk may key, and is then no clerk in that case; the checks run again on the value."""
+    cleo = w.people["cleo"]
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        first = await w.until_checkpoint(case)
+        value = KeyedValue(document="label.pdf", spot="page 1", field="weight", value="60.00")
+        with pytest.raises(AuthorityError, match="needs the role"):
+            await w.people["una"].key_in(first, [value])
+        await cleo.key_in(first, [value])
+        second = await w.until_checkpoint(case)
+        shown = await cleo.checkpoint(second.id)
+        assert shown.requirement.amount == Decimal("60.00")
+        assert {(each.person, each.why.value) for each in shown.requirement.excluded} >= {
+            ("operator:cleo", "keyed"),
+            ("operator:pat", "opened"),
+        }
+        told = await cleo.prospect(second.id)
+        assert (told.may_approve, told.reasons) == (False, ("segregation",))
+        with pytest.raises(AuthorityError, match="keyed a value"):
+            await _approve(w, "cleo", shown)
+        assert await _approve(w, "cid", shown) == "approved"
+        assert (await w.until_closed(case)).result == "dispatched"
+    await _holds(w)
+
+
+async def test_claims_comments_and_files_decide_nothing(w: World) -> None:
+    """I6, I7: each is an act; the file is beside the ledger, its digest on it."""
+    cleo, cid, una = (w.people[name] for name in ("cleo", "cid", "una"))
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        opened = await w.until_checkpoint(case)
+        await cleo.claim(opened.id)
+        with pytest.raises(AuthorityError, match="operator:cleo has claimed it"):
+            await cid.claim(opened.id)
+        with pytest.raises(AuthorityError, match="needs the role administrator"):
+            await cid.unclaim(opened.id)
+        with pytest.raises(AuthorityError, match="needs the role"):
+            await una.claim(opened.id)
+        await una.comment(opened.id, "who weighed this?")
+        act = await cleo.attach(opened.id, "photo.png", b"\x89PNG", "image/png")
+        shown = await una.checkpoint(opened.id)
+        assert shown.claim is not None
+        assert shown.claim.operator == "operator:cleo"
+        (comment, file) = shown.remarks
+        assert (comment.operator, comment.text) == ("operator:una", "who weighed this?")
+        assert (file.name, file.size, file.text) == ("photo.png", 4, None)
+        assert await una.attachment(shown, file.act) == b"\x89PNG"
+        entry = (await w.entries("checkpoint.attached"))[0]
+        assert entry["data"]["attachment_digest"] == file.digest
+        assert act.entry > 0
+        with pytest.raises(AuthorityError, match="not the file that was signed"):
+            await _attach_other(cleo, opened.id)
+        # Claimed by another, it may be decided all the same: a claim is a courtesy.
+        assert await _approve(w, "cid", shown) == "approved"
+        await w.until_closed(case)
+        with pytest.raises(AuthorityError, match="approved, not open"):
+            await una.comment(opened.id, "too late")
+    await _holds(w)
+
+
+async def _attach_other(client: OperatorClient, checkpoint: str) -> None:
+    body = {
+        "name": "a.txt",
+        "media_type": "text/plain",
+        "size": 3,
+        "salt": "A" * 43,
+        "digest": "sha-256:" + "A" * 43,
+    }
+    await client.act("checkpoint.attach", checkpoint, body, content="YWJj")
+
+
+async def test_an_administrator_recalls_and_people_are_asked_anew(w: World) -> None:
+    """I5, I6: what was approved is void; an administrator decides nothing by it."""
+    async with w.workers():
+        case = await w.open(DEAR)
+        first = await w.until_checkpoint(case)
+        await _approve(w, "cleo", first)
+        with pytest.raises(AuthorityError, match="needs the role administrator"):
+            await w.people["hal"].recall(first.id, "not mine")
+        await w.admin.recall(first.id, "the wrong depot was asked")
+        second = await w.until_checkpoint(case)
+        assert second.id != first.id
+        assert second.decisions == ()
+        with pytest.raises(AuthorityError) as refused:
+            await w.admin.decide(second, Verdict.APPROVE, amount=second.requirement.amount)
+        assert "out_of_role" in refused.value.problem.reasons
+    (voided,) = await w.entries("checkpoint.voided")
+    assert (voided["data"]["reasons"], voided["data"]["told"]) == (["recalled"], ["operator:cleo"])
+    await _holds(w)
+
+
+@both_databases
+async def test_who_stands_in_decides_in_their_own_name_and_for_both(w: World) -> None:
+    """I6: a delegation gives no authority, holds in its time alone, and makes one word of two."""
+    cleo, cid, hal = (w.people[name] for name in ("cleo", "cid", "hal"))
+    now = datetime.now(UTC)
+    with pytest.raises(AuthorityError, match="not the same authority"):
+        await hal.hand_over("operator:cid", now, now + timedelta(days=1), "away")
+    with pytest.raises(AuthorityError, match="nobody stands in for themselves"):
+        await cleo.hand_over("operator:cleo", now, now + timedelta(days=1), "away")
+    given = await cleo.hand_over("operator:cid", now, now + timedelta(days=1), "away")
+    (delegation,) = await cid.delegations()
+    async with w.workers():
+        case = await w.open(DEAR)
+        opened = await w.until_checkpoint(case)
+        assert (await cid.prospect(opened.id)).stands_in_for == ("operator:cleo",)
+        with pytest.raises(AuthorityError, match="has not handed over to you"):
+            await hal.decide(
+                opened,
+                Verdict.APPROVE,
+                amount=opened.requirement.amount,
+                stands_in_for="operator:cleo",
+            )
+        await cid.decide(
+            opened, Verdict.APPROVE, amount=opened.requirement.amount, stands_in_for="operator:cleo"
+        )
+        with pytest.raises(AuthorityError, match="someone who stands in for you has decided"):
+            await _approve(w, "cleo", opened)
+        proof = await cleo.proof(opened.id)
+        filled = [(each.operator, each.stands_in_for) for each in proof.seats if each.operator]
+        assert filled == [("operator:cid", "operator:cleo")]
+        await cid.decide(opened, Verdict.WITHDRAW)
+        assert delegation.act == (await w.entries("delegation.given"))[0]["data"]["act"]
+        await cleo.end_delegation(delegation.act)
+        with pytest.raises(AuthorityError, match="has not handed over to you"):
+            await cid.decide(
+                opened,
+                Verdict.APPROVE,
+                amount=opened.requirement.amount,
+                stands_in_for="operator:cleo",
+            )
+        await _approve(w, "cleo", opened)
+        assert await _approve(w, "hal", opened) == "approved"
+        assert (await w.until_closed(case)).result == "dispatched"
+    assert given.entry > 0
+    await _holds(w)
+
+
+async def test_many_are_decided_at_once_each_by_itself(w: World) -> None:
+    """I6, I11: one refused decision takes no other with it; sent again, all are answered alike."""
+    cleo = w.people["cleo"]
+    async with w.workers():
+        cases = [await w.open(f"depot/D1/parcel/{number}") for number in (21, 22, 23)]
+        shown = [await cleo.checkpoint((await w.until_checkpoint(each)).id) for each in cases]
+        other = shown[1].model_copy(
+            update={"requirement_digest": shown[0].requirement_digest[:-1] + "A"}
+        )
+        with pytest.raises(Exception, match="digest"):
+            await cleo.decide_many([shown[0], other], Verdict.APPROVE)
+        await w.people["cid"].decide(shown[2], Verdict.APPROVE, amount=shown[2].requirement.amount)
+        answers = (await cleo.decide_many(shown, Verdict.APPROVE)).answers
+        assert [each.answer is not None for each in answers] == [True, True, False]
+        assert answers[2].problem is not None
+        assert "not_open" in answers[2].problem.reasons
+        for case in cases:
+            assert (await w.until_closed(case)).result == "dispatched"
+    recorded = [each["data"] for each in await w.entries("decision.recorded")]
+    assert all(each["seconds_open"] is not None for each in recorded[1:])
+    await _holds(w)
+
+
+@both_databases
+async def test_two_people_and_two_devices_in_the_same_instant(w: World) -> None:
+    """I6, I11: of one person's two words one counts; of two people's both, whatever the order."""
+    async with w.workers():
+        case = await w.open(DEAR)
+        opened = await w.until_checkpoint(case)
+        cleo, hal = w.people["cleo"], w.people["hal"]
+        amount = opened.requirement.amount
+        done = await asyncio.gather(
+            cleo.decide(opened, Verdict.APPROVE, amount=amount),
+            cleo.decide(opened, Verdict.APPROVE, amount=amount),
+            hal.decide(opened, Verdict.APPROVE, amount=amount),
+            return_exceptions=True,
+        )
+        refused = [each for each in done if isinstance(each, AuthorityError)]
+        assert len(refused) == 1
+        assert {"decided_already", "not_open"} & set(refused[0].problem.reasons)
+        assert (await w.until_closed(case)).result == "dispatched"
+    assert len(await w.entries("decision.recorded")) == 2
+    await _holds(w)
+
+
+async def test_a_stranger_can_not_tell_which_checkpoints_there_are(w: World) -> None:
+    """I6: to whoever has no enrolled key, one that is there and one that is not look the same."""
+    async with w.workers():
+        opened = await w.until_checkpoint(await w.open(SUBJECT))
+        nobody = f"ckpt-{'0' * 26}"
+        said = []
+        for name in ("operator:stranger", "operator:cleo"):
+            async with OperatorClient(w.issuer, name, SigningKey.generate()) as stranger:
+                jws = stranger.sign_decision(opened, Verdict.REJECT, reason_code="so")
+                for target in (opened.id, nobody):
+                    with pytest.raises(AuthorityError) as refused:
+                        await stranger.send_decision(target, jws)
+                    said.append((refused.value.status, str(refused.value)))
+        assert len(set(said)) == 1
+    assert await w.entries("decision.refused") == []

@@ -8,6 +8,7 @@ from placet.model import (
     Relation,
     Step,
 )
+from workflows.presentation import PRESENTATION
 
 _ANALYSIS_INPUTS = ("packet", "loan", "earlier_draw", "invoice_matches", "screening")
 
@@ -161,4 +162,5 @@ DEFINITION = ProcessDefinition(
             deadline_seconds=14 * 86_400,
         ),
     ),
+    presentation=PRESENTATION,
 )

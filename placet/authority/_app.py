@@ -121,6 +121,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/cases/{case}", routes.case),
         ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
         ("GET", "/v1/cases/{case}/archive", routes.archive),
+        ("GET", "/v1/cases/{case}/entries", routes.case_entries),
         ("POST", "/v1/cases/{case}/checkpoints", routes.open_checkpoint),
         ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
         ("POST", "/v1/cases/{case}/close", routes.close_case),
@@ -467,6 +468,13 @@ class Routes:
         """A page of entries: their canonical bytes as text."""
         after = _number(request, "from", 0)
         return JSONResponse(await self._s.ledger.entries(after, _number(request, "limit", 256)))
+
+    async def case_entries(self, request: Request) -> Response:
+        """A page of one case's entries: what the ledger says of it."""
+        await self._admit(request)
+        start, limit = _number(request, "from", 0), _number(request, "limit", 256)
+        case = request.path_params["case"]
+        return JSONResponse(await self._s.ledger.entries_of(case, start, limit))
 
     async def inclusion(self, request: Request) -> Response:
         """An inclusion proof (RFC 9162 section 2.1.3)."""

@@ -39,6 +39,20 @@ class LedgerReads:
         )
         return {"from": start, "entries": [row.content.decode() for row in rows]}
 
+    async def entries_of(self, case: str, start: int, limit: int) -> dict[str, Any]:
+        """The entries of one case from an index on, at most ``MAX_ENTRIES``, each with its own."""
+        rows = await self._core.store.read(
+            lambda reader: reader.all(
+                LedgerEntry,
+                LedgerEntry.case_id == case,
+                LedgerEntry.index >= start,
+                order_by=[LedgerEntry.index],
+                limit=min(limit, MAX_ENTRIES),
+            )
+        )
+        listed = [{"index": row.index, "entry": row.content.decode()} for row in rows]
+        return {"case": case, "entries": listed}
+
     async def heads(self, start: int, limit: int) -> dict[str, Any]:
         """Signed heads from a size on, at most ``MAX_ENTRIES``; they are kept for ever."""
         rows = await self._core.store.read(

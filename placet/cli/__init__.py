@@ -19,35 +19,45 @@ if TYPE_CHECKING:
         data_folder,
         fail,
         failures,
-        load_settings,
         run,
         show,
     )
-    from placet.cli._fetch import fetch_log
+    from placet.cli._fetch import fetch_case, fetch_log
+    from placet.cli._output import offline_failures
+    from placet.cli._settings import OperatorSettings, load_settings
 
 __all__ = [
     "AWAY",
     "REFUSED",
     "USAGE",
     "CommandFailed",
+    "OperatorSettings",
     "console",
     "data_folder",
     "fail",
     "failures",
+    "fetch_case",
     "fetch_log",
     "load_settings",
     "main",
+    "offline_failures",
     "print_report",
     "print_timeline",
     "replay_case",
     "run",
     "show",
 ]
-_OF_AUDIT = {"print_report", "print_timeline", "replay_case"}
+_PARTS = {
+    "_audit": ("print_report", "print_timeline", "replay_case"),
+    "_fetch": ("fetch_case", "fetch_log"),
+    "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
+    "_settings": ("OperatorSettings", "load_settings"),
+}
+"""Where names are that need no server; all others are in ``_base``."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    part = "_audit" if name in _OF_AUDIT else "_fetch" if name == "fetch_log" else "_base"
+    part = next((each for each, names in _PARTS.items() if name in names), "_base")
     return getattr(importlib.import_module(f"placet.cli.{part}"), name)

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
+from placet.model._presentation import Presentation
 from placet.model._values import Model
 
 Template = Annotated[
@@ -116,6 +117,7 @@ class ProcessDefinition(Model):
     facts: tuple[FactSource, ...] = ()
     steps: tuple[Step, ...]
     checkpoints: tuple[CheckpointDefinition, ...] = ()
+    presentation: Presentation = Presentation()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> "ProcessDefinition":
@@ -147,6 +149,10 @@ class ProcessDefinition(Model):
             _need(self.name, "evidence part", produced, (checkpoint.proposal,))
             others = [name for name in checkpoints if name != checkpoint.name]
             _need(self.name, "checkpoint", others, (p.checkpoint for p in checkpoint.after))
+        _need(self.name, "evidence part", parts, (s.part for s in self.presentation.sections))
+        bound = template_variables(self.subject)
+        said = _VARIABLE.findall(self.presentation.subject)
+        _need(self.name, "variable of the subject", bound, said)
         for relation in self.relations:
             self._check_relation(relation)
         return self

@@ -1,0 +1,102 @@
+"""How a process's evidence is shown to people: part of its signed definition.
+
+People's tools know no process; they show what is described here. Values are found by dotted paths
+in an evidence part's data. A value that was read from a document is an object with the members
+``value`` and ``place``: tools show the value, and the place on demand.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from placet.model._ids import Identifier
+from placet.model._values import Model
+
+DataPath = Annotated[
+    str, StringConstraints(pattern=r"^(?:[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)?$", max_length=200)
+]
+"""Members by name, from a part's data on: ``application.summary.current_payment``; or nothing."""
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Wording = Annotated[str, StringConstraints(max_length=100)]
+
+
+class ValueKind(StrEnum):
+    """How a value is written for people. ``percent`` is a ratio: 0.31 is written 31%."""
+
+    TEXT = "text"
+    MONEY = "money"
+    PERCENT = "percent"
+    DATE = "date"
+    COUNT = "count"
+
+
+class ShownValue(Model):
+    """One value: where it stands, what people call it, and how it is written."""
+
+    path: DataPath
+    label: Label
+    kind: ValueKind = ValueKind.TEXT
+
+
+class Beside(Model):
+    """Where a column's values come from, if not from the row: the row of the same key elsewhere."""
+
+    rows: DataPath
+    key: DataPath
+
+
+class ShownColumn(ShownValue):
+    """One column of a table."""
+
+    beside: Beside | None = None
+
+
+class FieldsSection(Model):
+    """Values one below the other."""
+
+    kind: Literal["fields"] = "fields"
+    title: Label
+    part: Identifier
+    fields: tuple[ShownValue, ...] = Field(min_length=1, max_length=60)
+
+
+class TableSection(Model):
+    """A list as a table; without ``rows`` each part of that name is a row."""
+
+    kind: Literal["table"] = "table"
+    title: Label
+    part: Identifier
+    rows: DataPath = ""
+    key: DataPath = ""
+    columns: tuple[ShownColumn, ...] = Field(min_length=1, max_length=20)
+
+
+class BarsSection(Model):
+    """A small chart: a bar for each value of money, or for each row of a list."""
+
+    kind: Literal["bars"] = "bars"
+    title: Label
+    part: Identifier
+    rows: DataPath = ""
+    label: DataPath = ""
+    prefix: Wording = ""
+    values: tuple[ShownValue, ...] = Field(min_length=1, max_length=12)
+
+
+Section = Annotated[FieldsSection | TableSection | BarsSection, Field(discriminator="kind")]
+
+
+class Presentation(Model):
+    """How a process is shown.
+
+    ``subject`` says in words what a case is about, with the subject's variables in braces; the
+    record itself if it is empty. ``money`` is written before an amount. ``reasons`` are the codes
+    offered to whoever rejects or returns.
+    """
+
+    subject: Wording = ""
+    money: Annotated[str, StringConstraints(max_length=4)] = ""
+    reasons: tuple[Identifier, ...] = ()
+    sections: tuple[Section, ...] = Field(default=(), max_length=40)

@@ -1,0 +1,526 @@
+"""A simulator of the authority, behind the real client: real digests, signatures and rules.
+
+It can be slow, fail, answer garbage, and change what it shows. Its process is no lender's: parcels
+are checked against what they weigh.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from urllib.parse import parse_qs
+
+import httpx
+
+from placet.ledger import decode_entry, encode_entry
+from placet.ledger._entries import Entry
+from placet.model import (
+    AuthorityMatrix,
+    CaseStatus,
+    CaseView,
+    CheckpointDefinition,
+    CheckpointRule,
+    CheckpointStatus,
+    CheckpointView,
+    Compared,
+    DecisionAnswer,
+    DecisionView,
+    Evidence,
+    EvidenceItem,
+    Exclusion,
+    FieldsSection,
+    Finding,
+    InputPart,
+    Mode,
+    Need,
+    Outcome,
+    Part,
+    Place,
+    Presentation,
+    ProcessDefinition,
+    Proposal,
+    Relation,
+    Requirement,
+    Severity,
+    ShownColumn,
+    ShownValue,
+    Step,
+    TableSection,
+    Tier,
+    ValueKind,
+    digest_json,
+    salted_digest,
+    spell_id,
+)
+from placet.rules import (
+    CheckpointStanding,
+    CountedDecision,
+    DecisionRefused,
+    OperatorFacts,
+    check_decision,
+    missing,
+    outcome_status,
+)
+from placet.tokens import PublicKey, TokenError, verify_act, verify_decision
+
+ISSUER = "http://authority.test"
+SALT = "A" * 43
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+PARCELS = ProcessDefinition(
+    name="parcels",
+    version=1,
+    workflow_type="Parcels",
+    subject="depot/{depot}/parcel/{parcel}",
+    relations=(Relation(name="parcel", template="depot/{depot}/parcel/{parcel}"),),
+    steps=(
+        Step(
+            activity_type="weigh",
+            agent="weigher",
+            action="parcel:weigh",
+            system="scales",
+            relation="parcel",
+            produces=("weighing",),
+        ),
+    ),
+    checkpoints=(
+        CheckpointDefinition(
+            name="dispatch", title="Dispatch", evidence=("weighing",), proposal="weighing"
+        ),
+    ),
+    presentation=Presentation(
+        subject="parcel {parcel} of {depot}",
+        money="€",
+        reasons=("too_heavy", "other"),
+        sections=(
+            FieldsSection(
+                title="Label",
+                part="weighing",
+                fields=(
+                    ShownValue(path="label.sender", label="Sender"),
+                    ShownValue(path="label.value", label="Value", kind=ValueKind.MONEY),
+                ),
+            ),
+            TableSection(
+                title="Contents",
+                part="weighing",
+                rows="contents",
+                columns=(
+                    ShownColumn(path="name", label="Thing"),
+                    ShownColumn(path="value", label="Worth", kind=ValueKind.MONEY),
+                ),
+            ),
+        ),
+    ),
+)
+
+
+def identifier(kind: str, number: int) -> str:
+    """An id of a kind."""
+    return spell_id(kind, number.to_bytes(16))
+
+
+def read(value: object, document: str, spot: str) -> dict[str, object]:
+    """A value that was read from a document."""
+    return {"value": value, "place": {"document": document, "spot": spot}}
+
+
+@dataclass
+class Simulator:
+    """The authority's state, and how it misbehaves."""
+
+    people: dict[str, tuple[tuple[str, ...], PublicKey]] = field(default_factory=dict)
+    checkpoints: dict[str, CheckpointView] = field(default_factory=dict)
+    cases: dict[str, CaseView] = field(default_factory=dict)
+    parts: dict[str, InputPart] = field(default_factory=dict)
+    entries: list[bytes] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    acts: list[tuple[str, str, str, dict[str, object]]] = field(default_factory=list)
+    identities: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+    delay: float = 0
+    failing: int | None = None
+    garbage: bytes | None = None
+    away: bool = False
+    loses_answers: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    # --- a world ------------------------------------------------------------------------------
+
+    def enrol(self, name: str, roles: tuple[str, ...], key: PublicKey) -> None:
+        """Enrol a person."""
+        self.people[f"operator:{name}"] = (roles, key)
+
+    def add(
+        self,
+        number: int,
+        *,
+        amount: str = "184200.00",
+        sender: str = "Harbor Street Partners",
+        comment: str = "",
+        blocking: bool = False,
+        excluded: tuple[str, ...] = (),
+        hours: float = 72,
+        needs: tuple[Need, ...] = (Need(roles=("officer",), count=1),),
+    ) -> CheckpointView:
+        """Open a case whose parcel waits at its checkpoint."""
+        subject = f"depot/D-1/parcel/{number}"
+        case = identifier("case", number)
+        finding = Finding(
+            id=f"weight.heavy#{number}",
+            check="weight.heavy",
+            severity=Severity.BLOCKING if blocking else Severity.WARNING,
+            message=f"the parcel is heavier than its label says {comment}".strip(),
+            compared=(
+                Compared(
+                    label="label",
+                    value="2 kg",
+                    place=Place(document="label.pdf", spot="page 1, kg"),
+                ),
+                Compared(label="scales", value="3 kg", place=Place(document="scales", spot="kg")),
+            ),
+            difference="1 kg",
+        )
+        proposal = Proposal(amount=Decimal(amount), requested=Decimal(amount), findings=(finding,))
+        part = Part(
+            name="weighing",
+            record=subject,
+            salt=SALT,
+            data={
+                "label": {
+                    "sender": read(sender, "label.pdf", "page 1, Sender"),
+                    "value": read(amount, "label.pdf", "page 1, kg"),
+                },
+                "contents": [
+                    {"name": read(f"thing {each}", "list.csv", f"row {each}"), "value": "1.50"}
+                    for each in range(3)
+                ],
+            },
+            proposal=proposal,
+        )
+        digest = salted_digest(part.salt, part.content())
+        item = EvidenceItem(
+            name="weighing",
+            record=subject,
+            digest=digest,
+            agent="agent:weigher",
+            grant=identifier("grant", number),
+        )
+        self.parts[digest] = InputPart(
+            part=part, digest=digest, grant=item.grant, agent="agent:weigher"
+        )
+        evidence = Evidence(
+            case=case,
+            checkpoint="dispatch",
+            subject=subject,
+            salt=SALT,
+            items=(item,),
+            proposal=proposal,
+        )
+        requirement = Requirement(
+            checkpoint="dispatch",
+            matrix_digest=digest_json({"matrix": 1}),
+            matrix_version=1,
+            needs=needs,
+            excluded=tuple(Exclusion(person=each, why="opened") for each in excluded),
+            exceptions=proposal.exceptions,
+            amount=proposal.amount,
+        )
+        opened = datetime.now(UTC) - timedelta(hours=1)
+        view = CheckpointView(
+            id=identifier("ckpt", number),
+            case=case,
+            name="dispatch",
+            title="Dispatch",
+            subject=subject,
+            status=CheckpointStatus.OPEN,
+            opened_at=opened,
+            deadline=opened + timedelta(hours=hours + 1),
+            evidence_digest=digest_json(evidence),
+            requirement_digest=digest_json(requirement),
+            evidence=evidence,
+            requirement=requirement,
+            missing=missing(requirement, ()),
+        )
+        self.checkpoints[view.id] = view
+        self.cases[case] = CaseView(
+            id=case,
+            process="parcels",
+            process_version=1,
+            subject=subject,
+            status=CaseStatus.OPEN,
+            opened_by="operator:dana",
+            opened_at=opened,
+            workflow_id=case,
+        )
+        self.note("case.opened", "operator:dana", case, subject, {"process": "parcels"})
+        grant = {
+            "grant": item.grant,
+            "activity": {"activity_type": "weigh"},
+            "action": "parcel:weigh",
+        }
+        self.note("grant.issued", "agent:weigher", case, subject, grant)
+        reasoning = digest_json({"why": number})
+        self.kept[reasoning] = f"weighed twice {comment}".strip()
+        settled = {"grant": item.grant, "outcome": "completed", "reasoning_digest": reasoning}
+        self.note("grant.settled", "agent:weigher", case, subject, settled)
+        self.note("checkpoint.opened", "agent:orchestrator", case, subject, {"name": "dispatch"})
+        return view
+
+    def note(
+        self, kind: str, actor: str, case: str | None, record: str | None, data: dict[str, object]
+    ) -> int:
+        """Append an entry."""
+        entry = Entry.model_validate(
+            {
+                "v": 1,
+                "time": NOW + timedelta(seconds=len(self.entries)),
+                "type": kind,
+                "actor": actor,
+                "case": case,
+                "record": record,
+                "data": data,
+            }
+        )
+        self.entries.append(encode_entry(entry))
+        return len(self.entries) - 1
+
+    def change(self, checkpoint: str, **members: object) -> None:
+        """Show something else at a checkpoint, with digests that are right."""
+        view = self.checkpoints[checkpoint].model_copy(update=members)
+        self.checkpoints[checkpoint] = view.model_copy(
+            update={
+                "evidence_digest": digest_json(view.evidence),
+                "requirement_digest": digest_json(view.requirement),
+            }
+        )
+        self.note("checkpoint.voided", "agent:orchestrator", view.case, view.subject, {})
+
+    # --- HTTP ---------------------------------------------------------------------------------
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """What the client sends its requests through."""
+        return httpx.MockTransport(self._answer)
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.asked.append(f"{request.method} {path}")
+        if self.away:
+            raise httpx.ConnectError("nobody is there", request=request)
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        if self.failing is not None:
+            return httpx.Response(self.failing, json=_problem("server_error", "it failed"))
+        if self.garbage is not None:
+            return httpx.Response(200, content=self.garbage)
+        answer = self._routes(request, path, parse_qs(request.url.query.decode()))
+        if self.loses_answers and request.method == "POST" and path.endswith("/decisions"):
+            self.loses_answers = False
+            raise httpx.ReadTimeout("the answer was lost", request=request)
+        return answer
+
+    def _routes(
+        self, request: httpx.Request, path: str, query: dict[str, list[str]]
+    ) -> httpx.Response:
+        match path.strip("/").split("/"):
+            case ["oauth", "token"]:
+                return httpx.Response(200, json={"access_token": "a.b.c", "expires_in": 900})
+            case ["ledger", "checkpoint"]:
+                note = f"authority.test/ledger\n{len(self.entries)}\nAAAA\n\n— a b\n"
+                return httpx.Response(200, text=note)
+            case ["v1", "published"]:
+                return httpx.Response(200, json=self._published())
+            case ["v1", "identities", kind]:
+                return httpx.Response(200, json={"identities": self._identities(kind)})
+            case ["v1", "checkpoints"]:
+                return self._checkpoints(query)
+            case ["v1", "checkpoints", name]:
+                return _model(self.checkpoints.get(name))
+            case ["v1", "checkpoints", name, "decisions"]:
+                return self._decide(name, json.loads(request.content)["decision"])
+            case ["v1", "acts"]:
+                return self._act(json.loads(request.content))
+            case ["v1", "cases"]:
+                listed = [each.model_dump(mode="json") for each in self.cases.values()]
+                return httpx.Response(200, json={"cases": listed})
+            case ["v1", "cases", name]:
+                return _model(self.cases.get(name))
+            case ["v1", "cases", _, "parts", digest]:
+                return _model(self.parts.get(digest))
+            case ["v1", "cases", name, "entries"]:
+                return self._entries_of(name, int(query["from"][0]))
+            case ["v1", "ledger", "entries"]:
+                start, limit = int(query["from"][0]), int(query["limit"][0])
+                page = [each.decode() for each in self.entries[start : start + limit]]
+                return httpx.Response(200, json={"from": start, "entries": page})
+            case ["v1", "kept", digest] if digest in self.kept:
+                body = {"digest": digest, "salt": SALT, "content": self.kept[digest]}
+                return httpx.Response(200, json=body)
+        return httpx.Response(404, json=_problem("not_found", f"there is no {path}"))
+
+    def _published(self) -> dict[str, object]:
+        matrix = AuthorityMatrix(
+            process="parcels",
+            version=1,
+            mode=Mode.ASSIST,
+            automatic_limit=Decimal("0.00"),
+            rules=(
+                CheckpointRule(
+                    checkpoint="dispatch",
+                    tiers=(Tier(needs=(Need(roles=("officer",), count=1),)),),
+                ),
+            ),
+            openers=("clerk",),
+        )
+        return {
+            "processes": [PARCELS.model_dump_json()],
+            "matrices": [matrix.model_dump_json()],
+            "policies": [],
+        }
+
+    def _identities(self, kind: str) -> list[dict[str, object]]:
+        people = [
+            {
+                "principal": name,
+                "status": "active",
+                "roles": list(roles),
+                "owner": None,
+                "keys": [key.thumbprint],
+                "enrolled_at": NOW.isoformat(),
+            }
+            for name, (roles, key) in self.people.items()
+        ]
+        return people if kind == "operator" else self.identities.get(kind, [])
+
+    def _checkpoints(self, query: dict[str, list[str]]) -> httpx.Response:
+        found = [
+            each.model_dump(mode="json", exclude_none=True)
+            for name, each in sorted(self.checkpoints.items())
+            if query.get("status", [each.status.value]) == [each.status.value]
+            and query.get("case", [each.case]) == [each.case]
+            and name > query.get("after", [""])[0]
+        ]
+        return httpx.Response(200, json={"checkpoints": found[:100]})
+
+    def _entries_of(self, case: str, start: int) -> httpx.Response:
+        listed = [
+            {"index": at, "entry": each.decode()}
+            for at, each in enumerate(self.entries)
+            if at >= start and decode_entry(each).case == case
+        ]
+        return httpx.Response(200, json={"entries": listed[:1024]})
+
+    def _decide(self, name: str, jws: str) -> httpx.Response:
+        view = self.checkpoints[name]
+        known = next((each for each in view.decisions if each.jws == jws), None)
+        if known is not None:
+            return self._decided(view, known.jti)
+        try:
+            claims, facts = self._claims(jws)
+            decided = tuple(self._counted(each) for each in view.decisions)
+            standing = CheckpointStanding(
+                id=view.id,
+                case=view.case,
+                status=view.status,
+                deadline=view.deadline,
+                decisions=decided,
+            )
+            check_decision(
+                view.requirement,
+                view.evidence_digest,
+                view.requirement_digest,
+                claims,
+                facts,
+                standing,
+                datetime.now(UTC),
+            )
+        except TokenError as error:
+            return httpx.Response(401, json=_problem("invalid_client", str(error)))
+        except DecisionRefused as error:
+            problem = _problem("access_denied", str(error), [each.value for each in error.reasons])
+            return httpx.Response(403, json=problem)
+        word = CountedDecision(
+            jti=claims.jti,
+            operator=facts.principal,
+            roles=facts.roles,
+            verdict=claims.verdict,
+            exceptions=tuple(claims.accepted),
+        )
+        counted = (*decided, word)
+        shown = DecisionView(
+            jti=claims.jti,
+            operator=facts.principal,
+            verdict=claims.verdict.value,
+            decided_at=datetime.now(UTC),
+            jws=jws,
+        )
+        self.checkpoints[name] = view = view.model_copy(
+            update={
+                "decisions": (*view.decisions, shown),
+                "status": outcome_status(view.requirement, counted),
+                "missing": missing(view.requirement, counted),
+            }
+        )
+        data = {"verdict": claims.verdict.value, "roles": list(facts.roles)}
+        self.note("decision.recorded", facts.principal, view.case, view.subject, data)
+        return self._decided(view, claims.jti)
+
+    def _claims(self, jws: str):
+        for name, (roles, key) in self.people.items():
+            try:
+                claims = verify_decision(
+                    jws, key, operator=name, audience=ISSUER, now=datetime.now(UTC)
+                )
+            except TokenError:
+                continue
+            return claims, OperatorFacts(principal=name, active=True, roles=roles)
+        raise TokenError("nobody's key signed this")
+
+    def _counted(self, view: DecisionView) -> CountedDecision:
+        return CountedDecision(
+            jti=view.jti,
+            operator=view.operator,
+            roles=self.people[view.operator][0],
+            verdict=view.verdict,
+        )
+
+    def _decided(self, view: CheckpointView, jti: str) -> httpx.Response:
+        answer = DecisionAnswer(
+            jti=jti,
+            entry=len(self.entries) - 1,
+            outcome=Outcome(
+                checkpoint_id=view.id,
+                checkpoint=view.name,
+                case=view.case,
+                status=view.status,
+                evidence_digest=view.evidence_digest,
+                requirement_digest=view.requirement_digest,
+            ),
+        )
+        return _model(answer)
+
+    def _act(self, body: dict[str, object]) -> httpx.Response:
+        for name, (_, key) in self.people.items():
+            try:
+                claims = verify_act(
+                    str(body["act"]), key, operator=name, audience=ISSUER, now=datetime.now(UTC)
+                )
+            except TokenError:
+                continue
+            assert claims.body_digest == digest_json(body["body"])
+            self.acts.append((name, claims.act, claims.target, body["body"]))
+            entry = len(self.entries)
+            return httpx.Response(
+                200, json={"act": claims.jti, "target": claims.target, "entry": entry}
+            )
+        return httpx.Response(401, json=_problem("invalid_client", "nobody's key signed this"))
+
+
+def _problem(error: str, description: str, reasons: list[str] | None = None) -> dict[str, object]:
+    return {"error": error, "error_description": description, "reasons": reasons or []}
+
+
+def _model(model) -> httpx.Response:
+    if model is None:
+        return httpx.Response(404, json=_problem("not_found", "there is no such thing"))
+    return httpx.Response(200, json=model.model_dump(mode="json", exclude_none=True))

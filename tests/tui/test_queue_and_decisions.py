@@ -1,0 +1,266 @@
+"""From the queue to a signed decision: every act by key and by mouse, and what must stop it."""
+
+import pytest
+from textual.widgets import Button, Checkbox, Input, Select
+
+from placet.model import CheckpointStatus, Need, digest_json
+from tests.tui.conftest import PASSPHRASE, Desk, Opened
+from tests.tui.simulator import Simulator
+from tui.screens.case import CaseScreen
+from tui.screens.decide import Decide
+from tui.widgets.table import VirtualTable
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def fill_passphrase(desk: Desk, text: str = PASSPHRASE) -> None:
+    desk.app.screen.query_one("#passphrase", Input).focus()
+    await desk.type(text)
+
+
+async def sign(desk: Desk) -> None:
+    await fill_passphrase(desk)
+    await desk.press("enter")  # goes on to the button
+    assert desk.app.focused is desk.app.screen.query_one("#sign", Button)
+    await desk.press("enter")
+
+
+async def test_a_draw_is_approved_by_keys(open_console: Opened, simulator: Simulator) -> None:
+    """I6: the dialog names act and amount in the process's own words, and signs what was shown."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        assert desk.sees("waits for me: 1", "parcel 7 of D-1", "€184,200.00", "1 warn")
+        await desk.press("enter")
+        assert isinstance(desk.app.screen, CaseScreen)
+        assert desk.sees("parcel 7 of D-1 for €184,200.00", "would be the last")
+        await desk.press("a")
+        assert isinstance(desk.app.screen, Decide)
+        assert desk.sees("Approve parcel 7 of D-1 for €184,200.00?", digest_json(view.evidence))
+        assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
+        await sign(desk)
+        await desk.until(lambda: desk.sees("recorded"))
+    after = simulator.checkpoints[view.id]
+    assert after.status is CheckpointStatus.APPROVED
+    assert [each.operator for each in after.decisions] == ["operator:omar"]
+
+
+async def test_a_draw_is_approved_by_mouse(open_console: Opened, simulator: Simulator) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.click("#queue-table", offset=(20, 1), times=2)
+        assert isinstance(desk.app.screen, CaseScreen)
+        await desk.press("a")
+        await fill_passphrase(desk)
+        await desk.click("#sign")
+    assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
+
+
+async def test_enter_on_the_dialog_cancels(open_console: Opened, simulator: Simulator) -> None:
+    """Nothing is approved by accident: cancel has the focus, and escape closes the dialog alone."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a", "enter")
+        assert isinstance(desk.app.screen, CaseScreen)
+        await desk.press("a", "escape")
+        assert isinstance(desk.app.screen, CaseScreen)
+    assert simulator.checkpoints[view.id].decisions == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "verb", "status"),
+    [("r", "Reject", CheckpointStatus.REJECTED), ("b", "Return", CheckpointStatus.RETURNED)],
+)
+async def test_rejecting_and_returning_want_a_reason(
+    open_console: Opened, simulator: Simulator, key: str, verb: str, status: CheckpointStatus
+) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", key)
+        assert desk.sees(f"{verb} parcel 7 of D-1?")
+        await sign(desk)
+        assert desk.sees("Choose a reason.")
+        desk.app.screen.query_one("#reason", Select).value = "too_heavy"
+        desk.app.screen.query_one("#sign", Button).focus()
+        await desk.press("enter")
+    assert simulator.checkpoints[view.id].status is status
+
+
+async def test_each_blocking_finding_is_accepted_by_itself(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7, blocking=True)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        await sign(desk)
+        assert desk.sees("Accept each blocking finding by itself")
+        assert simulator.checkpoints[view.id].decisions == ()
+        desk.app.screen.query_one(Checkbox).focus()
+        await desk.press("space")
+        await desk.click("#sign")
+        assert desk.sees("Say why each exception is acceptable")
+        await desk.type("known")
+        await desk.click("#sign")
+    assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
+
+
+async def test_a_wrong_passphrase_signs_nothing(open_console: Opened, simulator: Simulator) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        await fill_passphrase(desk, "wrong")
+        await desk.click("#sign")
+        assert desk.sees("the passphrase is wrong")
+        assert isinstance(desk.app.screen, Decide)
+    assert simulator.checkpoints[view.id].decisions == ()
+
+
+async def test_a_case_that_changes_under_the_dialog_cant_be_signed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: the dialog says that the evidence is another, and the old one can't be signed."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        await fill_passphrase(desk)
+        smaller = view.evidence.proposal.model_copy(update={"findings": ()})
+        evidence = view.evidence.model_copy(update={"proposal": smaller})
+        simulator.change(view.id, evidence=evidence)
+        await desk.until(lambda: desk.sees("This changed while the dialog was open"))
+        assert desk.app.screen.query_one("#sign", Button).disabled
+    assert simulator.checkpoints[view.id].decisions == ()
+
+
+async def test_a_change_that_nobody_told_of_is_found_before_signing(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: looked at again at the moment of signing, whatever was heard before."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        await fill_passphrase(desk)
+        simulator.change(view.id, status=CheckpointStatus.VOIDED)
+        simulator.entries.pop()  # no word of it
+        await desk.click("#sign")
+        assert desk.sees("Not signed: it has changed since you opened it")
+    assert simulator.checkpoints[view.id].decisions == ()
+
+
+async def test_a_refusal_stays_in_the_dialog_with_its_reason(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        roles, key = simulator.people["operator:omar"]
+        simulator.people["operator:omar"] = (("clerk",), key)
+        await sign(desk)
+        assert isinstance(desk.app.screen, Decide)
+        assert desk.sees("The authority refused", "none of the roles")
+        simulator.people["operator:omar"] = (roles, key)
+        await desk.click("#sign")
+    assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
+
+
+async def test_a_decision_whose_answer_was_lost_counts_once(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I11: pressed again, the same signed decision is sent, and is answered the same."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        simulator.loses_answers = True
+        await sign(desk)
+        assert desk.sees("press again to send the same")
+        await desk.click("#sign")
+        await desk.until(lambda: desk.sees("recorded"))
+    assert len(simulator.checkpoints[view.id].decisions) == 1
+
+
+async def test_who_only_reads_is_offered_no_act(open_console: Opened, simulator: Simulator) -> None:
+    simulator.add(7)
+    async with open_console("una") as desk:
+        assert desk.sees("all that is open: 1", "0 for you")
+        assert not desk.sees("Approve marked")
+        await desk.press("enter")
+        assert not desk.sees(" Approve ")
+        assert desk.sees("You only read here")
+        await desk.press("a")
+        assert isinstance(desk.app.screen, CaseScreen)
+
+
+async def test_who_opened_a_case_is_told_so(open_console: Opened, simulator: Simulator) -> None:
+    simulator.add(7, excluded=("operator:omar",))
+    async with open_console() as desk:
+        await desk.press("enter")
+        assert desk.sees("You may not decide this")
+        await desk.press("a")
+        assert isinstance(desk.app.screen, CaseScreen)
+
+
+async def test_ones_word_is_taken_back(open_console: Opened, simulator: Simulator) -> None:
+    two = (Need(roles=("officer",), count=1), Need(roles=("senior",), count=1))
+    view = simulator.add(7, needs=two)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        await sign(desk)
+        assert desk.sees("You have said approve")
+        await desk.press("w")
+        await sign(desk)
+        assert desk.sees("counts; the others are still needed")
+    verdicts = [each.verdict for each in simulator.checkpoints[view.id].decisions]
+    assert verdicts == ["approve", "withdraw"]
+
+
+async def test_the_queue_stays_on_its_row_while_things_change(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    for number in range(1, 6):
+        simulator.add(number, hours=number * 10)
+    async with open_console() as desk:
+        table = desk.app.screen.query_one("#queue-table", VirtualTable)
+        await desk.press("j", "j")
+        held = table.row
+        simulator.add(9, hours=1)
+        simulator.note("checkpoint.opened", "agent:orchestrator", None, None, {})
+        await desk.until(lambda: table.rows.count == 6)
+        assert table.row == held
+        assert table.cursor == 3
+
+
+async def test_the_queue_is_filtered_sorted_and_seen_by_saved_views(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    simulator.add(1, amount="5.00", hours=1)
+    simulator.add(2, amount="9000.00", blocking=True)
+    simulator.add(3, excluded=("operator:omar",))
+    async with open_console() as desk:
+        table = desk.app.screen.query_one("#queue-table", VirtualTable)
+        assert desk.sees("waits for me: 2", "of 3 open")
+        assert table.row == next(iter(simulator.checkpoints))
+        await desk.press("s")
+        assert desk.sees("the largest amount first")
+        await desk.press("v")
+        assert desk.sees("waits for others: 1")
+        await desk.press("v", "slash")
+        await desk.type("9,000")
+        assert table.rows.count == 1
+        await desk.press("enter", "escape")
+        assert table.rows.count == 3
+        await desk.click("#queue-table", offset=(4, 0))
+        assert table.sorted_by == "urgency"
+
+
+async def test_marked_ones_are_approved_each_on_its_own_evidence(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: many at once are many signatures; one with a blocking finding is left out."""
+    for number in (1, 2, 3):
+        simulator.add(number, amount="100.00", blocking=number == 3)
+    async with open_console() as desk:
+        await desk.press("space", "space", "space", "A")
+        assert desk.sees("Approve 2 for €200.00 together", "left out: blocking")
+        await fill_passphrase(desk)
+        await desk.click("#sign")
+        assert desk.sees("2 of 2 recorded")
+    decided = [each.decisions[0].jws for each in simulator.checkpoints.values() if each.decisions]
+    assert len(set(decided)) == 2

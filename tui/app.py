@@ -1,0 +1,196 @@
+"""The application: who is signed in, whether the authority answers, and the lock.
+
+Everything that asks the network is a worker. What changes at the authority is told to whatever is
+on screen (:class:`Listener`); what can't be reached is said at the top and asked again.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from tui import words
+from tui.asking import Listener
+from tui.commands import Acts
+from tui.gateway import Away, Refused
+from tui.screens.help import Help
+from tui.screens.main import Main
+from tui.screens.sign_in import SignIn
+from tui.session import Given, Session, Transport
+from tui.settings import ConsoleSettings
+
+_LONGEST_WAIT = 15.0
+
+
+class Console(App[None]):
+    """The console."""
+
+    TITLE = "Placet"
+    CSS_PATH = "console.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Acts}
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own, which is no ClassVar
+        (0, "-narrow"),
+        (100, "-medium"),
+        (118, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - the same
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="End the console", show=False),
+        Binding("f1,question_mark", "help", "Help", id="app.help", tooltip="What can be done here"),
+        Binding("ctrl+l", "lock", "Lock", id="app.lock", tooltip="Lock it now", show=False),
+    ]
+    live: reactive[str] = reactive("")
+
+    def __init__(
+        self,
+        given: Given,
+        settings: ConsoleSettings,
+        *,
+        passphrase: str = "",
+        fixed: bool = False,
+        transport: Transport = lambda: None,
+    ) -> None:
+        super().__init__()
+        self._given = given
+        self._settings = settings
+        self._passphrase = passphrase
+        self._fixed = fixed
+        self._transport = transport
+        self._touched = time.monotonic()
+        self._session: Session | None = None
+        self.main = Main()
+        if settings.keys:
+            self.set_keymap(settings.keys)
+
+    # --- who ------------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """Who is signed in; only asked for behind the sign-in."""
+        assert self._session is not None
+        return self._session
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether someone is, and it is not locked."""
+        return self._session is not None
+
+    def on_mount(self) -> None:
+        """Ask who is there."""
+        if self._settings.theme in self.available_themes:
+            self.theme = self._settings.theme
+        passphrase, self._passphrase = self._passphrase, ""
+        self.push_screen(
+            SignIn(
+                self._given, fixed=self._fixed, passphrase=passphrase, transport=self._transport
+            ),
+            self._enter,
+        )
+        if self._settings.idle_minutes:
+            self.set_interval(1, self._look_at_the_clock)
+
+    def _enter(self, session: Session | None) -> None:
+        if session is None:
+            self.exit()
+            return
+        self._session = session
+        self._touched = time.monotonic()
+        self.push_screen(self.main)
+        self.follow()
+
+    def action_lock(self) -> None:
+        """Forget the key, and show nothing until the same person is back."""
+        if self._session is None:
+            return
+        given, gateway = self._session.given, self._session.gateway
+        self._session = None
+        self.workers.cancel_all()
+        self.clear_notifications()
+        self.forget(gateway.close)
+        self.push_screen(SignIn(given, locked=True, transport=self._transport), self._unlock)
+
+    def _unlock(self, session: Session | None) -> None:
+        if session is None:
+            self.exit()
+            return
+        self._session = session
+        self._touched = time.monotonic()
+        self.follow()
+
+    @work(group="forget")
+    async def forget(self, close: Callable[[], object]) -> None:
+        """Close what was open; a failure has nothing left to say."""
+        with contextlib.suppress(Exception):  # the session is gone either way
+            found = close()
+            if asyncio.iscoroutine(found):
+                await found
+
+    def _look_at_the_clock(self) -> None:
+        idle = time.monotonic() - self._touched
+        if self.signed_in and idle > self._settings.idle_minutes * 60:
+            self.action_lock()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and the mouse say that someone is there."""
+        if isinstance(event, (events.Key, events.MouseDown, events.MouseScrollUp, events.Paste)):
+            self._touched = time.monotonic()
+        await super().on_event(event)
+
+    # --- the authority --------------------------------------------------------------------------
+
+    @work(exclusive=True, group="follow")
+    async def follow(self) -> None:
+        """Follow what changes, for as long as someone is signed in."""
+        wait = 1.0
+        while self.signed_in:
+            try:
+                async for size in self.session.gateway.changes():
+                    wait = 1.0
+                    self.live = ""
+                    self.tell(size)
+            except Away as error:
+                self.gone(str(error))
+            except Refused as error:
+                self.gone(f"the authority refused: {error}")
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def tell(self, size: int) -> None:
+        """Tell every screen, what is below included, that the ledger has grown."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Listener):
+                screen.heard(size)
+
+    def gone(self, why: str) -> None:
+        """The authority does not answer."""
+        if not self.live:
+            self.live = f"away since {words.now().astimezone():%H:%M}"
+            self.notify(why, title="The authority is away", severity="warning", markup=False)
+
+    # --- everywhere -----------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """What can be done on the screen that is on top."""
+        if not isinstance(self.screen, Help):
+            self.push_screen(Help(self.screen))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Textual's own, without what would write a picture of a case to a file."""
+        for each in super().get_system_commands(screen):
+            if each.title in {"Theme", "Maximize", "Minimize"}:
+                yield each
+
+
+def given_of(issuer: str, operator: str | None, key_file: Path | None) -> Given:
+    """What is known before anyone signs in."""
+    return Given(issuer, operator or "", key_file or Path())

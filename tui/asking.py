@@ -1,0 +1,45 @@
+"""What screens and views share that ask the authority: one way to fail, and hearing of changes."""
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from textual.widget import Widget
+
+from tui.gateway import Away, NotShown, Refused
+from tui.session import Session
+
+if TYPE_CHECKING:
+    from tui.app import Console
+
+T = TypeVar("T")
+
+
+class Listener:
+    """A screen that is told when the authority's ledger has grown."""
+
+    def heard(self, size: int) -> None:
+        """Look again; in a worker."""
+
+
+class Asking(Widget):
+    """A widget or screen that asks the authority in its workers."""
+
+    @property
+    def console(self) -> "Console":
+        """The application."""
+        return cast("Console", self.app)
+
+    @property
+    def session(self) -> Session:
+        """Who is signed in."""
+        return self.console.session
+
+    async def ask(self, answer: Awaitable[T]) -> T | None:
+        """An answer; or nothing, and the reason is said: away at the top, refused as a notice."""
+        try:
+            return await answer
+        except Away as error:
+            self.console.gone(str(error))
+        except (Refused, NotShown) as error:
+            self.app.notify(str(error), title="Refused", severity="error", markup=False)
+        return None

@@ -1,0 +1,433 @@
+"""What a case's screen shows, as panels: rows under labels, and a closer look at each row. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from placet.ledger import Entry
+from placet.model import CheckpointView, Compared, Finding, Severity
+from tui import words
+from tui.evidence import Bars, Document, Row, Table, Value, documents, place_words, sections
+from tui.gateway import CaseFile, Listed, Me, read_details, roles_of, word_of
+from tui.said import Piece
+from tui.text import harmless
+from tui.widgets.table import Cell, Column
+
+SEVERITY = {
+    Severity.BLOCKING: ("● blocking", "bad"),
+    Severity.WARNING: ("▲ warning", "warn"),
+    Severity.INFO: ("· info", "muted"),
+}
+_BAR = 28
+_WIDEST = 40
+
+
+@dataclass(frozen=True)
+class PanelRow:
+    """One row: its cells, what a closer look says, and where it leads."""
+
+    cells: tuple[Cell, ...]
+    look: tuple[Piece, ...] = ()
+    place: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A title, its rows, and how many of them want a look."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[PanelRow, ...]
+    marked: int = 0
+    tone: str = "bad"
+
+
+def panels(file: CaseFile, now: datetime) -> list[Panel]:
+    """All panels of a checkpoint that need nothing but its file."""
+    findings = file.checkpoint.evidence.proposal.findings
+    shown: list[Panel] = [findings_panel(findings), asked_panel(file, now)]
+    if file.definition is not None:
+        described = sections(file.definition, file.parts, findings)
+        shown += [_table(each) if isinstance(each, Table) else _bars(each) for each in described]
+    read = documents(file.parts, findings)
+    if read:
+        shown.append(documents_panel(read))
+    return [*shown, evidence_panel(file.checkpoint)]
+
+
+def findings_panel(findings: Sequence[Finding]) -> Panel:
+    """The findings, the worst first."""
+    order = list(Severity)[::-1]
+    ranked = sorted(findings, key=lambda each: order.index(each.severity))
+    rows = [
+        PanelRow(
+            (
+                Cell(*SEVERITY[each.severity]),
+                Cell(harmless(each.message)),
+                Cell(harmless(each.difference or "")),
+                Cell(each.check, "muted"),
+            ),
+            tuple(finding_look(each)),
+            _first_place(each),
+        )
+        for each in ranked
+    ]
+    weighty = sum(each.severity is Severity.BLOCKING for each in findings)
+    columns = (
+        Column("Weight", 10),
+        Column("What was found", 30, grow=1),
+        Column("Difference", 14, right=True, drop=2),
+        Column("Check", 20, drop=1),
+    )
+    return Panel(
+        "Findings", columns, tuple(rows), weighty or len(rows), "bad" if weighty else "warn"
+    )
+
+
+def _first_place(finding: Finding) -> tuple[str, str] | None:
+    for side in finding.compared:
+        return side.place.document, side.place.spot
+    return None
+
+
+def finding_look(finding: Finding) -> Iterable[Piece]:
+    """A finding with both values, the difference, and where each stands."""
+    sign, tone = SEVERITY[finding.severity]
+    yield (f"{sign}  ", tone)
+    yield (f"{harmless(finding.message)}\n", "strong")
+    for side in finding.compared:
+        yield from _side(side)
+    if finding.difference:
+        yield ("  difference  ", "muted")
+        yield (f"{harmless(finding.difference)}\n", tone)
+    if finding.severity is Severity.BLOCKING:
+        yield ("  who approves must accept it as an exception\n", "warn")
+    yield (f"  {finding.id}", "muted")
+
+
+def _side(side: Compared) -> Iterable[Piece]:
+    yield (f"  {harmless(side.label)}  ", "muted")
+    yield (harmless(side.value), "strong")
+    yield (f"  in {place_words(side.place)}\n", "accent")
+
+
+def asked_panel(file: CaseFile, now: datetime) -> Panel:
+    """What policy asks, what was decided, and what is missing."""
+    view = file.checkpoint
+    asked = view.requirement
+    sign = words.currency(file.definition)
+    proposal = view.evidence.proposal
+    left, tone = words.time_left(view.deadline, now)
+    lines: list[tuple[str, str, str]] = [
+        ("Status", view.status.value, "plain"),
+        ("Amount", words.money(proposal.amount, sign), "strong"),
+        ("Requested", words.money(proposal.requested, sign), "plain"),
+        ("Open until", f"{words.clock(view.deadline)} ({left})", tone),
+    ]
+    lines += [
+        ("Asks", f"{need.count} × {' or '.join(need.roles)}", "plain") for need in asked.needs
+    ]
+    lines += [("Independent of", words.person(each), "plain") for each in asked.not_all_of]
+    lines += [
+        (
+            "May not decide",
+            f"{words.person(each.person)}: {each.why.value.replace('_', ' ')} {each.of or ''}",
+            "warn",
+        )
+        for each in asked.excluded
+    ]
+    lines += [("Exception to accept", each, "bad") for each in asked.exceptions]
+    lines += [
+        (
+            "Decided",
+            f"{words.person(each.operator)}: {each.verdict}, {words.ago(each.decided_at, now)}",
+            "good",
+        )
+        for each in view.decisions
+    ]
+    lines += [("Still missing", each, "warn") for each in view.missing]
+    rows = [
+        PanelRow(
+            (Cell(label, "muted"), Cell(harmless(text), "plain" if tone == "strong" else tone)),
+            ((f"{label}: ", "muted"), harmless(text)),
+        )
+        for label, text, tone in lines
+    ]
+    columns = (Column("", 19), Column("", 30, grow=1))
+    return Panel("What is asked", columns, tuple(rows), len(view.missing), "warn")
+
+
+def _table(table: Table) -> Panel:
+    columns = [Column("", 1), *_columns(table)]
+    rows = [_row(table, each) for each in table.rows]
+    marked = [finding for row in table.rows for finding in row.marks]
+    worst = any(each.severity is Severity.BLOCKING for each in marked)
+    count = sum(bool(row.marks) for row in table.rows)
+    return Panel(table.title, tuple(columns), tuple(rows), count, "bad" if worst else "warn")
+
+
+def _columns(table: Table) -> Iterable[Column]:
+    for at, label in enumerate(table.labels):
+        longest = max((len(row.values[at].text) for row in table.rows), default=0)
+        width = min(_WIDEST, max(len(label), longest, 3))
+        # The first columns say which row it is: they are the last to go.
+        yield Column(label, width, right=table.numbers[at], drop=max(0, at - 1))
+
+
+def _row(table: Table, row: Row) -> PanelRow:
+    worst = _worst(row.marks)
+    sign, tone = ("", "plain") if worst is None else (SEVERITY[worst][0][0], SEVERITY[worst][1])
+    cells = [Cell(sign, tone)]
+    for value in row.values:
+        hit = any(
+            value.place == (s.place.document, s.place.spot) for f in row.marks for s in f.compared
+        )
+        cells.append(Cell(value.text, tone if hit else "plain"))
+    look: list[Piece] = []
+    for label, value in zip(table.labels, row.values, strict=True):
+        if value.text and not (table.fields and not label and value.place is None):
+            look += _value_look(label, value)
+    for finding in row.marks:
+        look.append("\n")
+        look += finding_look(finding)
+    if table.fields:
+        look.insert(0, (f"{row.values[0].text}  ", "muted"))
+    place = next((value.place for value in row.values if value.place), None)
+    return PanelRow(tuple(cells), tuple(look), place)
+
+
+def _value_look(label: str, value: Value) -> Iterable[Piece]:
+    if label:
+        yield (f"{label} ", "muted")
+    yield (value.text, "strong")
+    if value.place:
+        yield (f" {harmless(value.place[1] or value.place[0])}", "accent")
+    yield "   "
+
+
+def _worst(findings: Iterable[Finding]) -> Severity | None:
+    found = {each.severity for each in findings}
+    return next((each for each in list(Severity)[::-1] if each in found), None)
+
+
+def _bars(chart: Bars) -> Panel:
+    rows = [
+        PanelRow(
+            (
+                Cell(each.label),
+                Cell(each.text),
+                Cell("█" * round(each.share * _BAR) or "▏", "accent"),
+            ),
+            ((f"{each.label}  ", "muted"), (each.text, "strong")),
+        )
+        for each in chart.bars
+    ]
+    columns = (
+        Column("", max((len(each.label) for each in chart.bars), default=3)),
+        Column("", max((len(each.text) for each in chart.bars), default=3), right=True),
+        Column("", _BAR),
+    )
+    return Panel(chart.title, columns, tuple(rows))
+
+
+def documents_panel(found: Sequence[Document]) -> Panel:
+    """Every document as what was read from it, place by place."""
+    rows: list[PanelRow] = []
+    marked = 0
+    for document in found:
+        name = harmless(document.name)
+        rows.append(
+            PanelRow(
+                (Cell("", "plain"), Cell(name, "accent"), Cell(""), Cell("")),
+                ((name, "head"), f"\n{len(document.readings)} values were read from it."),
+                (document.name, ""),
+            )
+        )
+        unread = dict(document.marks)
+        for each in document.readings:
+            findings = document.marks.get(each.spot, ())
+            unread.pop(each.spot, None)
+            worst = _worst(findings)
+            sign, tone = (
+                ("", "plain") if worst is None else (SEVERITY[worst][0][0], SEVERITY[worst][1])
+            )
+            marked += bool(findings)
+            look: list[Piece] = [
+                (f"{name}, {harmless(each.spot)}\n", "accent"),
+                f"{each.name}: ",
+                (each.text, "strong"),
+            ]
+            for finding in findings:
+                look.append("\n")
+                look += finding_look(finding)
+            rows.append(
+                PanelRow(
+                    (
+                        Cell(sign, tone),
+                        Cell(f"  {harmless(each.spot)}", tone),
+                        Cell(each.name, "muted"),
+                        Cell(each.text, tone),
+                    ),
+                    tuple(look),
+                    (document.name, each.spot),
+                )
+            )
+        for spot, findings in unread.items():
+            worst = _worst(findings)
+            assert worst is not None
+            sign, tone = SEVERITY[worst][0][0], SEVERITY[worst][1]
+            marked += 1
+            look = []
+            for finding in findings:
+                look += [*finding_look(finding), "\n"]
+            rows.append(
+                PanelRow(
+                    (
+                        Cell(sign, tone),
+                        Cell(f"  {harmless(spot)}", tone),
+                        Cell("a finding", "muted"),
+                        Cell(harmless(findings[0].message), tone),
+                    ),
+                    tuple(look),
+                    (document.name, spot),
+                )
+            )
+    columns = (
+        Column("", 1),
+        Column("Document and place", 26, grow=1),
+        Column("Read as", 18, drop=1),
+        Column("Value", 20, grow=1),
+    )
+    return Panel("Documents", columns, tuple(rows), marked)
+
+
+def evidence_panel(view: CheckpointView) -> Panel:
+    """What the evidence is made of, and under which grant each part was produced."""
+    rows = [
+        PanelRow(
+            (
+                Cell(each.name),
+                Cell(each.record),
+                Cell(words.person(each.agent)),
+                Cell(each.digest, "muted"),
+            ),
+            (
+                (f"{each.name} of {each.record}\n", "strong"),
+                f"by {each.agent} under {each.grant}\n",
+                (each.digest, "muted"),
+            ),
+        )
+        for each in view.evidence.items
+    ]
+    columns = (
+        Column("Part", 14),
+        Column("Record", 20, grow=1),
+        Column("By", 18),
+        Column("Digest", 24, grow=2, drop=1),
+    )
+    return Panel("Evidence", columns, tuple(rows))
+
+
+def story_panel(entries: Sequence[Listed]) -> Panel:
+    """What the ledger says of the case, in order."""
+    rows = [PanelRow(story_cells(each), entry_look(each)) for each in entries]
+    columns = (
+        Column("When", 16),
+        Column("What", 18),
+        Column("Who", 22, drop=1),
+        Column("", 20, grow=1, drop=2),
+    )
+    return Panel("Story", columns, tuple(rows))
+
+
+def story_cells(listed: Listed) -> tuple[Cell, ...]:
+    """An entry as one line."""
+    entry = listed.entry
+    if entry is None:
+        return Cell("?"), Cell("● damaged entry", "bad"), Cell(""), Cell(f"entry {listed.index}")
+    return (
+        Cell(f"{entry.time.astimezone():%m-%d %H:%M:%S}", "muted"),
+        Cell(entry.type.value, type_tone(entry.type.value)),
+        Cell(entry.actor),
+        Cell(harmless(entry_words(entry)), "muted"),
+    )
+
+
+def type_tone(kind: str) -> str:
+    """How an entry's type weighs."""
+    if kind.endswith((".denied", ".refused", ".leaked", ".alarm", ".stopped", ".lost")):
+        return "bad"
+    if kind.startswith(("decision.", "checkpoint.", "action.")):
+        return "accent"
+    return "warn" if kind.endswith((".revoked", ".voided", ".suspended", ".expired")) else "plain"
+
+
+def entry_words(entry: Entry) -> str:
+    """What an entry says, in a few words."""
+    data = entry.data
+    found: list[str] = []
+    for name in (
+        "action",
+        "name",
+        "verdict",
+        "status",
+        "outcome",
+        "result",
+        "reason",
+        "reasons",
+        "activity",
+    ):
+        value = data.get(name)
+        if isinstance(value, dict):
+            value = value.get("activity_type")
+        if isinstance(value, list):
+            value = ", ".join(str(each) for each in value)
+        if value:
+            found.append(str(value))
+    return " · ".join(found) or (entry.record or "")
+
+
+def entry_look(listed: Listed) -> tuple[Piece, ...]:
+    """An entry, whole."""
+    return (
+        (f"entry {listed.index}\n", "head"),
+        harmless(read_details(listed.text), lines=True),
+    )
+
+
+def reasoning_panel(told: Sequence[tuple[Listed, str, str]]) -> Panel:
+    """What agents gave as their reasons: the settled step, its name, the words kept."""
+    rows = [
+        PanelRow(
+            (
+                Cell(harmless(step)),
+                Cell(listed.entry.actor if listed.entry else "?", "muted"),
+                Cell(harmless(text)),
+            ),
+            ((f"{harmless(step)}\n", "head"), harmless(text, lines=True)),
+        )
+        for listed, step, text in told
+    ]
+    columns = (Column("Step", 20), Column("Agent", 24, drop=1), Column("Reasoning", 30, grow=1))
+    return Panel("Reasoning", columns, tuple(rows))
+
+
+def my_word(view: CheckpointView, me: Me) -> tuple[str, str]:
+    """What my word would do here, and how it weighs."""
+    if view.status.value != "open":
+        return f"This has ended: {view.status.value}.", "muted"
+    asked = roles_of(view.requirement.needs)
+    mine = sorted(set(asked) & set(me.roles))
+    if not mine:
+        return f"You only read here; it asks for {' or '.join(asked)}.", "muted"
+    if me.principal in view.requirement.barred:
+        return "You may not decide this: you had a hand in the case.", "warn"
+    said = word_of(view, me.principal)
+    if said is not None:
+        return f"You have said {said}; you can withdraw it while this is open.", "good"
+    left = [each for each in view.missing if not each.startswith("an independent")]
+    if len(left) == 1 and left[0].startswith("1 ") and any(role in left[0] for role in mine):
+        return "Your approval as " + " or ".join(
+            mine
+        ) + " would be the last: the case goes on.", "warn"
+    return f"Your approval as {' or '.join(mine)} counts; the others are still needed.", "good"

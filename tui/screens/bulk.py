@@ -1,0 +1,177 @@
+"""Approving many of one kind: each read, named and signed on its own evidence."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from placet.model import CheckpointView, Verdict
+from tui import words
+from tui.asking import Asking
+from tui.gateway import Away, Line, NotShown, Refused
+from tui.said import said
+from tui.session import WrongKey
+from tui.text import harmless
+from tui.widgets.table import Cell, Column, Rows, VirtualTable
+
+MAX_AT_ONCE = 50
+_COLUMNS = (
+    Column("Act", 30, grow=2),
+    Column("Findings", 16, drop=1),
+    Column("How it went", 20, grow=1),
+)
+
+
+class Bulk(ModalScreen[None], Asking):
+    """Approves the lines that can be approved so: open, mine, and with no blocking finding."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close", id="bulk.close", tooltip="Sign nothing more"),
+    ]
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        super().__init__()
+        self._lines = list(lines)[:MAX_AT_ONCE]
+        self._left_out = len(lines) - len(self._lines)
+        self._views: dict[str, CheckpointView] = {}
+        self._went: dict[str, tuple[str, str]] = {}
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """What would be signed, one by one."""
+        with VerticalScroll(id="bulk", classes="dialog"):
+            yield Static(id="bulk-title", classes="dialog-title")
+            table = VirtualTable(_COLUMNS, id="bulk-table")
+            table.styles.height = min(len(self._lines) + 1, 12)
+            yield table
+            if self.session.protected:
+                yield Label("Passphrase of your key")
+                yield Input(password=True, id="passphrase")
+            yield Static(id="bulk-said", classes="dialog-said")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Cancel", id="cancel")
+                yield Button("Approve", id="sign", variant="primary", disabled=True)
+
+    def on_mount(self) -> None:
+        """Cancel first; read each meanwhile."""
+        self.query_one("#cancel", Button).focus()
+        self._show()
+        self.read()
+
+    @work(exclusive=True, group="bulk")
+    async def read(self) -> None:
+        """Read each checkpoint, since each is signed on what it shows."""
+        self._say("Reading each …", "muted")
+        for line in self._lines:
+            if not line.waits_for(self.session.me):
+                self._went[line.id] = ("left out: not for you", "muted")
+            elif line.blocking:
+                self._went[line.id] = ("left out: blocking", "warn")
+            else:
+                view = await self.ask(self.session.gateway.checkpoint(line.id))
+                if view is None:
+                    self._went[line.id] = ("left out: can't be read now", "warn")
+                else:
+                    self._views[line.id] = view
+            self._show()
+        self._say("")
+        button = self.query_one("#sign", Button)
+        button.label = said(self._act)
+        button.disabled = not self._views
+
+    @property
+    def _act(self) -> str:
+        total = sum(
+            (each.evidence.proposal.amount or Decimal(0) for each in self._views.values()),
+            Decimal(0),
+        )
+        sign = words.currency(self.session.gateway.newest_definition(self._lines[0].process))
+        return f"Approve {len(self._views)} for {words.money(total, sign)} together"
+
+    def _show(self) -> None:
+        left = f" ({self._left_out} more than can be done at once are left out)" * bool(
+            self._left_out
+        )
+        self.query_one("#bulk-title", Static).update(said((f"{self._act}?{left}", "head")))
+
+        def cells(at: int) -> tuple[Cell, ...]:
+            line = self._lines[at]
+            definition = self.session.gateway.newest_definition(line.process)
+            act = words.act_words("Approve", definition, line.subject, line.amount)
+            text, tone = self._went.get(line.id, ("", "plain"))
+            worst = "bad" if line.blocking else "warn" if line.warning else "good"
+            return (
+                Cell(harmless(act)),
+                Cell(f"{line.blocking} blocking, {line.warning} warn", worst),
+                Cell(harmless(text), tone),
+            )
+
+        self.query_one(VirtualTable).show(Rows.of([each.id for each in self._lines], cells))
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Close; what was signed stays signed."""
+        if not self._busy:
+            self.dismiss(None)
+
+    @on(Input.Submitted)
+    def to_button(self) -> None:
+        """Enter goes on to the button that names the act."""
+        self.query_one("#sign", Button).focus()
+
+    @on(Button.Pressed, "#sign")
+    def pressed(self) -> None:
+        """Sign each."""
+        secret = self.query_one("#passphrase", Input).value if self.session.protected else ""
+        if self.session.protected and not secret:
+            self._say("Type the passphrase of your key: it signs each of these.")
+            self.query_one("#passphrase", Input).focus()
+            return
+        self.sign(secret)
+
+    @work(exclusive=True, group="sign")
+    async def sign(self, secret: str) -> None:
+        """One after the other; one that fails stops no other."""
+        try:
+            await self.session.confirm(secret)
+        except WrongKey as error:
+            self._say(str(error))
+            return
+        self._busy = True
+        self.query_one("#sign", Button).disabled = True
+        for name, view in self._views.items():
+            self._went[name] = await self._sign_one(view)
+            self._show()
+        done = sum(tone == "good" for _, tone in self._went.values())
+        self._busy = False
+        self._say(f"{done} of {len(self._views)} recorded.", "good" if done else "bad")
+        button = self.query_one("#cancel", Button)
+        button.label = "Close"
+        button.focus()
+
+    async def _sign_one(self, view: CheckpointView) -> tuple[str, str]:
+        gateway = self.session.gateway
+        try:
+            signed = await gateway.sign(
+                view,
+                Verdict.APPROVE,
+                amount=view.evidence.proposal.amount,
+                reason_code=None,
+                exceptions={},
+                comment=None,
+            )
+            answer = await gateway.send(view.id, signed)
+        except (Refused, NotShown) as error:
+            return f"refused: {error}", "bad"
+        except Away as error:
+            return f"not known: {error}", "bad"
+        return f"recorded, {answer.outcome.status.value}", "good"
+
+    def _say(self, text: str, tone: str = "bad") -> None:
+        self.query_one("#bulk-said", Static).update(said((harmless(text), tone)))

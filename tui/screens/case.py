@@ -1,0 +1,313 @@
+"""A case: all that a person needs to decide, on one screen.
+
+On the left what there is to read, the findings first; on the right its rows, and below them a
+closer look at the row under the cursor. Nothing is decided here: acts open a dialog.
+"""
+
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from placet.ledger import EntryType
+from placet.model import CheckpointStatus, CheckpointView, Verdict
+from tui import words
+from tui.asking import Asking, Listener
+from tui.gateway import CaseFile, Listed, changed, roles_of, word_of
+from tui.panels import Panel, PanelRow, my_word, panels, reasoning_panel, story_panel
+from tui.said import said
+from tui.screens.decide import Decide
+from tui.text import harmless
+from tui.widgets.table import Cell, Column, Rows, VirtualTable
+
+_INDEX = (Column("Read", 16, grow=1), Column("", 3, right=True))
+
+
+class CaseScreen(Screen[None], Asking, Listener):
+    """One checkpoint of a case, with its evidence."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="case.back", tooltip="Back to the list"),
+        Binding("a", "decide('approve')", "Approve", id="case.approve", tooltip="Approve this"),
+        Binding(
+            "r", "decide('reject')", "Reject", id="case.reject", tooltip="Reject this for good"
+        ),
+        Binding(
+            "b",
+            "decide('return')",
+            "Return",
+            id="case.return",
+            tooltip="Send it back: whoever opened it answers, and the checks run again",
+        ),
+        Binding(
+            "x",
+            "decide('abstain')",
+            "Abstain",
+            id="case.abstain",
+            tooltip="Stand aside for good, say for a conflict of interest",
+            show=False,
+        ),
+        Binding(
+            "w", "decide('withdraw')", "Withdraw", id="case.withdraw", tooltip="Take my word back"
+        ),
+        Binding("o", "place", "Show place", id="case.place", tooltip="Where it was read"),
+        Binding("p", "replay", "Replay", id="case.replay", tooltip="Step through what happened"),
+        Binding("tab", "pane", "Other pane", id="case.pane", show=False),
+        Binding("f5,ctrl+r", "load", "Refresh", id="case.refresh", show=False),
+    ]
+
+    def __init__(self, checkpoint: str) -> None:
+        super().__init__()
+        self._checkpoint = checkpoint
+        self._file: CaseFile | None = None
+        self._panels: list[Panel] = []
+        self._late: list[Panel] = []
+        self._rows: tuple[PanelRow, ...] = ()
+        self._stale = False
+
+    def compose(self) -> ComposeResult:
+        """What is asked; an index; rows; a closer look."""
+        yield Static(said(("Reading the case …", "muted")), id="case-headline", classes="headline")
+        with Horizontal(id="panels"):
+            yield VirtualTable(_INDEX, empty="…", id="index")
+            with Vertical(id="panel"):
+                yield Static(id="panel-title")
+                yield VirtualTable((Column("", 10, grow=1),), empty="Nothing here.", id="rows")
+                with VerticalScroll(id="detail"):
+                    yield Static(id="detail-text")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Read it."""
+        self.query_one("#index", VirtualTable).focus()
+        self.load()
+
+    # --- reading -------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="case")
+    async def load(self) -> None:
+        """Read the checkpoint, its parts, and what the ledger tells of the case."""
+        gateway = self.session.gateway
+        file = await self.ask(gateway.case_file(self._checkpoint))
+        if file is None:
+            self._say_headline()
+            return
+        self._file, self._stale = file, False
+        self._panels = panels(file, words.now())
+        self._show_index()
+        entries = await self.ask(gateway.entries_of(file.case.id))
+        if entries is not None:
+            told = await self._reasonings(entries)
+            self._late = ([reasoning_panel(told)] if told else []) + [story_panel(entries)]
+            self._show_index()
+
+    async def _reasonings(self, entries: list[Listed]) -> list[tuple[Listed, str, str]]:
+        steps: dict[object, str] = {}
+        told: list[tuple[Listed, str, str]] = []
+        for each in entries:
+            if each.entry is None:
+                continue
+            data = each.entry.data
+            activity = data.get("activity")
+            if each.entry.type is EntryType.GRANT_ISSUED and isinstance(activity, dict):
+                steps[data.get("grant")] = str(activity.get("activity_type"))
+            digest = data.get("reasoning_digest")
+            if isinstance(digest, str):
+                text = await self.ask(self.session.gateway.kept(digest))
+                if text:
+                    told.append((each, steps.get(data.get("grant"), "?"), text))
+        return told
+
+    def heard(self, size: int) -> None:
+        """Something changed: look whether it was this."""
+        del size
+        if self._file is not None:
+            self.look_again()
+
+    @work(exclusive=True, group="look-again")
+    async def look_again(self) -> None:
+        """Read the checkpoint alone; take over what is new, and say so if it was the evidence."""
+        held = self._file
+        if held is None:
+            return
+        now = await self.ask(self.session.gateway.checkpoint(self._checkpoint))
+        if now is None or now == held.checkpoint:
+            return
+        if changed(held.checkpoint, now):
+            self._stale = True
+            self.app.notify(
+                "This checkpoint has changed while you were reading it.",
+                severity="warning",
+                markup=False,
+            )
+        self.load()
+
+    def _say_headline(self) -> None:
+        file = self._file
+        if file is None:
+            self.query_one("#case-headline", Static).update(
+                said(
+                    ("The case can't be read now; it is asked again when something changes.", "bad")
+                )
+            )
+            return
+        view = file.checkpoint
+        sign = words.currency(file.definition)
+        proposal = view.evidence.proposal
+        left, tone = words.time_left(view.deadline, words.now())
+        what = words.act_words("", file.definition, view.subject, proposal.amount).strip()
+        word, weight = my_word(view, self.session.me)
+        requested = (
+            f"  of {words.money(proposal.requested, sign)} requested"
+            if proposal.requested not in {None, proposal.amount}
+            else ""
+        )
+        open_ = view.status is CheckpointStatus.OPEN
+        self.query_one("#case-headline", Static).update(
+            said(
+                (f"{harmless(view.title)}: {harmless(what)}", "head"),
+                f"{requested}  ·  ",
+                (left if open_ else view.status.value, tone if open_ else "muted"),
+                "\n",
+                (word, weight),
+            )
+        )
+
+    def _show_index(self) -> None:
+        self._say_headline()
+        shown = [*self._panels, *self._late]
+        index = self.query_one("#index", VirtualTable)
+
+        def cells(at: int) -> tuple[Cell, Cell]:
+            panel = shown[at]
+            count = str(panel.marked) if panel.marked else ""
+            return Cell(panel.title, panel.tone if count else "plain"), Cell(count, panel.tone)
+
+        before = index.row
+        index.show(Rows.of([each.title for each in shown], cells))
+        if index.row == before or not before:
+            self._show_panel()
+        self.refresh_bindings()
+
+    def _panel(self) -> Panel | None:
+        row = self.query_one("#index", VirtualTable).row
+        return next((each for each in (*self._panels, *self._late) if each.title == row), None)
+
+    def _show_panel(self) -> None:
+        panel = self._panel()
+        if panel is None:
+            return
+        self._rows = panel.rows
+        self.query_one("#panel-title", Static).update(
+            said((harmless(panel.title), "head"), (f"  {len(panel.rows)}", "muted"))
+        )
+        table = self.query_one("#rows", VirtualTable)
+        table.say(
+            "No finding: every check passed." if panel.title == "Findings" else "Nothing here."
+        )
+        ids = [str(at) for at in range(len(panel.rows))]
+        table.show(Rows.of(ids, lambda at: panel.rows[at].cells), panel.columns)
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        row = self._row()
+        self.query_one("#detail-text", Static).update(said(*(row.look if row else ())))
+        self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
+
+    def _row(self) -> PanelRow | None:
+        at = self.query_one("#rows", VirtualTable).row
+        return self._rows[int(at)] if at and int(at) < len(self._rows) else None
+
+    # --- acts ----------------------------------------------------------------------------------
+
+    @on(VirtualTable.Moved, "#index")
+    def other_panel(self) -> None:
+        """Another panel, from its first row."""
+        self.query_one("#rows", VirtualTable).cursor = 0
+        self._show_panel()
+
+    @on(VirtualTable.Opened, "#index")
+    def into_panel(self) -> None:
+        """Into its rows."""
+        self.query_one("#rows", VirtualTable).focus()
+
+    @on(VirtualTable.Moved, "#rows")
+    def other_row(self) -> None:
+        """A closer look at another row."""
+        self._show_detail()
+
+    @on(VirtualTable.Opened, "#rows")
+    def action_place(self) -> None:
+        """From a finding or a row to the place where it was read."""
+        row, here = self._row(), self._panel()
+        target = next((each for each in self._panels if each.title == "Documents"), None)
+        if row is None or row.place is None or target is None or here is target:
+            return
+        places = [each.place for each in target.rows]
+        wanted = row.place if row.place in places else (row.place[0], "")
+        if wanted not in places:
+            self.app.notify(f"{harmless(row.place[0])} is no document that was read.", markup=False)
+            return
+        self.query_one("#index", VirtualTable).go_to(target.title)
+        self._show_panel()
+        table = self.query_one("#rows", VirtualTable)
+        table.cursor = places.index(wanted)
+        table.focus()
+
+    def action_pane(self) -> None:
+        """To the other pane."""
+        index = self.query_one("#index", VirtualTable)
+        (self.query_one("#rows", VirtualTable) if index.has_focus else index).focus()
+
+    def action_back(self) -> None:
+        """From the rows to the index, from there to the list."""
+        index = self.query_one("#index", VirtualTable)
+        if index.has_focus:
+            self.dismiss()
+        else:
+            index.focus()
+
+    def action_load(self) -> None:
+        """Read it again."""
+        self.load()
+
+    def action_replay(self) -> None:
+        """Step through what happened in this case."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what this person can do here, and nothing else."""
+        if action == "decide" and self._file is not None and self.console.signed_in:
+            return self._offered(self._file.checkpoint, str(parameters[0]))
+        return action != "decide"
+
+    def _offered(self, view: CheckpointView, verdict: str) -> bool:
+        me = self.session.me
+        asked = set(roles_of(view.requirement.needs)) & set(me.roles)
+        if (
+            view.status is not CheckpointStatus.OPEN
+            or not asked
+            or me.principal in view.requirement.barred
+        ):
+            return False
+        said_ = word_of(view, me.principal)
+        if verdict == Verdict.WITHDRAW.value:
+            return said_ not in {None, Verdict.ABSTAIN.value}
+        return said_ is None
+
+    def action_decide(self, verdict: str) -> None:
+        """Open the dialog of an act."""
+        if self._file is None:
+            return
+        if self._stale:
+            self.app.notify("It is being read again: look first.", markup=False)
+            return
+        self.app.push_screen(Decide(self._file, Verdict(verdict)), self._decided)
+
+    def _decided(self, done: str | None) -> None:
+        if done:
+            self.app.notify(done, markup=False)
+            self.load()

@@ -1,0 +1,278 @@
+"""The dialog of a decision: it names the act and the amount, and signs only what was shown.
+
+1. Cancel has the focus; nothing is one key away.
+2. The digest is computed here, from what is shown, and is what gets signed.
+3. If the checkpoint changes while it is open, it says so and can't sign the old evidence.
+4. A refusal stays in the dialog, with its reasons; what was typed is kept.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Checkbox, Input, Label, Select, Static
+
+from placet.model import Verdict, digest_json
+from tui import words
+from tui.asking import Asking, Listener
+from tui.gateway import Away, CaseFile, NotShown, Refused, changed
+from tui.said import said
+from tui.session import WrongKey
+from tui.text import harmless
+
+VERBS: Mapping[Verdict, str] = {
+    Verdict.APPROVE: "Approve",
+    Verdict.REJECT: "Reject",
+    Verdict.RETURN: "Return",
+    Verdict.ABSTAIN: "Abstain from",
+    Verdict.WITHDRAW: "Withdraw my word on",
+}
+_EFFECTS: Mapping[Verdict, str] = {
+    Verdict.APPROVE: "With every approval that is asked for, exactly this goes on.",
+    Verdict.REJECT: "One rejection ends it: nothing of it is done.",
+    Verdict.RETURN: "It goes back to who opened it; the checks run again on what comes back.",
+    Verdict.ABSTAIN: "You stand aside for good; your word can't count here any more.",
+    Verdict.WITHDRAW: "Your earlier word no longer counts; you may decide again.",
+}
+
+
+class Decide(ModalScreen[str | None], Asking, Listener):
+    """One act on one checkpoint."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="decide.cancel", tooltip="Sign nothing"),
+    ]
+
+    def __init__(self, file: CaseFile, verdict: Verdict) -> None:
+        super().__init__()
+        self._file = file
+        self._shown = file.checkpoint
+        self._verdict = verdict
+        self._over = False
+        self._signing = False
+        self._signed = ""
+
+    @property
+    def _act(self) -> str:
+        amount = self._shown.evidence.proposal.amount if self._verdict is Verdict.APPROVE else None
+        verb = VERBS[self._verdict]
+        return harmless(words.act_words(verb, self._file.definition, self._shown.subject, amount))
+
+    @property
+    def _exceptions(self) -> tuple[str, ...]:
+        """The blocking findings that an approval of mine must accept."""
+        if self._verdict is not Verdict.APPROVE:
+            return ()
+        return self._shown.requirement.acceptable_by(frozenset(self.session.me.roles))
+
+    @property
+    def _others(self) -> tuple[str, ...]:
+        """Those that others accept."""
+        mine = self._exceptions
+        asked = self._shown.requirement.exceptions if self._verdict is Verdict.APPROVE else ()
+        return tuple(each for each in asked if each not in mine)
+
+    def _left(self, finding: str) -> str:
+        roles = self._shown.requirement.accepting(finding) or ()
+        return f"  left to {' or '.join(roles)}"
+
+    def compose(self) -> ComposeResult:
+        """The act, what it accepts, what is signed, and two buttons."""
+        danger = (
+            "-danger" if self._exceptions or self._others or self._verdict is Verdict.REJECT else ""
+        )
+        with VerticalScroll(id="decide", classes=f"dialog {danger}"):
+            yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
+            yield Static(said((_EFFECTS[self._verdict], "muted")))
+            if self._exceptions:
+                yield Static(
+                    said(
+                        ("Blocking findings that you accept as exceptions, each by itself:", "bad")
+                    )
+                )
+            messages = {each.id: each.message for each in self._shown.evidence.proposal.findings}
+            for at, each in enumerate(self._exceptions):
+                text = harmless(messages.get(each, each))
+                yield Checkbox(said(text), id=f"exception-{at}", tooltip=each)
+                yield Input(
+                    id=f"why-{at}",
+                    classes="why",
+                    placeholder="why it is acceptable",
+                    max_length=500,
+                )
+            for each in self._others:
+                yield Static(
+                    said(
+                        ("● ", "bad"),
+                        harmless(messages.get(each, each)),
+                        (self._left(each), "muted"),
+                    )
+                )
+            if self._verdict in {Verdict.REJECT, Verdict.RETURN}:
+                yield Label("Reason")
+                yield Select(
+                    [(each.replace("_", " "), each) for each in self._reasons()],
+                    prompt="choose a reason",
+                    id="reason",
+                    compact=True,
+                )
+            yield Label("Comment, kept with the decision")
+            yield Input(id="comment", max_length=2000)
+            yield Label("Evidence signed, its digest computed here from what you were shown")
+            yield Static(said((digest_json(self._shown.evidence), "accent")), id="digest")
+            if self.session.protected:
+                yield Label(f"Passphrase of {harmless(self.session.given.key_file.name)}")
+                yield Input(password=True, id="passphrase")
+            yield Static(id="decide-said", classes="dialog-said")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Cancel", id="cancel")
+                yield Button(
+                    said(self._act),
+                    id="sign",
+                    variant="error" if danger else "primary",
+                    tooltip=_EFFECTS[self._verdict],
+                )
+
+    def _reasons(self) -> tuple[str, ...]:
+        definition = self._file.definition
+        return (definition.presentation.reasons if definition else ()) or ("other",)
+
+    def on_mount(self) -> None:
+        """Cancel first."""
+        self.query_one("#cancel", Button).focus()
+
+    # --- what changes below ----------------------------------------------------------------------
+
+    def heard(self, size: int) -> None:
+        """Something changed: look whether it was this."""
+        del size
+        if not self._over and not self._signing and self.console.signed_in:
+            self.look_again()
+
+    @work(exclusive=True, group="dialog-look")
+    async def look_again(self) -> None:
+        """Whether the checkpoint still asks and shows the same."""
+        now = await self.ask(self.session.gateway.checkpoint(self._shown.id))
+        if now is not None and changed(self._shown, now):
+            self._end(
+                "This changed while the dialog was open: "
+                + (
+                    f"it is {now.status.value} now."
+                    if now.status != self._shown.status
+                    else "it shows other evidence now."
+                )
+                + " What you were shown can't be signed any more; close this and read it again."
+            )
+
+    def _end(self, why: str) -> None:
+        self._over = True
+        self.query_one("#sign", Button).disabled = True
+        self._say(why)
+
+    # --- acts ----------------------------------------------------------------------------------
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Sign nothing."""
+        if not self._signing:
+            self.dismiss(None)
+
+    @on(Input.Submitted, "#comment, .why")
+    def to_passphrase(self) -> None:
+        """Enter goes on, and never signs."""
+        self.focus_next()
+
+    @on(Input.Submitted, "#passphrase")
+    def to_button(self) -> None:
+        """Enter goes on to the button that names the act."""
+        self.query_one("#sign", Button).focus()
+
+    @on(Button.Pressed, "#sign")
+    def pressed(self) -> None:
+        """Look whether all is there that must be, then sign."""
+        if self._over or self._signing:
+            return
+        accepted: dict[str, str] = {}
+        for at, each in enumerate(self._exceptions):
+            box, why = (
+                self.query_one(f"#exception-{at}", Checkbox),
+                self.query_one(f"#why-{at}", Input),
+            )
+            if not box.value:
+                self._say("Accept each blocking finding by itself, or cancel.")
+                box.focus()
+                return
+            if not why.value.strip():
+                self._say("Say why each exception is acceptable.")
+                why.focus()
+                return
+            accepted[each] = why.value.strip()
+        reason = None
+        if self._verdict in {Verdict.REJECT, Verdict.RETURN}:
+            chosen = self.query_one("#reason", Select).value
+            if not isinstance(chosen, str):
+                self._say("Choose a reason.")
+                self.query_one("#reason", Select).focus()
+                return
+            reason = chosen
+        secret = self.query_one("#passphrase", Input).value if self.session.protected else ""
+        if self.session.protected and not secret:
+            self._say("Type the passphrase of your key: it signs this.")
+            self.query_one("#passphrase", Input).focus()
+            return
+        comment = self.query_one("#comment", Input).value.strip() or None
+        self.sign(reason, accepted, comment, secret)
+
+    @work(exclusive=True, group="sign")
+    async def sign(
+        self, reason: str | None, accepted: Mapping[str, str], comment: str | None, secret: str
+    ) -> None:
+        """Sign and send; whatever goes wrong is said here."""
+        self._signing = True
+        button = self.query_one("#sign", Button)
+        button.disabled = True
+        self._say("Signing …", "muted")
+        try:
+            await self.session.confirm(secret)
+            if not self._signed:
+                amount = self._shown.evidence.proposal.amount
+                self._signed = await self.session.gateway.sign(
+                    self._shown,
+                    self._verdict,
+                    amount=amount if self._verdict is Verdict.APPROVE else None,
+                    reason_code=reason,
+                    exceptions=accepted,
+                    comment=comment,
+                )
+            answer = await self.session.gateway.send(self._shown.id, self._signed)
+        except WrongKey as error:
+            self._say(str(error))
+            self.query_one("#passphrase", Input).focus()
+        except NotShown as error:
+            self._end(f"Not signed: {error}.")
+        except Refused as error:
+            self._say(f"The authority refused: {error}")
+            self._signed = ""
+        except Away as error:
+            self._say(
+                f"{error}. What you signed is kept: press again to send the same; it counts once."
+                if self._signed
+                else f"{error}. Nothing is signed yet, and what you typed is kept: try again."
+            )
+        else:
+            self._signing = False
+            self.dismiss(
+                f"{self._act}: recorded as entry {answer.entry}, {answer.outcome.status.value}"
+            )
+            return
+        self._signing = False
+        button.disabled = self._over
+
+    def _say(self, text: str, tone: str = "bad") -> None:
+        said_ = self.query_one("#decide-said", Static)
+        said_.update(said((harmless(text), tone)))
+        self.call_after_refresh(said_.scroll_visible, animate=False)

@@ -1,0 +1,123 @@
+"""Signing in, and coming back after a lock: the passphrase opens the key, which stays in memory."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from tui.gateway import Away, Refused
+from tui.said import said
+from tui.session import Given, Session, Transport, WrongKey, sign_in
+from tui.text import harmless
+
+_NOT_GIVEN = Path()
+
+
+class SignIn(ModalScreen[Session]):
+    """Asks who you are. Locked, it asks the same person again and shows nothing else.
+
+    In the browser (``fixed``) nobody types a path of the machine that serves it.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.quit", "Quit", id="sign-in.quit", tooltip="End the console"),
+    ]
+
+    def __init__(
+        self,
+        given: Given,
+        *,
+        locked: bool = False,
+        fixed: bool = False,
+        passphrase: str = "",
+        transport: Transport = lambda: None,
+    ) -> None:
+        super().__init__()
+        self._given = given
+        self._locked = locked
+        self._fixed = fixed or locked
+        self._passphrase = passphrase
+        self._transport = transport
+
+    def compose(self) -> ComposeResult:
+        """The form."""
+        with Vertical(id="sign-in", classes="dialog"):
+            yield Static(
+                said(("Locked" if self._locked else "Placet", "head")), classes="dialog-title"
+            )
+            yield Static(
+                said(
+                    (
+                        "Nobody touched a key for a while. Your work is kept."
+                        if self._locked
+                        else "Regulated work, done by agents, decided by people.",
+                        "muted",
+                    )
+                )
+            )
+            yield Label("Authority")
+            yield Input(self._given.issuer, id="issuer", disabled=self._fixed)
+            yield Label("Who you are")
+            yield Input(
+                self._given.operator, id="operator", placeholder="omar", disabled=self._fixed
+            )
+            with Vertical(id="key-file-row"):
+                yield Label("Key file")
+                path = "" if self._given.key_file == _NOT_GIVEN else str(self._given.key_file)
+                yield Input(path, id="key-file", placeholder="~/omar.key", disabled=self._fixed)
+            yield Label("Passphrase of the key")
+            yield Input(password=True, id="passphrase", placeholder="kept in memory only")
+            yield Static(id="sign-in-said", classes="dialog-said")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Quit", id="quit")
+                yield Button("Sign in", id="enter", variant="primary")
+
+    def on_mount(self) -> None:
+        """Start where something is missing."""
+        self.query_one("#key-file-row").display = not self._fixed
+        first = "#passphrase" if self._given.operator else "#operator"
+        self.query_one(first, Input).focus()
+        if self._passphrase:
+            self.enter(self._given, self._passphrase)
+
+    @on(Button.Pressed, "#quit")
+    def quit(self) -> None:
+        """End the console."""
+        self.app.exit()
+
+    @on(Button.Pressed, "#enter")
+    @on(Input.Submitted)
+    def submit(self) -> None:
+        """Try what was typed."""
+        issuer, operator, key_file = (
+            self.query_one(f"#{each}", Input).value.strip()
+            for each in ("issuer", "operator", "key-file")
+        )
+        passphrase = self.query_one("#passphrase", Input).value
+        path = self._given.key_file if self._fixed else Path(key_file or ".").expanduser()
+        if not operator:
+            self._say("type who you are")
+            return
+        self.enter(Given(issuer.rstrip("/"), operator, path), passphrase)
+
+    @work(exclusive=True, group="sign-in")
+    async def enter(self, given: Given, passphrase: str) -> None:
+        """Sign in, or say why not."""
+        self._say("asking the authority …", "muted")
+        try:
+            session = await sign_in(given, passphrase, self._transport)
+        except (WrongKey, Refused) as error:
+            self._say(str(error))
+            self.query_one("#passphrase", Input).focus()
+        except Away as error:
+            self._say(f"{error}; what you typed is kept: try again")
+        else:
+            self.dismiss(session)
+
+    def _say(self, text: str, tone: str = "bad") -> None:
+        self.query_one("#sign-in-said", Static).update(said((harmless(text), tone)))

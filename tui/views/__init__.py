@@ -1,0 +1,1 @@
+"""The views of the main screen, one for each key from 1 on."""

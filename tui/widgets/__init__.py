@@ -1,0 +1,1 @@
+"""Widgets that know neither the authority nor a process."""

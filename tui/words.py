@@ -1,0 +1,128 @@
+"""Numbers, times and acts as people say them."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+
+from placet.model import ProcessDefinition, ValueKind, template_variables
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def money(amount: Decimal | None, sign: str = "") -> str:
+    """``$184,200.00``; nothing for nothing."""
+    if amount is None:
+        return ""
+    return f"{'-' if amount < 0 else ''}{sign}{abs(amount):,.2f}"
+
+
+def percent(text: str) -> str:
+    """A ratio in per cent, with one place; what is no number is said as it is."""
+    try:
+        return f"{Decimal(text) * 100:.1f}%"
+    except InvalidOperation:
+        return text
+
+
+def written(value: object, kind: ValueKind, sign: str = "") -> str:
+    """A value of a part as people write it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    if kind is ValueKind.MONEY:
+        try:
+            return money(Decimal(text), sign)
+        except InvalidOperation:
+            return text
+    return percent(text) if kind is ValueKind.PERCENT else text
+
+
+def is_number(kind: ValueKind) -> bool:
+    """Whether values of a kind stand at the right."""
+    return kind in {ValueKind.MONEY, ValueKind.PERCENT, ValueKind.COUNT}
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: ``3 d 4 h``, ``12 min``."""
+    left = int(abs(seconds))
+    if left < _MINUTE:
+        return f"{left} s"
+    if left < _HOUR:
+        return f"{left // _MINUTE} min"
+    if left < _DAY:
+        return f"{left // _HOUR} h {left % _HOUR // _MINUTE} min"
+    return f"{left // _DAY} d {left % _DAY // _HOUR} h"
+
+
+def time_left(deadline: datetime, now: datetime) -> tuple[str, str]:
+    """What is left in words, and how it weighs: ``bad``, ``warn`` or ``plain``."""
+    seconds = (deadline - now).total_seconds()
+    if seconds <= 0:
+        return f"over since {span(seconds)}", "bad"
+    tone = "bad" if seconds < 4 * _HOUR else "warn" if seconds < 2 * _DAY else "plain"
+    return f"{span(seconds)} left", tone
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago."""
+    return f"{span((now - moment).total_seconds())} ago"
+
+
+def clock(moment: datetime) -> str:
+    """A moment in the reader's own zone, with the zone said."""
+    local = moment.astimezone()
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname() or ''}".rstrip()
+
+
+def now() -> datetime:
+    """Now, for showing; what counts is decided by the authority's clock."""
+    return datetime.now(UTC)
+
+
+def day(moment: datetime) -> date:
+    """A moment's day in the reader's zone."""
+    return moment.astimezone().date()
+
+
+def person(principal: str) -> str:
+    """A principal without its kind."""
+    return principal.partition(":")[2] or principal
+
+
+def variables(definition: ProcessDefinition, record: str) -> Mapping[str, str]:
+    """What the subject's template binds: its variables by name; none if it does not fit."""
+    template, given = definition.subject.split("/"), record.split("/")
+    if len(template) != len(given):
+        return {}
+    names = template_variables(definition.subject)
+    bound = {t[1:-1]: g for t, g in zip(template, given, strict=True) if t[1:-1] in names}
+    same = all(t == g for t, g in zip(template, given, strict=True) if not t.startswith("{"))
+    return bound if same else {}
+
+
+def subject_words(definition: ProcessDefinition | None, record: str) -> str:
+    """What a case is about, as its process says it; the record if it says nothing."""
+    if definition is None or not definition.presentation.subject:
+        return record
+    said = definition.presentation.subject
+    bound = variables(definition, record)
+    if not bound:
+        return record
+    for name, value in bound.items():
+        said = said.replace("{" + name + "}", value)
+    return said
+
+
+def currency(definition: ProcessDefinition | None) -> str:
+    """What the process writes before an amount."""
+    return definition.presentation.money if definition else ""
+
+
+def act_words(
+    verb: str, definition: ProcessDefinition | None, record: str, amount: Decimal | None = None
+) -> str:
+    """``Approve draw 7 of L-1001 for $184,200.00``."""
+    said = f"{verb} {subject_words(definition, record)}"
+    return f"{said} for {money(amount, currency(definition))}" if amount is not None else said

@@ -1,0 +1,229 @@
+"""How a draw's evidence is shown to people: the forms' own words, in the order of reading."""
+
+from placet.model import (
+    BarsSection,
+    Beside,
+    FieldsSection,
+    Presentation,
+    ShownColumn,
+    ShownValue,
+    TableSection,
+    ValueKind,
+)
+
+_MONEY, _PERCENT, _DATE, _COUNT = (
+    ValueKind.MONEY,
+    ValueKind.PERCENT,
+    ValueKind.DATE,
+    ValueKind.COUNT,
+)
+
+
+def _line(path: str, label: str) -> ShownValue:
+    return ShownValue(path=f"application.summary.{path}", label=label, kind=_MONEY)
+
+
+def _column(path: str, label: str, kind: ValueKind = ValueKind.TEXT) -> ShownColumn:
+    return ShownColumn(path=path, label=label, kind=kind)
+
+
+PRESENTATION = Presentation(
+    subject="draw {draw} of {loan}",
+    money="$",
+    reasons=("findings", "incomplete", "wrong_documents", "amount", "other"),
+    sections=(
+        FieldsSection(
+            title="Application and certificate for payment (G702)",
+            part="packet",
+            fields=(
+                ShownValue(path="application.application", label="Application", kind=_COUNT),
+                ShownValue(path="application.period_to", label="Period to", kind=_DATE),
+                _line("original_contract", "1 Original contract sum"),
+                _line("change_orders", "2 Net change by change orders"),
+                _line("contract_to_date", "3 Contract sum to date"),
+                _line("completed_and_stored", "4 Total completed and stored"),
+                _line("retainage", "5 Retainage"),
+                _line("earned_less_retainage", "6 Total earned less retainage"),
+                _line("previous_certificates", "7 Less previous certificates"),
+                _line("current_payment", "8 Current payment due"),
+                _line("balance_to_finish", "9 Balance to finish"),
+                ShownValue(path="application.amount_certified", label="Certified", kind=_MONEY),
+                ShownValue(path="application.architect_signed", label="Architect", kind=_DATE),
+                ShownValue(path="application.contractor_signed", label="Contractor", kind=_DATE),
+            ),
+        ),
+        TableSection(
+            title="Continuation sheet (G703)",
+            part="packet",
+            rows="application.rows",
+            key="item",
+            columns=(
+                _column("item", "Item"),
+                _column("description", "Description of work"),
+                _column("scheduled_value", "C Scheduled", _MONEY),
+                _column("previous", "D Previous", _MONEY),
+                _column("this_period", "E This period", _MONEY),
+                _column("stored", "F Stored", _MONEY),
+                _column("total", "G To date", _MONEY),
+                _column("percent", "G÷C", _PERCENT),
+                ShownColumn(
+                    path="complete",
+                    label="Inspected",
+                    kind=_PERCENT,
+                    beside=Beside(rows="inspection.rows", key="item"),
+                ),
+                _column("balance", "H Balance", _MONEY),
+                _column("retainage", "I Retainage", _MONEY),
+            ),
+        ),
+        TableSection(
+            title="Payments",
+            part="analysis",
+            rows="payments",
+            columns=(
+                _column("payee", "Payee"),
+                _column("account", "Account"),
+                _column("amount", "Amount", _MONEY),
+                _column("id", "Payment"),
+            ),
+        ),
+        TableSection(
+            title="Adjustments",
+            part="analysis",
+            rows="adjustments",
+            columns=(
+                _column("item", "Item"),
+                _column("amount", "Taken off", _MONEY),
+                _column("reason", "Reason"),
+            ),
+        ),
+        TableSection(
+            title="Payees screened",
+            part="screening",
+            columns=(
+                _column("payee", "Payee"),
+                _column("status", "Screening"),
+                _column("licensed", "Licensed"),
+                _column("list_version", "List"),
+            ),
+        ),
+        TableSection(
+            title="Lien waivers",
+            part="packet",
+            rows="waivers",
+            columns=(
+                _column("kind", "Form"),
+                _column("claimant", "Claimant"),
+                _column("amount", "Amount", _MONEY),
+                _column("through", "Through", _DATE),
+                _column("signed", "Signed", _DATE),
+                _column("exceptions", "Exceptions"),
+            ),
+        ),
+        BarsSection(
+            title="This loan",
+            part="loan",
+            values=(
+                ShownValue(path="commitment", label="Commitment", kind=_MONEY),
+                ShownValue(path="disbursed", label="Disbursed", kind=_MONEY),
+                ShownValue(path="required_equity", label="Equity required", kind=_MONEY),
+                ShownValue(path="equity_in", label="Equity in", kind=_MONEY),
+            ),
+        ),
+        BarsSection(
+            title="Draws of this loan",
+            part="loan",
+            rows="prior_draws",
+            label="number",
+            prefix="draw ",
+            values=(
+                ShownValue(path="earned_less_retainage", label="Earned", kind=_MONEY),
+                ShownValue(path="disbursed", label="Disbursed", kind=_MONEY),
+            ),
+        ),
+        FieldsSection(
+            title="Loan",
+            part="loan",
+            fields=(
+                ShownValue(path="borrower", label="Borrower"),
+                ShownValue(path="project", label="Project"),
+                ShownValue(path="job_location", label="Job location"),
+                ShownValue(path="status", label="Status"),
+                ShownValue(path="maturity", label="Maturity", kind=_DATE),
+            ),
+        ),
+        TableSection(
+            title="Loan budget",
+            part="loan",
+            rows="budget",
+            columns=(
+                _column("id", "Line"),
+                _column("category", "Category"),
+                _column("description", "Description"),
+                _column("amount", "Budget", _MONEY),
+            ),
+        ),
+        TableSection(
+            title="Subcontractors",
+            part="packet",
+            rows="subcontractors",
+            columns=(
+                _column("name", "Subcontractor"),
+                _column("contract", "Contract", _MONEY),
+                _column("paid", "Paid", _MONEY),
+                _column("due", "Due", _MONEY),
+            ),
+        ),
+        TableSection(
+            title="Change orders",
+            part="packet",
+            rows="change_orders",
+            columns=(
+                _column("number", "Number"),
+                _column("amount", "Amount", _MONEY),
+                _column("approved_by", "Approved by"),
+            ),
+        ),
+        TableSection(
+            title="Insurance",
+            part="packet",
+            rows="insurance",
+            columns=(
+                _column("kind", "Kind"),
+                _column("carrier", "Carrier"),
+                _column("expires", "Expires", _DATE),
+            ),
+        ),
+        TableSection(
+            title="Invoices",
+            part="packet",
+            rows="invoices",
+            columns=(
+                _column("vendor", "Vendor"),
+                _column("number", "Number"),
+                _column("dated", "Dated", _DATE),
+                _column("amount", "Amount", _MONEY),
+            ),
+        ),
+        TableSection(
+            title="Files of the packet",
+            part="packet",
+            rows="files",
+            columns=(
+                _column("name", "File"),
+                _column("kind", "Read as"),
+                _column("size", "Bytes", _COUNT),
+            ),
+        ),
+        TableSection(
+            title="Checks",
+            part="analysis",
+            rows="results",
+            columns=(
+                _column("check", "Check"),
+                _column("status", "Ended"),
+                _column("reason", "Why not"),
+            ),
+        ),
+    ),
+)

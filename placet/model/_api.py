@@ -36,6 +36,14 @@ CompactJws = Annotated[
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 
 
+class Problem(Model):
+    """An error answer: RFC 6749 section 5.2's members, on every route."""
+
+    error: str
+    error_description: str
+    reasons: tuple[str, ...] = ()
+
+
 # --- acts -----------------------------------------------------------------------------------
 
 
@@ -225,7 +233,7 @@ class OneAnswer(Model):
 
     checkpoint: CheckpointId
     answer: DecisionAnswer | None = None
-    problem: "Problem | None" = None
+    problem: Problem | None = None
 
 
 class DecisionAnswers(Model):
@@ -253,14 +261,6 @@ class StopCase(Model):
 
 
 # --- grants ---------------------------------------------------------------------------------
-
-
-class Problem(Model):
-    """An error answer: RFC 6749 section 5.2's members, on every route."""
-
-    error: str
-    error_description: str
-    reasons: tuple[str, ...] = ()
 
 
 class GrantAsks(Model):
@@ -432,14 +432,3 @@ class FactsAnswer(Model):
     record: RecordId
     version: Annotated[str, StringConstraints(max_length=64)]
     facts: dict[Identifier, JsonValue]
-
-
-class Problem(Model):
-    """An error answer: RFC 6749 section 5.2's members, on every route."""
-
-    error: str
-    error_description: str
-    reasons: tuple[str, ...] = ()
-
-
-OneAnswer.model_rebuild()  # Problem stands at the end, with what every route answers

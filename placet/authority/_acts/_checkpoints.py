@@ -222,7 +222,7 @@ class CheckpointActs:
             {**each.model_dump(mode="json"), "by": act.actor, "act": act.claims.jti}
             for each in body.rows
         ]
-        rows = [*left_rows(tx, case, definition.adjustments, "rows"), *cuts]
+        rows: list[JsonValue] = [*left_rows(tx, case, definition.adjustments, "rows"), *cuts]
         return self._leave(tx, act, row, case, "adjusted", definition.adjustments, {"rows": rows})
 
     def _key(self, tx: Tx, act: Act) -> ActAnswer:

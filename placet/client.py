@@ -5,6 +5,7 @@ computed again from what is shown, and the last head that was seen goes into wha
 """
 
 import base64
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from placet.model import (
     Attach,
     CaseView,
     CheckpointView,
+    ClaimKey,
     Comment,
     Countersign,
     DecisionAnswer,
@@ -31,6 +33,7 @@ from placet.model import (
     DecisionClaims,
     Delegate,
     DelegationView,
+    Enrolment,
     ForCheckpoint,
     Governance,
     InputPart,
@@ -47,6 +50,8 @@ from placet.model import (
     SignedAct,
     SignedDecision,
     SignedDecisions,
+    SignInAnswer,
+    SignInBegun,
     Verdict,
     digest_json,
     salted_digest,
@@ -62,6 +67,7 @@ from placet.tokens import (
 )
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SESSION_RENEW = 60
 _HEAD: TypeAdapter[str] = TypeAdapter(LedgerHead)
 _M = TypeVar("_M", bound=BaseModel)
@@ -125,6 +131,61 @@ class OperatorClient:
     ) -> None:
         await self._http.aclose()
 
+    # --- signing in ---------------------------------------------------------------------------
+
+    async def begin_sign_in(self, *, fresh: bool = False) -> SignInBegun:
+        """Begin a sign-in at the lender's identity provider, bound to this key.
+
+        Raises:
+            AuthorityError: the lender has none, or too many begin at once.
+        """
+        url = f"{self.issuer}/oauth/device_authorization"
+        request = self._http.build_request(
+            "POST",
+            url,
+            data={"client_id": "placet", **({"prompt": "login"} if fresh else {})},
+            headers={"DPoP": self._proof("POST", url)},
+        )
+        return self._model(await self._send(request), SignInBegun)
+
+    async def finish_sign_in(self, begun: SignInBegun) -> SignInAnswer | None:
+        """Whether the person has signed in by now; ``None`` before. Ask every ``interval`` seconds.
+
+        Raises:
+            AuthorityError: they did not, in time, or may not.
+        """
+        url = f"{self.issuer}/oauth/token"
+        request = self._http.build_request(
+            "POST",
+            url,
+            data={"grant_type": DEVICE_GRANT, "device_code": begun.device_code},
+            headers={"DPoP": self._proof("POST", url)},
+        )
+        try:
+            answer = self._model(await self._send(request), SignInAnswer)
+        except AuthorityError as error:
+            if error.problem.error in {"authorization_pending", "slow_down"}:
+                return None
+            raise
+        self.operator = answer.operator
+        self._session = (answer.access_token, self._clock().timestamp() + answer.expires_in)
+        return answer
+
+    async def claim(self, code: str) -> ActAnswer:
+        """Enrol this key with the one-time code that an administrator gave.
+
+        Raises:
+            AuthorityError: the code is not good, or not any more.
+        """
+        body = ClaimKey(jwk=dict(self._key.public.jwk()))
+        claims = self._claims("operator.claim", self.operator, digest_json(body), None)
+        sent = Enrolment(code=code, act=sign_act(claims, self._key), body=body)
+        return await self._post("/v1/enrolments", sent, ActAnswer)
+
+    def forget_session(self) -> None:
+        """Sign in anew at the next read: the authority then knows that the key is at hand."""
+        self._session = None
+
     # --- what people sign ---------------------------------------------------------------------
 
     async def act(
@@ -146,15 +207,20 @@ class OperatorClient:
             if isinstance(body, BaseModel)
             else dict(body)
         )
-        claims = ActClaims(
+        claims = self._claims(act, target, digest_json(plain), await self.head())
+        signed = SignedAct(act=sign_act(claims, self._key), body=plain)
+        return await self._post("/v1/acts", signed, ActAnswer)
+
+    def _claims(self, act: str, target: str, body_digest: str, head: str | None) -> ActClaims:
+        return ActClaims(
             iss=self.operator,
             aud=self.issuer,
             iat=numeric_date(self._clock()),
             jti=secrets.token_urlsafe(18),
             act=act,
             target=target,
-            body_digest=digest_json(plain),
-            ledger_head=await self.head(),
+            body_digest=body_digest,
+            ledger_head=head,
         )
         signed = SignedAct(act=sign_act(claims, self._key), body=plain, content=content)
         return await self._post("/v1/acts", signed, ActAnswer)
@@ -456,6 +522,18 @@ class OperatorClient:
         found = await self._get(f"/v1/identities/{_segment(kind)}")
         listed: list[dict[str, Any]] = self._member(found, "identities")
         return listed
+
+    async def entries(self, type_: str | None = None) -> list[dict[str, Any]]:
+        """The ledger's entries in order, or those of one type; nobody has verified them here."""
+        found: list[dict[str, Any]] = []
+        start = 0
+        while True:
+            answer = await self._get("/v1/ledger/entries", {"from": str(start), "limit": "1024"})
+            page = [json.loads(each) for each in self._member(answer, "entries")]
+            found += [each for each in page if type_ is None or each.get("type") == type_]
+            start += len(page)
+            if len(page) < 1024:
+                return found
 
     async def get(self, path: str) -> Any:
         """Any other read of the authority's API, as JSON."""

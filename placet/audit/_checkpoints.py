@@ -261,7 +261,7 @@ class Checkpoints:
             self._counts(entry, view, standing, claims)
 
     def _verified(self, entry: Entry, jws: str) -> DecisionClaims | None:
-        key = self._people.key(entry.actor, str(entry.data.get("key")))
+        key = self._people.key(entry.actor, str(entry.data.get("key")), entry.time)
         if key is None:
             self._scene.trouble("decision-key", f"{entry.actor} signed with no enrolled key")
             return None

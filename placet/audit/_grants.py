@@ -32,7 +32,7 @@ class Grants:
         case = self._scene.cases.get(entry.case or "")
         if case is None or case.status != "opened":
             self._scene.trouble("grant-without-case", f"{grant} was issued in no open case")
-        if self._people.key(entry.actor, str(entry.data.get("key"))) is None:
+        if self._people.key(entry.actor, str(entry.data.get("key")), entry.time) is None:
             self._scene.trouble("grant-key", f"{entry.actor} has no such key")
         if not self._people.active(entry.actor):
             self._scene.trouble("grant-key", f"{entry.actor} was not active")

@@ -8,6 +8,7 @@ from pydantic import JsonValue, ValidationError
 
 from placet.audit._proposals import Proposals
 from placet.audit._scene import Scene, read_json
+from placet.audit._sessions import Sessions
 from placet.ledger import Entry, EntryType
 from placet.model import (
     ActClaims,
@@ -18,6 +19,7 @@ from placet.model import (
     Delegate,
     EnrolIdentity,
     Governance,
+    Invite,
     KeyIn,
     OpenCase,
     ProcessDefinition,
@@ -56,6 +58,8 @@ _ACTS = {
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",
     EntryType.OPERATOR_ROLES_SET: "operator.roles",
+    EntryType.OPERATOR_INVITED: "operator.invite",
+    EntryType.SESSION_ENDED: "session.end",
     EntryType.GOVERNANCE_PUBLISHED: "governance.publish",
     EntryType.ACT_COUNTERSIGNED: "act.countersign",
     EntryType.ACT_WITHDRAWN: "act.withdraw",
@@ -85,12 +89,16 @@ _NO_FIXED_ROLE = {
     EntryType.CHECKPOINT_KEYED,
     EntryType.DELEGATION_GIVEN,
     EntryType.DELEGATION_ENDED,
+    EntryType.SESSION_ENDED,
 }
+
+
+_MOSTLY_WITHOUT = {EntryType.CASE_CLOSED, EntryType.SESSION_ENDED}
 
 
 def with_act(entry: Entry) -> bool:
     """Whether a person's signed act stands behind an entry; a case is mostly closed without one."""
-    return entry.type in _ACTS and (entry.type is not EntryType.CASE_CLOSED or "act" in entry.data)
+    return entry.type in _ACTS and (entry.type not in _MOSTLY_WITHOUT or "act" in entry.data)
 
 
 class People:
@@ -107,6 +115,7 @@ class People:
         self._revoked: set[str] = set()
         self._acts: set[str] = set()
         self._proposals = Proposals(scene)
+        self._sessions = Sessions(scene)
 
     def roles(self, principal: str) -> tuple[str, ...]:
         """The roles someone was enrolled with."""
@@ -152,10 +161,17 @@ class People:
         owners = {owner for owner, _ in self._keys.values()}
         return principal in owners and principal not in self._stopped
 
-    def key(self, principal: str, thumbprint: str) -> PublicKey | None:
-        """Someone's enrolled key, if it is not revoked now."""
+    def key(self, principal: str, thumbprint: str, at: datetime) -> PublicKey | None:
+        """Someone's key, if it is neither revoked nor its session over at this time."""
         owner, key = self._keys.get(thumbprint, (None, None))
-        return key if owner == principal and thumbprint not in self._revoked else None
+        if owner != principal or thumbprint in self._revoked:
+            return None
+        return key if self._sessions.lasts(thumbprint, at) else None
+
+    @property
+    def rules(self) -> Governance:
+        """The rules about people at this place of the walk."""
+        return self._proposals.rules
 
     def created(self, data: Mapping[str, JsonValue]) -> None:
         """The log's first entry names the first administrators."""
@@ -179,7 +195,9 @@ class People:
         except KeyRefused as error:
             self._scene.trouble("key", str(error))
             return
-        if data.get("act") is None:
+        if "invitation" in data:
+            self._claimed(entry, key)
+        elif data.get("act") is None:
             if self._administrators.get(principal) != key.thumbprint:
                 self._scene.trouble("key-unsigned", f"nobody enrolled the key of {principal}")
         else:
@@ -188,10 +206,30 @@ class People:
         if isinstance(owner := data.get("owner"), str):
             self._owners.setdefault(principal, owner)
         roles = data.get("roles")
-        if _adds_own_key(entry) and roles != list(self.roles(principal)):
+        own = _adds_own_key(entry) and "invitation" not in data
+        if own and roles != list(self.roles(principal)):
             self._scene.trouble("key", f"{principal} gave themselves other roles with a key")
         if isinstance(roles, list) and roles:
             self._roles[principal] = tuple(str(role) for role in roles)
+
+    def _claimed(self, entry: Entry, key: PublicKey) -> None:
+        """A key that enrolled itself with a one-time code: it signed, and who it is was invited."""
+        principal = str(entry.data.get("principal"))
+        self._keys[key.thumbprint] = (principal, key)  # it signs for itself, from this entry on
+        self.act(entry)
+        self._sessions.claimed(entry)
+
+    def session(self, entry: Entry) -> None:
+        """A session through the identity provider, in the roles that its groups give."""
+        self._scene.collector.count("sessions")
+        found = self._sessions.started(entry, self._proposals.rules)
+        if found is None:
+            return
+        principal, key, roles = found
+        if self._keys.get(key.thumbprint, (principal,))[0] != principal:
+            self._scene.trouble("session", f"the key of {principal} is someone else's")
+        self._keys[key.thumbprint] = (principal, key)
+        self._roles[principal] = roles
 
     def act(self, entry: Entry) -> None:
         """An entry with a person's act behind it."""
@@ -241,13 +279,17 @@ class People:
             self._proposals.proposed(entry, claims)
         self._entitled(entry)
 
+    def session_over(self, entry: Entry) -> None:
+        """A session that ends without a person's word, and its key with it."""
+        self._sessions.ended(entry)
+
     def lapsed(self, entry: Entry) -> None:
         """An act that nobody signed in time."""
         self._proposals.ended(entry)
 
     def _verified(self, entry: Entry, jws: str) -> ActClaims | None:
         for thumbprint, (_, key) in self._keys.items():
-            if self.key(entry.actor, thumbprint) is None:
+            if self.key(entry.actor, thumbprint, entry.time) is None:
                 continue
             try:
                 return verify_act(
@@ -281,9 +323,13 @@ class People:
         elif entry.type in _RESUMED:
             self._stopped.discard(target)
         elif entry.type is EntryType.KEY_REVOKED:
-            if self.key(str(entry.data.get("principal")), target) is None:
+            if self.key(str(entry.data.get("principal")), target, entry.time) is None:
                 self._scene.trouble("key", f"{target} was no active key of the one it names")
             self._revoked.add(target)
+        elif entry.type is EntryType.OPERATOR_INVITED:
+            self._sessions.invited(entry)
+        elif entry.type is EntryType.SESSION_ENDED:
+            self._sessions.ended(entry)
         elif entry.type is EntryType.OPERATOR_ROLES_SET:
             roles = entry.data.get("roles")
             self._roles[target] = tuple(map(str, roles)) if isinstance(roles, list) else ()
@@ -312,7 +358,9 @@ def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
     data = entry.data
     target = data.get("principal" if entry.type is EntryType.KEY_ENROLLED else "target")
     kind = str(target).partition(":")[0]
-    expected = "key.add" if _adds_own_key(entry) else _ACTS[entry.type].format(kind=kind)
+    expected = _ACTS[entry.type].format(kind=kind)
+    if _adds_own_key(entry):
+        expected = "operator.claim" if "invitation" in data else "key.add"
     if claims.act != expected:
         yield f"it is a {claims.act}"
     if claims.target != target:
@@ -353,6 +401,9 @@ def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
             }
         case EntryType.OPERATOR_ROLES_SET:
             return {"roles": list(SetRoles.model_validate_json(body).roles)}
+        case EntryType.OPERATOR_INVITED:
+            invited = Invite.model_validate_json(body)
+            return {"roles": list(invited.roles), "code_digest": invited.code_digest}
         case EntryType.GOVERNANCE_PUBLISHED:
             rules = Governance.model_validate_json(body)
             return {

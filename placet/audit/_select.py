@@ -53,6 +53,9 @@ _STANDING = {
     EntryType.KEY_ENROLLED: "principal",
     EntryType.KEY_REVOKED: "principal",
     EntryType.OPERATOR_ROLES_SET: "target",
+    EntryType.OPERATOR_INVITED: "target",
+    EntryType.SESSION_STARTED: "principal",
+    EntryType.SESSION_ENDED: "principal",
 }
 KEPT = {"context_digest": "contexts", "reasoning_digest": "reasoning"}
 """What entries refer to by a salted digest, and what it is."""

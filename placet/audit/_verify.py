@@ -139,6 +139,8 @@ class Walk:
                 self._people.created(entry.data)
             case EntryType.KEY_ENROLLED:
                 self._people.enrolled(entry)
+            case EntryType.SESSION_STARTED:
+                self._people.session(entry)
             case EntryType.ACT_PROPOSED:
                 self._people.proposed(entry)
             case EntryType.ACT_LAPSED:
@@ -149,6 +151,8 @@ class Walk:
                 self._people.act(entry)
                 if entry.type in AT_CHECKPOINT:
                     self._checkpoints.acted(entry)
+            case EntryType.SESSION_ENDED:
+                self._people.session_over(entry)
             case _:
                 return False
         return True

@@ -17,6 +17,7 @@ from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
 from placet.authority._decisions import Decisions
+from placet.authority._enrolments import Enrolments
 from placet.authority._errors import (
     Invalid,
     NotFound,
@@ -43,9 +44,11 @@ from placet.authority._http import (
     require_parameter,
 )
 from placet.authority._log import LedgerReads
-from placet.authority._people import People
+from placet.authority._people import People, issue_session
+from placet.authority._provider import DEVICE_GRANT
 from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
+from placet.authority._sessions import Sessions
 from placet.authority._settlements import Settling
 from placet.authority._signing import JWKS_MAX_AGE
 from placet.authority._tiles import serve_tile
@@ -55,6 +58,7 @@ from placet.model import (
     CaseStatus,
     CheckpointStatus,
     CloseCase,
+    Enrolment,
     GrantAnswers,
     GrantAsks,
     GrantGiven,
@@ -67,9 +71,10 @@ from placet.model import (
     SignedAct,
     SignedDecision,
     SignedDecisions,
+    SignInAnswer,
     StopCase,
 )
-from placet.tokens import spell_jwks
+from placet.tokens import Proof, spell_jwks
 
 CLIENT_CREDENTIALS = "client_credentials"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -86,6 +91,8 @@ class Services:
     requests: Requests
     grants: Grants
     people: People
+    sessions: Sessions
+    enrolments: Enrolments
     settling: Settling
     revoking: Revoking
     checkpoints: Checkpoints
@@ -104,6 +111,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/healthz", routes.health),
         ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
         ("GET", "/.well-known/jwks.json", routes.jwks),
+        ("POST", "/oauth/device_authorization", routes.begin_sign_in),
         ("POST", "/oauth/token", routes.token),
         ("POST", "/oauth/introspect", routes.introspect),
         ("POST", "/oauth/revoke", routes.revoke),
@@ -112,6 +120,7 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/v1/grants", routes.grants),
         ("POST", "/v1/settlements", routes.settlements),
         ("GET", "/v1/grants/{grant}/inputs/{name}", routes.inputs),
+        ("POST", "/v1/enrolments", routes.enrol),
         ("POST", "/v1/acts", routes.acts),
         ("GET", "/v1/acts/{jti}", routes.act),
         ("GET", "/v1/proposals", routes.proposals),
@@ -179,11 +188,12 @@ class Routes:
             {
                 "issuer": issuer,
                 "token_endpoint": f"{issuer}/oauth/token",
+                "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
                 "introspection_endpoint": f"{issuer}/oauth/introspect",
                 "revocation_endpoint": f"{issuer}/oauth/revoke",
                 "jwks_uri": f"{issuer}/.well-known/jwks.json",
                 "response_types_supported": [],
-                "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
+                "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER, DEVICE_GRANT],
                 "token_endpoint_auth_methods_supported": ["private_key_jwt"],
                 "token_endpoint_auth_signing_alg_values_supported": algorithms,
                 "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
@@ -222,6 +232,8 @@ class Routes:
                 },
                 headers={"Cache-Control": "no-store"},
             )
+        if grant_type == DEVICE_GRANT:
+            return await self._finish_sign_in(require_parameter(form, "device_code"), proof)
         if grant_type != CLIENT_CREDENTIALS:
             raise Invalid("unsupported_grant_type", "use client_credentials")
         _require_assertion_type(form)
@@ -237,6 +249,25 @@ class Routes:
             "authorization_details": [issued.details.model_dump(mode="json", exclude_none=True)],
         }
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+    async def begin_sign_in(self, request: Request) -> Response:
+        """RFC 8628 section 3.1: a sign-in at the lender's identity provider, for one key."""
+        form = await read_form(request)
+        proof = self._s.requests.proof(request)
+        return answer(await self._s.sessions.begin(proof, fresh=form.get("prompt") == "login"))
+
+    async def _finish_sign_in(self, device_code: str, proof: Proof) -> Response:
+        signed_in = await self._s.sessions.finish(device_code, proof)
+        session = issue_session(self._s.core, signed_in.operator, proof.jkt)
+        return answer(
+            SignInAnswer(
+                access_token=session.token,
+                token_type="DPoP",  # noqa: S106 - the scheme's name
+                expires_in=session.expires_in,
+                operator=signed_in.operator,
+                session_ends_at=signed_in.ends_at,
+            )
+        )
 
     async def introspect(self, request: Request) -> Response:
         """RFC 7662, for systems of record."""
@@ -322,6 +353,11 @@ class Routes:
         return answer(await self._s.cases.stop(claims, proof, body.reason))
 
     # --- people -------------------------------------------------------------------------------
+
+    async def enrol(self, request: Request) -> Response:
+        """Enrolling oneself with a one-time code."""
+        body = await read_model(request, Enrolment, MAX_DECISION)
+        return answer(await self._s.enrolments.enrol(body))
 
     async def acts(self, request: Request) -> Response:
         """Carrying out a signed act."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from placet.authority._core import AUTHORITY
 from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same, unpack
 from placet.authority._facts import FetchedFacts
-from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._identities import ACTIVE, word_standing
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -261,7 +261,7 @@ def _silenced(reader: Reader, checkpoint: CheckpointDefinition, row: Checkpoint)
         for counted in approvals_of(asked, counted_decisions(reader, each.id)):
             decision = reader.get(DecisionRow, counted.jti)
             key = "" if decision is None else decision.key
-            standing = key_standing(reader, counted.operator, key)
+            standing = word_standing(reader, counted.operator, key)
             if standing != ACTIVE:
                 said = f"{counted.operator}, who approved {each.name}, or their key is {standing}"
                 void.append(each.id)

@@ -136,7 +136,7 @@ class Decisions:
                 claims,
                 OperatorFacts(
                     principal=claims.iss,
-                    active=key_standing(tx, claims.iss, key.thumbprint) == ACTIVE,
+                    active=key_standing(tx, claims.iss, key.thumbprint, tx.now) == ACTIVE,
                     roles=roles,
                     stands_in_for=()
                     if case is None

@@ -189,7 +189,7 @@ class Grants:
     # --- inside the transaction ---------------------------------------------------------------
 
     def _decide(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny:
-        standing = key_standing(tx, ask.sender.principal, ask.sender.thumbprint)
+        standing = key_standing(tx, ask.sender.principal, ask.sender.thumbprint, tx.now)
         if standing != ACTIVE:
             self._stop_without_orchestrator(tx, ask, standing)
             return _deny(tx, ask, f"the agent or its key is {standing}", ("I10", standing))

@@ -16,9 +16,14 @@ from placet.model import Name
 from placet.tokens import PublicKey
 
 ACTIVE = "active"
+ENDED = "ended"
+"""A session's key whose session is over."""
+
+LOST = "lost"
+"""A session's key whose person left, or has other roles now."""
 
 _IDENTITY, _KEY = table_of(Identity), table_of(IdentityKey)
-_STANDING = select(_IDENTITY.c.status, _KEY.c.status.label("of_key")).where(
+_STANDING = select(_IDENTITY.c.status, _KEY.c.status.label("of_key"), _KEY.c.expires_at).where(
     _IDENTITY.c.principal == bindparam("principal"),
     _KEY.c.principal == _IDENTITY.c.principal,
     _KEY.c.thumbprint == bindparam("thumbprint"),
@@ -33,13 +38,33 @@ def keys_of(reader: Reader, principal: str) -> tuple[PublicKey, ...]:
     return tuple(PublicKey.from_jwk(json.loads(row.jwk_json)) for row in rows)
 
 
-def key_standing(reader: Reader, principal: str, thumbprint: str) -> str:
-    """``active``, or what keeps an identity or its key from counting now."""
+def key_standing(reader: Reader, principal: str, thumbprint: str, now: datetime) -> str:
+    """``active``, or what keeps an identity or its key from counting now.
+
+    A session's key counts for as long as the identity provider was last heard to vouch for it.
+    """
     asked = {"principal": principal, "thumbprint": thumbprint}
     found = reader.execute(_STANDING, asked).first()
     if found is None:
         return "unknown"
-    return str(found.status if found.status != ACTIVE else found.of_key)
+    if found.status != ACTIVE or found.of_key != ACTIVE:
+        return str(found.status if found.status != ACTIVE else found.of_key)
+    return "expired" if found.expires_at is not None and found.expires_at <= now else ACTIVE
+
+
+def word_standing(reader: Reader, principal: str, thumbprint: str) -> str:
+    """``active``, or what keeps a word that was given before from counting now.
+
+    A session that ended with its time takes nothing back; one whose person left, or lost a group,
+    does.
+    """
+    asked = {"principal": principal, "thumbprint": thumbprint}
+    found = reader.execute(_STANDING, asked).first()
+    if found is None:
+        return "unknown"
+    if found.status != ACTIVE:
+        return str(found.status)
+    return ACTIVE if found.of_key == ENDED else str(found.of_key)
 
 
 def roles_of(identity: Identity) -> tuple[Name, ...]:
@@ -47,14 +72,14 @@ def roles_of(identity: Identity) -> tuple[Name, ...]:
     return tuple(json.loads(identity.roles_json))
 
 
-def require_active(reader: Reader, principal: str, thumbprint: str) -> None:
+def require_active(reader: Reader, principal: str, thumbprint: str, now: datetime) -> None:
     """Go on if the identity and the key that it used are active now.
 
     Raises:
         Unauthenticated: the identity or its key is not enrolled.
-        Forbidden: it is suspended, offboarded, or the key was revoked (I10).
+        Forbidden: it is suspended, offboarded, or the key was revoked or has expired (I10).
     """
-    standing = key_standing(reader, principal, thumbprint)
+    standing = key_standing(reader, principal, thumbprint, now)
     if standing == "unknown":
         raise Unauthenticated("invalid_client", "the client or its key is not enrolled")
     if standing != ACTIVE:

@@ -7,7 +7,7 @@ from placet.authority._core import Core
 from placet.authority._errors import Denied, Forbidden, Invalid, Unauthenticated
 from placet.authority._identities import keys_of, require_active, use_jti
 from placet.authority._requests import use_proof
-from placet.authority._store import Tx
+from placet.authority._store import IdentityKey, Tx
 from placet.tokens import (
     SESSION_LIFETIME,
     Confirmation,
@@ -62,7 +62,10 @@ class People:
         def admit(tx: Tx) -> None:
             use_jti(tx, operator, claims.jti, datetime.fromtimestamp(claims.exp, UTC))
             use_proof(tx, proof)
-            require_active(tx, operator, proof.jkt)
+            require_active(tx, operator, proof.jkt, tx.now)
+            key = tx.get(IdentityKey, proof.jkt)
+            if key is not None and key.session_id is None:
+                tx.change(IdentityKey, proof.jkt, signed_in_at=tx.now)
 
         try:
             await self._core.store.write(admit)
@@ -70,15 +73,20 @@ class People:
             raise Invalid("invalid_grant", f"sign-in: {error.problem.error_description}") from None
         except Forbidden as error:
             raise Denied(error.problem.error_description, error.problem.reasons) from None
-        now = self._core.clock()
-        session = SessionClaims(
-            iss=self._core.issuer,
-            sub=operator,
-            aud=self._core.issuer,
-            iat=numeric_date(now),
-            exp=numeric_date(now + SESSION_LIFETIME),
-            jti=self._core.new_id("session"),
-            cnf=Confirmation(jkt=proof.jkt),
-        )
-        token = sign_session(session, self._core.keys.signer(now))
-        return Session(token, int(SESSION_LIFETIME.total_seconds()))
+        return issue_session(self._core, operator, proof.jkt)
+
+
+def issue_session(core: Core, operator: str, jkt: str) -> Session:
+    """A session token for whoever was just found to hold this key."""
+    now = core.clock()
+    claims = SessionClaims(
+        iss=core.issuer,
+        sub=operator,
+        aud=core.issuer,
+        iat=numeric_date(now),
+        exp=numeric_date(now + SESSION_LIFETIME),
+        jti=core.new_id("session"),
+        cnf=Confirmation(jkt=jkt),
+    )
+    token = sign_session(claims, core.keys.signer(now))
+    return Session(token, int(SESSION_LIFETIME.total_seconds()))

@@ -1,7 +1,7 @@
 """Ending grants before their time: the row, the feed that systems follow, and the ledger."""
 
 from placet.authority._core import AUTHORITY
-from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._identities import ACTIVE, word_standing
 from placet.authority._store import DecisionRow, Grant, GrantRevocation, Tx
 from placet.model import GrantedDetails
 
@@ -35,7 +35,7 @@ def revoke_resting_on(tx: Tx, operator: str) -> None:
         if any(
             each is not None
             and each.operator == operator
-            and key_standing(tx, operator, each.key) != ACTIVE
+            and word_standing(tx, operator, each.key) != ACTIVE
             for each in given
         ):
             revoke(tx, grant, "approver_not_active")

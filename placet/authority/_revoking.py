@@ -27,7 +27,7 @@ class Revoking:
 
         def write(tx: Tx) -> None:
             use_sender(tx, sender)
-            require_active(tx, sender.principal, sender.thumbprint)
+            require_active(tx, sender.principal, sender.thumbprint, tx.now)
             live = tx.all(
                 Grant,
                 Grant.agent == sender.principal,

@@ -22,6 +22,7 @@ from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
 from placet.authority._decisions import Decisions
 from placet.authority._definitions import Definitions
+from placet.authority._enrolments import Enrolments
 from placet.authority._errors import Unavailable
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
@@ -30,8 +31,10 @@ from placet.authority._notices import NOTICES, Notices
 from placet.authority._outbox import TOPIC as OUTBOX
 from placet.authority._outbox import Outbox
 from placet.authority._people import People
+from placet.authority._provider import Provider
 from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
+from placet.authority._sessions import Sessions
 from placet.authority._settings import AuthoritySettings
 from placet.authority._settlements import Settling
 from placet.authority._signing import SigningKeys
@@ -81,6 +84,7 @@ async def open_authority(
                 _follow(store, ARCHIVING, services.cases.archive_closed, 1.0),
                 _follow(store, NOTICES, Notices(core).deliver, 5.0),
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
+                _follow(store, None, services.sessions.recheck, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
                 _follow(store, None, services.cases.watch_open, 5.0),
@@ -103,6 +107,8 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         requests=Requests(core),
         grants=Grants(core, definitions, facts),
         people=People(core),
+        sessions=Sessions(core, Provider(core, session)),
+        enrolments=Enrolments(core),
         settling=Settling(core, definitions),
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),

@@ -19,6 +19,8 @@ class AuthoritySettings(BaseSettings):
 
     ``issuer`` is its address as others see it (RFC 8414: the ``iss`` of every grant), without a
     slash at the end. ``key_passphrase`` protects the signing keys in the store.
+    ``oidc_client_secret`` is ours at the lender's identity provider, where it gave us one; all else
+    about it is in the published rules (``governance.publish``).
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_AUTHORITY_", frozen=True, extra="ignore")
@@ -31,6 +33,7 @@ class AuthoritySettings(BaseSettings):
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
     grant_seconds: int = Field(default=60, ge=5, le=60)
+    oidc_client_secret: SecretStr | None = None
     ready_file: Path | None = None
 
     @property

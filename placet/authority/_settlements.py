@@ -95,7 +95,7 @@ class Settling:
 
         def write(tx: Tx) -> SettlementAnswers:
             use_sender(tx, sender)
-            require_active(tx, sender.principal, sender.thumbprint)
+            require_active(tx, sender.principal, sender.thumbprint, tx.now)
             return SettlementAnswers(
                 settlements=tuple(self._settle(tx, sender, each) for each in told)
             )
@@ -197,7 +197,7 @@ class Settling:
 
         def read(tx: Tx) -> list[PartRow]:
             use_sender(tx, sender)
-            require_active(tx, sender.principal, sender.thumbprint)
+            require_active(tx, sender.principal, sender.thumbprint, tx.now)
             grant = tx.get(Grant, grant_id)
             if grant is None or (grant.agent, grant.jkt) != (sender.principal, sender.jkt):
                 raise NotFound("there is no such grant of this agent and key")

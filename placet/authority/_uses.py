@@ -61,7 +61,7 @@ class Uses:
 
         def look(tx: Tx) -> Introspection:
             use_sender(tx, sender)
-            require_system(tx, sender)
+            require_system(tx, sender, tx.now)
             claims = self._claims(token, sender)
             if claims is None or not self._live(tx, claims):
                 return Introspection(active=False)
@@ -108,7 +108,7 @@ class Uses:
 
         def admit(tx: Tx) -> None:
             use_sender(tx, sender)
-            require_system(tx, sender)
+            require_system(tx, sender, tx.now)
 
         await self._core.store.write(admit)
         seen = self._core.store.number(FEED)
@@ -131,7 +131,7 @@ class Uses:
 
         def write(tx: Tx) -> GrantUsesAnswer:
             use_sender(tx, sender)
-            require_system(tx, sender)
+            require_system(tx, sender, tx.now)
             refused: dict[str, str] = {}
             for use in body.uses:
                 reason = self._record(tx, sender, use)
@@ -187,7 +187,7 @@ class Uses:
         return None
 
 
-def require_system(tx: Reader, sender: Sender) -> None:
+def require_system(reader: Reader, sender: Sender, now: datetime) -> None:
     """Require that the sender is an enrolled, active system of record.
 
     Raises:
@@ -195,7 +195,7 @@ def require_system(tx: Reader, sender: Sender) -> None:
     """
     if not sender.principal.startswith("system:"):
         raise Forbidden("only systems of record may ask this")
-    require_active(tx, sender.principal, sender.thumbprint)
+    require_active(reader, sender.principal, sender.thumbprint, now)
 
 
 def _intent_trouble(tx: Tx, grant: Grant) -> str | None:

@@ -56,7 +56,7 @@ class Views:
 
         def look(tx: Tx) -> None:
             use_proof(tx, proof)
-            require_active(tx, session.sub, session.cnf.jkt)
+            require_active(tx, session.sub, session.cnf.jkt, tx.now)
 
         await self._core.store.write(look)
 

@@ -33,7 +33,15 @@ NEEDS_TWO = frozenset(
 )
 """The acts that change who may approve what, or what is believed without a person."""
 
-_Web = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=300)]
+_Web = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?:https://[!-~]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/[!-~]*)?)$",
+        max_length=300,
+    ),
+]
+"""Another service's address: with TLS, unless it is on this very machine."""
+
 _Word = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
 
 
@@ -57,7 +65,7 @@ class IdentityProvider(Model):
     scopes: tuple[_Word, ...] = ("openid", "profile", "groups", "offline_access")
     name_claim: _Word = "preferred_username"
     groups_claim: _Word = "groups"
-    algorithms: tuple[Literal["RS256", "PS256", "ES256", "Ed25519", "EdDSA"], ...] = Field(
+    algorithms: tuple[Literal["RS256", "ES256", "Ed25519", "EdDSA"], ...] = Field(
         default=("RS256", "ES256"), min_length=1
     )
     roles: tuple[GroupRoles, ...] = Field(min_length=1, max_length=200)

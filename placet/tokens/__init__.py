@@ -55,6 +55,7 @@ from placet.tokens._grants import (
     verify_inquiry,
     verify_session,
 )
+from placet.tokens._id_tokens import IdTokenClaims, verify_id_token
 from placet.tokens._jwk import Algorithm
 from placet.tokens._jws import MAX_TOKEN_CHARS
 from placet.tokens._key_files import read_key_file, write_key_file
@@ -114,6 +115,7 @@ __all__ = [
     "Confirmation",
     "Expired",
     "GrantClaims",
+    "IdTokenClaims",
     "InquiryClaims",
     "KeyFileError",
     "KeyRefused",
@@ -163,6 +165,7 @@ __all__ = [
     "verify_client_assertion",
     "verify_decision",
     "verify_grant",
+    "verify_id_token",
     "verify_inquiry",
     "verify_jws",
     "verify_proof",

@@ -37,7 +37,7 @@ async def _operators(client: OperatorClient) -> list[str]:
     return [each["principal"] for each in await client.identities("operator")]
 
 
-async def _holds(client: OperatorClient) -> list[tuple[str, str]]:
+async def holds(client: OperatorClient) -> list[tuple[str, str]]:
     """What the audit finds wrong with the whole log, once its head covers it."""
 
     async def covered() -> bool:
@@ -71,7 +71,7 @@ async def test_an_enrolment_takes_effect_with_the_second_signature(authority: Al
         assert ended.ended_by == "operator:bea"
         async with OperatorClient(authority.settings.issuer, "operator:cleo", key) as cleo:
             assert await cleo.cases() == []
-        assert await _holds(ada) == []
+        assert await holds(ada) == []
 
 
 async def test_nobody_signs_twice(authority: Alone) -> None:
@@ -91,7 +91,7 @@ async def test_nobody_signs_twice(authority: Alone) -> None:
                     ("segregation",),
                 )
         assert await _operators(ada) == ["operator:ada", "operator:bea"]
-        assert await _holds(ada) == []
+        assert await holds(ada) == []
 
 
 async def test_an_administrator_alone_gets_no_key_of_someone_else(authority: Alone) -> None:
@@ -118,7 +118,7 @@ async def test_an_administrator_alone_gets_no_key_of_someone_else(authority: Alo
             with pytest.raises(AuthorityError) as refused:
                 await elsewhere.act("key.add", "operator:ada", AddKey(jwk=planted.public.jwk()))
             assert refused.value.problem.reasons == ("segregation",)
-        assert await _holds(ada) == []
+        assert await holds(ada) == []
 
 
 async def test_an_owner_signs_for_their_key_and_for_nothing_else(authority: Alone) -> None:
@@ -140,7 +140,7 @@ async def test_an_owner_signs_for_their_key_and_for_nothing_else(authority: Alon
             if each["principal"] == "operator:cleo"
         ]
         assert cleos["roles"] == ["chief", "clerk"]
-        assert await _holds(ada) == []
+        assert await holds(ada) == []
 
 
 async def test_what_is_withdrawn_or_lapsed_never_takes_effect(authority: Alone) -> None:
@@ -162,7 +162,7 @@ async def test_what_is_withdrawn_or_lapsed_never_takes_effect(authority: Alone) 
                 await bea.countersign(each)
             assert refused.value.status == 409
         assert await _operators(ada) == ["operator:ada", "operator:bea"]
-        assert await _holds(ada) == []
+        assert await holds(ada) == []
 
 
 async def test_two_who_countersign_at_once_count_once(database_url: str) -> None:
@@ -224,7 +224,7 @@ async def test_two_stay_two_until_two_say_otherwise(authority: Alone) -> None:
         assert (await ada.governance()).signatures == 1
         done = await ada.act("operator.enrol", "operator:cleo", _enrolment(SigningKey.generate()))
         assert done.status == "done"
-        assert await _holds(ada) == []
+        assert await holds(ada) == []
 
 
 async def test_one_administrator_can_not_ask_for_two(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Acts:
         identity = reader.get(Identity, claims.iss)
         if about is None or identity is None or reader.get(SignedActRow, claims.jti) is not None:
             return None
-        if key_standing(reader, claims.iss, key.thumbprint) != ACTIVE:
+        if key_standing(reader, claims.iss, key.thumbprint, self._core.clock()) != ACTIVE:
             return None
         try:
             return about(
@@ -124,7 +124,7 @@ class Acts:
         roles = () if identity is None else roles_of(identity)
         act = Act(claims, signed.body, roles, seen, key.thumbprint, content=signed.content)
         waits = governance(tx).waits_for_second(claims.act)
-        standing = key_standing(tx, claims.iss, key.thumbprint)
+        standing = key_standing(tx, claims.iss, key.thumbprint, tx.now)
         try:
             if standing != ACTIVE:
                 raise No(f"{claims.iss} or its key is {standing}", "I10", standing)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -20,12 +21,21 @@ from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._revocations import revoke_all_of, revoke_resting_on
-from placet.authority._store import Identity, IdentityKey, Tx
+from placet.authority._sessions import end_session
+from placet.authority._store import (
+    Identity,
+    IdentityKey,
+    InvitationRow,
+    SessionRow,
+    SubjectRow,
+    Tx,
+)
 from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
     AddKey,
     EnrolIdentity,
+    Invite,
     Principal,
     Reason,
     SetRoles,
@@ -52,6 +62,8 @@ class IdentityActs:
             "key.revoke": self._revoke_key,
             "key.add": self._add_key,
             "operator.roles": self._set_roles,
+            "operator.invite": self._invite,
+            "session.end": self._end_session,
         }
         for kind in ("agent", "operator", "system"):
             named[f"{kind}.enrol"] = self._enrol
@@ -70,6 +82,7 @@ class IdentityActs:
             raise Invalid("invalid_request", "roles: an operator has at least one role")
         if principal == act.actor:
             raise No("nobody enrols keys for themselves", "segregation")
+        _require_own_keys(tx, principal)
         key = _key_of(tx, body.jwk)
         entry = enrol(tx, principal, key, body, by=act.actor, signed=signatures(act))
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
@@ -79,11 +92,64 @@ class IdentityActs:
         identity = tx.get(Identity, act.actor)
         if act.claims.target != act.actor or identity is None:
             raise No("a key is added to oneself; for another, see operator.enrol", "segregation")
+        with_key = tx.get(IdentityKey, act.key)
+        if with_key is None or with_key.session_id is not None:
+            raise No("a session's key adds no other; sign in on the other device", "session")
         body = EnrolIdentity(jwk=body_of(act, AddKey).jwk, roles=roles_of(identity))
         entry = enrol(
             tx, act.actor, _key_of(tx, body.jwk), body, by=act.actor, signed=signatures(act)
         )
         return ActAnswer(act=act.claims.act, target=act.actor, entry=entry)
+
+    def _invite(self, tx: Tx, act: Act) -> ActAnswer:
+        """Let someone enrol a key of theirs with a one-time code."""
+        require_role(act, ADMINISTRATOR)
+        body, principal = body_of(act, Invite), act.claims.target
+        if not principal.startswith("operator:") or not _is_principal(principal):
+            raise Invalid("invalid_request", "target: operator.invite invites an operator:<name>")
+        if principal == act.actor:
+            raise No("nobody enrols keys for themselves", "segregation")
+        identity = tx.get(Identity, principal)
+        if identity is not None and roles_of(identity) != body.roles:
+            raise Conflict(f"{principal} is enrolled with other roles")
+        _require_own_keys(tx, principal)
+        if tx.get(InvitationRow, body.code_digest) is not None:
+            raise Conflict("this code was used for another invitation; make a new one")
+        invitation = self._core.new_id("invitation")
+        expires = tx.now + timedelta(minutes=body.minutes)
+        entry = write_entry(
+            tx,
+            "operator.invited",
+            act,
+            {
+                "invitation": invitation,
+                "roles": list(body.roles),
+                "code_digest": body.code_digest,
+                "expires_at": int(expires.timestamp()),
+            },
+        )
+        tx.add(
+            InvitationRow(
+                code_digest=body.code_digest,
+                id=invitation,
+                principal=principal,
+                roles_json=json.dumps(body.roles),
+                expires_at=expires,
+                status="open",
+            )
+        )
+        return ActAnswer(act=act.claims.act, target=principal, entry=entry)
+
+    def _end_session(self, tx: Tx, act: Act) -> ActAnswer:
+        """Sign out: one's own session, or, for administrators, anyone's."""
+        session = tx.get(SessionRow, act.claims.target)
+        if session is None or session.status != ACTIVE:
+            raise Conflict("there is no such session, or it has ended")
+        if session.principal != act.actor:
+            require_role(act, ADMINISTRATOR)
+        signed = {**signatures(act), "target": session.id}
+        entry = end_session(tx, session, "signed_out", by=act.actor, signed=signed)
+        return ActAnswer(act=act.claims.act, target=session.id, entry=entry)
 
     def _set_roles(self, tx: Tx, act: Act) -> ActAnswer:
         """Give an operator other roles; what was decided before was in the roles of then."""
@@ -94,6 +160,7 @@ class IdentityActs:
             raise Conflict(f"there is no operator {principal}")
         if principal == act.actor:
             raise No("nobody changes their own roles", "segregation")
+        _require_own_keys(tx, principal)
         tx.change(Identity, principal, roles_json=json.dumps(body.roles))
         data: dict[str, JsonValue] = {"roles": list(body.roles)}
         entry = write_entry(tx, "operator.roles_set", act, data)
@@ -215,6 +282,12 @@ def _key_of(tx: Tx, jwk: Mapping[str, Any]) -> PublicKey:
     if tx.get(IdentityKey, key.thumbprint) is not None:
         raise Conflict("this key is enrolled already")
     return key
+
+
+def _require_own_keys(tx: Tx, principal: str) -> None:
+    """Whoever signs in at the identity provider has no key or role that outlasts that."""
+    if tx.get(SubjectRow, principal) is not None:
+        raise Conflict(f"{principal} signs in through the identity provider")
 
 
 def _is_principal(text: str) -> bool:

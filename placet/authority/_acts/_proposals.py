@@ -109,7 +109,7 @@ class ProposalActs:
             raise Invalid("invalid_request", "body: it is not what was proposed; read it again")
         if act.actor == kept.issuer:
             raise No("the second signature is another person's", "segregation")
-        owner = kept.act == "operator.enrol" and act.actor == kept.target
+        owner = kept.act == "operator.enrol" and act.actor == kept.target  # with a key of theirs
         if not owner:
             require_role(act, ADMINISTRATOR)
         proposed = self._proposed(tx, kept, proposal.body_digest, second=act.claims.jti)
@@ -133,7 +133,7 @@ class ProposalActs:
         body = json.loads(kept.body_json or "{}")
         if claims.jti != kept.jti or {digest_json(body), claims.body_digest} != {body_digest}:
             raise Conflict("what is kept of this act is not what was signed")
-        standing = key_standing(tx, claims.iss, key.thumbprint)
+        standing = key_standing(tx, claims.iss, key.thumbprint, tx.now)
         if standing != ACTIVE:
             raise No(f"who proposed it, or their key, is {standing}", "I10", standing)
         identity = tx.get(Identity, claims.iss)

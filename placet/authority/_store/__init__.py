@@ -5,7 +5,13 @@ from placet.authority._store._attention import Delegation, EvidenceOpened, Remar
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
-from placet.authority._store._people_tables import GovernanceRow, ProposalRow
+from placet.authority._store._people_tables import (
+    GovernanceRow,
+    InvitationRow,
+    ProposalRow,
+    SessionRow,
+    SubjectRow,
+)
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -52,6 +58,7 @@ __all__ = [
     "HoldRow",
     "Identity",
     "IdentityKey",
+    "InvitationRow",
     "LedgerEntry",
     "LedgerNode",
     "Matrix",
@@ -62,6 +69,7 @@ __all__ = [
     "ProposalRow",
     "Reader",
     "Remark",
+    "SessionRow",
     "SignedActRow",
     "SignedHead",
     "SigningKey",
@@ -69,6 +77,7 @@ __all__ = [
     "StoreError",
     "StoreMismatch",
     "StoreUnavailable",
+    "SubjectRow",
     "TreeState",
     "Tx",
     "UsedJti",

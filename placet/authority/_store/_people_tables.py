@@ -30,4 +30,44 @@ class ProposalRow(Row, table=True):
     ended_by: str | None = None
 
 
+class SessionRow(Row, table=True):
+    """A person's session through the identity provider, and the key that it is bound to.
+
+    ``subject_digest`` fixes who it is at the provider; ``sealed`` is the refresh token, encrypted
+    (I7). ``status``: active, ended.
+    """
+
+    __table_args__ = (Index("session_due", "status", "next_check_at"),)
+    id: str = Field(primary_key=True)
+    principal: str = Field(index=True)
+    thumbprint: str
+    issuer: str
+    subject_digest: str
+    roles_json: str
+    sealed: str | None = None
+    started_at: datetime = time_field()
+    ends_at: datetime = time_field()
+    next_check_at: datetime = time_field()
+    status: str
+    ended_for: str | None = None
+
+
+class SubjectRow(Row, table=True):
+    """Whose name an operator's is at the identity provider: nobody else gets it."""
+
+    principal: str = Field(primary_key=True)
+    subject_digest: str = Field(unique=True)
+
+
+class InvitationRow(Row, table=True):
+    """A one-time code for a new operator, as a digest. ``status``: open, used."""
+
+    code_digest: str = Field(primary_key=True)
+    id: str = Field(unique=True)
+    principal: str = Field(index=True)
+    roles_json: str
+    expires_at: datetime = time_field()
+    status: str
+
+
 REGISTRY.configure()

@@ -171,7 +171,7 @@ class OperatorClient:
         self._session = (answer.access_token, self._clock().timestamp() + answer.expires_in)
         return answer
 
-    async def claim(self, code: str) -> ActAnswer:
+    async def enrol_with_code(self, code: str) -> ActAnswer:
         """Enrol this key with the one-time code that an administrator gave.
 
         Raises:
@@ -182,9 +182,10 @@ class OperatorClient:
         sent = Enrolment(code=code, act=sign_act(claims, self._key), body=body)
         return await self._post("/v1/enrolments", sent, ActAnswer)
 
-    def forget_session(self) -> None:
-        """Sign in anew at the next read: the authority then knows that the key is at hand."""
+    async def sign_in_again(self) -> None:
+        """Sign in anew with the key: the authority then knows that it is at hand now."""
         self._session = None
+        await self._token()
 
     # --- what people sign ---------------------------------------------------------------------
 
@@ -208,7 +209,7 @@ class OperatorClient:
             else dict(body)
         )
         claims = self._claims(act, target, digest_json(plain), await self.head())
-        signed = SignedAct(act=sign_act(claims, self._key), body=plain)
+        signed = SignedAct(act=sign_act(claims, self._key), body=plain, content=content)
         return await self._post("/v1/acts", signed, ActAnswer)
 
     def _claims(self, act: str, target: str, body_digest: str, head: str | None) -> ActClaims:
@@ -222,8 +223,6 @@ class OperatorClient:
             body_digest=body_digest,
             ledger_head=head,
         )
-        signed = SignedAct(act=sign_act(claims, self._key), body=plain, content=content)
-        return await self._post("/v1/acts", signed, ActAnswer)
 
     async def countersign(self, proposal: ProposalView) -> ActAnswer:
         """Sign, as the second person, an act that was shown.

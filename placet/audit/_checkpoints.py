@@ -30,6 +30,7 @@ from placet.rules import (
     RuleError,
     approvals,
     check_decision,
+    check_step_up,
     excluded,
     outcome_status,
     requirement,
@@ -312,6 +313,8 @@ class Checkpoints:
                 ),
                 entry.time,
             )
+            signed_in = _second_of(entry.data.get("signed_in_at"))
+            check_step_up(self._people.rules.step_up, claims, signed_in, entry.time)
         except DecisionRefused as error:
             self._scene.trouble("decision-refusable", str(error))
         except ValidationError as error:
@@ -376,6 +379,11 @@ class Checkpoints:
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
             and _ids(approvals(view.requirement, standing.decisions)) == entry.data.get("approvals")
         )
+
+
+def _second_of(told: JsonValue) -> datetime | None:
+    """The end of the second that the ledger names, if it names one."""
+    return _deadline(told) if isinstance(told, int) else None
 
 
 def _deadline(told: JsonValue) -> datetime:

@@ -14,7 +14,8 @@ from pydantic import JsonValue
 from placet.authority._approvals import counted_decisions
 from placet.authority._core import Core
 from placet.authority._errors import Forbidden, NotFound, Unauthenticated
-from placet.authority._identities import ACTIVE, key_standing, roles_of
+from placet.authority._governance import governance
+from placet.authority._identities import ACTIVE, key_standing, roles_of, signed_in_at
 from placet.authority._outcomes import settle_status, standing_of
 from placet.authority._standing_in import stands_in_for
 from placet.authority._store import (
@@ -39,7 +40,13 @@ from placet.model import (
     SignedDecisions,
     digest_bytes,
 )
-from placet.rules import CountedDecision, DecisionRefused, OperatorFacts, check_decision
+from placet.rules import (
+    CountedDecision,
+    DecisionRefused,
+    OperatorFacts,
+    check_decision,
+    check_step_up,
+)
 from placet.tokens import (
     BadSignature,
     Malformed,
@@ -145,6 +152,7 @@ class Decisions:
                 standing_of(row, decisions),
                 tx.now,
             )
+            check_step_up(governance(tx).step_up, claims, signed_in_at(tx, key.thumbprint), tx.now)
         except DecisionRefused as error:
             refused = _Refused(str(error), ("I6", *error.reasons))
             return self._refuse(tx, row, claims.iss, jws, refused)
@@ -231,6 +239,7 @@ class Decisions:
         jws: str,
     ) -> DecisionAnswer:
         opened = tx.get(EvidenceOpened, (row.id, claims.iss))
+        signed_in = signed_in_at(tx, key.thumbprint)
         opened_at = None if opened is None else opened.opened_at
         entry = tx.append(
             "decision.withdrawn" if claims.verdict == "withdraw" else "decision.recorded",
@@ -246,6 +255,7 @@ class Decisions:
                 "requirement_digest": claims.requirement_digest,
                 "exceptions": list(claims.accepted),
                 "stands_in_for": claims.stands_in_for,
+                "signed_in_at": None if signed_in is None else int(signed_in.timestamp()),
                 "opened_at": None if opened_at is None else int(opened_at.timestamp()),
                 "seconds_open": None
                 if opened_at is None

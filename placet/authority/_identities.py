@@ -11,7 +11,15 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from placet.authority._errors import Forbidden, Unauthenticated
-from placet.authority._store import Identity, IdentityKey, Reader, Tx, UsedJti, table_of
+from placet.authority._store import (
+    Identity,
+    IdentityKey,
+    Reader,
+    SignedInRow,
+    Tx,
+    UsedJti,
+    table_of,
+)
 from placet.model import Name
 from placet.tokens import PublicKey
 
@@ -65,6 +73,20 @@ def word_standing(reader: Reader, principal: str, thumbprint: str) -> str:
     if found.status != ACTIVE:
         return str(found.status)
     return ACTIVE if found.of_key == ENDED else str(found.of_key)
+
+
+def note_sign_in(tx: Tx, thumbprint: str, at: datetime) -> None:
+    """Remember when a key's owner proved to be there."""
+    if tx.get(SignedInRow, thumbprint) is None:
+        tx.add(SignedInRow(thumbprint=thumbprint, at=at))
+    else:
+        tx.change(SignedInRow, thumbprint, at=at)
+
+
+def signed_in_at(reader: Reader, thumbprint: str) -> datetime | None:
+    """When a key's owner last proved to be there, if that is known."""
+    row = reader.get(SignedInRow, thumbprint)
+    return None if row is None else row.at
 
 
 def roles_of(identity: Identity) -> tuple[Name, ...]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from placet.authority._core import Core
 from placet.authority._errors import Denied, Forbidden, Invalid, Unauthenticated
-from placet.authority._identities import keys_of, require_active, use_jti
+from placet.authority._identities import keys_of, note_sign_in, require_active, use_jti
 from placet.authority._requests import use_proof
 from placet.authority._store import IdentityKey, Tx
 from placet.tokens import (
@@ -65,7 +65,7 @@ class People:
             require_active(tx, operator, proof.jkt, tx.now)
             key = tx.get(IdentityKey, proof.jkt)
             if key is not None and key.session_id is None:
-                tx.change(IdentityKey, proof.jkt, signed_in_at=tx.now)
+                note_sign_in(tx, proof.jkt, tx.now)
 
         try:
             await self._core.store.write(admit)

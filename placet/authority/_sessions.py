@@ -23,7 +23,7 @@ from pydantic import JsonValue, ValidationError
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._errors import Denied, Invalid, Unauthenticated, Unavailable
 from placet.authority._governance import governance
-from placet.authority._identities import ACTIVE, ENDED, LOST, roles_of, use_jti
+from placet.authority._identities import ACTIVE, ENDED, LOST, note_sign_in, roles_of, use_jti
 from placet.authority._provider import Person, Provider, ProviderRefused
 from placet.authority._requests import use_proof
 from placet.authority._revocations import revoke_resting_on
@@ -38,6 +38,7 @@ _WAITING = {"authorization_pending", "slow_down", "expired_token", "access_denie
 _LOST = {"left", "groups_changed"}
 """Ends that take back what their person approved, too: they may not decide any more."""
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _RETRY = timedelta(seconds=5)
 _LEASE = timedelta(seconds=30)
 _STARTS_A_MINUTE = 60
@@ -193,7 +194,8 @@ class Sessions:
         )
         tx.add(session)
         signed_in = _auth_time(person)
-        self._key(tx, session, proof.key, min(ends, trusted), signed_in)
+        self._key(tx, session, proof.key, min(ends, trusted))
+        note_sign_in(tx, proof.jkt, signed_in or _LONG_AGO)
         tx.append(
             "session.started",
             AUTHORITY,
@@ -236,14 +238,7 @@ class Sessions:
         if roles_of(identity) != roles:
             tx.change(Identity, principal, roles_json=json.dumps(roles))
 
-    def _key(
-        self,
-        tx: Tx,
-        session: SessionRow,
-        key: PublicKey,
-        expires: datetime,
-        signed_in: datetime | None,
-    ) -> None:
+    def _key(self, tx: Tx, session: SessionRow, key: PublicKey, expires: datetime) -> None:
         row = tx.get(IdentityKey, key.thumbprint)
         if row is None:
             tx.add(
@@ -255,7 +250,6 @@ class Sessions:
                     enrolled_at=tx.now,
                     session_id=session.id,
                     expires_at=expires,
-                    signed_in_at=signed_in,
                 )
             )
             return
@@ -269,7 +263,6 @@ class Sessions:
             status=ACTIVE,
             session_id=session.id,
             expires_at=expires,
-            signed_in_at=signed_in,
         )
 
     def _end_earlier(self, tx: Tx, thumbprint: str) -> None:

@@ -43,6 +43,7 @@ from placet.rules._requirement import (
 )
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
 from placet.rules._segregation import excluded
+from placet.rules._step_up import check_step_up
 from placet.rules._unusual import compare, unusual
 from placet.rules._words import CountedDecision, entitled
 
@@ -70,6 +71,7 @@ __all__ = [
     "approvals",
     "cents",
     "check_decision",
+    "check_step_up",
     "compare",
     "confirmed",
     "decide",

@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     ABSENT_HAS_DECIDED = "absent_has_decided"
     NO_REASON = "no_reason"
     NO_QUESTION = "no_question"
+    STEP_UP = "step_up"
 
     @property
     def words(self) -> str:
@@ -39,6 +40,7 @@ class Refusal(StrEnum):
 
 
 _WORDS = {
+    Refusal.STEP_UP: "an amount this large needs a fresh sign-in; sign in again, then decide",
     Refusal.WRONG_CHECKPOINT: "it was signed for another checkpoint",
     Refusal.WRONG_CASE: "it was signed for another case",
     Refusal.WRONG_PERSON: "it was signed in another person's name",

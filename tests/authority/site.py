@@ -34,7 +34,7 @@ from tests.harness.parcels import ParcelCheck
 from tests.harness.raw import ASSERTION_TYPE, ask, details_of, rogue_worker
 from tests.harness.world import World, sandbox, temporal_server, until, world
 
-Door = Literal["open", "form", "header", "body", "session", "grant", "signature"]
+Door = Literal["open", "proof", "form", "header", "body", "session", "grant", "signature"]
 """How a route is told who asks."""
 
 SYSTEM = "system:customs"
@@ -59,7 +59,7 @@ ROUTES = (
     Route("GET", "/.well-known/oauth-authorization-server", "open"),
     Route("GET", "/.well-known/jwks.json", "open"),
     Route("POST", "/oauth/token", "form", "agent:orchestrator"),
-    Route("POST", "/oauth/device_authorization", "form", "operator:una"),
+    Route("POST", "/oauth/device_authorization", "proof", "operator:una"),
     Route("POST", "/oauth/introspect", "form", SYSTEM),
     Route("POST", "/oauth/revoke", "form", "agent:orchestrator"),
     Route("GET", "/v1/revocations", "header", SYSTEM, "after,wait"),
@@ -218,6 +218,9 @@ class Site:
                     "client_assertion_type": ASSERTION_TYPE,
                     "client_assertion": self.assertion(route.client),
                 }
+            case "proof":
+                headers["DPoP"] = self.proof(self.key_of(route.client), "POST", path)
+                made["data"] = {"client_id": "placet"}
             case "header":
                 headers["Client-Assertion"] = self.assertion(route.client)
                 headers["DPoP"] = self.proof(self.key_of(route.client), route.method, path)
@@ -260,7 +263,7 @@ class Site:
     def rows(self) -> dict[str, set[str]]:
         """Every row of the store but used ids, the ledger (looked at apart) and the grant's end."""
         apart = {"used_jti", "ledger_entry", "ledger_node", "tree_state", "writer_state"}
-        apart |= {"signed_head", "grant_", "grant_revocation"}
+        apart |= {"signed_head", "grant_", "grant_revocation", "signed_in"}
         with self.engines.reader.connect() as connection:
             return {
                 name: {repr(tuple(row)) for row in connection.execute(select(table))}

@@ -28,6 +28,7 @@ def test_the_public_names_are_pinned() -> None:
         "approvals",
         "cents",
         "check_decision",
+        "check_step_up",
         "compare",
         "confirmed",
         "decide",

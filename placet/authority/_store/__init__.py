@@ -10,6 +10,7 @@ from placet.authority._store._people_tables import (
     InvitationRow,
     ProposalRow,
     SessionRow,
+    SignedInRow,
     SubjectRow,
 )
 from placet.authority._store._store import Store
@@ -72,6 +73,7 @@ __all__ = [
     "SessionRow",
     "SignedActRow",
     "SignedHead",
+    "SignedInRow",
     "SigningKey",
     "Store",
     "StoreError",

@@ -52,6 +52,13 @@ class SessionRow(Row, table=True):
     ended_for: str | None = None
 
 
+class SignedInRow(Row, table=True):
+    """When a key's owner last proved to be there: to the identity provider, or with the key."""
+
+    thumbprint: str = Field(primary_key=True)
+    at: datetime = time_field()
+
+
 class SubjectRow(Row, table=True):
     """Whose name an operator's is at the identity provider: nobody else gets it."""
 

@@ -99,8 +99,7 @@ class Identity(Row, table=True):
 class IdentityKey(Row, table=True):
     """A public key of an identity. ``status``: active, revoked; a session's: ended, lost.
 
-    ``expires_at``: a session's key counts no longer than that. ``signed_in_at``: when its owner
-    last proved to be there: to the identity provider, or by a sign-in with the key itself.
+    ``expires_at``: a session's key counts no longer than that.
     """
 
     thumbprint: str = Field(primary_key=True)
@@ -111,7 +110,6 @@ class IdentityKey(Row, table=True):
     revoked_at: datetime | None = time_or_none()
     session_id: str | None = None
     expires_at: datetime | None = time_or_none()
-    signed_in_at: datetime | None = time_or_none()
 
 
 class UsedJti(Row, table=True):

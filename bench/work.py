@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from placet.model import (
         AuthorityMatrix,
         CaseInput,
+        CaseResult,
         CheckpointDefinition,
         CheckpointRule,
         Mode,
@@ -72,6 +73,7 @@ DEFINITION = ProcessDefinition(
             name="release", title="Release", evidence=("touched",), proposal="touched"
         ),
     ),
+    results=(CaseResult(name="done"),),
 )
 """Its subject says how many steps a case takes: none means one and then a checkpoint, and
 ``ask`` the one that measures grants."""

@@ -1,7 +1,10 @@
 """The signed definition of the loan draw review: who may do what, on which record, after whom."""
 
 from placet.model import (
+    CaseResult,
     CheckpointDefinition,
+    CheckpointEnd,
+    CheckpointStatus,
     FactSource,
     PriorCheckpoint,
     ProcessDefinition,
@@ -11,6 +14,16 @@ from placet.model import (
 from workflows.presentation import PRESENTATION
 
 _ANALYSIS_INPUTS = ("packet", "loan", "earlier_draw", "invoice_matches", "screening")
+
+_APPROVED = (CheckpointEnd(checkpoint="draw-approval", status=CheckpointStatus.APPROVED),)
+
+
+def _either(status: CheckpointStatus) -> tuple[CheckpointEnd, ...]:
+    """Either checkpoint ended so."""
+    return tuple(
+        CheckpointEnd(checkpoint=name, status=status) for name in ("compliance", "draw-approval")
+    )
+
 
 DEFINITION = ProcessDefinition(
     name="loan-draw",
@@ -163,4 +176,19 @@ DEFINITION = ProcessDefinition(
         ),
     ),
     presentation=PRESENTATION,
+    results=(
+        CaseResult(name="disbursed", part="disbursement"),
+        # Nothing could be recommended, or agents only flag: people approved, and nothing was paid.
+        CaseResult(name="nothing_to_pay", ends=_APPROVED, without=("disbursement",)),
+        CaseResult(name="flagged", ends=_APPROVED, without=("disbursement",)),
+        CaseResult(
+            name="rejected",
+            ends=_either(CheckpointStatus.REJECTED),
+            without=("disbursement",),
+        ),
+        CaseResult(
+            name="expired", ends=_either(CheckpointStatus.EXPIRED), without=("disbursement",)
+        ),
+        CaseResult(name="too_many_rounds", without=("disbursement",)),
+    ),
 )

@@ -1,6 +1,6 @@
 """Checkpoints: the evidence was settled, the decisions count, the outcome follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -70,6 +70,8 @@ class _Open:
     opened: Entry
     status: CheckpointStatus = CheckpointStatus.OPEN
     decisions: list[CountedDecision] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    """The key that each decision was signed with."""
 
 
 class Checkpoints:
@@ -79,6 +81,7 @@ class Checkpoints:
         self._scene = scene
         self._people = people
         self._open: dict[str, _Open] = {}
+        self._of_case: dict[str, dict[str, _Open]] = {}
 
     def opened(self, entry: Entry) -> None:
         """A checkpoint with its evidence and what it asks."""
@@ -87,6 +90,8 @@ class Checkpoints:
         if checkpoint in self._open:
             self._scene.trouble("checkpoint-twice", f"{checkpoint} was opened before")
         self._open[checkpoint] = _Open(entry)
+        newest = self._of_case.setdefault(entry.case or "", {})
+        newest[str(entry.data.get("name"))] = self._open[checkpoint]
         view = self._view(checkpoint)
         if view is None:
             return
@@ -108,6 +113,43 @@ class Checkpoints:
                 )
         self._proposed(view)
         self._asked(view)
+        for said in self._unmet(view):
+            self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
+
+    def _unmet(self, view: CheckpointView) -> Iterator[str]:
+        """Which checkpoints that come first, by the signed process, have not approved it."""
+        for prior in self._priors(view):
+            standing = self._newest(view.evidence.case, prior)
+            if standing is None or standing.status is not CheckpointStatus.APPROVED:
+                yield f"the {prior} checkpoint has not approved it first"
+                continue
+            shown = self._scene.files.checkpoints.get(str(standing.opened.data.get("checkpoint")))
+            if shown is None or self._lead(shown) != self._lead(view):
+                yield f"the {prior} checkpoint approved another proposal"
+
+    def _priors(self, view: CheckpointView) -> tuple[str, ...]:
+        case = self._scene.cases.get(view.evidence.case)
+        definition = None if case is None else self._scene.processes.get(case.process_digest)
+        found = {each.check for each in view.evidence.proposal.findings}
+        checkpoint = definition.checkpoint(view.evidence.checkpoint) if definition else None
+        return tuple(
+            prior.checkpoint
+            for prior in (checkpoint.after if checkpoint else ())
+            if not found.isdisjoint(prior.findings_of)
+        )
+
+    def _lead(self, view: CheckpointView) -> tuple[str, str | None]:
+        """What the first part says, and who said it."""
+        lead = view.evidence.items[0]
+        part = self._scene.part(lead.digest)
+        return lead.agent, None if part is None else said_digest(part)
+
+    def _newest(self, case: str, name: str) -> _Open | None:
+        return self._of_case.get(case, {}).get(name)
+
+    def stand(self, case: str) -> dict[str, CheckpointStatus]:
+        """How the newest checkpoint of each name stands in a case."""
+        return {name: each.status for name, each in self._of_case.get(case, {}).items()}
 
     def _proposed(self, view: CheckpointView) -> None:
         """What people decide on is what the first part proposed."""
@@ -319,6 +361,7 @@ class Checkpoints:
             self._scene.trouble("decision-refusable", str(error))
         except ValidationError as error:
             self._scene.trouble("decision-refusable", f"not a checkpoint: {error.error_count()}")
+        standing.keys[claims.jti] = str(entry.data.get("key"))
         standing.decisions.append(
             CountedDecision(
                 jti=claims.jti,
@@ -379,6 +422,33 @@ class Checkpoints:
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
             and _ids(approvals(view.requirement, standing.decisions)) == entry.data.get("approvals")
         )
+
+    def doubts(self, entry: Entry) -> Iterator[tuple[str, str]]:
+        """Why the approval behind a guarded grant does not count at this place of the log."""
+        view = self._scene.files.checkpoints.get(str(entry.data.get("checkpoint")))
+        if view is None:
+            return
+        for said in self._unmet(view):
+            yield "checkpoint-before", said
+        names = (view.evidence.checkpoint, *self._priors(view))
+        for name in names:
+            for person in self._not_active(self._newest(view.evidence.case, name)):
+                yield "approver-not-active", f"{person}, who approved {name}, was not active"
+
+    def rests_on_the_inactive(self, entry: Entry) -> bool:
+        """Whether a guarded grant rests on the word of someone who is not active now."""
+        standing = self._open.get(str(entry.data.get("checkpoint")))
+        return next(self._not_active(standing), None) is not None
+
+    def _not_active(self, standing: _Open | None) -> Iterator[str]:
+        view = None
+        if standing is not None:
+            view = self._scene.files.checkpoints.get(str(standing.opened.data.get("checkpoint")))
+        if standing is None or view is None:
+            return
+        for each in approvals(view.requirement, standing.decisions):
+            if not self._people.word_stands(each.operator, standing.keys.get(each.jti, "")):
+                yield each.operator
 
 
 def _second_of(told: JsonValue) -> datetime | None:

@@ -45,10 +45,13 @@ class Grants:
         told = (entry.actor, entry.data.get("action"), entry.data.get("system"))
         if step is None or (f"agent:{step.agent}", step.action, step.system) != told:
             self._scene.trouble("grant-step", "the process lets this agent do no such step")
-        elif step.approval is not None and not self._checkpoints.approved(entry, step.approval):
-            self._scene.trouble(
-                "grant-approval", f"no approval of {step.approval} stands behind it"
-            )
+        elif step.approval is not None:
+            if not self._checkpoints.approved(entry, step.approval):
+                self._scene.trouble(
+                    "grant-approval", f"no approval of {step.approval} stands behind it"
+                )
+            for name, said in self._checkpoints.doubts(entry):
+                self._scene.trouble(name, said)
 
     def _step_of(self, entry: Entry) -> Step | None:
         case = self._scene.cases.get(entry.case or "")
@@ -77,6 +80,17 @@ class Grants:
                 self._scene.trouble("end-by-another", f"{name} was settled by {entry.actor}")
             self._settled(entry, grant)
 
+    def stopped(self, entry: Entry) -> None:
+        """Someone's standing, or key, has ended: no grant that rests on it lives on (I10)."""
+        whose = str(entry.data.get("principal" if "principal" in entry.data else "target"))
+        for name, grant in self._scene.grants.items():
+            if grant.ended is not None:
+                continue
+            if grant.issued.actor == whose:
+                self._scene.trouble("grant-outlives", f"{name} of {whose} lives on")
+            elif self._checkpoints.rests_on_the_inactive(grant.issued):
+                self._scene.trouble("grant-outlives", f"{name} lives on without its approval")
+
     def _settled(self, entry: Entry, grant: Grant) -> None:
         step = self._step_of(grant.issued)
         parts = entry.data.get("parts")
@@ -99,6 +113,7 @@ class Grants:
                 self._scene.part_cases[digest] = entry.case or ""
                 if entry.case in self._scene.cases:
                     self._scene.cases[entry.case].agents.add(entry.actor)
+                    self._scene.cases[entry.case].settled.add(self._scene.parts[digest].name)
             except ValidationError:
                 self._scene.trouble("part-not-produced", "the settlement names no part")
 

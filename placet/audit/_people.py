@@ -71,6 +71,9 @@ _STOPPED = {
     EntryType.OPERATOR_SUSPENDED,
     EntryType.OPERATOR_OFFBOARDED,
 }
+STOPS = {*_STOPPED, EntryType.KEY_REVOKED}
+"""What ends someone's standing, or that of a key."""
+
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
 # Anyone may hold; who may hand in again is the matrix's, which the entry does not name. Who may do
 # what at a checkpoint is looked at with the checkpoint.
@@ -167,6 +170,11 @@ class People:
         if owner != principal or thumbprint in self._revoked:
             return None
         return key if self._sessions.lasts(thumbprint, at) else None
+
+    def word_stands(self, principal: str, thumbprint: str) -> bool:
+        """Whether what someone signed before counts now; a session's end takes nothing back."""
+        owner, _ = self._keys.get(thumbprint, (None, None))
+        return owner == principal and thumbprint not in self._revoked and self.active(principal)
 
     @property
     def rules(self) -> Governance:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
@@ -35,6 +36,11 @@ class Case:
         default_factory=dict[str, tuple[str, tuple[str, ...]]]
     )
     """Who approved at each of its checkpoints whose approval stands: its name, and the people."""
+    settled: set[str] = field(default_factory=set[str])
+    """The names of the parts that its steps have left."""
+    started: bool = False
+    closed_at: datetime | None = None
+    archived: bool = False
 
 
 @dataclass

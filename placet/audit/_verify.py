@@ -8,18 +8,22 @@
 4. (I3) Each policy decision comes out the same from its kept context and policy set.
 5. (I4) Each grant was issued in a case that was open, for a step of its process, and ended at most
    once.
+   Nothing that rests on someone's standing, or key, outlives it (I10).
 6. (I13) What people were shown was settled under a grant, and is there as it was settled.
+7. A case's result is what its record shows, and its history is sealed within an hour (I9).
 """
 
 import base64
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
 from placet.audit._checkpoints import AT_CHECKPOINT, Checkpoints
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
-from placet.audit._people import People, with_act
+from placet.audit._holds import Holds
+from placet.audit._people import STOPS, People, with_act
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Case, Scene
 from placet.ledger import (
@@ -31,7 +35,10 @@ from placet.ledger import (
     open_checkpoint,
     verify_log,
 )
-from placet.model import digest_bytes
+from placet.model import ARCHIVED_WITHIN, digest_bytes
+from placet.rules import UnsupportedResult, require_supported
+
+HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 
 
 def verify(files: LogFiles) -> Report:
@@ -82,6 +89,8 @@ class Walk:
         self._people = People(scene)
         self._checkpoints = Checkpoints(scene, self._people)
         self._grants = Grants(scene, self._people, self._checkpoints)
+        self._holds = Holds(scene, self._people)
+        self._last: datetime | None = None
 
     def run(self, head: Checkpoint, kept: list[Checkpoint]) -> None:
         """Walk the entries; a broken log ends the walk at the first wrong place."""
@@ -102,6 +111,7 @@ class Walk:
         """The next entry, which is the log's at this index."""
         self._scene.place = f"entry {index}"
         self._scene.collector.count("entries")
+        self._last = entry.time
         self._entry(index, entry)
 
     def end(self) -> None:
@@ -109,6 +119,15 @@ class Walk:
         for grant in self._scene.grants.values():
             if grant.ended is None:
                 self._scene.collector.count("live grants")
+        for name, case in self._scene.cases.items():
+            if case.closed_at is None or not case.started or case.archived or self._last is None:
+                continue
+            self._scene.collector.count("closed cases not archived")
+            if self._last - case.closed_at > ARCHIVED_WITHIN:
+                self._scene.place = name
+                self._scene.trouble(
+                    "archive-late", f"it was closed at {case.closed_at}, and has no archive yet"
+                )
 
     def _entry(self, index: int, entry: Entry) -> None:
         if (index == 0) != (entry.type is EntryType.LOG_CREATED):
@@ -149,6 +168,10 @@ class Walk:
                 self._people.handed_over(entry)
             case _ if with_act(entry):
                 self._people.act(entry)
+                if entry.type in STOPS:
+                    self._grants.stopped(entry)
+                elif entry.type in HOLDS:
+                    self._holds.changed(entry)
                 if entry.type in AT_CHECKPOINT:
                     self._checkpoints.acted(entry)
             case EntryType.SESSION_ENDED:
@@ -185,9 +208,29 @@ class Walk:
             if case is None:
                 scene.trouble("case-unopened", f"{entry.case} was never opened")
             elif entry.type is EntryType.CASE_CLOSED:
-                case.status = "closed"
+                case.status, case.closed_at = "closed", entry.time
+                self._result(entry, entry.case, case)
+            else:
+                case.archived = True
+        elif entry.type is EntryType.CASE_STARTED and entry.case in scene.cases:
+            scene.cases[entry.case].started = True
         if entry.type is EntryType.CASE_ARCHIVED:
             self._archive(entry, entry.case)
+
+    def _result(self, entry: Entry, name: str, case: Case) -> None:
+        """What a case closes with is what its record shows; a person who ends it signs that."""
+        definition = self._scene.processes.get(case.process_digest)
+        if with_act(entry) or definition is None:
+            return
+        try:
+            require_supported(
+                definition,
+                str(entry.data.get("result")),
+                case.settled,
+                self._checkpoints.stand(name),
+            )
+        except UnsupportedResult as error:
+            self._scene.trouble("result-unsupported", str(error))
 
     def _archive(self, entry: Entry, case: str) -> None:
         self._scene.collector.count("archives")

@@ -12,19 +12,24 @@ import zlib
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy import bindparam, select
+
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._grants import stop_case
 from placet.authority._outcomes import end, outcome_of, require_live
 from placet.authority._requests import use_proof
-from placet.authority._store import Archive, Case, Checkpoint, Grant, Tx
+from placet.authority._store import Archive, Case, Checkpoint, Grant, PartRow, Tx, table_of
 from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
 from placet.kill import kill_point
 from placet.model import CaseInput, CaseStatus, CaseView, CheckpointStatus, digest_bytes
+from placet.rules import UnsupportedResult, require_supported
 from placet.tokens import GrantClaims, Proof
 
 ARCHIVING = "archiving"
+_PART = table_of(PartRow)
+_SETTLED = select(_PART.c.name).where(_PART.c.case_id == bindparam("case")).distinct()
 _log = logging.getLogger("placet.authority.cases")
 
 
@@ -111,7 +116,8 @@ class Cases:
         """Close the grant's case with a result; asked twice, it answers the same.
 
         Raises:
-            Conflict: a checkpoint is open, or it is closed with another result.
+            Conflict: a checkpoint is open, it is closed with another result, or its record does
+                not show this one.
         """
 
         def write(tx: Tx) -> CaseView:
@@ -127,6 +133,7 @@ class Cases:
             )
             if waiting is not None:
                 raise Conflict(f"checkpoint {waiting.name} is still open")
+            self._require_supported(tx, case, result)
             tx.change(
                 Case, case.id, status=CaseStatus.CLOSED.value, result=result, closed_at=tx.now
             )
@@ -144,6 +151,22 @@ class Cases:
         closed = await self._core.store.write(write)
         kill_point("close.before-answer")
         return closed
+
+    def _require_supported(self, tx: Tx, case: Case, result: str) -> None:
+        definition = self._definitions.process(tx, case.process, case.version)
+        newest = {
+            row.name: CheckpointStatus(row.status)
+            for row in tx.all(
+                Checkpoint,
+                Checkpoint.case_id == case.id,
+                order_by=[Checkpoint.entry],
+            )
+        }
+        settled = {row.name for row in tx.execute(_SETTLED, {"case": case.id})}
+        try:
+            require_supported(definition, result, settled, newest)
+        except UnsupportedResult as error:
+            raise Conflict(str(error)) from None
 
     async def stop(self, claims: GrantClaims, proof: Proof, reason: str) -> CaseView:
         """Stop the grant's case for a person to look at; it goes on when it is admitted again.

@@ -1,6 +1,7 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,21 @@ def list_cases(status: CaseStatus | None = None, as_json: AsJson = False) -> Non
             return await client.cases(status.value if status else None)
 
     with failures():
-        show(run(work()), as_json=as_json, columns=("id", "subject", "status", "result"))
+        found = run(work())
+        show(found, as_json=as_json, columns=("id", "subject", "status", "result"))
+        _tell_late(found)
+
+
+def _tell_late(cases: list[CaseView]) -> None:
+    """Say which closed cases have no sealed history yet, though they should (I9)."""
+    now = datetime.now(UTC)
+    for each in cases:
+        if each.archive_late(now):
+            typer.echo(
+                f"placet: {each.id} was closed at {each.closed_at} and its history is not sealed: "
+                "its workflow still runs, or Temporal is away",
+                err=True,
+            )
 
 
 @case.command("show")
@@ -62,7 +77,9 @@ def show_case(case_id: str, as_json: AsJson = False) -> None:
             return await client.case(_id(_CASE, case_id))
 
     with failures():
-        show(run(work()), as_json=as_json)
+        found = run(work())
+        show(found, as_json=as_json)
+        _tell_late([found])
 
 
 @case.command("open", context_settings=_EXTRA)

@@ -1,6 +1,7 @@
 """The vocabulary of Placet: frozen pydantic models and typed ids; no I/O."""
 
 from placet.model._api import (
+    ARCHIVED_WITHIN,
     ActAnswer,
     AddKey,
     CaseStatus,
@@ -174,7 +175,9 @@ from placet.model._presentation import (
 )
 from placet.model._process import (
     CaseInput,
+    CaseResult,
     CheckpointDefinition,
+    CheckpointEnd,
     FactSource,
     PriorCheckpoint,
     ProcessDefinition,
@@ -188,6 +191,7 @@ from placet.model._values import CENT, Model, Money, UtcTime, format_time, parse
 
 __all__ = [
     "ADMINISTRATOR",
+    "ARCHIVED_WITHIN",
     "CENT",
     "MAX_ATTACHMENT",
     "MAX_PART_BYTES",
@@ -213,6 +217,7 @@ __all__ = [
     "CaseArchive",
     "CaseId",
     "CaseInput",
+    "CaseResult",
     "CaseStatus",
     "CaseView",
     "Changed",
@@ -220,6 +225,7 @@ __all__ = [
     "CheckResult",
     "CheckStatus",
     "CheckpointDefinition",
+    "CheckpointEnd",
     "CheckpointId",
     "CheckpointRule",
     "CheckpointStatus",

@@ -3,6 +3,7 @@
 Bodies are JSON objects; an unknown member is an error. Signed parts are compact JWS strings.
 """
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -195,6 +196,12 @@ class CaseStatus(StrEnum):
     CLOSED = "closed"
 
 
+ARCHIVED_WITHIN = timedelta(hours=1)
+"""How long after a case was closed its history is sealed at the latest, if its workflow ends.
+
+The archivist looks every few seconds; a Temporal cluster that is away delays it."""
+
+
 class CaseView(Model):
     """One case, as people's tools see it."""
 
@@ -211,6 +218,12 @@ class CaseView(Model):
     stopped_for: str | None = None
     closed_at: UtcTime | None = None
     archived: bool = False
+
+    def archive_late(self, now: datetime) -> bool:
+        """Whether its history is not sealed yet, though it should be by now."""
+        if self.closed_at is None or self.run_id is None or self.archived:
+            return False
+        return now - self.closed_at > ARCHIVED_WITHIN
 
 
 class DecisionView(Model):

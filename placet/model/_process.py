@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from placet.model._checkpoints import CheckpointStatus
 from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._presentation import Presentation
@@ -22,6 +23,9 @@ Template = Annotated[
     ),
 ]
 """A record's pattern: ``loan/{loan}/draw/{draw}``; each variable stands for one whole segment."""
+
+CLOSES = "case:close"
+"""The action of the step that closes a case."""
 
 _VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
@@ -105,6 +109,26 @@ class CheckpointDefinition(Model):
         return tuple(each for each in (self.adjustments, self.keyed) if each is not None)
 
 
+class CheckpointEnd(Model):
+    """How the newest checkpoint of a name has ended."""
+
+    checkpoint: Name
+    status: CheckpointStatus
+
+
+class CaseResult(Model):
+    """A result that a case may close with, and what the record must show for it.
+
+    ``part`` was settled in the case; one of ``ends`` is how a checkpoint stands; none of
+    ``without`` was settled. What is not named is not asked for.
+    """
+
+    name: Identifier
+    part: Identifier | None = None
+    ends: tuple[CheckpointEnd, ...] = ()
+    without: tuple[Identifier, ...] = ()
+
+
 class ProcessDefinition(Model):
     """One version of one process."""
 
@@ -118,6 +142,7 @@ class ProcessDefinition(Model):
     steps: tuple[Step, ...]
     checkpoints: tuple[CheckpointDefinition, ...] = ()
     presentation: Presentation = Presentation()
+    results: tuple[CaseResult, ...] = ()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> "ProcessDefinition":
@@ -130,11 +155,15 @@ class ProcessDefinition(Model):
         if produced & left:
             raise ValueError(f"{self.name}: {min(produced & left)} is a step's part and people's")
         parts = produced | left
+        results = [result.name for result in self.results]
+        if not results and any(step.action == CLOSES for step in self.steps):
+            raise ValueError(f"{self.name}: a step closes its cases, and no result is named")
         for kind, names in (
             ("relation", relations),
             ("checkpoint", checkpoints),
             ("fact", facts),
             ("step", steps),
+            ("result", results),
         ):
             if len(names) != len(set(names)):
                 raise ValueError(f"{self.name}: a {kind} is named twice")
@@ -153,6 +182,10 @@ class ProcessDefinition(Model):
         bound = template_variables(self.subject)
         said = _VARIABLE.findall(self.presentation.subject)
         _need(self.name, "variable of the subject", bound, said)
+        for result in self.results:
+            named = (*result.without, *((result.part,) if result.part else ()))
+            _need(self.name, "evidence part", produced, named)
+            _need(self.name, "checkpoint", checkpoints, (each.checkpoint for each in result.ends))
         for relation in self.relations:
             self._check_relation(relation)
         return self
@@ -187,6 +220,10 @@ class ProcessDefinition(Model):
     def checkpoint(self, name: str) -> CheckpointDefinition | None:
         """The checkpoint of that name, or ``None``."""
         return next((each for each in self.checkpoints if each.name == name), None)
+
+    def result(self, name: str) -> CaseResult | None:
+        """The result of that name, or ``None``: a case may not close with it."""
+        return next((each for each in self.results if each.name == name), None)
 
 
 class CaseInput(Model):

@@ -21,6 +21,7 @@ from placet.rules._errors import (
     NoRule,
     OutOfScope,
     RuleError,
+    UnsupportedResult,
 )
 from placet.rules._explaining import explain, missing, people_of, prospect
 from placet.rules._policy import (
@@ -41,6 +42,7 @@ from placet.rules._requirement import (
     requirement,
     said_digest,
 )
+from placet.rules._results import require_supported
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
 from placet.rules._segregation import excluded
 from placet.rules._step_up import check_step_up
@@ -68,6 +70,7 @@ __all__ = [
     "Refusal",
     "RuleError",
     "StepFacts",
+    "UnsupportedResult",
     "approvals",
     "cents",
     "check_decision",
@@ -87,6 +90,7 @@ __all__ = [
     "people_of",
     "prospect",
     "require_in_scope",
+    "require_supported",
     "requirement",
     "said_digest",
     "step_context",

@@ -8,6 +8,7 @@
     ├── NoRule            the lender's matrix says nothing of this checkpoint: nobody can approve it
     ├── BadProposal       what people would be asked to approve contradicts itself
     ├── BadPolicies       Cedar policies or their schema can't be used (I3)
+    ├── UnsupportedResult a case can't close so: its record does not show it
     └── DecisionRefused   a person's decision does not count (I6)
 """
 
@@ -47,6 +48,10 @@ class BadPolicies(RuleError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class UnsupportedResult(RuleError):
+    """A case may not close with this result; the message says what its record lacks."""
 
 
 class DecisionRefused(RuleError):

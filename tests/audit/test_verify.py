@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -539,6 +540,99 @@ def suspended_before_deciding(recorded: Recorded) -> tuple[LogFiles, int]:
     return resigned(recorded.files, entries), index + 1
 
 
+def _told_like_a_hold(recorded: Recorded, type_: str, **data: Any) -> bytes:
+    """An entry of another type, in the form of the hold's lifting; its act is named as well."""
+    entry = json.loads(recorded.files.entries[find(recorded.files, "hold.lifted")])
+    entry.pop("record")
+    entry["type"] = type_
+    entry["data"].update(data)
+    return canonical_json(entry)
+
+
+def approver_suspended_before_the_payment(recorded: Recorded) -> tuple[LogFiles, int]:
+    """Both had approved, and one was let go before the grant."""
+    entries = list(recorded.files.entries)
+    index = find(recorded.files, "grant.issued", recorded.large, action="parcel:dispatch")
+    told = _told_like_a_hold(recorded, "operator.suspended", target="operator:cleo")
+    entries.insert(index, told)
+    return resigned(recorded.files, entries), index + 1
+
+
+def approvers_key_revoked_before_the_payment(recorded: Recorded) -> tuple[LogFiles, int]:
+    entries = list(recorded.files.entries)
+    index = find(recorded.files, "grant.issued", recorded.large, action="parcel:dispatch")
+    key = json.loads(entries[decision(recorded)])["data"]["key"]
+    told = _told_like_a_hold(recorded, "key.revoked", target=key, principal="operator:cleo")
+    entries.insert(index, told)
+    return resigned(recorded.files, entries), index + 1
+
+
+def _while_it_lives(recorded: Recorded, type_: str, **data: Any) -> tuple[LogFiles, int]:
+    """Someone's standing ends while the grant that is for the payment lives, and it lives on."""
+    entries = list(recorded.files.entries)
+    index = find(recorded.files, "grant.issued", recorded.large, action="parcel:dispatch") + 1
+    entries.insert(index, _told_like_a_hold(recorded, type_, **data))
+    return resigned(recorded.files, entries), index
+
+
+def agent_suspended_and_paid(recorded: Recorded) -> tuple[LogFiles, int]:
+    return _while_it_lives(recorded, "agent.suspended", target="agent:carrier")
+
+
+def agents_key_revoked_and_paid(recorded: Recorded) -> tuple[LogFiles, int]:
+    index = find(recorded.files, "grant.issued", recorded.large, action="parcel:dispatch")
+    key = json.loads(recorded.files.entries[index])["data"]["key"]
+    return _while_it_lives(recorded, "key.revoked", target=key, principal="agent:carrier")
+
+
+def approver_suspended_and_paid(recorded: Recorded) -> tuple[LogFiles, int]:
+    return _while_it_lives(recorded, "operator.suspended", target="operator:cleo")
+
+
+def hold_never_placed(recorded: Recorded) -> tuple[LogFiles, int]:
+    entries = list(recorded.files.entries)
+    lifted = json.loads(entries[find(recorded.files, "hold.lifted")])["record"]
+    placed = next(
+        number
+        for number, each in enumerate(map(json.loads, entries))
+        if each["type"] == "hold.placed" and each["record"] == lifted
+    )
+    del entries[placed]
+    files = resigned(recorded.files, entries)
+    return files, find(files, "hold.lifted")
+
+
+def hold_placed_again(recorded: Recorded) -> tuple[LogFiles, int]:
+    entries = list(recorded.files.entries)
+    index = find(recorded.files, "hold.placed")
+    entries.insert(index + 1, entries[index])
+    return resigned(recorded.files, entries), index + 1
+
+
+def not_asked_first(recorded: Recorded) -> tuple[LogFiles, int]:
+    """A finding that customs must look at first, and customs was never asked."""
+
+    def change(view: dict[str, Any]) -> None:
+        view["evidence"]["proposal"]["findings"] = [_dutiable()]
+
+    return checkpoint_changed(recorded, change, "checkpoint.opened")
+
+
+def paid_though_not_asked_first(recorded: Recorded) -> tuple[LogFiles, int]:
+    files, _ = not_asked_first(recorded)
+    return files, find(files, "grant.issued", recorded.large, action="parcel:dispatch")
+
+
+def _dutiable() -> dict[str, Any]:
+    finding = "parcel.dutiable#value"
+    return {"id": finding, "check": "parcel.dutiable", "severity": "info", "message": "a duty"}
+
+
+def closed_as(recorded: Recorded, case: str, result: str) -> tuple[LogFiles, int]:
+    index = find(recorded.files, "case.closed", case)
+    return changed_entry(recorded.files, index, put(result=result)), index
+
+
 def without_checkpoint(entry: Entry) -> None:
     for name in ("checkpoint", "approvals", "evidence_digest"):
         del entry["data"][name]
@@ -709,6 +803,34 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "settled-by-another": (entry_of("grant.settled", by("agent:carrier")), "end-by-another"),
     "use-of-no-grant": (use_of_no_grant, "use-without-grant"),
     "opening-gone": (opening_gone, "grant-without-case"),
+    "paid-after-the-approver-was-suspended": (
+        approver_suspended_before_the_payment,
+        "approver-not-active",
+    ),
+    "paid-after-the-approvers-key-was-revoked": (
+        approvers_key_revoked_before_the_payment,
+        "approver-not-active",
+    ),
+    "grant-outlives-its-agent": (agent_suspended_and_paid, "grant-outlives"),
+    "grant-outlives-its-key": (agents_key_revoked_and_paid, "grant-outlives"),
+    "grant-outlives-its-approver": (approver_suspended_and_paid, "grant-outlives"),
+    "hold-never-placed": (hold_never_placed, "hold-lifted"),
+    "hold-lifted-by-another": (entry_of("hold.lifted", by("operator:cid")), "hold-lifted"),
+    "hold-placed-again": (hold_placed_again, "hold-twice"),
+    "not-asked-first": (not_asked_first, "checkpoint-before"),
+    "paid-though-not-asked-first": (paid_though_not_asked_first, "checkpoint-before"),
+    "rejected-closed-as-dispatched": (
+        lambda recorded: closed_as(recorded, recorded.rejected, "dispatched"),
+        "result-unsupported",
+    ),
+    "dispatched-closed-as-rejected": (
+        lambda recorded: closed_as(recorded, recorded.large, "rejected"),
+        "result-unsupported",
+    ),
+    "closed-with-a-word-of-its-own": (
+        lambda recorded: closed_as(recorded, recorded.large, "fine"),
+        "result-unsupported",
+    ),
     "archive-changed": (archive_changed, "history-digest"),
     "archive-gone": (archive_gone, "archive-missing"),
 }
@@ -722,6 +844,26 @@ def test_a_forgery_under_the_logs_own_key_is_found_at_its_entry(
     forge, trouble = FORGERIES[name]
     files, index = forge(recorded)
     assert (trouble, f"entry {index}") in names(verify(files))
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(("hours", "late"), [(1, False), (2, True)])
+def test_a_closed_case_that_is_not_archived_in_time_is_told(
+    recorded: Recorded, hours: int, late: bool
+) -> None:
+    """I9: its workflow goes on, so nobody can replay it; an hour is what it may take."""
+    entries = list(recorded.files.entries)
+    del entries[find(recorded.files, "case.archived", recorded.large)]
+    closed = json.loads(entries[find(recorded.files, "case.closed", recorded.large)])["time"]
+    last = json.loads(entries[-1])
+    last["time"] = _spelled(datetime.fromisoformat(closed) + timedelta(hours=hours))
+    entries[-1] = canonical_json(last)
+    report = verify(resigned(recorded.files, entries))
+    assert (("archive-late", recorded.large) in names(report)) is late
+    assert report.checked["closed cases not archived"] >= 1
 
 
 def test_other_administrators_than_those_trusted_are_found(recorded: Recorded) -> None:

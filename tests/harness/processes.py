@@ -2,10 +2,14 @@
 
 from placet.model import (
     AuthorityMatrix,
+    CaseResult,
     CheckpointDefinition,
+    CheckpointEnd,
     CheckpointRule,
+    CheckpointStatus,
     Mode,
     Need,
+    PriorCheckpoint,
     ProcessDefinition,
     Relation,
     Step,
@@ -75,12 +79,32 @@ DEFINITION = ProcessDefinition(
     ),
     checkpoints=(
         CheckpointDefinition(
+            name="customs", title="Customs", evidence=("weight",), proposal="weight"
+        ),
+        CheckpointDefinition(
             name="release",
             title="Release of a parcel",
             evidence=("weight", "cuts", "keyed"),
             proposal="weight",
+            after=(PriorCheckpoint(checkpoint="customs", findings_of=("parcel.dutiable",)),),
             adjustments="cuts",
             keyed="keyed",
+        ),
+    ),
+    results=(
+        CaseResult(name="dispatched", part="dispatched"),
+        *(
+            CaseResult(
+                name=name,
+                ends=(CheckpointEnd(checkpoint="release", status=status),),
+                without=("dispatched",),
+            )
+            for name, status in (
+                ("refused", CheckpointStatus.VOIDED),
+                ("rejected", CheckpointStatus.REJECTED),
+                ("expired", CheckpointStatus.EXPIRED),
+                ("returned", CheckpointStatus.RETURNED),
+            )
         ),
     ),
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from placet.model import Verdict
-from tests.harness.bypasses import AsksAgain, AsksUnconfirmed
+from tests.harness.bypasses import AsksAgain, AsksUnconfirmed, ClaimsItWasSent
 from tests.harness.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,3 +32,16 @@ async def test_one_agent_alone_brings_nothing_before_people(w: World) -> None:
 
         await until(stopped)
     assert await w.people["una"].checkpoints(case=case) == []
+
+
+async def test_a_case_closes_with_nothing_that_its_record_does_not_show(w: World) -> None:
+    """I9: the workflow's word is no result; its case is stopped for a person to look."""
+    async with w.workers(workflows=(ClaimsItWasSent,)):
+        case = await w.open(SUBJECT)
+
+        async def stopped() -> bool:
+            return (await w.people["una"].case(case)).status == "stopped"
+
+        await until(stopped)
+    assert (await w.people["una"].case(case)).result is None
+    assert await w.entries("case.closed") == []

@@ -4,10 +4,11 @@ It signs nothing that it has not checked: before a decision is signed, the evide
 computed again from what is shown, and the last head that was seen goes into what is signed.
 """
 
+import asyncio
 import base64
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
@@ -17,13 +18,23 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
+from placet._event_stream import Told, read_blocks
 from placet.model import (
+    MAX_PAGE,
     AcceptedException,
     ActAnswer,
     ActClaims,
     Adjust,
     Attach,
+    CasePage,
+    CaseQuery,
+    CaseStatus,
     CaseView,
+    CheckpointLine,
+    CheckpointOrder,
+    CheckpointPage,
+    CheckpointQuery,
+    CheckpointStatus,
     CheckpointView,
     ClaimKey,
     Comment,
@@ -34,6 +45,7 @@ from placet.model import (
     Delegate,
     DelegationView,
     Enrolment,
+    Event,
     ForCheckpoint,
     Governance,
     InputPart,
@@ -41,6 +53,7 @@ from placet.model import (
     KeyIn,
     OpenCase,
     OutcomeProof,
+    Overview,
     Problem,
     ProposalView,
     Prospect,
@@ -69,6 +82,8 @@ from placet.tokens import (
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SESSION_RENEW = 60
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 10.0
 _HEAD: TypeAdapter[str] = TypeAdapter(LedgerHead)
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -437,22 +452,86 @@ class OperatorClient:
 
     # --- what people read ---------------------------------------------------------------------
 
+    async def case_page(self, query: CaseQuery, after: str | None = None) -> CasePage:
+        """A page of cases; ``after`` is the ``next`` of the page before."""
+        return self._model(await self._get("/v1/cases", _parameters(query, after)), CasePage)
+
     async def cases(self, status: str | None = None) -> list[CaseView]:
-        """All cases, or those of one status."""
-        found = await self._pages("/v1/cases", "cases", {"status": status} if status else {})
-        return TypeAdapter(list[CaseView]).validate_python(found)
+        """All cases, or those of one status: every page."""
+        query = CaseQuery(status=CaseStatus(status) if status else None, limit=MAX_PAGE)
+        found: list[CaseView] = []
+        after: str | None = None
+        while True:
+            page = await self.case_page(query, after)
+            found += page.cases
+            if (after := page.next) is None:
+                return found
 
     async def case(self, case: str) -> CaseView:
         """One case."""
         return self._model(await self._get(f"/v1/cases/{_segment(case)}"), CaseView)
 
+    async def checkpoint_page(
+        self, query: CheckpointQuery, after: str | None = None
+    ) -> CheckpointPage:
+        """A page of checkpoints; ``after`` is the ``next`` of the page before."""
+        found = await self._get("/v1/checkpoints", _parameters(query, after))
+        return self._model(found, CheckpointPage)
+
+    async def checkpoint_lines(self, query: CheckpointQuery) -> AsyncIterator[CheckpointLine]:
+        """Every row of a list, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.checkpoint_page(query, after)
+            for line in page.checkpoints:
+                yield line
+            if (after := page.next) is None:
+                return
+
     async def checkpoints(
         self, status: str | None = None, case: str | None = None
     ) -> list[CheckpointView]:
-        """All checkpoints, or those of one status or case."""
-        query = {name: value for name, value in (("status", status), ("case", case)) if value}
-        found = await self._pages("/v1/checkpoints", "checkpoints", query)
-        return [self._model(each, CheckpointView) for each in found]
+        """All checkpoints, or those of one status or case, each with its evidence.
+
+        For what looks at one case, or audits; a list of what waits is :meth:`checkpoint_page`.
+        """
+        query = CheckpointQuery(
+            status=CheckpointStatus(status) if status else None,
+            case=case,
+            sort=CheckpointOrder.OPENED,
+            limit=MAX_PAGE,
+        )
+        return [await self.checkpoint(line.id) async for line in self.checkpoint_lines(query)]
+
+    async def overview(self) -> Overview:
+        """How much there is, and how much waits for this operator."""
+        return self._model(await self._get("/v1/overview"), Overview)
+
+    async def events(self, after: int | None = None) -> AsyncIterator[Event]:
+        """What changes, as it does; reconnects by itself and misses nothing.
+
+        ``after`` is the id of the last event that was seen; ``None`` begins now.
+
+        Raises:
+            AuthorityError: the authority refuses: the operator is no longer active.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async for told in self._event_blocks(after):
+                    pause = _FIRST_PAUSE
+                    after = after if told.last is None else told.last
+                    if told.event is not None:
+                        yield told.event
+            except AuthorityError as error:
+                if error.status != 503:
+                    raise
+            except AuthorityAway:
+                pass
+            else:
+                pause = _FIRST_PAUSE  # the session ended: the next connection has a new one
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def checkpoint(self, checkpoint: str) -> CheckpointView:
         """One checkpoint."""
@@ -565,17 +644,32 @@ class OperatorClient:
                 return found
             after = page[-1][key]
 
+    async def _event_blocks(self, after: int | None) -> AsyncIterator[Told]:
+        """One connection's events, until it ends: with the session, or with the connection."""
+        url = f"{self.issuer}/v1/events"
+        headers = {**await self._headers(url), "Accept": "text/event-stream"}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        try:
+            async with self._http.stream("GET", url, headers=headers) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    raise self._refusal(response)
+                async for told in read_blocks(response.aiter_lines()):
+                    yield told
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        except ValueError as error:
+            raise AuthorityAway(f"what answers at {self.issuer} tells no events") from error
+
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        token = await self._token()
         url = self.issuer + path
-        headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
+        headers = await self._headers(url)
         return await self._send(self._http.build_request("GET", url, params=query, headers=headers))
 
     async def _get_bytes(self, path: str) -> bytes:
-        token = await self._token()
         url = self.issuer + path
-        headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
-        request = self._http.build_request("GET", url, headers=headers)
+        request = self._http.build_request("GET", url, headers=await self._headers(url))
         try:
             response = await self._http.send(request)
         except httpx.HTTPError as error:
@@ -583,6 +677,11 @@ class OperatorClient:
         if response.status_code != 200:
             raise self._refusal(response)
         return response.content
+
+    async def _headers(self, url: str) -> dict[str, str]:
+        """What a read is sent with: the session, and a fresh proof for this address."""
+        token = await self._token()
+        return {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
 
     async def _post(self, path: str, body: BaseModel, model: type[_M]) -> _M:
         request = self._http.build_request(
@@ -664,6 +763,15 @@ class OperatorClient:
             raise AuthorityAway(
                 f"the answer of {self.issuer} is no {model.__name__}: {error.error_count()} errors"
             ) from error
+
+
+def _parameters(query: BaseModel, after: str | None) -> dict[str, str]:
+    """A query as the parameters of its route."""
+    told = query.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    if "waits_for" in told:
+        told["for"] = told.pop("waits_for")
+    spelled = {name: "true" if value is True else str(value) for name, value in told.items()}
+    return spelled if after is None else {**spelled, "after": after}
 
 
 def _segment(text: str) -> str:

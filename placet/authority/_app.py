@@ -26,6 +26,7 @@ from placet.authority._errors import (
     Unavailable,
     WrongMethod,
 )
+from placet.authority._events import Events
 from placet.authority._governance import governance
 from placet.authority._grants import Grants, IssuedGrant
 from placet.authority._http import (
@@ -36,13 +37,13 @@ from placet.authority._http import (
     answer,
     describe,
     endpoint,
-    one_header,
     one_query,
     read_form,
     read_model,
     refuse,
     require_parameter,
 )
+from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._people import People, issue_session
 from placet.authority._provider import DEVICE_GRANT
@@ -55,8 +56,6 @@ from placet.authority._tiles import serve_tile
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.model import (
-    CaseStatus,
-    CheckpointStatus,
     CloseCase,
     Enrolment,
     GrantAnswers,
@@ -102,11 +101,13 @@ class Services:
     uses: Uses
     views: Views
     ledger: LedgerReads
+    events: Events
 
 
 def make_app(services: Services) -> Starlette:
     """The ASGI application."""
     routes = Routes(services)
+    lists = ListRoutes(services)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/healthz", routes.health),
         ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
@@ -126,7 +127,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/proposals", routes.proposals),
         ("GET", "/v1/proposals/{jti}", routes.proposal),
         ("GET", "/v1/governance", routes.governance),
-        ("GET", "/v1/cases", routes.cases),
+        ("GET", "/v1/cases", lists.cases),
         ("GET", "/v1/cases/{case}", routes.case),
         ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
         ("GET", "/v1/cases/{case}/archive", routes.archive),
@@ -135,7 +136,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
         ("POST", "/v1/cases/{case}/close", routes.close_case),
         ("POST", "/v1/cases/{case}/stop", routes.stop_case),
-        ("GET", "/v1/checkpoints", routes.checkpoints),
+        ("GET", "/v1/checkpoints", lists.checkpoints),
         ("GET", "/v1/checkpoints/{checkpoint}", routes.checkpoint),
         ("GET", "/v1/checkpoints/{checkpoint}/prospect", routes.prospect),
         ("GET", "/v1/checkpoints/{checkpoint}/proof", routes.outcome_proof),
@@ -143,6 +144,8 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/delegations", routes.delegations),
         ("POST", "/v1/decisions", routes.decide_many),
         ("POST", "/v1/checkpoints/{checkpoint}/decisions", routes.decide),
+        ("GET", "/v1/overview", lists.overview),
+        ("GET", "/v1/events", lists.events),
         ("GET", "/v1/identities/{kind}", routes.identities),
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
@@ -397,13 +400,6 @@ class Routes:
         await self._admit(request)
         return answer(await self._s.core.store.read(governance))
 
-    async def cases(self, request: Request) -> Response:
-        """A page of cases."""
-        await self._admit(request)
-        status = _one_of(request, "status", CaseStatus)
-        found = await self._s.views.cases(status, one_query(request, "after") or "")
-        return _page("cases", found)
-
     async def case(self, request: Request) -> Response:
         """One case."""
         await self._admit(request)
@@ -419,16 +415,6 @@ class Routes:
         """A closed case's sealed history."""
         await self._admit(request)
         return JSONResponse(await self._s.views.archive(request.path_params["case"]))
-
-    async def checkpoints(self, request: Request) -> Response:
-        """A page of checkpoints."""
-        await self._admit(request)
-        found = await self._s.views.checkpoints(
-            _one_of(request, "status", CheckpointStatus),
-            one_query(request, "case"),
-            one_query(request, "after") or "",
-        )
-        return _page("checkpoints", found)
 
     async def checkpoint(self, request: Request) -> Response:
         """One checkpoint."""
@@ -477,9 +463,7 @@ class Routes:
 
     async def _admit(self, request: Request) -> str:
         """Let an operator's read through; who asks."""
-        session = self._s.requests.session(request)
-        token = one_header(request, "Authorization").partition(" ")[2]
-        await self._s.views.admit(session, self._s.requests.proof(request, token))
+        session, _ = await admit(self._s.requests, self._s.views, request)
         return session.sub
 
     # --- the ledger ---------------------------------------------------------------------------

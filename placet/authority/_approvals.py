@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from placet.authority._core import AUTHORITY
+from placet.authority._counted import counted_decisions
 from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same, unpack
 from placet.authority._facts import FetchedFacts
 from placet.authority._identities import ACTIVE, word_standing
+from placet.authority._lines import relist
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -34,13 +36,11 @@ from placet.model import (
     Requirement,
     Severity,
     Step,
-    Verdict,
     digest_json,
 )
 from placet.rules import (
     ApprovalFacts,
     AutomaticFacts,
-    CountedDecision,
     confirmed,
     outcome_status,
     people_of,
@@ -78,27 +78,6 @@ class Approval:
             "evidence_digest": self.evidence_digest,
             "record_version": self.evidence.proposal.record_version,
         }
-
-
-def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision, ...]:
-    """The decisions that count at a checkpoint, in order, with the roles people had then."""
-    rows = reader.all(
-        DecisionRow,
-        DecisionRow.checkpoint_id == checkpoint,
-        DecisionRow.counted.is_(True),  # type: ignore[attr-defined]  # a column on the class
-        order_by=[DecisionRow.entry],
-    )
-    return tuple(
-        CountedDecision(
-            jti=row.jti,
-            operator=row.operator,
-            roles=tuple(json.loads(row.roles_json)),
-            verdict=Verdict(row.verdict),
-            exceptions=tuple(json.loads(row.exceptions_json)),
-            stands_in_for=row.stands_in_for,
-        )
-        for row in rows
-    )
 
 
 def automatic_facts(
@@ -323,3 +302,4 @@ def void(tx: Tx, case: Case, checkpoint: str, reasons: tuple[str, ...]) -> None:
         case=case.id,
         record=case.subject,
     )
+    relist(tx, row.id)

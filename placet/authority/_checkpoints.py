@@ -169,6 +169,7 @@ class Checkpoints:
             id=self._core.new_id("ckpt"),
             case_id=case.id,
             name=checkpoint.name,
+            title=checkpoint.title,
             status=CheckpointStatus.OPEN.value,
             grant_id=claims.jti,
             opened_at=tx.now,

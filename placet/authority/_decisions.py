@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from placet.authority._approvals import counted_decisions
 from placet.authority._core import Core
+from placet.authority._counted import counted_decisions
 from placet.authority._errors import Forbidden, NotFound, Unauthenticated
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, key_standing, roles_of, signed_in_at

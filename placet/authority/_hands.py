@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, select
 
-from placet.authority._approvals import counted_decisions
+from placet.authority._counted import counted_decisions
 from placet.authority._resubmissions import resubmitters
 from placet.authority._store import Case, Checkpoint, Identity, PartRow, Reader, table_of
 from placet.model import (

@@ -3,9 +3,10 @@
 1. (I4) Decision, its ledger entry, the outcome and the bell's outbox row are one transaction.
 """
 
-from placet.authority._approvals import counted_decisions
 from placet.authority._core import AUTHORITY
+from placet.authority._counted import counted_decisions
 from placet.authority._errors import Forbidden
+from placet.authority._lines import relist
 from placet.authority._outbox import ring
 from placet.authority._store import Case, Checkpoint, Grant, Reader, Tx
 from placet.model import CaseStatus, CheckpointStatus, Evidence, Outcome, Requirement
@@ -105,6 +106,7 @@ def end(tx: Tx, case: Case, row: Checkpoint, outcome: Outcome) -> None:
 
 def _keep(tx: Tx, row: Checkpoint, outcome: Outcome) -> None:
     tx.change(Checkpoint, row.id, outcome_json=outcome.model_dump_json(exclude_none=True))
+    relist(tx, row.id)
 
 
 def approvers_of(reader: Reader, row: Checkpoint) -> tuple[str, ...]:

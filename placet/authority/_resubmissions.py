@@ -11,6 +11,7 @@ import json
 
 from placet.authority._errors import Conflict
 from placet.authority._facts import FetchedFacts, fact_record
+from placet.authority._lines import relist
 from placet.authority._outbox import BELL, put_signal
 from placet.authority._store import (
     Case,
@@ -83,6 +84,7 @@ def take_back(
         status=outcome.status.value,
         outcome_json=outcome.model_dump_json(exclude_none=True),
     )
+    relist(tx, returned.id)
     put_signal(tx, case, BELL, f"resubmitted/{returned.id}")
     return returned.id, read
 

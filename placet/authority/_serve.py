@@ -24,6 +24,7 @@ from placet.authority._decisions import Decisions
 from placet.authority._definitions import Definitions
 from placet.authority._enrolments import Enrolments
 from placet.authority._errors import Unavailable
+from placet.authority._events import Events
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
 from placet.authority._log import LedgerReads
@@ -92,7 +93,9 @@ async def open_authority(
             )
         ]
         try:
-            yield make_app(services)
+            app = make_app(services)
+            app.state.stop_streams = services.events.stop
+            yield app
         finally:
             for job in running:
                 job.cancel()
@@ -116,8 +119,9 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         acts=Acts(core, definitions, facts),
         cases=Cases(core, definitions),
         uses=Uses(core),
-        views=Views(core, definitions),
+        views=Views(core),
         ledger=LedgerReads(core),
+        events=Events(core),
     )
 
 
@@ -193,8 +197,13 @@ async def serve(settings: AuthoritySettings) -> None:
             timeout_keep_alive=75,  # longer than any client keeps a connection that it may use
         )
         server = _Server(config)
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(stop, server.handle_exit, stop, None)
+
+        def stop(number: int) -> None:
+            app.state.stop_streams()  # or the server would wait for whoever listens to events
+            server.handle_exit(number, None)
+
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, stop, each)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.02)

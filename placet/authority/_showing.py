@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from placet.authority._approvals import counted_decisions
-from placet.authority._definitions import Definitions
+from placet.authority._counted import counted_decisions
 from placet.authority._errors import NotFound
 from placet.authority._evidence import unpack
 from placet.authority._identities import ACTIVE, roles_of
@@ -37,10 +36,9 @@ from placet.model import (
 from placet.rules import OperatorFacts, compare, explain, missing, prospect, unusual
 
 
-def show(reader: Reader, definitions: Definitions, row: Checkpoint) -> CheckpointView:
+def show(reader: Reader, row: Checkpoint) -> CheckpointView:
     """One checkpoint with its evidence."""
     case = _case_of(reader, row)
-    named = definitions.process(reader, case.process, case.version).checkpoint(row.name)
     asked = Requirement.model_validate_json(row.requirement_json)
     evidence = Evidence.model_validate_json(row.evidence_json)
     counted = counted_decisions(reader, row.id)
@@ -52,7 +50,7 @@ def show(reader: Reader, definitions: Definitions, row: Checkpoint) -> Checkpoin
         id=row.id,
         case=row.case_id,
         name=row.name,
-        title=named.title if named else row.name,
+        title=row.title,
         subject=case.subject,
         status=CheckpointStatus(row.status),
         opened_at=row.opened_at,

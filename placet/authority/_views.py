@@ -6,10 +6,10 @@ from typing import Any
 
 from placet.authority._cases import view
 from placet.authority._core import Core
-from placet.authority._definitions import Definitions
 from placet.authority._errors import NotFound
 from placet.authority._evidence import input_part
-from placet.authority._identities import require_active
+from placet.authority._identities import require_active, roles_of
+from placet.authority._lists import Asker
 from placet.authority._requests import use_proof
 from placet.authority._showing import delegations, foresee, note_opened, prove, show
 from placet.authority._store import (
@@ -35,38 +35,33 @@ from placet.model import (
 )
 from placet.tokens import Proof, SessionClaims
 
-PAGE = 100
 _KINDS = ("agent", "operator", "system")
 
 
 class Views:
     """Reads for operators."""
 
-    def __init__(self, core: Core, definitions: Definitions) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._definitions = definitions
 
-    async def admit(self, session: SessionClaims, proof: Proof) -> None:
+    async def admit(self, session: SessionClaims, proof: Proof) -> Asker:
         """Let an operator's read through: the proof is new, the operator and key are active.
+
+        Returns:
+            The operator, in the roles of now.
 
         Raises:
             Unauthenticated: the proof was used before, or the operator is not enrolled.
             Forbidden: the operator or the key is not active (I10).
         """
 
-        def look(tx: Tx) -> None:
+        def look(tx: Tx) -> Asker:
             use_proof(tx, proof)
             require_active(tx, session.sub, session.cnf.jkt, tx.now)
+            identity = tx.get(Identity, session.sub)
+            return Asker(session.sub, () if identity is None else roles_of(identity))
 
-        await self._core.store.write(look)
-
-    async def cases(self, status: str | None, after: str) -> list[CaseView]:
-        """A page of cases by id."""
-        where = [Case.id > after] + ([Case.status == status] if status else [])
-        rows = await self._core.store.read(
-            lambda reader: reader.all(Case, *where, order_by=[Case.id], limit=PAGE)
-        )
-        return [view(row) for row in rows]
+        return await self._core.store.write(look)
 
     async def case(self, case_id: str) -> CaseView:
         """One case.
@@ -79,20 +74,6 @@ class Views:
             raise NotFound("there is no such case")
         return view(row)
 
-    async def checkpoints(
-        self, status: str | None, case: str | None, after: str
-    ) -> list[CheckpointView]:
-        """A page of checkpoints by id."""
-        where = [Checkpoint.id > after]
-        where += [Checkpoint.status == status] if status else []
-        where += [Checkpoint.case_id == case] if case else []
-        return await self._core.store.read(
-            lambda reader: [
-                show(reader, self._definitions, row)
-                for row in reader.all(Checkpoint, *where, order_by=[Checkpoint.id], limit=PAGE)
-            ]
-        )
-
     async def checkpoint(self, checkpoint_id: str, operator: str) -> CheckpointView:
         """One checkpoint; since when this operator has had its evidence open is remembered.
 
@@ -103,7 +84,7 @@ class Views:
         def read(tx: Tx) -> CheckpointView:
             row = _row(tx, checkpoint_id)
             note_opened(tx, row, operator)
-            return show(tx, self._definitions, row)
+            return show(tx, row)
 
         return await self._core.store.write(read)
 

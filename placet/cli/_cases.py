@@ -15,20 +15,27 @@ from placet.cli._output import harmless
 from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
+    MAX_PAGE,
     ActAnswer,
     AuthorityMatrix,
     CaseId,
     CaseStatus,
     CaseView,
     CheckpointId,
+    CheckpointLine,
+    CheckpointOrder,
+    CheckpointQuery,
     CheckpointStatus,
     CheckpointView,
+    Claimed,
     DecisionAnswer,
     Hold,
     InputPart,
     Reason,
     RecordId,
+    Severity,
     Verdict,
+    WaitsFor,
     parse_money,
     template_variables,
 )
@@ -277,15 +284,79 @@ def _act(act: str, target: str, body: Any, *, as_json: bool) -> None:
 
 
 @checkpoint.command("list")
-def list_checkpoints(status: str | None = "open", as_json: AsJson = False) -> None:
-    """List what waits for people."""
-
-    async def work() -> list[CheckpointView]:
-        async with operator_client() as client:
-            return await client.checkpoints(status)
-
+def list_checkpoints(
+    status: CheckpointStatus | None = CheckpointStatus.OPEN,
+    mine: Annotated[bool, typer.Option(help="What waits for you alone.")] = False,
+    others: Annotated[bool, typer.Option(help="What waits for others.")] = False,
+    process: Annotated[str | None, typer.Option(help="Of this process.")] = None,
+    role: Annotated[str | None, typer.Option(help="What waits for this role.")] = None,
+    record: Annotated[str | None, typer.Option(help="Records that begin so.")] = None,
+    severity: Annotated[
+        Severity | None, typer.Option(help="With a finding at least as grave.")
+    ] = None,
+    overdue: Annotated[bool, typer.Option(help="What is past its time.")] = False,
+    claimed: Annotated[Claimed | None, typer.Option(help="Claimed by whom.")] = None,
+    at_least: Annotated[str | None, typer.Option(help="Amounts from this on.")] = None,
+    at_most: Annotated[str | None, typer.Option(help="Amounts up to this.")] = None,
+    text: Annotated[str | None, typer.Option(help="Words of its record, title or id.")] = None,
+    sort: Annotated[CheckpointOrder, typer.Option(help="The order.")] = CheckpointOrder.URGENCY,
+    limit: Annotated[int, typer.Option(help="Rows at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits for people, most urgent first."""
     with failures():
-        show(run(work()), as_json=as_json, columns=("id", "title", "subject", "status", "missing"))
+        if mine and others:
+            raise fail("--mine or --others, not both", USAGE)
+        waits_for = WaitsFor.ME if mine else WaitsFor.OTHERS if others else None
+        query = CheckpointQuery.model_validate(
+            {
+                "status": status,
+                "process": process,
+                "role": role,
+                "waits_for": waits_for,
+                "record": record,
+                "severity": severity,
+                "overdue": overdue,
+                "claimed": claimed,
+                "amount_min": at_least,
+                "amount_max": at_most,
+                "text": text,
+                "sort": sort,
+                "limit": min(limit, MAX_PAGE) if limit > 0 else limit,
+            }
+        )
+
+        async def work() -> list[CheckpointLine]:
+            found: list[CheckpointLine] = []
+            async with operator_client() as client:
+                async for line in client.checkpoint_lines(query):
+                    found.append(line)
+                    if len(found) == limit:
+                        break
+            return found
+
+        lines = run(work())
+        if as_json:
+            show(lines, as_json=True)
+        else:
+            show([_in_columns(each) for each in lines], as_json=False, columns=_COLUMNS)
+
+
+_COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "missing")
+
+
+def _in_columns(line: CheckpointLine) -> dict[str, str]:
+    counts = line.findings
+    return {
+        "id": line.id,
+        "title": line.title,
+        "subject": line.subject,
+        "status": line.status.value,
+        "amount": "" if line.amount is None else f"{line.amount:,.2f}",
+        "findings": f"{counts.blocking} blocking, {counts.warning} warning",
+        "due": line.due_at.isoformat(timespec="minutes"),
+        "missing": "; ".join(line.missing),
+    }
 
 
 @checkpoint.command("show")

@@ -47,6 +47,10 @@ from placet.rules._scope import needed_fact, require_in_scope, subject_variables
 from placet.rules._segregation import excluded
 from placet.rules._step_up import check_step_up
 from placet.rules._unusual import compare, unusual
+from placet.rules._waiting import (
+    standing_words,
+    waiting_roles,
+)
 from placet.rules._words import CountedDecision, entitled
 
 __all__ = [
@@ -93,7 +97,9 @@ __all__ = [
     "require_supported",
     "requirement",
     "said_digest",
+    "standing_words",
     "step_context",
     "subject_variables",
     "unusual",
+    "waiting_roles",
 ]

@@ -73,7 +73,7 @@ ROUTES = (
     Route("GET", "/v1/proposals", "session", query="status,after"),
     Route("GET", "/v1/proposals/{jti}", "session"),
     Route("GET", "/v1/governance", "session"),
-    Route("GET", "/v1/cases", "session", query="status,after"),
+    Route("GET", "/v1/cases", "session", query="status,limit,after"),
     Route("GET", "/v1/cases/{case}", "session"),
     Route("GET", "/v1/cases/{case}/parts/{digest}", "session"),
     Route("GET", "/v1/cases/{case}/archive", "session"),
@@ -81,9 +81,11 @@ ROUTES = (
     Route("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", "grant"),
     Route("POST", "/v1/cases/{case}/close", "grant"),
     Route("POST", "/v1/cases/{case}/stop", "grant"),
-    Route("GET", "/v1/checkpoints", "session", query="status,case,after"),
+    Route("GET", "/v1/checkpoints", "session", query="status,case,limit,amount_min,after"),
     Route("GET", "/v1/checkpoints/{checkpoint}", "session"),
     Route("POST", "/v1/checkpoints/{checkpoint}/decisions", "signature"),
+    Route("GET", "/v1/overview", "session"),
+    Route("GET", "/v1/events", "session", query="after"),
     Route("GET", "/v1/identities/{kind}", "session"),
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
@@ -237,10 +239,14 @@ class Site:
         return made
 
     async def send(self, request: Mapping[str, Any]) -> httpx.Response:
-        """Send a request to the authority."""
-        return await self.http.request(
-            **{**request, "url": self.w.issuer + str(request["url"])},
-        )
+        """Send a request to the authority; of an answer without an end only the head is read."""
+        made = self.http.build_request(**{**request, "url": self.w.issuer + str(request["url"])})
+        response = await self.http.send(made, stream=True)
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            await response.aclose()
+        else:
+            await response.aread()
+        return response
 
     async def sign_in_una(self) -> None:
         """Take a session."""

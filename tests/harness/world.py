@@ -229,6 +229,7 @@ async def serving(
         try:
             yield
         finally:
+            app.state.stop_streams()
             server.should_exit = True
             await task
 

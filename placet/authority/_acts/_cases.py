@@ -18,6 +18,7 @@ from placet.authority._definitions import Definitions
 from placet.authority._endings import END, ENDED, end_case
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._left_by_people import drop_adjustments
+from placet.authority._lines import index_case
 from placet.authority._outbox import ADMITTED, put_signal
 from placet.authority._resubmissions import RESUBMIT, source_of, take_back
 from placet.authority._store import Case, Reader, Tx
@@ -122,24 +123,24 @@ class CaseActs:
             case=case_id,
             record=body.subject,
         )
-        tx.add(
-            Case(
-                id=case_id,
-                process=definition.name,
-                version=definition.version,
-                process_digest=digest,
-                subject=body.subject,
-                status=CaseStatus.OPENING.value,
-                opened_by=act.actor,
-                opened_at=tx.now,
-                workflow_id=case_id,
-                workflow_type=definition.workflow_type,
-                task_queue=definition.orchestrator,
-                request_id=digest_bytes(f"start {case_id}".encode()),
-                matrix_digest=found[0],
-                entry=entry,
-            )
+        case = Case(
+            id=case_id,
+            process=definition.name,
+            version=definition.version,
+            process_digest=digest,
+            subject=body.subject,
+            status=CaseStatus.OPENING.value,
+            opened_by=act.actor,
+            opened_at=tx.now,
+            workflow_id=case_id,
+            workflow_type=definition.workflow_type,
+            task_queue=definition.orchestrator,
+            request_id=digest_bytes(f"start {case_id}".encode()),
+            matrix_digest=found[0],
+            entry=entry,
         )
+        tx.add(case)
+        index_case(tx, case)
         tx.notify(OPENING)
         return ActAnswer(act=act.claims.act, target=body.subject, entry=entry, case=case_id)
 

@@ -28,6 +28,7 @@ from placet.authority._errors import Conflict, Invalid
 from placet.authority._evidence import keep_part
 from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._left_by_people import left_rows
+from placet.authority._lines import relist
 from placet.authority._outbox import ring
 from placet.authority._outcomes import void_open
 from placet.authority._store import (
@@ -366,6 +367,7 @@ class CheckpointActs:
         entry = write_entry(
             tx, type_, act, {"checkpoint": row.id, **data}, case=case.id, record=case.subject
         )
+        relist(tx, row.id)
         return ActAnswer(act=act.claims.act, target=row.id, entry=entry, case=case.id)
 
 

@@ -4,6 +4,13 @@ from placet.authority._store._access import Access, Reader, table_of
 from placet.authority._store._attention import Delegation, EvidenceOpened, Remark
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
+from placet.authority._store._list_tables import (
+    NO_AMOUNT,
+    ListedBarred,
+    ListedCheckpoint,
+    ListedRole,
+    ListedWord,
+)
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
 from placet.authority._store._people_tables import (
     GovernanceRow,
@@ -43,6 +50,7 @@ from placet.authority._store._tables import (
 from placet.authority._store._tx import Tx
 
 __all__ = [
+    "NO_AMOUNT",
     "Access",
     "Archive",
     "Case",
@@ -62,6 +70,10 @@ __all__ = [
     "InvitationRow",
     "LedgerEntry",
     "LedgerNode",
+    "ListedBarred",
+    "ListedCheckpoint",
+    "ListedRole",
+    "ListedWord",
     "Matrix",
     "OutboxRow",
     "PartRow",

@@ -207,6 +207,8 @@ class Case(Row, table=True):
         ),
         Index("case_status", "status", "id"),
         Index("case_subject", "process", "subject"),
+        Index("case_opened", "status", "opened_at", "id"),
+        Index("case_process_opened", "status", "process", "opened_at", "id"),
     )
     id: str = Field(primary_key=True)
     process: str
@@ -361,6 +363,7 @@ class Checkpoint(Row, table=True):
     id: str = Field(primary_key=True)
     case_id: str = Field(index=True, foreign_key="case_.id")
     name: str
+    title: str
     status: str
     grant_id: str | None = None
     opened_at: datetime = time_field()

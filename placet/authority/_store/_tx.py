@@ -41,6 +41,7 @@ class Tx(Access):
         super().__init__(batch.connection)
         self._tree = batch.tree
         self._topics: set[str] = set()
+        self._last: dict[str, Callable[[], None]] = {}
         self.now = batch.clock()
         """The time of this write."""
 
@@ -109,6 +110,15 @@ class Tx(Access):
     def notify(self, topic: str) -> None:
         """Wake the followers of ``topic`` once this write is durable."""
         self._topics.add(topic)
+
+    def at_end(self, key: str, run: Callable[[], None]) -> None:
+        """Run something when this write's own work is done, before it is durable: once per key."""
+        self._last[key] = run
+
+    def finish(self) -> None:
+        """Do what was left for the end. The writer's part, not the function's."""
+        while self._last:
+            self._last.pop(next(iter(self._last)))()
 
     def hand_over(self, batch: Batch) -> None:
         """Give the batch what this member has done. The writer's part, not the function's."""

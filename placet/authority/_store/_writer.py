@@ -179,6 +179,7 @@ class Writer:
             tx = Tx(batch)
             try:
                 member.result = member.run(tx)
+                tx.finish()
             except BaseException as error:  # whatever it is, it is its caller's
                 if is_outage(error):
                     raise

@@ -1,0 +1,126 @@
+"""The routes of lists, counts and live change: read the query, call, answer."""
+
+from typing import Protocol, TypeVar
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from placet.authority._core import Core
+from placet.authority._errors import Invalid
+from placet.authority._events import Events
+from placet.authority._http import answer, describe, one_header, one_query
+from placet.authority._lists import Asker, list_cases, list_checkpoints, overview
+from placet.authority._requests import Requests
+from placet.authority._views import Views
+from placet.model import CaseQuery, CheckpointQuery
+from placet.tokens import SessionClaims
+
+QueryT = TypeVar("QueryT", CheckpointQuery, CaseQuery)
+_CURSOR = 300
+_RECORD = 200
+_OTHER_NAMES = {"for": "waits_for"}
+"""What a query's parameter is called in the model, where it can't have the same name."""
+
+
+async def admit(requests: Requests, views: Views, request: Request) -> tuple[SessionClaims, Asker]:
+    """The person behind a request: with a session, an unused proof, and active."""
+    session = requests.session(request)
+    token = one_header(request, "Authorization").partition(" ")[2]
+    return session, await views.admit(session, requests.proof(request, token))
+
+
+class Parts(Protocol):
+    """What of the authority's services these routes need."""
+
+    @property
+    def core(self) -> Core:
+        """The surroundings."""
+        ...
+
+    @property
+    def requests(self) -> Requests:
+        """Who sent a request."""
+        ...
+
+    @property
+    def views(self) -> Views:
+        """Who may read."""
+        ...
+
+    @property
+    def events(self) -> Events:
+        """Live change."""
+        ...
+
+
+class ListRoutes:
+    """One method a route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._s = parts
+
+    async def checkpoints(self, request: Request) -> Response:
+        """A page of checkpoints."""
+        _, asker = await admit(self._s.requests, self._s.views, request)
+        query, after = _query(request, CheckpointQuery)
+        now = self._s.core.clock()
+        return answer(
+            await self._s.core.store.read(
+                lambda reader: list_checkpoints(reader, query, asker, after, now)
+            )
+        )
+
+    async def cases(self, request: Request) -> Response:
+        """A page of cases."""
+        await admit(self._s.requests, self._s.views, request)
+        query, after = _query(request, CaseQuery)
+        return answer(
+            await self._s.core.store.read(lambda reader: list_cases(reader, query, after))
+        )
+
+    async def overview(self, request: Request) -> Response:
+        """The counts."""
+        _, asker = await admit(self._s.requests, self._s.views, request)
+        now = self._s.core.clock()
+        return answer(await self._s.core.store.read(lambda reader: overview(reader, asker, now)))
+
+    async def events(self, request: Request) -> Response:
+        """Live change, as server-sent events (WHATWG HTML, section 9.2)."""
+        session, asker = await admit(self._s.requests, self._s.views, request)
+        self._s.events.require_room()
+        return StreamingResponse(
+            self._s.events.stream(session, asker, _last_event(request)),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+
+def _query(request: Request, model: type[QueryT]) -> tuple[QueryT, str | None]:
+    """A list's query and its cursor; a parameter that is not known is an error."""
+    told: dict[str, str] = {}
+    for name in request.query_params:
+        value = one_query(request, name, {"after": _CURSOR, "record": _RECORD}.get(name, 100))
+        if value is not None:
+            told[_OTHER_NAMES.get(name, name)] = value
+    after = told.pop("after", None)
+    limit = told.get("limit", "1")
+    if not (limit.isascii() and limit.isdecimal()):
+        raise Invalid("invalid_request", "limit must be a whole number")
+    try:
+        return model.model_validate(told), after
+    except ValidationError as error:
+        raise Invalid("invalid_request", describe(error)) from None
+
+
+def _last_event(request: Request) -> int | None:
+    """Where to go on: the header that browsers send, or the parameter for the first connection."""
+    found = request.headers.getlist("Last-Event-ID")
+    value = one_query(request, "after") if not found else ",".join(found)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdecimal()) or len(value) > 15:
+        raise Invalid(
+            "invalid_request", "after, or Last-Event-ID, is one whole number: an event's id"
+        )
+    return int(value)

@@ -1,0 +1,79 @@
+"""Enrolling oneself with a one-time code that an administrator gave."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from placet.client import AuthorityError, OperatorClient
+from placet.model import Invite, code_digest
+from placet.tokens import SigningKey
+from tests.authority.test_two_administrators import holds
+from tests.harness.alone import Alone, alone
+
+CODE = "ABCDE-FGHIJ-KLMNO-PQRST"
+
+
+@pytest.fixture
+async def authority(tmp_path: Path) -> AsyncIterator[Alone]:
+    """An authority alone."""
+    async with alone(f"sqlite:///{tmp_path / 'authority.db'}") as made:
+        yield made
+
+
+def _device(authority: Alone, operator: str = "operator:cleo") -> OperatorClient:
+    return OperatorClient(
+        authority.settings.issuer, operator, SigningKey.generate(), clock=authority.now
+    )
+
+
+async def _invite(ada: OperatorClient, operator: str = "operator:cleo") -> None:
+    body = Invite(roles=("clerk",), code_digest=code_digest(operator, CODE), minutes=10)
+    await ada.act("operator.invite", operator, body)
+
+
+async def test_a_code_enrols_the_key_that_was_made_on_the_device(authority: Alone) -> None:
+    """I6: once, for the name and the roles that an administrator signed."""
+    async with authority.ada() as ada, _device(authority) as cleo, _device(authority) as thief:
+        await _invite(ada)
+        await cleo.enrol_with_code(CODE)
+        assert await cleo.cases() == []
+        with pytest.raises(AuthorityError, match="not good") as used:
+            await thief.enrol_with_code(CODE)
+        assert used.value.status == 401
+        (cleos,) = [
+            each
+            for each in await ada.identities("operator")
+            if each["principal"] == "operator:cleo"
+        ]
+        assert cleos["roles"] == ["clerk"]
+        assert await holds(ada) == []
+
+
+async def test_a_code_is_for_one_name_and_some_minutes(authority: Alone) -> None:
+    """I6: whose it is not, and who comes too late, are answered like who guesses."""
+    async with authority.ada() as ada, _device(authority) as cleo:
+        await _invite(ada)
+        async with _device(authority, "operator:cid") as cid:
+            with pytest.raises(AuthorityError) as another:
+                await cid.enrol_with_code(CODE)
+        with pytest.raises(AuthorityError) as guessed:
+            await cleo.enrol_with_code(CODE.replace("A", "B"))
+        authority.ahead += timedelta(minutes=10)
+        with pytest.raises(AuthorityError) as late:
+            await cleo.enrol_with_code(CODE)
+    said = {(each.value.status, str(each.value)) for each in (another, guessed, late)}
+    assert len(said) == 1
+
+
+async def test_a_code_is_never_kept(authority: Alone, tmp_path: Path) -> None:
+    """I7: neither the database nor the ledger has it."""
+    async with authority.ada() as ada, _device(authority) as cleo:
+        await _invite(ada)
+        await cleo.enrol_with_code(CODE)
+        entries = str(await ada.entries())
+    stored = b"".join(each.read_bytes() for each in tmp_path.glob("authority.db*"))
+    for spelled in (CODE, CODE.replace("-", "")):
+        assert spelled not in entries
+        assert spelled.encode() not in stored

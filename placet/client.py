@@ -44,6 +44,7 @@ from placet.model import (
     DecisionClaims,
     Delegate,
     DelegationView,
+    DeliveryView,
     Enrolment,
     Event,
     ForCheckpoint,
@@ -548,6 +549,17 @@ class OperatorClient:
     async def proposal(self, jti: str) -> ProposalView:
         """One of them."""
         return self._model(await self._get(f"/v1/proposals/{_segment(jti)}"), ProposalView)
+
+    async def notices(self, status: str | None = None) -> list[DeliveryView]:
+        """Notices at their channels, or those of one status."""
+        found: list[DeliveryView] = []
+        while True:
+            query = {"after": str(found[-1].id if found else 0)}
+            query |= {"status": status} if status else {}
+            page = self._member(await self._get("/v1/notices", query), "notices")
+            found += [self._model(each, DeliveryView) for each in page]
+            if len(page) < 100:
+                return found
 
     async def governance(self) -> Governance:
         """The rules about people that are in force."""

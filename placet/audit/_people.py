@@ -60,6 +60,7 @@ _ACTS = {
     EntryType.OPERATOR_ROLES_SET: "operator.roles",
     EntryType.OPERATOR_INVITED: "operator.invite",
     EntryType.SESSION_ENDED: "session.end",
+    EntryType.NOTICE_RESENT: "notice.resend",
     EntryType.GOVERNANCE_PUBLISHED: "governance.publish",
     EntryType.ACT_COUNTERSIGNED: "act.countersign",
     EntryType.ACT_WITHDRAWN: "act.withdraw",

@@ -45,6 +45,7 @@ from placet.authority._http import (
 )
 from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
+from placet.authority._notices import list_deliveries
 from placet.authority._people import People, issue_session
 from placet.authority._provider import DEVICE_GRANT
 from placet.authority._requests import Requests
@@ -57,6 +58,7 @@ from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.model import (
     CloseCase,
+    DeliveryStatus,
     Enrolment,
     GrantAnswers,
     GrantAsks,
@@ -128,6 +130,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/proposals/{jti}", routes.proposal),
         ("GET", "/v1/governance", routes.governance),
         ("GET", "/v1/cases", lists.cases),
+        ("GET", "/v1/notices", routes.notices),
         ("GET", "/v1/cases/{case}", routes.case),
         ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
         ("GET", "/v1/cases/{case}/archive", routes.archive),
@@ -399,6 +402,13 @@ class Routes:
         """The rules about people that are in force."""
         await self._admit(request)
         return answer(await self._s.core.store.read(governance))
+
+    async def notices(self, request: Request) -> Response:
+        """A page of notices at their channels: what was sent, what waits, what is dead."""
+        await self._admit(request)
+        status = _one_of(request, "status", DeliveryStatus)
+        found = await list_deliveries(self._s.core, status, _number(request, "after", 0))
+        return _page("notices", found)
 
     async def case(self, request: Request) -> Response:
         """One case."""

@@ -1,20 +1,26 @@
 """Notices: people are told that something waits, nears its deadline, or is decided.
 
 1. A notice is written with the state it tells of, in one transaction (I4), once for its key.
-2. (I11) Nobody is told twice for one thing, whatever is killed.
+2. (I11) Nobody is told twice for one thing, whatever is killed: a delivery is claimed before it is
+   sent. One that may have been sent when its process died goes again only where the receiver knows
+   it by its id; elsewhere it becomes a dead letter, which a person sends again or not.
 3. (I7) It says what kind of thing waits and where: ids, no evidence. Who and which record is added
    only if the lender says so.
 """
 
+import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from placet.authority._channels import Channel, Notice, NotSent
 from placet.authority._core import Core
-from placet.authority._store import OutboxRow, Reader, Tx
-from placet.model import canonical_json
+from placet.authority._store import DeliveryRow, OutboxRow, Reader, Tx
+from placet.kill import kill_point
+from placet.model import DeliveryStatus, DeliveryView, canonical_json
 
 NOTICE = "notice"
 """The outbox's kind of a notice that was not handed to its channels yet."""
@@ -22,6 +28,14 @@ NOTICE = "notice"
 NOTICES = "notices"
 """The topic that wakes whoever hands them over."""
 
+MAX_TRIES = 10
+"""About a quarter of an hour; after that a person looks."""
+
+PAGE = 100
+WAITING, SENDING, DONE, DEAD = (each.value for each in DeliveryStatus)
+_OPEN = (WAITING, SENDING)
+_LEASE = timedelta(seconds=60)
+_LONGEST_WAIT = timedelta(minutes=5)
 _log = logging.getLogger("placet.authority.notices")
 
 
@@ -72,28 +86,146 @@ def put_notice(
 
 
 class Notices:
-    """Hands notices to the channels."""
+    """Hands notices to the channels, each once."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, channels: Sequence[Channel]) -> None:
         self._core = core
+        self._channels = {each.name: each for each in channels}
 
     async def deliver(self) -> None:
-        """Tell the log of everything that waits."""
-
-        def take(tx: Tx) -> list[OutboxRow]:
-            waiting = _waiting(tx, 100)
-            for row in waiting:
-                tx.change(OutboxRow, row.id, done_at=tx.now)
-            return waiting
-
-        if await self._core.store.read(_any_waits):
-            for row in await self._core.store.write(take):
-                told = json.loads(row.payload_json)
+        """Take what was told since, and send what is due."""
+        if await self._core.store.read(lambda reader: bool(_waiting(reader, 1))):
+            for told in await self._core.store.write(self._take):
                 _log.info("%s %s", told["kind"], told["checkpoint"] or told["case"] or "")
+        now = self._core.clock()
+        for row in await self._core.store.read(lambda reader: _due(reader, now)):
+            await self._send(row)
+
+    def _take(self, tx: Tx) -> list[dict[str, JsonValue]]:
+        """Make a delivery for each channel; the outbox's row is done with that."""
+        taken: list[dict[str, JsonValue]] = []
+        for row in _waiting(tx, 100):
+            told: dict[str, JsonValue] = json.loads(row.payload_json)
+            for channel in self._channels:
+                tx.add(
+                    DeliveryRow(
+                        notice=f"msg_{hashlib.sha256((row.key or '').encode()).hexdigest()[:32]}",
+                        channel=channel,
+                        kind=str(told["kind"]),
+                        said_json=canonical_json(self._said(told)).decode(),
+                        status=WAITING,
+                        told_at=row.created_at,
+                        next_try_at=tx.now,
+                    )
+                )
+            tx.change(OutboxRow, row.id, done_at=tx.now)
+            taken.append(told)
+        return taken
+
+    def _said(self, told: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """What leaves the house: no person and no record, unless the lender says so."""
+        if self._core.settings.notice_details:
+            return {name: value for name, value in told.items() if name != "kind"}
+        to = told["to"]
+        roles = [each for each in to if str(each).startswith("role:")] if type(to) is list else []
+        return {"case": told["case"], "checkpoint": told["checkpoint"], "to": roles}
+
+    async def _send(self, row: DeliveryRow) -> None:
+        channel = self._channels.get(row.channel)
+        if not await self._core.store.write(lambda tx: _claim(tx, row, channel)):
+            return
+        assert channel is not None
+        said = json.loads(row.said_json)
+        notice = Notice(row.notice, row.kind, row.told_at, self._core.clock(), said)
+        trouble: str | None = None
+        kill_point("notice.before-send")
+        try:
+            await channel.send(notice)
+        except NotSent as error:
+            trouble = str(error)
+            _log.warning("%s for %s: %s", row.kind, row.channel, trouble)
+        kill_point("notice.after-send")
+        await self._core.store.write(lambda tx: _keep(tx, row, trouble))
 
 
-def _any_waits(reader: Reader) -> bool:
-    return bool(_waiting(reader, 1))
+def _claim(tx: Tx, row: DeliveryRow, channel: Channel | None) -> bool:
+    """Whether this process sends it now. One that was being sent when its process died is unknown.
+
+    A channel that takes a notice once gets it again; at another, a person must say so.
+    """
+    current = tx.get(DeliveryRow, row.id)
+    if current is None or current.attempts != row.attempts or current.status not in _OPEN:
+        return False
+    if channel is None:
+        tx.change(DeliveryRow, row.id, status=DEAD, trouble="its channel is gone")
+        return False
+    if current.status == SENDING and not channel.takes_once:
+        tx.change(DeliveryRow, row.id, status=DEAD, trouble="it may have been sent; ask there")
+        return False
+    tx.change(
+        DeliveryRow,
+        row.id,
+        status=SENDING,
+        attempts=row.attempts + 1,
+        next_try_at=tx.now + _LEASE,
+    )
+    return True
+
+
+def _keep(tx: Tx, row: DeliveryRow, trouble: str | None) -> None:
+    if trouble is None:
+        tx.change(DeliveryRow, row.id, status=DONE, done_at=tx.now, trouble=None)
+        return
+    tries = row.attempts + 1
+    wait = min(timedelta(seconds=2**tries), _LONGEST_WAIT)
+    tx.change(
+        DeliveryRow,
+        row.id,
+        status=DEAD if tries >= MAX_TRIES else WAITING,
+        next_try_at=tx.now + wait,
+        trouble=trouble,
+    )
+
+
+def send_again(tx: Tx, delivery: int) -> bool:
+    """Whether there is such a dead letter; it is sent again."""
+    row = tx.get(DeliveryRow, delivery)
+    if row is None or row.status != DEAD:
+        return False
+    tx.change(DeliveryRow, delivery, status=WAITING, attempts=0, next_try_at=tx.now)
+    tx.notify(NOTICES)
+    return True
+
+
+async def list_deliveries(core: Core, status: str | None, after: int) -> list[DeliveryView]:
+    """A page of deliveries by number."""
+    where = [DeliveryRow.id > after] + ([DeliveryRow.status == status] if status else [])
+    rows = await core.store.read(
+        lambda reader: reader.all(DeliveryRow, *where, order_by=[DeliveryRow.id], limit=PAGE)
+    )
+    return [
+        DeliveryView(
+            id=row.id,
+            notice=row.notice,
+            kind=row.kind,
+            channel=row.channel,
+            status=DeliveryStatus(row.status),
+            attempts=row.attempts,
+            trouble=row.trouble,
+            told_at=row.told_at,
+        )
+        for row in rows
+    ]
+
+
+def _due(reader: Reader, now: datetime) -> list[DeliveryRow]:
+    return reader.all(
+        DeliveryRow,
+        DeliveryRow.status.in_(_OPEN),  # type: ignore[attr-defined]  # a column on the class
+        DeliveryRow.next_try_at <= now,
+        order_by=[DeliveryRow.id],
+        limit=PAGE,
+    )
 
 
 def _waiting(reader: Reader, limit: int) -> list[OutboxRow]:

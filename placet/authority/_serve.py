@@ -18,6 +18,7 @@ from placet.authority._acts import OPENING, Acts, lapse_proposals
 from placet.authority._app import Services, make_app
 from placet.authority._bootstrap import NoLog, load_keys
 from placet.authority._cases import ARCHIVING, Cases
+from placet.authority._channels import channels
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
 from placet.authority._decisions import Decisions
@@ -83,7 +84,7 @@ async def open_authority(
                 _follow(store, OPENING, services.cases.start_opened, 1.0),
                 _follow(store, OUTBOX, Outbox(core).deliver, 1.0),
                 _follow(store, ARCHIVING, services.cases.archive_closed, 1.0),
-                _follow(store, NOTICES, Notices(core).deliver, 5.0),
+                _follow(store, NOTICES, Notices(core, channels(settings, session)).deliver, 1.0),
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
                 _follow(store, None, services.sessions.recheck, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),

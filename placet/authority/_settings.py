@@ -1,9 +1,18 @@
 """The authority's settings: ``PLACET_AUTHORITY_*`` variables, checked when it starts."""
 
+import base64
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from placet.authority._store import read_url
@@ -14,13 +23,36 @@ def _readable(url: str) -> str:
     return url
 
 
+class WebhookSettings(BaseModel):
+    """One webhook: ``secret`` is ``whsec_`` and 24 to 64 bytes in base64 (Standard Webhooks)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    url: str = Field(pattern=r"^(?:https://[!-~]+|http://(?:127\.0\.0\.1|localhost)[:/][!-~]*)$")
+    secret: SecretStr
+
+    @field_validator("secret")
+    @classmethod
+    def _is_a_key(cls, secret: SecretStr) -> SecretStr:
+        try:
+            key = base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise ValueError("must be whsec_ and base64") from None
+        if not 24 <= len(key) <= 64:
+            raise ValueError("must have 24 to 64 bytes")
+        return secret
+
+
 class AuthoritySettings(BaseSettings):
     """Where the authority keeps its state and what it calls itself.
 
     ``issuer`` is its address as others see it (RFC 8414: the ``iss`` of every grant), without a
     slash at the end. ``key_passphrase`` protects the signing keys in the store.
     ``oidc_client_secret`` is ours at the lender's identity provider, where it gave us one; all else
-    about it is in the published rules (``governance.publish``).
+    about it is in the published rules (``governance.publish``). ``notice_urls`` are Apprise's
+    addresses and ``webhooks`` are signed ones; with ``notice_details`` notices say who and which
+    record, too.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_AUTHORITY_", frozen=True, extra="ignore")
@@ -34,7 +66,17 @@ class AuthoritySettings(BaseSettings):
     temporal_namespace: str = "default"
     grant_seconds: int = Field(default=60, ge=5, le=60)
     oidc_client_secret: SecretStr | None = None
+    notice_urls: tuple[SecretStr, ...] = ()
+    webhooks: tuple[WebhookSettings, ...] = ()
+    notice_details: bool = False
     ready_file: Path | None = None
+
+    @field_validator("notice_urls")
+    @classmethod
+    def _can_be_sent(cls, urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if urls and find_spec("apprise") is None:
+            raise ValueError("Apprise is missing: install placet[notices]")
+        return urls
 
     @property
     def origin(self) -> str:

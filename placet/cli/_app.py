@@ -14,6 +14,7 @@ from placet.cli._base import failures
 from placet.cli._cases import case
 from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
+from placet.cli._notices import notice
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
 
@@ -30,6 +31,7 @@ app.add_typer(identity_commands("system", "Systems of record."), name="system")
 app.add_typer(case, name="case")
 app.add_typer(act, name="act")
 app.add_typer(governance, name="governance")
+app.add_typer(notice, name="notice")
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")

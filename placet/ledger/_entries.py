@@ -81,6 +81,7 @@ class EntryType(StrEnum):
     ACT_REFUSED = "act.refused"
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
+    NOTICE_RESENT = "notice.resent"
 
 
 class Entry(Model):

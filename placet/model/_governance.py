@@ -153,6 +153,28 @@ class Countersign(Model):
     body_digest: Annotated[str, StringConstraints(max_length=64)]
 
 
+class DeliveryStatus(StrEnum):
+    """Where a notice stands at one channel. ``dead``: it is not tried again by itself."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class DeliveryView(Model):
+    """One notice for one channel."""
+
+    id: int
+    notice: str
+    kind: str
+    channel: str
+    status: DeliveryStatus
+    attempts: int
+    trouble: str | None = None
+    told_at: UtcTime
+
+
 class ProposalStatus(StrEnum):
     """Where an act stands that needs a second signature."""
 

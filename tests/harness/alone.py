@@ -1,14 +1,16 @@
 """An authority alone: no Temporal, no agents, and a clock that a test sets forward."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 from temporalio.client import Client
 
 from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
+from placet.authority._store import Tx
 from placet.client import OperatorClient
 from placet.tokens import SigningKey
 from tests.harness.world import PASSPHRASE, free_port, serving
@@ -35,6 +37,12 @@ class Alone:
         """The second administrator, where the log was made with two."""
         return OperatorClient(self.settings.issuer, "operator:bea", self.second, clock=self.now)
 
+    async def core_write(self, run: Callable[[Tx], Any]) -> Any:
+        """Write beside the authority, as another replica of it would."""
+        store = await Store.open(self.settings.database_url, origin=self.settings.origin)
+        async with store:
+            return await store.write(run)
+
     async def published(self) -> set[str]:
         """The ids of the keys in the JWKS."""
         async with httpx.AsyncClient() as http:
@@ -43,10 +51,10 @@ class Alone:
 
 
 @contextlib.asynccontextmanager
-async def alone(database_url: str, *, signatures: int = 1) -> AsyncIterator[Alone]:
+async def alone(database_url: str, *, signatures: int = 1, **more: Any) -> AsyncIterator[Alone]:
     """Serve it on a new database; Temporal is away, and nobody asks for it.
 
-    With two ``signatures``, ada and bea are its administrators.
+    With two ``signatures``, ada and bea are its administrators; ``more`` are further settings.
     """
     port = free_port()
     settings = AuthoritySettings(
@@ -54,6 +62,7 @@ async def alone(database_url: str, *, signatures: int = 1) -> AsyncIterator[Alon
         port=port,
         database_url=database_url,
         key_passphrase=PASSPHRASE,
+        **more,
     )
     made = Alone(settings, SigningKey.generate(), SigningKey.generate())
     first = [("ada", made.admin.public), ("bea", made.second.public)][:signatures]

@@ -16,6 +16,7 @@ from placet.authority._acts._cases import CaseActs
 from placet.authority._acts._checkpoints import CheckpointActs
 from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
+from placet.authority._acts._notices import NoticeActs
 from placet.authority._acts._proposals import ProposalActs
 from placet.authority._acts._publishing import PublishingActs
 from placet.authority._core import Core
@@ -53,6 +54,7 @@ class Acts:
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
             **HoldActs(core).handlers(),
+            **NoticeActs().handlers(),
             **CheckpointActs(core, definitions).handlers(),
         }
         self._proposals = ProposalActs(core, handlers, self._verify_kept)

@@ -13,6 +13,7 @@ from placet.authority._store._list_tables import (
 )
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
 from placet.authority._store._people_tables import (
+    DeliveryRow,
     GovernanceRow,
     InvitationRow,
     ProposalRow,
@@ -58,6 +59,7 @@ __all__ = [
     "ContextBlob",
     "DecisionRow",
     "Delegation",
+    "DeliveryRow",
     "EvidenceOpened",
     "GovernanceRow",
     "Grant",

@@ -2,10 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
-from placet.authority._store._base import REGISTRY, Row, number_field, time_field, time_or_none
+from placet.authority._store._base import (
+    COUNTED,
+    REGISTRY,
+    Row,
+    number_field,
+    serial_key,
+    time_field,
+    time_or_none,
+)
 
 
 class GovernanceRow(Row, table=True):
@@ -75,6 +83,27 @@ class InvitationRow(Row, table=True):
     roles_json: str
     expires_at: datetime = time_field()
     status: str
+
+
+class DeliveryRow(Row, table=True):
+    """One notice for one channel. ``status``: waiting, sending, done, dead."""
+
+    __table_args__ = (
+        UniqueConstraint("notice", "channel"),
+        Index("delivery_due", "status", "next_try_at"),
+        COUNTED,
+    )
+    id: int = serial_key()
+    notice: str
+    channel: str
+    kind: str
+    said_json: str
+    status: str
+    attempts: int = 0
+    trouble: str | None = None
+    told_at: datetime = time_field()
+    next_try_at: datetime = time_field()
+    done_at: datetime | None = time_or_none()
 
 
 REGISTRY.configure()

@@ -13,7 +13,15 @@ from placet.model import (
 )
 from workflows.presentation import PRESENTATION
 
-_ANALYSIS_INPUTS = ("packet", "loan", "earlier_draw", "invoice_matches", "screening")
+_ANALYSIS_INPUTS = (
+    "packet",
+    "loan",
+    "earlier_draw",
+    "invoice_matches",
+    "screening",
+    "adjustments",
+    "keyed",
+)
 
 _APPROVED = (CheckpointEnd(checkpoint="draw-approval", status=CheckpointStatus.APPROVED),)
 
@@ -74,7 +82,7 @@ DEFINITION = ProcessDefinition(
             action="invoices:match",
             system="loan-servicing",
             relation="draw",
-            inputs=("packet",),
+            inputs=("packet", "keyed"),
             produces=("invoice_matches",),
         ),
         Step(
@@ -159,8 +167,9 @@ DEFINITION = ProcessDefinition(
         CheckpointDefinition(
             name="compliance",
             title="Call-back or screening hit",
-            evidence=("analysis", "screening"),
+            evidence=("analysis", "screening", "keyed"),
             proposal="analysis",
+            keyed="keyed",
         ),
         CheckpointDefinition(
             name="draw-approval",
@@ -173,6 +182,8 @@ DEFINITION = ProcessDefinition(
                 ),
             ),
             deadline_seconds=14 * 86_400,
+            adjustments="adjustments",
+            keyed="keyed",
         ),
     ),
     presentation=PRESENTATION,

@@ -3,13 +3,14 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from activities.checks import _documents, _loan, _sov
+from activities.checks import _documents, _loan, _people, _sov
 from activities.checks._given import ZERO, Check, Given, total
 from lender.model import (
     Adjustment,
     Analysis,
     Basis,
     BilledInvoice,
+    Cut,
     InsuranceKind,
     InvoiceMatch,
     LoanFile,
@@ -44,6 +45,8 @@ CHECKS: tuple[Check, ...] = (
     _loan.duplicate,
     _loan.screened,
     _loan.bank_changed,
+    _people.lowered,
+    _people.keyed,
 )
 """Every check, in the order in which results are shown."""
 
@@ -55,9 +58,13 @@ def analyse(
     screenings: tuple[Screening, ...],
     matches: tuple[InvoiceMatch, ...],
     today: date,
+    cuts: tuple[Cut, ...] = (),
 ) -> Analysis:
-    """Run all checks and work out what is recommended. Pure: the same inputs, the same bytes."""
-    given = Given(packet, loan, draw, screenings, matches, today)
+    """Run all checks and work out what is recommended. Pure: the same inputs, the same bytes.
+
+    ``cuts`` is what people took off rows: they lower what is recommended by just that much.
+    """
+    given = Given(packet, loan, draw, screenings, matches, today, cuts)
     results = tuple(check(given) for check in CHECKS)
     requested = _requested(given)
     adjustments = _adjustments(given)
@@ -72,7 +79,7 @@ def analyse(
         results=results,
         requested=requested,
         recommended=recommended,
-        adjustments=adjustments,
+        adjustments=(*adjustments, *_taken_off(given)),
         payments=payments,
         invoices=_invoices(packet),
         claims=_documents.claims(given),
@@ -164,6 +171,14 @@ def _adjustments(given: Given) -> tuple[Adjustment, ...]:
     return tuple(found)
 
 
+def _taken_off(given: Given) -> tuple[Adjustment, ...]:
+    """What people took off, beside what the checks did."""
+    return tuple(
+        Adjustment(item=each.item, amount=each.amount, reason=each.reason, by=each.by)
+        for each in given.cuts
+    )
+
+
 def _pay(
     given: Given,
     results: tuple[CheckResult, ...],
@@ -188,6 +203,7 @@ def _pay(
         requested - given.loan.undisbursed,
     )
     contractor = given.loan.contractor
+    cut = max(cut, ZERO) + total(each.amount for each in given.cuts)
     if cut > asked.get(contractor, ZERO):
         return (), ZERO
     if cut > 0:

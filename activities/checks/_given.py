@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from lender.model import InvoiceMatch, LoanFile, Packet, Row, Screening
+from lender.model import Cut, InvoiceMatch, LoanFile, Packet, Row, Screening
 from placet.model import CheckResult, CheckStatus, Compared, Finding, Place, Severity
 
 ZERO = Decimal("0.00")
@@ -15,7 +15,7 @@ ZERO = Decimal("0.00")
 class Given:
     """The packet, the loan as its system of record has it, and what other systems answered.
 
-    ``today`` is the day the draw would be funded.
+    ``today`` is the day the draw would be funded; ``cuts`` is what people took off its rows.
     """
 
     packet: Packet
@@ -24,6 +24,7 @@ class Given:
     screenings: tuple[Screening, ...]
     matches: tuple[InvoiceMatch, ...]
     today: date
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def rows(self) -> tuple[Row, ...]:

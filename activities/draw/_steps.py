@@ -15,11 +15,14 @@ from activities.draw._requests import (
     LookRef,
     PacketRef,
 )
-from activities.packet import read_files
+from activities.packet import apply_keyed, read_files
 from lender.model import (
     Analysis,
     BilledInvoice,
+    Cut,
+    Cuts,
     InvoiceMatch,
+    KeyedValues,
     LoanFile,
     Packet,
     Payments,
@@ -237,8 +240,19 @@ async def disburse(request: StepRequest) -> DisbursementRef:
 
 
 async def _packet() -> Packet:
-    (settled,) = await current_grant().inputs("packet")
-    return Packet.model_validate(settled.part.data)
+    """The packet as it was read, with what people keyed since."""
+    grant = current_grant()
+    (settled,) = await grant.inputs("packet")
+    packet = Packet.model_validate(settled.part.data)
+    for keyed in await grant.inputs("keyed"):
+        packet = apply_keyed(packet, KeyedValues.model_validate(keyed.part.data).values)
+    return packet
+
+
+async def _cuts() -> tuple[Cut, ...]:
+    """What people took off rows since."""
+    left = await current_grant().inputs("adjustments")
+    return tuple(cut for each in left for cut in Cuts.model_validate(each.part.data).rows)
 
 
 async def _analyse(request: StepRequest, today: date) -> Analysis:
@@ -258,7 +272,9 @@ async def _analyse(request: StepRequest, today: date) -> Analysis:
     )
     # Read, so that people are shown it beside the analysis; the loan carries the same rows.
     await grant.inputs("earlier_draw")
-    return await asyncio.to_thread(analyse, packet, loan, draw, screenings, matches, today)
+    return await asyncio.to_thread(
+        analyse, packet, loan, draw, screenings, matches, today, await _cuts()
+    )
 
 
 def _today() -> date:

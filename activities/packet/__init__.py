@@ -4,5 +4,6 @@ Unreadable, contradictory or hostile input is an answer: a named place, never a 
 """
 
 from activities.packet._files import MAX_FILES, read_files, read_folder
+from activities.packet._keyed import apply_keyed
 
-__all__ = ["MAX_FILES", "read_files", "read_folder"]
+__all__ = ["MAX_FILES", "apply_keyed", "read_files", "read_folder"]

@@ -9,6 +9,7 @@ from lender.model._analysis import (
     Screening,
     draw_version,
 )
+from lender.model._by_people import Cut, Cuts, Keyed, KeyedNote, KeyedValues
 from lender.model._loan import (
     MAX_DRAW,
     MAX_VERSION,
@@ -78,6 +79,8 @@ __all__ = [
     "Claim",
     "Cover",
     "CoverNotice",
+    "Cut",
+    "Cuts",
     "DocumentKind",
     "DrawRequest",
     "FileEntry",
@@ -89,6 +92,9 @@ __all__ = [
     "Invoice",
     "InvoiceMatch",
     "ItemId",
+    "Keyed",
+    "KeyedNote",
+    "KeyedValues",
     "Lien",
     "LoanFile",
     "LoanId",

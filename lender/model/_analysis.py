@@ -18,7 +18,7 @@ from lender.model._loan import (
     ScheduleRow,
     Text,
 )
-from placet.model import CheckResult, Digest, Finding, Model, Money, digest_json
+from placet.model import CheckResult, Digest, Finding, Model, Money, Principal, digest_json
 
 
 class Screening(Model):
@@ -40,11 +40,12 @@ class InvoiceMatch(Model):
 
 
 class Adjustment(Model):
-    """What is taken off one row, and why."""
+    """What is taken off one row, and why; ``by`` is the person who did, if no check did."""
 
     item: ItemId
     amount: Money
     reason: Text
+    by: Principal | None = None
 
 
 class Cover(Model):

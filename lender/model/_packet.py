@@ -7,6 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, StringConstraints
 
+from lender.model._by_people import KeyedNote
 from lender.model._loan import InsuranceKind, ItemId, Text
 from placet.model import Digest, Model, Money, Place
 
@@ -226,3 +227,4 @@ class Packet(Model):
     invoices: tuple[Invoice, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     occupancy: Occupancy | None = None
+    keyed: tuple[KeyedNote, ...] = ()

@@ -10,6 +10,13 @@ from placet.audit._bundle import (
 )
 from placet.audit._files import ActFile, ArchiveFile, Kept, LogFiles
 from placet.audit._flight import Changed, DecisionFrame, Flight, Frame, GrantFrame
+from placet.audit._oversight import (
+    HASTY_SECONDS,
+    OverseenDecision,
+    Oversight,
+    PersonOverseen,
+    oversight,
+)
 from placet.audit._recorder import record_flight
 from placet.audit._replay import replay
 from placet.audit._report import Report, Trouble
@@ -20,6 +27,7 @@ from placet.audit._verify import log_verifier, verify
 from placet.audit._verify_bundle import verify_bundle
 
 __all__ = [
+    "HASTY_SECONDS",
     "MAX_BUNDLE_BYTES",
     "ActFile",
     "ArchiveFile",
@@ -35,12 +43,16 @@ __all__ = [
     "Kept",
     "LogFiles",
     "Moment",
+    "OverseenDecision",
+    "Oversight",
+    "PersonOverseen",
     "Report",
     "Trouble",
     "backtest",
     "head_size",
     "log_verifier",
     "only",
+    "oversight",
     "read_bundle",
     "record_flight",
     "replay",

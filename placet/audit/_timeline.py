@@ -51,6 +51,15 @@ def _spell(moment: datetime) -> str:
     return format_time(moment.replace(microsecond=0))
 
 
+_PLAIN = {
+    EntryType.CHECKPOINT_ADJUSTED: "lowers the amount, row by row",
+    EntryType.CHECKPOINT_KEYED: "keys what could not be read",
+    EntryType.CHECKPOINT_RECALLED: "takes the checkpoint back, to ask anew",
+    EntryType.DELEGATION_GIVEN: "hands over for a time",
+}
+"""What is told of entries that need no more than a few words."""
+
+
 def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
     data = entry.data
     grant = str(data.get("grant", ""))
@@ -70,7 +79,7 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
         case EntryType.CHECKPOINT_OPENED:
             return f"{data.get('name')}: asks {_needs(data.get('needs'))}"
         case EntryType.DECISION_RECORDED | EntryType.DECISION_WITHDRAWN:
-            return f"{data.get('verdict')} as {_names(data.get('roles'))}"
+            return f"{data.get('verdict')} as {_names(data.get('roles'))}{_opened(data)}"
         case EntryType.DECISION_REFUSED | EntryType.ACT_REFUSED | EntryType.CHECKPOINT_VOIDED:
             return f"{entry.type.value.partition('.')[2]}: {_names(data.get('reasons'))}"
         case EntryType.CHECKPOINT_RESOLVED | EntryType.CHECKPOINT_EXPIRED:
@@ -85,7 +94,13 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
         case EntryType.ACTION_PERFORMED | EntryType.GRANT_USED:
             return f"{data.get('action')} ends with status {data.get('status')}"
         case _:
-            return entry.type.value.replace(".", " ")
+            return _PLAIN.get(entry.type, entry.type.value.replace(".", " "))
+
+
+def _opened(data: Mapping[str, object]) -> str:
+    seconds, absent = data.get("seconds_open"), data.get("stands_in_for")
+    instead = f", standing in for {absent}" if absent else ""
+    return instead + (f", {seconds} s after opening it" if isinstance(seconds, int) else "")
 
 
 def _reasoning(files: LogFiles, digest: str) -> str:

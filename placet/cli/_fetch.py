@@ -26,7 +26,7 @@ async def fetch_log(
     """Fetch everything from the authority; what is missing is left out, and found by the audit."""
     head = await client.head()
     progress("entries")
-    entries = await _entries(client)
+    entries = await fetch_entries(client)
     checkpoints = await client.checkpoints()
     return await _contents(
         client, head or "", entries, entries, checkpoints, trust=trust or {}, progress=progress
@@ -41,7 +41,7 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
         EntryError: an entry is none.
     """
     head = await client.head() if size is None else await _head_of(client, size)
-    entries = await _entries(client)
+    entries = await fetch_entries(client)
     whole = entries[: head_size(head or "")]
     chosen = [whole[index] for index in select(whole, case)]
     files = await _contents(
@@ -52,7 +52,7 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
 
 async def fetch_decisions(client: OperatorClient, since: datetime | None) -> LogFiles:
     """Fetch the log with the kept contexts of its policy decisions, from a time on."""
-    entries = await _entries(client)
+    entries = await fetch_entries(client)
     chosen = [
         each
         for each in entries
@@ -121,7 +121,8 @@ async def _contents(
     )
 
 
-async def _entries(client: OperatorClient) -> list[bytes]:
+async def fetch_entries(client: OperatorClient) -> list[bytes]:
+    """Every entry of the log, as its canonical bytes."""
     found: list[bytes] = []
     while True:
         page = await client.get(f"/v1/ledger/entries?from={len(found)}&limit={_PAGE}")

@@ -11,8 +11,10 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from placet.audit import HASTY_SECONDS, Oversight, PersonOverseen, oversight
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
 from placet.cli._cases import checkpoint, checkpoint_id
+from placet.cli._fetch import fetch_entries
 from placet.cli._identities import AsJson, Why
 from placet.cli._output import harmless
 from placet.client import OperatorClient
@@ -232,6 +234,36 @@ def _print_proof(found: OutcomeProof) -> None:
         out.print(f"{lost.operator} said {lost.verdict}: {lost.why}", soft_wrap=True)
     for line in found.missing:
         out.print(f"missing: {escape(line)}")
+
+
+@checkpoint.command("report")
+def report(
+    hasty: Annotated[
+        int, typer.Option(min=0, help="List approvals given sooner than so many seconds.")
+    ] = HASTY_SECONDS,
+    since: Annotated[str | None, typer.Option("--from", help="RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="RFC 3339, not included.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report overrides, and approvals in seconds: who may only have stamped (auditors)."""
+
+    async def work() -> Oversight:
+        begins = None if since is None else _time(since, "--from")
+        ends = None if until is None else _time(until, "--to")
+        async with operator_client() as client:
+            entries = await fetch_entries(client)
+        return oversight(entries, hasty_seconds=hasty, since=begins, until=ends)
+
+    with failures():
+        found = run(work())
+        if as_json:
+            show(found, as_json=True)
+            return
+        show(list(found.people), as_json=False, columns=tuple(PersonOverseen.model_fields))
+        for name, listed in (("override", found.overrides), ("hasty", found.hasty)):
+            for each in listed:
+                waited = "never opened" if each.seconds is None else f"{each.seconds} s"
+                print(f"{name}  {each.kind}  {each.operator}  {each.checkpoint}  {waited}")
 
 
 @checkpoint.command("approve-many")

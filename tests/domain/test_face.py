@@ -11,7 +11,7 @@ IDS = """
 packet.readable sov.arithmetic sov.totals sov.continuity sov.overbilled retainage.rate
 budget.reallocation change_orders.approved progress.inspected inspection.current stored.documented
 application.certified waivers.current waivers.previous title.date_down insurance.current loan.open
-balance.in_balance invoice.duplicate payee.screened payee.bank_changed
+balance.in_balance invoice.duplicate payee.screened payee.bank_changed people.lowered people.keyed
 """.split()
 
 

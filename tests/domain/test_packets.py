@@ -245,10 +245,12 @@ def test_no_bytes_crash_the_readers(name: str, data: bytes) -> None:
 
 
 def test_every_check_of_the_field_is_there() -> None:
-    """The table's twenty checks by id, and the readers' own."""
+    """The table's twenty checks by id, and the readers' own, and what people changed."""
     loan = sample_loans()[0]
     results = look(read_files({}), loan).results
-    assert len(results) == len(CHECKS) == len({each.check for each in results}) == 21
-    assert set(PACKET_DEFECTS) | set(LOAN_DEFECTS) | {"packet.readable"} == {
-        each.check for each in results
-    }
+    assert len(results) == len(CHECKS) == len({each.check for each in results}) == 23
+    assert set(PACKET_DEFECTS) | set(LOAN_DEFECTS) | {
+        "packet.readable",
+        "people.lowered",
+        "people.keyed",
+    } == {each.check for each in results}

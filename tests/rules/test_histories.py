@@ -1,0 +1,495 @@
+"""Thousands of histories of one checkpoint against the real rules: none lost, doubled, miscounted.
+
+A second book-keeper, written from the rules' words alone and by trying every seating, hears the
+same people. Both must agree after every step on who was refused, on whose words stand, and on where
+the checkpoint stands. It withdraws, abstains, comes back, stands in, lets delegations end, sends
+twice, out of order and late, and opens the checkpoint anew on other evidence.
+"""
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from placet.model import (
+    AcceptedException,
+    Acceptors,
+    CheckpointStatus,
+    DecisionClaims,
+    Exclusion,
+    ExclusionReason,
+    Need,
+    Requirement,
+    Verdict,
+    digest_bytes,
+    digest_json,
+    spell_id,
+)
+from placet.rules import (
+    CheckpointStanding,
+    CountedDecision,
+    DecisionRefused,
+    OperatorFacts,
+    approvals,
+    check_decision,
+    explain,
+    missing,
+    outcome_status,
+    prospect,
+)
+
+START = datetime(2026, 11, 24, 9, tzinfo=UTC)
+PEOPLE = ("ana", "ben", "cy", "dee", "eve", "flo")
+ROLES = ("officer", "senior", "compliance")
+FINDING = "payee.screened#p-1"
+HELD = [frozenset(each) for each in (("officer",), ("officer", "senior"), ("senior",))] + [
+    frozenset(each) for each in (("officer", "compliance"), ("compliance",), (), ROLES)
+]
+CASE = spell_id("case", bytes(16))
+OPEN = CheckpointStatus.OPEN
+
+
+def _need(roles: list[str], count: int, stage: int) -> Need:
+    return Need(roles=tuple(roles), count=count, stage=stage)
+
+
+NEEDS = st.lists(
+    st.builds(
+        _need,
+        st.lists(st.sampled_from(ROLES), min_size=1, max_size=2, unique=True),
+        st.integers(1, 2),
+        st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@dataclass
+class Person:
+    """What the authority knows of someone."""
+
+    roles: frozenset[str]
+    active: bool = True
+    away: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    """Who stands in for them, and when."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A word as the book-keeper remembers it."""
+
+    who: str
+    roles: frozenset[str]
+    verdict: str
+    accepts: bool
+    absent: str | None
+    stage: int
+
+
+class Book:
+    """The second book-keeper: slow, and plain."""
+
+    def __init__(self, asked: Requirement) -> None:
+        self.needs = [(set(n.roles), n.stage) for n in asked.needs for _ in range(n.count)]
+        self.barred = {each.person.partition(":")[2] for each in asked.excluded}
+        self.apart = {each.partition(":")[2] for each in asked.not_all_of}
+        self.exception = bool(asked.exceptions)
+        acceptors = asked.accepting(FINDING) if self.exception else None
+        self.acceptors = None if acceptors is None else set(acceptors)
+        self.words: list[Said] = []
+        self.ended: str | None = None
+
+    def seating(self, words: list[Said], upto: int) -> bool:
+        """Whether every place up to a stage can be filled at once, by trying every seating."""
+        places = [roles for roles, stage in self.needs if stage <= upto]
+        stages = [stage for _, stage in self.needs if stage <= upto]
+        approvers = [each for each in words if each.verdict == "approve"]
+        return any(
+            all(
+                each.roles & roles and stage <= each.stage
+                for each, roles, stage in zip(seated, places, stages, strict=True)
+            )
+            for seated in itertools.permutations(approvers, len(places))
+        )
+
+    def stage(self, words: list[Said]) -> int:
+        """The lowest stage that waits, or the last."""
+        stages = sorted({stage for _, stage in self.needs})
+        return next((each for each in stages if not self.seating(words, each)), stages[-1])
+
+    def may_accept(self, roles: frozenset[str]) -> bool:
+        return self.exception and (self.acceptors is None or bool(roles & self.acceptors))
+
+    def spoken(self, who: str) -> Said | None:
+        return next((each for each in self.words if who in (each.who, each.absent)), None)
+
+    def hear(self, who: str, person: Person, verdict: str, absent: str | None, right: bool) -> bool:
+        """Take a word, if it counts; ``right`` says that nothing else is wrong with it."""
+        in_role = any(person.roles & roles for roles, _ in self.needs)
+        if not right or self.ended or not in_role or who in self.barred or absent in self.barred:
+            return False
+        own = next((each for each in self.words if each.who == who), None)
+        if own is not None and own.verdict == "abstain":
+            return False
+        if verdict == "withdraw":
+            if own is None:
+                return False
+            self.words = self._again([each for each in self.words if each is not own])
+        elif self.spoken(who) is not None or (absent and self.spoken(absent) is not None):
+            return False
+        elif not self._take(self.words, who, person.roles, verdict, absent):
+            return False
+        self._judge()
+        return True
+
+    def _take(
+        self, words: list[Said], who: str, roles: frozenset[str], verdict: str, absent: str | None
+    ) -> bool:
+        stage = self.stage(words)
+        if verdict == "approve" and not any(
+            roles & wanted and reached <= stage for wanted, reached in self.needs
+        ):
+            return False
+        accepts = verdict == "approve" and self.may_accept(roles)
+        words.append(Said(who, roles, verdict, accepts, absent, stage))
+        return True
+
+    def _again(self, rest: list[Said]) -> list[Said]:
+        words: list[Said] = []
+        for each in rest:
+            self._take(words, each.who, each.roles, each.verdict, each.absent)
+        return words
+
+    def _judge(self) -> None:
+        said = [each.verdict for each in self.words]
+        approvers = [each for each in self.words if each.verdict == "approve"]
+        last = max(stage for _, stage in self.needs)
+        independent = not self.apart or any(
+            each.who not in self.apart and each.absent not in self.apart for each in approvers
+        )
+        accepted = not self.exception or any(each.accepts for each in approvers)
+        if "reject" in said:
+            self.ended = "rejected"
+        elif "return" in said:
+            self.ended = "returned"
+        elif independent and accepted and self.seating(self.words, last):
+            self.ended = "approved"
+
+
+class Histories(RuleBasedStateMachine):
+    """One checkpoint after the other, and everybody who might decide."""
+
+    signed = Bundle("signed")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.number = 0
+        self.people: dict[str, Person] = {}
+        self.recorded: dict[str, tuple[DecisionClaims, str]] = {}
+        self.decisions: list[CountedDecision] = []
+
+    @initialize(
+        roles=st.lists(
+            st.sampled_from(HELD),
+            min_size=len(PEOPLE),
+            max_size=len(PEOPLE),
+        ),
+        needs=NEEDS,
+    )
+    def enrol(self, roles: list[frozenset[str]], needs: list[Need]) -> None:
+        self.people = {name: Person(each) for name, each in zip(PEOPLE, roles, strict=True)}
+        self._open(tuple(needs), (), (), None)
+
+    def _open(
+        self,
+        needs: tuple[Need, ...],
+        barred: tuple[str, ...],
+        apart: tuple[str, ...],
+        acceptors: tuple[str, ...] | None,
+    ) -> None:
+        self.number += 1
+        self.checkpoint = spell_id("ckpt", self.number.to_bytes(16))
+        self.evidence = digest_bytes(f"evidence {self.number}".encode())
+        self.asked = Requirement(
+            checkpoint="release",
+            matrix_digest=digest_bytes(b"matrix"),
+            matrix_version=1,
+            needs=needs,
+            excluded=tuple(
+                Exclusion(person=f"operator:{each}", why=ExclusionReason.PREPARED)
+                for each in barred
+            ),
+            not_all_of=tuple(f"operator:{each}" for each in apart),
+            exceptions=() if acceptors is None else (FINDING,),
+            acceptors=(Acceptors(checks=("payee.screened",), roles=acceptors),)
+            if acceptors
+            else (),
+        )
+        self.fixed = digest_json(self.asked)
+        self.status = OPEN
+        self.deadline = self.now + timedelta(hours=8)
+        self.decisions = []
+        self.book = Book(self.asked)
+
+    @precondition(lambda self: self.status is not OPEN or len(self.decisions) > 3)
+    @rule(
+        needs=NEEDS,
+        barred=st.lists(st.sampled_from(PEOPLE), max_size=1),
+        apart=st.lists(st.sampled_from(PEOPLE), max_size=2, unique=True),
+        acceptors=st.none() | st.just(()) | st.just(("senior",)),
+    )
+    def open_anew(
+        self,
+        needs: list[Need],
+        barred: list[str],
+        apart: list[str],
+        acceptors: tuple[str, ...] | None,
+    ) -> None:
+        """Other evidence: whatever was said before counts no more, and is no longer taken."""
+        self._open(tuple(needs), tuple(barred), tuple(apart), acceptors)
+
+    # --- time and people ------------------------------------------------------------------------
+
+    @rule(minutes=st.sampled_from([1, 60, 479, 480]))
+    def time_passes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        if self.status is OPEN and self.now >= self.deadline + timedelta(hours=1):
+            self.status = CheckpointStatus.EXPIRED
+            self.book.ended = "expired"
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def to_the_deadline(self, who: str) -> None:
+        """A word at the very deadline, and one just before it."""
+        if self.status is OPEN and self.now < self.deadline:
+            self.now = self.deadline - timedelta(microseconds=1)
+            self._send(self._sign(who, "approve", None))
+            self.now = self.deadline
+            assert not self._send(self._sign(who, "withdraw", None))
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def suspend_or_resume(self, who: str) -> None:
+        self.people[who].active = not self.people[who].active
+
+    @rule(
+        giver=st.sampled_from(PEOPLE),
+        delegate=st.sampled_from(PEOPLE),
+        minutes=st.sampled_from([1, 60, 480]),
+    )
+    def hand_over(self, giver: str, delegate: str, minutes: int) -> None:
+        """Only to someone of the same authority, as the authority sees to it."""
+        if giver != delegate and self.people[giver].roles <= self.people[delegate].roles:
+            ends = self.now + timedelta(minutes=minutes)
+            self.people[giver].away[delegate] = (self.now, ends)
+
+    def _stands_in_for(self, who: str) -> tuple[str, ...]:
+        return tuple(
+            f"operator:{giver}"
+            for giver, person in self.people.items()
+            if person.active
+            and who in person.away
+            and person.away[who][0] <= self.now < person.away[who][1]
+        )
+
+    # --- words ----------------------------------------------------------------------------------
+
+    def _sign(self, who: str, verdict: str, absent: str | None) -> DecisionClaims:
+        approves = verdict == "approve"
+        mine = self.asked.acceptable_by(self.people[who].roles) if approves else ()
+        self.signatures = getattr(self, "signatures", 0) + 1
+        return DecisionClaims(
+            iss=f"operator:{who}",
+            aud="https://authority.example",
+            iat=int(self.now.timestamp()),
+            jti=f"{self.signatures:016}",
+            sub=self.checkpoint,
+            txn=CASE,
+            evidence_digest=self.evidence,
+            requirement_digest=self.fixed,
+            verdict=Verdict(verdict),
+            reason_code="so" if verdict in {"reject", "return"} else None,
+            exceptions=tuple(AcceptedException(finding=each, reason="looked at") for each in mine),
+            stands_in_for=None if absent is None else f"operator:{absent}",
+        )
+
+    @rule(
+        target=signed,
+        who=st.sampled_from(PEOPLE),
+        verdict=st.sampled_from(["approve"] * 6 + ["withdraw", "abstain", "reject", "return"]),
+        absent=st.none() | st.none() | st.sampled_from(PEOPLE),
+    )
+    def sign(self, who: str, verdict: str, absent: str | None) -> DecisionClaims:
+        """A word is signed; it may come later, twice, or never."""
+        return self._sign(who, verdict, absent)
+
+    @rule(
+        target=signed,
+        who=st.sampled_from(PEOPLE),
+        verdict=st.sampled_from(["approve"] * 6 + ["withdraw", "abstain"]),
+        absent=st.none() | st.none() | st.sampled_from(PEOPLE),
+    )
+    def decide(self, who: str, verdict: str, absent: str | None) -> DecisionClaims:
+        claims = self._sign(who, verdict, absent)
+        self._send(claims)
+        return claims
+
+    @rule(target=signed, first=st.sampled_from(PEOPLE), second=st.sampled_from(PEOPLE))
+    def two_at_once(self, first: str, second: str) -> object:
+        """Two people, or one on two devices, in the same instant: the ledger has an order."""
+        words = (self._sign(first, "approve", None), self._sign(second, "approve", None))
+        counted = [self._send(each) for each in words]
+        assert first != second or counted != [True, True]
+        return multiple(*words)
+
+    @precondition(lambda self: len(self.decisions) > 0)
+    @rule(which=st.integers(0, 9))
+    def take_back(self, which: int) -> None:
+        """Someone who has spoken takes their word back, and may say another."""
+        who = self.decisions[which % len(self.decisions)].operator.partition(":")[2]
+        self._send(self._sign(who, "withdraw", None))
+
+    @precondition(lambda self: any(each.away for each in self.people.values()))
+    @rule(which=st.integers(0, 9), verdict=st.sampled_from(["approve", "approve", "abstain"]))
+    def stand_in(self, which: int, verdict: str) -> None:
+        """Whoever was handed over to speaks for both, in time or too late."""
+        pairs = [(who, each) for who, person in self.people.items() for each in person.away]
+        giver, delegate = pairs[which % len(pairs)]
+        self._send(self._sign(delegate, verdict, giver))
+        self._send(self._sign(giver, "approve", None))
+
+    @rule(claims=signed)
+    def arrives(self, claims: DecisionClaims) -> None:
+        """Late, twice or out of order: what was recorded is answered as it was."""
+        self._send(claims)
+
+    def _send(self, claims: DecisionClaims) -> bool:
+        if claims.jti in self.recorded:
+            assert self.recorded[claims.jti][0] == claims
+            return False
+        who = claims.iss.partition(":")[2]
+        absent = None if claims.stands_in_for is None else claims.stands_in_for.partition(":")[2]
+        person = self.people[who]
+        facts = self._facts(who)
+        counts = True
+        try:
+            check_decision(
+                self.asked,
+                self.evidence,
+                self.fixed,
+                claims,
+                facts,
+                self._standing(),
+                self.now,
+            )
+        except DecisionRefused as refused:
+            counts = False
+            assert refused.reasons
+            assert str(refused)
+        mine = self.asked.acceptable_by(person.roles) if claims.verdict == "approve" else ()
+        right = (
+            claims.sub == self.checkpoint
+            and self.now < self.deadline
+            and person.active
+            and (absent is None or f"operator:{absent}" in facts.stands_in_for)
+            and set(claims.accepted) == set(mine)
+        )
+        heard = self.book.hear(who, person, claims.verdict.value, absent, right)
+        assert counts == heard, claims
+        if counts:
+            self.recorded[claims.jti] = (claims, self.checkpoint)
+            self.decisions.append(
+                CountedDecision(
+                    jti=claims.jti,
+                    operator=claims.iss,
+                    roles=tuple(sorted(person.roles)),
+                    verdict=claims.verdict,
+                    exceptions=claims.accepted,
+                    stands_in_for=claims.stands_in_for,
+                )
+            )
+            self.status = outcome_status(self.asked, self.decisions)
+        return counts
+
+    def _facts(self, who: str) -> OperatorFacts:
+        return OperatorFacts(
+            principal=f"operator:{who}",
+            active=self.people[who].active,
+            roles=tuple(sorted(self.people[who].roles)),
+            stands_in_for=self._stands_in_for(who),
+        )
+
+    def _standing(self) -> CheckpointStanding:
+        return CheckpointStanding(
+            id=self.checkpoint,
+            case=CASE,
+            status=self.status,
+            deadline=self.deadline,
+            decisions=tuple(self.decisions),
+        )
+
+    # --- what holds after every step ------------------------------------------------------------
+
+    @invariant()
+    def both_books_agree(self) -> None:
+        """I6: where it stands, and whose approvals count."""
+        if not self.people:
+            return
+        assert self.status.value == (self.book.ended or "open")
+        counted = [each.operator for each in approvals(self.asked, self.decisions)]
+        assert counted == [
+            f"operator:{each.who}" for each in self.book.words if each.verdict == "approve"
+        ]
+        people = [
+            person for each in approvals(self.asked, self.decisions) for person in each.people
+        ]
+        assert len(people) == len(set(people)), "one person counts twice"
+
+    @invariant()
+    def the_proof_says_so(self) -> None:
+        """Every recorded word fills one place or is told why not; what is missing is said."""
+        if not self.people:
+            return
+        proof = explain(self.asked, self.decisions, self._standing(), self.evidence, self.fixed)
+        seated = [each.decision for each in proof.seats if each.decision is not None]
+        rest = [each.decision for each in proof.uncounted]
+        assert sorted([*seated, *rest]) == sorted(each.jti for each in self.decisions)
+        if self.status is CheckpointStatus.APPROVED:
+            assert all(each.decision is not None for each in proof.seats)
+            assert proof.independent
+            assert all(each.accepted_by for each in proof.exceptions)
+        if self.status is OPEN:
+            assert proof.missing == missing(self.asked, self.decisions) != ()
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def ask_first(self, who: str) -> None:
+        """What a word would do is what it then does."""
+        foreseen = prospect(
+            self.asked, self._facts(who), self._standing(), self.evidence, self.fixed, self.now
+        )
+        before = list(self.decisions)
+        counted = self._send(self._sign(who, "approve", None))
+        assert counted == foreseen.may_approve
+        if counted:
+            assert self.status is foreseen.then
+            assert len(self.decisions) == len(before) + 1
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=300,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)

@@ -31,6 +31,7 @@ from placet.rules import (
     approvals,
     check_decision,
     check_step_up,
+    escalated,
     excluded,
     outcome_status,
     requirement,
@@ -70,6 +71,7 @@ class _Open:
     opened: Entry
     status: CheckpointStatus = CheckpointStatus.OPEN
     decisions: list[CountedDecision] = field(default_factory=list)
+    escalated: int = 0
     keys: dict[str, str] = field(default_factory=dict)
     """The key that each decision was signed with."""
 
@@ -112,7 +114,7 @@ class Checkpoints:
                     "evidence-unsettled", f"{checkpoint}: {item.name} was not settled as it says"
                 )
         self._proposed(view)
-        self._asked(view)
+        self._asked(view, entry)
         for said in self._unmet(view):
             self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
 
@@ -157,7 +159,7 @@ class Checkpoints:
         if lead is None or lead.proposal != view.evidence.proposal:
             self._scene.trouble("evidence-proposal", f"{view.id}: no part proposes this")
 
-    def _asked(self, view: CheckpointView) -> None:
+    def _asked(self, view: CheckpointView, entry: Entry) -> None:
         """What is asked of whom is what the lender's matrix asks for this proposal."""
         asked, case = view.requirement, self._scene.cases.get(view.evidence.case)
         matrix = self._scene.matrices.get(asked.matrix_digest)
@@ -173,10 +175,15 @@ class Checkpoints:
                 excluded=self._excluded(view, case, rule),
                 facts=asked.facts,
                 automatic=None if asked.needs else self._automatic(view, case),
+                opened=entry.time,
             )
         except RuleError as error:
             self._scene.trouble("requirement", f"{view.id}: {error}")
             return
+        planned = asked.schedule
+        until = None if planned is None else int(planned.expires_at.timestamp())
+        if until is not None and until != entry.data.get("deadline"):
+            self._scene.trouble("deadline", f"{view.id}: the schedule asks for another deadline")
         if computed != asked:
             self._scene.trouble("requirement", f"{view.id}: the matrix asks something else")
 
@@ -286,6 +293,33 @@ class Checkpoints:
                 self._scene.trouble("part-not-produced", "the act leaves no part")
             self._scene.part_cases[digest] = entry.case or ""
 
+    # --- time -------------------------------------------------------------------------------------
+
+    def timed(self, entry: Entry) -> None:
+        """A reminder or an escalation: as it was planned, in order, not before its time."""
+        checkpoint = str(entry.data.get("checkpoint"))
+        standing, view = self._open.get(checkpoint), self._scene.files.checkpoints.get(checkpoint)
+        if standing is None or view is None or standing.opened.case != entry.case:
+            self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
+            return
+        if standing.status is not CheckpointStatus.OPEN:
+            self._scene.trouble("checkpoint-ended", f"{checkpoint} was {standing.status} before")
+        planned = view.requirement.schedule
+        if entry.type is EntryType.CHECKPOINT_REMINDED:
+            moments = () if planned is None else planned.reminders
+            due = sum(moment <= entry.time for moment in moments)
+            if entry.data.get("reminder") not in range(1, due + 1):
+                self._scene.trouble("reminder", f"{checkpoint}: no reminder was due")
+            return
+        escalations = () if planned is None else planned.escalations
+        standing.escalated += 1
+        if standing.escalated > len(escalations) or entry.data.get("level") != standing.escalated:
+            self._scene.trouble("escalation", f"{checkpoint}: no such escalation is planned")
+            return
+        each = escalations[standing.escalated - 1]
+        if entry.time < each.at or list(each.roles) != entry.data.get("roles"):
+            self._scene.trouble("escalation", f"{checkpoint}: it escalates otherwise than planned")
+
     # --- decisions ----------------------------------------------------------------------------
 
     def decided(self, entry: Entry) -> None:
@@ -333,7 +367,7 @@ class Checkpoints:
         opened = standing.opened.data
         try:
             check_decision(
-                view.requirement,
+                escalated(view.requirement, standing.escalated),
                 str(opened.get("evidence_digest")),
                 str(opened.get("requirement_digest")),
                 claims,
@@ -394,7 +428,9 @@ class Checkpoints:
             return
         if standing.status is not CheckpointStatus.OPEN:
             self._scene.trouble("outcome", f"{checkpoint} was {standing.status} before")
-        computed = outcome_status(view.requirement, standing.decisions)
+        computed = outcome_status(
+            escalated(view.requirement, standing.escalated), standing.decisions
+        )
         if computed is CheckpointStatus.OPEN or computed.value != entry.data.get("status"):
             self._scene.trouble(
                 "outcome",
@@ -403,7 +439,7 @@ class Checkpoints:
             )
         case = self._scene.cases.get(entry.case or "")
         if computed is CheckpointStatus.APPROVED and case is not None:
-            counted = approvals(view.requirement, standing.decisions)
+            counted = approvals(escalated(view.requirement, standing.escalated), standing.decisions)
             people = tuple(each.operator for each in counted)
             case.approvers[checkpoint] = (view.requirement.checkpoint, people)
         # Whether it follows or not: what the ledger has ended takes no more decisions.
@@ -420,7 +456,8 @@ class Checkpoints:
             standing.status is CheckpointStatus.APPROVED
             and (opened.case, opened.data.get("name")) == (entry.case, name)
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
-            and _ids(approvals(view.requirement, standing.decisions)) == entry.data.get("approvals")
+            and _ids(approvals(escalated(view.requirement, standing.escalated), standing.decisions))
+            == entry.data.get("approvals")
         )
 
     def doubts(self, entry: Entry) -> Iterator[tuple[str, str]]:
@@ -446,7 +483,7 @@ class Checkpoints:
             view = self._scene.files.checkpoints.get(str(standing.opened.data.get("checkpoint")))
         if standing is None or view is None:
             return
-        for each in approvals(view.requirement, standing.decisions):
+        for each in approvals(escalated(view.requirement, standing.escalated), standing.decisions):
             if not self._people.word_stands(each.operator, standing.keys.get(each.jti, "")):
                 yield each.operator
 

@@ -84,6 +84,8 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{entry.type.value.partition('.')[2]}: {_names(data.get('reasons'))}"
         case EntryType.CHECKPOINT_RESOLVED | EntryType.CHECKPOINT_EXPIRED:
             return str(data.get("status"))
+        case EntryType.CHECKPOINT_ESCALATED:
+            return f"escalated: {_names(data.get('roles'))} may decide, too"
         case EntryType.CASE_CLOSED:
             by = " by a person" if "act" in data else ""
             return f"closed{by}: {data.get('result')}"

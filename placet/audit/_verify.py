@@ -146,6 +146,8 @@ class Walk:
             self._checkpoints.decided(entry)
         elif entry.type is EntryType.CHECKPOINT_OPENED:
             self._checkpoints.opened(entry)
+        elif entry.type in {EntryType.CHECKPOINT_REMINDED, EntryType.CHECKPOINT_ESCALATED}:
+            self._checkpoints.timed(entry)
         elif entry.type in CHECKPOINT_ENDS:
             self._checkpoints.ended(entry)
         self._published(entry)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from placet.authority._core import AUTHORITY
-from placet.authority._counted import counted_decisions
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same, unpack
 from placet.authority._facts import FetchedFacts
 from placet.authority._identities import ACTIVE, word_standing
@@ -33,7 +33,6 @@ from placet.model import (
     Outcome,
     ProcessDefinition,
     Proposal,
-    Requirement,
     Severity,
     Step,
     digest_json,
@@ -161,7 +160,7 @@ def weigh(
     if row.status != CheckpointStatus.APPROVED:
         return Lacking(f"the {step.approval} checkpoint is {row.status}, not approved")
     evidence = Evidence.model_validate_json(row.evidence_json)
-    requirement = Requirement.model_validate_json(row.requirement_json)
+    requirement = asked_of(row)
     decisions = counted_decisions(tx, row.id)
     counted = approvals_of(requirement, decisions)
     approvals = tuple(each.jti for each in counted)
@@ -236,7 +235,7 @@ def _silenced(reader: Reader, checkpoint: CheckpointDefinition, row: Checkpoint)
     for each in (row, *priors):
         if each is None or each.status != CheckpointStatus.APPROVED:
             continue
-        asked = Requirement.model_validate_json(each.requirement_json)
+        asked = asked_of(each)
         for counted in approvals_of(asked, counted_decisions(reader, each.id)):
             decision = reader.get(DecisionRow, counted.jti)
             key = "" if decision is None else decision.key

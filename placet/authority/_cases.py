@@ -18,10 +18,11 @@ from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._grants import stop_case
-from placet.authority._outcomes import end, outcome_of, require_live
+from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
 from placet.authority._store import Archive, Case, Checkpoint, Grant, PartRow, Tx, table_of
 from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
+from placet.authority._timing import advance
 from placet.kill import kill_point
 from placet.model import CaseInput, CaseStatus, CaseView, CheckpointStatus, digest_bytes
 from placet.rules import UnsupportedResult, require_supported
@@ -232,8 +233,7 @@ class Cases:
         case = None if row is None else tx.get(Case, row.case_id)
         if row is None or case is None or row.status != CheckpointStatus.OPEN:
             return
-        outcome = outcome_of(row).model_copy(update={"status": CheckpointStatus.EXPIRED})
-        end(tx, case, row, outcome)
+        advance(tx, case, row)
 
     async def expire_grants(self) -> None:
         """Close on the ledger the grants whose time is long over and that nobody settled."""

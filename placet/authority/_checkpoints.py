@@ -18,6 +18,7 @@ from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import outcome_of, require_live, settle_status, void_open
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Reader, Tx
+from placet.authority._timing import advance, look_again_at
 from placet.kill import kill_point
 from placet.model import (
     CheckpointDefinition,
@@ -93,7 +94,8 @@ class Checkpoints:
         newest = newest_checkpoint(tx, case.id, checkpoint.name)
         if newest is not None:
             if _asks_the_same(tx, newest, gathered):
-                return outcome_of(newest)
+                newest = advance(tx, case, newest, claims.jti)
+                return look_again_at(newest, outcome_of(newest), tx.now)
             if newest.status == CheckpointStatus.OPEN:
                 void_open(tx, case, newest, "new_evidence")
         asked = self._require(tx, definition, checkpoint, case, gathered, facts)
@@ -122,6 +124,7 @@ class Checkpoints:
                 ),
                 facts=[RequirementFact.model_validate(fact.model_dump()) for fact in facts.facts],
                 automatic=self._automatic(tx, definition, checkpoint, case, gathered),
+                opened=tx.now,
             )
         except MissingFact as error:
             raise Unavailable(str(error)) from None
@@ -173,7 +176,9 @@ class Checkpoints:
             status=CheckpointStatus.OPEN.value,
             grant_id=claims.jti,
             opened_at=tx.now,
-            deadline=tx.now + timedelta(seconds=checkpoint.deadline_seconds),
+            deadline=tx.now + timedelta(seconds=checkpoint.deadline_seconds)
+            if asked.schedule is None
+            else asked.schedule.expires_at,
             evidence_digest=digest_json(evidence),
             evidence_json=canonical_json(evidence).decode(),
             requirement_digest=digest_json(asked),
@@ -198,7 +203,7 @@ class Checkpoints:
             record=case.subject,
         )
         tx.add(row)
-        return settle_status(tx, case, row, asked, ())
+        return look_again_at(row, settle_status(tx, case, row, asked, ()), tx.now)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -215,9 +220,11 @@ class Checkpoints:
             row = newest_checkpoint(tx, claims.txn, name)
             if row is None:
                 raise NotFound(f"the case has no checkpoint {name!r} yet")
+            case, _ = self._case(tx, claims.txn)
+            row = advance(tx, case, row, claims.jti)
             if row.status != CheckpointStatus.OPEN:
                 hear_bell(tx, row.id)
-            return outcome_of(row)
+            return look_again_at(row, outcome_of(row), tx.now)
 
         return await self._core.store.write(read)
 

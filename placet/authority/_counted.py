@@ -1,10 +1,10 @@
-"""The decisions of a checkpoint as the rules hear them."""
+"""What a checkpoint asks now, and its decisions as the rules hear them."""
 
 import json
 
-from placet.authority._store import DecisionRow, Reader
-from placet.model import Verdict
-from placet.rules import CountedDecision
+from placet.authority._store import Checkpoint, DecisionRow, Reader
+from placet.model import Requirement, Verdict
+from placet.rules import CountedDecision, escalated
 
 
 def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision, ...]:
@@ -26,3 +26,11 @@ def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision,
         )
         for row in rows
     )
+
+
+def asked_of(row: Checkpoint) -> Requirement:
+    """What a checkpoint asks of whom now: as fixed when it opened, with its escalations so far.
+
+    Its digest is not the row's once one has happened: that is of what was fixed.
+    """
+    return escalated(Requirement.model_validate_json(row.requirement_json), row.escalated)

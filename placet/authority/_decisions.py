@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from placet.authority._core import Core
-from placet.authority._counted import counted_decisions
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Forbidden, NotFound, Unauthenticated
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, key_standing, roles_of, signed_in_at
@@ -28,6 +28,7 @@ from placet.authority._store import (
     LedgerEntry,
     Tx,
 )
+from placet.authority._timing import advance
 from placet.kill import kill_point
 from placet.ledger import EntryType
 from placet.model import (
@@ -133,7 +134,9 @@ class Decisions:
         identity = tx.get(Identity, claims.iss)
         roles = () if identity is None else roles_of(identity)
         case = tx.get(Case, row.case_id)
-        asked = Requirement.model_validate_json(row.requirement_json)
+        if case is not None:
+            row = advance(tx, case, row)
+        asked = asked_of(row)
         decisions = counted_decisions(tx, row.id)
         try:
             check_decision(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, select
 
-from placet.authority._counted import counted_decisions
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._resubmissions import resubmitters
 from placet.authority._store import Case, Checkpoint, Identity, PartRow, Reader, table_of
 from placet.model import (
@@ -15,7 +15,6 @@ from placet.model import (
     Principal,
     ProcessDefinition,
     Proposal,
-    Requirement,
     template_variables,
 )
 from placet.rules import approvals, excluded, subject_variables
@@ -94,7 +93,7 @@ def _approvers(reader: Reader, case: str, name: str) -> Iterable[Principal]:
         Checkpoint.name == name,
         Checkpoint.status == CheckpointStatus.APPROVED.value,
     ):
-        asked = Requirement.model_validate_json(row.requirement_json)
+        asked = asked_of(row)
         for each in approvals(asked, counted_decisions(reader, row.id)):
             yield each.operator
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert
 
-from placet.authority._counted import counted_decisions
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._store import (
     NO_AMOUNT,
     Case,
@@ -61,7 +61,7 @@ def _relist(tx: Tx, checkpoint_id: str) -> None:
     case = None if row is None else tx.get(Case, row.case_id)
     if row is None or case is None:
         raise LookupError(f"checkpoint {checkpoint_id} has no row, or no case")
-    asked = Requirement.model_validate_json(row.requirement_json)
+    asked = asked_of(row)
     decisions = counted_decisions(tx, row.id)
     known = tx.get(ListedCheckpoint, row.id)
     line = _line(row, case, asked, decisions, known)
@@ -121,7 +121,7 @@ def _line(
         subject=case.subject,
         status=CheckpointStatus(row.status),
         opened_at=row.opened_at,
-        due_at=row.deadline,
+        due_at=row.deadline if asked.schedule is None else asked.schedule.due_at,
         deadline=row.deadline,
         amount=asked.amount,
         requested=requested,
@@ -133,6 +133,7 @@ def _line(
         needs=asked.needs,
         missing=missing(asked, decisions) if row.status == CheckpointStatus.OPEN else (),
         claimed_by=row.claimed_by,
+        escalated=row.escalated,
     )
 
 

@@ -4,7 +4,7 @@
 """
 
 from placet.authority._core import AUTHORITY
-from placet.authority._counted import counted_decisions
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Forbidden
 from placet.authority._lines import relist
 from placet.authority._outbox import ring
@@ -111,7 +111,7 @@ def _keep(tx: Tx, row: Checkpoint, outcome: Outcome) -> None:
 
 def approvers_of(reader: Reader, row: Checkpoint) -> tuple[str, ...]:
     """Whose approvals count at a checkpoint: who must hear that they are void."""
-    asked = Requirement.model_validate_json(row.requirement_json)
+    asked = asked_of(row)
     return people_of(approvals(asked, counted_decisions(reader, row.id)))
 
 

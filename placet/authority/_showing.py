@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from placet.authority._counted import counted_decisions
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import NotFound
 from placet.authority._evidence import unpack
 from placet.authority._identities import ACTIVE, roles_of
@@ -39,7 +39,7 @@ from placet.rules import OperatorFacts, compare, explain, missing, prospect, unu
 def show(reader: Reader, row: Checkpoint) -> CheckpointView:
     """One checkpoint with its evidence."""
     case = _case_of(reader, row)
-    asked = Requirement.model_validate_json(row.requirement_json)
+    asked = asked_of(row)
     evidence = Evidence.model_validate_json(row.evidence_json)
     counted = counted_decisions(reader, row.id)
     diff = _changed(reader, row, evidence)
@@ -58,7 +58,8 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
         evidence_digest=row.evidence_digest,
         requirement_digest=row.requirement_digest,
         evidence=evidence,
-        requirement=asked,
+        requirement=Requirement.model_validate_json(row.requirement_json),
+        escalated=row.escalated,
         decisions=tuple(_decision(each) for each in rows),
         missing=missing(asked, counted) if row.status == CheckpointStatus.OPEN else (),
         unusual=unusual(evidence, asked, counted, diff),
@@ -139,7 +140,7 @@ def prove(reader: Reader, row: Checkpoint) -> OutcomeProof:
     """Why a checkpoint stands where it stands."""
     decisions = counted_decisions(reader, row.id)
     return explain(
-        Requirement.model_validate_json(row.requirement_json),
+        asked_of(row),
         decisions,
         standing_of(row, decisions),
         row.evidence_digest,
@@ -152,7 +153,7 @@ def foresee(reader: Reader, row: Checkpoint, operator: str, now: datetime) -> Pr
     identity, case = reader.get(Identity, operator), _case_of(reader, row)
     decisions = counted_decisions(reader, row.id)
     return prospect(
-        Requirement.model_validate_json(row.requirement_json),
+        asked_of(row),
         OperatorFacts(
             principal=operator,
             active=identity is not None and identity.status == ACTIVE,

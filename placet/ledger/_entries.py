@@ -60,6 +60,8 @@ class EntryType(StrEnum):
     CHECKPOINT_RESOLVED = "checkpoint.resolved"
     CHECKPOINT_EXPIRED = "checkpoint.expired"
     CHECKPOINT_VOIDED = "checkpoint.voided"
+    CHECKPOINT_REMINDED = "checkpoint.reminded"
+    CHECKPOINT_ESCALATED = "checkpoint.escalated"
     CHECKPOINT_CLAIMED = "checkpoint.claimed"
     CHECKPOINT_UNCLAIMED = "checkpoint.unclaimed"
     CHECKPOINT_COMMENTED = "checkpoint.commented"

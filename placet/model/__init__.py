@@ -206,6 +206,14 @@ from placet.model._process import (
     template_variables,
 )
 from placet.model._signed import AcceptedException, ActClaims, DecisionClaims, Verdict
+from placet.model._time import (
+    Calendar,
+    Escalation,
+    Hours,
+    PlannedEscalation,
+    Schedule,
+    TimeRule,
+)
 from placet.model._values import CENT, Model, Money, UtcTime, format_time, parse_money
 
 __all__ = [
@@ -234,6 +242,7 @@ __all__ = [
     "BarsSection",
     "Beside",
     "BreakGlass",
+    "Calendar",
     "CaseArchive",
     "CaseId",
     "CaseInput",
@@ -278,6 +287,7 @@ __all__ = [
     "Digest",
     "EnrolIdentity",
     "Enrolment",
+    "Escalation",
     "Event",
     "Evidence",
     "EvidenceDiff",
@@ -304,6 +314,7 @@ __all__ = [
     "GroupRoles",
     "HistorySeal",
     "Hold",
+    "Hours",
     "Identifier",
     "IdentityProvider",
     "InputPart",
@@ -328,6 +339,7 @@ __all__ = [
     "Part",
     "PartRef",
     "Place",
+    "PlannedEscalation",
     "Presentation",
     "Principal",
     "PriorCheckpoint",
@@ -353,6 +365,7 @@ __all__ = [
     "RunRoot",
     "Said",
     "Salt",
+    "Schedule",
     "SealedRun",
     "SeatView",
     "Section",
@@ -377,6 +390,7 @@ __all__ = [
     "Template",
     "Thumbprint",
     "Tier",
+    "TimeRule",
     "Uncounted",
     "Unusual",
     "UseStage",

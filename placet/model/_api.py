@@ -263,6 +263,7 @@ class CheckpointView(Model):
     changed: EvidenceDiff | None = None
     claim: ClaimView | None = None
     remarks: tuple[RemarkView, ...] = ()
+    escalated: int = 0
 
 
 class SignedDecision(Model):

@@ -8,7 +8,8 @@ from placet.model._digest import Digest
 from placet.model._findings import FindingId
 from placet.model._ids import CaseId, CheckpointId, Identifier, Jti, Name, Principal, RecordId
 from placet.model._matrix import Acceptors, Need
-from placet.model._values import Model, Money
+from placet.model._time import Schedule
+from placet.model._values import Model, Money, UtcTime
 
 
 class ExclusionReason(StrEnum):
@@ -62,6 +63,7 @@ class Requirement(Model):
     acceptors: tuple[Acceptors, ...] = ()
     facts: tuple[RequirementFact, ...] = ()
     amount: Money | None = None
+    schedule: Schedule | None = None
 
     @property
     def barred(self) -> frozenset[str]:
@@ -95,7 +97,10 @@ class CheckpointStatus(StrEnum):
 
 
 class Outcome(Model):
-    """What the decisions add up to, or that they do not yet (``open``)."""
+    """What the decisions add up to, or that they do not yet (``open``).
+
+    ``look_again`` is when time alone will change something at an open one.
+    """
 
     checkpoint_id: CheckpointId
     checkpoint: Name
@@ -106,3 +111,4 @@ class Outcome(Model):
     amount: Money | None = None
     decisions: tuple[Jti, ...] = ()
     reason_code: str | None = None
+    look_again: UtcTime | None = None

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._findings import CheckId
 from placet.model._ids import Identifier, Name
+from placet.model._time import Calendar, TimeRule
 from placet.model._values import Model, Money
 
 MAX_STAGES = 9
@@ -110,6 +111,7 @@ class CheckpointRule(Model):
     excluded_by: tuple[Identifier, ...] = ()
     not_again: NotAgain | None = None
     acceptors: tuple[Acceptors, ...] = ()
+    time: TimeRule | None = None
 
     @model_validator(mode="after")
     def _rises(self) -> "CheckpointRule":
@@ -157,6 +159,18 @@ class AuthorityMatrix(Model):
     rules: tuple[CheckpointRule, ...] = Field(min_length=1)
     openers: tuple[Name, ...] = ()
     keyers: tuple[Name, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
+
+    @model_validator(mode="after")
+    def _its_calendars_are_there(self) -> "AuthorityMatrix":
+        named = [each.name for each in self.calendars]
+        if len(named) != len(set(named)):
+            raise ValueError(f"{self.process}: a calendar is named twice")
+        for rule in self.rules:
+            asked = None if rule.time is None else rule.time.calendar
+            if asked is not None and asked not in named:
+                raise ValueError(f"{rule.checkpoint}: there is no calendar {asked!r}")
+        return self
 
     @model_validator(mode="after")
     def _one_rule_a_checkpoint(self) -> "AuthorityMatrix":
@@ -164,6 +178,10 @@ class AuthorityMatrix(Model):
         if len(named) != len(set(named)):
             raise ValueError(f"{self.process}: a checkpoint has two rules")
         return self
+
+    def calendar(self, name: str) -> Calendar:
+        """The calendar of that name, which a rule names."""
+        return {each.name: each for each in self.calendars}[name]
 
     def rule(self, checkpoint: str) -> CheckpointRule | None:
         """The rule of a checkpoint, or ``None``: then nobody can approve it."""

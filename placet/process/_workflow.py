@@ -49,6 +49,9 @@ often, so that a killed worker's step is tried again within seconds."""
 LOOK_AGAIN = timedelta(hours=1)
 """How long a waiting workflow goes without looking, should every bell be lost."""
 
+LOOK_SOONEST = timedelta(seconds=5)
+"""How soon it looks again where the authority's clock, which judges, is behind Temporal's."""
+
 LOOK_DAILY = timedelta(days=1)
 """The same where no deadline ends the wait: a packet is with its borrower for weeks, and a history
 has room for 51,200 events (Temporal's limit), of which each look takes about ten."""
@@ -122,6 +125,13 @@ def refused_for(error: ActivityError) -> tuple[str, ...]:
     if isinstance(cause, ApplicationError) and cause.type == "GrantDenied":
         return tuple(str(reason) for reason in cause.details)
     return ()
+
+
+def _until(outcome: Outcome) -> timedelta:
+    """How long to wait for a bell: until time alone changes something, as the authority has it."""
+    if outcome.look_again is None:
+        return LOOK_AGAIN
+    return min(max(outcome.look_again - workflow.now(), LOOK_SOONEST), LOOK_AGAIN)
 
 
 class GovernedWorkflow:
@@ -209,7 +219,7 @@ class GovernedWorkflow:
                 heard = self._bells
                 outcome = await self.patient_step(READ_OUTCOME, request, Outcome, subject)
                 if outcome.status is CheckpointStatus.OPEN:
-                    await self._wait(heard, LOOK_AGAIN, "look whether people have decided")
+                    await self._wait(heard, _until(outcome), "look whether people have decided")
         finally:
             self._waiting_for = None
         return outcome

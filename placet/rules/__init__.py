@@ -14,6 +14,7 @@ from placet.rules._context import (
 )
 from placet.rules._deciding import CheckpointStanding, OperatorFacts, check_decision
 from placet.rules._errors import (
+    BadCalendar,
     BadPolicies,
     BadProposal,
     DecisionRefused,
@@ -43,6 +44,12 @@ from placet.rules._requirement import (
     said_digest,
 )
 from placet.rules._results import require_supported
+from placet.rules._schedule import (
+    business_time,
+    escalated,
+    next_instant,
+    schedule_of,
+)
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
 from placet.rules._segregation import excluded
 from placet.rules._step_up import check_step_up
@@ -56,6 +63,7 @@ from placet.rules._words import CountedDecision, entitled
 __all__ = [
     "ApprovalFacts",
     "AutomaticFacts",
+    "BadCalendar",
     "BadPolicies",
     "BadProposal",
     "CheckpointStanding",
@@ -76,6 +84,7 @@ __all__ = [
     "StepFacts",
     "UnsupportedResult",
     "approvals",
+    "business_time",
     "cents",
     "check_decision",
     "check_step_up",
@@ -83,6 +92,7 @@ __all__ = [
     "confirmed",
     "decide",
     "entitled",
+    "escalated",
     "excluded",
     "explain",
     "goes_alone",
@@ -90,6 +100,7 @@ __all__ = [
     "load_policies",
     "missing",
     "needed_fact",
+    "next_instant",
     "outcome_status",
     "people_of",
     "prospect",
@@ -97,6 +108,7 @@ __all__ = [
     "require_supported",
     "requirement",
     "said_digest",
+    "schedule_of",
     "standing_words",
     "step_context",
     "subject_variables",

@@ -6,6 +6,7 @@
     ├── OutOfScope        a record is not one of the case's (I2)
     ├── MissingFact       a fact that a rule rests on was not given or has the wrong shape
     ├── NoRule            the lender's matrix says nothing of this checkpoint: nobody can approve it
+    ├── BadCalendar       the lender's calendar can't be used
     ├── BadProposal       what people would be asked to approve contradicts itself
     ├── BadPolicies       Cedar policies or their schema can't be used (I3)
     ├── UnsupportedResult a case can't close so: its record does not show it
@@ -36,6 +37,10 @@ class MissingFact(RuleError):
 
 class NoRule(RuleError):
     """The authority matrix has no rule for a checkpoint, so nobody can approve it."""
+
+
+class BadCalendar(RuleError):
+    """A calendar of the matrix can't be used; the message says which and why."""
 
 
 class BadProposal(RuleError):

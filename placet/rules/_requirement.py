@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -36,6 +37,7 @@ from placet.model import (
     digest_json,
 )
 from placet.rules._errors import BadProposal, MissingFact, NoRule
+from placet.rules._schedule import schedule_of
 from placet.rules._scope import string_list
 from placet.rules._segregation import in_order
 
@@ -83,6 +85,7 @@ def requirement(
     excluded: Iterable[Exclusion],
     facts: Iterable[RequirementFact],
     automatic: AutomaticFacts | None,
+    opened: datetime,
 ) -> Requirement:
     """What ``checkpoint`` asks of whom for ``proposal``, under ``matrix`` as it is now.
 
@@ -93,8 +96,10 @@ def requirement(
         excluded: who may not decide (:func:`placet.rules.excluded`).
         facts: what the authority fetched; every fact that the rule names must be there.
         automatic: the second agent's recomputation, if there was one.
+        opened: when the checkpoint opens.
 
     Raises:
+        BadCalendar: the lender's calendar can't be used.
         NoRule: the matrix does not name this checkpoint.
         BadProposal: the amount is negative, or above what was requested.
         MissingFact: a fact that the rule names is absent, or has not the shape it needs.
@@ -129,6 +134,7 @@ def requirement(
         acceptors=acceptors,
         facts=tuple(given[name] for name in sorted(rule.fact_names)),
         amount=proposal.amount,
+        schedule=schedule_of(matrix, rule, opened),
     )
 
 

@@ -31,6 +31,7 @@ from placet.model import (
     Outcome,
     Proposal,
     Requirement,
+    Schedule,
     canonical_json,
     digest_json,
     parse_money,
@@ -63,6 +64,8 @@ class Asked:
     count: int = 1
     excluded: tuple[str, ...] = ()
     claimed_by: str | None = None
+    schedule: Schedule | None = None
+    now: datetime = NOON
 
     @property
     def id(self) -> str:
@@ -89,7 +92,7 @@ def put(tx: Tx, asked: Asked) -> None:
         subject=asked.record,
         status="open",
         opened_by="operator:pat",
-        opened_at=NOON + asked.opened,
+        opened_at=asked.now + asked.opened,
         workflow_id=asked.case,
         workflow_type="W",
         task_queue="q",
@@ -133,6 +136,7 @@ def _row(asked: Asked) -> Checkpoint:
             Exclusion(person=each, why=ExclusionReason.OPENED) for each in asked.excluded
         ),
         amount=amount,
+        schedule=asked.schedule,
     )
     outcome = Outcome(
         checkpoint_id=asked.id,
@@ -149,8 +153,8 @@ def _row(asked: Asked) -> Checkpoint:
         title="Release the parcel",
         status=asked.status,
         claimed_by=asked.claimed_by,
-        opened_at=NOON + asked.opened,
-        deadline=NOON + asked.due,
+        opened_at=asked.now + asked.opened,
+        deadline=asked.now + asked.due,
         evidence_digest=digest_json(evidence),
         evidence_json=canonical_json(evidence).decode(),
         requirement_digest=digest_json(wanted),
@@ -185,16 +189,16 @@ def _listed(number: int) -> Iterator[tuple[type[Row], Mapping[str, Any]]]:
         roles=("clerk",) if number % 3 else ("chief",),
     )
     times = {
-        "opened_at": NOON + asked.opened,
-        "due_at": NOON + asked.due,
+        "opened_at": asked.now + asked.opened,
+        "due_at": asked.now + asked.due,
         "amount": int(parse_money(asked.amount or "0.00") * 100),
     }
     line = (
         f'{{"id":"{asked.id}","case":"{asked.case}","process":"{asked.process}","name":"release",'
         f'"title":"Release the parcel","subject":"{asked.record}","status":"open",'
-        f'"opened_at":"{(NOON + asked.opened).isoformat()}",'
-        f'"due_at":"{(NOON + asked.due).isoformat()}",'
-        f'"deadline":"{(NOON + asked.due).isoformat()}","amount":"{asked.amount}",'
+        f'"opened_at":"{(asked.now + asked.opened).isoformat()}",'
+        f'"due_at":"{(asked.now + asked.due).isoformat()}",'
+        f'"deadline":"{(asked.now + asked.due).isoformat()}","amount":"{asked.amount}",'
         f'"needs":[{{"roles":["{asked.roles[0]}"],"count":1}}],"missing":["1 approval"]}}'
     )
     yield (

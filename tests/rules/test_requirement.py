@@ -1,6 +1,7 @@
 """What the lender's matrix asks of whom."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ AGREED = AutomaticFacts(
     recomputed_by="agent:draw-verifier",
     recomputed=SAID,
 )
+OPENED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def finding(severity: Severity, number: int = 1) -> Finding:
@@ -94,6 +96,7 @@ def asked(
         excluded=(OPENED,),
         facts=fetched(facts),
         automatic=automatic,
+        opened=OPENED_AT,
     )
 
 
@@ -152,6 +155,7 @@ def test_the_order_of_people_does_not_change_the_requirement() -> None:
         excluded=out,
         facts=fetched({"granted_by": ["operator:a", "operator:b"]}),
         automatic=None,
+        opened=OPENED_AT,
     )
     other = requirement(
         MATRIX,
@@ -160,6 +164,7 @@ def test_the_order_of_people_does_not_change_the_requirement() -> None:
         excluded=reversed(out),
         facts=fetched({"granted_by": ["operator:a", "operator:b"]}),
         automatic=None,
+        opened=OPENED_AT,
     )
     assert digest_json(one) == digest_json(other)
 

@@ -66,6 +66,8 @@ class Scenario:
 
     result: str
     answers: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
+    look_again: timedelta | None = None
+    """How long after it was opened time alone changes an open checkpoint, as the authority says."""
 
 
 def denied(*reasons: str) -> ApplicationError:
@@ -195,7 +197,11 @@ class Simulation:
             assert self.opened_at is not None
             answer = answer(now - self.opened_at)
         if isinstance(answer, CheckpointStatus):
+            assert self.opened_at is not None
+            look = self.scenario.look_again
+            soon = {} if look is None else {"look_again": (self.opened_at + look).isoformat()}
             return {
+                **(soon if answer is OPEN else {}),
                 "checkpoint_id": spell_id("ckpt", bytes(16)),
                 "checkpoint": request["checkpoint"],
                 "case": request["case"],

@@ -124,3 +124,21 @@ async def test_a_case_that_finds_no_end_is_closed_for_a_person_to_look_at(
     assert result == "too_many_rounds"
     assert simulation.asked.count("analyse_draw") == MAX_ROUNDS
     assert "disburse" not in simulation.asked
+
+
+async def test_a_checkpoint_is_looked_at_when_time_changes_it(played: Simulator) -> None:
+    """The authority says when; a timer of the workflow wakes it then, and not an hour later."""
+    ten = timedelta(minutes=10)
+    scenario = Scenario(
+        "expired",
+        {
+            "open_checkpoint": [OPEN],
+            "read_outcome": [lambda waited: CheckpointStatus.EXPIRED if waited >= ten else OPEN],
+        },
+        look_again=ten,
+    )
+    result, simulation, history = await played.play(scenario)
+    assert result == "expired"
+    assert simulation.asked.count("read_outcome") == 2
+    (wait,) = timers(history)
+    assert 590 < float(wait.removesuffix("s")) <= 600

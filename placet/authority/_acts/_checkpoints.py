@@ -23,6 +23,7 @@ from placet.authority._acts._act import (
     write_entry,
 )
 from placet.authority._core import Core
+from placet.authority._counted import asked_of
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._evidence import keep_part
@@ -53,7 +54,6 @@ from placet.model import (
     KeyIn,
     Part,
     Reason,
-    Requirement,
     salted_digest,
 )
 from placet.rules import entitled
@@ -377,7 +377,7 @@ def _require_entitled(row: Checkpoint, act: Act) -> None:
     Raises:
         No: in no role that is asked for, or excluded.
     """
-    asked = Requirement.model_validate_json(row.requirement_json)
+    asked = asked_of(row)
     if act.actor in asked.barred:
         raise No("you may not decide here: you had a hand in it", "segregation")
     if not entitled(asked, (act.actor,), act.roles):

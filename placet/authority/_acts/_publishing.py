@@ -32,7 +32,7 @@ from placet.model import (
     canonical_json,
     digest_json,
 )
-from placet.rules import BadPolicies, load_policies
+from placet.rules import BadCalendar, BadPolicies, load_policies, schedule_of
 
 
 class PublishingActs:
@@ -105,6 +105,11 @@ class PublishingActs:
         require_role(act, ADMINISTRATOR)
         matrix = body_of(act, AuthorityMatrix)
         digest = digest_json(matrix)
+        for rule in matrix.rules:
+            try:
+                schedule_of(matrix, rule, tx.now)
+            except BadCalendar as error:
+                raise Invalid("invalid_request", f"{rule.checkpoint}: {error}") from None
         found = self._definitions.matrix(tx, matrix.process)
         if found is not None and found[1].version >= matrix.version and found[0] != digest:
             raise Conflict(

@@ -376,6 +376,8 @@ class Checkpoint(Row, table=True):
     claimed_by: str | None = None
     claimed_at: datetime | None = time_or_none()
     replaces: str | None = None
+    reminded: int = 0
+    escalated: int = 0
     resolved_at: datetime | None = time_or_none()
     entry: int | None = number_field(default=None)
 

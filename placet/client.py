@@ -147,6 +147,11 @@ class OperatorClient:
     ) -> None:
         await self._http.aclose()
 
+    @property
+    def thumbprint(self) -> str:
+        """The key's RFC 7638 thumbprint."""
+        return self._key.thumbprint
+
     # --- signing in ---------------------------------------------------------------------------
 
     async def begin_sign_in(self, *, fresh: bool = False) -> SignInBegun:

@@ -17,6 +17,7 @@ from placet.cli._identities import identity_commands
 from placet.cli._notices import notice
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
+from placet.cli._sign_in import sign_in, sign_out
 
 app = typer.Typer(
     help="Placet: regulated work, done by agents, decided by people, provable afterwards.",
@@ -35,6 +36,10 @@ app.add_typer(notice, name="notice")
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+
+
+app.command("sign-in")(sign_in)
+app.command("sign-out")(sign_out)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from placet.authority import NoLog, StoreError, WrongPassphrase
+from placet.cli._keyring import recall
 from placet.cli._output import (
     AWAY,
     REFUSED,
@@ -76,17 +77,27 @@ async def operator_client() -> AsyncIterator[OperatorClient]:
         CommandFailed: a setting is missing.
     """
     settings = load_settings(OperatorSettings)
-    if settings.operator is None or settings.key_file is None:
+    if settings.key_file is None or (operator := who(settings)) is None:
         raise fail("set PLACET_OPERATOR and PLACET_KEY_FILE to who you are and your key", USAGE)
     passphrase = settings.passphrase.get_secret_value() if settings.passphrase else None
+    if passphrase is None:
+        passphrase = recall(settings.key_file)
     if passphrase is None and sys.stdin.isatty():
         passphrase = getpass.getpass(f"passphrase of {settings.key_file.name}: ") or None
     try:
         key = read_key_file(settings.key_file, passphrase)
     except PassphraseNeeded as error:
         raise fail(f"{error}: set PLACET_PASSPHRASE, or run this on a terminal") from None
-    async with OperatorClient(settings.issuer, f"operator:{settings.operator}", key) as client:
+    async with OperatorClient(settings.issuer, f"operator:{operator}", key) as client:
         yield client
+
+
+def who(settings: OperatorSettings) -> str | None:
+    """Who I am: as set, or as I signed in with this key file's key."""
+    if settings.operator is not None or settings.key_file is None:
+        return settings.operator
+    session = settings.key_file.with_name(settings.key_file.name + ".session")
+    return str(read_json(session)["operator"]) if session.exists() else None
 
 
 def read_public_key(path: Path) -> PublicKey:

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import AsJson, failures, operator_client, read_public_key, run, show
+from placet.cli._base import (
+    USAGE,
+    AsJson,
+    fail,
+    failures,
+    operator_client,
+    read_public_key,
+    run,
+    show,
+)
+from placet.cli._sign_in import enrol_with_code, people_commands
 from placet.model import ActAnswer, AddKey, EnrolIdentity, Reason, SetRoles
 from placet.tokens import SigningKey, write_key_file
 
@@ -47,15 +57,21 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
     @app.command()
     def enrol(
         name: str,
-        public_key: PublicKeyFile,
+        public_key: Annotated[Path | None, typer.Option(help="The public key, a JWK.")] = None,
         role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
         owner: Annotated[str | None, typer.Option(help="Whose agent it is.")] = None,
         url: Annotated[str | None, typer.Option(help="A system's address.")] = None,
+        code: Annotated[
+            str | None, typer.Option(help="A one-time code: enrols you, with a new key.")
+        ] = None,
+        keyring: Annotated[
+            bool, typer.Option(help="Keep the new key's passphrase in the system's keyring.")
+        ] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Enrol one with its public key (administrators)."""
+        """Enrol one with its public key (administrators), or yourself with a one-time code."""
 
-        async def work() -> ActAnswer:
+        async def work(public_key: Path) -> ActAnswer:
             body = EnrolIdentity(
                 jwk=dict(read_public_key(public_key).jwk()),
                 roles=tuple(role or ()),
@@ -66,7 +82,12 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
                 return await client.act(f"{kind}.enrol", f"{kind}:{name}", body)
 
         with failures():
-            show(run(work()), as_json=as_json)
+            if kind == "operator" and code is not None and public_key is None:
+                show(enrol_with_code(name, code, in_keyring=keyring), as_json=as_json)
+            elif public_key is None or code is not None:
+                raise fail("give --public-key, or, for yourself, --code", USAGE)
+            else:
+                show(run(work(public_key)), as_json=as_json)
 
     def change(verb: str, help_: str) -> None:
         @app.command(verb, help=help_)
@@ -85,6 +106,7 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
 
     if kind == "operator":
         _people_commands(app)
+        people_commands(app)
 
     @app.command("revoke-key")
     def revoke_key(thumbprint: str, reason: Why, as_json: AsJson = False) -> None:

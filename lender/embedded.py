@@ -36,6 +36,7 @@ from placet.model import AuthorityMatrix, EnrolIdentity, Mode, PublishPolicy
 from placet.tokens import SigningKey, read_key_file, write_key_file
 from worker.registry import ACTIVITIES
 from workflows.definition import DEFINITION
+from workflows.loan_draw import PROCESS
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
     "dana": ("draw-administrator",),
@@ -73,6 +74,15 @@ class Embedded:
     log_key: str = ""
     administrators: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def authority(self) -> AuthoritySettings:
+        """How the authority is set up, for what needs its store."""
+        return AuthoritySettings(
+            issuer=self.issuer,
+            database_url=f"sqlite:///{self.folder / 'authority.db'}",
+            key_passphrase=self.passphrase,
+        )
 
     def roles(self, name: str) -> tuple[str, ...]:
         """A demo person's roles."""
@@ -297,11 +307,7 @@ async def _open(folder: Path, mode: Mode) -> Embedded:
 async def _create(made: Embedded) -> None:
     """Make keys and the log, once."""
     admin = made.folder / "people" / f"{ADMINISTRATOR}.key"
-    settings = AuthoritySettings(
-        issuer=made.issuer,
-        database_url=f"sqlite:///{made.folder / 'authority.db'}",
-        key_passphrase=made.passphrase,
-    )
+    settings = made.authority
     if not admin.exists():
         for kind, names in (
             ("people", (ADMINISTRATOR, *PEOPLE)),
@@ -352,7 +358,7 @@ async def _enrol(made: Embedded, mode: Mode) -> None:
         matrix = AuthorityMatrix.model_validate_json(
             (policies / "authority-matrix.json").read_text()
         ).model_copy(update={"mode": mode})
-        await admin.act("process.publish", DEFINITION.name, DEFINITION)
+        await admin.act("process.publish", DEFINITION.name, PROCESS.to_publish())
         await admin.act("matrix.publish", DEFINITION.name, matrix)
         await admin.act(
             "policy.publish",

@@ -73,11 +73,17 @@ def requested_details(step: ExecuteActivityInput) -> RequestedDetails:
         actions=(action,),
         identifier=request.record,
         case=request.case,
-        activity=ActivityRef(
-            workflow_id=info.workflow_id,
-            run_id=info.workflow_run_id or "",
-            activity_id=info.activity_id,
-            activity_type=info.activity_type,
-            attempt=info.attempt,
-        ),
+        activity=running_activity(),
+    )
+
+
+def running_activity() -> ActivityRef:
+    """The activity that runs here, as Temporal tells it."""
+    info = activity.info()
+    return ActivityRef(
+        workflow_id=info.workflow_id or "",
+        run_id=info.workflow_run_id or "",
+        activity_id=info.activity_id,
+        activity_type=info.activity_type,
+        attempt=info.attempt,
     )

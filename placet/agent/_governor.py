@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
 from temporalio import activity
@@ -34,13 +34,15 @@ from placet.agent._errors import (
     ungoverned,
     unspeakable,
 )
-from placet.agent._governed import requested_details
+from placet.agent._governed import requested_details, running_activity
 from placet.agent._grant import CurrentGrant
 from placet.agent._heartbeats import Heartbeats
 from placet.agent._leaving import as_bytes, as_values, causes, departing, digest, encode
 from placet.agent._link import AuthorityLink
+from placet.agent._rings import Rings
 from placet.kill import kill_point
 from placet.model import Settlement, SettlementOutcome
+from placet.payloads import ClearFailure, ClosedPayload, Keyring
 
 _log = logging.getLogger("placet.agent")
 _MAX_ERROR = 1000
@@ -68,6 +70,9 @@ class Governor:
         self._clock = clock
         self._workers = 0
         self._session: _Session | None = None
+        self._rings = Rings(self._fetch_ring)
+        self.installed: dict[str, str] = {}
+        """The code digests of the workflows that the client's workers run, by process."""
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
@@ -90,6 +95,39 @@ class Governor:
                 finally:
                     await session.http.close()
 
+    async def ring(self, case: str, key: str | None = None) -> Keyring:
+        """A case's payload keys, for the codec.
+
+        Raises:
+            ApplicationError: the authority refuses, or is away, or no worker runs (retryable).
+        """
+        return await self._rings.ring(case, key)
+
+    async def _fetch_ring(self, case: str) -> Keyring:
+        if self._session is None:
+            raise unavailable("payload keys are for workers that run; this one does not")
+        return await self._session.link.ring(case, self.installed)
+
+    async def _say_why_closed(self) -> NoReturn:
+        """Say why a step's input stayed closed: the authority is asked again, for this very step.
+
+        Raises:
+            ClearFailure: always.
+        """
+        info, session = activity.info(), self._session
+        try:
+            if session is None:
+                raise unavailable("the worker has no session with the authority: it is stopping")
+            await session.link.ring(info.workflow_id or "", self.installed, running_activity())
+        except ApplicationError as error:
+            raise ClearFailure(
+                error.message,
+                *error.details,
+                type=error.type,
+                non_retryable=error.non_retryable,
+            ) from None
+        raise ClearFailure("the payload keys came too late for this try", type="Unavailable")
+
     async def run(
         self,
         step: ExecuteActivityInput,
@@ -103,6 +141,8 @@ class Governor:
                 (retryable).
         """
         until = asyncio.get_running_loop().time() + _time_left()
+        if any(isinstance(each, ClosedPayload) for each in step.args):
+            await self._say_why_closed()
         details = requested_details(step)
         given = digest(encode(step.args))
         if self._session is None:

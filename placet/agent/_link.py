@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,9 @@ from placet.agent._batches import Batches
 from placet.agent._config import AgentConfig
 from placet.agent._errors import denied, settlement_refused, unauthenticated, unavailable
 from placet.model import (
+    ActivityRef,
+    AskKeys,
+    CaseKeys,
     GrantAnswers,
     GrantAsks,
     GrantedDetails,
@@ -38,6 +41,7 @@ from placet.model import (
     SettlementAnswers,
     Settlements,
 )
+from placet.payloads import Keyring
 from placet.tokens import make_client_assertion, make_proof
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -124,6 +128,33 @@ class AuthorityLink:
             return InputParts.model_validate_json(body).parts
         except ValidationError:
             raise unavailable("the authority answered inputs in a wrong form") from None
+
+    async def ring(
+        self, case: str, installed: Mapping[str, str], activity: ActivityRef | None = None
+    ) -> Keyring:
+        """The payload keys of a case in which a step of this agent runs.
+
+        Raises:
+            ApplicationError: denied (terminal), or the authority is away or does not know the
+                worker (retryable).
+        """
+        asked = AskKeys(code=dict(installed), activity=activity)
+        url = f"{self._config.issuer}/v1/cases/{case}/keys"
+        status, body = await self._send(
+            "POST",
+            url,
+            data=io.BytesIO(asked.model_dump_json(exclude_none=True).encode()),
+            headers={"Client-Assertion": self.assertion(), "Content-Type": "application/json"},
+        )
+        if status != 200:
+            raise self._refusal(status, _problem(body))
+        try:
+            given = CaseKeys.model_validate_json(body)
+        except ValidationError:
+            raise unavailable("the authority answered payload keys in a wrong form") from None
+        if given.case != case:
+            raise unavailable("the authority answered another case's payload keys")
+        return Keyring.of(given)
 
     async def settle(self, settlement: Settlement) -> None:
         """Settle a grant; back once it is durable. Whoever waits says for how long.

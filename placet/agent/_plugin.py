@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -21,6 +20,8 @@ from placet.agent._config import AgentConfig
 from placet.agent._governed import require_governed
 from placet.agent._governor import Governor
 from placet.agent._heartbeats import Heartbeats
+from placet.payloads import encrypting
+from placet.process import GovernedWorkflow, code_digest
 
 
 def _system_clock() -> datetime:
@@ -28,7 +29,7 @@ def _system_clock() -> datetime:
 
 
 class PlacetPlugin(SimplePlugin):
-    """Governs every activity of a worker under one agent's identity.
+    """Governs every activity of a worker under one agent's identity, and encrypts its payloads.
 
     Give it to ``Client.connect``; workers made with that client inherit it.
     """
@@ -39,7 +40,7 @@ class PlacetPlugin(SimplePlugin):
         self._governor = Governor(config, clock)
         super().__init__(
             "placet.agent",
-            data_converter=pydantic_data_converter,
+            data_converter=encrypting(self._governor, config.agent, strict=False),
             interceptors=[_Interceptor(self._governor)],
             run_context=self._governor.session,
         )
@@ -51,6 +52,9 @@ class PlacetPlugin(SimplePlugin):
             UngovernedActivity: it names the activity.
         """
         require_governed(config.get("activities") or ())
+        for workflow in config.get("workflows") or ():
+            if issubclass(workflow, GovernedWorkflow):
+                self._governor.installed[workflow.definition.name] = code_digest(workflow)
         return super().configure_worker(config)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import (
     SandboxedWorkflowRunner,
@@ -14,6 +13,7 @@ from temporalio.worker.workflow_sandbox import (
 
 from placet.audit._commands import Fields, RecordingRunner
 from placet.audit._states import State, Watch
+from placet.payloads import PLAIN
 
 LIMIT = 60.0
 """Seconds that one run may take: forty times what a case of a thousand events takes."""
@@ -54,7 +54,7 @@ async def rerun(
     runner = RecordingRunner(workflow_runner(), watch if watched else None)
     replayer = Replayer(
         workflows=workflows,
-        data_converter=pydantic_data_converter,
+        data_converter=PLAIN,
         workflow_runner=runner,
         interceptors=[watch] if watched else [],
     )

@@ -6,11 +6,13 @@ from placet.authority._bootstrap import (
     WrongName,
     create_log,
     rotate_keys,
+    rotate_payload_keys,
 )
 from placet.authority._bootstrap import load_keys as load_signing_keys
+from placet.authority._payload_keys import WrongPassphrase
 from placet.authority._serve import open_authority, serve
 from placet.authority._settings import AuthoritySettings
-from placet.authority._signing import SigningKeys, WrongPassphrase
+from placet.authority._signing import SigningKeys
 from placet.authority._store import Store, StoreError, StoreMismatch, StoreUnavailable
 
 __all__ = [
@@ -28,5 +30,6 @@ __all__ = [
     "load_signing_keys",
     "open_authority",
     "rotate_keys",
+    "rotate_payload_keys",
     "serve",
 ]

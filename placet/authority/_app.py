@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from placet.authority._acts import Acts, list_proposals, show_proposal
+from placet.authority._archiving import Archivist
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
@@ -46,6 +47,7 @@ from placet.authority._http import (
 from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._notices import list_deliveries
+from placet.authority._payloads import PayloadService
 from placet.authority._people import People, issue_session
 from placet.authority._provider import DEVICE_GRANT
 from placet.authority._requests import Requests
@@ -57,6 +59,7 @@ from placet.authority._tiles import serve_tile
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.model import (
+    AskKeys,
     CloseCase,
     DeliveryStatus,
     Enrolment,
@@ -100,6 +103,8 @@ class Services:
     decisions: Decisions
     acts: Acts
     cases: Cases
+    archivist: Archivist
+    payloads: PayloadService
     uses: Uses
     views: Views
     ledger: LedgerReads
@@ -135,6 +140,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
         ("GET", "/v1/cases/{case}/archive", routes.archive),
         ("GET", "/v1/cases/{case}/entries", routes.case_entries),
+        ("POST", "/v1/cases/{case}/keys", routes.payload_keys),
         ("POST", "/v1/cases/{case}/checkpoints", routes.open_checkpoint),
         ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
         ("POST", "/v1/cases/{case}/close", routes.close_case),
@@ -331,6 +337,16 @@ class Routes:
             await self._s.settling.inputs(sender, parameters["grant"], parameters["name"])
         )
 
+    async def payload_keys(self, request: Request) -> Response:
+        """The payload keys of a case, for a worker whose step runs in it."""
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.header_client(request, proof)
+        asked = await read_model(request, AskKeys)
+        case = request.path_params["case"]
+        response = answer(await self._s.payloads.hand_out(sender, case, asked))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
     async def open_checkpoint(self, request: Request) -> Response:
         """Opening a checkpoint, under a grant for the authority."""
         claims, proof = self._s.requests.grant(request)
@@ -424,7 +440,7 @@ class Routes:
     async def archive(self, request: Request) -> Response:
         """A closed case's sealed history."""
         await self._admit(request)
-        return JSONResponse(await self._s.views.archive(request.path_params["case"]))
+        return answer(await self._s.archivist.read(request.path_params["case"]))
 
     async def checkpoint(self, request: Request) -> Response:
         """One checkpoint."""

@@ -1,6 +1,7 @@
 """The first start: the log's first entry names the first administrators and the signing keys."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,8 +10,22 @@ from pydantic import TypeAdapter, ValidationError
 from placet.authority._acts import enrol
 from placet.authority._core import AUTHORITY
 from placet.authority._signing import GRANTS, HEADS, PUBLISH_AHEAD, SigningKeys
-from placet.authority._store import GovernanceRow, Identity, SigningKey, Store, Tx
-from placet.model import ADMINISTRATOR, EnrolIdentity, Name, canonical_json, first_governance
+from placet.authority._store import (
+    GovernanceRow,
+    Identity,
+    SigningKey,
+    Store,
+    TenantKey,
+    Tx,
+)
+from placet.model import (
+    ADMINISTRATOR,
+    EnrolIdentity,
+    Name,
+    canonical_json,
+    first_governance,
+    spell_id,
+)
 from placet.tokens import PublicKey
 
 
@@ -78,6 +93,7 @@ async def create_log(
         )
         keys.create(tx, HEADS, tx.now)
         keys.create(tx, GRANTS, tx.now)
+        keys.payloads.create(tx, _tenant_key_id())
         for name, key in administrators:
             body = EnrolIdentity(jwk=json.loads(json.dumps(key.jwk())), roles=(ADMINISTRATOR,))
             enrol(tx, f"operator:{name}", key, body, by=AUTHORITY, signed={"act": None})
@@ -104,4 +120,23 @@ async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
 
 async def load_keys(store: Store, keys: SigningKeys) -> None:
     """Load the signing keys from the store."""
-    keys.load(await store.read(lambda reader: reader.all(SigningKey)))
+    signing, tenant = await store.read(lambda r: (r.all(SigningKey), r.all(TenantKey)))
+    keys.load(signing)
+    keys.payloads.load(tenant)
+
+
+async def rotate_payload_keys(store: Store, keys: SigningKeys) -> int:
+    """Make a new tenant key, and a new payload key for each open case; how many cases have keys.
+
+    Raises:
+        NoLog: the database has no log.
+        WrongPassphrase: the other keys are under another passphrase.
+    """
+    await load_keys(store, keys)
+    if not keys.published(store.clock()):
+        raise NoLog("the database has no log yet; run: placet authority init")
+    return await store.write(lambda tx: keys.payloads.rotate(tx, _tenant_key_id()))
+
+
+def _tenant_key_id() -> str:
+    return spell_id("tenant", os.urandom(16))

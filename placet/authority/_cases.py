@@ -1,34 +1,34 @@
-"""Cases over their life: starting their workflow, closing, watching, archiving.
+"""Cases over their life: starting their workflow, closing, watching.
 
 1. A case exists because the authority opened it: it starts the workflow itself, with a request id
    made from the case's id, so that a start whose answer was lost gives the same run (I11).
 2. A workflow id that someone else took is an alarm, never adopted (I1).
-3. A closed case's history is sealed by the archivist: a workflow can't archive itself (I9).
+3. A run that nobody here started or admitted stops the case, and so does a lost one (I1).
 """
 
-import json
 import logging
-import zlib
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import bindparam, select
+from temporalio.api.common.v1 import Payload
 
+from placet.authority._alarms import add_run, lose, meet_run, raise_alarm, stop_case
+from placet.authority._archiving import ARCHIVING
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
-from placet.authority._grants import stop_case
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
-from placet.authority._store import Archive, Case, Checkpoint, Grant, PartRow, Tx, table_of
+from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
 from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.kill import kill_point
-from placet.model import CaseInput, CaseStatus, CaseView, CheckpointStatus, digest_bytes
+from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus
+from placet.payloads import PLAIN, WORKFLOW, seal_payload
 from placet.rules import UnsupportedResult, require_supported
 from placet.tokens import GrantClaims, Proof
 
-ARCHIVING = "archiving"
 _PART = table_of(PartRow)
 _SETTLED = select(_PART.c.name).where(_PART.c.case_id == bindparam("case")).distinct()
 _log = logging.getLogger("placet.authority.cases")
@@ -50,11 +50,29 @@ def view(case: Case) -> CaseView:
         stopped_for=case.stopped_for,
         closed_at=case.closed_at,
         archived=case.archived_at is not None,
+        archive=_archive_state(case),
+        archive_trouble=case.archive_trouble,
+        alarm=case.alarm,
     )
 
 
+def _archive_state(case: Case) -> ArchiveState | None:
+    """How the case's archive stands; ``None`` while it is not closed and nothing was lost."""
+    if case.erased_at is not None:
+        return ArchiveState.ERASED
+    if case.archived_at is not None:
+        return ArchiveState.SEALED
+    if case.lost_at is not None:
+        return ArchiveState.LOST
+    if case.status != CaseStatus.CLOSED:
+        return None
+    if case.archive_trouble is None:
+        return ArchiveState.WAITING
+    return ArchiveState.ALARM if case.alarm and not case.alarm_admitted else ArchiveState.FAILED
+
+
 class Cases:
-    """Starts, closes, watches and archives cases."""
+    """Starts, closes and watches cases."""
 
     def __init__(self, core: Core, definitions: Definitions) -> None:
         self._core = core
@@ -72,7 +90,7 @@ class Cases:
                 workflow_id=case.workflow_id,
                 workflow_type=case.workflow_type,
                 task_queue=case.task_queue,
-                argument=CaseInput(case=case.id, subject=case.subject),
+                payloads=await self._input(case),
                 request_id=case.request_id,
             )
         except Unavailable:
@@ -81,13 +99,7 @@ class Cases:
         except AlreadyStarted:
 
             def alarm(tx: Tx) -> None:
-                tx.append(
-                    "case.alarm",
-                    AUTHORITY,
-                    {"reason": "the workflow id was taken by a start that was not ours"},
-                    case=case.id,
-                    record=case.subject,
-                )
+                raise_alarm(tx, case, ["the workflow id was taken by a start that was not ours"])
                 stop_case(tx, case, "someone else started a workflow under the case's id")
 
             await self._core.store.write(alarm)
@@ -97,7 +109,14 @@ class Cases:
         def opened(tx: Tx) -> None:
             current = tx.get(Case, case.id)
             if current is not None and current.status == CaseStatus.OPENING:
-                tx.change(Case, case.id, status=CaseStatus.OPEN.value, run_id=run_id)
+                tx.change(
+                    Case,
+                    case.id,
+                    status=CaseStatus.OPEN.value,
+                    run_id=run_id,
+                    first_run_id=run_id,
+                )
+                add_run(tx, case, run_id, admitted=True)
                 tx.append(
                     "case.started",
                     AUTHORITY,
@@ -112,6 +131,12 @@ class Cases:
                 )
 
         await self._core.store.write(opened)
+
+    async def _input(self, case: Case) -> list[Payload]:
+        """The workflow's one argument, encrypted for whoever orchestrates the case."""
+        ring = await self._core.store.read(lambda r: self._core.keys.payloads.ring(r, case.id))
+        said = await PLAIN.encode([CaseInput(case=case.id, subject=case.subject)])
+        return [seal_payload(ring, WORKFLOW, each) for each in said]
 
     async def close(self, claims: GrantClaims, proof: Proof, result: str) -> CaseView:
         """Close the grant's case with a result; asked twice, it answers the same.
@@ -195,16 +220,18 @@ class Cases:
         for case in await self._with_status(CaseStatus.OPEN):
             try:
                 execution = await self._core.temporal.describe(case.workflow_id)
-                same = execution.run_id == case.run_id
-                trouble = None
-                if not same:
-                    trouble = "Temporal shows another run than the authority started"
-                elif not execution.running:
-                    trouble = f"the workflow ended ({execution.status}) before its case was closed"
             except ExecutionNotFound:
-                trouble = "Temporal has lost the workflow"
+                await self._core.store.write(partial(_lose, case_id=case.id))
+                continue
             except Unavailable:
                 return
+            trouble = None
+            if execution.run_id != case.run_id:
+                run_id = execution.run_id
+                trouble = "Temporal shows another run than the authority started"
+                await self._core.store.write(partial(_meet, case_id=case.id, run_id=run_id))
+            elif not execution.running:
+                trouble = f"the workflow ended ({execution.status}) before its case was closed"
             if trouble is not None:
                 await self._core.store.write(partial(self._stop, case=case, reason=trouble))
 
@@ -246,57 +273,6 @@ class Cases:
         for row in late:
             await self._core.store.write(partial(_expire_grant, grant_id=row.id))
 
-    # --- archiving ----------------------------------------------------------------------------
-
-    async def archive_closed(self) -> None:
-        """Seal the history of each closed case whose workflow has ended."""
-        for case in await self._with_status(CaseStatus.CLOSED):
-            if case.archived_at is None and case.run_id is not None:
-                await self._archive(case)
-
-    async def _archive(self, case: Case) -> None:
-        try:
-            execution = await self._core.temporal.describe(case.workflow_id)
-            if execution.run_id == case.run_id and execution.running:
-                return
-            history = await self._core.temporal.history(case.workflow_id, case.run_id or "")
-        except (Unavailable, ExecutionNotFound):
-            _log.warning("case %s: its history can't be had now; tried again", case.id)
-            return
-        content = json.dumps(
-            {"workflow_id": case.workflow_id, "run_id": case.run_id, "history": history}
-        ).encode()
-        digest = digest_bytes(history.encode())
-
-        def seal(tx: Tx) -> None:
-            if tx.get(Archive, case.id) is not None:
-                return
-            entry = tx.append(
-                "case.archived",
-                AUTHORITY,
-                {
-                    "history_digest": digest,
-                    "run_id": case.run_id,
-                    "process_digest": case.process_digest,
-                },
-                case=case.id,
-                record=case.subject,
-            )
-            tx.add(
-                Archive(
-                    case_id=case.id,
-                    digest=digest,
-                    content=zlib.compress(content, 9),
-                    sealed_at=tx.now,
-                    entry=entry,
-                )
-            )
-            tx.change(Case, case.id, archived_at=tx.now)
-            tx.notify(ARCHIVING)
-
-        kill_point("archive.before-seal")
-        await self._core.store.write(seal)
-
     async def _with_status(self, status: CaseStatus) -> list[Case]:
         return await self._core.store.read(
             lambda reader: reader.all(
@@ -312,6 +288,19 @@ class Cases:
 SETTLE_GRACE = 30
 """Seconds after a grant's end in which its settlement still counts: its token is dead, but the
 step's last words may be on their way."""
+
+
+def _lose(tx: Tx, case_id: str) -> None:
+    case = tx.get(Case, case_id)
+    if case is not None and case.status == CaseStatus.OPEN:
+        lose(tx, case, "Temporal does not have its workflow any more")
+        stop_case(tx, case, "Temporal has lost the workflow")
+
+
+def _meet(tx: Tx, case_id: str, run_id: str) -> None:
+    case = tx.get(Case, case_id)
+    if case is not None and case.status == CaseStatus.OPEN and case.run_id != run_id:
+        meet_run(tx, case, run_id)
 
 
 def _expire_grant(tx: Tx, grant_id: str) -> None:

@@ -2,7 +2,8 @@
 
 1. (I13) The evidence is put together here from settled parts; nobody hands it over.
 2. (I5) What is asked of whom comes from the lender's matrix as it is when the checkpoint opens.
-3. (I11) Asked twice, opening answers the same.
+3. (I9) The entry holds the digest of the history as it was just before.
+4. (I11) Asked twice, opening answers the same.
 """
 
 from datetime import timedelta
@@ -14,8 +15,10 @@ from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._evidence import Gathered, NoEvidence, gather, says_the_same
 from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._hands import barred
+from placet.authority._histories import Seen
 from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import outcome_of, require_live, settle_status, void_open
+from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Reader, Tx
 from placet.authority._timing import advance, look_again_at
@@ -42,6 +45,7 @@ class Checkpoints:
         self._core = core
         self._definitions = definitions
         self._facts = facts
+        self._prefixes = Prefixes(core)
 
     # --- opening ------------------------------------------------------------------------------
 
@@ -58,8 +62,9 @@ class Checkpoints:
             raise NotFound(f"process {definition.name} has no checkpoint {name!r}")
         step = definition.step(claims.details.activity.activity_type)
         facts = await self._facts.fetch(definition, case.subject, step.facts if step else ())
+        seen = await self._prefixes.look(case.id)
         outcome = await self._core.store.write(
-            lambda tx: self._open(tx, claims, proof, definition, checkpoint, facts)
+            lambda tx: self._open(tx, claims, proof, definition, checkpoint, facts, seen)
         )
         kill_point("checkpoint.before-answer")
         return outcome
@@ -78,6 +83,7 @@ class Checkpoints:
         definition: ProcessDefinition,
         checkpoint: CheckpointDefinition,
         facts: FetchedFacts,
+        seen: Seen | None,
     ) -> Outcome:
         use_proof(tx, proof)
         require_live(tx, claims)
@@ -100,7 +106,7 @@ class Checkpoints:
                 void_open(tx, case, newest, "new_evidence")
         asked = self._require(tx, definition, checkpoint, case, gathered, facts)
         replaces = newest.id if newest is not None and _was_void(newest) else None
-        return self._store(tx, claims, checkpoint, case, gathered, asked, replaces)
+        return self._store(tx, claims, checkpoint, case, gathered, asked, replaces, seen)
 
     def _require(
         self,
@@ -159,6 +165,7 @@ class Checkpoints:
         gathered: Gathered,
         asked: Requirement,
         replaces: str | None,
+        seen: Seen | None,
     ) -> Outcome:
         evidence = Evidence(
             case=case.id,
@@ -198,6 +205,7 @@ class Checkpoints:
                 "needs": [need.model_dump(mode="json") for need in asked.needs],
                 "deadline": int(row.deadline.timestamp()) if row.deadline else None,
                 "replaces": replaces,
+                **keep_prefix(tx, case.id, seen),
             },
             case=case.id,
             record=case.subject,

@@ -8,7 +8,9 @@
 4. (I4) Grant, or denial, and its ledger entry are one transaction, durable before the answer.
 5. (I5) A guarded grant carries what people fixed, looked up here, whatever was asked.
 6. (I10) Identity, key and case are read in the transaction that gives the grant.
-7. A grant of the same activity that still lives is revoked first: a retry never leaves two. What
+7. (I9) A guarded grant's entry holds the digest of the history as it was just before, which extends
+   what was seen earlier.
+8. A grant of the same activity that still lives is revoked first: a retry never leaves two. What
    the same attempt has read under its earlier grants, its next one has read as well (I13).
 """
 
@@ -20,13 +22,16 @@ from datetime import timedelta
 from pydantic import JsonValue
 from sqlalchemy import and_, bindparam, or_, select
 
+from placet.authority._alarms import meet_run, stop_case
 from placet.authority._approvals import Approval, Lacking, void, weigh
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Denied, Refusal, Unavailable
 from placet.authority._facts import FactsClient, FetchedFacts
+from placet.authority._histories import Seen
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, ContextBlob, Grant, GrantInput, Tx, table_of
@@ -87,6 +92,7 @@ class _Ask:
     details: RequestedDetails
     facts: FetchedFacts
     execution: Execution | None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class Grants:
         self._core = core
         self._definitions = definitions
         self._facts = facts
+        self._prefixes = Prefixes(core)
 
     async def issue(self, sender: Sender, details: RequestedDetails) -> IssuedGrant:
         """Decide on a request for a grant.
@@ -184,7 +191,10 @@ class Grants:
         facts = FetchedFacts()
         if step.facts and sender.principal == f"agent:{step.agent}":
             facts = await self._facts.fetch(kind.definition, kind.subject, step.facts)
-        return _Ask(sender, details, facts, execution)
+        seen = None
+        if step.approval and execution and sender.principal == f"agent:{step.agent}":
+            seen = await self._prefixes.look(details.case)
+        return _Ask(sender, details, facts, execution, seen)
 
     # --- inside the transaction ---------------------------------------------------------------
 
@@ -333,6 +343,7 @@ class Grants:
             data["checkpoint"] = approval.checkpoint_id
             data["approvals"] = list(approval.approvals)
             data["evidence_digest"] = approval.evidence_digest
+            data |= keep_prefix(tx, case.id, ask.seen)
         entry = tx.append(
             "grant.issued", ask.sender.principal, data, case=case.id, record=asked.identifier
         )
@@ -390,16 +401,19 @@ def _wrong_state(tx: Tx, ask: _Ask, case: Case) -> _Deny | None:
     """Whether case and execution are not those that the authority opened and kept."""
     if case.status == CaseStatus.OPENING:
         raise Unavailable("the case is just being opened; ask again")
+    if case.status == CaseStatus.CLOSED and ask.execution is not None:
+        meet_run(tx, case, ask.execution.run_id)
     if case.status != CaseStatus.OPEN:
         return _Deny(f"the case is {case.status}", ("I1", "case_status", f"case_{case.status}"))
     execution = ask.execution
-    kept = (case.run_id, case.run_id, case.workflow_type, case.task_queue)
-    if execution is None or kept != (
-        execution.run_id,
-        execution.first_run_id,
-        execution.workflow_type,
-        execution.task_queue,
+    kept = (case.run_id, case.workflow_type, case.task_queue)
+    if (
+        execution is None
+        or kept != (execution.run_id, execution.workflow_type, execution.task_queue)
+        or execution.first_run_id not in (case.first_run_id, case.run_id)
     ):
+        if execution is not None:
+            meet_run(tx, case, execution.run_id)
         stop_case(tx, case, "Temporal shows another execution than the authority started")
         return _Deny(
             "the case was stopped: Temporal shows another execution than was started",
@@ -428,18 +442,6 @@ def _running(ask: _Ask, step: Step) -> RunningActivity | _Deny:
             return _Deny("the activity is on another agent's task queue", ("I1", "task_queue"))
         return activity
     return _Deny("Temporal shows no such activity running", ("I1", "not_running"))
-
-
-def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
-    """Stop a case for a person to look at, and end its live grants but the one that stops it.
-
-    It gets no more grants until an operator admits it.
-    """
-    tx.change(Case, case.id, status=CaseStatus.STOPPED.value, stopped_for=reason)
-    tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
-    for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
-        if grant.id != but:
-            revoke(tx, grant, "case_stopped")
 
 
 def _revoke_earlier(tx: Tx, ask: _Ask, running: RunningActivity) -> list[str]:

@@ -16,8 +16,9 @@ from temporalio.client import Client
 
 from placet.authority._acts import OPENING, Acts, lapse_proposals
 from placet.authority._app import Services, make_app
+from placet.authority._archiving import ARCHIVING, Archivist
 from placet.authority._bootstrap import NoLog, load_keys
-from placet.authority._cases import ARCHIVING, Cases
+from placet.authority._cases import Cases
 from placet.authority._channels import channels
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
@@ -32,6 +33,7 @@ from placet.authority._log import LedgerReads
 from placet.authority._notices import NOTICES, Notices
 from placet.authority._outbox import TOPIC as OUTBOX
 from placet.authority._outbox import Outbox
+from placet.authority._payloads import PayloadService
 from placet.authority._people import People
 from placet.authority._provider import Provider
 from placet.authority._requests import Requests
@@ -83,13 +85,14 @@ async def open_authority(
                 store.sign_heads(_head_signer(core)),
                 _follow(store, OPENING, services.cases.start_opened, 1.0),
                 _follow(store, OUTBOX, Outbox(core).deliver, 1.0),
-                _follow(store, ARCHIVING, services.cases.archive_closed, 1.0),
                 _follow(store, NOTICES, Notices(core, channels(settings, session)).deliver, 1.0),
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
                 _follow(store, None, services.sessions.recheck, 1.0),
+                _follow(store, ARCHIVING, services.archivist.archive_closed, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
                 _follow(store, None, services.cases.watch_open, 5.0),
+                _follow(store, None, services.archivist.watch_closed, 5.0),
                 _follow(store, None, lambda: load_keys(store, keys), 5.0),
             )
         ]
@@ -119,6 +122,8 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         decisions=Decisions(core),
         acts=Acts(core, definitions, facts),
         cases=Cases(core, definitions),
+        archivist=Archivist(core),
+        payloads=PayloadService(core, definitions),
         uses=Uses(core),
         views=Views(core),
         ledger=LedgerReads(core),

@@ -60,7 +60,8 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
         evidence=evidence,
         requirement=Requirement.model_validate_json(row.requirement_json),
         escalated=row.escalated,
-        decisions=tuple(_decision(each) for each in rows),
+        erased=case.erased_at is not None,
+        decisions=tuple(_decision(each) for each in rows if each.jws),
         missing=missing(asked, counted) if row.status == CheckpointStatus.OPEN else (),
         unusual=unusual(evidence, asked, counted, diff),
         changed=diff,
@@ -70,6 +71,7 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
         remarks=tuple(
             _remark(each)
             for each in reader.all(Remark, Remark.checkpoint_id == row.id, order_by=[Remark.entry])
+            if case.erased_at is None
         ),
     )
 

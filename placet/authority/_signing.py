@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from placet.authority._payload_keys import PayloadKeys, WrongPassphrase
 from placet.authority._store import SigningKey as SigningKeyRow
 from placet.authority._store import Tx
 from placet.model import canonical_json
@@ -30,10 +31,6 @@ PUBLISH_AHEAD = 2 * JWKS_MAX_AGE
 
 STAYS_AFTER = timedelta(minutes=15)
 """How long a retired key stays published: more than the longest token (a session) lives."""
-
-
-class WrongPassphrase(Exception):
-    """The signing keys in the store are under another passphrase."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,8 @@ class SigningKeys:
 
     def __init__(self, passphrase: str) -> None:
         self._passphrase = passphrase.encode()
+        self.payloads = PayloadKeys(passphrase)
+        """The tenant's keys, under the same passphrase."""
         self._keys: tuple[OwnKey, ...] = ()
 
     def load(self, rows: list[SigningKeyRow]) -> None:

@@ -5,12 +5,12 @@ itself, keeps the run id, and compares what ``describe`` says with what it kept 
 Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SDK 1.35.0).
 """
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.protobuf.json_format import MessageToJson
-from temporalio.api.common.v1 import Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
     PendingActivityState,
     TaskQueueKind,
@@ -23,12 +23,12 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
+    ListWorkflowExecutionsRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
 )
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.authority._errors import Unavailable
@@ -83,16 +83,17 @@ class Temporal:
         workflow_id: str,
         workflow_type: str,
         task_queue: str,
-        argument: Any,
+        payloads: Sequence[Payload],
         request_id: str,
     ) -> str:
         """Start a case's workflow and return its run id; asked twice, it answers the same.
+
+        ``payloads`` are its input, encrypted.
 
         Raises:
             AlreadyStarted: the id was taken by a start that was not ours.
             Unavailable: Temporal did not answer.
         """
-        payloads = await pydantic_data_converter.encode([argument])
         request = StartWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_id=workflow_id,
@@ -187,8 +188,32 @@ class Temporal:
                 raise ExecutionNotFound(workflow_id) from error
             raise Unavailable("Temporal did not terminate the workflow") from error
 
-    async def history(self, workflow_id: str, run_id: str) -> str:
-        """The full history of one run in Temporal's own JSON, as its command line writes it.
+    async def seen_since(self, moment: datetime) -> AsyncIterator[tuple[str, str]]:
+        """Workflow id and run id of all that runs, or ended since, as Temporal's visibility has it.
+
+        Raises:
+            Unavailable: Temporal did not answer.
+        """
+        token = b""
+        while True:
+            request = ListWorkflowExecutionsRequest(
+                namespace=self._client.namespace,
+                query=f"ExecutionStatus = 'Running' OR CloseTime > '{moment.isoformat()}'",
+                page_size=1000,
+                next_page_token=token,
+            )
+            try:
+                page = await self._service.list_workflow_executions(request, timeout=_RPC_SECONDS)
+            except RPCError as error:
+                raise Unavailable("Temporal does not list what runs") from error
+            for each in page.executions:
+                yield each.execution.workflow_id, each.execution.run_id
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def history(self, workflow_id: str, run_id: str) -> History:
+        """The full history of one run, its payloads as they are there.
 
         Raises:
             ExecutionNotFound: Temporal does not have it (any more).
@@ -212,7 +237,7 @@ class Temporal:
             whole.MergeFrom(page.history)
             token = page.next_page_token
             if not token:
-                return MessageToJson(whole, sort_keys=True)
+                return whole
 
 
 def _activity(pending: Any) -> RunningActivity:

@@ -1,7 +1,6 @@
 """What operators may read: cases, checkpoints with their evidence, parts, identities, archives."""
 
 import json
-import zlib
 from typing import Any
 
 from placet.authority._cases import view
@@ -13,7 +12,6 @@ from placet.authority._lists import Asker
 from placet.authority._requests import use_proof
 from placet.authority._showing import delegations, foresee, note_opened, prove, show
 from placet.authority._store import (
-    Archive,
     Case,
     Checkpoint,
     ContextBlob,
@@ -139,21 +137,11 @@ class Views:
             row = reader.first(PartRow, PartRow.case_id == case_id, PartRow.digest == digest)
             if row is None:
                 raise NotFound("the case has no such part")
+            if not row.content:
+                raise NotFound("what this part said was erased")
             return input_part(row)
 
         return await self._core.store.read(read)
-
-    async def archive(self, case_id: str) -> dict[str, Any]:
-        """The sealed history of a closed case.
-
-        Raises:
-            NotFound: it is not archived (yet).
-        """
-        row = await self._core.store.read(lambda reader: reader.get(Archive, case_id))
-        if row is None:
-            raise NotFound("the case is not archived yet")
-        sealed: dict[str, Any] = json.loads(zlib.decompress(row.content))
-        return {"digest": row.digest, **sealed}
 
     async def kept(self, digest: str) -> dict[str, str]:
         """What is kept beside the ledger under a salted digest: a context, a reasoning, a reason.

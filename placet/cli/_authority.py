@@ -14,6 +14,7 @@ from placet.authority import (
     WrongName,
     create_log,
     rotate_keys,
+    rotate_payload_keys,
     serve,
 )
 from placet.cli._base import (
@@ -85,6 +86,20 @@ def rotate_key(as_json: AsJson = False) -> None:
             keys = SigningKeys(settings.key_passphrase.get_secret_value())
             kid, signs_from = await rotate_keys(store, keys)
             return {"kid": kid, "signs_from": format_time(signs_from)}
+
+    with failures():
+        show(run(work()), as_json=as_json)
+
+
+@authority.command("rotate-payload-keys")
+def rotate_payload_keys_(as_json: AsJson = False) -> None:
+    """Make a new tenant key for payloads, and a new key for each open case; old ones still read."""
+
+    async def work() -> dict[str, int]:
+        settings = load_settings(AuthoritySettings)
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            keys = SigningKeys(settings.key_passphrase.get_secret_value())
+            return {"cases": await rotate_payload_keys(store, keys)}
 
     with failures():
         show(run(work()), as_json=as_json)

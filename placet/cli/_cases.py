@@ -17,6 +17,7 @@ from placet.client import OperatorClient
 from placet.model import (
     MAX_PAGE,
     ActAnswer,
+    AdmitCase,
     AuthorityMatrix,
     CaseId,
     CaseStatus,
@@ -256,11 +257,36 @@ def lift(record: str, reason: Why, as_json: AsJson = False) -> None:
 
 
 @case.command()
-def admit(case_id: str, reason: Why, as_json: AsJson = False) -> None:
-    """Let a stopped case go on, after a person has looked (administrators)."""
+def admit(
+    case_id: str,
+    reason: Why,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="The run that you looked at and let go on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a stopped case go on, or a closed one be archived in spite of its alarm (administrators).
+
+    --run: it goes on in this run of its workflow, which joins the case's chain.
+    """
     with failures():
         target = _id(_CASE, case_id)
-    _act("case.admit", target, Reason(reason=reason), as_json=as_json)
+        try:
+            body = AdmitCase(reason=reason, run_id=run_id)
+        except ValidationError:
+            raise fail(f"--run: {run_id!r} is no run id", USAGE) from None
+    _act("case.admit", target, body, as_json=as_json)
+
+
+@case.command()
+def erase(case_id: str, reason: Why, as_json: AsJson = False) -> None:
+    """Destroy what may go of a closed case: two administrators, not before its retention is over.
+
+    Signed by one, it waits for another one's `placet act countersign`.
+    """
+    with failures():
+        target = _id(_CASE, case_id)
+    _act("case.erase", target, Reason(reason=reason), as_json=as_json)
 
 
 @case.command()

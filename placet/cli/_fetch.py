@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from placet.audit import ActFile, ArchiveFile, Kept, LogFiles, head_size, only, select
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
-from placet.model import CheckpointView, Part
+from placet.model import CaseArchive, CheckpointView, Part
 
 T = TypeVar("T")
 _PAGE = 1024
@@ -160,7 +160,7 @@ def _part(body: dict[str, Any]) -> Kept:
     return Kept(salt=part.salt, content=part.content().decode())
 
 
-def _archive(body: dict[str, str]) -> ArchiveFile:
-    return ArchiveFile(
-        workflow_id=body["workflow_id"], run_id=body["run_id"], history=body["history"]
-    )
+def _archive(body: dict[str, Any]) -> ArchiveFile:
+    archive = CaseArchive.model_validate(body)
+    last = archive.runs[-1]
+    return ArchiveFile(workflow_id=archive.workflow_id, run_id=last.run_id, history=last.history)

@@ -56,7 +56,7 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
             async with operator_client() as client:
                 body = PublishPolicy(policies=policies, cedar_schema=schema)
                 return [
-                    await client.act("process.publish", process, found.definition),
+                    await client.act("process.publish", process, found.to_publish()),
                     await client.act("matrix.publish", process, matrix),
                     await client.act("policy.publish", process, body),
                 ]

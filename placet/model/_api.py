@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from placet.model._archive import RunId
 from placet.model._attending import ClaimView, EvidenceDiff, RemarkView, Unusual
 from placet.model._checkpoints import CheckpointStatus, Outcome, Requirement
 from placet.model._details import GrantedDetails, RequestedDetails
@@ -147,6 +148,12 @@ class Reason(Model):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
+class AdmitCase(Reason):
+    """Body of ``case.admit``; ``run_id`` is the run that a person looked at and lets go on."""
+
+    run_id: RunId | None = None
+
+
 class Hold(Model):
     """Body of ``hold.place``; the target is the record. It covers every record below it."""
 
@@ -202,6 +209,21 @@ ARCHIVED_WITHIN = timedelta(hours=1)
 The archivist looks every few seconds; a Temporal cluster that is away delays it."""
 
 
+class ArchiveState(StrEnum):
+    """How a closed case's archive stands; each but ``sealed`` and ``erased`` is tried again.
+
+    ``waiting``: not tried yet. ``failed``: Temporal was away, or the like. ``alarm``: its histories
+    do not fit the ledger. ``lost``: Temporal does not have them any more.
+    """
+
+    WAITING = "waiting"
+    FAILED = "failed"
+    ALARM = "alarm"
+    LOST = "lost"
+    SEALED = "sealed"
+    ERASED = "erased"
+
+
 class CaseView(Model):
     """One case, as people's tools see it."""
 
@@ -218,6 +240,9 @@ class CaseView(Model):
     stopped_for: str | None = None
     closed_at: UtcTime | None = None
     archived: bool = False
+    archive: ArchiveState | None = None
+    archive_trouble: str | None = None
+    alarm: str | None = None
 
     def archive_late(self, now: datetime) -> bool:
         """Whether its history is not sealed yet, though it should be by now."""
@@ -264,6 +289,7 @@ class CheckpointView(Model):
     claim: ClaimView | None = None
     remarks: tuple[RemarkView, ...] = ()
     escalated: int = 0
+    erased: bool = False
 
 
 class SignedDecision(Model):

@@ -13,13 +13,37 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from placet.model._details import ActivityRef
 from placet.model._digest import Digest
 from placet.model._evidence import Salt
-from placet.model._ids import CaseId, CheckpointId, Jti
+from placet.model._ids import CaseId, CheckpointId, Jti, Name
 from placet.model._values import Model
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 """Temporal's id of one run of a workflow."""
+
+
+class CaseKeys(Model):
+    """Answer of ``POST /v1/cases/{case}/keys``: keys by their ids, newest first, in base64url.
+
+    Without a ``scope`` they are the case's own secrets, for its orchestrator; an agent's are of its
+    own steps' payloads alone.
+    """
+
+    case: CaseId
+    scope: Annotated[str, StringConstraints(max_length=80)] | None = None
+    keys: dict[str, Salt] = Field(repr=False, max_length=1000)
+
+
+class AskKeys(Model):
+    """Body of ``POST /v1/cases/{case}/keys``.
+
+    ``code`` is the digest of each process's workflow code that an orchestrator has installed;
+    ``activity`` the step that could not begin without them: a refusal of it is recorded.
+    """
+
+    activity: ActivityRef | None = None
+    code: dict[Name, Digest] = Field(default_factory=dict, max_length=1000)
 
 
 class ArchivedRun(Model):

@@ -42,6 +42,9 @@ _Web = Annotated[
 ]
 """Another service's address: with TLS, unless it is on this very machine."""
 
+ALWAYS_TWO = frozenset({"case.erase"})
+"""The acts that need a second administrator whatever the rules say: nothing undoes them."""
+
 _Word = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
 
 
@@ -134,7 +137,7 @@ class Governance(Model):
 
     def waits_for_second(self, act: str) -> bool:
         """Whether an act takes effect only when a second person has signed it."""
-        return self.signatures > 1 and act in NEEDS_TWO
+        return act in ALWAYS_TWO or (self.signatures > 1 and act in NEEDS_TWO)
 
 
 def first_governance(signatures: int) -> Governance:

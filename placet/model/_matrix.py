@@ -149,7 +149,8 @@ class AuthorityMatrix(Model):
 
     ``automatic_limit`` is the most that automatic mode pays without a person; ``openers`` are
     the roles that may open a case, ``keyers`` those that may key what could not be read (none:
-    nobody may).
+    nobody may). ``retention_days`` is how long after its close a case must be kept; without it no
+    case of the process is ever erased.
     """
 
     process: Name
@@ -160,6 +161,7 @@ class AuthorityMatrix(Model):
     openers: tuple[Name, ...] = ()
     keyers: tuple[Name, ...] = ()
     calendars: tuple[Calendar, ...] = ()
+    retention_days: int | None = Field(default=None, ge=0, le=36_600)
 
     @model_validator(mode="after")
     def _its_calendars_are_there(self) -> "AuthorityMatrix":

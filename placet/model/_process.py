@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._checkpoints import CheckpointStatus
+from placet.model._digest import Digest
 from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._presentation import Presentation
@@ -130,7 +131,11 @@ class CaseResult(Model):
 
 
 class ProcessDefinition(Model):
-    """One version of one process."""
+    """One version of one process.
+
+    ``code`` is the digest of its workflow's sources (:func:`placet.process.code_digest`), set when
+    it is published.
+    """
 
     name: Name
     version: int = Field(ge=1, le=2**31 - 1)
@@ -143,6 +148,7 @@ class ProcessDefinition(Model):
     checkpoints: tuple[CheckpointDefinition, ...] = ()
     presentation: Presentation = Presentation()
     results: tuple[CaseResult, ...] = ()
+    code: Digest | None = None
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> "ProcessDefinition":

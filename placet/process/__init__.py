@@ -1,5 +1,6 @@
 """What workflow code imports: steps and checkpoints. Deterministic and sandbox-safe."""
 
+from placet.process._code import code_digest
 from placet.process._workflow import (
     ADMITTED,
     BELL,
@@ -33,5 +34,6 @@ __all__ = [
     "Process",
     "StepRequest",
     "StopRequest",
+    "code_digest",
     "refused_for",
 ]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import StringConstraints
 from temporalio import workflow
@@ -30,6 +30,7 @@ from placet.model import (
     ProcessDefinition,
     RecordId,
 )
+from placet.process._code import code_digest
 
 BELL = "checkpoint_bell"
 ADMITTED = "case_admitted"
@@ -115,6 +116,14 @@ class Process:
         """The process's name."""
         return self.definition.name
 
+    def to_publish(self) -> ProcessDefinition:
+        """The definition with the digest of the workflow's code as it is installed here.
+
+        Raises:
+            LookupError: the code has no sources here.
+        """
+        return self.definition.model_copy(update={"code": code_digest(self.workflow)})
+
 
 def refused_for(error: ActivityError) -> tuple[str, ...]:
     """The reasons for which the authority, or a system of record, denied a step for good.
@@ -137,11 +146,14 @@ def _until(outcome: Outcome) -> timedelta:
 class GovernedWorkflow:
     """The base of a process's workflow. Subclasses set ``definition``.
 
+    ``code_modules`` names modules besides the class's own that order its steps too.
+
     ``await self.step(...)`` runs an activity on its agent's own task queue;
     ``await self.checkpoint(...)`` asks people and waits for what they decide.
     """
 
     definition: ProcessDefinition
+    code_modules: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self._bells = 0

@@ -19,7 +19,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, WorkflowHandle
+from temporalio.converter import WorkflowSerializationContext
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -30,6 +33,7 @@ from placet.model import EnrolIdentity
 from placet.tokens import SigningKey
 from tests.agent.probing import DEFINITION, Body, Probing, step
 from tests.harness import processes
+from tests.harness.reading import plain_history, reading
 from tests.harness.world import PASSPHRASE, free_port, publish, sandbox, until
 
 TOKENS = "/v1/grants"
@@ -131,6 +135,7 @@ class Surroundings:
         admin: OperatorClient,
         porter: OperatorClient,
         config: AgentConfig,
+        orchestrator: AgentConfig,
     ) -> None:
         self.temporal = temporal
         self.gate = gate
@@ -138,6 +143,7 @@ class Surroundings:
         self.admin = admin
         self.porter = porter
         self.config = config
+        self.orchestrator = orchestrator
         self._numbers = itertools.count(1)
         self._opened: list[WorkflowHandle[Any, Any]] = []
 
@@ -151,16 +157,23 @@ class Surroundings:
         return await Client.connect(self.address, plugins=[PlacetPlugin(self.config)])
 
     @contextlib.asynccontextmanager
-    async def working(self, body: Body | None) -> AsyncIterator[None]:
-        """Run the workflow's worker, and the agent's if it is given something to do."""
-        client = await self.client()
+    async def working(self, body: Body | None, *, local: bool = False) -> AsyncIterator[None]:
+        """Run the workflow's worker, and the agent's if it is given something to do.
+
+        ``local``: the workflow's worker has the agent's activity as well.
+        """
+        orchestrator = PlacetPlugin(self.orchestrator)
+        clients = {
+            "orchestrator": await Client.connect(self.address, plugins=[orchestrator]),
+            "scale": await self.client(),
+        }
         probe = [] if body is None else [step(body)]
         async with contextlib.AsyncExitStack() as stack:
             for queue in ("orchestrator", "scale") if probe else ("orchestrator",):
                 worker = Worker(
-                    client,
+                    clients[queue],
                     task_queue=queue,
-                    activities=probe,
+                    activities=probe if queue == "scale" or local else [],
                     workflows=[Probing] if queue == "orchestrator" else [],
                     workflow_runner=sandbox(),
                     graceful_shutdown_timeout=timedelta(seconds=1),
@@ -187,7 +200,7 @@ class Surroundings:
 
     async def run(self, body: Body, parcel: str = "7") -> tuple[Any, str]:
         """Run one case with one step: what the workflow got, and the case."""
-        async with self.working(body):
+        async with self.working(body, local=parcel == "local"):
             handle = await self.open(parcel)
             return await self.ending(handle), handle.id
 
@@ -205,6 +218,14 @@ class Surroundings:
         """Why the activity's last attempt failed, or nothing if none did."""
         found = await self.pending(handle)
         return found.last_failure if found is not None and found.attempt > 1 else None
+
+    async def said(self, handle: WorkflowHandle[Any, Any], failure: Failure) -> ApplicationError:
+        """What a failure of a case's step says, decrypted."""
+        context = WorkflowSerializationContext("default", handle.id)
+        converter = self.temporal.data_converter.with_context(context)
+        error = await converter.decode_failure(failure)
+        assert isinstance(error, ApplicationError)
+        return error
 
     async def tidy(self) -> None:
         """Open the gate, and end what a test left running."""
@@ -230,7 +251,7 @@ class Surroundings:
 
     async def history(self, case: str) -> str:
         """The whole history of a case, as Temporal has it."""
-        return (await self.temporal.get_workflow_handle(case).fetch_history()).to_json()
+        return await plain_history(self.temporal, self.settings, case)
 
 
 @contextlib.asynccontextmanager
@@ -246,11 +267,13 @@ async def surroundings(
         key_passphrase=PASSPHRASE,
         grant_seconds=grant_seconds,
     )
-    ada, pat, scale = (SigningKey.generate() for _ in range(3))
+    ada, pat, scale, orchestrator = (SigningKey.generate() for _ in range(4))
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(PASSPHRASE), [("ada", ada.public)])
-    config = AgentConfig(
-        "scale", scale, settings.issuer, {"depot": f"http://127.0.0.1:{depot_port}"}
+    depot = {"depot": f"http://127.0.0.1:{depot_port}"}
+    configs = (
+        AgentConfig("scale", scale, settings.issuer, depot),
+        AgentConfig("orchestrator", orchestrator, settings.issuer, depot),
     )
     async with contextlib.AsyncExitStack() as stack:
         gate = Gate(await stack.enter_async_context(open_authority(settings, temporal)))
@@ -263,11 +286,13 @@ async def surroundings(
         await admin.act(
             "operator.enrol", "operator:pat", EnrolIdentity(jwk=pat.public.jwk(), roles=("porter",))
         )
-        await admin.act(
-            "agent.enrol",
-            "agent:scale",
-            EnrolIdentity(jwk=scale.public.jwk(), owner="operator:ada"),
-        )
+        for config in configs:
+            await admin.act(
+                "agent.enrol",
+                config.client_id,
+                EnrolIdentity(jwk=config.key.public.jwk(), owner="operator:ada"),
+            )
         matrix = processes.matrix().model_copy(update={"process": DEFINITION.name})
         await publish(admin, DEFINITION, matrix, processes.POLICIES, processes.SCHEMA)
-        yield Surroundings(temporal, gate, settings, admin, porter, config)
+        seen = reading(temporal, settings)
+        yield Surroundings(seen, gate, settings, admin, porter, *configs)

@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from placet.agent import PlacetPlugin, UngovernedActivity, current_grant, governed
 from placet.model import Model
+from placet.payloads import encrypting
 from placet.process import StepRequest
 from placet.tokens import SigningKey
-from tests.agent.probing import Probing, step
+from tests.agent.probing import step
 from tests.agent.surroundings import SETTLEMENTS, TOKENS, Surroundings, surroundings
-from tests.harness.world import sandbox, until
+from tests.harness.reading import KeysOfStore
+from tests.harness.world import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -249,12 +250,7 @@ async def test_two_workers_on_one_client_end_each_for_itself(s: Surroundings) ->
     client = await s.client()
     body = Runs()
     async with (
-        Worker(
-            client,
-            task_queue="orchestrator",
-            workflows=[Probing],
-            workflow_runner=sandbox(),
-        ),
+        s.working(None),
         Worker(client, task_queue="scale", activities=[step(body)]),
     ):
         async with Worker(client, task_queue="elsewhere", activities=[step(body)]):
@@ -267,7 +263,9 @@ async def test_two_workers_on_one_client_end_each_for_itself(s: Surroundings) ->
 
 async def test_a_step_on_a_worker_that_has_no_session_is_tried_again(s: Surroundings) -> None:
     """A worker that stops, or was put together wrongly, costs a try and never the case."""
-    bare = await Client.connect(s.address, data_converter=pydantic_data_converter)
+    plugin = PlacetPlugin(s.config)
+    converter = encrypting(KeysOfStore(s.settings), "scale")
+    bare = await Client.connect(s.address, data_converter=converter)
     body = Runs()
     async with s.working(None):
         handle = await s.open()
@@ -275,7 +273,7 @@ async def test_a_step_on_a_worker_that_has_no_session_is_tried_again(s: Surround
             bare,
             task_queue="scale",
             activities=[step(body)],
-            interceptors=PlacetPlugin(s.config).interceptors or (),
+            interceptors=plugin.interceptors or (),
         ):
             failure = await until(lambda: s.last_failure(handle))
         assert failure.application_failure_info.type == "Unavailable"
@@ -318,7 +316,8 @@ async def test_a_settlement_ends_with_the_steps_time(s: Surroundings) -> None:
         s.gate.open()
         assert await s.ending(handle) == "weighed"
     assert failure.application_failure_info.type == "Unavailable"
-    assert failure.message == "the grant could not be settled in the step's time"
+    said = await s.said(handle, failure)
+    assert said.message == "the grant could not be settled in the step's time"
     assert len(body.attempts) == activity_attempts(await s.history(handle.id))
     assert (await s.ends(handle.id))[-1] == COMPLETED
 

@@ -6,17 +6,21 @@ import contextlib
 import json
 import re
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from google.protobuf.json_format import MessageToJson
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from temporalio.api.history.v1 import History
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 
+from placet.authority import AuthoritySettings
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Waits, make_engines
+from placet.payloads import decrypt_messages
+from tests.harness.reading import KeysOfStore
 
 _JWS = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{40,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{60,}={0,2}")
@@ -85,13 +89,19 @@ class Recorder:
         return record
 
 
-async def histories(client: Client, workflow_id: str) -> dict[str, bytes]:
-    """The full history of every run of a workflow: as JSON, and as the server's own bytes."""
+async def histories(
+    client: Client, workflow_id: str, settings: AuthoritySettings
+) -> dict[str, bytes]:
+    """The full history of every run of a workflow: as JSON with its payloads decrypted, and as the
+    server's own bytes.
+    """
     found: dict[str, bytes] = {}
     async for run in client.list_workflows(f"WorkflowId = '{workflow_id}'"):
         handle = client.get_workflow_handle(workflow_id, run_id=run.run_id)
-        history = await handle.fetch_history()
-        found[f"{run.run_id}.json"] = history.to_json().encode()
+        history = History(events=(await handle.fetch_history()).events)
+        wrong = decrypt_messages(await KeysOfStore(settings).ring(workflow_id), history.events)
+        assert wrong == []
+        found[f"{run.run_id}.json"] = MessageToJson(history).encode()
         request = GetWorkflowExecutionHistoryRequest(namespace="default")
         request.execution.workflow_id = workflow_id
         request.execution.run_id = run.run_id
@@ -116,9 +126,6 @@ def rows(database_url: str) -> dict[str, bytes]:
                 for row in connection.execute(select(table))
                 for each in row
             )
-            if name == "archive":
-                packed = connection.execute(select(table.c.content)).scalars()
-                found["archives"] = b"\n".join(zlib.decompress(each) for each in packed)
     engines.dispose()
     return found
 

@@ -36,6 +36,7 @@ from placet.model import (
 )
 from placet.tokens import SigningKey
 from tests.harness import parcels, processes
+from tests.harness.reading import reading
 
 PASSPHRASE = "a passphrase for tests only"
 PEOPLE = {
@@ -256,7 +257,7 @@ async def world(
         await stack.enter_async_context(serving(settings, temporal, wrap=wrap))
         admin = OperatorClient(settings.issuer, "operator:ada", admin_key)
         await stack.enter_async_context(admin)
-        made = World(settings.issuer, settings, temporal, admin)
+        made = World(settings.issuer, settings, reading(temporal, settings), admin)
         for name, roles in PEOPLE.items():
             key = SigningKey.generate()
             principal = f"operator:{name}"

@@ -7,14 +7,18 @@ import pytest
 from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
 
 from placet.client import AuthorityError
 from placet.model import Verdict
 from placet.process import BELL
 from placet.tokens import SigningKey
+from tests.harness import parcels
 from tests.harness.parcels import SkippingCheck
 from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
-from tests.harness.world import World, until
+from tests.harness.world import World, sandbox, until
 from tests.spine import both_databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -228,8 +232,16 @@ async def test_a_workflow_started_by_someone_else_gets_nothing(w: World) -> None
 
     case = "case-" + "0" * 26
     w.started.append(case)
-    async with w.workers(only=("orchestrator",)), rogue_worker(w, "scale", "weigh", probe, seen):
-        await (await w.agent_client("orchestrator")).start_workflow(
+    address = w.temporal.service_client.config.target_host
+    stranger = await Client.connect(address, data_converter=pydantic_data_converter)
+    own = Worker(
+        stranger,
+        task_queue="orchestrator",
+        workflows=[parcels.ParcelCheck],
+        workflow_runner=sandbox(),
+    )
+    async with own, rogue_worker(w, "scale", "weigh", probe, seen):
+        await stranger.start_workflow(
             "ParcelCheck",
             CaseInput(case=case, subject=SUBJECT),
             id=case,

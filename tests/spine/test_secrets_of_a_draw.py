@@ -58,7 +58,7 @@ async def test_a_draw_leaves_no_token_in_any_file(tmp_path: Path) -> None:
             return view if view.archived else None
 
         assert (await _until(archived)).result == "disbursed"
-        found = await histories(await Client.connect(made.temporal), case)
+        found = await histories(await Client.connect(made.temporal), case, made.authority)
         logs = {each.name: each.read_bytes() for each in (folder / "logs").iterdir()}
     assert found
     assert tokens_in(found) == []

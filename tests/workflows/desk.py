@@ -25,6 +25,7 @@ from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
     AuthorityMatrix,
+    CaseArchive,
     CaseView,
     CheckpointView,
     DecisionAnswer,
@@ -164,7 +165,8 @@ class Desk:
 
         await until(look)
         archive = await self.people["una"].get(f"/v1/cases/{case}/archive")
-        events: list[dict[str, Any]] = json.loads(archive["history"])["events"]
+        (run,) = CaseArchive.model_validate(archive).runs
+        events: list[dict[str, Any]] = json.loads(run.history)["events"]
         return events
 
     async def audit(self) -> None:

@@ -21,13 +21,13 @@ from typing import Any
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.common import RawValue
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from placet.audit import workflow_runner
 from placet.model import CaseInput, CheckpointStatus, digest_bytes, spell_id
+from placet.payloads import PLAIN
 from workflows.loan_draw import LoanDrawReview
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -259,7 +259,7 @@ async def simulator() -> AsyncIterator[Simulator]:
         environment = await stack.enter_async_context(
             await WorkflowEnvironment.start_time_skipping(
                 test_server_existing_path=_test_server(),
-                data_converter=pydantic_data_converter,
+                data_converter=PLAIN,
                 identity="simulator",
             )
         )

@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from lender.samples import LOAN_DEFECTS, make_loan
 from placet.audit import workflow_runner
 from placet.model import ActAnswer, Verdict
+from tests.harness.reading import reading
 from tests.workflows.bypasses import IgnoresCompliance, SkipsCompliance
 from tests.workflows.desk import Desk, open_desk
 
@@ -43,7 +43,8 @@ async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None
     )
     desk.books.take_in(loan)
     desk.made.stop("worker-orchestrator")  # so that the first task is the attacker's for sure
-    client = await Client.connect(desk.made.temporal, data_converter=pydantic_data_converter)
+    # One who has got hold of the case's keys as well.
+    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
     async with Worker(
         client, task_queue="orchestrator", workflows=[code], workflow_runner=workflow_runner()
     ):

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from placet.audit import workflow_runner
 from placet.model import CaseInput, CheckpointStatus
+from placet.payloads import PLAIN
 from tests.workflows.simulator import HISTORIES, SCENARIOS
 from workflows.loan_draw import LoanDrawReview
 
@@ -39,7 +39,7 @@ async def replay(path: Path, code: type) -> Exception | None:
     """How a stored history fails on this code, if it does."""
     replayer = Replayer(
         workflows=[code],
-        data_converter=pydantic_data_converter,
+        data_converter=PLAIN,
         workflow_runner=workflow_runner(),
     )
     history = WorkflowHistory.from_json(path.stem, path.read_text())

@@ -12,19 +12,22 @@ from placet.authority._acts._act import (
     require_role,
     write_entry,
 )
-from placet.authority._cases import ARCHIVING
+from placet.authority._alarms import add_run
+from placet.authority._archiving import ARCHIVING
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._endings import END, ENDED, end_case
+from placet.authority._erasing import ERASE, erase_case
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._left_by_people import drop_adjustments
 from placet.authority._lines import index_case
-from placet.authority._outbox import ADMITTED, put_signal
+from placet.authority._outbox import ADMITTED, put_signal, put_termination
 from placet.authority._resubmissions import RESUBMIT, source_of, take_back
 from placet.authority._store import Case, Reader, Tx
 from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
+    AdmitCase,
     CaseStatus,
     OpenCase,
     Reason,
@@ -53,6 +56,7 @@ class CaseActs:
             "case.admit": self._admit_case,
             END: self._end_case,
             RESUBMIT: self._resubmit,
+            ERASE: self._erase,
         }
 
     def abouts(self) -> Mapping[str, About]:
@@ -141,22 +145,40 @@ class CaseActs:
         )
         tx.add(case)
         index_case(tx, case)
+        self._core.keys.payloads.make(tx, case_id)
         tx.notify(OPENING)
         return ActAnswer(act=act.claims.act, target=body.subject, entry=entry, case=case_id)
 
     def _admit_case(self, tx: Tx, act: Act) -> ActAnswer:
         require_role(act, ADMINISTRATOR)
-        body = body_of(act, Reason)
+        body = body_of(act, AdmitCase)
         case = tx.get(Case, act.claims.target)
-        if case is None or case.status != CaseStatus.STOPPED:
-            raise Conflict("there is no such stopped case")
-        tx.change(Case, case.id, status=CaseStatus.OPEN.value, stopped_for=None)
-        put_signal(tx, case, ADMITTED, f"admitted/{act.claims.jti}")
+        if case is not None and body.run_id is not None:
+            add_run(tx, case, body.run_id, admitted=True)
+        if case is not None and case.status == CaseStatus.STOPPED:
+            run_id = body.run_id or case.run_id
+            tx.change(
+                Case,
+                case.id,
+                status=CaseStatus.OPEN.value,
+                stopped_for=None,
+                alarm=None,
+                run_id=run_id,
+            )
+            admitted = tx.get(Case, case.id)
+            put_signal(tx, admitted or case, ADMITTED, f"admitted/{act.claims.jti}")
+        elif case is not None and case.alarm is not None:
+            _admit_closed(tx, case, body.run_id)
+        else:
+            raise Conflict("there is no such stopped case, nor a closed one with an alarm")
         entry = write_entry(
             tx,
             "case.admitted",
             act,
-            {"reason_digest": kept_apart(self._core, tx, body.reason)},
+            {
+                "reason_digest": kept_apart(self._core, tx, body.reason),
+                **({} if body.run_id is None else {"run_id": body.run_id}),
+            },
             case=case.id,
             record=case.subject,
         )
@@ -178,6 +200,24 @@ class CaseActs:
             record=case.subject,
         )
         tx.notify(ARCHIVING)
+        return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
+
+    def _erase(self, tx: Tx, act: Act) -> ActAnswer:
+        require_role(act, ADMINISTRATOR)
+        body = body_of(act, Reason)
+        case = tx.get(Case, act.claims.target)
+        if case is None:
+            raise Conflict("there is no such case")
+        found = self._definitions.matrix(tx, case.process)
+        erased = erase_case(tx, self._core, case, None if found is None else found[1])
+        entry = write_entry(
+            tx,
+            "case.erased",
+            act,
+            {"reason_digest": kept_apart(self._core, tx, body.reason), "erased": {**erased}},
+            case=case.id,
+            record=case.subject,
+        )
         return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
 
     def _resubmit(self, tx: Tx, act: Act) -> ActAnswer:
@@ -204,3 +244,14 @@ class CaseActs:
             record=body.record,
         )
         return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
+
+
+def _admit_closed(tx: Tx, case: Case, run_id: str | None) -> None:
+    """Let a closed case with an alarm be archived as it is; a run that was met is ended."""
+    if case.archived_at is None:
+        tx.change(Case, case.id, alarm_admitted=True, archive_next=None, archive_tries=0)
+        tx.notify(ARCHIVING)
+    else:
+        tx.change(Case, case.id, alarm=None)
+    if run_id is not None:
+        put_termination(tx, case)

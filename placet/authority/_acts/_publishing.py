@@ -87,7 +87,12 @@ class PublishingActs:
             tx,
             "process.published",
             act,
-            {"process": definition.name, "version": definition.version, "digest": digest},
+            {
+                "process": definition.name,
+                "version": definition.version,
+                "digest": digest,
+                **({} if definition.code is None else {"code_digest": definition.code}),
+            },
         )
         if row is None:
             tx.add(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
+    Delete,
     Executable,
     Insert,
     Select,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    delete,
     insert,
     select,
     update,
@@ -61,6 +63,11 @@ def _insertion(table: Table) -> Insert:
 def _change(table: Table, names: tuple[str, ...]) -> Update:
     key = and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key))
     return update(table).where(key).values({name: bindparam(f"new_{name}") for name in names})
+
+
+@cache
+def _removal(table: Table) -> Delete:
+    return delete(table).where(and_(*(c == bindparam(f"key_{c.name}") for c in table.primary_key)))
 
 
 def _key(table: Table, key: Key) -> dict[str, object]:
@@ -161,4 +168,14 @@ class Access(Reader):
         statement = _change(table, tuple(sorted(values)))
         new = {f"new_{name}": value for name, value in values.items()}
         if self.connection.execute(statement, {**_key(table, key), **new}).rowcount != 1:
+            raise LookupError(f"{table.name} has no row {key!r}")
+
+    def remove(self, row: type[Row], key: Key) -> None:
+        """Delete the one row with this primary key.
+
+        Raises:
+            LookupError: no such row.
+        """
+        table = table_of(row)
+        if self.connection.execute(_removal(table), _key(table, key)).rowcount != 1:
             raise LookupError(f"{table.name} has no row {key!r}")

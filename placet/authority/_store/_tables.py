@@ -133,6 +133,18 @@ class SigningKey(Row, table=True):
     retires_at: datetime | None = time_or_none()
 
 
+class TenantKey(Row, table=True):
+    """A key that wraps cases' payload keys; the newest wraps. ``wrapped`` is under the passphrase.
+
+    ``salt`` is what the passphrase is stretched with (scrypt).
+    """
+
+    id: str = Field(primary_key=True)
+    salt: bytes
+    wrapped: bytes
+    created_at: datetime = time_field()
+
+
 class PolicySet(Row, table=True):
     """A published Cedar policy set with its schema; at most one is current."""
 
@@ -223,13 +235,64 @@ class Case(Row, table=True):
     task_queue: str
     request_id: str
     run_id: str | None = None
+    first_run_id: str | None = None
     matrix_digest: str | None = None
     input_json: str | None = None
     result: str | None = None
     stopped_for: str | None = None
     closed_at: datetime | None = time_or_none()
+    alarm: str | None = None
+    alarm_admitted: bool = False
+    archive_trouble: str | None = None
+    archive_tries: int = 0
+    archive_next: datetime | None = time_or_none()
     archived_at: datetime | None = time_or_none()
+    lost_at: datetime | None = time_or_none()
+    erased_at: datetime | None = time_or_none()
     entry: int | None = number_field(default=None)
+
+
+class CaseRun(Row, table=True):
+    """A run of a case's workflow: one that the authority started or a person admitted, in order.
+
+    One that is not ``admitted`` was met and told as an alarm.
+    """
+
+    case_id: str = Field(primary_key=True)
+    run_id: str = Field(primary_key=True)
+    seq: int
+    admitted: bool
+    at: datetime = time_field()
+
+
+class CaseKey(Row, table=True):
+    """A secret of a case's payloads, under a tenant key; erasing a case deletes its rows."""
+
+    case_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    tenant_key: str = Field(index=True)
+    wrapped: bytes
+    created_at: datetime = time_field()
+
+
+class CaseCode(Row, table=True):
+    """The digest of workflow code that an orchestrator said it had installed for a case."""
+
+    case_id: str = Field(primary_key=True)
+    code: str = Field(primary_key=True)
+    at: datetime = time_field()
+
+
+class HistoryPrefix(Row, table=True):
+    """How a run's history began when the authority looked: so many events, with this root."""
+
+    __table_args__ = (COUNTED,)
+    seq: int = serial_key()
+    case_id: str = Field(index=True)
+    run_id: str
+    events: int
+    root: str
+    at: datetime = time_field()
 
 
 class Grant(Row, table=True):
@@ -443,11 +506,17 @@ class OutboxRow(Row, table=True):
 
 
 class Archive(Row, table=True):
-    """The sealed history of a closed case, zlib-compressed."""
+    """A closed case's sealed histories.
+
+    ``runs`` are compressed, and encrypted under the case's own key: gone once the case was erased.
+    ``seal`` (events' digests) and ``contents`` are compressed JSON and stay.
+    """
 
     case_id: str = Field(primary_key=True)
-    digest: str
-    content: bytes
+    seal_digest: str
+    seal: bytes
+    contents: bytes
+    runs: bytes | None = None
     sealed_at: datetime = time_field()
     entry: int | None = number_field(default=None)
 

@@ -1,0 +1,71 @@
+"""What stops a case, and what is told of it when Temporal shows what nobody here has done.
+
+1. (I4) The alarm, what it changes and its ledger entry are one transaction, and each is told once.
+"""
+
+from collections.abc import Sequence
+
+from placet.authority._core import AUTHORITY
+from placet.authority._revocations import revoke
+from placet.authority._store import Case, CaseRun, Grant, Tx
+from placet.model import CaseStatus
+
+_MOST = 20
+"""Reasons that one alarm spells out: an entry has room for more, a reader has not."""
+
+
+def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
+    """Stop a case for a person to look at, and end its live grants but the one that stops it.
+
+    It gets no more grants until an operator admits it.
+    """
+    tx.change(Case, case.id, status=CaseStatus.STOPPED.value, stopped_for=reason)
+    tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
+    for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
+        if grant.id != but:
+            revoke(tx, grant, "case_stopped")
+
+
+def raise_alarm(tx: Tx, case: Case, reasons: Sequence[str]) -> None:
+    """Write an alarm to the ledger, once for the same reasons, and keep it with the case."""
+    said = "; ".join(reasons[:_MOST])
+    if case.alarm == said:
+        return
+    told = [*reasons[:_MOST]]
+    if len(reasons) > _MOST:
+        told.append(f"and {len(reasons) - _MOST} more")
+    tx.append("case.alarm", AUTHORITY, {"reasons": [*told]}, case=case.id, record=case.subject)
+    tx.change(Case, case.id, alarm=said, alarm_admitted=False)
+
+
+def meet_run(tx: Tx, case: Case, run_id: str) -> None:
+    """Tell of a run that nobody here started or admitted; once for each run."""
+    if tx.get(CaseRun, (case.id, run_id)) is not None:
+        return
+    add_run(tx, case, run_id, admitted=False)
+    of = "the closed case" if case.status == CaseStatus.CLOSED else "the case"
+    raise_alarm(tx, case, [f"run {run_id} of {of} was reset, or started by someone else"])
+
+
+def add_run(tx: Tx, case: Case, run_id: str, *, admitted: bool) -> None:
+    """Put a run into the case's chain, or (not admitted) on the list of those that were met."""
+    known = tx.get(CaseRun, (case.id, run_id))
+    if known is None:
+        seq = len(tx.all(CaseRun, CaseRun.case_id == case.id))
+        tx.add(CaseRun(case_id=case.id, run_id=run_id, seq=seq, admitted=admitted, at=tx.now))
+    elif admitted and not known.admitted:
+        tx.change(CaseRun, (case.id, run_id), admitted=True)
+
+
+def lose(tx: Tx, case: Case, reason: str) -> None:
+    """Write that a case's execution has vanished from Temporal; once."""
+    if case.lost_at is not None:
+        return
+    tx.append(
+        "case.lost",
+        AUTHORITY,
+        {"run_id": case.run_id, "reason": reason},
+        case=case.id,
+        record=case.subject,
+    )
+    tx.change(Case, case.id, lost_at=tx.now)

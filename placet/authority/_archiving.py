@@ -1,0 +1,341 @@
+"""The archivist: seals the histories of closed cases, before Temporal forgets them (I9).
+
+1. A workflow can't archive itself: the authority fetches every run of a closed case, whoever made
+   it, reconciles them with its own ledger, and only then seals (:mod:`._reconciling`).
+2. What does not fit is an alarm with its reasons. The case stays visible as not archived, and is
+   tried again, until an administrator has admitted it as it is: then the alarm is sealed with it.
+3. An execution that has vanished is ``case.lost``, once; should it come back, it is archived.
+4. (I4, I11) Seal, histories and entry are one transaction; killed before it, the archivist fetches
+   again. Histories rest encrypted under the case's own key: erasing the case destroys them.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from placet.authority._alarms import lose, meet_run, raise_alarm
+from placet.authority._contents import case_entries, contents_of, grants_of
+from placet.authority._core import AUTHORITY, Core
+from placet.authority._errors import NotFound, Unavailable
+from placet.authority._histories import Run, archive_salt, open_run, run_before
+from placet.authority._prefixes import prefixes_of
+from placet.authority._reconciling import SettledGrant, misfits
+from placet.authority._store import Archive, Case, CaseRun, ProcessVersion, Reader, Tx
+from placet.authority._temporal import ExecutionNotFound
+from placet.kill import kill_point
+from placet.ledger import run_root, seal_runs
+from placet.model import (
+    ArchiveContents,
+    ArchivedRun,
+    CaseArchive,
+    CaseStatus,
+    HistorySeal,
+    ProcessDefinition,
+    RunRoot,
+    canonical_json,
+    digest_bytes,
+    digest_json,
+)
+from placet.payloads import Keyring
+
+ARCHIVING = "archiving"
+_LONGEST_PAUSE = timedelta(minutes=5)
+_MOST_RUNS = 1000
+_LOOK_BACK = timedelta(minutes=10)
+"""How long ago a run may have ended to be looked at: longer than any pause between two looks."""
+_NONCE = 12
+_log = logging.getLogger("placet.authority.archive")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the authority knows of a case that it archives."""
+
+    case: Case
+    ring: Keyring
+    chain: tuple[str, ...]
+    prefixes: tuple[RunRoot, ...]
+    grants: tuple[SettledGrant, ...]
+    published: frozenset[str]
+    contents: ArchiveContents
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """All runs of a case, what seals them, and what does not fit."""
+
+    archived: tuple[ArchivedRun, ...]
+    seal: HistorySeal
+    wrong: tuple[str, ...]
+
+
+class Archivist:
+    """Archives closed cases, and watches those that were."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def archive_closed(self) -> None:
+        """Seal the histories of each closed case whose time to be tried has come."""
+        now = self._core.clock()
+
+        def read(reader: Reader) -> list[Case]:
+            return [
+                case
+                for case in reader.all(
+                    Case,
+                    Case.status == CaseStatus.CLOSED.value,
+                    Case.archived_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+                    Case.erased_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+                    order_by=[Case.id],
+                    limit=1000,
+                )
+                if case.archive_next is None or case.archive_next <= now
+            ]
+
+        for case in await self._core.store.read(read):
+            await self._archive(case)
+
+    async def _archive(self, case: Case) -> None:
+        if case.run_id is None:
+            return await self._wait(case, "its workflow was never started by the authority")
+        try:
+            execution = await self._core.temporal.describe(case.workflow_id)
+            if execution.run_id == case.run_id and execution.running:
+                return None  # its last step closed the case a moment ago
+            known = await self._core.store.read(partial(self._know, case_id=case.id))
+            if known is None or known.case.archived_at is not None:
+                return None
+            runs = await self._runs(known, execution.run_id)
+        except ExecutionNotFound as error:
+            trouble = f"Temporal does not have {error} any more"
+            await self._core.store.write(partial(_lose, case_id=case.id, trouble=trouble))
+            return await self._wait(case, trouble)
+        except Unavailable as error:
+            return await self._wait(case, str(error))
+        fetched = await asyncio.to_thread(_fit, known, runs)
+        if fetched.wrong and not case.alarm_admitted:
+            return await self._alarm(case, fetched.wrong)
+        kill_point("archive.before-seal")
+        await self._core.store.write(lambda tx: _seal(tx, known, fetched))
+        return None
+
+    def _know(self, reader: Reader, case_id: str) -> _Known | None:
+        case = reader.get(Case, case_id)
+        if case is None:
+            return None
+        entries = case_entries(reader, case_id)
+        published = {
+            ProcessDefinition.model_validate_json(row.body_json).code
+            for row in reader.all(ProcessVersion, ProcessVersion.name == case.process)
+        }
+        return _Known(
+            case=case,
+            ring=self._core.keys.payloads.ring(reader, case_id),
+            chain=chain_of(reader, case_id),
+            prefixes=tuple(
+                RunRoot(run_id=each.run_id, events=each.events, root=each.root)
+                for each in prefixes_of(reader, case_id)
+            ),
+            grants=tuple(grants_of(entries)),
+            # A process that pins no code says nothing of which ran.
+            published=frozenset() if None in published else frozenset(c for c in published if c),
+            contents=contents_of(reader, case, entries),
+        )
+
+    async def _runs(self, known: _Known, newest: str) -> list[Run]:
+        """Every run of the case that can be reached from its newest one or is in its chain.
+
+        Raises:
+            ExecutionNotFound: Temporal does not have one of them.
+        """
+        workflow_id = known.case.workflow_id
+        found: list[Run] = []
+        following: str | None = newest
+        while following and len(found) < _MOST_RUNS:
+            history = await self._core.temporal.history(workflow_id, following)
+            found.insert(0, open_run(following, history, known.ring))
+            following = run_before(found[0].events)
+            if following in {each.run_id for each in found}:
+                break  # no chain of Temporal's own making runs in a circle
+        have = {each.run_id for each in found}
+        missing = [each for each in known.chain if each not in have]
+        histories = [await self._core.temporal.history(workflow_id, each) for each in missing]
+        earlier = [open_run(r, h, known.ring) for r, h in zip(missing, histories, strict=True)]
+        return [*earlier, *found]
+
+    async def _alarm(self, case: Case, wrong: tuple[str, ...]) -> None:
+        _log.error("case %s is not archived: %s", case.id, "; ".join(wrong))
+
+        def write(tx: Tx) -> None:
+            current = tx.get(Case, case.id)
+            if current is not None:
+                raise_alarm(tx, current, wrong)
+
+        await self._core.store.write(write)
+        await self._wait(case, "; ".join(wrong))
+
+    async def _wait(self, case: Case, trouble: str) -> None:
+        """Keep why a case is not archived yet, and when it is tried again."""
+        pause = min(timedelta(seconds=2 ** min(case.archive_tries, 10)), _LONGEST_PAUSE)
+
+        def write(tx: Tx) -> None:
+            tx.change(
+                Case,
+                case.id,
+                archive_trouble=trouble[:1000],
+                archive_tries=case.archive_tries + 1,
+                archive_next=tx.now + pause,
+            )
+
+        await self._core.store.write(write)
+
+    # --- watching what was closed --------------------------------------------------------------
+
+    async def watch_closed(self) -> None:
+        """Tell of each run of a closed case that is none of its chain: a reset reopens even those.
+
+        One question to Temporal for all that runs, or ran a moment ago. What such a run asks for is
+        denied in any case.
+        """
+        try:
+            since = self._core.clock() - _LOOK_BACK
+            running = [each async for each in self._core.temporal.seen_since(since)]
+        except Unavailable:
+            return
+        reopened = await self._core.store.read(
+            lambda reader: [each for each in running if _is_reopened(reader, *each)]
+        )
+        for each in reopened:
+            await self._core.store.write(partial(_tell_reopened, reopened=each))
+
+    # --- reading ------------------------------------------------------------------------------
+
+    async def read(self, case_id: str) -> CaseArchive:
+        """A closed case's archive.
+
+        Raises:
+            NotFound: it is not archived (yet).
+        """
+
+        def read(reader: Reader) -> tuple[Archive | None, Case | None, Keyring]:
+            ring = self._core.keys.payloads.ring(reader, case_id)
+            return reader.get(Archive, case_id), reader.get(Case, case_id), ring
+
+        row, case, ring = await self._core.store.read(read)
+        if row is None or case is None:
+            raise NotFound("the case is not archived yet")
+        seal = HistorySeal.model_validate_json(zlib.decompress(row.seal))
+        contents = ArchiveContents.model_validate_json(zlib.decompress(row.contents))
+        if row.runs is None:
+            return CaseArchive(
+                case=case_id,
+                workflow_id=case.workflow_id,
+                seal=seal,
+                contents=contents,
+                erased=True,
+            )
+        kept = await asyncio.to_thread(_open, ring, row.runs)
+        return CaseArchive(
+            case=case_id,
+            workflow_id=case.workflow_id,
+            salt=archive_salt(ring),
+            runs=kept,
+            seal=seal,
+            contents=contents,
+        )
+
+
+def chain_of(reader: Reader, case: str) -> tuple[str, ...]:
+    """The runs that the authority started or a person admitted, in order."""
+    rows = reader.all(CaseRun, CaseRun.case_id == case, order_by=[CaseRun.seq])
+    return tuple(row.run_id for row in rows if row.admitted)
+
+
+def _fit(known: _Known, runs: list[Run]) -> _Fetched:
+    archived = tuple(run.archived() for run in runs)
+    seal = seal_runs(archived, archive_salt(known.ring))
+    wrong = misfits(runs, seal, known.chain, known.prefixes, known.grants)
+    if known.published:
+        wrong += [
+            f"the orchestrator ran workflow code {each}, which was not published"
+            for each in known.contents.code
+            if each not in known.published
+        ]
+    return _Fetched(archived, seal, tuple(wrong))
+
+
+def _seal(tx: Tx, known: _Known, fetched: _Fetched) -> None:
+    case = tx.get(Case, known.case.id)
+    if case is None or case.archived_at is not None or case.erased_at is not None:
+        return
+    roots = [run_root(each) for each in fetched.seal.runs]
+    entry = tx.append(
+        "case.archived",
+        AUTHORITY,
+        {
+            "runs": [each.model_dump(mode="json") for each in roots],
+            "seal_digest": digest_json(fetched.seal),
+            "contents_digest": digest_json(known.contents),
+            # What the audit still reads until it reads the seal.
+            "history_digest": digest_bytes(fetched.archived[-1].history.encode()),
+            "run_id": fetched.archived[-1].run_id,
+            "process_digest": case.process_digest,
+            "code": list(known.contents.code),
+            **({"alarms": list(fetched.wrong[:20])} if fetched.wrong else {}),
+        },
+        case=case.id,
+        record=case.subject,
+    )
+    tx.add(
+        Archive(
+            case_id=case.id,
+            seal_digest=digest_json(fetched.seal),
+            seal=zlib.compress(canonical_json(fetched.seal), 9),
+            contents=zlib.compress(canonical_json(known.contents), 9),
+            runs=_close(known.ring, fetched.archived),
+            sealed_at=tx.now,
+            entry=entry,
+        )
+    )
+    tx.change(Case, case.id, archived_at=tx.now, archive_trouble=None, archive_next=None)
+    tx.notify(ARCHIVING)
+
+
+def _close(ring: Keyring, runs: tuple[ArchivedRun, ...]) -> bytes:
+    packed = zlib.compress(json.dumps([each.model_dump() for each in runs]).encode(), 9)
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(ring.derive("archive")).encrypt(nonce, packed, ring.case.encode())
+
+
+def _open(ring: Keyring, kept: bytes) -> tuple[ArchivedRun, ...]:
+    cipher = AESGCM(ring.derive("archive"))
+    packed = cipher.decrypt(kept[:_NONCE], kept[_NONCE:], ring.case.encode())
+    return tuple(ArchivedRun(**each) for each in json.loads(zlib.decompress(packed)))
+
+
+def _lose(tx: Tx, case_id: str, trouble: str) -> None:
+    case = tx.get(Case, case_id)
+    if case is not None:
+        lose(tx, case, trouble)
+
+
+def _is_reopened(reader: Reader, workflow_id: str, run_id: str) -> bool:
+    case = reader.get(Case, workflow_id)
+    if case is None or case.status != CaseStatus.CLOSED or case.run_id is None:
+        return False
+    return reader.get(CaseRun, (case.id, run_id)) is None
+
+
+def _tell_reopened(tx: Tx, reopened: tuple[str, str]) -> None:
+    workflow_id, run_id = reopened
+    case = tx.get(Case, workflow_id)
+    if case is not None and _is_reopened(tx, workflow_id, run_id):
+        meet_run(tx, case, run_id)

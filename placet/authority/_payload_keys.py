@@ -1,0 +1,143 @@
+"""Payload keys: one per tenant, under the passphrase; and one per case, under the tenant's.
+
+1. (I7) A case's secrets rest in the store wrapped under the tenant key (AES-256-GCM, bound to the
+   case), the tenant key under the passphrase (scrypt). No payload is encrypted with either itself.
+2. A case's secrets are random, never derived: once their rows are deleted, nobody can make them
+   again, and what was encrypted under them is erased wherever it lies.
+3. Rotating makes a new tenant key, wraps every case's secrets anew, and gives each open case a
+   new one: what is encrypted from then on is under it, what was before stays readable.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from placet.authority._errors import Unavailable
+from placet.authority._store import Case, CaseKey, Reader, TenantKey, Tx
+from placet.payloads import CaseSecret, Keyring
+
+_NONCE, _SECRET = 12, 32
+
+
+class WrongPassphrase(Exception):
+    """The authority's keys in the store are under another passphrase."""
+
+
+@dataclass(frozen=True)
+class _Tenant:
+    id: str
+    key: bytes = field(repr=False)
+
+
+class PayloadKeys:
+    """The tenant's keys, and cases' keys under them."""
+
+    def __init__(self, passphrase: str) -> None:
+        self._passphrase = passphrase.encode()
+        self._tenants: dict[str, _Tenant] = {}
+        self._newest = ""
+
+    # --- the tenant's -------------------------------------------------------------------------
+
+    def load(self, rows: Sequence[TenantKey]) -> None:
+        """Take over what the store has.
+
+        Raises:
+            WrongPassphrase: a key can't be decrypted.
+        """
+        for row in rows:
+            if row.id not in self._tenants:
+                self._tenants[row.id] = _Tenant(row.id, self._open_tenant(row))
+        if rows:
+            self._newest = max(rows, key=lambda row: (row.created_at, row.id)).id
+
+    def create(self, tx: Tx, name: str) -> None:
+        """Make a tenant key; from now on it wraps."""
+        key, salt = os.urandom(_SECRET), os.urandom(16)
+        wrapped = _wrap(self._stretched(salt), key, name)
+        tx.add(TenantKey(id=name, salt=salt, wrapped=wrapped, created_at=tx.now))
+        self._tenants[name] = _Tenant(name, key)
+        self._newest = name
+
+    def rotate(self, tx: Tx, name: str) -> int:
+        """Make a new tenant key, and wrap every case's secrets under it; how many cases there are.
+
+        Open cases get a new secret each.
+        """
+        self.create(tx, name)
+        cases: set[str] = set()
+        for row in tx.all(CaseKey):
+            secret = self._open_case(row)
+            wrapped = self._wrap_case(row.case_id, row.number, secret)
+            tx.change(CaseKey, (row.case_id, row.number), tenant_key=name, wrapped=wrapped)
+            cases.add(row.case_id)
+        for case in tx.all(Case, Case.closed_at.is_(None)):  # type: ignore[union-attr]  # a column on the class
+            self.make(tx, case.id)
+        return len(cases)
+
+    def _open_tenant(self, row: TenantKey) -> bytes:
+        try:
+            return _unwrap(self._stretched(row.salt), row.wrapped, row.id)
+        except InvalidTag:
+            raise WrongPassphrase(
+                "the tenant's payload keys in the database are under another passphrase; "
+                "set PLACET_AUTHORITY_KEY_PASSPHRASE to the one they were made with"
+            ) from None
+
+    def _stretched(self, salt: bytes) -> bytes:
+        return Scrypt(salt=salt, length=_SECRET, n=2**14, r=8, p=1).derive(self._passphrase)
+
+    # --- a case's -----------------------------------------------------------------------------
+
+    def make(self, tx: Tx, case: str) -> None:
+        """Give a case a new secret: its first, or one more."""
+        number = 1 + max((row.number for row in _rows(tx, case)), default=0)
+        wrapped = self._wrap_case(case, number, os.urandom(_SECRET))
+        tx.add(
+            CaseKey(
+                case_id=case,
+                number=number,
+                tenant_key=self._newest,
+                wrapped=wrapped,
+                created_at=tx.now,
+            )
+        )
+
+    def ring(self, reader: Reader, case: str) -> Keyring:
+        """A case's keys, newest first; none if the case was erased, or is none."""
+        rows = sorted(_rows(reader, case), key=lambda row: -row.number)
+        return Keyring(case, tuple(CaseSecret(str(r.number), self._open_case(r)) for r in rows))
+
+    def destroy(self, tx: Tx, case: str) -> int:
+        """Delete a case's keys, for good; how many there were."""
+        rows = _rows(tx, case)
+        for row in rows:
+            tx.remove(CaseKey, (case, row.number))
+        return len(rows)
+
+    def _wrap_case(self, case: str, number: int, secret: bytes) -> bytes:
+        tenant = self._tenants[self._newest]
+        return _wrap(tenant.key, secret, f"{tenant.id}/{case}/{number}")
+
+    def _open_case(self, row: CaseKey) -> bytes:
+        tenant = self._tenants.get(row.tenant_key)
+        if tenant is None:
+            raise Unavailable("the tenant's payload keys were just rotated; ask again")
+        return _unwrap(tenant.key, row.wrapped, f"{tenant.id}/{row.case_id}/{row.number}")
+
+
+def _rows(reader: Reader, case: str) -> list[CaseKey]:
+    return reader.all(CaseKey, CaseKey.case_id == case)
+
+
+def _wrap(key: bytes, secret: bytes, of: str) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, secret, of.encode())
+
+
+def _unwrap(key: bytes, wrapped: bytes, of: str) -> bytes:
+    return AESGCM(key).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], of.encode())

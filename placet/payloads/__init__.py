@@ -1,0 +1,32 @@
+"""Encrypting the payloads of a case's workflow: a key per case, one way in and out (no I/O)."""
+
+from placet.payloads._codec import (
+    CaseCodec,
+    KeySource,
+    decrypt_messages,
+    open_payload,
+    seal_payload,
+)
+from placet.payloads._converter import PLAIN, encrypting
+from placet.payloads._errors import PayloadError, UnknownPayloadKey
+from placet.payloads._failures import ENCODING, ClearFailure, ClosedPayload
+from placet.payloads._keys import WORKFLOW, CaseSecret, Keyring, agent_scope
+
+__all__ = [
+    "ENCODING",
+    "PLAIN",
+    "WORKFLOW",
+    "CaseCodec",
+    "CaseSecret",
+    "ClearFailure",
+    "ClosedPayload",
+    "KeySource",
+    "Keyring",
+    "PayloadError",
+    "UnknownPayloadKey",
+    "agent_scope",
+    "decrypt_messages",
+    "encrypting",
+    "open_payload",
+    "seal_payload",
+]

@@ -1,0 +1,306 @@
+"""The archive of a closed case: what is sealed, what is refused, and what stays visible."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio import activity
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    ResetWorkflowExecutionRequest,
+)
+from temporalio.client import Client
+
+from placet.authority import SigningKeys, Store, open_authority, rotate_payload_keys
+from placet.ledger import run_root, seal_runs
+from placet.model import AdmitCase, CaseArchive, CaseView, Reason, Verdict, digest_json
+from tests.harness.gates import Gate, gate
+from tests.harness.raw import rogue_worker
+from tests.harness.reading import plain_history, reading
+from tests.harness.world import PASSPHRASE, World, temporal_server, until, world
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door() -> AsyncIterator[tuple[Client, Gate]]:
+    """Temporal, and a gate before it that the authority alone goes through."""
+    async with (
+        temporal_server() as temporal,
+        gate(temporal.service_client.config.target_host) as before,
+    ):
+        yield temporal, before
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def w(
+    door: tuple[Client, Gate], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """One world for the module; each test has parcels of its own."""
+    temporal, before = door
+    through = await Client.connect(before.address)
+    async with world(through, tmp_path_factory.mktemp("w")) as made:
+        made.temporal = reading(temporal, made.settings)
+        yield made
+
+
+async def dispatch(w: World, case: str) -> None:
+    """A person approves, and the case closes."""
+    checkpoint = await w.until_checkpoint(case)
+    await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+    await w.until_closed(case)
+
+
+async def archive_of(w: World, case: str) -> CaseArchive:
+    """What the authority keeps of a case's history."""
+    return CaseArchive.model_validate(await w.people["una"].get(f"/v1/cases/{case}/archive"))
+
+
+async def entries(w: World, case: str, type_: str) -> list[dict[str, Any]]:
+    """The case's entries of one type."""
+    found: list[dict[str, Any]] = []
+    while len(page := await _page(w, len(found))) > 0:
+        found += page
+    return [each for each in found if each.get("case") == case and each["type"] == type_]
+
+
+async def _page(w: World, start: int) -> list[dict[str, Any]]:
+    answer = await w.admin.get(f"/v1/ledger/entries?from={start}&limit=1024")
+    return [json.loads(each) for each in answer["entries"]]
+
+
+async def until_view(w: World, case: str, name: str, value: object) -> CaseView:
+    """The case, once its view says so."""
+
+    async def look() -> CaseView | None:
+        view = await w.people["una"].case(case)
+        return view if getattr(view, name) == value else None
+
+    found: CaseView = await until(look)
+    return found
+
+
+async def reset(w: World, case: str) -> str:
+    """Reset a case's workflow to its first task; the new run."""
+    view = await w.people["una"].case(case)
+    answer = await w.temporal.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id=case, run_id=view.run_id or ""),
+            workflow_task_finish_event_id=4,
+            request_id=f"reset-{case}",
+            reason="a test",
+        )
+    )
+    return answer.run_id
+
+
+async def test_every_event_is_sealed_and_what_was_seen_before_is_how_it_begins(w: World) -> None:
+    """I9: each event's digest, over what the payloads say; prefixes at checkpoint and dispatch."""
+    async with w.workers():
+        case = await w.open("depot/A1/parcel/1")
+        await dispatch(w, case)
+        await w.until_archived(case)
+    kept = await archive_of(w, case)
+    (entry,) = await entries(w, case, "case.archived")
+    assert kept.salt is not None
+    assert kept.seal == seal_runs(kept.runs, kept.salt)
+    assert entry["data"]["seal_digest"] == digest_json(kept.seal)
+    assert entry["data"]["contents_digest"] == digest_json(kept.contents)
+    assert entry["data"]["runs"] == [run_root(kept.seal.runs[0]).model_dump(mode="json")]
+    (opened,) = await entries(w, case, "checkpoint.opened")
+    guarded = [e for e in await entries(w, case, "grant.issued") if "history" in e["data"]]
+    assert [each["data"]["action"] for each in guarded] == ["parcel:dispatch"]
+    seen = [each["data"]["history"] for each in (opened, *guarded)]
+    assert 0 < seen[0]["events"] < seen[1]["events"] < len(kept.seal.runs[0].events)
+    for each in seen:
+        assert each == run_root(kept.seal.runs[0], each["events"]).model_dump(mode="json")
+    # The archive says what Temporal hides.
+    raw = (await w.temporal.get_workflow_handle(case).fetch_history()).to_json()
+    assert "depot/A1" not in raw
+    assert json.loads(kept.runs[0].history) == json.loads(
+        await plain_history(w.temporal, w.settings, case)
+    )
+    assert [len(each) for each in (kept.contents.parts, kept.contents.decisions)] == [3, 1]
+
+
+async def test_a_history_is_sealed_when_temporal_comes_back(
+    w: World, door: tuple[Client, Gate]
+) -> None:
+    """I9, I11: while Temporal is away the case is seen as not archived, and is tried again."""
+    _, before = door
+    async with w.workers():
+        case = await w.open("depot/A1/parcel/2")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.REJECT, reason_code="no")
+        await w.until_closed(case)
+        before.close()
+        try:
+            view = await w.people["una"].case(case)
+            if not view.archived:
+                view = await until_view(w, case, "archive", "failed")
+                assert "Temporal" in (view.archive_trouble or "")
+        finally:
+            before.open()
+        view = await w.until_archived(case)
+    assert (view.archive, view.archive_trouble) == ("sealed", None)
+    assert len(await entries(w, case, "case.archived")) == 1
+
+
+async def test_a_history_of_thousands_of_events_is_sealed(w: World) -> None:
+    """I9: as many pages as it takes; what nobody listens to is in it as well."""
+    async with w.workers():
+        case = await w.open("depot/A1/parcel/3")
+        await w.until_checkpoint(case)
+        handle = w.temporal.get_workflow_handle(case)
+        for _ in range(25):
+            await asyncio.gather(*(handle.signal("noise", "x" * 50) for _ in range(100)))
+        await dispatch(w, case)
+        await w.until_archived(case)
+    (run,) = (await archive_of(w, case)).seal.runs
+    assert len(run.events) > 2500
+
+
+async def test_two_authorities_seal_a_history_once(w: World, door: tuple[Client, Gate]) -> None:
+    """I11: whoever comes second finds it done."""
+    temporal, _ = door
+    async with w.workers(), open_authority(w.settings, temporal):
+        for number in range(3):
+            case = await w.open(f"depot/A2/parcel/{number + 1}")
+            await dispatch(w, case)
+            await w.until_archived(case)
+            assert len(await entries(w, case, "case.archived")) == 1
+
+
+async def test_a_closed_case_that_is_reset_is_an_alarm(w: World) -> None:
+    """I1, I9: a reset reopens even a closed workflow; its new run gets nothing, and is told of."""
+    async with w.workers():
+        case = await w.open("depot/A3/parcel/1")
+        await dispatch(w, case)
+        await w.until_archived(case)
+        run_id = await reset(w, case)
+
+        async def told() -> list[dict[str, Any]]:
+            return await entries(w, case, "case.alarm")
+
+        (alarm,) = await until(told)
+        assert run_id in alarm["data"]["reasons"][0]
+        view = await w.people["una"].case(case)
+        assert run_id in (view.alarm or "")
+        body = AdmitCase(reason="someone pressed reset", run_id=run_id)
+        await w.admin.act("case.admit", case, body)
+
+        async def ended() -> bool:
+            description = await w.temporal.get_workflow_handle(case, run_id=run_id).describe()
+            return description.status is not None and description.status.name != "RUNNING"
+
+        await until(ended)
+    assert len(await entries(w, case, "case.archived")) == 1
+
+
+async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: World) -> None:
+    """I1: nothing is granted to a run that nobody admitted; both runs are sealed in the end."""
+    async with w.workers():
+        case = await w.open("depot/A3/parcel/2")
+        await w.until_checkpoint(case)
+    first = (await w.people["una"].case(case)).run_id
+    run_id = await reset(w, case)
+    await until_view(w, case, "status", "stopped")
+    await w.admin.act("case.admit", case, Reason(reason="I did not look"))
+    await until_view(w, case, "status", "stopped")  # the run is not one that was admitted
+    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
+    async with w.workers():
+        await dispatch(w, case)
+        view = await w.until_archived(case)
+    assert view.run_id == run_id
+    kept = await archive_of(w, case)
+    assert [each.run_id for each in kept.runs] == [first, run_id]
+    admitted = [each["data"].get("run_id") for each in await entries(w, case, "case.admitted")]
+    assert admitted == [None, run_id]
+
+
+async def test_a_case_whose_execution_vanished_is_lost(w: World) -> None:
+    """I9: nothing can be sealed of what Temporal does not have any more, and the ledger says so."""
+    async with w.workers(only=("scale", "second-scale", "orchestrator")):
+        case = await w.open("depot/A4/parcel/1")
+        await w.until_checkpoint(case)
+        await w.temporal.workflow_service.delete_workflow_execution(
+            DeleteWorkflowExecutionRequest(
+                namespace="default", workflow_execution=WorkflowExecution(workflow_id=case)
+            )
+        )
+        await until_view(w, case, "status", "stopped")
+        await w.admin.act("case.end", case, Reason(reason="it is gone"))
+        view = await until_view(w, case, "archive", "lost")
+        assert not view.archived
+    assert len(await entries(w, case, "case.lost")) == 1
+    assert await entries(w, case, "case.archived") == []
+
+
+async def test_a_history_that_does_not_fit_is_an_alarm_until_a_person_admits_it(w: World) -> None:
+    """I9, I13: a step that nobody was granted; sealed with its alarm, and not before."""
+    calls: list[Any] = []
+
+    async def invent(_: activity.Info) -> str:
+        return "heavy"
+
+    async with (
+        w.workers(only=("second-scale", "orchestrator")),
+        rogue_worker(w, "scale", "weigh", invent, calls),
+    ):
+        case = await w.open("depot/A5/parcel/1")
+
+        async def invented() -> bool:
+            return bool(calls)
+
+        await until(invented)
+        await _stopped_or_waiting(w, case)
+        await w.admin.act("case.end", case, Reason(reason="not ours"))
+        view = await until_view(w, case, "archive", "alarm")
+        assert "weigh completed without a grant" in (view.archive_trouble or "")
+        assert not view.archived
+        (alarm,) = await entries(w, case, "case.alarm")
+        await w.admin.act("case.admit", case, Reason(reason="it is known"))
+        await w.until_archived(case)
+    (sealed,) = await entries(w, case, "case.archived")
+    assert sealed["data"]["alarms"] == alarm["data"]["reasons"]
+
+
+async def _stopped_or_waiting(w: World, case: str) -> None:
+    """Wait until the step after the invented one was tried."""
+
+    async def tried() -> bool:
+        for type_ in ("grant.denied", "grant.settled"):
+            if await entries(w, case, type_):
+                return True
+        return False
+
+    await until(tried)
+
+
+async def test_payloads_from_before_a_rotation_stay_readable(w: World) -> None:
+    """I11: an open case goes on under its new key, and is sealed whole."""
+    async with w.workers():
+        case = await w.open("depot/A6/parcel/1")
+        await w.until_checkpoint(case)
+        keys = SigningKeys(PASSPHRASE)
+        async with await Store.open(w.settings.database_url, origin=w.settings.origin) as store:
+            assert await rotate_payload_keys(store, keys) > 0
+        await asyncio.wait_for(_dispatched(w, case), 60)
+    raw = (await w.temporal.get_workflow_handle(case).fetch_history()).events
+    used = {
+        each.workflow_execution_completed_event_attributes.result.payloads[0].metadata["key"]
+        for each in raw[-1:]
+    }
+    assert used <= {b"1", b"2"}
+    assert (await archive_of(w, case)).seal.runs
+
+
+async def _dispatched(w: World, case: str) -> None:
+    await dispatch(w, case)
+    await w.until_archived(case)

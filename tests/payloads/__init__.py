@@ -1,0 +1,1 @@
+"""Payloads of a case: encrypted for whom they are."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.audit import MEASURES as AUDIT
 from bench.measures import MEASURES, Result
 from bench.stage import stage
 
@@ -20,7 +21,7 @@ async def run(folder: Path) -> list[Result]:
     console = Console(stderr=True)
     results = []
     async with stage(folder) as ready:
-        for measure in MEASURES:
+        for measure in (*MEASURES, *AUDIT):
             with console.status(f"measuring {measure.__name__}"):
                 results.append(await measure(ready))
     return results

@@ -32,6 +32,7 @@ class Stage:
     issuer: str
     porter: OperatorClient
     clerk: OperatorClient
+    auditor: OperatorClient
     asker: SigningKey
     folder: Path
 
@@ -47,7 +48,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         database_url=f"sqlite:///{folder}/authority.db",
         key_passphrase=_PASSPHRASE,
     )
-    names = ("ada", "porter", "clerk", AGENT, ASKER, ORCHESTRATOR)
+    names = ("ada", "porter", "clerk", "auditor", AGENT, ASKER, ORCHESTRATOR)
     keys = {name: SigningKey.generate() for name in names}
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(_PASSPHRASE), [("ada", keys["ada"].public)])
@@ -76,9 +77,9 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
             )
         )
         await _answers(issuer)
-        admin, porter, clerk = [
+        admin, porter, clerk, auditor = [
             await stack.enter_async_context(OperatorClient(issuer, f"operator:{name}", keys[name]))
-            for name in ("ada", "porter", "clerk")
+            for name in ("ada", "porter", "clerk", "auditor")
         ]
         await _enrol(admin, keys)
         for side in ("bare", "governed"):
@@ -89,11 +90,11 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
             said = await asyncio.to_thread(worker.stdout.readline)
             if said != b"ready\n":
                 raise SystemExit(f"the {side} worker did not start")
-        yield Stage(environment.client, issuer, porter, clerk, keys[ASKER], folder)
+        yield Stage(environment.client, issuer, porter, clerk, auditor, keys[ASKER], folder)
 
 
 async def _enrol(admin: OperatorClient, keys: Mapping[str, SigningKey]) -> None:
-    for name in ("porter", "clerk"):
+    for name in ("porter", "clerk", "auditor"):
         body = EnrolIdentity(jwk=dict(keys[name].public.jwk()), roles=(name,))
         await admin.act("operator.enrol", f"operator:{name}", body)
     for name in (AGENT, ASKER, ORCHESTRATOR):

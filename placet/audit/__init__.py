@@ -1,5 +1,6 @@
 """What an auditor runs: verify, replay, timeline, bundles, backtest. Plain files, offline."""
 
+from placet.audit._approvals import ApprovalChange, ApprovalsAgain, approvals_again
 from placet.audit._backtest import Backtest, Change, backtest
 from placet.audit._bundle import (
     MAX_BUNDLE_BYTES,
@@ -8,8 +9,11 @@ from placet.audit._bundle import (
     read_bundle,
     write_bundle,
 )
-from placet.audit._files import ActFile, ArchiveFile, Kept, LogFiles
+from placet.audit._coverage import ControlCoverage, Coverage, EvidenceFor, coverage
+from placet.audit._crew import CASE_LIMIT, replay_many
+from placet.audit._files import ActFile, Kept, LogFiles
 from placet.audit._flight import Changed, DecisionFrame, Flight, Frame, GrantFrame
+from placet.audit._frameworks import Framework
 from placet.audit._oversight import (
     HASTY_SECONDS,
     OverseenDecision,
@@ -17,6 +21,7 @@ from placet.audit._oversight import (
     PersonOverseen,
     oversight,
 )
+from placet.audit._population import CaseLine, Population, population, sample
 from placet.audit._recorder import record_flight
 from placet.audit._replay import replay
 from placet.audit._report import Report, Trouble
@@ -27,18 +32,25 @@ from placet.audit._verify import log_verifier, verify
 from placet.audit._verify_bundle import verify_bundle
 
 __all__ = [
+    "CASE_LIMIT",
     "HASTY_SECONDS",
     "MAX_BUNDLE_BYTES",
     "ActFile",
-    "ArchiveFile",
+    "ApprovalChange",
+    "ApprovalsAgain",
     "Backtest",
     "Bundle",
     "BundleError",
+    "CaseLine",
     "Change",
     "Changed",
+    "ControlCoverage",
+    "Coverage",
     "DecisionFrame",
+    "EvidenceFor",
     "Flight",
     "Frame",
+    "Framework",
     "GrantFrame",
     "Kept",
     "LogFiles",
@@ -46,16 +58,22 @@ __all__ = [
     "OverseenDecision",
     "Oversight",
     "PersonOverseen",
+    "Population",
     "Report",
     "Trouble",
+    "approvals_again",
     "backtest",
+    "coverage",
     "head_size",
     "log_verifier",
     "only",
     "oversight",
+    "population",
     "read_bundle",
     "record_flight",
     "replay",
+    "replay_many",
+    "sample",
     "select",
     "timeline",
     "verify",

@@ -19,12 +19,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from placet.audit._files import ActFile, ArchiveFile, Kept, LogFiles
+from placet.audit._files import ActFile, Kept, LogFiles
 from placet.audit._html import REPORT_VERSION, render
 from placet.audit._scene import read_json
 from placet.audit._select import KEPT, head_size, matrix_digest, policies_digest
 from placet.ledger import LedgerError
 from placet.model import (
+    ArchivedRun,
+    CaseArchive,
     CaseId,
     CheckpointStatus,
     CheckpointView,
@@ -41,7 +43,7 @@ from placet.model import (
 MAX_BUNDLE_BYTES = 256 * 1024 * 1024
 """A case of 500 parts of half a megabyte each; more is no bundle."""
 MAX_MEMBERS = 20_000
-MANIFEST, REPORT = "manifest.json", "report.html"
+MANIFEST, REPORT, ARCHIVE = "manifest.json", "report.html", "archive.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a ZIP can tell
 _DOT = "%2E"
 _SEGMENT = r"[A-Za-z0-9_~%-][A-Za-z0-9._~%-]*"
@@ -149,7 +151,18 @@ def _parts(files: LogFiles, case: str) -> Iterator[tuple[str, bytes]]:
         for each in view.decisions:
             yield f"decisions/{_file(each.jti)}.jws", each.jws.encode()
     if case in files.archives:
-        yield "history.json", files.archives[case].history.encode()
+        yield from _archived(files.archives[case])
+
+
+def _archived(archive: CaseArchive) -> Iterator[tuple[str, bytes]]:
+    """The seal and the histories: the last run is ``history.json``, earlier ones have a number."""
+    yield ARCHIVE, canonical_json(archive.model_copy(update={"runs": ()}))
+    for number, run in enumerate(archive.runs, 1):
+        yield _history_name(number, len(archive.runs)), run.history.encode()
+
+
+def _history_name(number: int, runs: int) -> str:
+    return "history.json" if number == runs else f"history-{number}.json"
 
 
 def _proofs(files: LogFiles) -> dict[str, Any]:
@@ -349,7 +362,7 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
     return dataclasses.replace(
         files,
         checkpoints=_checkpoints(files, members),
-        archives=_archives(files, manifest.case, text),
+        archives=_archives(manifest.case, text),
     )
 
 
@@ -406,16 +419,16 @@ def _decisions(
             )
 
 
-def _archives(files: LogFiles, case: str, text: Mapping[str, str]) -> dict[str, ArchiveFile]:
-    if "history.json" not in text:
+def _archives(case: str, text: Mapping[str, str]) -> dict[str, CaseArchive]:
+    if ARCHIVE not in text:
         return {}
+    archive = CaseArchive.model_validate_json(text[ARCHIVE])
+    sealed = () if archive.erased else archive.seal.runs
     runs = [
-        entry["data"].get("run_id")
-        for index, data in files.numbered()
-        if (entry := _entry(index, data)).get("type") == "case.archived"
+        ArchivedRun(run_id=each.run_id, history=text[_history_name(number, len(sealed))])
+        for number, each in enumerate(sealed, 1)
     ]
-    run_id = str(runs[0]) if runs else ""
-    return {case: ArchiveFile(workflow_id=case, run_id=run_id, history=text["history.json"])}
+    return {case: archive.model_copy(update={"runs": tuple(runs)})}
 
 
 def _entry(index: int, data: bytes) -> dict[str, Any]:

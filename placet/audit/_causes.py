@@ -92,7 +92,7 @@ def marks(events: Sequence[HistoryEvent]) -> dict[int, tuple[str, ...]]:
             called.append("reset" if told.cause == reset else "the code failed at this task")
         elif name == _COMPLETED:
             # A task says only what is new of the worker; what it leaves out is as before.
-            known = worker or ("", "", "")
+            known = worker or ("", "", "", "")
             version = tuple(new or old for new, old in zip(_version(told), known, strict=True))
             if any(old not in {"", new} for new, old in zip(version, known, strict=True)):
                 called.append(f"another worker version: {' '.join(filter(None, version))}")
@@ -107,11 +107,11 @@ def marks(events: Sequence[HistoryEvent]) -> dict[int, tuple[str, ...]]:
 def _version(told: Any) -> tuple[str, ...]:
     """The version of the worker that ran the code, as far as it says one."""
     deployed = told.deployment_version
-    sdk = told.sdk_metadata
     return (
         told.worker_version.build_id,
         f"{deployed.deployment_name} {deployed.build_id}".strip(),
-        f"{sdk.sdk_name} {sdk.sdk_version}".strip(),
+        told.sdk_metadata.sdk_name,
+        told.sdk_metadata.sdk_version,
     )
 
 

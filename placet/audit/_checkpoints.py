@@ -361,6 +361,8 @@ class Checkpoints:
         told = (entry.data.get("decision"), entry.data.get("verdict"), entry.case)
         if (claims.jti, claims.verdict, claims.txn) != told:
             self._scene.trouble("decision-claims", "the decision says other than the ledger")
+        if claims.evidence_digest != standing.opened.data.get("evidence_digest"):
+            self._scene.trouble("decision-other-evidence", f"{entry.actor} saw other evidence")
         roles = self._people.roles(entry.actor)
         if list(roles) != entry.data.get("roles"):
             self._scene.trouble("decision-roles", f"{entry.actor} had other roles")
@@ -411,6 +413,16 @@ class Checkpoints:
         found = self._scene.cases.get(case or "")
         kind = None if found is None else self._scene.processes.get(found.process_digest)
         return None if kind is None else kind.name
+
+    def recomputed(self, view: CheckpointView) -> AutomaticFacts | None:
+        """The second agent's recomputation of what a checkpoint showed, if there was one."""
+        case = self._scene.cases.get(view.evidence.case)
+        return None if case is None else self._automatic(view, case)
+
+    def words(self, checkpoint: str) -> tuple[list[CountedDecision], int]:
+        """The decisions on a checkpoint that were heard so far, and how often it was escalated."""
+        standing = self._open.get(checkpoint)
+        return ([], 0) if standing is None else (list(standing.decisions), standing.escalated)
 
     # --- outcomes -----------------------------------------------------------------------------
 

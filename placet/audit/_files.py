@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from placet.model import CheckpointView, Model, salted_digest
+from placet.model import CaseArchive, CheckpointView, Model, salted_digest
 
 
 class Kept(Model):
@@ -31,22 +31,16 @@ class ActFile(Model):
     body: str
 
 
-class ArchiveFile(Model):
-    """A closed case's sealed history, in Temporal's own JSON."""
-
-    workflow_id: str
-    run_id: str
-    history: str
-
-
 @dataclass(frozen=True)
 class LogFiles:
     """A log and everything that its entries refer to.
 
     ``trusted_log_key`` is the verifier key that the auditor got elsewhere; without it the log's
     own word is taken for its key, and the result is "consistent with itself only".
-    ``kept_heads`` are signed heads from before. Where the entries are those of one case alone,
-    ``indices`` says which of the log's they are, and ``proofs`` has an audit path for each.
+    ``kept_heads`` are signed heads that the auditor kept from before; ``own_heads`` those that the
+    log itself has kept, of use to find a wrong place and for nothing else. Where the entries are
+    those of one case alone, ``indices`` says which of the log's they are, and ``proofs`` has an
+    audit path for each.
     """
 
     origin: str
@@ -56,6 +50,7 @@ class LogFiles:
     trusted_log_key: str | None = None
     trusted_administrators: tuple[str, ...] = ()
     kept_heads: tuple[str, ...] = ()
+    own_heads: tuple[str, ...] = ()
     acts: Mapping[str, ActFile] = field(default_factory=dict)
     kept: Mapping[str, Kept] = field(default_factory=dict)
     parts: Mapping[str, Kept] = field(default_factory=dict)
@@ -63,7 +58,7 @@ class LogFiles:
     processes: tuple[str, ...] = ()
     matrices: tuple[str, ...] = ()
     policies: tuple[tuple[str, str], ...] = ()
-    archives: Mapping[str, ArchiveFile] = field(default_factory=dict)
+    archives: Mapping[str, CaseArchive] = field(default_factory=dict)
     indices: tuple[int, ...] | None = None
     proofs: tuple[tuple[bytes, ...], ...] = ()
 

@@ -1,14 +1,18 @@
 """An archived history read once: its events, and each activity from its schedule to its end."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
-from placet.audit._files import ArchiveFile
+from placet.model import CaseArchive
+
+CLOCKS = timedelta(seconds=5)
+"""How far two clocks may be apart (PROTOCOL.md: clock skew)."""
 
 
 class BadHistory(Exception):
@@ -72,15 +76,49 @@ _REFERENCES: dict[str, dict[str, set[str]]] = {
 """Which event another one's reference may name."""
 
 
-def read_history(archive: ArchiveFile) -> WorkflowHistory:
-    """Read an archive's events.
+@dataclass(frozen=True)
+class Run:
+    """One run of a case's workflow, as it was archived.
+
+    ``ids`` are its id and those of the runs that it goes on from: before ``fork``, the event of its
+    reset, everything is theirs.
+    """
+
+    case: str
+    run_id: str
+    history: WorkflowHistory
+    ids: tuple[str, ...]
+    fork: int = 0
+
+    @property
+    def events(self) -> Sequence[HistoryEvent]:
+        """Its events, in order."""
+        return self.history.events
+
+    def ids_at(self, event: HistoryEvent) -> tuple[str, ...]:
+        """The runs in which an event may have happened: the run's own, or one that it copied."""
+        return self.ids if event.event_id < self.fork else (self.run_id,)
+
+
+def read_runs(archive: CaseArchive) -> Iterator[Run]:
+    """Read an archive's runs, in order.
 
     Raises:
-        BadHistory: it is not Temporal's JSON of a history, or its events are not numbered from
+        BadHistory: one is not Temporal's JSON of a history, or its events are not numbered from
             1 on, or the first does not start a run.
     """
+    before: tuple[str, ...] = ()
+    for each in archive.runs:
+        history = _read(archive.workflow_id, each.history)
+        run = Run(archive.case, each.run_id, history, (each.run_id, *before), _fork(history.events))
+        before = run.ids
+        yield run
+
+
+def _read(workflow_id: str, text: str) -> WorkflowHistory:
     try:
-        history = WorkflowHistory.from_json(archive.workflow_id, archive.history)
+        history = WorkflowHistory.from_json(workflow_id, text)
+        same = json.loads(history.to_json()) == json.loads(text)
     except Exception as error:  # noqa: BLE001 - whatever a forged file provokes in the parser
         raise BadHistory(f"{type(error).__name__}: {error}") from None
     if not history.events:
@@ -91,7 +129,17 @@ def read_history(archive: ArchiveFile) -> WorkflowHistory:
     first = history.events[0]
     if not first.workflow_execution_started_event_attributes.original_execution_run_id:
         raise BadHistory("event 1 does not start a run")
+    if not same:
+        raise BadHistory("it holds members that are none of a history's, or spells them otherwise")
     return history
+
+
+def _fork(events: Sequence[HistoryEvent]) -> int:
+    """The event at which a reset began this run; 0 if none did."""
+    for event in reversed(events):
+        if event.workflow_task_failed_event_attributes.new_run_id:
+            return event.event_id
+    return 0
 
 
 def misfits(events: Sequence[HistoryEvent]) -> Iterator[tuple[HistoryEvent, str]]:

@@ -20,8 +20,13 @@ from placet.audit._timeline import Moment, timeline
 from placet.ledger import Entry, EntryType, decode_entry
 from placet.model import CheckpointView, DecisionView, EvidenceItem, format_time
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 """Counts up with each change of what the same case looks like."""
+_CHECKPOINT_ENDS = {
+    EntryType.CHECKPOINT_RESOLVED,
+    EntryType.CHECKPOINT_EXPIRED,
+    EntryType.CHECKPOINT_VOIDED,
+}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = (
     """
@@ -34,7 +39,8 @@ code, pre, .id { font: 12.5px/1.45 "DejaVu Sans Mono", Menlo, Consolas, monospac
   overflow-wrap: anywhere; } pre { white-space: pre-wrap; background: #f5f5f2; padding: .6rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .7rem .25rem 0;
-  border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+  border-bottom: 1px solid #ddd; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
 th { font-weight: 600; }
 .note { border-left: 4px solid #777; padding: .2rem .8rem; background: #f5f5f2; }
 .verdict { font-weight: 700; }
@@ -77,6 +83,7 @@ class _Report:
             f"<body><h1>{_esc(subject)}</h1>"
             f'<p class="id">{_esc(self._case)}</p>\n'
         )
+        yield from self._in_short(opened)
         yield from self._summary(opened)
         yield "<h2>The case at a glance</h2>\n"
         yield picture(self._moments)
@@ -91,6 +98,42 @@ class _Report:
         return next((entry for _, entry in self._own if entry.type in types), None)
 
     # --- what happened ------------------------------------------------------------------------
+
+    def _in_short(self, opened: Entry | None) -> Iterator[str]:
+        """The whole story in a few sentences."""
+        said: list[str] = []
+        if opened is not None:
+            process = opened.data.get("process")
+            said.append(
+                f"{opened.actor} opened this case of {process} on {opened.record}, {_when(opened)}."
+            )
+        agents = list(
+            dict.fromkeys(e.actor for _, e in self._own if e.type is EntryType.GRANT_ISSUED)
+        )
+        if agents:
+            said.append(f"The work was done by {_and(agents)}, each step under a grant of its own.")
+        for view in sorted(self._files.checkpoints.values(), key=lambda each: each.opened_at):
+            people = [f"{each.operator} ({each.verdict})" for each in view.decisions]
+            words = f"decided by {_and(people)}" if people else "decided by nobody"
+            end = self._end_of(view)
+            said.append(f"At \u201c{view.title}\u201d it was {words}: {end}.")
+        refused = sum(e.type is EntryType.GRANT_DENIED for _, e in self._own)
+        if refused:
+            said.append(f"{refused} requests of agents were denied.")
+        closed = self._first(EntryType.CASE_CLOSED)
+        ended = f"It ended {_when(closed)}: {closed.data.get('result')}." if closed else ""
+        said.append(ended or "It has not ended yet.")
+        yield f'<p class="note">{_esc(" ".join(said))}</p>\n'
+
+    def _end_of(self, view: CheckpointView) -> str:
+        return next(
+            (
+                f"{entry.data.get('status', entry.type.value.partition('.')[2])}, {_when(entry)}"
+                for _, entry in self._own
+                if entry.data.get("checkpoint") == view.id and entry.type in _CHECKPOINT_ENDS
+            ),
+            "still open",
+        )
 
     def _summary(self, opened: Entry | None) -> Iterator[str]:
         closed = self._first(EntryType.CASE_CLOSED)
@@ -131,20 +174,6 @@ class _Report:
     def _checkpoint(self, view: CheckpointView) -> Iterator[str]:
         proposal, asked = view.evidence.proposal, view.requirement
         needs = " and ".join(f"{need.count} {' or '.join(need.roles)}" for need in asked.needs)
-        end = next(
-            (
-                f"{entry.data.get('status', entry.type.value.partition('.')[2])}, {_when(entry)}"
-                for _, entry in self._own
-                if entry.data.get("checkpoint") == view.id
-                and entry.type
-                in {
-                    EntryType.CHECKPOINT_RESOLVED,
-                    EntryType.CHECKPOINT_EXPIRED,
-                    EntryType.CHECKPOINT_VOIDED,
-                }
-            ),
-            "still open",
-        )
         yield f"<h3>{_esc(view.title)}</h3>\n"
         yield _table(
             (),
@@ -152,7 +181,7 @@ class _Report:
                 ("Asked", f"{format_time(view.opened_at)}, of {needs or 'nobody'}"),
                 ("Not of", ", ".join(sorted(asked.barred)) or "nobody is excluded"),
                 ("Proposed amount", _money(proposal.amount, proposal.requested)),
-                ("Came to", end),
+                ("Came to", self._end_of(view)),
             ],
         )
         if proposal.findings:
@@ -259,6 +288,10 @@ class _Report:
                 ],
             )
         )
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _answer(entry: Entry) -> str:

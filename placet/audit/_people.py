@@ -37,6 +37,7 @@ _ACTS = {
     EntryType.CASE_OPENED: "case.open",
     EntryType.CASE_CLOSED: "case.end",
     EntryType.CASE_ADMITTED: "case.admit",
+    EntryType.CASE_ERASED: "case.erase",
     EntryType.CASE_RESUBMITTED: "case.resubmit",
     EntryType.CHECKPOINT_CLAIMED: "checkpoint.claim",
     EntryType.CHECKPOINT_UNCLAIMED: "checkpoint.unclaim",
@@ -379,6 +380,7 @@ def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
         EntryType.CASE_CLOSED: entry.case,
         EntryType.CASE_ADMITTED: entry.case,
         EntryType.CASE_RESUBMITTED: entry.case,
+        EntryType.CASE_ERASED: entry.case,
         EntryType.HOLD_PLACED: entry.record,
         EntryType.HOLD_LIFTED: entry.record,
     }.get(entry.type, claims.target)

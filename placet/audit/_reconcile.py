@@ -1,96 +1,146 @@
 """Each event of a history held against the ledger, and the ledger's grants against the history.
 
-1. The run is the one that the authority started, of the workflow and on the input of its case.
+1. The run is the one that the authority started, of the workflow and on the input of its case; a
+   later one was admitted by a person.
 2. Each activity that completed has one grant that was settled as completed, for this attempt, in
    this run, over the same input and result; its start is the one that the authority saw.
-3. Each activity that failed was granted or denied, and not settled as completed.
+3. Each activity that failed was granted or denied, and not settled as completed; the reasons that
+   the workflow was told of a denial are the ledger's.
 4. Each grant is for an activity of this history, of its type.
-5. The history ends with the workflow's own end, or wherever it stood when a person ended the case.
+5. A bell rings only after something on the ledger for which the authority rings it.
+6. The history ends with the workflow's own end, or wherever it stood when a person ended the case.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.history.v1 import HistoryEvent
 
-from placet.audit._files import ArchiveFile
-from placet.audit._history import Activity, activities, time_of
+from placet.audit._history import CLOCKS, Activity, Run, activities, time_of
 from placet.audit._report import Collector
 from placet.ledger import Entry, EntryType
 from placet.model import CaseInput, payloads_digest
 
-CLOCKS = timedelta(seconds=5)
-"""How far Temporal's clock and the authority's may be apart (PROTOCOL.md: clock skew)."""
+_DENIED = "GrantDenied"
+"""What a worker calls the failure of a step that the authority denied."""
+_RUNG_FOR = {
+    EntryType.CHECKPOINT_RESOLVED,
+    EntryType.CHECKPOINT_EXPIRED,
+    EntryType.CHECKPOINT_VOIDED,
+    EntryType.CASE_RESUBMITTED,
+    EntryType.CASE_ADMITTED,
+}
 
 
-def reconcile(
-    archive: ArchiveFile, events: Sequence[HistoryEvent], entries: Sequence[Entry], log: Collector
-) -> None:
-    """Hold a history against its case's entries, in both directions."""
-    _Case(archive, events, entries, log).run()
+def reconcile(runs: Sequence[Run], entries: Sequence[Entry], log: Collector) -> None:
+    """Hold a case's runs against its entries, in both directions."""
+    ledger = _Ledger(entries)
+    known: set[tuple[object, ...]] = set()
+    for number, run in enumerate(runs):
+        reading = _Reading(run, ledger, log, last=number == len(runs) - 1)
+        reading.run()
+        known |= reading.known
+    for grant in ledger.issued:
+        named = grant.data.get("activity")
+        activity = named if isinstance(named, dict) else {}
+        key = tuple(activity.get(each) for each in ("run_id", "activity_id", "activity_type"))
+        if key not in known:
+            place = str(grant.data.get("grant"))
+            log.trouble("grant-without-activity", place, f"{key[2]} {key[1]}")
 
 
-def ended_by_person(entries: Iterable[Entry]) -> bool:
-    """Whether a person's act, and not the workflow, closed the case of these entries."""
-    return any("act" in each.data for each in _of_type(entries, EntryType.CASE_CLOSED))
+def check_chain(runs: Sequence[str], entries: Sequence[Entry], case: str, log: Collector) -> None:
+    """The first run is the one that the authority started; each later one was admitted."""
+    started = [each.data.get("run_id") for each in _of_type(entries, EntryType.CASE_STARTED)]
+    admitted = [each.data.get("run_id") for each in _of_type(entries, EntryType.CASE_ADMITTED)]
+    if not runs or not started or started[0] != runs[0]:
+        log.trouble("run", case, "the history is of another run than was started")
+    for run in runs[1:]:
+        log.count("runs after a reset")
+        if run not in admitted:
+            log.trouble("run-unadmitted", case, f"nobody has admitted the run {run}")
 
 
-class _Case:
-    def __init__(
-        self,
-        archive: ArchiveFile,
-        events: Sequence[HistoryEvent],
-        entries: Sequence[Entry],
-        log: Collector,
-    ) -> None:
-        self._archive = archive
-        self._events = events
-        self._log = log
-        self._entries = entries
-        self._ended = ended_by_person(entries)
-        self._issued = _of_type(entries, EntryType.GRANT_ISSUED)
-        self._denied = _of_type(entries, EntryType.GRANT_DENIED)
-        self._settled = {
+class _Ledger:
+    """A case's entries by what they are asked for."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.started = _of_type(entries, EntryType.CASE_STARTED)
+        self.issued = _of_type(entries, EntryType.GRANT_ISSUED)
+        self.denied = _of_type(entries, EntryType.GRANT_DENIED)
+        self.settled = {
             str(each.data.get("grant")): each for each in _of_type(entries, EntryType.GRANT_SETTLED)
         }
+        self.rung_for = [each.time for each in entries if each.type in _RUNG_FOR]
+        self.ended = any("act" in each.data for each in _of_type(entries, EntryType.CASE_CLOSED))
+        self.sealed = [each.time for each in _of_type(entries, EntryType.CASE_ARCHIVED)]
+
+
+class _Reading:
+    """One run as it is held against the ledger."""
+
+    def __init__(self, run: Run, ledger: _Ledger, log: Collector, *, last: bool) -> None:
+        self._run = run
+        self._events = run.events
+        self._log = log
+        self._ledger = ledger
+        self._last = last
+        self.known: set[tuple[object, ...]] = set()
+        """The activities that there were, each in the runs that it may have happened in."""
 
     def run(self) -> None:
+        """Compare everything."""
         found, strays = activities(self._events)
         self._start()
         for stray in strays:
             self._trouble("activity-unscheduled", stray, "of no activity that was scheduled")
-        self._grants_have_activities(found)
         for activity in found:
+            self.known |= {
+                (run, activity.id, activity.type) for run in self._run.ids_at(activity.scheduled)
+            }
             self._activity(activity)
+        self._bells()
         self._end()
 
     def _trouble(self, name: str, event: HistoryEvent, found: str) -> None:
-        archive = self._archive
-        self._log.event(archive.run_id, event.event_id, name, archive.workflow_id, found)
+        self._log.event(self._run.run_id, event.event_id, name, self._run.case, found)
 
     # --- the run ------------------------------------------------------------------------------
 
     def _start(self) -> None:
         first = self._events[0]
         told = first.workflow_execution_started_event_attributes
-        for entry in _of_type(self._entries, EntryType.CASE_STARTED):
-            asked = CaseInput(case=self._archive.workflow_id, subject=entry.record or "?")
+        for entry in self._ledger.started:
+            asked = CaseInput(case=self._run.case, subject=entry.record or "?")
             for name, found, expected in (
                 ("workflow type", told.workflow_type.name, entry.data.get("workflow_type")),
                 ("task queue", told.task_queue.name, entry.data.get("task_queue")),
                 ("run", told.original_execution_run_id, entry.data.get("run_id")),
-                ("input", _digest(told.input), _digest_of(asked)),
+                ("input", _data(told.input), [_encoded(asked)]),
             ):
                 if found != expected:
                     self._trouble("history-start", first, f"another {name} than was started")
+            if time_of(first) > entry.time + CLOCKS:
+                self._trouble("time-order", first, "started after the ledger says so")
+
+    def _bells(self) -> None:
+        """Signals are the authority's, for something that it rings for; all is before the seal."""
+        for event in self._events:
+            moment = time_of(event)
+            if event.HasField("workflow_execution_signaled_event_attributes") and not any(
+                cause <= moment + CLOCKS for cause in self._ledger.rung_for
+            ):
+                self._trouble("signal-unexplained", event, "the authority had nothing to tell")
+            if any(moment > sealed + CLOCKS for sealed in self._ledger.sealed):
+                self._trouble("time-order", event, "it is after the history was sealed")
 
     def _end(self) -> None:
         last = self._events[-1]
-        if last.HasField("workflow_execution_completed_event_attributes"):
+        ended = last.HasField("workflow_execution_completed_event_attributes")
+        if ended or not self._last:
             return
-        if self._ended:
+        if self._ledger.ended:
             self._log.count(f"cases that a person ended, {_end_of(last)}")
         else:
             self._trouble("history-end", last, "the history does not end with the workflow's end")
@@ -99,14 +149,14 @@ class _Case:
 
     def _activity(self, activity: Activity) -> None:
         if activity.ended is None:
-            if not self._ended:
+            if not self._ledger.ended and self._last:
                 self._trouble("activity-unfinished", activity.scheduled, activity.type)
             return
-        grants = [each for each in self._issued if self._is_for(each, activity)]
+        grants = [each for each in self._ledger.issued if self._is_for(each, activity)]
         done = [
             end
             for each in grants
-            if (end := self._settled.get(str(each.data["grant"])))
+            if (end := self._ledger.settled.get(str(each.data["grant"])))
             and end.data.get("outcome") == "completed"
         ]
         if activity.ended.HasField("activity_task_completed_event_attributes"):
@@ -114,13 +164,26 @@ class _Case:
             self._completed(activity, activity.ended, grants, done)
         elif activity.ended.HasField("activity_task_failed_event_attributes"):
             self._log.count("failed activities")
-            denied = any(self._is_for(each, activity) for each in self._denied)
-            if not grants and not denied:
-                self._trouble(
-                    "activity-without-grant", activity.ended, f"{activity.type} failed unasked"
-                )
-            elif done:
-                self._trouble("activity-outcome", activity.ended, "it was settled as completed")
+            denied = [each for each in self._ledger.denied if self._is_for(each, activity)]
+            self._failed(activity, activity.ended, grants, denied, done)
+
+    def _failed(
+        self,
+        activity: Activity,
+        ended: HistoryEvent,
+        grants: Sequence[Entry],
+        denied: Sequence[Entry],
+        done: Sequence[Entry],
+    ) -> None:
+        if not grants and not denied:
+            self._trouble("activity-without-grant", ended, f"{activity.type} failed unasked")
+        elif done:
+            self._trouble("activity-outcome", ended, "it was settled as completed")
+        told = ended.activity_task_failed_event_attributes.failure.application_failure_info
+        if told.type == _DENIED and denied:
+            reasons = [json.dumps(each) for each in _reasons(denied[-1])]
+            if [each.decode(errors="replace") for each in _data(told.details)] != reasons:
+                self._trouble("denial-reasons", ended, "the ledger gave other reasons")
 
     def _completed(
         self,
@@ -141,26 +204,11 @@ class _Case:
 
     def _is_for(self, entry: Entry, activity: Activity) -> bool:
         named = entry.data.get("activity")
-        return isinstance(named, dict) and (
-            named.get("run_id"),
-            named.get("activity_id"),
-            named.get("attempt"),
-        ) == (self._archive.run_id, activity.id, activity.attempt)
-
-    def _grants_have_activities(self, found: Iterable[Activity]) -> None:
-        known = {(self._archive.run_id, each.id, each.type) for each in found}
-        for grant in self._issued:
-            named = grant.data.get("activity")
-            activity = named if isinstance(named, dict) else {}
-            key = (
-                activity.get("run_id"),
-                activity.get("activity_id"),
-                activity.get("activity_type"),
-            )
-            if key not in known:
-                self._log.trouble(
-                    "grant-without-activity", str(grant.data.get("grant")), f"{key[2]} {key[1]}"
-                )
+        if not isinstance(named, dict) or named.get("run_id") not in self._run.ids_at(
+            activity.ended or activity.scheduled
+        ):
+            return False
+        return (named.get("activity_id"), named.get("attempt")) == (activity.id, activity.attempt)
 
     def _compare(self, activity: Activity, ended: HistoryEvent, settled: Entry) -> None:
         given = activity.scheduled.activity_task_scheduled_event_attributes.input
@@ -204,5 +252,15 @@ def _digest(payloads: Payloads) -> str:
         return "unreadable"
 
 
-def _digest_of(asked: CaseInput) -> str:
-    return payloads_digest([json.dumps(asked.model_dump(mode="json")).encode()])
+def _data(payloads: Payloads) -> list[bytes]:
+    return [each.data for each in payloads.payloads]
+
+
+def _encoded(asked: CaseInput) -> bytes:
+    """The input as the SDK's converter for pydantic spells it."""
+    return asked.model_dump_json().encode()
+
+
+def _reasons(denied: Entry) -> list[str]:
+    told = denied.data.get("reasons")
+    return [str(each) for each in told] if isinstance(told, list) else []

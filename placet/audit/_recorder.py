@@ -17,8 +17,8 @@ from placet.audit._flight import (
     GrantFrame,
     changes,
 )
-from placet.audit._history import BEGINNING, Activity, time_of
-from placet.audit._replay import RunReplayed, replayed
+from placet.audit._history import BEGINNING, Activity, activities, time_of
+from placet.audit._replay import Replayed, replayed
 from placet.audit._report import Collector, Trouble, spelled
 from placet.audit._scene import Scene
 from placet.audit._select import select
@@ -55,22 +55,21 @@ async def record_flight(files: LogFiles, case: str, workflows: Sequence[type]) -
         case=case,
         process=str(told.data.get("process")) if told else "",
         workflow_type=str(started.data.get("workflow_type")) if started else "",
-        frames=tuple(_frames(result.runs, ledger, result.report.troubles)),
+        frames=tuple(_frames(result, ledger, result.report.troubles)),
         report=result.report,
     )
 
 
-def _frames(
-    runs: Sequence[RunReplayed], ledger: "_Ledger", troubles: Sequence[Trouble]
-) -> Iterator[Frame]:
+def _frames(result: Replayed, ledger: "_Ledger", troubles: Sequence[Trouble]) -> Iterator[Frame]:
     since = BEGINNING
-    for run in runs:
+    for run in result.runs:
+        states = result.states[run.run_id]
         before: State = {}
         begun = 0
         why, called, names = causes(run.events), marks(run.events), named(run.events)
         activity_of = {
             each.event_id: activity
-            for activity in run.activities
+            for activity in activities(run.events)[0]
             for each in (activity.started, activity.ended)
             if each is not None
         }
@@ -79,7 +78,7 @@ def _frames(
             if kind(event) == "workflow_task_started":
                 begun = number
             elif kind(event) == "workflow_task_completed":
-                state = run.states.get(begun, before)
+                state = states.get(begun, before)
             activity = activity_of.get(number)
             yield Frame(
                 run=run.run_id,

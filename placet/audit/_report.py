@@ -63,9 +63,14 @@ class Collector:
         )
 
     def report(self, *, trusted: bool = False) -> Report:
-        """Everything so far."""
+        """Everything so far; what is wrong with events in the order of these."""
+        runs = list(dict.fromkeys(each.run for each in self._troubles if each.event is not None))
+        placed = sorted(
+            self._troubles,
+            key=lambda each: (-1, 0) if each.event is None else (runs.index(each.run), each.event),
+        )
         return Report(
             checked=dict(sorted(self._checked.items())),
-            troubles=tuple(self._troubles),
+            troubles=tuple(placed),
             trusted=trusted,
         )

@@ -21,12 +21,12 @@ LIMIT = 60.0
 
 @dataclass(frozen=True)
 class Rerun:
-    """One run of the code: its commands by kind, its states, and why it did not come to the end.
+    """One run of the code: its commands and states, and why it did not come to the end.
 
-    ``states`` are named by the event at which Temporal gave the code its task.
+    Both are named by the event at which Temporal gave the code its task.
     """
 
-    commands: Mapping[str, list[Fields]]
+    commands: Mapping[int, Sequence[Fields]]
     states: Mapping[int, State]
     failure: str | None
 

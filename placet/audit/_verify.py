@@ -15,8 +15,10 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+from pydantic import JsonValue
 
 from placet.audit._checkpoints import AT_CHECKPOINT, Checkpoints
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
@@ -26,17 +28,21 @@ from placet.audit._holds import Holds
 from placet.audit._people import STOPS, People, with_act
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Case, Scene
+from placet.audit._sealed import unsealed
+from placet.audit._select import policies_digest
 from placet.ledger import (
     Checkpoint,
     Entry,
     EntryType,
+    Frontier,
     LedgerError,
     NoteVerifier,
+    leaf_hash,
     open_checkpoint,
     verify_log,
 )
-from placet.model import ARCHIVED_WITHIN, digest_bytes
-from placet.rules import UnsupportedResult, require_supported
+from placet.model import ARCHIVED_WITHIN
+from placet.rules import UnsupportedResult, policy_changes, require_supported
 
 HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 
@@ -75,6 +81,34 @@ def log_key(files: LogFiles, collector: Collector) -> NoteVerifier | None:
     return None
 
 
+def _own_heads(files: LogFiles, head: Checkpoint) -> list[Checkpoint]:
+    """The log's own heads, in order, and the newest one; a damaged one tells nothing."""
+    found = [head]
+    for note in files.own_heads:
+        try:
+            found.append(Checkpoint.parse(note.rpartition("\n\n")[0] + "\n"))
+        except LedgerError:
+            continue
+    return sorted(found, key=lambda each: each.size)
+
+
+def first_wrong(entries: Sequence[bytes], heads: Sequence[Checkpoint]) -> tuple[int, int] | None:
+    """Where the entries first are not what heads, in order, say: from which entry, by which head.
+
+    The heads' signatures are not looked at: this finds a place, and proves nothing.
+    """
+    frontier, good = Frontier(), 0
+    for head in heads:
+        if head.size > len(entries):
+            return good, head.size
+        while frontier.size < head.size:
+            frontier = frontier.append(leaf_hash(entries[frontier.size]))
+        if frontier.size and frontier.root() != head.root:
+            return good, head.size
+        good = head.size
+    return None
+
+
 def log_verifier(origin: str, jwk: Mapping[str, str]) -> NoteVerifier:
     """The verifier of a log's heads from its published Ed25519 key."""
     x = jwk["x"]
@@ -86,9 +120,10 @@ class Walk:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self._in_force: str | None = None
         self._people = People(scene)
-        self._checkpoints = Checkpoints(scene, self._people)
-        self._grants = Grants(scene, self._people, self._checkpoints)
+        self.checkpoints = Checkpoints(scene, self._people)
+        self._grants = Grants(scene, self._people, self.checkpoints)
         self._holds = Holds(scene, self._people)
         self._last: datetime | None = None
 
@@ -103,13 +138,27 @@ class Walk:
             # At the end of the walk every entry was read, and they do not give the head's root.
             scene.place = "the log" if reached == head.size else f"entry {reached}"
             scene.trouble("log", str(error))
+            self._locate(head)
         self.end()
         for _ in scene.files.entries[head.size :]:
             scene.collector.count("entries beyond the head")
 
+    def _locate(self, head: Checkpoint) -> None:
+        """Name the first wrong place: between two of the heads that the log itself has signed."""
+        scene = self._scene
+        found = first_wrong(scene.files.entries, _own_heads(scene.files, head))
+        if found is not None:
+            scene.place = f"entry {found[0]}"
+            scene.trouble(
+                "log",
+                f"the entries from {found[0]} on are not those under the head of {found[1]} "
+                "entries, and those before are",
+            )
+
     def entry(self, index: int, entry: Entry) -> None:
         """The next entry, which is the log's at this index."""
         self._scene.place = f"entry {index}"
+        self._scene.case = entry.case
         self._scene.collector.count("entries")
         self._last = entry.time
         self._entry(index, entry)
@@ -143,13 +192,13 @@ class Walk:
         elif entry.type in USES:
             self._grants.used(entry)
         elif entry.type in {EntryType.DECISION_RECORDED, EntryType.DECISION_WITHDRAWN}:
-            self._checkpoints.decided(entry)
+            self.checkpoints.decided(entry)
         elif entry.type is EntryType.CHECKPOINT_OPENED:
-            self._checkpoints.opened(entry)
+            self.checkpoints.opened(entry)
         elif entry.type in {EntryType.CHECKPOINT_REMINDED, EntryType.CHECKPOINT_ESCALATED}:
-            self._checkpoints.timed(entry)
+            self.checkpoints.timed(entry)
         elif entry.type in CHECKPOINT_ENDS:
-            self._checkpoints.ended(entry)
+            self.checkpoints.ended(entry)
         self._published(entry)
         self._case(entry)
 
@@ -175,7 +224,7 @@ class Walk:
                 elif entry.type in HOLDS:
                     self._holds.changed(entry)
                 if entry.type in AT_CHECKPOINT:
-                    self._checkpoints.acted(entry)
+                    self.checkpoints.acted(entry)
             case EntryType.SESSION_ENDED:
                 self._people.session_over(entry)
             case _:
@@ -190,6 +239,24 @@ class Walk:
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
         elif entry.type is EntryType.POLICY_PUBLISHED:
             scene.known("policy", scene.policies, data.get("policy_digest"))
+            self._policies_changed(data)
+
+    def _policies_changed(self, data: Mapping[str, JsonValue]) -> None:
+        """What the ledger says that a publication changed is what it changed."""
+        texts = {policies_digest(each): each for each in self._scene.files.policies}
+        new = texts.get(str(data.get("policy_digest")))
+        before, self._in_force = self._in_force, str(data.get("policy_digest"))
+        if self._scene.files.indices is not None or data.get("policy_digest") not in (
+            self._scene.policies
+        ):
+            return  # a bundle has not what was published before; what is missing was named
+        if data.get("replaces") != before:
+            self._scene.trouble("policy-replaces", f"it replaces {before}, whatever it says")
+        old = texts.get(before or "")
+        if old is None or new is None or before not in self._scene.policies:
+            return
+        if policy_changes(old, new).model_dump(mode="json") != data.get("changes"):
+            self._scene.trouble("policy-changes", "it changes other policies than the ledger says")
 
     def _case(self, entry: Entry) -> None:
         scene, data = self._scene, entry.data
@@ -229,7 +296,7 @@ class Walk:
                 definition,
                 str(entry.data.get("result")),
                 case.settled,
-                self._checkpoints.stand(name),
+                self.checkpoints.stand(name),
             )
         except UnsupportedResult as error:
             self._scene.trouble("result-unsupported", str(error))
@@ -239,9 +306,9 @@ class Walk:
         archive = self._scene.files.archives.get(case)
         if archive is None:
             self._scene.trouble("archive-missing", f"the history of {case} is not there")
-        elif (digest_bytes(archive.history.encode()), archive.run_id, archive.workflow_id) != (
-            entry.data.get("history_digest"),
-            entry.data.get("run_id"),
-            case,
-        ):
-            self._scene.trouble("history-digest", f"the history of {case} is not the sealed one")
+            return
+        if (archive.case, archive.workflow_id) != (case, case):
+            self._scene.trouble("workflow", f"the history of {case} is of another workflow")
+        for each in unsealed(archive, [entry]):
+            place = f" event {each.event}" if each.event else ""
+            self._scene.trouble(each.name, f"{case}{place}: {each.found}")

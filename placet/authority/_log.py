@@ -109,7 +109,12 @@ class LedgerReads:
                 "processes": [row.body_json for row in reader.all(ProcessVersion)],
                 "matrices": [row.body_json for row in reader.all(Matrix)],
                 "policies": [
-                    {"digest": row.digest, "policies": row.policies, "schema": row.policy_schema}
+                    {
+                        "digest": row.digest,
+                        "policies": row.policies,
+                        "schema": row.policy_schema,
+                        "current": row.current,
+                    }
                     for row in reader.all(PolicySet)
                 ],
             }

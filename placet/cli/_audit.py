@@ -5,10 +5,13 @@ with an authority is loaded where it is needed.
 """
 
 import contextlib
+import csv
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,21 +19,26 @@ import typer
 from rich.markup import escape
 
 from placet.audit import (
+    CASE_LIMIT,
     MAX_BUNDLE_BYTES,
     Bundle,
     BundleError,
     Flight,
+    Framework,
     LogFiles,
     Moment,
     Report,
+    coverage,
+    population,
     read_bundle,
     record_flight,
-    replay,
+    sample,
     timeline,
     verify,
     verify_bundle,
     write_bundle,
 )
+from placet.cli._examining import coverage_csv, print_coverage, print_population
 from placet.cli._flight import print_flight
 from placet.cli._output import (
     AWAY,
@@ -45,10 +53,13 @@ from placet.cli._output import (
     show,
 )
 from placet.cli._processes import processes
+from placet.cli._replaying import replay_cases
 from placet.cli._witness import witness, witness_key
 from placet.ledger import Entry, EntryError, EntryType, LedgerError, decode_entry
-from placet.model import Model, Thumbprint, digest_bytes, digest_json
+from placet.model import Model, Thumbprint, digest_bytes
 
+_SHOWN = 10
+"""Of more cases than that, those alone are shown that do not hold."""
 _CASE = re.compile(r"case-[0-9a-z]{26}")
 audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
 audit.command("witness")(witness)
@@ -57,6 +68,11 @@ Trust = Annotated[
     Path | None,
     typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads."),
 ]
+_DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
+Since = Annotated[
+    datetime | None, typer.Option("--from", formats=_DATES, help="From then on (UTC).")
+]
+Until = Annotated[datetime | None, typer.Option("--to", formats=_DATES, help="Before then (UTC).")]
 
 
 class Trusted(Model):
@@ -74,6 +90,20 @@ def _online() -> Iterator[None]:
 
     with failures():
         yield
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+async def _fetch_ledger(trusted: dict[str, Any] | None) -> LogFiles:
+    """The log's entries and head, without what they refer to."""
+    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
+    from placet.cli._fetch import fetch_ledger  # noqa: PLC0415 - the same
+
+    async with operator_client() as client:
+        with console().status("fetching the log"):
+            return await fetch_ledger(client, trusted)
 
 
 async def _fetch(
@@ -130,63 +160,61 @@ def replay_(
     case: Annotated[str | None, typer.Argument(help="A case's id, or a bundle's file.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every archived case.")] = False,
     trust: Trust = None,
+    without_seal: Annotated[
+        bool,
+        typer.Option(
+            "--without-seal", help="By signatures, grants and what is computed again alone."
+        ),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="So many cases at once; else one a processor.")
+    ] = None,
+    limit: Annotated[
+        float, typer.Option(min=1, help="Seconds for one case; then it is ended, and said so.")
+    ] = CASE_LIMIT,
     as_json: AsJson = False,
 ) -> None:
     """Replay archived cases and reconcile each step with the ledger, which is verified first.
 
-    From a bundle nothing else is needed but the process's code, installed here. Exit codes are
-    those of verify.
+    From a bundle nothing else is needed but the process's code, installed here. Each case runs in a
+    process of its own, which is ended at its limit. Exit codes are those of verify.
     """
     with offline_failures():
         if (case is None) == (not all_):
             raise fail("name a case, or say --all", USAGE)
         if case is not None and not _CASE.fullmatch(case):
-            reports = run(_replay_bundle(_read_bundle(Path(case), trust)))
+            bundle = _read_bundle(Path(case), trust)
+            files, cases = bundle.files, [bundle.case]
+            reports = {"the bundle": verify_bundle(bundle)}
         else:
             with _online():
-                reports = run(_replay(case, trust))
+                known = read_model(trust, Trusted).model_dump() if trust else None
+                files = run(_fetch(known))
+            cases = [case] if case is not None else sorted(files.archives)
+            reports = {"the ledger": verify(files)}
+        code = {each: code_of(files, each) for each in cases}
+        reports |= replay_cases(
+            files, cases, code.__getitem__, sealed=not without_seal, jobs=jobs, limit=limit
+        )
         if as_json:
             print(
                 json.dumps({name: each.model_dump(mode="json") for name, each in reports.items()})
             )
         else:
-            for name, report in reports.items():
-                console().print(f"[bold]{escape(name)}[/bold]")
-                print_report(report)
+            _print_reports(reports)
         _judge(*reports.values())
 
 
-async def _replay(case: str | None, trust: Path | None) -> dict[str, Report]:
-    known = read_model(trust, Trusted).model_dump() if trust else None
-    files = await _fetch(known)
-    wanted = [case] if case is not None else sorted(files.archives)
-    reports = {"the ledger": verify(files)}
-    return reports | {each: await replay_case(files, each) for each in wanted}
-
-
-async def _replay_bundle(bundle: Bundle) -> dict[str, Report]:
-    """Replay with the code installed here, which must be of the process that the case ran."""
-    _require_process(bundle)
-    return {
-        "the bundle": verify_bundle(bundle),
-        bundle.case: await replay_case(bundle.files, bundle.case),
-    }
-
-
-def _require_process(bundle: Bundle) -> None:
-    name = process_of(bundle.files, bundle.case)
-    try:
-        found = processes().get(name)
-    except ModuleNotFoundError as error:
-        raise fail(f"the process {name!r} can't be loaded here: there is no {error.name}") from None
-    if found is None:
-        raise fail(f"the process {name!r} of case {bundle.case} is not installed here")
-    ran = [
-        opened.data.get("process_digest")
-        for opened in _of_type(bundle.files, bundle.case, EntryType.CASE_OPENED)
-    ]
-    if ran != [digest_json(found.definition)]:
-        raise fail(f"the process {name!r} is installed here in another version than the case ran")
+def _print_reports(reports: Mapping[str, Report]) -> None:
+    """Print each report; of many cases, those alone that do not hold."""
+    many = len(reports) > _SHOWN
+    for name, report in reports.items():
+        if not many or not report.holds or not _CASE.fullmatch(name):
+            console().print(f"[bold]{escape(name)}[/bold]")
+            print_report(report)
+    if many:
+        held = sum(each.holds for name, each in reports.items() if _CASE.fullmatch(name))
+        console().print(f"{held} of {len(reports) - 1} cases hold")
 
 
 def _judge(first: Report, *others: Report) -> None:
@@ -195,6 +223,64 @@ def _judge(first: Report, *others: Report) -> None:
         raise typer.Exit(REFUSED)
     if not first.trusted:
         raise typer.Exit(AWAY)
+
+
+@audit.command("list")
+def list_(
+    since: Since = None,
+    until: Until = None,
+    sample_: Annotated[
+        int | None, typer.Option("--sample", min=1, help="Draw so many; needs --word.")
+    ] = None,
+    word: Annotated[
+        str | None, typer.Option(help="Chooses the sample; take one that nobody could foresee.")
+    ] = None,
+    trust: Trust = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every case that was opened in a period, and prove that none was left out.
+
+    The whole log is read against its signed head. Exit codes are those of verify.
+    """
+    with _online():
+        if (sample_ is None) != (word is None):
+            raise fail("a sample needs both --sample and --word", USAGE)
+        known = read_model(trust, Trusted).model_dump() if trust else None
+        found = population(run(_fetch_ledger(known)), _utc(since), _utc(until))
+        drawn = found.cases if sample_ is None else sample(found.cases, sample_, word or "")
+        if as_json:
+            show(found.model_copy(update={"cases": tuple(drawn)}), as_json=True)
+        else:
+            print_population(found, drawn, sampled=sample_ is not None)
+            print_report(found.report)
+        _judge(found.report)
+
+
+@audit.command("report")
+def report_(
+    framework: Annotated[Framework, typer.Option(help="Whose controls.")],
+    since: Since = None,
+    until: Until = None,
+    csv_: Annotated[
+        bool, typer.Option("--csv", help="As a table, with a column for your own control ids.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say, control by control, what evidence this ledger holds for a period, and where none.
+
+    It is evidence for a control: whether the control is met, it does not say.
+    """
+    with _online():
+        try:
+            found = coverage(run(_fetch_ledger(None)), framework, _utc(since), _utc(until))
+        except EntryError as error:
+            raise fail(str(error), REFUSED) from None
+        if as_json:
+            show(found, as_json=True)
+        elif csv_:
+            csv.writer(sys.stdout).writerows(coverage_csv(found))
+        else:
+            print_coverage(found)
 
 
 @audit.command("export")
@@ -276,7 +362,6 @@ def flight_(
                 flight = run(_record(run(_fetch(None)), case))
         else:
             bundle = _read_bundle(Path(case), None)
-            _require_process(bundle)
             flight = run(_record(bundle.files, bundle.case))
         if event is not None and all(each.event != event for each in flight.frames):
             raise fail(f"the history has no event {event}", USAGE)
@@ -293,19 +378,20 @@ async def _record(files: LogFiles, case: str) -> Flight:
     return await record_flight(files, case, [code_of(files, case)])
 
 
-async def replay_case(files: LogFiles, case: str) -> Report:
-    """Replay a case with the workflow code of its process, as it is installed here."""
-    return await replay(files, case, [code_of(files, case)])
-
-
 def code_of(files: LogFiles, case: str) -> type:
-    """The workflow code of a closed case's process, as it is installed here."""
+    """The workflow code of a closed case's process, as it is installed here.
+
+    Whether it is what was published, the replay says.
+    """
     name = process_of(files, case)
     if not name:
         raise fail(f"the ledger has no case {case}", USAGE)
     if case not in files.archives and not any(_of_type(files, case, EntryType.CASE_CLOSED)):
         raise fail(f"case {case} is open: it is replayed once it has closed", USAGE)
-    found = processes().get(name)
+    try:
+        found = processes().get(name)
+    except ModuleNotFoundError as error:
+        raise fail(f"the process {name!r} can't be loaded here: there is no {error.name}") from None
     if found is None:
         raise fail(f"the process {name!r} of case {case} is not installed here")
     return found.workflow

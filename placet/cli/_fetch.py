@@ -1,11 +1,13 @@
 """Fetching a log and what its entries refer to, for an auditor to judge."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from placet.audit import ActFile, ArchiveFile, Kept, LogFiles, head_size, only, select
+from placet.audit import ActFile, Kept, LogFiles, head_size, only, select
+from placet.cli._spool import Spool
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
 from placet.model import CaseArchive, CheckpointView, Part
@@ -28,8 +30,30 @@ async def fetch_log(
     progress("entries")
     entries = await fetch_entries(client)
     checkpoints = await client.checkpoints()
-    return await _contents(
+    files = await _contents(
         client, head or "", entries, entries, checkpoints, trust=trust or {}, progress=progress
+    )
+    return dataclasses.replace(files, own_heads=tuple(await _heads(client)))
+
+
+async def fetch_ledger(client: OperatorClient, trust: Mapping[str, Any] | None) -> LogFiles:
+    """Fetch the log's head and entries alone."""
+    head = await client.head()
+    entries = await fetch_entries(client)
+    return _log(client, head or "", entries, trust or {})
+
+
+def _log(
+    client: OperatorClient, head: str, entries: Sequence[bytes], trust: Mapping[str, Any]
+) -> LogFiles:
+    return LogFiles(
+        origin=client.issuer.split("://", 1)[1] + "/ledger",
+        issuer=client.issuer,
+        entries=tuple(entries),
+        head=head,
+        trusted_log_key=trust.get("log_key"),
+        trusted_administrators=tuple(trust.get("administrators", ())),
+        kept_heads=tuple(trust.get("heads", ())),
     )
 
 
@@ -50,8 +74,15 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
     return only(files, case)
 
 
-async def fetch_decisions(client: OperatorClient, since: datetime | None) -> LogFiles:
-    """Fetch the log with the kept contexts of its policy decisions, from a time on."""
+async def fetch_decisions(
+    client: OperatorClient, since: datetime | None, *, whole: bool = False
+) -> LogFiles:
+    """Fetch the log with the kept contexts of its policy decisions, from a time on.
+
+    ``whole``: with everything, for what people decided to be heard again.
+    """
+    if whole:
+        return await fetch_log(client)
     entries = await fetch_entries(client)
     chosen = [
         each
@@ -86,7 +117,7 @@ async def _contents(
     acts: dict[str, ActFile] = {}
     kept: dict[str, Kept] = {}
     parts: dict[str, Kept] = {}
-    archives: dict[str, ArchiveFile] = {}
+    archives = Spool()
     for entry in parsed:
         data = entry.get("data", {})
         if isinstance(data.get("act"), str) and entry["type"] != "act.refused":
@@ -97,19 +128,15 @@ async def _contents(
         for part in data.get("parts", ()) if entry["type"] in _LEAVES else ():
             path = f"/v1/cases/{entry['case']}/parts/{part['digest']}"
             await _get(client, path, parts, part["digest"], _part)
-        if entry["type"] == "case.archived":
-            case = entry["case"]
-            await _get(client, f"/v1/cases/{case}/archive", archives, case, _archive)
+        if entry["type"] == "case.archived" and entry["case"] not in archives:
+            one: dict[str, CaseArchive] = {}
+            path = f"/v1/cases/{entry['case']}/archive"
+            await _get(client, path, one, entry["case"], CaseArchive.model_validate)
+            for case, archive in one.items():
+                archives.put(case, archive)
     published = await client.get("/v1/published")
-    trusted = trust or {}
-    return LogFiles(
-        origin=client.issuer.split("://", 1)[1] + "/ledger",
-        issuer=client.issuer,
-        entries=tuple(entries),
-        head=head,
-        trusted_log_key=trusted.get("log_key"),
-        trusted_administrators=tuple(trusted.get("administrators", ())),
-        kept_heads=tuple(trusted.get("heads", ())),
+    return dataclasses.replace(
+        _log(client, head, entries, trust or {}),
         acts=acts,
         kept=kept,
         parts=parts,
@@ -129,6 +156,18 @@ async def fetch_entries(client: OperatorClient) -> list[bytes]:
         found += [each.encode() for each in page["entries"]]
         if len(page["entries"]) < _PAGE:
             return found
+
+
+async def _heads(client: OperatorClient) -> list[str]:
+    """Every head that the log has signed; of use to find a wrong place."""
+    found: list[str] = []
+    size = 0
+    while True:
+        page = await client.get(f"/v1/ledger/heads?from={size}&limit={_PAGE}")
+        found += [str(each["note"]) for each in page["heads"]]
+        if len(page["heads"]) < _PAGE:
+            return found
+        size = page["heads"][-1]["size"] + 1
 
 
 async def _get(
@@ -158,9 +197,3 @@ def _kept(body: dict[str, str]) -> Kept:
 def _part(body: dict[str, Any]) -> Kept:
     part = Part.model_validate(body["part"])
     return Kept(salt=part.salt, content=part.content().decode())
-
-
-def _archive(body: dict[str, Any]) -> ArchiveFile:
-    archive = CaseArchive.model_validate(body)
-    last = archive.runs[-1]
-    return ArchiveFile(workflow_id=archive.workflow_id, run_id=last.run_id, history=last.history)

@@ -1,13 +1,15 @@
 """``placet policy …``: check a lender's policies, publish them, and try them on the past."""
 
+import difflib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from placet.audit import Backtest, backtest
+from placet.audit import ApprovalsAgain, Backtest, LogFiles, approvals_again, backtest
 from placet.cli._base import (
     REFUSED,
     USAGE,
@@ -24,7 +26,7 @@ from placet.cli._base import (
 from placet.cli._fetch import fetch_decisions
 from placet.cli._processes import processes
 from placet.model import AuthorityMatrix, PublishPolicy, format_time
-from placet.rules import BadPolicies, LoadedPolicies, load_policies
+from placet.rules import BadPolicies, LoadedPolicies, load_policies, policy_changes
 
 policy = typer.Typer(help="The lender's policies.", no_args_is_help=True)
 
@@ -55,6 +57,8 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
         async def work() -> list[object]:
             async with operator_client() as client:
                 body = PublishPolicy(policies=policies, cedar_schema=schema)
+                if not as_json:
+                    _print_changes(await client.get("/v1/published"), body, matrix)
                 return [
                     await client.act("process.publish", process, found.to_publish()),
                     await client.act("matrix.publish", process, matrix),
@@ -62,6 +66,39 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
                 ]
 
         show(run(work()), as_json=as_json, columns=("act", "target", "status", "entry"))
+
+
+def _print_changes(
+    published: Mapping[str, Any], body: PublishPolicy, matrix: AuthorityMatrix
+) -> None:
+    """What is about to change: policies by their ids, and the lines that differ."""
+    out = console()
+    now = next((each for each in published["policies"] if each["current"]), None)
+    if now is not None:
+        changes = policy_changes(
+            (now["policies"], now["schema"]), (body.policies, body.cedar_schema)
+        )
+        for what in ("added", "removed", "changed"):
+            for name in getattr(changes, what):
+                out.print(f"  policy {what}: {escape(name)}")
+        _print_lines("policies.cedar", now["policies"], body.policies)
+        _print_lines("schema.cedarschema", now["schema"], body.cedar_schema)
+    matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
+    before = max(
+        (each for each in matrices if each.process == matrix.process),
+        key=lambda each: each.version,
+        default=None,
+    )
+    if before is not None:
+        texts = [each.model_dump_json(indent=1, exclude_none=True) for each in (before, matrix)]
+        _print_lines("authority-matrix.json", *texts)
+
+
+def _print_lines(name: str, before: str, after: str) -> None:
+    for line in difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{name} in force", f"{name} proposed", n=1
+    ):
+        console().print(f"  {escape(line.rstrip())}", soft_wrap=True, highlight=False)
 
 
 @policy.command("backtest")
@@ -80,26 +117,50 @@ def backtest_(
 ) -> None:
     """Ask every recorded decision again: of its own policies, then of the proposed ones.
 
-    Exit 1 if one does not come out the same under the policies that it was made with; which
-    grants would change is no failure.
+    With an authority-matrix.json in the folder, every outcome of people's decisions as well: as it
+    was asked, then as that matrix would ask it. Exit 1 if one does not come out the same as it was;
+    which grants and approvals would change is no failure.
     """
     with failures():
         proposed = _load(policies)
+        path = policies / "authority-matrix.json"
+        matrix = read_model(path, AuthorityMatrix) if path.exists() else None
         start = since.replace(tzinfo=UTC) if since else None
 
-        async def work() -> Backtest:
+        async def work() -> LogFiles:
             async with operator_client() as client:
                 with console().status("fetching the decisions"):
-                    files = await fetch_decisions(client, start)
-            return backtest(files, process, proposed, start)
+                    return await fetch_decisions(client, start, whole=matrix is not None)
 
-        found = run(work())
+        files = run(work())
+        found = backtest(files, process, proposed, start)
+        again = None if matrix is None else approvals_again(files, process, matrix, start)
         if as_json:
-            show(found, as_json=True)
+            approvals = None if again is None else again.model_dump(mode="json")
+            show({**found.model_dump(mode="json"), "approvals": approvals}, as_json=True)
         else:
             _print_backtest(found)
-        if not found.holds:
+            if again is not None:
+                _print_approvals(again)
+        if not found.holds or (again is not None and again.otherwise):
             raise typer.Exit(REFUSED)
+
+
+def _print_approvals(found: ApprovalsAgain) -> None:
+    out = console()
+    out.print(f"  computed {found.recorded} outcomes again, as they were asked")
+    for index in found.otherwise:
+        out.print(f"  [bold]DOES NOT HOLD[/bold] outcome at entry {index}")
+    out.print(f"  asked them of the proposed matrix: {len(found.changes)} would change")
+    for each in found.changes:
+        people = ", ".join(each.decided_by) or "nobody"
+        out.print(
+            escape(
+                f"  entry {each.entry}  {format_time(each.time)}  {each.case}  {each.checkpoint} "
+                f"{each.record}, decided by {people}: {each.before} -> {each.after}: {each.why}"
+            ),
+            soft_wrap=True,
+        )
 
 
 def _print_backtest(found: Backtest) -> None:

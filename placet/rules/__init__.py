@@ -34,6 +34,7 @@ from placet.rules._policy import (
     decide,
     load_policies,
 )
+from placet.rules._policy_changes import PolicyChanges, policy_changes
 from placet.rules._quorum import approvals, outcome_status
 from placet.rules._refusals import Refusal
 from placet.rules._requirement import (
@@ -78,6 +79,7 @@ __all__ = [
     "OperatorFacts",
     "OutOfScope",
     "Permitted",
+    "PolicyChanges",
     "PolicyRequest",
     "Refusal",
     "RuleError",
@@ -103,6 +105,7 @@ __all__ = [
     "next_instant",
     "outcome_status",
     "people_of",
+    "policy_changes",
     "prospect",
     "require_in_scope",
     "require_supported",

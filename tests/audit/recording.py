@@ -13,11 +13,19 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import ArchiveFile, Kept, LogFiles, log_verifier, write_bundle
+from placet.audit import Kept, LogFiles, log_verifier, write_bundle
 from placet.cli._fetch import fetch_case, fetch_decisions, fetch_log
 from placet.client import AuthorityError
-from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
-from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_bytes
+from placet.ledger import (
+    Checkpoint,
+    NoteSigner,
+    leaf_hash,
+    root_hash,
+    run_root,
+    seal_runs,
+    sign_checkpoint,
+)
+from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_json
 from placet.process import StepRequest
 from tests.harness import parcels
 from tests.harness.processes import matrix
@@ -103,7 +111,7 @@ async def _cases(w: World) -> Recorded:
         automatic = await w.open(LIGHT)
         for case in (small, rejected, held, automatic):
             await w.until_archived(case)
-    await until(lambda: _no_grant_is_live(w))
+    await until(lambda: no_grant_is_live(w))
     files = await fetch_log(w.people["una"])
     size = len(files.entries)
     return Recorded(
@@ -133,7 +141,7 @@ async def _waits(w: World, case: str) -> bool:
     return any(each.HasField("timer_started_event_attributes") for each in history.events)
 
 
-async def _no_grant_is_live(w: World) -> bool:
+async def no_grant_is_live(w: World) -> bool:
     """Whether every grant has ended, and a signed head covers everything."""
     entries = await w.entries()
     issued = {each["data"]["grant"] for each in entries if each["type"] == "grant.issued"}
@@ -157,6 +165,7 @@ def trusting(files: LogFiles) -> LogFiles:
     )
     return dataclasses.replace(
         files,
+        archives=dict(files.archives),
         trusted_log_key=log_verifier(files.origin, heads).vkey,
         trusted_administrators=tuple(created.values()),
     )
@@ -228,22 +237,50 @@ def renumber(history: History) -> None:
                         attributes[name] = numbers.get(attributes[name], attributes[name])
 
 
+def history_of(files: LogFiles, case: str) -> History:
+    """A case's only run, as Temporal's JSON."""
+    (run,) = files.archives[case].runs
+    history: History = json.loads(run.history)
+    return history
+
+
 def forged_history(
     files: LogFiles, case: str, change: Callable[[History], object], *, seal: bool = False
 ) -> LogFiles:
     """The files with a case's archived history changed; ``seal``: and the ledger's seal with it."""
-    archive = files.archives[case]
-    history = json.loads(archive.history)
+    history = history_of(files, case)
     change(history)
-    forged = ArchiveFile(
-        workflow_id=archive.workflow_id, run_id=archive.run_id, history=json.dumps(history)
-    )
+    return with_history(files, case, json.dumps(history), seal=seal)
+
+
+def with_history(files: LogFiles, case: str, text: str, *, seal: bool = False) -> LogFiles:
+    """The files with another text in the place of a case's only run."""
+    archive = files.archives[case]
+    (run,) = archive.runs
+    runs = (run.model_copy(update={"history": text}),)
+    forged = archive.model_copy(update={"runs": runs})
+    if seal:
+        forged = forged.model_copy(update={"seal": seal_runs(runs, archive.salt or "")})
     files = dataclasses.replace(files, archives={**files.archives, case: forged})
-    if not seal:
-        return files
-    digest = digest_bytes(forged.history.encode())
+    return resealed(files, case) if seal else files
 
-    def reseal(entry: Entry) -> None:
-        entry["data"]["history_digest"] = digest
 
-    return changed_entry(files, find(files, "case.archived", case), reseal)
+def resealed(files: LogFiles, case: str) -> LogFiles:
+    """The log made anew with the seal, and every prefix, of the history that is there."""
+    archive = files.archives[case]
+    roots = {each.run_id: each for each in archive.seal.runs}
+    entries = list(files.entries)
+    for index, data in enumerate(entries):
+        entry = json.loads(data)
+        if entry.get("case") != case:
+            continue
+        if entry["type"] == "case.archived":
+            entry["data"]["seal_digest"] = digest_json(archive.seal)
+            entry["data"]["runs"] = [run_root(e).model_dump(mode="json") for e in roots.values()]
+        elif "history" in entry["data"]:
+            told = entry["data"]["history"]
+            events = min(told["events"], len(roots[told["run_id"]].events))
+            root = run_root(roots[told["run_id"]], events)
+            entry["data"]["history"] = root.model_dump(mode="json")
+        entries[index] = canonical_json(entry)
+    return resigned(files, entries)

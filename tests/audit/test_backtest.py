@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from placet.audit import Kept, LogFiles, backtest
+from placet.audit import Kept, LogFiles, approvals_again, backtest
+from placet.model import AuthorityMatrix, Need
 from placet.rules import LoadedPolicies, load_policies
 from tests.audit.recording import Recorded, changed_entry, find
 
@@ -135,3 +136,28 @@ def test_a_decision_that_does_not_come_out_the_same_is_named(
     found = backtest(files, NAME, proposed(recorded))
     assert not found.holds
     assert (found.troubles[0].name, found.troubles[0].place) == (trouble, f"entry {index}")
+
+
+def test_another_matrix_shows_the_approvals_that_would_not_have_been_enough(
+    recorded: Recorded,
+) -> None:
+    """I5: the same words, heard under what the proposed matrix asks for; and who is missing."""
+    matrices = [AuthorityMatrix.model_validate_json(each) for each in recorded.files.matrices]
+    matrix = next(each for each in matrices if each.version == 1)
+    same = approvals_again(recorded.files, NAME, matrix)
+    assert same.otherwise == ()
+    assert same.recorded >= 4
+    # Of the first version, which has no automatic mode, the last case would have asked people.
+    assert [each.case for each in same.changes] == [recorded.automatic]
+    (rule,) = matrix.rules
+    small = rule.tiers[0].model_copy(update={"needs": (Need(roles=("chief",), count=1),)})
+    tighter = rule.model_copy(update={"tiers": (small, *rule.tiers[1:])})
+    proposed_matrix = matrix.model_copy(update={"rules": (tighter,)})
+    found = approvals_again(recorded.files, NAME, proposed_matrix)
+    changed = {each.case: each for each in found.changes}
+    assert recorded.dispatched in changed
+    assert recorded.large not in changed
+    change = changed[recorded.dispatched]
+    assert (change.before, change.after) == ("approved", "open")
+    assert change.decided_by == ("operator:cleo",)
+    assert "chief" in change.why

@@ -342,9 +342,14 @@ LIES: dict[str, tuple[Callable[[Members], None], str]] = {
     "process-changed": (spoil(lambda _: "process.json", b"scale", b"stale"), "process-missing"),
     "history-changed": (
         spoil(lambda _: "history.json", b"ParcelCheck", b"ParcelCheat"),
-        "history-digest",
+        "event-digest",
     ),
-    "history-gone": (drop_member("history.json"), "archive-missing"),
+    "history-gone": (drop_member("history.json"), "unreadable"),
+    "seal-changed": (
+        spoil(lambda _: "archive.json", b'"events":["sha-256:', b'"events":["sha-256:A'),
+        "unreadable",
+    ),
+    "seal-gone": (drop_member("archive.json"), "archive-missing"),
     "more-than-belongs": (add_unreferenced, "bundle"),
     "evidence-changed": (
         spoil(only_file("evidence/checkpoints/", ".evidence.json"), b"500.00", b"999.00"),

@@ -3,7 +3,11 @@
 import dataclasses
 import json
 
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHistory
+
 from placet.audit import Flight, Frame, record_flight
+from placet.audit._causes import marks
 from tests.audit.recording import Recorded, forged_history
 from tests.audit.test_replay import change_result
 from tests.harness.parcels import ParcelCheck
@@ -151,3 +155,43 @@ async def test_a_recording_is_the_same_every_time(recorded: Recorded) -> None:
     once, twice = [await flight_of(recorded, recorded.large) for _ in range(2)]
     assert once.model_dump_json() == twice.model_dump_json()
     assert Flight.model_validate_json(once.model_dump_json()) == once
+
+
+def history_with(*events: dict[str, object]) -> list[HistoryEvent]:
+    """Events as a history has them, numbered from 1."""
+    text = json.dumps(
+        {"events": [{"eventId": str(number), **each} for number, each in enumerate(events, 1)]}
+    )
+    return list(WorkflowHistory.from_json("case", text).events)
+
+
+def test_what_changed_how_a_case_ran_is_marked() -> None:
+    """I9: reset, pause, termination, skipped time, other options, another worker's version."""
+
+    def of(kind: str, **attributes: object) -> dict[str, object]:
+        words = kind.lower().split("_")
+        name = words[0] + "".join(each.title() for each in words[1:]) + "EventAttributes"
+        return {"eventType": f"EVENT_TYPE_{kind}", name: attributes}
+
+    events = history_with(
+        of("WORKFLOW_EXECUTION_STARTED"),
+        of("WORKFLOW_TASK_COMPLETED", sdkMetadata={"sdkName": "python", "sdkVersion": "1"}),
+        of("WORKFLOW_TASK_COMPLETED", workerVersion={"buildId": "a"}),
+        of("WORKFLOW_TASK_COMPLETED", workerVersion={"buildId": "a"}),
+        of("WORKFLOW_TASK_COMPLETED", workerVersion={"buildId": "b"}),
+        of("WORKFLOW_TASK_COMPLETED", sdkMetadata={"sdkVersion": "2"}),
+        of("WORKFLOW_TASK_FAILED", cause="WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW"),
+        of("WORKFLOW_TASK_FAILED", cause="WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR"),
+        of("WORKFLOW_EXECUTION_PAUSED"),
+        of("WORKFLOW_EXECUTION_UNPAUSED"),
+        of("WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED"),
+        of("WORKFLOW_EXECUTION_OPTIONS_UPDATED"),
+        of("WORKFLOW_EXECUTION_TERMINATED", reason="enough"),
+    )
+    said = {number: " ".join(each) for number, each in marks(events).items()}
+    assert sorted(said) == [5, 6, 7, 8, 9, 10, 11, 12, 13]
+    assert said[5] == "another worker version: b python 1"
+    assert said[6] == "another worker version: b python 2"
+    assert said[7] == "reset"
+    assert "failed" in said[8]
+    assert (said[9], said[11], said[13]) == ("paused", "time was skipped", "terminated")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from placet.audit import ActFile, Kept, LogFiles, Report, verify
 from placet.ledger import NoteSigner, NoteVerifier, open_checkpoint, sign_checkpoint
 from placet.model import (
+    CaseArchive,
     CheckpointView,
     DecisionClaims,
     canonical_json,
@@ -27,6 +28,7 @@ from tests.audit.recording import (
     Recorded,
     changed_entry,
     find,
+    forged_history,
     resigned,
 )
 
@@ -158,7 +160,7 @@ def test_a_kept_head_says_where_the_past_was_rewritten(recorded: Recorded) -> No
             trusted_log_key=signer.verifier.vkey,
         )
     )
-    (trouble,) = [each for each in report.troubles if each.name == "log"]
+    trouble = next(each for each in report.troubles if each.name == "log")
     assert "kept from before, after entry 29" in trouble.found
 
 
@@ -677,10 +679,7 @@ def opening_gone(recorded: Recorded) -> tuple[LogFiles, int]:
 
 
 def archive_changed(recorded: Recorded) -> tuple[LogFiles, int]:
-    archives = dict(recorded.files.archives)
-    other = archives[recorded.large].history + " "
-    archives[recorded.large] = archives[recorded.large].model_copy(update={"history": other})
-    files = dataclasses.replace(recorded.files, archives=archives)
+    files = forged_history(recorded.files, recorded.large, lambda h: h["events"].pop())
     return files, find(recorded.files, "case.archived", recorded.large)
 
 
@@ -831,7 +830,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         lambda recorded: closed_as(recorded, recorded.large, "fine"),
         "result-unsupported",
     ),
-    "archive-changed": (archive_changed, "history-digest"),
+    "archive-changed": (archive_changed, "event-digest"),
     "archive-gone": (archive_gone, "archive-missing"),
 }
 
@@ -878,7 +877,7 @@ FIELDS = {
     "acts": ("jws", "body"),
     "kept": ("salt", "content"),
     "parts": ("salt", "content"),
-    "archives": ("history", "run_id", "workflow_id"),
+    "archives": ("runs", "seal", "contents", "workflow_id"),
     "checkpoints": ("evidence", "requirement", "decisions"),
 }
 KINDS = ("entries", "head", "processes", "matrices", "policies", *FIELDS)
@@ -923,7 +922,11 @@ def flipped(files: LogFiles, flip: Flip) -> LogFiles:
         return dataclasses.replace(files, **{flip.kind: (flip.text(found[0]), *found[1:])})
     name = sorted(found)[flip.one % len(found)]
     field = FIELDS[flip.kind][flip.field % len(FIELDS[flip.kind])]
-    if flip.kind == "checkpoints":
+    if flip.kind == "archives":
+        told = json.loads(found[name].model_dump_json())
+        told[field] = json.loads(flip.text(json.dumps(told[field])))
+        changed = CaseArchive.model_validate_json(json.dumps(told))
+    elif flip.kind == "checkpoints":
         changed = flipped_view(found[name], field, flip)
     else:
         changed = found[name].model_copy(update={field: flip.text(getattr(found[name], field))})

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pydantic import JsonValue
+
 from placet.authority._acts._act import (
     Act,
     Handler,
@@ -32,7 +34,7 @@ from placet.model import (
     canonical_json,
     digest_json,
 )
-from placet.rules import BadCalendar, BadPolicies, load_policies, schedule_of
+from placet.rules import BadCalendar, BadPolicies, load_policies, policy_changes, schedule_of
 
 
 class PublishingActs:
@@ -57,9 +59,14 @@ class PublishingActs:
             loaded = load_policies(body.policies, body.cedar_schema)
         except BadPolicies as error:
             raise Invalid("invalid_request", f"policies: {error}") from None
+        told: dict[str, JsonValue] = {"policy_digest": loaded.digest}
         for row in tx.all(PolicySet, PolicySet.current.is_(True)):  # type: ignore[attr-defined]  # a column on the class
             tx.change(PolicySet, row.digest, current=False)
-        entry = write_entry(tx, "policy.published", act, {"policy_digest": loaded.digest})
+            changes = policy_changes(
+                (row.policies, row.policy_schema), (body.policies, body.cedar_schema)
+            )
+            told |= {"replaces": row.digest, "changes": changes.model_dump(mode="json")}
+        entry = write_entry(tx, "policy.published", act, told)
         if tx.get(PolicySet, loaded.digest) is not None:
             tx.change(PolicySet, loaded.digest, current=True)
         else:

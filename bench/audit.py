@@ -1,0 +1,357 @@
+"""What an audit costs: the ledger beside bare writes and hashes, a replay beside the Replayer."""
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import resource
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pydantic import JsonValue
+from sqlalchemy import create_engine, insert
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from bench.measures import Result
+from bench.stage import Stage
+from bench.work import PROCESS, GovernedBench
+from placet.audit import (
+    LogFiles,
+    only,
+    read_bundle,
+    replay_many,
+    verify_bundle,
+    workflow_runner,
+    write_bundle,
+)
+from placet.authority import Store
+from placet.authority._store import (
+    LedgerEntry,
+    LedgerNode,
+    Reader,
+    TreeState,
+    Tx,
+    hash_reader,
+)
+from placet.cli._fetch import fetch_log
+from placet.ledger import (
+    Checkpoint,
+    Frontier,
+    inclusion_path,
+    leaf_hash,
+    root_hash,
+    verify_inclusion,
+    verify_log,
+)
+from placet.payloads import PLAIN
+
+APPENDS, BATCH, ROUNDS = 3000, 100, 3
+VERIFIED, PROOFS = 20_000, 200
+SMALL, LARGE = 1_000, 1_000_000
+CASES, DISTINCT, STEPS = 1000, 10, 4
+_ORIGIN = "bench.example/ledger"
+
+
+def _data(number: int) -> dict[str, JsonValue]:
+    """An entry's data as a grant has it."""
+    return {
+        "grant": f"grant-{number:026d}",
+        "action": "item:touch",
+        "policies": ["touches"],
+        "context_digest": "sha-256:" + "A" * 43,
+        "key": "A" * 43,
+    }
+
+
+async def append(stage: Stage) -> Result:
+    """Entries a second, many requests at once, each waiting for its own durability."""
+    governed = [await _appended(stage.folder / f"append-{each}.db") for each in range(ROUNDS)]
+    plain = [_inserted(stage.folder / f"raw-{each}.db") for each in range(ROUNDS)]
+    return Result(
+        "ledger.append_over_raw",
+        statistics.median(governed),
+        statistics.median(plain),
+        "entries/s",
+        f"the same bytes inserted into SQLite, {BATCH} a commit",
+        ROUNDS,
+    )
+
+
+async def _appended(path: Path) -> float:
+    async with await Store.open(f"sqlite:///{path}", origin=_ORIGIN) as store:
+
+        async def one(number: int) -> None:
+            def write(tx: Tx) -> None:
+                tx.append("grant.issued", "agent:toucher", _data(number))
+
+            await store.write(write)
+
+        begun = time.perf_counter()
+        for start in range(0, APPENDS, BATCH):
+            await asyncio.gather(*(one(each) for each in range(start, start + BATCH)))
+        return APPENDS / (time.perf_counter() - begun)
+
+
+def _inserted(path: Path) -> float:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE entry (number INTEGER PRIMARY KEY, body BLOB)")
+    begun = time.perf_counter()
+    for start in range(0, APPENDS, BATCH):
+        rows = [(each, json.dumps(_data(each)).encode()) for each in range(start, start + BATCH)]
+        database.execute("BEGIN IMMEDIATE")
+        database.executemany("INSERT INTO entry VALUES (?, ?)", rows)
+        database.execute("COMMIT")
+    took = time.perf_counter() - begun
+    database.close()
+    return APPENDS / took
+
+
+async def verifying(stage: Stage) -> Result:
+    """Entries a second read, checked for their one spelling, and put into the tree."""
+    entry = await _one_entry(stage)
+    entries = [entry] * VERIFIED
+    head = Checkpoint(
+        origin=_ORIGIN, size=VERIFIED, root=root_hash([leaf_hash(each) for each in entries])
+    )
+    governed = [_rate(lambda: sum(1 for _ in verify_log(entries, head))) for _ in range(ROUNDS)]
+    plain = [
+        _rate(lambda: sum(len(hashlib.sha256(each).digest()) for each in entries))
+        for _ in range(ROUNDS)
+    ]
+    return Result(
+        "ledger.verify_over_sha256",
+        statistics.median(governed),
+        statistics.median(plain),
+        "entries/s",
+        "a SHA-256 of the same bytes, entry by entry",
+        ROUNDS,
+    )
+
+
+async def _one_entry(stage: Stage) -> bytes:
+    files = await fetch_log(stage.auditor)
+    return max(files.entries[-50:], key=len)
+
+
+def _rate(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return VERIFIED / (time.perf_counter() - begun)
+
+
+async def proof_small(stage: Stage) -> Result:
+    """An inclusion proof out of the database, and its verification: a thousand entries."""
+    return await _proofs(stage.folder / "proofs-small.db", "ledger.proof_ms_1e3", SMALL)
+
+
+async def proof_large(stage: Stage) -> Result:
+    """The same with a million."""
+    return await _proofs(stage.folder / "proofs-large.db", "ledger.proof_ms_1e6", LARGE)
+
+
+async def _proofs(path: Path, name: str, size: int) -> Result:
+    leaves = await asyncio.to_thread(_filled, path, size)
+    root = root_hash(leaves)
+    taken: list[float] = []
+    plain: list[float] = []
+    async with await Store.open(f"sqlite:///{path}", origin=_ORIGIN) as store:
+        for number in range(PROOFS):
+            index = (number * 7919) % size
+            begun = time.perf_counter()
+            proof = await store.read(partial(_proof, index=index, size=size))
+            verify_inclusion(leaves[index], index, size, proof, root)
+            made = time.perf_counter()
+            verify_inclusion(leaves[index], index, size, proof, root)
+            taken.append((made - begun) * 1000)
+            plain.append((time.perf_counter() - made) * 1000)
+    return Result(
+        name,
+        statistics.median(taken),
+        statistics.median(plain),
+        "ms",
+        "its verification alone",
+        PROOFS,
+    )
+
+
+def _proof(reader: Reader, index: int, size: int) -> tuple[bytes, ...]:
+    return inclusion_path(hash_reader(reader), index, size)
+
+
+def _filled(path: Path, size: int) -> list[bytes]:
+    """A database with a log of that size, its entries' contents left out."""
+    asyncio.run(_opened(path))
+    leaves = [hashlib.sha256(each.to_bytes(8, "big")).digest() for each in range(size)]
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier = frontier.append(leaf)
+    engine = create_engine(f"sqlite:///{path}")
+    now = datetime.now(UTC)
+    with engine.begin() as database:
+        for start in range(0, size, 50_000):
+            rows = [
+                {
+                    "index": at,
+                    "content": b"{}",
+                    "leaf_hash": leaves[at],
+                    "type": "grant.issued",
+                    "time": now,
+                }
+                for at in range(start, min(start + 50_000, size))
+            ]
+            database.execute(insert(LedgerEntry), rows)
+        level, hashes = 0, leaves
+        while len(hashes) >= 256:
+            tops = [root_hash(hashes[at : at + 256]) for at in range(0, len(hashes) - 255, 256)]
+            level += 8
+            nodes = [{"level": level, "index": at, "hash": each} for at, each in enumerate(tops)]
+            database.execute(insert(LedgerNode), nodes)
+            hashes = tops
+        database.execute(
+            TreeState.__table__.update().values(size=size, root=frontier.root())  # type: ignore[attr-defined]  # SQLModel's table
+        )
+    engine.dispose()
+    return leaves
+
+
+async def _opened(path: Path) -> None:
+    async with await Store.open(f"sqlite:///{path}", origin=_ORIGIN):
+        pass
+
+
+async def replaying(stage: Stage) -> Result:
+    """Archived cases a second, in one child, beside the SDK's bare Replayer in this process."""
+    files = await _archived(stage)
+    cases = sorted(files.archives)[:DISTINCT] * (CASES // DISTINCT)
+    begun = time.perf_counter()
+    held = await asyncio.to_thread(_replayed, files, cases)
+    governed = CASES / (time.perf_counter() - begun)
+    if held != CASES:
+        raise RuntimeError(f"{CASES - held} of {CASES} replays do not hold")
+    histories = [
+        WorkflowHistory.from_json(case, files.archives[case].runs[0].history)
+        for case in sorted(files.archives)[:DISTINCT]
+    ]
+    replayer = Replayer(
+        workflows=[GovernedBench], data_converter=PLAIN, workflow_runner=workflow_runner()
+    )
+    begun = time.perf_counter()
+    for _ in range(CASES // DISTINCT):
+        for history in histories:
+            await replayer.replay_workflow(history)
+    plain = CASES / (time.perf_counter() - begun)
+    return Result(
+        "replay.over_replayer",
+        governed,
+        plain,
+        "cases/s",
+        f"Temporal's Replayer alone, {CASES} archived cases of {DISTINCT} histories",
+        CASES,
+    )
+
+
+async def replay_memory(stage: Stage) -> Result:
+    """The most memory of a child that has replayed a thousand cases, beside one that did ten."""
+    files = await _archived(stage)
+    cases = sorted(files.archives)[:DISTINCT]
+    few = await asyncio.to_thread(_peak_of, files, cases)
+    many = await asyncio.to_thread(_peak_of, files, cases * (CASES // DISTINCT))
+    return Result(
+        "replay.peak_memory", many, few, "MiB", f"the same after {DISTINCT} cases, not {CASES}", 1
+    )
+
+
+def _peak_of(files: LogFiles, cases: list[str]) -> float:
+    """The most memory of the only child of a process that has no other."""
+    there, here = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    plain = dataclasses.replace(files, archives=dict(files.archives))
+    process = context.Process(target=_peak, args=(here, plain, cases))
+    process.start()
+    here.close()
+    peak = float(there.recv())
+    process.join()
+    return peak
+
+
+def _peak(here: Connection, files: LogFiles, cases: list[str]) -> None:
+    _replayed(files, cases)
+    here.send(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+
+
+def _replayed(files: LogFiles, cases: list[str]) -> int:
+    reports = replay_many(files, cases, lambda _: GovernedBench, children=1)
+    return sum(report.holds for _, report in reports)
+
+
+async def _archived(stage: Stage) -> LogFiles:
+    """The log once enough cases of this bench are archived."""
+    files = await fetch_log(stage.auditor)
+    if len(files.archives) >= DISTINCT:
+        return files
+    for number in range(DISTINCT):
+        await stage.porter.open_case(PROCESS, f"bench/{STEPS}/item/audit{number}")
+    async with asyncio.timeout(300):
+        while True:
+            files = await fetch_log(stage.auditor)
+            if len(files.archives) >= DISTINCT:
+                return files
+            await asyncio.sleep(1)
+
+
+async def bundle(stage: Stage) -> Result:
+    """A typical case's bundle: its size, beside that of its history."""
+    files = await _archived(stage)
+    case = min(files.archives)
+    data = write_bundle(only(files, case), case)
+    history = len(files.archives[case].runs[0].history)
+    return Result(
+        "bundle.size", len(data) / 1024, history / 1024, "KiB", "the case's history alone", 1
+    )
+
+
+async def bundle_verify(stage: Stage) -> Result:
+    """Verifying a typical bundle, beside a SHA-256 of its bytes."""
+    files = await _archived(stage)
+    case = min(files.archives)
+    data = write_bundle(only(files, case), case)
+    taken: list[float] = []
+    plain: list[float] = []
+    for _ in range(10):
+        begun = time.perf_counter()
+        if not verify_bundle(read_bundle(data)).holds:
+            raise RuntimeError("the bundle does not hold")
+        read = time.perf_counter()
+        hashlib.sha256(data).digest()
+        taken.append((read - begun) * 1000)
+        plain.append((time.perf_counter() - read) * 1000)
+    return Result(
+        "bundle.verify",
+        statistics.median(taken),
+        statistics.median(plain),
+        "ms",
+        "a SHA-256 of its bytes",
+        10,
+    )
+
+
+MEASURES = (
+    append,
+    verifying,
+    proof_small,
+    proof_large,
+    replaying,
+    replay_memory,
+    bundle,
+    bundle_verify,
+)

@@ -1,0 +1,301 @@
+"""What Temporal's server must have written, given the events before: each field is explained.
+
+1. What the code asks for, and what a grant binds, is compared elsewhere; the rest of each event has
+   to follow from those before it, or to be one of the few values that nobody can recompute
+   (:data:`FREE`): who a client says that it is, the server's own numbers, and a failure's words.
+2. A field that neither is named nor free is no event of ours.
+3. An effect is not before its cause (:data:`placet.audit._history.CLOCKS` aside).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.message import Message
+from pydantic_core import from_json, to_json
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.enums.v1 import TaskQueueKind
+from temporalio.api.history.v1 import HistoryEvent
+
+from placet.audit._causes import attributes, kind
+from placet.audit._history import CLOCKS, time_of
+from placet.process import ADMITTED, BELL
+
+_TASK = "workflow_task_completed_event_id"
+_SAYS_OF_ITSELF = {"identity", "worker_version", "request_id", "binary_checksum"}
+FREE: dict[str, set[str]] = {
+    "": {"event_id", "event_time", "event_type", "task_id", "version"},
+    "workflow_execution_started": {"identity"},
+    "workflow_task_started": {*_SAYS_OF_ITSELF, "history_size_bytes", "suggest_continue_as_new"},
+    "workflow_task_completed": {
+        *_SAYS_OF_ITSELF,
+        "sdk_metadata",
+        "metering_metadata",
+        "deployment",
+        "deployment_version",
+        "worker_deployment_version",
+        "worker_deployment_name",
+        "versioning_behavior",
+    },
+    "workflow_task_failed": {*_SAYS_OF_ITSELF, "failure", "cause"},
+    "workflow_task_timed_out": {"timeout_type"},
+    "activity_task_scheduled": {"use_workflow_build_id"},
+    "activity_task_started": {*_SAYS_OF_ITSELF, "last_failure", "build_id_redirect_counter"},
+    "activity_task_completed": {"identity", "worker_version"},
+    "activity_task_failed": {"identity", "worker_version", "failure"},
+    "activity_task_timed_out": {"failure"},
+    "timer_canceled": {"identity"},
+    "workflow_execution_signaled": {"identity", "request_id"},
+    "workflow_execution_terminated": {"identity", "reason", "details"},
+}
+"""What nothing in a case rests on, and nobody can recompute; only the seal holds it."""
+_EXPLAINED: dict[str, set[str]] = {
+    "workflow_execution_started": {
+        "workflow_type",
+        "task_queue",
+        "input",
+        "workflow_id",
+        "original_execution_run_id",
+        "first_execution_run_id",
+        "attempt",
+        "workflow_task_timeout",
+        "first_workflow_task_backoff",
+    },
+    "workflow_task_scheduled": {"task_queue", "start_to_close_timeout", "attempt"},
+    "workflow_task_started": {"scheduled_event_id"},
+    "workflow_task_completed": {"scheduled_event_id", "started_event_id"},
+    "workflow_task_failed": {
+        "scheduled_event_id",
+        "started_event_id",
+        "base_run_id",
+        "new_run_id",
+        "fork_event_version",
+    },
+    "workflow_task_timed_out": {"scheduled_event_id", "started_event_id"},
+    "activity_task_scheduled": {
+        "activity_id",
+        "activity_type",
+        "task_queue",
+        "header",
+        "input",
+        "schedule_to_close_timeout",
+        "schedule_to_start_timeout",
+        "start_to_close_timeout",
+        "heartbeat_timeout",
+        "retry_policy",
+        "priority",
+        _TASK,
+    },
+    "activity_task_started": {"scheduled_event_id", "attempt"},
+    "activity_task_completed": {"scheduled_event_id", "started_event_id", "result"},
+    "activity_task_failed": {"scheduled_event_id", "started_event_id", "retry_state"},
+    "activity_task_timed_out": {"scheduled_event_id", "started_event_id", "retry_state"},
+    "activity_task_canceled": {"scheduled_event_id", "started_event_id"},
+    "timer_started": {"timer_id", "start_to_fire_timeout", _TASK},
+    "timer_fired": {"timer_id", "started_event_id"},
+    "timer_canceled": {"timer_id", "started_event_id", _TASK},
+    "workflow_execution_completed": {"result", _TASK},
+    "workflow_execution_failed": {"failure", "retry_state", _TASK},
+    "workflow_execution_signaled": {"signal_name"},
+    "workflow_execution_terminated": set(),
+}
+_SUMMARIES = {"activity_task_scheduled", "timer_started", "timer_canceled"}
+_COMMANDS = {
+    "activity_task_scheduled",
+    "timer_started",
+    "timer_canceled",
+    "workflow_execution_completed",
+    "workflow_execution_failed",
+}
+_DELIVERED = (
+    "activity_task_completed",
+    "activity_task_failed",
+    "activity_task_timed_out",
+    "activity_task_canceled",
+    "timer_fired",
+    "workflow_execution_signaled",
+    "workflow_execution_started",
+    "workflow_execution_cancel_requested",
+    "workflow_execution_unpaused",
+    "workflow_execution_update",
+    "workflow_execution_options_updated",
+    "workflow_execution_time_skipping",
+    "workflow_task_failed",
+    "workflow_task_timed_out",
+    "child_workflow_execution",
+    "external_workflow_execution",
+    "signal_external",
+)
+"""What a workflow task is scheduled for."""
+
+
+def unexplained(case: str, events: Sequence[HistoryEvent]) -> Iterator[tuple[int, str, str]]:
+    """Events that are not what the server writes after those before: number, name, what is wrong.
+
+    Kinds of events that no governed workflow brings about are not judged here.
+    """
+    history = _History(case, events)
+    for event in events:
+        for name, found in history.next(event):
+            yield event.event_id, name, found
+
+
+class _History:
+    """A history as it is read, event by event."""
+
+    def __init__(self, case: str, events: Sequence[HistoryEvent]) -> None:
+        self._case = case
+        self._first = attributes(events[0])
+        self._by_number = {each.event_id: each for each in events}
+        self._task = 0
+        self._news: HistoryEvent | None = None
+        self._pending = False
+        self._failed = False
+        self._requests: set[str] = set()
+        self._skipped = any(kind(each).endswith("time_skipping_transitioned") for each in events)
+
+    def next(self, event: HistoryEvent) -> Iterator[tuple[str, str]]:
+        """What is wrong with the next event."""
+        name, told = kind(event), attributes(event)
+        if name in _EXPLAINED:
+            yield from _fields(event, name, told)
+        if name in _COMMANDS and told.workflow_task_completed_event_id != self._task:
+            yield "event-reference", f"it is of task {self._task}, not of another"
+        yield from self._caused(event, told)
+        yield from self._of_kind(event, name, told)
+        if name == "workflow_task_completed":
+            self._task = event.event_id
+        elif name == "workflow_task_scheduled":
+            self._pending = True
+        elif name == "workflow_task_started":
+            self._news, self._pending = None, False
+        if name in {"workflow_task_completed", "workflow_task_failed", "workflow_task_timed_out"}:
+            self._failed = name != "workflow_task_completed"
+        if name.startswith(_DELIVERED):
+            self._news = event
+
+    def _caused(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
+        if time_of(event) < time_of(self._by_number[1]) - CLOCKS:
+            yield "time-order", "it is before the run began"
+        for field in (_TASK, "scheduled_event_id", "started_event_id"):
+            cause = self._by_number.get(getattr(told, field, 0))
+            if cause is None:
+                continue
+            # A worker may have taken an activity before a later event was written; its start is
+            # written with its end.
+            if time_of(event) < time_of(cause) - CLOCKS:
+                yield "time-order", f"it is before event {cause.event_id}, which caused it"
+
+    def _of_kind(self, event: HistoryEvent, name: str, told: Any) -> Iterator[tuple[str, str]]:
+        match name:
+            case "workflow_execution_started":
+                yield from self._started(told)
+            case "workflow_task_scheduled":
+                yield from self._scheduled(event, told)
+            case "activity_task_scheduled":
+                if told.task_queue.kind != TaskQueueKind.TASK_QUEUE_KIND_NORMAL:
+                    yield "field-unexplained", "its task queue is of another kind"
+            case "activity_task_started":
+                if told.attempt < 1:
+                    yield "field-unexplained", "it has no attempt"
+            case "activity_task_completed" | "activity_task_failed":
+                yield from self._activity_ended(name, told)
+            case "timer_fired" | "timer_canceled":
+                yield from self._timer(event, told)
+            case "workflow_execution_signaled":
+                if told.signal_name not in {BELL, ADMITTED}:
+                    yield "signal-unexplained", f"no authority sends a {told.signal_name}"
+                if told.request_id in self._requests:
+                    yield "signal-twice", "Temporal takes a request once"
+                self._requests.add(told.request_id)
+            case _:
+                pass
+
+    def _activity_ended(self, name: str, told: Any) -> Iterator[tuple[str, str]]:
+        started = self._by_number.get(told.started_event_id)
+        if started is None or kind(started) != "activity_task_started":
+            yield "event-reference", "it ended and names no start"
+        elif attributes(started).scheduled_event_id != told.scheduled_event_id:
+            yield "event-reference", "it names the start of another activity"
+        if name == "activity_task_completed":
+            yield from _result(told.result)
+
+    def _started(self, told: Any) -> Iterator[tuple[str, str]]:
+        if told.workflow_id != self._case:
+            yield "history-start", "it is of another workflow"
+        if told.first_execution_run_id != told.original_execution_run_id:
+            yield "history-start", "it goes on from a run that is not the case's"
+        if told.attempt != 1 or told.first_workflow_task_backoff.ToTimedelta():
+            yield "history-start", "the case was started once and at once"
+        if told.task_queue.kind != TaskQueueKind.TASK_QUEUE_KIND_NORMAL:
+            yield "field-unexplained", "its task queue is of another kind"
+
+    def _scheduled(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
+        queue = told.task_queue
+        named = {
+            TaskQueueKind.TASK_QUEUE_KIND_NORMAL: queue.name,
+            TaskQueueKind.TASK_QUEUE_KIND_STICKY: queue.normal_name if queue.name else "",
+        }
+        if named.get(queue.kind) != self._first.task_queue.name:
+            yield "field-unexplained", "it is on another task queue than the workflow's"
+        if told.start_to_close_timeout != self._first.workflow_task_timeout:
+            yield "field-unexplained", "its timeout is not the workflow's"
+        if self._news is None or self._pending:
+            yield "task-without-cause", "nothing had happened that the code is run for"
+        elif time_of(event) < time_of(self._news) - CLOCKS:
+            yield "time-order", f"it is before event {self._news.event_id}, which caused it"
+        if told.attempt < 1 or (told.attempt > 1 and not self._failed):
+            yield "field-unexplained", "it is another attempt than the one before leaves"
+
+    def _timer(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
+        started = self._by_number.get(told.started_event_id)
+        if started is None or kind(started) != "timer_started":
+            return  # the order of the events is judged before
+        timer = attributes(started)
+        if told.timer_id != timer.timer_id:
+            yield "event-reference", f"event {started.event_id} started another timer"
+        if kind(event) == "timer_canceled":
+            if event.user_metadata != started.user_metadata:
+                yield "field-unexplained", "its summary is not its timer's"
+        elif not self._skipped:
+            due = time_of(started) + _span(timer.start_to_fire_timeout.ToTimedelta())
+            if time_of(event) < due - CLOCKS:
+                yield "timer-early", f"the timer of event {started.event_id} was not due"
+
+
+def _span(delta: timedelta) -> timedelta:
+    """A timer's time; the longest that a calendar holds for one that a forger made."""
+    return min(delta, timedelta(days=366 * 100))
+
+
+def _fields(event: HistoryEvent, name: str, told: Message) -> Iterator[tuple[str, str]]:
+    """Each field that is set is compared somewhere, or free."""
+    known = {
+        *FREE[""],
+        f"{name}_event_attributes",
+        *({"user_metadata"} if name in _SUMMARIES else ()),
+    }
+    free = FREE.get(name, set())
+    for message, names in ((event, known), (told, _EXPLAINED[name] | free)):
+        for field, value in message.ListFields():
+            empty = isinstance(value, Message) and not value.ListFields()
+            if field.name not in names and not empty:
+                yield "field-unexplained", f"{field.name} is not what Temporal writes here"
+    if name in _SUMMARIES and event.user_metadata.HasField("details"):
+        yield "field-unexplained", "it has details that no code gave it"
+
+
+def _result(result: Payloads) -> Iterator[tuple[str, str]]:
+    for payload in result.payloads:
+        if not _as_encoded(payload):
+            yield "payload-spelling", "its result is not as a worker encodes it"
+
+
+def _as_encoded(payload: Payload) -> bool:
+    """Whether a payload is spelled as the SDK's converter spells it."""
+    if dict(payload.metadata) != {"encoding": b"json/plain"}:
+        return dict(payload.metadata) == {"encoding": b"binary/null"} and not payload.data
+    try:
+        return to_json(from_json(payload.data)) == payload.data
+    except ValueError:
+        return False

@@ -1,0 +1,74 @@
+"""``placet audit list`` and ``placet audit report``: the population of cases, and frameworks."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from placet.audit import CaseLine, ControlCoverage, Coverage, Population
+from placet.cli._output import console
+from placet.model import format_time
+
+
+def print_population(found: Population, drawn: Sequence[CaseLine], *, sampled: bool) -> None:
+    """Print the cases, and on what their being complete rests."""
+    table = Table("entry", "opened", "case", "process", "subject", "status", "result", "by")
+    for each in drawn:
+        table.add_row(
+            str(each.entry),
+            format_time(each.opened.replace(microsecond=0)),
+            *(escape(text) for text in (each.case, each.process, each.subject, each.status)),
+            escape(each.result or ""),
+            escape(each.opened_by),
+        )
+    out = console()
+    out.print(table)
+    if sampled:
+        out.print(f"  {len(drawn)} drawn of {len(found.cases)} cases")
+    if found.complete:
+        out.print(
+            f"  these are all: {found.size} entries were read, none is missing, and they give the "
+            f"root of the signed head, {found.root}"
+        )
+
+
+def print_coverage(found: Coverage) -> None:
+    """Print a framework's report: what there is evidence for, and where there is none."""
+    out = console()
+    since = format_time(found.since) if found.since else "the beginning"
+    until = format_time(found.until) if found.until else "now"
+    out.print(f"[bold]{escape(found.name)}[/bold]: evidence held by {escape(found.origin)}")
+    out.print(f"from {since} to {until}: {found.entries} entries. It is evidence for a control;")
+    out.print("whether the control is met, this does not say.")
+    for control in found.controls:
+        out.print(f"\n[bold]{escape(control.id)}[/bold] {escape(control.title)}")
+        _print_control(control)
+
+
+def _print_control(control: ControlCoverage) -> None:
+    out = console()
+    for each in control.evidence:
+        if each.entries:
+            out.print(
+                escape(f"  {each.entries} entries ({each.first} to {each.last}): {each.shows}")
+            )
+            out.print(escape("    " + ", ".join(f"{n} {t}" for t, n in each.types.items())))
+        else:
+            out.print(escape(f"  none in this period: {each.shows}"))
+    if not control.evidence:
+        out.print("  this ledger holds no evidence for it")
+    if control.elsewhere:
+        out.print(escape(f"  not on any ledger, to be shown otherwise: {control.elsewhere}"))
+
+
+def coverage_csv(found: Coverage) -> list[list[str]]:
+    """The report as rows, with an empty column for an institution's own control ids."""
+    rows = [["control", "title", "evidence for it", "entries", "first", "last", "own control ids"]]
+    for control in found.controls:
+        for each in control.evidence:
+            ends = ["" if at is None else str(at) for at in (each.first, each.last)]
+            rows.append([control.id, control.title, each.shows, str(each.entries), *ends, ""])
+        if control.elsewhere or not control.evidence:
+            said = control.elsewhere or "nothing"
+            rows.append([control.id, control.title, f"not on a ledger: {said}", "0", "", "", ""])
+    return rows

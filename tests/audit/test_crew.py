@@ -1,0 +1,75 @@
+"""Many cases side by side, each in a process that can be ended."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from placet.audit import replay_many
+from placet.model import CaseArchive
+from tests.audit.recording import Recorded, forged_history
+from tests.audit.strangers import Dying, NeverEnding
+from tests.audit.test_replay import change_result
+from tests.harness.parcels import ParcelCheck
+
+
+class Counting(Mapping[str, CaseArchive]):
+    """Archives that count how many were asked for."""
+
+    def __init__(self, archives: Mapping[str, CaseArchive]) -> None:
+        self.archives = archives
+        self.asked: list[str] = []
+
+    def __getitem__(self, case: str) -> CaseArchive:
+        self.asked.append(case)
+        return self.archives[case]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.archives)
+
+    def __len__(self) -> int:
+        return len(self.archives)
+
+
+def code(case: str) -> type:
+    return ParcelCheck
+
+
+def test_many_cases_are_replayed_in_children(recorded: Recorded) -> None:
+    """I9: the same reports as one by one; a forged case among them is the only one named."""
+    files = forged_history(recorded.files, recorded.large, change_result)
+    cases = [recorded.dispatched, recorded.large, recorded.rejected, recorded.held]
+    found = dict(replay_many(files, cases, code, children=2))
+    assert sorted(found) == sorted(cases)
+    assert [case for case in cases if not found[case].holds] == [recorded.large]
+    assert found[recorded.dispatched].checked["cases"] == 1
+
+
+def test_an_archive_is_asked_for_when_its_turn_comes(recorded: Recorded) -> None:
+    """I9: memory holds as many as there are children, however many cases there are."""
+    archives = Counting(recorded.files.archives)
+    files = dataclasses.replace(recorded.files, archives=archives)
+    cases = [recorded.dispatched, recorded.rejected, recorded.held, recorded.large]
+    reports = replay_many(files, cases, code, children=1)
+    next(reports)
+    assert len(archives.asked) == 1
+    assert len(list(reports)) == 3
+    assert archives.asked == cases
+
+
+@pytest.mark.parametrize(
+    ("workflow", "name"), [(NeverEnding, "replay-hangs"), (Dying, "replay-crashes")]
+)
+def test_a_child_that_hangs_or_dies_ends_its_case_alone(
+    recorded: Recorded, workflow: type, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9, I12: it is ended at its limit, the case says so, and the others are replayed."""
+    monkeypatch.setattr("placet.audit._crew._BEGINNING", 10.0)
+    cases = [recorded.dispatched, recorded.rejected]
+
+    def one_is_bad(case: str) -> type:
+        return workflow if case == recorded.dispatched else ParcelCheck
+
+    found = dict(replay_many(recorded.files, cases, one_is_bad, children=1, limit=10))
+    assert [each.name for each in found[recorded.dispatched].troubles] == [name]
+    assert found[recorded.rejected].holds

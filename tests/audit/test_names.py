@@ -1,0 +1,266 @@
+"""Each thing that a reconciliation looks for has a name and a place: planted, and found by both."""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from placet.audit import LogFiles, replay, verify
+from placet.model import HistorySeal, canonical_json
+from placet.process import code_digest
+from tests.audit.recording import (
+    History,
+    Recorded,
+    changed_entry,
+    find,
+    forged_history,
+    history_of,
+    renumber,
+    resigned,
+)
+from tests.audit.test_replay import (
+    COMPLETED,
+    FAILED,
+    SCHEDULED,
+    STARTED,
+    TIMER,
+    add_activity,
+    event,
+    remove_activity,
+)
+from tests.audit.test_verify import evidence_proposal
+from tests.harness.parcels import ParcelCheck
+from tests.harness.processes import DEFINITION
+
+SIGNALED = "workflowExecutionSignaledEventAttributes"
+TASK = "workflowTaskScheduledEventAttributes"
+Forge = Callable[[History], dict[str, Any]]
+"""Changes a history and gives the event that it must be found at."""
+
+
+def moved(found: dict[str, Any], by: timedelta) -> dict[str, Any]:
+    moment = datetime.fromisoformat(found["eventTime"][:19]) + by
+    found["eventTime"] = moment.isoformat() + found["eventTime"][19:]
+    return found
+
+
+def scheduled_late(history: History) -> dict[str, Any]:
+    return moved(event(history, SCHEDULED, "dispatch"), timedelta(minutes=1))
+
+
+def completed_early(history: History) -> dict[str, Any]:
+    return moved(event(history, COMPLETED, "dispatch"), timedelta(minutes=-1))
+
+
+def after_the_seal(history: History) -> dict[str, Any]:
+    found: dict[str, Any] = history["events"][-1]
+    return moved(found, timedelta(days=1))
+
+
+def of_another_task(history: History) -> dict[str, Any]:
+    found = event(history, SCHEDULED, "dispatch")
+    found[SCHEDULED]["workflowTaskCompletedEventId"] = "4"
+    return found
+
+
+def task_for_nothing(history: History) -> dict[str, Any]:
+    at = next(number for number, each in enumerate(history["events"]) if TASK in each)
+    history["events"].insert(at, copy.deepcopy(history["events"][at]))
+    history["events"][at]["eventId"] = "new"
+    renumber(history)
+    found: dict[str, Any] = history["events"][at + 1]
+    return found
+
+
+def with_a_header(history: History) -> dict[str, Any]:
+    found = event(history, STARTED, "dispatch")
+    found[STARTED]["buildIdRedirectCounter"] = "7"
+    found["workerMayIgnore"] = True
+    return found
+
+
+def signal_of_a_stranger(history: History) -> dict[str, Any]:
+    found = event(history, SIGNALED)
+    found[SIGNALED]["signalName"] = "release_now"
+    return found
+
+
+def bell_before_anything(history: History) -> dict[str, Any]:
+    return moved(event(history, SIGNALED), timedelta(minutes=-1))
+
+
+def bell_twice(history: History) -> dict[str, Any]:
+    at = history["events"].index(event(history, SIGNALED))
+    history["events"].insert(at, copy.deepcopy(history["events"][at]))
+    history["events"][at]["eventId"] = "new"
+    renumber(history)
+    found: dict[str, Any] = history["events"][at + 1]
+    return found
+
+
+def other_spelling(history: History) -> dict[str, Any]:
+    found = event(history, COMPLETED, "weigh")
+    (payload,) = found[COMPLETED]["result"]["payloads"]
+    payload["metadata"]["encoding"] = "anNvbi9wcm90b2J1Zg=="
+    return found
+
+
+def timer_before_its_time(history: History) -> dict[str, Any]:
+    """The timer that a bell had ended fires at once."""
+    started = event(history, TIMER)
+    at = history["events"].index(event(history, "timerCanceledEventAttributes"))
+    found = history["events"][at]
+    told = found.pop("timerCanceledEventAttributes")
+    found.pop("userMetadata", None)
+    found["eventType"] = "EVENT_TYPE_TIMER_FIRED"
+    found["timerFiredEventAttributes"] = {
+        "timerId": told["timerId"],
+        "startedEventId": started["eventId"],
+    }
+    return dict(found)
+
+
+IN_A_HISTORY: dict[str, tuple[Forge, str]] = {
+    "scheduled-after-it-was-granted": (scheduled_late, "time-order"),
+    "completed-before-it-was-settled": (completed_early, "time-order"),
+    "after-the-seal": (after_the_seal, "time-order"),
+    "of-another-task": (of_another_task, "event-reference"),
+    "task-for-nothing": (task_for_nothing, "task-without-cause"),
+    "field-of-nobody": (with_a_header, "field-unexplained"),
+    "signal-of-a-stranger": (signal_of_a_stranger, "signal-unexplained"),
+    "bell-before-anything": (bell_before_anything, "signal-unexplained"),
+    "bell-twice": (bell_twice, "signal-twice"),
+    "result-in-another-encoding": (other_spelling, "payload-spelling"),
+    "timer-before-its-time": (timer_before_its_time, "timer-early"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(IN_A_HISTORY))
+async def test_what_does_not_fit_is_named_at_its_event(recorded: Recorded, name: str) -> None:
+    """I9: without the seal, under the trouble's name."""
+    forge, trouble = IN_A_HISTORY[name]
+    where: list[str] = []
+    files = forged_history(
+        recorded.files, recorded.large, lambda each: where.append(str(forge(each)["eventId"]))
+    )
+    report = await replay(files, recorded.large, [ParcelCheck], sealed=False)
+    place = f"{recorded.large} event {where[0]}"
+    found = {(each.name, each.place) for each in report.troubles}
+    assert (trouble, place) in found, found
+
+
+async def test_a_denials_reasons_are_the_ledgers(recorded: Recorded) -> None:
+    """I3, I9: the workflow was told of a denial what the ledger says."""
+
+    def change(history: History) -> None:
+        details = event(history, FAILED)[FAILED]["failure"]["applicationFailureInfo"]["details"]
+        details["payloads"].pop()
+
+    files = forged_history(recorded.files, recorded.held, change)
+    report = await replay(files, recorded.held, [ParcelCheck], sealed=False)
+    assert "denial-reasons" in {each.name for each in report.troubles}
+
+
+async def test_grants_and_activities_are_held_against_each_other(recorded: Recorded) -> None:
+    """I9: an activity without a grant, a grant without an activity: each by its name."""
+    for change, trouble in (
+        (add_activity, "activity-without-grant"),
+        (remove_activity, "grant-without-activity"),
+    ):
+        files = forged_history(recorded.files, recorded.large, change)
+        report = await replay(files, recorded.large, [ParcelCheck], sealed=False)
+        assert trouble in {each.name for each in report.troubles}
+    index = find(recorded.files, "grant.settled", recorded.large, outcome="completed")
+    unsettled = resigned(
+        recorded.files, [*recorded.files.entries[:index], *recorded.files.entries[index + 1 :]]
+    )
+    report = await replay(unsettled, recorded.large, [ParcelCheck])
+    assert "activity-unsettled" in {each.name for each in report.troubles}
+
+
+def test_a_decision_on_other_evidence_is_named(recorded: Recorded) -> None:
+    """I5, I6: the evidence was made anew after people had decided."""
+    files, _ = evidence_proposal(recorded)
+    index = find(files, "decision.recorded", recorded.large)
+    found = {(each.name, each.place) for each in verify(files).troubles}
+    assert ("decision-other-evidence", f"entry {index}") in found
+
+
+# --- the archive ------------------------------------------------------------------------------
+
+
+def with_archive(recorded: Recorded, **change: Any) -> LogFiles:
+    archive = recorded.files.archives[recorded.large].model_copy(update=change)
+    archives = {**recorded.files.archives, recorded.large: archive}
+    return dataclasses.replace(recorded.files, archives=archives)
+
+
+async def names(files: LogFiles, case: str) -> set[str]:
+    return {each.name for each in (await replay(files, case, [ParcelCheck])).troubles}
+
+
+async def test_an_archive_is_what_was_sealed(recorded: Recorded) -> None:
+    """I9: its runs, its seal, its contents, and what the authority had seen of it before."""
+    archive = recorded.files.archives[recorded.large]
+    (run,) = archive.runs
+    other = run.model_copy(update={"run_id": "another"})
+    assert "run" in await names(with_archive(recorded, runs=(other,)), recorded.large)
+    assert "run" in await names(with_archive(recorded, runs=()), recorded.large)
+    twice = with_archive(recorded, runs=(run, other))
+    assert {"run", "run-unadmitted"} <= await names(twice, recorded.large)
+    empty = with_archive(recorded, seal=HistorySeal(runs=()))
+    assert "seal-digest" in await names(empty, recorded.large)
+    contents = archive.contents.model_copy(update={"decisions": {}})
+    other_contents = with_archive(recorded, contents=contents)
+    assert "contents-digest" in await names(other_contents, recorded.large)
+    index = find(recorded.files, "checkpoint.opened", recorded.large)
+
+    def change(entry: dict[str, Any]) -> None:
+        entry["data"]["history"]["root"] = "sha-256:" + "A" * 43
+
+    assert "history-prefix" in await names(
+        changed_entry(recorded.files, index, change), recorded.large
+    )
+
+
+async def test_an_erased_archive_is_told_as_erased_only_if_somebody_erased_it(
+    recorded: Recorded,
+) -> None:
+    """I9: the history is gone; that it was erased stands on the ledger, or nothing does."""
+    erased = with_archive(recorded, erased=True, runs=(), salt=None)
+    assert "archive-missing" in await names(erased, recorded.large)
+    entry = find(recorded.files, "case.archived", recorded.large)
+    entries = list(recorded.files.entries)
+    entries.append(entries[entry].replace(b'"case.archived"', b'"case.erased"'))
+    report = await replay(resigned(erased, entries), recorded.large, [ParcelCheck])
+    assert report.troubles == ()
+    assert report.checked == {"cases whose history was erased": 1}
+
+
+# --- the code ---------------------------------------------------------------------------------
+
+
+def pinned(recorded: Recorded, code: str | None, ran: list[str]) -> LogFiles:
+    """The log with a process whose published code has this digest."""
+    body = canonical_json(DEFINITION.model_copy(update={"code": code})).decode()
+    files = dataclasses.replace(recorded.files, processes=(body,))
+    from placet.model import ProcessDefinition, digest_json  # noqa: PLC0415 - here alone
+
+    digest = digest_json(ProcessDefinition.model_validate_json(body))
+    opened = find(files, "case.opened", recorded.large)
+    files = changed_entry(files, opened, lambda e: e["data"].update(process_digest=digest))
+    archived = find(files, "case.archived", recorded.large)
+    return changed_entry(files, archived, lambda e: e["data"].update(code=ran))
+
+
+async def test_only_the_published_code_is_run(recorded: Recorded) -> None:
+    """I9: what is installed must have the digest that was published, and so must what ran."""
+    own = code_digest(ParcelCheck)
+    other = "sha-256:" + "A" * 43
+    assert await names(pinned(recorded, own, [own]), recorded.large) == set()
+    assert await names(pinned(recorded, own, [other]), recorded.large) == {"code-ran"}
+    assert await names(pinned(recorded, other, [other]), recorded.large) == {"code-installed"}
+    assert history_of(recorded.files, recorded.large)["events"]

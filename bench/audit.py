@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, insert
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from bench.measures import Result
+from bench.results import Result
 from bench.stage import Stage
 from bench.work import PROCESS, GovernedBench
 from placet.audit import (

@@ -35,6 +35,7 @@ class Stage:
     auditor: OperatorClient
     asker: SigningKey
     folder: Path
+    settings: AuthoritySettings
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +91,9 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
             said = await asyncio.to_thread(worker.stdout.readline)
             if said != b"ready\n":
                 raise SystemExit(f"the {side} worker did not start")
-        yield Stage(environment.client, issuer, porter, clerk, auditor, keys[ASKER], folder)
+        yield Stage(
+            environment.client, issuer, porter, clerk, auditor, keys[ASKER], folder, settings
+        )
 
 
 async def _enrol(admin: OperatorClient, keys: Mapping[str, SigningKey]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import platform
 import tempfile
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from bench.audit import MEASURES as AUDIT
 from bench.inbox import inbox
 from bench.measures import MEASURES
 from bench.results import Figure, Result
-from bench.stage import stage
+from bench.stage import Stage, stage
 
+_MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, Result | list[Result]]], ...] = (
+    *MEASURES,
+    *AUDIT,
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -24,9 +29,9 @@ async def run(folder: Path) -> list[Result | Figure]:
     console = Console(stderr=True)
     results: list[Result | Figure] = []
     async with stage(folder) as ready:
-        for measure in (*MEASURES, *AUDIT):
+        for measure in _MEASURES:
             with console.status(f"measuring {measure.__name__}"):
-                found: Result | list[Result] = await measure(ready)
+                found = await measure(ready)
                 results += found if isinstance(found, list) else [found]
         with console.status("measuring inbox"):
             results += await inbox(ready)  # last: it fills the lists with what can't be audited

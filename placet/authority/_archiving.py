@@ -40,7 +40,6 @@ from placet.model import (
     ProcessDefinition,
     RunRoot,
     canonical_json,
-    digest_bytes,
     digest_json,
 )
 from placet.payloads import Keyring
@@ -284,9 +283,6 @@ def _seal(tx: Tx, known: _Known, fetched: _Fetched) -> None:
             "runs": [each.model_dump(mode="json") for each in roots],
             "seal_digest": digest_json(fetched.seal),
             "contents_digest": digest_json(known.contents),
-            # What the audit still reads until it reads the seal.
-            "history_digest": digest_bytes(fetched.archived[-1].history.encode()),
-            "run_id": fetched.archived[-1].run_id,
             "process_digest": case.process_digest,
             "code": list(known.contents.code),
             **({"alarms": list(fetched.wrong[:20])} if fetched.wrong else {}),

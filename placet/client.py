@@ -60,6 +60,7 @@ from placet.model import (
     Prospect,
     Reason,
     Resubmit,
+    ReviewView,
     RowCut,
     SignedAct,
     SignedDecision,
@@ -554,6 +555,12 @@ class OperatorClient:
     async def proposal(self, jti: str) -> ProposalView:
         """One of them."""
         return self._model(await self._get(f"/v1/proposals/{_segment(jti)}"), ProposalView)
+
+    async def reviews(self, status: str | None = "open") -> list[ReviewView]:
+        """The reviews of emergencies that wait, or all."""
+        query = {"status": status} if status else {}
+        found = await self._pages("/v1/reviews", "reviews", query)
+        return [self._model(each, ReviewView) for each in found]
 
     async def notices(self, status: str | None = None) -> list[DeliveryView]:
         """Notices at their channels, or those of one status."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue, ValidationError
 
+from placet.audit._emergencies import Emergencies
 from placet.audit._people import People
 from placet.audit._scene import Case, Scene
 from placet.ledger import Entry, EntryType
@@ -82,6 +83,7 @@ class Checkpoints:
     def __init__(self, scene: Scene, people: People) -> None:
         self._scene = scene
         self._people = people
+        self.emergencies = Emergencies(scene, people)
         self._open: dict[str, _Open] = {}
         self._of_case: dict[str, dict[str, _Open]] = {}
 
@@ -114,7 +116,11 @@ class Checkpoints:
                     "evidence-unsettled", f"{checkpoint}: {item.name} was not settled as it says"
                 )
         self._proposed(view)
-        self._asked(view, entry)
+        instead = self.emergencies.asked(entry, view)
+        if instead is None:
+            self._asked(view, entry)
+        elif instead != view.requirement:
+            self._scene.trouble("requirement", f"{checkpoint}: the emergency asks something else")
         for said in self._unmet(view):
             self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
 
@@ -398,6 +404,7 @@ class Checkpoints:
         except ValidationError as error:
             self._scene.trouble("decision-refusable", f"not a checkpoint: {error.error_count()}")
         standing.keys[claims.jti] = str(entry.data.get("key"))
+        self.emergencies.decided(view.id, claims.iss)
         standing.decisions.append(
             CountedDecision(
                 jti=claims.jti,

@@ -62,6 +62,8 @@ _ACTS = {
     EntryType.OPERATOR_INVITED: "operator.invite",
     EntryType.SESSION_ENDED: "session.end",
     EntryType.NOTICE_RESENT: "notice.resend",
+    EntryType.GLASS_BROKEN: "glass.break",
+    EntryType.REVIEW_CLOSED: "review.close",
     EntryType.GOVERNANCE_PUBLISHED: "governance.publish",
     EntryType.ACT_COUNTERSIGNED: "act.countersign",
     EntryType.ACT_WITHDRAWN: "act.withdraw",
@@ -95,6 +97,8 @@ _NO_FIXED_ROLE = {
     EntryType.DELEGATION_GIVEN,
     EntryType.DELEGATION_ENDED,
     EntryType.SESSION_ENDED,
+    EntryType.GLASS_BROKEN,
+    EntryType.REVIEW_CLOSED,
 }
 
 

@@ -10,6 +10,8 @@ from placet.audit._timeline import Moment
 
 _LEFT, _WIDTH, _LANE, _TOP = 190, 960, 26, 30
 _MARKS = {
+    "glass.broken": "no",
+    "review.closed": "people",
     "grant.denied": "no",
     "decision.refused": "no",
     "act.refused": "no",

@@ -52,6 +52,8 @@ def _spell(moment: datetime) -> str:
 
 
 _PLAIN = {
+    EntryType.GLASS_BROKEN: "an emergency: others may approve it for a while",
+    EntryType.REVIEW_CLOSED: "the emergency was reviewed",
     EntryType.CHECKPOINT_ADJUSTED: "lowers the amount, row by row",
     EntryType.CHECKPOINT_KEYED: "keys what could not be read",
     EntryType.CHECKPOINT_RECALLED: "takes the checkpoint back, to ask anew",

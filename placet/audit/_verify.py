@@ -219,6 +219,7 @@ class Walk:
                 self._people.handed_over(entry)
             case _ if with_act(entry):
                 self._people.act(entry)
+                self.checkpoints.emergencies.acted(entry)
                 if entry.type in STOPS:
                     self._grants.stopped(entry)
                 elif entry.type in HOLDS:

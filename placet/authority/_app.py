@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from placet.authority._acts import Acts, list_proposals, show_proposal
+from placet.authority._acts import Acts, list_proposals, list_reviews, show_proposal
 from placet.authority._archiving import Archivist
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
@@ -136,6 +136,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/governance", routes.governance),
         ("GET", "/v1/cases", lists.cases),
         ("GET", "/v1/notices", routes.notices),
+        ("GET", "/v1/reviews", routes.reviews),
         ("GET", "/v1/cases/{case}", routes.case),
         ("GET", "/v1/cases/{case}/parts/{digest}", routes.part),
         ("GET", "/v1/cases/{case}/archive", routes.archive),
@@ -418,6 +419,15 @@ class Routes:
         """The rules about people that are in force."""
         await self._admit(request)
         return answer(await self._s.core.store.read(governance))
+
+    async def reviews(self, request: Request) -> Response:
+        """A page of the reviews of emergencies."""
+        await self._admit(request)
+        status = one_query(request, "status")
+        if status not in {None, "open", "closed"}:
+            raise Invalid("invalid_request", "status is one of open, closed")
+        after = one_query(request, "after") or ""
+        return _page("reviews", await list_reviews(self._s.core, status, after))
 
     async def notices(self, request: Request) -> Response:
         """A page of notices at their channels: what was sent, what waits, what is dead."""

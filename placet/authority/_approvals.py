@@ -195,6 +195,7 @@ def weigh(
         evidence_settled=_still_settled(tx, definition, row, evidence),
         payments_fixed=evidence.proposal.payments_digest is not None,
         version_unchanged=_version_unchanged(evidence, step, fetched),
+        emergency=requirement.emergency_until is not None,
     )
     return Approval(row.id, approvals, evidence, row.evidence_digest, facts)
 

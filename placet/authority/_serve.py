@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from temporalio.client import Client
 
-from placet.authority._acts import OPENING, Acts, lapse_proposals
+from placet.authority._acts import OPENING, Acts, end_emergencies, lapse_proposals
 from placet.authority._app import Services, make_app
 from placet.authority._archiving import ARCHIVING, Archivist
 from placet.authority._bootstrap import NoLog, load_keys
@@ -87,6 +87,7 @@ async def open_authority(
                 _follow(store, OUTBOX, Outbox(core).deliver, 1.0),
                 _follow(store, NOTICES, Notices(core, channels(settings, session)).deliver, 1.0),
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
+                _follow(store, None, lambda: end_emergencies(core), 1.0),
                 _follow(store, None, services.sessions.recheck, 1.0),
                 _follow(store, ARCHIVING, services.archivist.archive_closed, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),

@@ -12,6 +12,7 @@ from placet.cli._audit import audit
 from placet.cli._authority import authority
 from placet.cli._base import failures
 from placet.cli._cases import case
+from placet.cli._emergencies import emergency
 from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
 from placet.cli._notices import notice
@@ -33,6 +34,7 @@ app.add_typer(case, name="case")
 app.add_typer(act, name="act")
 app.add_typer(governance, name="governance")
 app.add_typer(notice, name="notice")
+app.add_typer(emergency, name="emergency")
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")

@@ -84,6 +84,8 @@ class EntryType(StrEnum):
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
     NOTICE_RESENT = "notice.resent"
+    GLASS_BROKEN = "glass.broken"
+    REVIEW_CLOSED = "review.closed"
 
 
 class Entry(Model):

@@ -48,7 +48,8 @@ class Requirement(Model):
     No ``needs`` means that no person has to decide (automatic mode). Who is ``excluded`` may not
     decide at all; at least one approver must be outside ``not_all_of``. ``tier`` is the upper
     limit of the matrix's tier that was taken (``None``: above every limit), ``added`` names what
-    the matrix added to it, and ``facts`` are what that rests on.
+    the matrix added to it, and ``facts`` are what that rests on. In an emergency
+    it is asked until ``emergency_until``, and then what was asked before.
     """
 
     checkpoint: Name
@@ -64,6 +65,7 @@ class Requirement(Model):
     facts: tuple[RequirementFact, ...] = ()
     amount: Money | None = None
     schedule: Schedule | None = None
+    emergency_until: UtcTime | None = None
 
     @property
     def barred(self) -> frozenset[str]:

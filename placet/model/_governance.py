@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from placet.model._ids import Jti, Name
+from placet.model._ids import CaseId, CheckpointId, Jti, Name, Principal
 from placet.model._matrix import Need
 from placet.model._values import Model, Money, UtcTime
 
@@ -106,7 +106,7 @@ class BreakGlass(Model):
     """
 
     needs: tuple[Need, ...] = Field(min_length=1)
-    minutes: int = Field(default=60, ge=1, le=24 * 60)
+    seconds: int = Field(default=3600, ge=1, le=24 * 3600)
     reviewers: tuple[Name, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -154,6 +154,26 @@ class Countersign(Model):
     act: Annotated[str, StringConstraints(max_length=64)]
     target: Annotated[str, StringConstraints(max_length=200)]
     body_digest: Annotated[str, StringConstraints(max_length=64)]
+
+
+class CloseReview(Model):
+    """Body of ``review.close``; the target is the review: what came of looking at an emergency."""
+
+    justified: bool
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class ReviewView(Model):
+    """The review of an emergency, which opens with it."""
+
+    id: str
+    case: CaseId
+    checkpoint: CheckpointId
+    opened_by: Principal
+    opened_at: UtcTime
+    until: UtcTime
+    status: str
+    closed_by: Principal | None = None
 
 
 class DeliveryStatus(StrEnum):

@@ -13,6 +13,7 @@ from placet.rules._context import (
     step_context,
 )
 from placet.rules._deciding import CheckpointStanding, OperatorFacts, check_decision
+from placet.rules._emergency import emergency_requirement
 from placet.rules._errors import (
     BadCalendar,
     BadPolicies,
@@ -93,6 +94,7 @@ __all__ = [
     "compare",
     "confirmed",
     "decide",
+    "emergency_requirement",
     "entitled",
     "escalated",
     "excluded",

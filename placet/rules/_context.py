@@ -63,6 +63,7 @@ class ApprovalFacts(Model):
             process lets produce it (I13), and no newer part has taken its place.
         payments_fixed: the proposal names the digest of what would be done.
         version_unchanged: the record's version is the one the proposal rests on.
+        emergency: they were asked by the emergency path, which a review follows.
     """
 
     status: CheckpointStatus
@@ -78,6 +79,7 @@ class ApprovalFacts(Model):
     evidence_settled: bool
     payments_fixed: bool
     version_unchanged: bool
+    emergency: bool
 
 
 class Fact(Model):

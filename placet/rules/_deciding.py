@@ -79,7 +79,7 @@ def check_decision(
     words = Words.of(requirement, standing.decisions)
     broken = [
         *_wrong_target(evidence_digest, requirement_digest, claims, standing),
-        *_wrong_time(standing, now),
+        *_wrong_time(requirement, standing, now),
         *_wrong_person(requirement, claims, operator),
         *_wrong_turn(requirement, claims, operator, words),
         *_wrong_words(claims),
@@ -106,10 +106,13 @@ def _wrong_target(
         yield Refusal.WRONG_REQUIREMENT
 
 
-def _wrong_time(standing: CheckpointStanding, now: datetime) -> Iterable[Refusal]:
+def _wrong_time(
+    requirement: Requirement, standing: CheckpointStanding, now: datetime
+) -> Iterable[Refusal]:
     if standing.status is not CheckpointStatus.OPEN:
         yield Refusal.NOT_OPEN
-    if now >= standing.deadline:
+    until = requirement.emergency_until
+    if now >= standing.deadline or (until is not None and now >= until):
         yield Refusal.PAST_DEADLINE
 
 

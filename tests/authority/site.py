@@ -75,6 +75,7 @@ ROUTES = (
     Route("GET", "/v1/governance", "session"),
     Route("GET", "/v1/cases", "session", query="status,limit,after"),
     Route("GET", "/v1/notices", "session", query="status,after"),
+    Route("GET", "/v1/reviews", "session", query="status,after"),
     Route("GET", "/v1/cases/{case}", "session"),
     Route("GET", "/v1/cases/{case}/parts/{digest}", "session"),
     Route("GET", "/v1/cases/{case}/archive", "session"),

@@ -148,7 +148,7 @@ namespace Placet {
     status: String, needs_met: Bool, automatic: Bool, confirmed: Bool, people: Long,
     approved_cents: Long, amount_cents: Long, automatic_limit_cents: Long, exceptions_open: Long,
     findings_above_info: Long, evidence_settled: Bool, payments_fixed: Bool,
-    version_unchanged: Bool,
+    version_unchanged: Bool, emergency: Bool,
   };
   type Nothing = {};
   type Step = { ledger: Ledger };

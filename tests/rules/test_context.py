@@ -40,6 +40,7 @@ APPROVAL = ApprovalFacts(
     evidence_settled=True,
     payments_fixed=True,
     version_unchanged=True,
+    emergency=False,
 )
 
 

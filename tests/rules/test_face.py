@@ -36,6 +36,7 @@ def test_the_public_names_are_pinned() -> None:
         "compare",
         "confirmed",
         "decide",
+        "emergency_requirement",
         "entitled",
         "escalated",
         "excluded",

@@ -71,6 +71,7 @@ APPROVAL = ApprovalFacts(
     evidence_settled=True,
     payments_fixed=True,
     version_unchanged=True,
+    emergency=False,
 )
 FACTS: dict[str, JsonValue] = {
     "balance": "as_analysed",

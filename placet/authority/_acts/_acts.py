@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from placet.authority._acts._act import Act, Asked, Handler, No, Refused
 from placet.authority._acts._cases import CaseActs
 from placet.authority._acts._checkpoints import CheckpointActs
+from placet.authority._acts._emergencies import EmergencyActs
 from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
 from placet.authority._acts._notices import NoticeActs
@@ -55,6 +56,7 @@ class Acts:
             **cases.handlers(),
             **HoldActs(core).handlers(),
             **NoticeActs().handlers(),
+            **EmergencyActs(core).handlers(),
             **CheckpointActs(core, definitions).handlers(),
         }
         self._proposals = ProposalActs(core, handlers, self._verify_kept)

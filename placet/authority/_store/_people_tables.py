@@ -85,6 +85,22 @@ class InvitationRow(Row, table=True):
     status: str
 
 
+class ReviewRow(Row, table=True):
+    """The review of an emergency. ``status``: open, closed; ``ended_at``: its time is over."""
+
+    __table_args__ = (Index("review_due", "ended_at", "until"),)
+    id: str = Field(primary_key=True)
+    checkpoint_id: str = Field(unique=True)
+    case_id: str = Field(index=True)
+    opened_by: str
+    opened_at: datetime = time_field()
+    until: datetime = time_field()
+    ended_at: datetime | None = time_or_none()
+    status: str
+    closed_by: str | None = None
+    closed_at: datetime | None = time_or_none()
+
+
 class DeliveryRow(Row, table=True):
     """One notice for one channel. ``status``: waiting, sending, done, dead."""
 

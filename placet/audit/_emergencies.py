@@ -1,0 +1,75 @@
+"""Emergencies as the log tells them: who began one, what was asked instead, who reviewed it."""
+
+from placet.audit._people import People
+from placet.audit._scene import Scene
+from placet.ledger import Entry, EntryType
+from placet.model import ADMINISTRATOR, CheckpointView, Requirement
+from placet.rules import emergency_requirement
+
+
+class Emergencies:
+    """Emergencies and their reviews, by the rules in force when each began."""
+
+    def __init__(self, scene: Scene, people: People) -> None:
+        self._scene = scene
+        self._people = people
+        self._begun: dict[str, Entry] = {}
+        self._words: dict[str, set[str]] = {}
+        self._replaced: dict[str, str] = {}
+
+    def acted(self, entry: Entry) -> None:
+        """A person's act in an emergency."""
+        if entry.type is EntryType.GLASS_BROKEN:
+            self._broken(entry)
+        elif entry.type is EntryType.REVIEW_CLOSED:
+            self._reviewed(entry)
+
+    def decided(self, checkpoint: str, person: str) -> None:
+        """Someone decided at a checkpoint."""
+        self._words.setdefault(checkpoint, set()).add(person)
+
+    def asked(self, entry: Entry, view: CheckpointView) -> Requirement | None:
+        """What a checkpoint asks that was opened anew for an emergency; ``None`` for any other."""
+        self._replaced[view.id] = str(entry.data.get("replaces"))
+        before = self._scene.files.checkpoints.get(str(entry.data.get("replaces")))
+        if "emergency" in entry.data:
+            begun, rule = self._begun.get(view.id), self._people.rules.break_glass
+            if begun is None or rule is None or before is None:
+                self._scene.trouble("emergency", f"{view.id}: nobody began this emergency")
+                return view.requirement
+            return emergency_requirement(before.requirement, rule, entry.time)
+        if "emergency_over" in entry.data:
+            first = self._replaced.get(str(entry.data.get("replaces")), "")
+            former = self._scene.files.checkpoints.get(first)
+            until = None if before is None else before.requirement.emergency_until
+            if former is None or until is None or entry.time < until:
+                self._scene.trouble("emergency", f"{view.id}: no emergency was over")
+                return view.requirement
+            return former.requirement
+        return None
+
+    def _broken(self, entry: Entry) -> None:
+        self._scene.collector.count("emergencies")
+        rule = self._people.rules.break_glass
+        view = self._scene.files.checkpoints.get(str(entry.data.get("checkpoint")))
+        if rule is None or not set(rule.openers) & set(self._people.roles(entry.actor)):
+            self._scene.trouble("act-refusable", f"{entry.actor} may begin no emergency")
+        elif view is None or entry.actor in view.requirement.barred:
+            self._scene.trouble("act-refusable", f"{entry.actor} had a hand in the case")
+        self._begun[str(entry.data.get("emergency"))] = entry
+
+    def _reviewed(self, entry: Entry) -> None:
+        checkpoint = str(entry.data.get("checkpoint"))
+        begun = self._begun.get(checkpoint)
+        view = self._scene.files.checkpoints.get(checkpoint)
+        rule = self._people.rules.break_glass
+        allowed = {ADMINISTRATOR} if rule is None else set(rule.reviewers)
+        if begun is None or begun.data.get("review") != entry.data.get("review"):
+            self._scene.trouble("emergency", "a review is closed that no emergency opened")
+            return
+        near = self._words.get(checkpoint, set()) | {begun.actor}
+        near |= set() if view is None else set(view.requirement.barred)
+        if entry.actor in near:
+            self._scene.trouble("act-refusable", f"{entry.actor} reviewed their own emergency")
+        if not allowed & set(self._people.roles(entry.actor)):
+            self._scene.trouble("act-refusable", f"{entry.actor} is in no role that may review")

@@ -27,6 +27,7 @@ TITLES = {
     "checkpoint.escalated": "A checkpoint was escalated to you",
     "checkpoint.decided": "A checkpoint was decided",
     "checkpoint.expired": "A checkpoint expired",
+    "checkpoint.voided": "An approval of yours counts no more",
     "act.proposed": "An act waits for a second signature",
     "glass.broken": "EMERGENCY: a checkpoint may be approved by the emergency path",
     "review.opened": "A review of an emergency approval waits",

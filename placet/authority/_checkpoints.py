@@ -17,7 +17,13 @@ from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._hands import barred
 from placet.authority._histories import Seen
 from placet.authority._outbox import hear_bell
-from placet.authority._outcomes import outcome_of, require_live, settle_status, void_open
+from placet.authority._outcomes import (
+    outcome_of,
+    require_live,
+    settle_status,
+    tell_waiting,
+    void_open,
+)
 from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Reader, Tx
@@ -211,7 +217,10 @@ class Checkpoints:
             record=case.subject,
         )
         tx.add(row)
-        return look_again_at(row, settle_status(tx, case, row, asked, ()), tx.now)
+        outcome = settle_status(tx, case, row, asked, ())
+        if outcome.status is CheckpointStatus.OPEN:
+            tell_waiting(tx, case, row, asked)
+        return look_again_at(row, outcome, tx.now)
 
     # --- reading ------------------------------------------------------------------------------
 

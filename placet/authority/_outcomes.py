@@ -7,6 +7,7 @@ from placet.authority._core import AUTHORITY
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Forbidden
 from placet.authority._lines import relist
+from placet.authority._notices import put_notice
 from placet.authority._outbox import ring
 from placet.authority._store import Case, Checkpoint, Grant, Reader, Tx
 from placet.model import CaseStatus, CheckpointStatus, Evidence, Outcome, Requirement
@@ -102,6 +103,31 @@ def end(tx: Tx, case: Case, row: Checkpoint, outcome: Outcome) -> None:
         record=case.subject,
     )
     ring(tx, case, row.id)
+    put_notice(
+        tx,
+        "checkpoint.expired" if expired else "checkpoint.decided",
+        row.id,
+        case=case.id,
+        checkpoint=row.id,
+        record=case.subject,
+        to=(case.opened_by,),
+        data={"status": outcome.status.value},
+    )
+
+
+def tell_waiting(tx: Tx, case: Case, row: Checkpoint, asked: Requirement) -> None:
+    """Tell those who may decide that a checkpoint waits for them."""
+    roles = dict.fromkeys(role for need in asked.needs for role in need.roles)
+    put_notice(
+        tx,
+        "checkpoint.waiting",
+        row.id,
+        case=case.id,
+        checkpoint=row.id,
+        record=case.subject,
+        to=tuple(f"role:{role}" for role in roles),
+        data={"name": row.name},
+    )
 
 
 def _keep(tx: Tx, row: Checkpoint, outcome: Outcome) -> None:
@@ -116,14 +142,29 @@ def approvers_of(reader: Reader, row: Checkpoint) -> tuple[str, ...]:
 
 
 def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
-    """Void an open checkpoint: its evidence is no longer the newest, or its case was ended."""
+    """Void an open checkpoint: its evidence is no longer the newest, or its case was ended.
+
+    Who approved it hears that their approval is void.
+    """
+    told = approvers_of(tx, row)
     outcome = outcome_of(row).model_copy(update={"status": CheckpointStatus.VOIDED})
     _keep(tx, row, outcome)
     tx.change(Checkpoint, row.id, status=CheckpointStatus.VOIDED.value, resolved_at=tx.now)
     tx.append(
         "checkpoint.voided",
         AUTHORITY,
-        {"checkpoint": row.id, "reasons": [reason], "told": list(approvers_of(tx, row))},
+        {"checkpoint": row.id, "reasons": [reason], "told": list(told)},
         case=case.id,
         record=case.subject,
     )
+    if told:
+        put_notice(
+            tx,
+            "checkpoint.voided",
+            row.id,
+            case=case.id,
+            checkpoint=row.id,
+            record=case.subject,
+            to=told,
+            data={"reason": reason},
+        )

@@ -268,6 +268,13 @@ class Site:
         entries = await self.w.entries()
         return [each["type"] for each in entries if each["type"] != "grant.expired"]
 
+    def told(self) -> bool:
+        """Whether every notice was handed to its channels."""
+        outbox = Row.metadata.tables["outbox"]
+        waiting = select(outbox).where(outbox.c.kind == "notice", outbox.c.done_at.is_(None))
+        with self.engines.reader.connect() as connection:
+            return connection.execute(waiting).first() is None
+
     def rows(self) -> dict[str, set[str]]:
         """Every row of the store but used ids, the ledger (looked at apart) and the grant's end."""
         apart = {"used_jti", "ledger_entry", "ledger_node", "tree_state", "writer_state"}
@@ -326,6 +333,11 @@ async def site(folder: Path, database_url: str) -> AsyncIterator[Site]:
         made = Site(w, http, case, checkpoint, held[0], system_key, engines)
         made.keep(held[0])
         await made.sign_in_una()
+
+        async def told() -> bool:
+            return made.told()
+
+        await until(told)
         yield made
 
 

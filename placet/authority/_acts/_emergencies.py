@@ -22,7 +22,7 @@ from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Conflict
 from placet.authority._governance import governance
 from placet.authority._notices import put_notice
-from placet.authority._outcomes import settle_status, void_open
+from placet.authority._outcomes import settle_status, tell_waiting, void_open
 from placet.authority._store import Case, Checkpoint, Reader, ReviewRow, Tx
 from placet.model import (
     ADMINISTRATOR,
@@ -197,6 +197,7 @@ def ask_instead(
     )
     tx.add(made)
     settle_status(tx, case, made, asked, ())
+    tell_waiting(tx, case, made, asked)
 
 
 async def end_emergencies(core: Core) -> None:

@@ -31,6 +31,9 @@ from placet.authority._store import (
 from placet.model import AuthorityMatrix, CaseStatus, Evidence, Proposal, canonical_json
 
 ERASE = "case.erase"
+ERASED = "erased"
+"""The topic that empties what the database still holds of what was erased."""
+
 _TEXTS = ("reasoning_digest", "reason_digest")
 _SAYS = ("comment", "exceptions", "exception_reasons")
 """Claims of a decision that are people's own words."""
@@ -56,6 +59,7 @@ def erase_case(tx: Tx, core: Core, case: Case, matrix: AuthorityMatrix | None) -
         "decisions": _decisions(tx, case.id),
         "acts": _acts(tx, entries),
     }
+    tx.notify(ERASED)
     tx.change(Case, case.id, erased_at=tx.now, archive_trouble=None, alarm=None)
     return counts
 

@@ -25,6 +25,7 @@ from placet.authority._core import Core
 from placet.authority._decisions import Decisions
 from placet.authority._definitions import Definitions
 from placet.authority._enrolments import Enrolments
+from placet.authority._erasing import ERASED
 from placet.authority._errors import Unavailable
 from placet.authority._events import Events
 from placet.authority._facts import FactsClient
@@ -94,6 +95,7 @@ async def open_authority(
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
                 _follow(store, None, services.cases.watch_open, 5.0),
                 _follow(store, None, services.archivist.watch_closed, 5.0),
+                _follow(store, ERASED, store.forget, 60.0),
                 _follow(store, None, lambda: load_keys(store, keys), 5.0),
             )
         ]

@@ -2,6 +2,7 @@
 
 import importlib.util
 from importlib.abc import InspectLoader
+from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -25,8 +26,11 @@ def code_digest(workflow: type) -> Digest:
 
 def _source(name: str) -> bytes:
     spec = importlib.util.find_spec(name)
-    loader = None if spec is None else spec.loader
-    source = loader.get_source(name) if isinstance(loader, InspectLoader) else None
+    source = None
+    if spec is not None and isinstance(spec.loader, InspectLoader):
+        source = spec.loader.get_source(name)
+    elif spec is not None and (spec.origin or "").endswith(".py"):  # a loader of someone's own
+        source = Path(spec.origin or "").read_text(encoding="utf-8")
     if source is None:
         raise LookupError(f"module {name} of a workflow has no source here")
     return source.encode()

@@ -138,6 +138,29 @@ class Store:
             said = f"the database could not be read: {first_line(error)}"
             raise StoreUnavailable(said) from None
 
+    async def forget(self) -> None:
+        """Leave nothing of what was deleted or overwritten in SQLite's write-ahead file.
+
+        On PostgreSQL that is for VACUUM and the cluster's own log to do.
+
+        Raises:
+            StoreUnavailable: somebody reads an older state just now; try again.
+        """
+        await self._loop.run_in_executor(self._readers, self._forget)
+
+    def _forget(self) -> None:
+        if self.engines.is_postgresql:
+            return
+        connection = self.engines.writer.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = cursor.fetchone()
+        finally:
+            connection.close()
+        if busy is None or busy[0]:
+            raise StoreUnavailable("the write-ahead file is in use; it is emptied later")
+
     # --- following --------------------------------------------------------------------------------
 
     def number(self, topic: str) -> int:

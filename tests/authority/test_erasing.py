@@ -1,0 +1,232 @@
+"""Erasing a case: who may, when, what is gone, and what still holds. And who gets payload keys."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
+
+from placet.audit import verify
+from placet.cli import fetch_log
+from placet.client import AuthorityError, OperatorClient
+from placet.model import (
+    ActAnswer,
+    AuthorityMatrix,
+    CaseArchive,
+    EnrolIdentity,
+    Hold,
+    Reason,
+    Verdict,
+)
+from placet.tokens import SigningKey, make_client_assertion, make_proof
+from tests.harness import processes
+from tests.harness.reading import KeysOfStore
+from tests.harness.world import World, temporal_server, until, world
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+WHY = Reason(reason="the borrower asked for it")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def w(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One world for the module; each test has parcels of its own."""
+    async with temporal_server() as temporal, world(temporal, tmp_path_factory.mktemp("w")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bea(w: World) -> AsyncIterator[OperatorClient]:
+    """A second administrator."""
+    key = SigningKey.generate()
+    body = EnrolIdentity(jwk=key.public.jwk(), roles=("administrator",))
+    await w.admin.act("operator.enrol", "operator:bea", body)
+    async with OperatorClient(w.issuer, "operator:bea", key) as client:
+        yield client
+
+
+async def publish_retention(w: World, days: int | None, version: list[int]) -> None:
+    """Set the lender's retention, by a new matrix."""
+    version[0] += 1
+    matrix: AuthorityMatrix = processes.matrix(version[0])
+    matrix = matrix.model_copy(update={"retention_days": days})
+    await w.admin.act("matrix.publish", "parcel-check", matrix)
+
+
+async def closed_case(w: World, parcel: str) -> str:
+    """A case that was approved with words of a person's own, and archived."""
+    async with w.workers():
+        case = await w.open(f"depot/E1/parcel/{parcel}")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(
+            checkpoint, Verdict.APPROVE, amount=Decimal("80.00"), comment="I know the sender"
+        )
+        await w.until_archived(case)
+    return case
+
+
+async def erase(w: World, bea: OperatorClient, case: str) -> ActAnswer:
+    """Two administrators sign."""
+    proposed = await w.admin.act("case.erase", case, WHY)
+    assert proposed.status == "proposed"
+    waiting = next(each for each in await bea.proposals() if each.target == case)
+    return await bea.countersign(waiting)
+
+
+async def refused(w: World, bea: OperatorClient, case: str, why: str) -> None:
+    """Both sign, and it is refused all the same; the proposal is taken back."""
+    with pytest.raises(AuthorityError, match=why):
+        await erase(w, bea, case)
+    for waiting in await w.admin.proposals():
+        await w.admin.act("act.withdraw", waiting.jti, Reason(reason="refused"))
+
+
+async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
+    w: World, bea: OperatorClient
+) -> None:
+    """I6, I8: what may go is gone; the ledger and what was decided stay, and still verify."""
+    version = [1]
+    case = await closed_case(w, "1")
+    other = await closed_case(w, "2")
+    await refused(w, bea, case, "no retention is set")
+    await publish_retention(w, 30, version)
+    await refused(w, bea, case, "must be kept until")
+    await publish_retention(w, 0, version)
+    await w.people["hal"].act("hold.place", "depot/E1", Hold(reason="a court wants it"))
+    await refused(w, bea, case, "is on hold")
+    await w.people["hal"].act("hold.lift", "depot/E1", Reason(reason="it does not any more"))
+
+    una = w.people["una"]
+    before = CaseArchive.model_validate(await una.get(f"/v1/cases/{case}/archive"))
+    (opened,) = [e for e in await w.entries("checkpoint.opened") if e["case"] == case]
+    jws = (await una.checkpoint(opened["data"]["checkpoint"])).decisions[0].jws
+    parts = [each["digest"] for each in await _parts(w, case)]
+    assert parts
+    done = await erase(w, bea, case)
+    assert done.status == "done"
+
+    after = CaseArchive.model_validate(await una.get(f"/v1/cases/{case}/archive"))
+    assert (after.erased, after.runs, after.salt) == (True, (), None)
+    assert (after.seal, after.contents) == (before.seal, before.contents)
+    view = await una.case(case)
+    assert (view.archive, view.result) == ("erased", "dispatched")
+    for digest in parts:
+        with pytest.raises(AuthorityError, match="erased"):
+            await una.get(f"/v1/cases/{case}/parts/{digest}")
+    for digest in await _kept(w, case):
+        with pytest.raises(AuthorityError, match="nothing is kept"):
+            await una.get(f"/v1/kept/{digest}")
+    ring = await KeysOfStore(w.settings).ring(case)
+    assert "[]" in repr(ring)
+    store = w.settings.database_url.removeprefix("sqlite:///")
+    words = jws.split(".")[1].encode()
+    assert len(words) > 100
+
+    async def gone() -> bool:  # from the write-ahead file as well, a moment later
+        files = list(Path(store).parent.glob("authority.db*"))
+        return bool(files) and not any(words in path.read_bytes() for path in files)
+
+    await until(gone)
+    (entry,) = [e for e in await w.entries("case.erased") if e["case"] == case]
+    assert entry["data"]["second"]
+    assert entry["data"]["erased"]["keys"] == 1
+    assert {"histories": 1, "parts": 3, "decisions": 1}.items() <= entry["data"]["erased"].items()
+
+    # Nobody else's case has lost anything, and it is erased once.
+    kept = CaseArchive.model_validate(await una.get(f"/v1/cases/{other}/archive"))
+    assert kept.runs
+    await refused(w, bea, case, "was erased at")
+    trust: dict[str, Any] = {"administrators": ()}
+
+    async def covered() -> bool:
+        head, entries = await una.head(), await una.get("/v1/ledger/entries?limit=1024")
+        return head is not None and int(head.split("\n")[1]) == len(entries["entries"])
+
+    await until(covered)
+    report = verify(await fetch_log(una, trust=trust))
+    assert [(each.name, each.found) for each in report.troubles] == []
+
+
+async def test_an_open_case_is_not_erased(w: World, bea: OperatorClient) -> None:
+    """I6: what is not closed and sealed has to be kept."""
+    case = await w.open("depot/E2/parcel/1")
+    await refused(w, bea, case, "only a closed one is erased")
+
+
+async def _parts(w: World, case: str) -> list[dict[str, str]]:
+    settled = [e for e in await w.entries("grant.settled") if e["case"] == case]
+    return [part for each in settled for part in each["data"]["parts"]]
+
+
+async def _kept(w: World, case: str) -> list[str]:
+    settled = [e for e in await w.entries("grant.settled") if e["case"] == case]
+    found = [each["data"].get("reasoning_digest") for each in settled]
+    return [each for each in found if each]
+
+
+# --- who gets payload keys --------------------------------------------------------------------
+
+
+async def ask_keys(w: World, agent: str, case: str, key: SigningKey | None = None) -> Any:
+    """Ask for a case's payload keys, as anyone could."""
+    url = f"{w.issuer}/v1/cases/{case}/keys"
+    now, key = datetime.now(UTC), key or w.agents[agent]
+    assertion = make_client_assertion(
+        key, f"agent:{agent}", issuer=w.issuer, now=now, jti=token_urlsafe(18)
+    )
+    proof = make_proof(key, "POST", url, now=now, jti=token_urlsafe(18))
+    headers = {"Client-Assertion": assertion, "DPoP": proof}
+    async with httpx.AsyncClient() as http:
+        return await http.post(url, json={}, headers=headers)
+
+
+async def test_keys_are_for_the_orchestrator_and_for_whoever_is_at_work(w: World) -> None:
+    """I2, I7: an agent at rest gets none, of no case; one at work those of its own steps."""
+    async with w.workers():
+        case = await w.open("depot/E3/parcel/1")
+        await w.until_checkpoint(case)
+    nobodys = "case-" + "0" * 26
+    at_rest = [await ask_keys(w, agent, case) for agent in ("scale", "second-scale", "carrier")]
+    unknown = await ask_keys(w, "scale", nobodys)
+    assert {each.status_code for each in (*at_rest, unknown)} == {403}
+    assert len({each.text for each in (*at_rest, unknown)}) == 1  # nor is it said which exist
+    stranger = await ask_keys(w, "orchestrator", case, SigningKey.generate())
+    assert stranger.status_code == 401
+    given = await ask_keys(w, "orchestrator", case)
+    assert given.status_code == 200
+    assert given.headers["cache-control"] == "no-store"
+    secrets = json.loads(given.text)["keys"]
+    assert "scope" not in json.loads(given.text)
+
+    async def at_work() -> Any:
+        answer = await ask_keys(w, "scale", waiting)
+        return answer if answer.status_code == 200 else None
+
+    async with w.workers(only=("orchestrator",)):
+        waiting = await w.open("depot/E3/parcel/2")
+
+        async def scheduled() -> bool:
+            found = await (await w.workflow(waiting)).describe()
+            return bool(found.raw_description.pending_activities)
+
+        await until(scheduled)
+        assert (await ask_keys(w, "scale", waiting)).status_code == 403  # scheduled, not started
+    task = await w.temporal.workflow_service.poll_activity_task_queue(_poll("scale"))
+    assert task.activity_type.name == "weigh"
+    theirs = json.loads((await until(at_work)).text)
+    assert theirs["scope"] == "agent:scale"
+    assert not set(theirs["keys"].values()) & set(secrets.values())
+    assert (await ask_keys(w, "second-scale", waiting)).status_code == 403
+
+
+def _poll(queue: str) -> Any:
+    return PollActivityTaskQueueRequest(
+        namespace="default", task_queue=TaskQueue(name=queue), identity="a thief"
+    )

@@ -8,13 +8,15 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, cast
 
 import rfc8785
 from pydantic import BaseModel, JsonValue, StringConstraints
 
 # 43 characters carry 258 bits: the last one may only spell values whose two low bits are zero.
 _DIGEST_PATTERN = r"^sha-256:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"
+
+_WHOLE = 2**53  # beyond it, whole numbers have no spelling of their own in JSON (RFC 8785, 3.2.2.3)
 
 Digest = Annotated[str, StringConstraints(pattern=_DIGEST_PATTERN)]
 """``sha-256:<base64url, no padding>``; the only spelling of a digest in Placet."""
@@ -46,7 +48,34 @@ def canonical_json(value: BaseModel | JsonValue) -> bytes:
     """
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if _is_plain(value):
+        try:
+            return _encode_plain(value).encode("utf-8")
+        except UnicodeEncodeError:
+            pass  # half a surrogate pair: the library says what is wrong
     return rfc8785.dumps(value)
+
+
+# The standard library's encoder, written in C, writes plain values as RFC 8785 does, five times as
+# fast as the library that knows all of it. Names in ASCII sort alike as characters and as UTF-16.
+_encode_plain = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
+).encode
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value has only text, truths, whole numbers below 2^53, nulls and ASCII names."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is dict:
+        return all(
+            type(name) is str and name.isascii() and _is_plain(each)
+            for name, each in cast("dict[object, object]", value).items()
+        )
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, cast("list[object]", value)))
+    return kind is int and -_WHOLE < cast("int", value) < _WHOLE
 
 
 def digest_json(value: BaseModel | JsonValue) -> Digest:

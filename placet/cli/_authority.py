@@ -25,6 +25,7 @@ from placet.cli._base import (
     load_settings,
     read_public_key,
     run,
+    run_server,
     show,
 )
 from placet.cli._identities import AsJson
@@ -73,7 +74,7 @@ def serve_() -> None:
     """Serve the authority until stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     with failures():
-        run(serve(load_settings(AuthoritySettings)))
+        run_server(serve(load_settings(AuthoritySettings)))
 
 
 @authority.command("rotate-key")

@@ -22,6 +22,7 @@ from placet.cli._output import (
     read_model,
     read_text,
     run,
+    run_server,
     show,
 )
 from placet.cli._settings import OperatorSettings, load_settings
@@ -46,6 +47,7 @@ __all__ = [
     "read_public_key",
     "read_text",
     "run",
+    "run_server",
     "show",
 ]
 

@@ -69,7 +69,7 @@ class Definitions:
         """What a case is of, or ``None`` if there is no such case."""
         found = self._kinds.get(case)
         if found is None:
-            row = reader.execute(_KIND, {"case": case}).first()
+            row = reader.one(_KIND, {"case": case})
             if row is None:
                 return None
             found = Kind(self.process(reader, row.process, row.version), row.subject)
@@ -89,9 +89,10 @@ class Definitions:
 
     def matrix(self, reader: Reader, process: str) -> tuple[str, AuthorityMatrix] | None:
         """The matrix in force for a process with its digest, or ``None``."""
-        digest = reader.scalar(_MATRIX_IN_FORCE, {"process": process})
-        if digest is None:
+        newest = reader.one(_MATRIX_IN_FORCE, {"process": process})
+        if newest is None:
             return None
+        digest = newest.digest
         found = self._matrices.get(digest)
         if found is None:
             row = reader.get(Matrix, digest)
@@ -105,9 +106,10 @@ class Definitions:
         Raises:
             Unavailable: none was published yet; nothing can be permitted.
         """
-        digest = reader.scalar(_CURRENT_POLICIES)
-        if digest is None:
+        current = reader.one(_CURRENT_POLICIES)
+        if current is None:
             raise Unavailable("no policies are published; publish them first")
+        digest = current.digest
         found = self._policies.get(digest)
         if found is None:
             row = reader.get(PolicySet, digest)

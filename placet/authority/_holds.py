@@ -6,9 +6,10 @@ from placet.authority._revocations import revoke
 from placet.authority._store import Grant, HoldRow, Reader, Tx, table_of
 
 _HOLD = table_of(HoldRow)
+_LEVELS = tuple(f"level_{number}" for number in range(8))  # a record has at most eight segments
 _ABOVE = (
     select(_HOLD.c.id)
-    .where(_HOLD.c.record.in_(bindparam("records", expanding=True)), _HOLD.c.lifted_at.is_(None))
+    .where(_HOLD.c.record.in_([bindparam(name) for name in _LEVELS]), _HOLD.c.lifted_at.is_(None))
     .limit(1)
 )
 
@@ -16,8 +17,11 @@ _ABOVE = (
 def on_hold(reader: Reader, record: str) -> bool:
     """Whether a hold covers ``record``: on itself or on a record above it."""
     segments = record.split("/")
-    above = ["/".join(segments[:count]) for count in range(1, len(segments) + 1)]
-    return reader.execute(_ABOVE, {"records": above}).first() is not None
+    above = {
+        name: "/".join(segments[: count + 1])  # beyond its last segment, the record itself
+        for count, name in enumerate(_LEVELS)
+    }
+    return reader.one(_ABOVE, above) is not None
 
 
 def revoke_below(tx: Tx, record: str) -> None:

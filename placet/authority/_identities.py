@@ -52,7 +52,7 @@ def key_standing(reader: Reader, principal: str, thumbprint: str, now: datetime)
     A session's key counts for as long as the identity provider was last heard to vouch for it.
     """
     asked = {"principal": principal, "thumbprint": thumbprint}
-    found = reader.execute(_STANDING, asked).first()
+    found = reader.one(_STANDING, asked)
     if found is None:
         return "unknown"
     if found.status != ACTIVE or found.of_key != ACTIVE:
@@ -67,7 +67,7 @@ def word_standing(reader: Reader, principal: str, thumbprint: str) -> str:
     does.
     """
     asked = {"principal": principal, "thumbprint": thumbprint}
-    found = reader.execute(_STANDING, asked).first()
+    found = reader.one(_STANDING, asked)
     if found is None:
         return "unknown"
     if found.status != ACTIVE:
@@ -115,7 +115,7 @@ def use_jti(tx: Tx, issuer: str, jti: str, expires: datetime) -> None:
         Unauthenticated: it was used before (a replay); the transaction can only be given up.
     """
     try:
-        tx.execute(_USE, {"issuer": issuer, "jti": jti, "expires_at": expires + _KEPT_LONGER})
+        tx.fetch(_USE, {"issuer": issuer, "jti": jti, "expires_at": expires + _KEPT_LONGER})
     except IntegrityError:
         raise Unauthenticated(
             "invalid_client", "this jti was used before; make a new assertion"

@@ -146,7 +146,7 @@ class Settling:
     def _record(self, tx: Tx, sender: Sender, grant: Grant, told: _Told) -> None:
         settlement = told.settlement
         parts = [_keep_part(tx, sender, grant, part) for part in told.parts]
-        inputs = [each.part_digest for each in tx.execute(_INPUTS, {"grant": grant.id})]
+        inputs = [each.part_digest for each in tx.fetch(_INPUTS, {"grant": grant.id})]
         leaked = settlement.outcome is SettlementOutcome.LEAKED
         tx.append(
             "grant.settled",

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from placet.authority._store._base import Row
+from placet.authority._store._prepared import Statement, run
 
 R = TypeVar("R", bound=Row)
 Key = str | int | tuple[str | int, ...]
@@ -55,8 +56,9 @@ def _key_names(table: Table) -> tuple[str, ...]:
 
 
 @cache
-def _insertion(table: Table) -> Insert:
-    return insert(table)
+def _insertion(table: Table, counted: tuple[str, ...]) -> Insert:
+    statement = insert(table)
+    return statement.returning(*(table.c[name] for name in counted)) if counted else statement
 
 
 @cache
@@ -101,6 +103,17 @@ class Reader:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        if not connection.in_transaction():
+            connection.begin()
+
+    def fetch(self, statement: Statement, values: Mapping[str, object] | None = None) -> list[Any]:
+        """The rows that a statement gives; it was made once, and has no list among its values."""
+        return run(self.connection, statement, values or {})[1]
+
+    def one(self, statement: Statement, values: Mapping[str, object] | None = None) -> Any:
+        """The first row of :meth:`fetch`, or ``None``."""
+        rows = self.fetch(statement, values)
+        return rows[0] if rows else None
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a Core statement; ``values`` is one mapping, or a list of them."""
@@ -114,7 +127,7 @@ class Reader:
     def get(self, row: type[R], key: Key) -> R | None:
         """The row with this primary key or ``None``."""
         table = table_of(row)
-        found = self.connection.execute(_by_key(table), _key(table, key)).first()
+        found = self.one(_by_key(table), _key(table, key))
         return None if found is None else _make(row, found)
 
     def all(
@@ -132,7 +145,7 @@ class Reader:
 
     def rows(self, row: type[R], statement: Select[Any], values: Mapping[str, object]) -> list[R]:
         """The rows of a statement that was made before, which selects all columns of one table."""
-        return [_make(row, found) for found in self.connection.execute(statement, values)]
+        return [_make(row, found) for found in self.fetch(statement, values)]
 
     def first(self, row: type[R], *where: Where, order_by: Sequence[Any] = ()) -> R | None:
         """The first such row, or ``None``."""
@@ -154,9 +167,9 @@ class Access(Reader):
         counted = [name for name in _key_names(table) if values[name] is None]
         for name in counted:
             del values[name]
-        result = self.connection.execute(_insertion(table), values)
+        given = self.one(_insertion(table, tuple(counted)), values)
         for name in counted:
-            setattr(row, name, result.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
+            setattr(row, name, getattr(given, name))
 
     def change(self, row: type[Row], key: Key, **values: object) -> None:
         """Set columns of the one row with this primary key.
@@ -167,7 +180,7 @@ class Access(Reader):
         table = table_of(row)
         statement = _change(table, tuple(sorted(values)))
         new = {f"new_{name}": value for name, value in values.items()}
-        if self.connection.execute(statement, {**_key(table, key), **new}).rowcount != 1:
+        if run(self.connection, statement, {**_key(table, key), **new})[0] != 1:
             raise LookupError(f"{table.name} has no row {key!r}")
 
     def remove(self, row: type[Row], key: Key) -> None:

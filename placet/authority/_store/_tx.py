@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert
 
 from placet.authority._store._access import Access, table_of
 from placet.authority._store._errors import is_outage
+from placet.authority._store._prepared import say
 from placet.authority._store._tables import LedgerEntry
 from placet.ledger import Entry, EntryType, Frontier, encode_entry, leaf_hash
 
@@ -75,7 +76,7 @@ class Tx(Access):
         encoded = encode_entry(entry)
         leaf = leaf_hash(encoded)
         index = self._tree.size
-        self.connection.execute(
+        self.fetch(
             _INSERT_ENTRY,
             {
                 "index": index,
@@ -95,17 +96,17 @@ class Tx(Access):
     def part(self) -> Iterator[None]:
         """A part of the write that leaves nothing behind if it raises; the rest may go on."""
         tree, topics = self._tree, set(self._topics)
-        self.connection.exec_driver_sql("SAVEPOINT placet_part")
+        say(self.connection, "SAVEPOINT placet_part")
         try:
             yield
         except BaseException as error:
             if is_outage(error):  # the writer gives the whole transaction up
                 raise
             self._tree, self._topics = tree, topics
-            self.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT placet_part")
-            self.connection.exec_driver_sql("RELEASE SAVEPOINT placet_part")
+            say(self.connection, "ROLLBACK TO SAVEPOINT placet_part")
+            say(self.connection, "RELEASE SAVEPOINT placet_part")
             raise
-        self.connection.exec_driver_sql("RELEASE SAVEPOINT placet_part")
+        say(self.connection, "RELEASE SAVEPOINT placet_part")
 
     def notify(self, topic: str) -> None:
         """Wake the followers of ``topic`` once this write is durable."""

@@ -25,6 +25,7 @@ from placet.authority._store._access import Reader, table_of
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
 from placet.authority._store._nodes import keep_tile_tops
+from placet.authority._store._prepared import run, say
 from placet.authority._store._tables import TreeState, WriterState
 from placet.authority._store._tx import Batch, Tx
 from placet.kill import kill_point
@@ -42,11 +43,12 @@ LOOK_UP_SECONDS = 5.0
 _TREE = table_of(TreeState)
 _WRITER = table_of(WriterState)
 _LOCK_HEAD = select(_TREE.c.size, _TREE.c.frontier).with_for_update()
-_SAVE_HEAD = update(_TREE)
+_SAVE_HEAD = update(_TREE).values(
+    size=bindparam("size"), frontier=bindparam("frontier"), root=bindparam("root")
+)
 _MINE = _WRITER.c.id == bindparam("mine")
 _SAVE_BATCH = update(_WRITER).where(_MINE).values(batch=bindparam("last"), at=bindparam("now"))
 _LAST_BATCH = select(_WRITER.c.batch).where(_MINE)
-# The driver's own words: SQLAlchemy's object for a savepoint costs four times as much.
 _SAVEPOINT, _ROLLBACK, _RELEASE = (
     f"{verb} placet_member" for verb in ("SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
 )
@@ -169,13 +171,13 @@ class Writer:
             self._connection = self._engines.writer.connect()
         connection = self._connection
         connection.begin()
-        size, frontier = connection.execute(_LOCK_HEAD).one()
+        ((size, frontier),) = run(connection, _LOCK_HEAD, {})[1]
         self._batch += 1
         return Batch(connection, Frontier.decode(frontier, size), self._clock, size)
 
     def _run_members(self, batch: Batch, members: list[Member]) -> None:
         for member in members:
-            batch.connection.exec_driver_sql(_SAVEPOINT)
+            say(batch.connection, _SAVEPOINT)
             tx = Tx(batch)
             try:
                 member.result = member.run(tx)
@@ -184,19 +186,18 @@ class Writer:
                 if is_outage(error):
                     raise
                 member.error = error
-                batch.connection.exec_driver_sql(_ROLLBACK)
+                say(batch.connection, _ROLLBACK)
             else:
                 tx.hand_over(batch)
-            batch.connection.exec_driver_sql(_RELEASE)
+            say(batch.connection, _RELEASE)
 
     def _save_head(self, batch: Batch) -> None:
         tree = batch.tree
         keep_tile_tops(Reader(batch.connection), batch.size_before, tree.size)
-        batch.connection.execute(
-            _SAVE_HEAD, {"size": tree.size, "frontier": tree.encode(), "root": tree.root()}
-        )
+        head = {"size": tree.size, "frontier": tree.encode(), "root": tree.root()}
+        run(batch.connection, _SAVE_HEAD, head)
         done = {"mine": self._name, "last": self._batch, "now": self._clock()}
-        if batch.connection.execute(_SAVE_BATCH, done).rowcount == 0:
+        if run(batch.connection, _SAVE_BATCH, done)[0] == 0:
             first = {"id": self._name, "batch": self._batch, "at": done["now"]}
             batch.connection.execute(insert(_WRITER), first)
 

@@ -16,7 +16,7 @@ class Moment(Model):
     time: str
     actor: str
     type: str
-    record: str | None
+    record: str | None = None
     text: str
 
 

@@ -1,0 +1,103 @@
+"""``placet audit replay`` and ``flight`` on a bundle, as an examiner runs them."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from placet.audit import Flight, only, write_bundle
+from placet.cli import main
+from placet.process import Process
+from tests.audit.recording import Recorded, forged_history
+from tests.audit.test_replay import change_result
+from tests.harness.parcels import ParcelCheck
+from tests.harness.processes import DEFINITION
+
+
+@pytest.fixture
+def files(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a bundle, one whose history was forged, and what is trusted; and the process
+    is installed."""
+    installed = {"parcel-check": Process(definition=DEFINITION, workflow=ParcelCheck)}
+    monkeypatch.setattr("placet.cli._audit.processes", lambda: installed)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "case.zip").write_bytes(recorded.exported)
+    forged = forged_history(recorded.files, recorded.large, change_result)
+    (tmp_path / "forged.zip").write_bytes(
+        write_bundle(only(forged, recorded.large), recorded.large)
+    )
+    trust = {
+        "log_key": recorded.files.trusted_log_key,
+        "administrators": recorded.files.trusted_administrators,
+    }
+    (tmp_path / "trust.json").write_text(json.dumps(trust))
+    return tmp_path
+
+
+def placet(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> tuple[object, str]:
+    monkeypatch.setattr(sys, "argv", ["placet", *arguments])
+    try:
+        main()
+        code: object = 0
+    except SystemExit as stopped:
+        code = stopped.code or 0
+    return code, capsys.readouterr().out
+
+
+def test_a_bundle_is_replayed_in_a_process_of_its_own(
+    recorded: Recorded,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """I9: exit 0 under a key that is trusted; the output is data and nothing else."""
+    code, out = placet(
+        capsys,
+        monkeypatch,
+        *("audit", "replay", str(files / "case.zip"), "--trust", str(files / "trust.json")),
+        *("--json", "--jobs", "1"),
+    )
+    assert code == 0
+    found = json.loads(out)
+    assert list(found) == ["the bundle", recorded.large]
+    assert found[recorded.large]["troubles"] == []
+    assert found[recorded.large]["checked"]["activities"] == 7
+
+
+def test_a_forged_bundle_names_the_first_event_that_does_not_fit(
+    recorded: Recorded,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """I9: with the seal, and without it."""
+    for more, name in (((), "event-digest"), (("--without-seal",), "result-digest")):
+        code, out = placet(
+            capsys, monkeypatch, "audit", "replay", str(files / "forged.zip"), "--json", *more
+        )
+        assert code == 1
+        troubles = json.loads(out)[recorded.large]["troubles"]
+        assert troubles[0]["event"] == 7
+        assert name in {each["name"] for each in troubles if each.get("event") == 7}
+
+
+def test_a_flight_is_shown_as_text_as_data_and_event_by_event(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9: what caused each event, what it changed, and who stood behind it."""
+    bundle = str(files / "case.zip")
+    code, text = placet(capsys, monkeypatch, "audit", "flight", bundle)
+    assert code == 0
+    assert "workflow execution signaled: checkpoint_bell" in text
+    assert "approve 500.00 by operator:hal as chief; signature valid" in text
+    assert "self._bells: 0 -> 1" in text
+    code, data = placet(capsys, monkeypatch, "audit", "flight", bundle, "--json")
+    flight = Flight.model_validate_json(data)
+    assert len(flight.frames) > 40
+    code, one = placet(capsys, monkeypatch, "audit", "flight", bundle, "--event", "4")
+    assert "the whole state after it" in one
+    code, _ = placet(capsys, monkeypatch, "audit", "flight", bundle, "--event", "4000")
+    assert code == 2

@@ -85,7 +85,12 @@ ROUTES = (
     Route("POST", "/v1/cases/{case}/stop", "grant"),
     Route("GET", "/v1/checkpoints", "session", query="status,case,limit,amount_min,after"),
     Route("GET", "/v1/checkpoints/{checkpoint}", "session"),
+    Route("GET", "/v1/checkpoints/{checkpoint}/prospect", "session"),
+    Route("GET", "/v1/checkpoints/{checkpoint}/proof", "session"),
+    Route("GET", "/v1/checkpoints/{checkpoint}/attachments/{act}", "session"),
+    Route("GET", "/v1/delegations", "session"),
     Route("POST", "/v1/checkpoints/{checkpoint}/decisions", "signature"),
+    Route("POST", "/v1/decisions", "signature"),
     Route("GET", "/v1/overview", "session"),
     Route("GET", "/v1/events", "session", query="after"),
     Route("GET", "/v1/identities/{kind}", "session"),
@@ -200,6 +205,7 @@ class Site:
             "grant": self.grant_id,
             "name": "release" if "outcome" in route.path else "weight",
             "jti": "an-act-that-nobody-sent",
+            "act": "an-act-that-nobody-sent",
             "case": self.case,
             "digest": "sha-256:" + "A" * 43,
             "checkpoint": self.checkpoint.id,
@@ -278,7 +284,7 @@ class Site:
     def rows(self) -> dict[str, set[str]]:
         """Every row of the store but used ids, the ledger (looked at apart) and the grant's end."""
         apart = {"used_jti", "ledger_entry", "ledger_node", "tree_state", "writer_state"}
-        apart |= {"signed_head", "grant_", "grant_revocation", "signed_in"}
+        apart |= {"signed_head", "grant_", "grant_revocation", "signed_in", "evidence_opened"}
         with self.engines.reader.connect() as connection:
             return {
                 name: {repr(tuple(row)) for row in connection.execute(select(table))}

@@ -10,6 +10,7 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -486,7 +487,7 @@ class Histories(RuleBasedStateMachine):
             assert len(self.decisions) == len(before) + 1
 
 
-TestHistories = Histories.TestCase
+TestHistories = pytest.mark.timeout(600)(Histories.TestCase)
 TestHistories.settings = settings(
     max_examples=300,
     stateful_step_count=40,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue, ValidationError
 
+from placet.audit._attending import attended
 from placet.audit._emergencies import Emergencies
 from placet.audit._people import People
 from placet.audit._scene import Case, Scene
@@ -15,7 +16,6 @@ from placet.model import (
     CheckpointStatus,
     CheckpointView,
     DecisionClaims,
-    EvidenceItem,
     Exclusion,
     ExclusionReason,
     NotAgain,
@@ -46,17 +46,6 @@ ENDS = {
     EntryType.CHECKPOINT_EXPIRED,
     EntryType.CHECKPOINT_VOIDED,
 }
-AT_CHECKPOINT = {
-    EntryType.CHECKPOINT_CLAIMED,
-    EntryType.CHECKPOINT_UNCLAIMED,
-    EntryType.CHECKPOINT_COMMENTED,
-    EntryType.CHECKPOINT_ATTACHED,
-    EntryType.CHECKPOINT_ADJUSTED,
-    EntryType.CHECKPOINT_KEYED,
-    EntryType.CHECKPOINT_RECALLED,
-}
-"""What people do at a checkpoint besides deciding."""
-
 _ENDED = {
     EntryType.CHECKPOINT_EXPIRED: CheckpointStatus.EXPIRED,
     EntryType.CHECKPOINT_VOIDED: CheckpointStatus.VOIDED,
@@ -273,31 +262,8 @@ class Checkpoints:
         if standing is None or case is None or standing.opened.case != entry.case:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
             return
-        if standing.status is not CheckpointStatus.OPEN:
-            self._scene.trouble("checkpoint-ended", f"{checkpoint} was {standing.status} before")
-        if entry.type is EntryType.CHECKPOINT_KEYED:
-            case.keyers.add(entry.actor)
-        if entry.type not in {EntryType.CHECKPOINT_ADJUSTED, EntryType.CHECKPOINT_KEYED}:
-            return
-        if entry.data.get("evidence_digest") != standing.opened.data.get("evidence_digest"):
-            self._scene.trouble("evidence-digest", f"{checkpoint} showed other evidence")
-        parts = entry.data.get("parts")
-        for part in parts if isinstance(parts, list) else ():
-            told = part if isinstance(part, dict) else {}
-            digest = str(told.get("digest"))
-            self._scene.content("part", self._scene.files.parts, digest)
-            try:
-                self._scene.parts[digest] = EvidenceItem.model_validate(
-                    {
-                        **told,
-                        "record": entry.record,
-                        "agent": entry.actor,
-                        "act": entry.data.get("act"),
-                    }
-                )
-            except ValidationError:
-                self._scene.trouble("part-not-produced", "the act leaves no part")
-            self._scene.part_cases[digest] = entry.case or ""
+        view = self._scene.files.checkpoints.get(checkpoint)
+        attended(self._scene, self._people, entry, standing.opened, standing.status, view)
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from placet.audit._checkpoints import AT_CHECKPOINT, Checkpoints
+from placet.audit._attending import AT_CHECKPOINT, leaves
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
+from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
 from placet.audit._holds import Holds
@@ -273,6 +274,7 @@ class Walk:
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
         elif entry.type is EntryType.CASE_RESUBMITTED and entry.case in scene.cases:
             scene.cases[entry.case].resubmitters.add(entry.actor)
+            leaves(scene, entry)
         elif entry.type in {EntryType.CASE_CLOSED, EntryType.CASE_ARCHIVED}:
             case = scene.cases.get(entry.case)
             if case is None:

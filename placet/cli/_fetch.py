@@ -15,7 +15,7 @@ from placet.model import CaseArchive, CheckpointView, Part
 T = TypeVar("T")
 _PAGE = 1024
 _KEPT = ("context_digest", "reasoning_digest")
-_LEAVES = {"grant.settled", "checkpoint.adjusted", "checkpoint.keyed"}
+_LEAVES = {"grant.settled", "checkpoint.adjusted", "checkpoint.keyed", "case.resubmitted"}
 """Entries of what leaves parts."""
 
 

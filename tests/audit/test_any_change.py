@@ -47,7 +47,8 @@ def replayed(recorded: Recorded, case: str, change: Change, *, sealed: bool) -> 
     return asyncio.run(replay(files, case, [ParcelCheck], sealed=sealed))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(600)  # each example is a replay
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_single_change_is_found_by_the_seal(recorded: Recorded, data: st.DataObject) -> None:
     """I9: and the answer names the first event that does not fit."""
@@ -68,7 +69,8 @@ def test_any_single_change_is_found_by_the_seal(recorded: Recorded, data: st.Dat
     assert (first.event, first.place) == (differ, f"{case} event {differ}")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(600)  # each example is a replay
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_single_change_that_matters_is_found_without_the_seal(
     recorded: Recorded, data: st.DataObject

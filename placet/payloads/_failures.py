@@ -1,8 +1,10 @@
 """What may leave without a key: a payload that stayed closed, and the error that says so."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter
@@ -57,8 +59,18 @@ class CasePayloadConverter(PydanticPayloadConverter):
     """Pydantic's, which also tells of a payload that stayed closed."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.converters = {**self.converters, ENCODING: _Closed()}
+        # For each payload's context the SDK makes one that it throws away: outside of the sandbox
+        # all share one set, and one cache of pydantic's. Inside, types are a workflow's own.
+        self._set_converters(*(_make() if workflow.unsafe.in_sandbox() else _shared()))
+
+
+def _make() -> tuple[EncodingPayloadConverter, ...]:
+    return (*PydanticPayloadConverter().converters.values(), _Closed())
+
+
+@cache
+def _shared() -> tuple[EncodingPayloadConverter, ...]:
+    return _make()
 
 
 class _Closed(EncodingPayloadConverter):

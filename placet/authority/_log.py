@@ -4,8 +4,9 @@ import base64
 from typing import Any
 
 from placet.authority._core import Core
-from placet.authority._errors import Invalid
+from placet.authority._errors import Invalid, NotFound
 from placet.authority._store import (
+    Case,
     LedgerEntry,
     Matrix,
     PolicySet,
@@ -40,16 +41,24 @@ class LedgerReads:
         return {"from": start, "entries": [row.content.decode() for row in rows]}
 
     async def entries_of(self, case: str, start: int, limit: int) -> dict[str, Any]:
-        """The entries of one case from an index on, at most ``MAX_ENTRIES``, each with its own."""
-        rows = await self._core.store.read(
-            lambda reader: reader.all(
+        """The entries of one case from an index on, at most ``MAX_ENTRIES``, each with its own.
+
+        Raises:
+            NotFound: there is no such case.
+        """
+
+        def read(reader: Reader) -> list[LedgerEntry]:
+            if reader.get(Case, case) is None:
+                raise NotFound("there is no such case")
+            return reader.all(
                 LedgerEntry,
                 LedgerEntry.case_id == case,
                 LedgerEntry.index >= start,
                 order_by=[LedgerEntry.index],
                 limit=min(limit, MAX_ENTRIES),
             )
-        )
+
+        rows = await self._core.store.read(read)
         listed = [{"index": row.index, "entry": row.content.decode()} for row in rows]
         return {"case": case, "entries": listed}
 

@@ -91,6 +91,8 @@ ROUTES = (
     Route("GET", "/v1/delegations", "session"),
     Route("POST", "/v1/checkpoints/{checkpoint}/decisions", "signature"),
     Route("POST", "/v1/decisions", "signature"),
+    Route("GET", "/v1/cases/{case}/entries", "session", query="from,limit"),
+    Route("POST", "/v1/cases/{case}/keys", "header", "agent:orchestrator"),
     Route("GET", "/v1/overview", "session"),
     Route("GET", "/v1/events", "session", query="after"),
     Route("GET", "/v1/identities/{kind}", "session"),

@@ -14,7 +14,7 @@ import pytest_asyncio
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 
-from placet.audit import verify
+from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
@@ -28,6 +28,7 @@ from placet.model import (
 )
 from placet.tokens import SigningKey, make_client_assertion, make_proof
 from tests.harness import processes
+from tests.harness.parcels import ParcelCheck
 from tests.harness.reading import KeysOfStore
 from tests.harness.world import World, temporal_server, until, world
 
@@ -150,8 +151,11 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
         return head is not None and int(head.split("\n")[1]) == len(entries["entries"])
 
     await until(covered)
-    report = verify(await fetch_log(una, trust=trust))
+    files = await fetch_log(una, trust=trust)
+    report = verify(files)
     assert [(each.name, each.found) for each in report.troubles] == []
+    told = await replay(files, case, [ParcelCheck])
+    assert (told.holds, told.checked) == (True, {"cases whose history was erased": 1})
 
 
 async def test_an_open_case_is_not_erased(w: World, bea: OperatorClient) -> None:

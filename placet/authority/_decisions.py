@@ -54,6 +54,7 @@ from placet.tokens import (
     PublicKey,
     RefusedAlgorithm,
     TokenError,
+    TooOld,
     UnknownKey,
     WrongKind,
     claimed_issuer,
@@ -181,6 +182,9 @@ class Decisions:
                 )
             except UnknownKey:
                 continue
+            except TooOld as error:
+                kept = self._recorded(tx, jws, key, operator)
+                return _Broken(f"the decision's signature: {error}") if kept is None else kept
             except BadSignature as error:
                 return _Broken(f"the decision's signature: {error}", key.thumbprint)
             except TokenError as error:
@@ -189,6 +193,19 @@ class Decisions:
                 return _Broken(f"the decision's signature: {error}")
             return claims, key
         raise _stranger("it is signed by no enrolled key")
+
+    def _recorded(
+        self, tx: Tx, jws: str, key: PublicKey, operator: str
+    ) -> tuple[DecisionClaims, PublicKey] | None:
+        """A decision too old to be taken, if it was: whoever asks again hears what they heard."""
+        try:
+            claims = verify_decision(
+                jws, key, operator=operator, audience=self._core.issuer, now=tx.now, max_age=None
+            )
+        except TokenError:
+            return None
+        before = tx.get(DecisionRow, claims.jti)
+        return (claims, key) if before is not None and before.jws == jws else None
 
     def _refuse_once(self, tx: Tx, row: Checkpoint, jws: str, broken: _Broken) -> _Refused:
         """Record it once: anyone can send it, and as often as they like."""

@@ -307,7 +307,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = pytest.mark.timeout(600)(Histories.TestCase)
 TestHistories.settings = settings(
-    max_examples=12,
+    max_examples=30,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -9,9 +9,10 @@ import pytest
 from placet.audit import verify
 from placet.cli import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import CheckpointView, KeyedValue, RowCut, Verdict
+from placet.model import CheckpointView, KeyedValue, NotAgain, RowCut, Verdict
 from placet.tokens import SigningKey
 from tests.harness import parcels
+from tests.harness.processes import matrix
 from tests.harness.world import World
 from tests.spine import both_databases
 
@@ -278,3 +279,41 @@ async def test_a_stranger_can_not_tell_which_checkpoints_there_are(w: World) -> 
                     said.append((refused.value.status, str(refused.value)))
         assert len(set(said)) == 1
     assert await w.entries("decision.refused") == []
+
+
+@both_databases
+async def test_who_approved_the_case_before_does_not_approve_this_one(w: World) -> None:
+    """I6: the matrix looks back; and a new matrix never changes a checkpoint that is open."""
+    older = matrix()
+    (release,) = (each for each in older.rules if each.checkpoint == "release")
+    looks_back = release.model_copy(update={"not_again": NotAgain(cases=1, same=("depot",))})
+    newer = older.model_copy(
+        update={
+            "version": older.version + 1,
+            "rules": tuple(looks_back if each == release else each for each in older.rules),
+        }
+    )
+    cleo = w.people["cleo"]
+    async with w.workers():
+        opened = await w.until_checkpoint(await w.open("depot/D7/parcel/1"))
+        await w.admin.act("matrix.publish", newer.process, newer)
+        again = await cleo.checkpoint(opened.id)
+        assert again.requirement_digest == opened.requirement_digest
+        assert await _approve(w, "cleo", again) == "approved"
+        first = again.case
+        await w.until_closed(first)
+        second = await cleo.checkpoint(
+            (await w.until_checkpoint(await w.open("depot/D7/parcel/2"))).id
+        )
+        assert ("operator:cleo", "approved_earlier", first) in {
+            (each.person, each.why.value, each.of) for each in second.requirement.excluded
+        }
+        with pytest.raises(AuthorityError, match="approved the cases before it"):
+            await _approve(w, "cleo", second)
+        # Another depot's cases are none of this one's.
+        other = await w.until_checkpoint(await w.open("depot/D8/parcel/2"))
+        assert await _approve(w, "cleo", await cleo.checkpoint(other.id)) == "approved"
+        assert await _approve(w, "cid", second) == "approved"
+        for case in (second.case, other.case):
+            await w.until_closed(case)
+    await _holds(w)

@@ -398,12 +398,6 @@ def overview(reader: Reader, asker: Asker, now: datetime) -> Overview:
     count = _counter(reader)
     is_open = LINES.c.status == _OPEN
     lines = select(literal(1)).where(is_open)
-    mine = (
-        select(ROLES.c.checkpoint_id)
-        .join(LINES, LINES.c.id == ROLES.c.checkpoint_id)
-        .where(ROLES.c.role.in_(asker.roles), ~_barred(asker))
-        .distinct()
-    )
     published = reader.execute(select(table_of(ProcessVersion).c.name).distinct())
     due = LINES.c.due_at
     return Overview(
@@ -412,13 +406,39 @@ def overview(reader: Reader, asker: Asker, now: datetime) -> Overview:
             for each in CaseStatus
         },
         open=count(lines),
-        mine=count(mine),
-        claimed=count(lines.where(LINES.c.claimed_by == asker.principal)),
+        mine=_mine(reader, asker),
+        claimed=count(
+            select(literal(1)).where(
+                LINES.c.claimed_by == asker.principal, _bare(LINES.c.status) == _OPEN
+            )
+        ),
         blocking=count(lines.where(LINES.c.severity == max(GRAVITY.values()))),
         overdue=count(lines.where(due < literal(now, due.type))),
         due_today=count(lines.where(due < literal(now + timedelta(days=1), due.type))),
         processes={row.name: count(lines.where(LINES.c.process == row.name)) for row in published},
     )
+
+
+def _mine(reader: Reader, asker: Asker) -> Count:
+    """How many wait for the asker: role by role, each checkpoint with its first such role."""
+    found = 0
+    roles = sorted(set(asker.roles))
+    for number, role in enumerate(roles):
+        barred = select(BARRED.c.person).where(
+            BARRED.c.checkpoint_id == ROLES.c.checkpoint_id, BARRED.c.person == asker.principal
+        )
+        also = ROLES.alias()
+        earlier = select(also.c.role).where(
+            also.c.checkpoint_id == ROLES.c.checkpoint_id, also.c.role.in_(roles[:number])
+        )
+        waiting = select(literal(1)).where(
+            ROLES.c.role == role, ~barred.exists(), ~earlier.exists()
+        )
+        each = _counter(reader)(waiting)
+        found += each.count
+        if each.more or found > MOST_COUNTED:
+            return Count(count=MOST_COUNTED, more=True)
+    return Count(count=found)
 
 
 def _counter(reader: Reader) -> Callable[[Select[Any]], Count]:

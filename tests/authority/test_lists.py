@@ -390,3 +390,22 @@ async def test_the_last_page_costs_what_the_first_does(
         return plans(reader, lambda: list_checkpoints(reader, wanted, HAL, after, NOON))
 
     assert_flat(await crowded.read(look))
+
+
+async def test_counts_are_bounded(crowded: Store) -> None:
+    """No count reads a list to its end, however long it is."""
+    seen = await crowded.read(lambda reader: overview(reader, CLEO, NOON))
+    assert (seen.open.count, seen.open.more) == (10_000, True)
+    assert (seen.mine.count, seen.mine.more) == (10_000, True)
+    assert seen.claimed.count == 0
+
+    def look(reader: Reader) -> list[str]:
+        return plans(reader, lambda: overview(reader, CLEO, NOON))
+
+    for plan in await crowded.read(look):
+        if "Actual Rows" in plan:
+            assert read_rows(plan) <= 10_001, plan[:1500]
+        else:
+            assert not re.search(r"SCAN listed_\w+$", plan, re.MULTILINE), plan
+            assert "USING INDEX listed_urgency (status=?)" not in plan, plan
+            assert "TEMP B-TREE" not in plan or "process_version" in plan, plan

@@ -21,9 +21,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import Governance, GroupRoles, IdentityProvider
 from placet.tokens import SigningKey
+from tests.authority.test_two_administrators import troubles
 from tests.harness.alone import Alone, alone
 from tests.harness.world import free_port
 
@@ -187,3 +189,30 @@ async def test_forged_id_tokens_open_nothing(at: tuple[Alone, Forger]) -> None:
     async with authority.ada() as ada:
         started = await ada.entries("session.started")
         assert [each["data"]["principal"] for each in started] == ["operator:cleo"]
+
+
+_LIES = {
+    "other-roles": ("session.started", {"roles": ["chief"]}, "session"),
+    "no-group": ("session.started", {"groups": []}, "session"),
+    "an-administrator": ("session.started", {"roles": ["administrator"]}, "session"),
+    "another-provider": ("session.started", {"issuer": "https://elsewhere.example"}, "session"),
+    "without-end": ("session.started", {"ends_at": 9_999_999_999}, "session"),
+    "over-before": ("session.started", {"ends_at": 1}, "act-signature"),
+    "never-began": ("session.started", None, "act-signature"),
+}
+
+
+async def test_the_audit_finds_a_session_that_nobody_vouched_for(
+    at: tuple[Alone, Forger],
+) -> None:
+    """I6: a session gives the roles of its groups, while it lasts, by the rules in force."""
+    authority, forger = at
+    issuer = authority.settings.issuer
+    async with OperatorClient(issuer, "operator:x", SigningKey.generate()) as device:
+        await device.finish_sign_in(await device.begin_sign_in())
+        await device.act("hold.place", "depot/D1", {"reason": "a test"})
+    async with authority.ada() as ada:
+        files = await fetch_log(ada)
+    assert troubles(files, "", {}) == set()
+    for name, (type_, change, trouble) in _LIES.items():
+        assert trouble in troubles(files, type_, change), name

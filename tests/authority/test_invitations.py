@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import Invite, code_digest
 from placet.tokens import SigningKey
-from tests.authority.test_two_administrators import holds
+from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
 
 CODE = "ABCDE-FGHIJ-KLMNO-PQRST"
@@ -77,3 +78,23 @@ async def test_a_code_is_never_kept(authority: Alone, tmp_path: Path) -> None:
     for spelled in (CODE, CODE.replace("-", "")):
         assert spelled not in entries
         assert spelled.encode() not in stored
+
+
+_FORGERIES = {
+    "another-invitation": ("key.enrolled", {"invitation": "invitation-x"}, "key-uninvited"),
+    "other-roles": ("key.enrolled", {"roles": ["chief"]}, "key-uninvited"),
+    "too-late": ("operator.invited", {"expires_at": 1}, "key-uninvited"),
+    "invited-in-other-roles": ("operator.invited", {"roles": ["chief"]}, "act-says-other"),
+    "nobody-invited": ("operator.invited", None, "key-uninvited"),
+}
+
+
+async def test_the_audit_finds_a_key_that_was_not_invited(authority: Alone) -> None:
+    """I6: whoever owns the log can't enrol a key with a code that nobody gave."""
+    async with authority.ada() as ada, _device(authority) as cleo:
+        await _invite(ada)
+        await cleo.enrol_with_code(CODE)
+        files = await fetch_log(ada)
+    assert troubles(files, "", {}) == set()
+    for name, (type_, change, trouble) in _FORGERIES.items():
+        assert trouble in troubles(files, type_, change), name

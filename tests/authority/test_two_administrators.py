@@ -256,12 +256,12 @@ async def signed_by_two(authority: Alone) -> LogFiles:
 
 async def test_the_audit_finds_what_two_did_not_sign(signed_by_two: LogFiles) -> None:
     """I6: whoever owns the log can't make one administrator's word two."""
-    assert _troubles(signed_by_two, "", {}) == set()
+    assert troubles(signed_by_two, "", {}) == set()
     for name, (type_, change, trouble) in _FORGERIES.items():
-        assert trouble in _troubles(signed_by_two, type_, change), name
+        assert trouble in troubles(signed_by_two, type_, change), name
 
 
-def _troubles(files: LogFiles, type_: str, change: Any) -> set[str]:
+def troubles(files: LogFiles, type_: str, change: Any) -> set[str]:
     """What a walk finds once the last entry of a type says something else, or is left out."""
     entries = [json.loads(each) for each in files.entries]
     last = max((at for at, each in enumerate(entries) if each["type"] == type_), default=None)

@@ -2,13 +2,23 @@
 
 import pytest
 
+from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import BreakGlass, CheckpointView, EnrolIdentity, Governance, Need, Verdict
 from placet.tokens import SigningKey
-from tests.authority.test_two_administrators import holds
+from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+_FORGERIES = {
+    "begun-by-someone-else": ("glass.broken", "operator:cleo", "act-refusable"),
+    "begun-for-another": ("glass.broken", {"emergency": "ckpt-another"}, "emergency"),
+    "never-begun": ("glass.broken", None, "emergency"),
+    "reviewed-by-who-began-it": ("review.closed", "operator:dot", "act-refusable"),
+    "another-review": ("review.closed", {"review": "review-another"}, "emergency"),
+}
 
 
 async def _hire(w: World, name: str, *roles: str) -> OperatorClient:
@@ -64,6 +74,9 @@ async def test_two_people_on_duty_approve_and_a_review_opens_by_itself(w: World)
         assert await una.reviews() == []
     assert [each["data"]["justified"] for each in await w.entries("review.closed")] == [True]
     assert await holds(una) == []
+    files = await fetch_log(una)
+    for name, (type_, change, trouble) in _FORGERIES.items():
+        assert trouble in troubles(files, type_, change), name
 
 
 async def test_an_emergency_bypasses_no_segregation(w: World) -> None:

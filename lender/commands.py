@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -233,7 +234,7 @@ def demo(
         bool, typer.Option("--script", help="Play the people's parts, verify, and end.")
     ] = False,
 ) -> None:
-    """Start everything and take real packets through; on a terminal it stays up to be used."""
+    """Start everything and take real packets through; on a terminal it opens the console."""
     with failures():
         scripted = script or not (sys.stdin.isatty() and sys.stdout.isatty())
         with tempfile.TemporaryDirectory(prefix="placet-demo-") as folder:
@@ -274,8 +275,27 @@ async def _shown(folder: Path) -> int:
         write_samples(folder / "samples")
         await _open_some(script)
         _introduce(made)
-        await _until_stopped()
+        await _work_in_the_console(made)
     return 0
+
+
+async def _work_in_the_console(made: Embedded) -> None:
+    """The console, as the loan officer, on this terminal; everything stops when it ends."""
+    people = ", ".join(PEOPLE)
+    settings = {
+        **made.settings_for_people("omar"),
+        "PLACET_PASSPHRASE": passphrase_of("omar"),
+        "PLACET_CONSOLE_HINT": f"The demo's people: {people}; each passphrase: NAME is only a demo",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "placet.cli", "console"), env={**os.environ, **settings}
+    )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
 
 
 async def _open_some(script: Script) -> None:

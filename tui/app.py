@@ -47,6 +47,14 @@ class Console(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="End the console", show=False),
         Binding("f1,question_mark", "help", "Help", id="app.help", tooltip="What can be done here"),
+        Binding(
+            "ctrl+o",
+            "sign_out",
+            "Sign out",
+            id="app.sign-out",
+            tooltip="Let someone else in",
+            show=False,
+        ),
         Binding("ctrl+l", "lock", "Lock", id="app.lock", tooltip="Lock it now", show=False),
     ]
     live: reactive[str] = reactive("")
@@ -71,6 +79,11 @@ class Console(App[None]):
         self.main = Main()
         if settings.keys:
             self.set_keymap(settings.keys)
+
+    @property
+    def hint(self) -> str:
+        """A line that is shown where a passphrase is asked."""
+        return self._settings.hint
 
     # --- who ------------------------------------------------------------------------------------
 
@@ -98,6 +111,20 @@ class Console(App[None]):
         )
         if self._settings.idle_minutes:
             self.set_interval(1, self._look_at_the_clock)
+
+    def action_sign_out(self) -> None:
+        """Forget who is signed in, and all that is shown, and ask who comes next."""
+        if self._session is None:
+            return
+        given, gateway = self._session.given, self._session.gateway
+        self._session = None
+        self.workers.cancel_all()
+        self.clear_notifications()
+        self.forget(gateway.close)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.main = Main()
+        self.push_screen(SignIn(given, fixed=self._fixed, transport=self._transport), self._enter)
 
     def _enter(self, session: Session | None) -> None:
         if session is None:

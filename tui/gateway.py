@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from placet.cli import CommandFailed
 from placet.client import (
     AuthorityAway,
     AuthorityError,
@@ -333,6 +334,20 @@ class Gateway:
                 if len(page) < _PAGE:
                     return found
 
+    async def tail(self, count: int) -> list[Listed]:
+        """The newest entries, the newest last."""
+        head = await self.head()
+        if head is None:
+            return []
+        found: list[Listed] = []
+        start = max(0, head.size - count)
+        while len(found) < count:
+            page = await self.entries(start + len(found), min(_PAGE, count))
+            found += page
+            if len(page) < min(_PAGE, count):
+                break
+        return found
+
     async def kept(self, digest: str) -> str:
         """What is kept beside the ledger under a digest; empty where nothing is."""
         try:
@@ -393,6 +408,8 @@ def _ways_to_fail() -> Iterator[None]:
         raise Away(str(error)) from error
     except EvidenceMismatch as error:
         raise NotShown(str(error)) from error
+    except CommandFailed as error:
+        raise Refused(str(error)) from error
     except httpx.InvalidURL as error:
         raise Away(f"that is no address: {error}") from error
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from placet.cli._main import main
 
 if TYPE_CHECKING:
-    from placet.cli._audit import print_report, print_timeline
+    from placet.cli._audit import print_report, print_timeline, record_case
     from placet.cli._base import (
         AWAY,
         REFUSED,
@@ -43,11 +43,12 @@ __all__ = [
     "offline_failures",
     "print_report",
     "print_timeline",
+    "record_case",
     "run",
     "show",
 ]
 _PARTS = {
-    "_audit": ("print_report", "print_timeline"),
+    "_audit": ("print_report", "print_timeline", "record_case"),
     "_fetch": ("fetch_case", "fetch_log"),
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
     "_settings": ("OperatorSettings", "load_settings"),

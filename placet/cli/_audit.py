@@ -359,10 +359,10 @@ def flight_(
     with offline_failures():
         if _CASE.fullmatch(case):
             with _online():
-                flight = run(_record(run(_fetch(None)), case))
+                flight = run(record_case(run(_fetch(None)), case))
         else:
             bundle = _read_bundle(Path(case), None)
-            flight = run(_record(bundle.files, bundle.case))
+            flight = run(record_case(bundle.files, bundle.case))
         if event is not None and all(each.event != event for each in flight.frames):
             raise fail(f"the history has no event {event}", USAGE)
         if as_json:
@@ -374,7 +374,8 @@ def flight_(
             raise typer.Exit(REFUSED)
 
 
-async def _record(files: LogFiles, case: str) -> Flight:
+async def record_case(files: LogFiles, case: str) -> Flight:
+    """Record a closed case's flight with the workflow code of its process, as installed here."""
     return await record_flight(files, case, [code_of(files, case)])
 
 

@@ -277,6 +277,10 @@ class CaseScreen(Screen[None], Asking, Listener):
 
     def action_replay(self) -> None:
         """Step through what happened in this case."""
+        if self._file is not None:
+            from tui.screens.replay import Replay  # noqa: PLC0415 - not before it is asked for
+
+            self.app.push_screen(Replay(self._file.case.id))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what this person can do here, and nothing else."""

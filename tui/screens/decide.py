@@ -126,7 +126,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             yield Static(said((digest_json(self._shown.evidence), "accent")), id="digest")
             if self.session.protected:
                 yield Label(f"Passphrase of {harmless(self.session.given.key_file.name)}")
-                yield Input(password=True, id="passphrase")
+                yield Input(password=True, id="passphrase", placeholder=harmless(self.console.hint))
             yield Static(id="decide-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")

@@ -12,10 +12,20 @@ from tui.asking import Asking, Listener
 from tui.said import said
 from tui.text import harmless
 from tui.views.base import View
+from tui.views.identities import Identities
+from tui.views.ledger import LedgerView
+from tui.views.overview import Overview
+from tui.views.pipeline import Pipeline
 from tui.views.queue import Queue
 from tui.words import person
 
-_VIEWS: tuple[tuple[str, type[View]], ...] = (("queue", Queue),)
+_VIEWS: tuple[tuple[str, type[View]], ...] = (
+    ("queue", Queue),
+    ("cases", Pipeline),
+    ("identities", Identities),
+    ("ledger", LedgerView),
+    ("overview", Overview),
+)
 
 
 class NavItem(Static):

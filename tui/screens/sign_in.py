@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from tui.asking import Asking
 from tui.gateway import Away, Refused
 from tui.said import said
 from tui.session import Given, Session, Transport, WrongKey, sign_in
@@ -18,7 +19,7 @@ from tui.text import harmless
 _NOT_GIVEN = Path()
 
 
-class SignIn(ModalScreen[Session]):
+class SignIn(ModalScreen[Session], Asking):
     """Asks who you are. Locked, it asks the same person again and shows nothing else.
 
     In the browser (``fixed``) nobody types a path of the machine that serves it.
@@ -72,6 +73,8 @@ class SignIn(ModalScreen[Session]):
                 yield Input(path, id="key-file", placeholder="~/omar.key", disabled=self._fixed)
             yield Label("Passphrase of the key")
             yield Input(password=True, id="passphrase", placeholder="kept in memory only")
+            if self.console.hint:
+                yield Static(said((harmless(self.console.hint), "accent")))
             yield Static(id="sign-in-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Quit", id="quit")
@@ -84,6 +87,15 @@ class SignIn(ModalScreen[Session]):
         self.query_one(first, Input).focus()
         if self._passphrase:
             self.enter(self._given, self._passphrase)
+
+    @on(Input.Changed, "#operator")
+    def other_person(self, event: Input.Changed) -> None:
+        """The key of someone else lies beside it, if it is called like them."""
+        box = self.query_one("#key-file", Input)
+        path = Path(box.value or ".").expanduser()
+        beside = path.with_name(f"{event.value}.key") if path.name else path
+        if path.suffix == ".key" and event.value.isidentifier() and beside.is_file():
+            box.value = str(beside)
 
     @on(Button.Pressed, "#quit")
     def quit(self) -> None:

@@ -195,12 +195,12 @@ class VirtualTable(ScrollView, can_focus=True):
             extra = spare * column.grow // shares if shares else 0
             made.append((index, column, column.width + extra))
         self._layout_made = _Layout(made)
-        total = sum(size for _, _, size in made) + _GAP * len(made) + lead
+        total = sum(size for _, _, size in made) + _GAP * (len(made) - 1) + lead
         self.virtual_size = Size(max(width, total), self.rows.count + 1)
 
     @staticmethod
     def _needed(chosen: Sequence[tuple[int, Column]]) -> int:
-        return sum(each.width + _GAP for _, each in chosen)
+        return sum(each.width + _GAP for _, each in chosen) - _GAP
 
     def on_resize(self) -> None:
         """The columns are laid out anew."""

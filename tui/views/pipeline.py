@@ -1,0 +1,247 @@
+"""Cases by stage: where each stands, what is missing, who is waited for, what is due."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, Static
+
+from placet.model import ADMINISTRATOR, CaseStatus, CaseView
+from tui import words
+from tui.gateway import Line, Me
+from tui.said import said
+from tui.screens.act import Act
+from tui.text import harmless
+from tui.views.base import View
+from tui.widgets.table import Cell, Column, Rows, VirtualTable
+
+_COLUMNS = (
+    Column("What", 20, grow=2),
+    Column("Stage", 22, grow=1),
+    Column("Waits for", 24, grow=3, drop=1),
+    Column("Due", 14, drop=2),
+    Column("Opened by", 10, drop=3),
+    Column("Opened", 11, right=True, drop=4),
+)
+SAVED: dict[str, tuple[str, Callable[[CaseView, Me], bool]]] = {
+    "open": ("open", lambda case, me: case.status is not CaseStatus.CLOSED),  # noqa: ARG005 - one shape for all
+    "mine": (
+        "open, opened by me",
+        lambda case, me: case.status is not CaseStatus.CLOSED and case.opened_by == me.principal,
+    ),
+    "closed": ("closed", lambda case, me: case.status is CaseStatus.CLOSED),  # noqa: ARG005 - the same
+    "all": ("all", lambda case, me: True),  # noqa: ARG005 - the same
+}
+
+
+class Pipeline(View):
+    """Every case, and its stage in the process's own words."""
+
+    name_shown = "Cases"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "replay", "Replay", id="cases.replay", tooltip="Step through what happened"),
+        Binding("slash", "filter", "Filter", id="cases.filter", tooltip="Filter by any word"),
+        Binding("v", "saved", "View", id="cases.view", tooltip="Open, mine, closed, all"),
+        Binding("h", "hold", "Hold", id="cases.hold", tooltip="Put a hold on the record"),
+        Binding("l", "lift", "Lift hold", id="cases.lift", tooltip="Lift a hold from it"),
+        Binding("m", "admit", "Admit", id="cases.admit", tooltip="Let a stopped case go on"),
+        Binding("E", "end", "End case", id="cases.end", tooltip="End one that can't end by itself"),
+        Binding("escape", "clear", "Clear", id="cases.clear", show=False),
+    ]
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self._cases: list[CaseView] = []
+        self._by_id: dict[str, CaseView] = {}
+        self._waiting: dict[str, Line] = {}
+        self._saved = "open"
+
+    def compose(self) -> ComposeResult:
+        """Filter and list."""
+        yield Static(id="cases-head", classes="view-head")
+        yield Input(placeholder="any word of it; escape to clear", classes="filter")
+        yield VirtualTable(_COLUMNS, empty="Looking …", id="cases-table")
+
+    @work(exclusive=True, group="cases")
+    async def load(self) -> None:
+        """Ask for the cases and what waits."""
+        if not self.console.signed_in:
+            return
+        cases = await self.ask(self.session.gateway.cases())
+        lines = await self.ask(self.session.gateway.lines())
+        if cases is None or lines is None:
+            return
+        self._cases = sorted(cases, key=lambda each: each.opened_at, reverse=True)
+        self._waiting = {each.case: each for each in lines}
+        self._show()
+
+    def _show(self) -> None:
+        me = self.session.me
+        label, keep = SAVED[self._saved]
+        wanted = self.query_one(Input).value.casefold().split()
+        chosen = [
+            each
+            for each in self._cases
+            if keep(each, me) and all(word in self._haystack(each) for word in wanted)
+        ]
+        self._by_id = {each.id: each for each in chosen}
+        table = self.query_one(VirtualTable)
+        table.say(f"No case here: {label}.")
+        table.show(Rows.of([each.id for each in chosen], lambda at: self._cells(chosen[at])))
+        stages: dict[str, int] = {}
+        for each in chosen:
+            stage = self._stage(each)[0]
+            stages[stage] = stages.get(stage, 0) + 1
+        summary = "  ·  ".join(f"{count} {stage}" for stage, count in stages.items())
+        self.query_one("#cases-head", Static).update(
+            said((f"cases, {label}: {len(chosen)}", "strong"), f"  {summary}")
+        )
+        self.screen.refresh_bindings()
+
+    def _subject(self, case: CaseView) -> str:
+        definition = self.session.gateway.newest_definition(case.process)
+        return harmless(words.subject_words(definition, case.subject))
+
+    def _haystack(self, case: CaseView) -> str:
+        parts = (case.id, case.subject, self._subject(case), case.opened_by, self._stage(case)[0])
+        return " ".join(parts).casefold()
+
+    def _stage(self, case: CaseView) -> tuple[str, str]:
+        line = self._waiting.get(case.id)
+        if case.status is CaseStatus.CLOSED:
+            return harmless(f"closed: {case.result or '?'}"), "muted"
+        if case.status is CaseStatus.STOPPED:
+            return "stopped", "bad"
+        if line is not None:
+            return harmless(line.title), "accent"
+        return "agents at work", "plain"
+
+    def _cells(self, case: CaseView) -> tuple[Cell, ...]:
+        line = self._waiting.get(case.id)
+        now = words.now()
+        left, tone = words.time_left(line.deadline, now) if line else ("", "plain")
+        stage, weight = self._stage(case)
+        waits = "; ".join(line.missing) if line else case.stopped_for or ""
+        return (
+            Cell(self._subject(case)),
+            Cell(stage, weight),
+            Cell(harmless(waits), "bad" if case.stopped_for else "plain"),
+            Cell(left, tone),
+            Cell(words.person(case.opened_by), "muted"),
+            Cell(words.ago(case.opened_at, now), "muted"),
+        )
+
+    # --- acts ----------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what this person can do with this case, as far as it is known."""
+        if action not in {"hold", "lift", "admit", "end"}:
+            return super().check_action(action, parameters)
+        if not self.console.signed_in:
+            return False
+        roles = set(self.session.me.roles)
+        case = self._case()
+        if action in {"admit", "end"}:
+            stopped = case is not None and case.status is CaseStatus.STOPPED
+            return ADMINISTRATOR in roles and stopped
+        return case is not None and bool(roles - {"auditor"})
+
+    def _case(self) -> CaseView | None:
+        found = self.query(VirtualTable)
+        return self._by_id.get(found.first().row) if found else None
+
+    @on(VirtualTable.Moved)
+    def moved(self) -> None:
+        """Other acts fit another row."""
+        self.screen.refresh_bindings()
+
+    @on(VirtualTable.Opened)
+    def opened(self, event: VirtualTable.Opened) -> None:
+        """To what waits, or else to what happened."""
+        line = self._waiting.get(event.row)
+        if line is not None:
+            from tui.screens.case import CaseScreen  # noqa: PLC0415 - not before the first screen
+
+            self.app.push_screen(CaseScreen(line.id))
+        else:
+            self._replay(event.row)
+
+    def action_replay(self) -> None:
+        """Step through what happened."""
+        case = self._case()
+        if case is not None:
+            self._replay(case.id)
+
+    def _replay(self, case: str) -> None:
+        from tui.screens.replay import Replay  # noqa: PLC0415 - not before the first screen
+
+        self.app.push_screen(Replay(case))
+
+    def _ask_act(self, act: str, target: str, said_: str, effect: str) -> None:
+        self.app.push_screen(Act(act, target, said_, effect), self._done)
+
+    def _done(self, done: str | None) -> None:
+        if done:
+            self.app.notify(done, markup=False)
+            self.load()
+
+    def action_hold(self) -> None:
+        """A signed stop on the record."""
+        case = self._case()
+        if case is not None:
+            effect = "Nothing guarded happens on it until the hold is lifted."
+            self._ask_act("hold.place", case.subject, f"Hold {self._subject(case)}", effect)
+
+    def action_lift(self) -> None:
+        """Lift it."""
+        case = self._case()
+        if case is not None:
+            effect = "Who placed it may lift it, and administrators."
+            what = f"Lift the hold on {self._subject(case)}"
+            self._ask_act("hold.lift", case.subject, what, effect)
+
+    def action_admit(self) -> None:
+        """Let a stopped case go on."""
+        case = self._case()
+        if case is not None:
+            effect = f"It was stopped: {harmless(case.stopped_for or '?')}."
+            self._ask_act("case.admit", case.id, f"Admit {self._subject(case)}", effect)
+
+    def action_end(self) -> None:
+        """End one that can't end by itself."""
+        case = self._case()
+        if case is not None:
+            effect = "Its subject is free for another case then."
+            self._ask_act("case.end", case.id, f"End the case on {self._subject(case)}", effect)
+
+    def action_saved(self) -> None:
+        """The next saved view."""
+        names = list(SAVED)
+        self._saved = names[(names.index(self._saved) + 1) % len(names)]
+        self._show()
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        box = self.query_one(Input)
+        box.add_class("-shown")
+        box.focus()
+
+    def action_clear(self) -> None:
+        """Take the filter away."""
+        box = self.query_one(Input)
+        box.value = ""
+        box.remove_class("-shown")
+        self.query_one(VirtualTable).focus()
+
+    @on(Input.Changed)
+    def filtered(self) -> None:
+        """Filter while it is typed."""
+        if self.console.signed_in:
+            self._show()
+
+    @on(Input.Submitted)
+    def filter_done(self) -> None:
+        """Back to the list."""
+        self.query_one(VirtualTable).focus()

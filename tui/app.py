@@ -7,6 +7,7 @@ on screen (:class:`Listener`); what can't be reached is said at the top and aske
 import asyncio
 import contextlib
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -46,7 +47,15 @@ class Console(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="End the console", show=False),
-        Binding("f1,question_mark", "help", "Help", id="app.help", tooltip="What can be done here"),
+        Binding(
+            "f1",
+            "help",
+            "Help",
+            id="app.help",
+            tooltip="What can be done here",
+            priority=True,  # on dialogs as well
+        ),
+        Binding("question_mark", "help", "Help", id="app.help-2", show=False),
         Binding(
             "ctrl+o",
             "sign_out",
@@ -55,7 +64,15 @@ class Console(App[None]):
             tooltip="Let someone else in",
             show=False,
         ),
-        Binding("ctrl+l", "lock", "Lock", id="app.lock", tooltip="Lock it now", show=False),
+        Binding(
+            "ctrl+l",
+            "lock",
+            "Lock",
+            id="app.lock",
+            tooltip="Lock it now",
+            show=False,
+            priority=True,
+        ),
     ]
     live: reactive[str] = reactive("")
 
@@ -178,13 +195,14 @@ class Console(App[None]):
     @work(exclusive=True, group="follow")
     async def follow(self) -> None:
         """Follow what changes, for as long as someone is signed in."""
-        wait = 1.0
+        wait, told = 1.0, -1
         while self.signed_in:
             try:
-                async for size in self.session.gateway.changes():
+                async for size in self.session.gateway.sizes():
                     wait = 1.0
-                    self.live = ""
-                    self.tell(size)
+                    if self.live or size != told:
+                        self.live, told = "", size
+                        self.tell(size)
             except Away as error:
                 self.gone(str(error))
             except Refused as error:
@@ -205,6 +223,18 @@ class Console(App[None]):
             self.notify(why, title="The authority is away", severity="warning", markup=False)
 
     # --- everywhere -----------------------------------------------------------------------------
+
+    def panic(self, *renderables: object) -> None:
+        """End with one line: a traceback would show what variables hold, a passphrase too (I7)."""
+        del renderables
+        error = self._exception
+        where = traceback.extract_tb(error.__traceback__)[-1] if error is not None else None
+        at = (
+            f" {type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
+            if where
+            else ""
+        )
+        super().panic(f"placet: the console failed, which is a fault of its own:{at}")
 
     def action_help(self) -> None:
         """What can be done on the screen that is on top."""

@@ -51,6 +51,7 @@ class Table:
     labels: tuple[str, ...]
     numbers: tuple[bool, ...]
     rows: tuple[Row, ...]
+    ranks: tuple[int, ...] = ()
     fields: bool = False
 
 
@@ -156,6 +157,7 @@ def _section(
                 tuple(each.label for each in section.columns),
                 tuple(is_number(each.kind) for each in section.columns),
                 tuple(_table_rows(section, data, marks, sign)),
+                tuple(each.rank for each in section.columns),
             )
         case BarsSection():
             return Bars(section.title, tuple(_bars(section, data[-1], sign)))

@@ -24,7 +24,7 @@ from placet.client import (
     OperatorClient,
     check_evidence,
 )
-from placet.ledger import Entry, EntryError, decode_entry
+from placet.ledger import Entry, EntryError, LedgerError, decode_entry
 from placet.model import (
     ActAnswer,
     AuthorityMatrix,
@@ -372,18 +372,17 @@ class Gateway:
 
     # --- what changes --------------------------------------------------------------------------
 
-    async def changes(self) -> AsyncIterator[int]:
-        """The ledger's size each time that it has grown; everything that changes is an entry.
+    async def sizes(self) -> AsyncIterator[int]:
+        """The ledger's size, again and again; everything that changes is an entry.
 
         Raises:
             Away: the authority does not answer; ask again.
         """
-        size = -1
         while True:
             head = await self.head()
-            if head is not None and head.size != size:
-                size = head.size
-                yield size
+            if head is None:
+                raise Away("the authority shows no signed head of its ledger")
+            yield head.size
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -410,6 +409,8 @@ def _ways_to_fail() -> Iterator[None]:
         raise NotShown(str(error)) from error
     except CommandFailed as error:
         raise Refused(str(error)) from error
+    except LedgerError as error:
+        raise Refused(f"the authority's ledger is not in its form: {error}") from error
     except httpx.InvalidURL as error:
         raise Away(f"that is no address: {error}") from error
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -171,7 +171,9 @@ def _columns(table: Table) -> Iterable[Column]:
         longest = max((len(row.values[at].text) for row in table.rows), default=0)
         width = min(_WIDEST, max(len(label), longest, 3))
         # The first columns say which row it is: they are the last to go.
-        yield Column(label, width, right=table.numbers[at], drop=max(0, at - 1))
+        rank = table.ranks[at] if table.ranks else 0
+        drop = 100 * rank + at if at > 1 else 0
+        yield Column(label, width, right=table.numbers[at], drop=drop)
 
 
 def _row(table: Table, row: Row) -> PanelRow:

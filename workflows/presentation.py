@@ -23,8 +23,8 @@ def _line(path: str, label: str) -> ShownValue:
     return ShownValue(path=f"application.summary.{path}", label=label, kind=_MONEY)
 
 
-def _column(path: str, label: str, kind: ValueKind = ValueKind.TEXT) -> ShownColumn:
-    return ShownColumn(path=path, label=label, kind=kind)
+def _column(path: str, label: str, kind: ValueKind = ValueKind.TEXT, rank: int = 0) -> ShownColumn:
+    return ShownColumn(path=path, label=label, kind=kind, rank=rank)
 
 
 PRESENTATION = Presentation(
@@ -61,9 +61,9 @@ PRESENTATION = Presentation(
                 _column("item", "Item"),
                 _column("description", "Description of work"),
                 _column("scheduled_value", "C Scheduled", _MONEY),
-                _column("previous", "D Previous", _MONEY),
+                _column("previous", "D Previous", _MONEY, 1),
                 _column("this_period", "E This period", _MONEY),
-                _column("stored", "F Stored", _MONEY),
+                _column("stored", "F Stored", _MONEY, 2),
                 _column("total", "G To date", _MONEY),
                 _column("percent", "G÷C", _PERCENT),
                 ShownColumn(
@@ -72,8 +72,8 @@ PRESENTATION = Presentation(
                     kind=_PERCENT,
                     beside=Beside(rows="inspection.rows", key="item"),
                 ),
-                _column("balance", "H Balance", _MONEY),
-                _column("retainage", "I Retainage", _MONEY),
+                _column("balance", "H Balance", _MONEY, 3),
+                _column("retainage", "I Retainage", _MONEY, 3),
             ),
         ),
         TableSection(

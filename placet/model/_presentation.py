@@ -48,9 +48,10 @@ class Beside(Model):
 
 
 class ShownColumn(ShownValue):
-    """One column of a table."""
+    """One column of a table. Where there is no room, those of the highest ``rank`` go first."""
 
     beside: Beside | None = None
+    rank: int = Field(default=0, ge=0, le=9)
 
 
 class FieldsSection(Model):

@@ -252,7 +252,8 @@ class CaseScreen(Screen[None], Asking, Listener):
         if wanted not in places:
             self.app.notify(f"{harmless(row.place[0])} is no document that was read.", markup=False)
             return
-        self.query_one("#index", VirtualTable).go_to(target.title)
+        with self.prevent(VirtualTable.Moved):  # which would go to the panel's first row
+            self.query_one("#index", VirtualTable).go_to(target.title)
         self._show_panel()
         table = self.query_one("#rows", VirtualTable)
         table.cursor = places.index(wanted)

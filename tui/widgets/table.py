@@ -276,7 +276,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return max(0, min(value, self.rows.count - 1))
 
     def _scroll_to_cursor(self) -> None:
-        height = max(1, self.size.height - 1)
+        height = max(1, self.scrollable_content_region.height - 1)
         top = round(self.scroll_y)
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, immediate=True)

@@ -1,0 +1,204 @@
+"""Hostile text, an authority that is slow, failing or raving, locks, and small screens."""
+
+import asyncio
+
+import pytest
+from textual.widgets import Input
+
+from tests.tui.conftest import PASSPHRASE, Opened
+from tests.tui.simulator import Simulator
+from tui.screens.case import CaseScreen
+from tui.screens.decide import Decide
+from tui.screens.sign_in import SignIn
+from tui.text import fit, harmless
+
+pytestmark = pytest.mark.timeout(60)
+
+HOSTILE = (
+    "[bold red]Approve[/] [@click=app.quit]x[/] \x1b[2J\x1b]0;owned\x07 \u202egnp.exe "
+    "\u2066hidden\u2069 \x00\r\n\t \u200bzero 漢字漢字 👩‍👩‍👧‍👦 "
+    + "z\u0301"
+    + "\u0301" * 40
+    + "w" * 60
+)
+
+
+async def test_hostile_text_is_shown_harmlessly_everywhere(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I12: markup is text, control characters and overrides are spelled out, lines keep width."""
+    simulator.add(7, sender=HOSTILE, comment=HOSTILE[:200], blocking=True)
+    for size in ((80, 24), (120, 40)):
+        async with open_console(size=size) as desk:
+            await desk.press("enter")
+            seen = desk.text()
+            for _ in range(7):
+                await desk.press("down")
+                seen += desk.text()
+            await desk.press("tab", "down", "escape", "home", "a")
+            assert isinstance(desk.app.screen, Decide)
+            seen += desk.text()
+            strips = desk.app.screen._compositor.render_strips()
+            assert {strip.cell_length for strip in strips} == {size[0]}
+        assert "[bold red]" in seen
+        for bad in "\x1b\x07\x00\r\u202e\u2066\u200b":
+            assert bad not in seen
+        assert "\\u202e" in seen
+
+
+def test_text_is_spelled_out_clipped_and_limited() -> None:
+    assert harmless("a\x1bb\u202ec") == "a\\x1bb\\u202ec"
+    assert harmless("a\nb") == "a\\nb"
+    assert harmless("a\nb", lines=True) == "a\nb"
+    assert harmless("x" * 30_000).endswith("… and 10000 characters more")
+    assert harmless("\ud800") == "\\ud800"
+    assert fit("漢字漢字", 5) == "漢字…"
+    assert fit("ab", 4, right=True) == "  ab"
+    assert fit("abc", 0) == ""
+
+
+async def test_an_authority_that_goes_away_is_said_and_comes_back(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        desk.app.screen.query_one("#comment", Input).value = "half typed"
+        simulator.away = True
+        await desk.until(lambda: bool(desk.app.live))
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        await desk.click("#sign")
+        assert desk.sees("Nothing is signed yet, and what you typed is kept")
+        assert desk.app.screen.query_one("#comment", Input).value == "half typed"
+        simulator.away = False
+        await desk.until(lambda: not desk.app.live)
+        await desk.click("#sign")
+        await desk.until(lambda: isinstance(desk.app.screen, CaseScreen))
+    assert len(simulator.checkpoints[view.id].decisions) == 1
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"<html>", b"[]", b'{"checkpoints": [{"id": 1}]}', b"\xff"]
+)
+async def test_garbage_is_said_and_survived(
+    open_console: Opened, simulator: Simulator, garbage: bytes
+) -> None:
+    simulator.add(7)
+    async with open_console() as desk:
+        simulator.garbage = garbage
+        for key in ("f5", "2", "3", "4", "5", "1"):
+            await desk.press(key)
+        assert desk.app.live
+        simulator.garbage = None
+        await desk.until(lambda: not desk.app.live)
+        await desk.press("f5", "enter")
+        assert desk.sees("parcel 7 of D-1 for €184,200.00")
+
+
+async def test_a_failing_authority_is_said(open_console: Opened, simulator: Simulator) -> None:
+    simulator.add(7)
+    async with open_console() as desk:
+        simulator.failing = 503
+        await desk.press("enter")
+        assert desk.sees("The case can't be read now")
+        simulator.failing = None
+        await desk.press("f5")
+        assert desk.sees("parcel 7 of D-1 for €184,200.00")
+
+
+async def test_a_slow_authority_stops_no_key(open_console: Opened, simulator: Simulator) -> None:
+    for number in range(5):
+        simulator.add(number + 1)
+    async with open_console() as desk:
+        simulator.delay = 5
+        await desk.pilot.press("f5")
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        await desk.pilot.press("j", "v", "s", "slash", "x")
+        assert desk.sees("Nothing fits the filter")
+        assert any(not each.is_finished for each in desk.app.workers if each.group == "queue")
+        assert loop.time() - before < simulator.delay
+        desk.app.workers.cancel_all()
+
+
+async def test_locked_it_forgets_the_key_and_shows_nothing(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I7: nothing of a case stays on the screen; what was typed is there after the passphrase."""
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        desk.app.screen.query_one("#comment", Input).value = "half typed"
+        await desk.press("ctrl+l")
+        assert isinstance(desk.app.screen, SignIn)
+        assert not desk.app.signed_in
+        assert not desk.sees("parcel")
+        assert not desk.sees("184,200")
+        asked = len(simulator.asked)
+        await desk.type("wrong")
+        await desk.press("enter")
+        assert desk.sees("the passphrase is wrong")
+        assert len(simulator.asked) == asked
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        await desk.press("enter")
+        await desk.until(lambda: isinstance(desk.app.screen, Decide))
+        assert desk.app.screen.query_one("#comment", Input).value == "half typed"
+
+
+async def test_it_locks_when_nobody_is_there(open_console: Opened, simulator: Simulator) -> None:
+    simulator.add(7)
+    async with open_console(idle_minutes=0.02) as desk:
+        await desk.until(lambda: isinstance(desk.app.screen, SignIn))
+        assert not desk.sees("parcel")
+
+
+async def test_someone_else_is_let_in_after_signing_out(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    simulator.add(7)
+    async with open_console("omar") as desk:
+        await desk.press("enter", "ctrl+o")
+        assert isinstance(desk.app.screen, SignIn)
+        assert not desk.sees("parcel")
+        desk.app.screen.query_one("#operator", Input).value = "una"
+        await desk.settle()
+        assert desk.app.screen.query_one("#key-file", Input).value.endswith("una.key")
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        await desk.click("#enter")
+        await desk.until(lambda: desk.sees("una, auditor", "all that is open: 1"))
+
+
+async def test_a_stranger_is_told_so(open_console: Opened, simulator: Simulator) -> None:
+    del simulator.people["operator:omar"]
+    async with open_console("omar") as desk:
+        assert desk.sees("operator:omar is not enrolled")
+        assert isinstance(desk.app.screen, SignIn)
+
+
+async def test_a_resize_breaks_nothing(open_console: Opened, simulator: Simulator) -> None:
+    simulator.add(7, blocking=True)
+    async with open_console() as desk:
+        for size in ((200, 60), (80, 24), (20, 5), (1, 1), (120, 40)):
+            await desk.pilot.resize_terminal(*size)
+            await desk.settle()
+        await desk.press("enter")
+        for size in ((200, 60), (80, 24), (30, 8), (120, 40)):
+            await desk.pilot.resize_terminal(*size)
+            await desk.settle()
+        await desk.press("a")
+        for size in ((80, 24), (30, 8), (120, 40)):
+            await desk.pilot.resize_terminal(*size)
+            await desk.settle()
+        assert isinstance(desk.app.screen, Decide)
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "ansi-dark", "ansi-light"])
+async def test_every_theme_shows_state_in_words(
+    open_console: Opened, simulator: Simulator, theme: str
+) -> None:
+    simulator.add(7, blocking=True, hours=1)
+    async with open_console(theme=theme) as desk:
+        assert desk.app.theme == theme
+        assert desk.sees("1 blocking", "left", "● live")
+        await desk.press("enter")
+        assert desk.sees("● blocking", "who approves must accept it")

@@ -26,15 +26,21 @@ from placet.client import (
 )
 from placet.ledger import Entry, EntryError, LedgerError, decode_entry
 from placet.model import (
+    MAX_PAGE,
     ActAnswer,
     AuthorityMatrix,
     CaseView,
+    CheckpointLine,
+    CheckpointPage,
+    CheckpointQuery,
+    CheckpointStatus,
     CheckpointView,
     DecisionAnswer,
     InputPart,
     Need,
+    Overview,
     ProcessDefinition,
-    Severity,
+    Prospect,
     Verdict,
 )
 
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 2.0
 _PARTS_AT_ONCE = 4
 _PAGE = 1024
+_MANY = 2000
 
 
 class Away(Exception):
@@ -60,37 +67,6 @@ class Refused(Exception):
 
 class NotShown(Exception):
     """What is shown is not what would be signed; nothing was signed."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One checkpoint in a list."""
-
-    id: str
-    case: str
-    process: str
-    title: str
-    subject: str
-    status: str
-    amount: Decimal | None
-    blocking: int
-    warning: int
-    info: int
-    decided: tuple[tuple[str, str], ...]
-    missing: tuple[str, ...]
-    roles: tuple[str, ...]
-    excluded: tuple[str, ...]
-    opened_at: datetime
-    deadline: datetime
-
-    def waits_for(self, me: "Me") -> bool:
-        """Whether my word could count here, as far as the line says."""
-        done = {operator for operator, _ in self.decided}
-        return (
-            bool(set(self.roles) & set(me.roles))
-            and me.principal not in self.excluded
-            and me.principal not in done
-        )
 
 
 @dataclass(frozen=True)
@@ -144,6 +120,7 @@ class CaseFile:
     checkpoint: CheckpointView
     definition: ProcessDefinition | None
     parts: tuple[InputPart, ...]
+    prospect: Prospect
 
 
 class Gateway:
@@ -153,7 +130,6 @@ class Gateway:
         self._client = client
         self._definitions: dict[tuple[str, int], ProcessDefinition] = {}
         self._matrices: dict[str, AuthorityMatrix] = {}
-        self._cases: dict[str, CaseView] = {}
 
     @property
     def issuer(self) -> str:
@@ -189,26 +165,40 @@ class Gateway:
 
     # --- what waits ----------------------------------------------------------------------------
 
-    async def lines(self, status: str = "open") -> list[Line]:
-        """The checkpoints of a status."""
+    async def page(self, query: CheckpointQuery, after: str | None = None) -> CheckpointPage:
+        """A page of what waits, filtered and sorted by the authority."""
         with _ways_to_fail():
             await self._learn_definitions()
-            found = await self._client.checkpoints(status)
-            for view in found:
-                if view.case not in self._cases:
-                    self._cases = {each.id: each for each in await self._client.cases()}
-                    break
-            return [_line(each, self._cases.get(each.case)) for each in found]
+            return await self._client.checkpoint_page(query, after)
+
+    async def lines(self) -> list[CheckpointLine]:
+        """Everything that is open, up to a limit: for what counts or joins, not for the queue."""
+        found: list[CheckpointLine] = []
+        after: str | None = None
+        query = CheckpointQuery(status=CheckpointStatus.OPEN, limit=MAX_PAGE)
+        while len(found) < _MANY:
+            page = await self.page(query, after)
+            found += page.checkpoints
+            after = page.next
+            if after is None:
+                break
+        return found
+
+    async def overview(self) -> Overview:
+        """How much there is."""
+        with _ways_to_fail():
+            return await self._client.overview()
+
+    async def prospect(self, checkpoint: str) -> Prospect:
+        """What my word would do there."""
+        with _ways_to_fail():
+            return await self._client.prospect(checkpoint)
 
     async def cases(self, status: str | None = None) -> list[CaseView]:
         """All cases, or those of a status."""
         with _ways_to_fail():
+            await self._learn_definitions()
             return await self._client.cases(status)
-
-    async def checkpoints_of(self, case: str) -> list[CheckpointView]:
-        """Every checkpoint that a case ever had."""
-        with _ways_to_fail():
-            return await self._client.checkpoints(case=case)
 
     async def checkpoint(self, checkpoint: str) -> CheckpointView:
         """A checkpoint as it is now, its digests computed again from what it shows.
@@ -234,7 +224,8 @@ class Gateway:
                     return await self._client.part(view.case, digest)
 
             parts = await asyncio.gather(*(part(each.digest) for each in view.evidence.items))
-            return CaseFile(case, view, definition, tuple(parts))
+            prospect = await self._client.prospect(checkpoint)
+            return CaseFile(case, view, definition, tuple(parts), prospect)
 
     async def definition(self, process: str, version: int) -> ProcessDefinition | None:
         """A published process, by name and version."""
@@ -299,6 +290,16 @@ class Gateway:
         """Send a signed decision; sent twice, it counts once and is answered the same."""
         with _ways_to_fail():
             return await self._client.send_decision(checkpoint, signed)
+
+    async def claim(self, checkpoint: str, *, back: bool = False) -> ActAnswer:
+        """Say that I see to it, or that I no longer do."""
+        with _ways_to_fail():
+            return await (self._client.unclaim if back else self._client.claim)(checkpoint)
+
+    async def comment(self, checkpoint: str, text: str) -> ActAnswer:
+        """Say something about it, for whoever reads it."""
+        with _ways_to_fail():
+            return await self._client.comment(checkpoint, text)
 
     async def act(self, act: str, target: str, body: BaseModel | Mapping[str, Any]) -> ActAnswer:
         """Sign any other act, and send it."""
@@ -425,33 +426,6 @@ def _identity(body: Mapping[str, Any]) -> Identity:
         owner=None if body["owner"] is None else str(body["owner"]),
         keys=tuple(str(each) for each in body["keys"]),
         enrolled_at=datetime.fromisoformat(body["enrolled_at"]),
-    )
-
-
-def _line(view: CheckpointView, case: CaseView | None) -> Line:
-    proposal = view.evidence.proposal
-    weights = [each.severity for each in proposal.findings]
-    return Line(
-        id=view.id,
-        case=view.case,
-        process=case.process if case else "",
-        title=view.title,
-        subject=view.subject,
-        status=view.status.value,
-        amount=proposal.amount,
-        blocking=weights.count(Severity.BLOCKING),
-        warning=weights.count(Severity.WARNING),
-        info=weights.count(Severity.INFO),
-        decided=tuple(
-            (who, verdict)
-            for who in dict.fromkeys(each.operator for each in view.decisions)
-            if (verdict := word_of(view, who)) is not None
-        ),
-        missing=view.missing,
-        roles=roles_of(view.requirement.needs),
-        excluded=tuple(view.requirement.barred),
-        opened_at=view.opened_at,
-        deadline=view.deadline,
     )
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from placet.ledger import Entry
-from placet.model import CheckpointView, Compared, Finding, Severity
+from placet.model import CheckpointStatus, CheckpointView, Compared, Finding, Severity
 from tui import words
 from tui.evidence import Bars, Document, Row, Table, Value, documents, place_words, sections
-from tui.gateway import CaseFile, Listed, Me, read_details, roles_of, word_of
+from tui.gateway import CaseFile, Listed, read_details, word_of
 from tui.said import Piece
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
@@ -45,7 +45,12 @@ class Panel:
 def panels(file: CaseFile, now: datetime) -> list[Panel]:
     """All panels of a checkpoint that need nothing but its file."""
     findings = file.checkpoint.evidence.proposal.findings
+    view = file.checkpoint
     shown: list[Panel] = [findings_panel(findings), asked_panel(file, now)]
+    if view.unusual:
+        shown.append(unusual_panel(view))
+    if view.remarks:
+        shown.append(said_panel(view, now))
     if file.definition is not None:
         described = sections(file.definition, file.parts, findings)
         shown += [_table(each) if isinstance(each, Table) else _bars(each) for each in described]
@@ -414,22 +419,52 @@ def reasoning_panel(told: Sequence[tuple[Listed, str, str]]) -> Panel:
     return Panel("Reasoning", columns, tuple(rows))
 
 
-def my_word(view: CheckpointView, me: Me) -> tuple[str, str]:
+def my_word(file: CaseFile) -> tuple[str, str]:
     """What my word would do here, and how it weighs."""
-    if view.status.value != "open":
+    view, mine = file.checkpoint, file.prospect
+    if view.status is not CheckpointStatus.OPEN:
         return f"This has ended: {view.status.value}.", "muted"
-    asked = roles_of(view.requirement.needs)
-    mine = sorted(set(asked) & set(me.roles))
-    if not mine:
-        return f"You only read here; it asks for {' or '.join(asked)}.", "muted"
-    if me.principal in view.requirement.barred:
-        return "You may not decide this: you had a hand in the case.", "warn"
-    said = word_of(view, me.principal)
+    said = word_of(view, mine.operator)
     if said is not None:
-        return f"You have said {said}; you can withdraw it while this is open.", "good"
-    left = [each for each in view.missing if not each.startswith("an independent")]
-    if len(left) == 1 and left[0].startswith("1 ") and any(role in left[0] for role in mine):
-        return "Your approval as " + " or ".join(
-            mine
-        ) + " would be the last: the case goes on.", "warn"
-    return f"Your approval as {' or '.join(mine)} counts; the others are still needed.", "good"
+        back = "; you can withdraw it while this is open" if mine.may_withdraw else ""
+        return f"You have said {said}{back}.", "good"
+    if not mine.may_approve:
+        why = "; ".join((*mine.needed, *mine.reasons)) or "your word would not count"
+        return f"You may not approve this: {why}.".replace("_", " "), "warn"
+    if mine.then is CheckpointStatus.APPROVED:
+        return "Your approval would be the last: the case goes on.", "warn"
+    still = "; ".join(mine.missing)
+    return f"Your approval counts; then still missing: {still}.", "good"
+
+
+def said_panel(view: CheckpointView, now: datetime) -> Panel:
+    """What people said about it, and what they attached."""
+    rows = []
+    for each in view.remarks:
+        text = each.text if each.text is not None else f"attached {each.name} ({each.size} bytes)"
+        rows.append(
+            PanelRow(
+                (
+                    Cell(words.person(each.operator), "accent"),
+                    Cell(words.ago(each.at, now), "muted"),
+                    Cell(harmless(text)),
+                ),
+                ((f"{words.person(each.operator)}\n", "head"), harmless(text, lines=True)),
+            )
+        )
+    columns = (Column("Who", 12), Column("When", 14, drop=1), Column("What", 30, grow=1))
+    return Panel("Comments", columns, tuple(rows), len(rows), "accent")
+
+
+def unusual_panel(view: CheckpointView) -> Panel:
+    """What is not as it mostly is: what to read first."""
+    rows = [
+        PanelRow(
+            (Cell(harmless(each.kind.replace("_", " ")), "warn"), Cell(harmless(each.text))),
+            (harmless(each.text),),
+        )
+        for each in view.unusual
+    ]
+    return Panel(
+        "Unusual", (Column("What", 22), Column("", 30, grow=1)), tuple(rows), len(rows), "warn"
+    )

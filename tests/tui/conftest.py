@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from placet.tokens import SigningKey, write_key_file
 from tests.tui.simulator import ISSUER, Simulator
@@ -15,13 +16,14 @@ from tui.app import Console
 from tui.session import Given
 from tui.settings import ConsoleSettings
 
+ScreenKind = type[Screen]
 PEOPLE = {
     "omar": ("officer",),
     "sofia": ("senior",),
     "una": ("auditor",),
     "ada": ("administrator",),
 }
-PATIENCE = 15  # seconds; the machine may be busy
+PATIENCE = 30  # seconds; the machine may be busy
 PASSPHRASE = "s3cr3t"  # typed key by key
 
 Opened = Callable[..., AbstractAsyncContextManager["Desk"]]
@@ -56,7 +58,7 @@ class Desk:
     async def settle(self) -> None:
         """Until every question is answered and drawn."""
         quiet = 0
-        while quiet < 2:
+        while quiet < 3:
             await self.pilot.pause(0.02)
             running = [
                 each
@@ -95,6 +97,15 @@ class Desk:
         shown = re.sub(r"[\s│▌▐▏▕]+", " ", self.text())
         return all(word in shown for word in words)
 
+    async def expect(self, *words: str) -> None:
+        """Until these words are seen."""
+        await self.until(lambda: self.sees(*words))
+
+    async def on(self, screen: ScreenKind) -> None:
+        """Until that screen is on top."""
+        await self.until(lambda: isinstance(self.app.screen, screen))
+        await self.settle()
+
 
 @pytest.fixture
 def open_console(simulator: Simulator, keys: dict[str, tuple[Path, SigningKey]]) -> Opened:
@@ -114,6 +125,14 @@ def open_console(simulator: Simulator, keys: dict[str, tuple[Path, SigningKey]])
         )
         async with app.run_test(size=size, notifications=True) as pilot:
             desk = Desk(app, pilot)
+            said = "#sign-in-said"
+            await desk.until(
+                lambda: (
+                    desk.sees("open, ", "for you")
+                    or desk.sees("not enrolled")
+                    or not app.screen.query(said)
+                )
+            )
             await desk.settle()
             yield desk
 

@@ -5,6 +5,7 @@ are checked against what they weigh.
 """
 
 import asyncio
+import base64
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,10 +21,13 @@ from placet.model import (
     CaseStatus,
     CaseView,
     CheckpointDefinition,
+    CheckpointLine,
+    CheckpointPage,
     CheckpointRule,
     CheckpointStatus,
     CheckpointView,
     Compared,
+    Count,
     DecisionAnswer,
     DecisionView,
     Evidence,
@@ -31,17 +35,21 @@ from placet.model import (
     Exclusion,
     FieldsSection,
     Finding,
+    FindingCounts,
     InputPart,
     Mode,
     Need,
     Outcome,
+    Overview,
     Part,
     Place,
     Presentation,
     ProcessDefinition,
     Proposal,
+    Prospect,
     Relation,
     Requirement,
+    Said,
     Severity,
     ShownColumn,
     ShownValue,
@@ -61,6 +69,7 @@ from placet.rules import (
     check_decision,
     missing,
     outcome_status,
+    prospect,
 )
 from placet.tokens import PublicKey, TokenError, verify_act, verify_decision
 
@@ -333,7 +342,11 @@ class Simulator:
             case ["v1", "identities", kind]:
                 return httpx.Response(200, json={"identities": self._identities(kind)})
             case ["v1", "checkpoints"]:
-                return self._checkpoints(query)
+                return self._checkpoints(query, self._asker(request))
+            case ["v1", "overview"]:
+                return self._overview(self._asker(request))
+            case ["v1", "checkpoints", name, "prospect"]:
+                return _model(self._prospect(self.checkpoints[name], self._asker(request)))
             case ["v1", "checkpoints", name]:
                 return _model(self.checkpoints.get(name))
             case ["v1", "checkpoints", name, "decisions"]:
@@ -392,15 +405,107 @@ class Simulator:
         ]
         return people if kind == "operator" else self.identities.get(kind, [])
 
-    def _checkpoints(self, query: dict[str, list[str]]) -> httpx.Response:
-        found = [
-            each.model_dump(mode="json", exclude_none=True)
-            for name, each in sorted(self.checkpoints.items())
-            if query.get("status", [each.status.value]) == [each.status.value]
-            and query.get("case", [each.case]) == [each.case]
-            and name > query.get("after", [""])[0]
-        ]
-        return httpx.Response(200, json={"checkpoints": found[:100]})
+    def _asker(self, request: httpx.Request) -> str:
+        """Whose request it is: who has the key of its proof."""
+        header = request.headers["DPoP"].split(".")[0]
+        jwk = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["jwk"]
+        thumbprint = PublicKey.from_jwk(jwk).thumbprint
+        return next(
+            (name for name, (_, key) in self.people.items() if key.thumbprint == thumbprint), ""
+        )
+
+    def _prospect(self, view: CheckpointView, who: str) -> Prospect:
+        facts = OperatorFacts(principal=who, active=True, roles=self.people[who][0])
+        return prospect(
+            view.requirement,
+            facts,
+            self._standing(view),
+            view.evidence_digest,
+            view.requirement_digest,
+            datetime.now(UTC),
+        )
+
+    def _standing(self, view: CheckpointView) -> CheckpointStanding:
+        return CheckpointStanding(
+            id=view.id,
+            case=view.case,
+            status=view.status,
+            deadline=view.deadline,
+            decisions=tuple(self._counted(each) for each in view.decisions),
+        )
+
+    def _line(self, view: CheckpointView, who: str) -> CheckpointLine:
+        found = view.evidence.proposal.findings
+        return CheckpointLine(
+            id=view.id,
+            case=view.case,
+            process="parcels",
+            name=view.name,
+            title=view.title,
+            subject=view.subject,
+            status=view.status,
+            opened_at=view.opened_at,
+            due_at=view.deadline,
+            deadline=view.deadline,
+            amount=view.evidence.proposal.amount,
+            requested=view.evidence.proposal.requested,
+            findings=FindingCounts(
+                blocking=sum(each.severity is Severity.BLOCKING for each in found),
+                warning=sum(each.severity is Severity.WARNING for each in found),
+            ),
+            decided=tuple(
+                Said(operator=each.operator, verdict=each.verdict) for each in view.decisions
+            ),
+            missing=view.missing,
+            mine=self._prospect(view, who).may_decide,
+        )
+
+    def _checkpoints(self, query: dict[str, list[str]], who: str) -> httpx.Response:
+        def asks(name: str) -> str | None:
+            return query.get(name, [None])[0]
+
+        lines = [self._line(each, who) for each in self.checkpoints.values()]
+        lines = [each for each in lines if asks("status") in {None, each.status.value}]
+        if asks("waits_for") is not None:
+            lines = [each for each in lines if each.status.value == "open"]
+            lines = [each for each in lines if each.mine is (asks("waits_for") == "me")]
+        if asks("severity") == "blocking":
+            lines = [each for each in lines if each.findings.blocking]
+        if asks("claimed") is not None:
+            lines = [each for each in lines if each.claimed_by == who]
+        for word in (asks("text") or "").casefold().split():
+            lines = [each for each in lines if word in each.subject.casefold()]
+        order = asks("sort") or "urgency"
+        keys = {
+            "urgency": lambda each: each.due_at,
+            "amount": lambda each: each.amount,
+            "-amount": lambda each: -each.amount,
+            "opened": lambda each: each.opened_at,
+            "-opened": lambda each: -each.opened_at.timestamp(),
+        }
+        lines.sort(key=keys[order])
+        start, limit = int(asks("after") or 0), int(asks("limit") or 100)
+        page = CheckpointPage(
+            checkpoints=tuple(lines[start : start + limit]),
+            next=str(start + limit) if start + limit < len(lines) else None,
+        )
+        return _model(page)
+
+    def _overview(self, who: str) -> httpx.Response:
+        lines = [self._line(each, who) for each in self.checkpoints.values()]
+        open_ = [each for each in lines if each.status.value == "open"]
+        return _model(
+            Overview(
+                cases={CaseStatus.OPEN: Count(count=len(self.cases))},
+                open=Count(count=len(open_)),
+                mine=Count(count=sum(each.mine for each in open_)),
+                claimed=Count(count=0),
+                blocking=Count(count=sum(each.findings.blocking > 0 for each in open_)),
+                overdue=Count(count=0),
+                due_today=Count(count=0),
+                processes={"parcels": Count(count=len(self.cases))},
+            )
+        )
 
     def _entries_of(self, case: str, start: int) -> httpx.Response:
         listed = [
@@ -417,14 +522,8 @@ class Simulator:
             return self._decided(view, known.jti)
         try:
             claims, facts = self._claims(jws)
-            decided = tuple(self._counted(each) for each in view.decisions)
-            standing = CheckpointStanding(
-                id=view.id,
-                case=view.case,
-                status=view.status,
-                deadline=view.deadline,
-                decisions=decided,
-            )
+            standing = self._standing(view)
+            decided = standing.decisions
             check_decision(
                 view.requirement,
                 view.evidence_digest,

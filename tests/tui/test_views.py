@@ -26,7 +26,7 @@ def agent(name: str, status: str = "active") -> dict[str, object]:
 
 
 async def sign(desk: Desk, why: str = "stolen") -> None:
-    assert isinstance(desk.app.screen, Act)
+    await desk.on(Act)
     assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
     desk.app.screen.query_one("#why", Input).focus()
     await desk.type(why)
@@ -41,13 +41,13 @@ async def test_the_views_are_reached_by_key_and_mouse(
     simulator.add(7)
     async with open_console() as desk:
         await desk.press("2")
-        assert desk.sees("cases, open: 1", "Dispatch")
+        await desk.expect("cases, open: 1", "Dispatch")
         await desk.click("#nav-overview")
-        assert desk.sees("the floor now", "waiting for people 1")
+        await desk.expect("the floor now", "waiting for people 1")
         await desk.press("4")
-        assert desk.sees(f"{len(simulator.entries)} entries", "case.opened")
+        await desk.expect(f"{len(simulator.entries)} entries", "case.opened")
         await desk.press("1")
-        assert desk.sees("waits for me: 1")
+        await desk.expect("waits for me: 1")
 
 
 async def test_an_agent_is_suspended_by_a_signed_act(
@@ -57,12 +57,12 @@ async def test_an_agent_is_suspended_by_a_signed_act(
     simulator.add(7)
     async with open_console("ada") as desk:
         await desk.press("3")
-        assert desk.sees("agent:weigher", "● active", "▲ suspended", "parcel:weigh × 1")
+        await desk.expect("agent:weigher", "● active", "▲ suspended", "parcel:weigh × 1")
         await desk.press("S")
-        assert desk.sees("Suspend agent weigher?")
+        await desk.expect("Suspend agent weigher?")
         await sign(desk)
         await desk.press("down", "R")
-        assert desk.sees("Resume agent sorter?")
+        await desk.expect("Resume agent sorter?")
         await desk.press("enter")
     assert simulator.acts == [
         ("operator:ada", "agent.suspend", "agent:weigher", {"reason": "stolen"})
@@ -75,7 +75,7 @@ async def test_only_administrators_change_identities(
     simulator.identities["agent"] = [agent("weigher")]
     async with open_console("omar") as desk:
         await desk.press("3")
-        assert desk.sees("agent:weigher")
+        await desk.expect("agent:weigher")
         assert not desk.sees("Suspend")
         await desk.press("S")
         assert not isinstance(desk.app.screen, Act)
@@ -85,7 +85,7 @@ async def test_a_hold_is_put_on_a_record(open_console: Opened, simulator: Simula
     view = simulator.add(7)
     async with open_console("omar") as desk:
         await desk.press("2", "h")
-        assert desk.sees("Hold parcel 7 of D-1?")
+        await desk.expect("Hold parcel 7 of D-1?")
         await sign(desk, "fire")
     assert simulator.acts == [("operator:omar", "hold.place", view.subject, {"reason": "fire"})]
 
@@ -97,10 +97,10 @@ async def test_an_act_wants_a_reason_and_the_passphrase(
     async with open_console("omar") as desk:
         await desk.press("2", "h")
         await desk.click("#sign")
-        assert desk.sees("Say why.")
+        await desk.expect("Say why.")
         await desk.type("fire")
         await desk.click("#sign")
-        assert desk.sees("Type the passphrase")
+        await desk.expect("Type the passphrase")
         await desk.press("escape")
     assert simulator.acts == []
 
@@ -113,7 +113,7 @@ async def test_a_cases_story_is_walked_and_jumped(
     simulator.note("grant.denied", "agent:weigher", view.case, view.subject, denied)
     async with open_console("una") as desk:
         await desk.press("enter", "p")
-        assert isinstance(desk.app.screen, Replay)
+        await desk.on(Replay)
         steps = desk.app.screen.query_one("#steps", VirtualTable)
         assert steps.rows.count == 5
         await desk.press("right", "right", "left")
@@ -122,12 +122,12 @@ async def test_a_cases_story_is_walked_and_jumped(
         assert steps.cursor == 3
         await desk.press("d")
         assert steps.cursor == 4
-        assert desk.sees("policy:law.no")
+        await desk.expect("policy:law.no")
         await desk.click(Slider, offset=(1, 0))
         assert steps.cursor == 0
-        assert desk.sees("not verified")  # the simulator has no proofs
+        await desk.expect("not verified")  # the simulator has no proofs
         await desk.press("escape")
-        assert isinstance(desk.app.screen, CaseScreen)
+        await desk.on(CaseScreen)
 
 
 async def test_a_finding_leads_to_the_place_where_it_was_read(
@@ -136,7 +136,7 @@ async def test_a_finding_leads_to_the_place_where_it_was_read(
     simulator.add(7)
     async with open_console() as desk:
         await desk.press("enter", "tab", "o")
-        assert desk.sees("Documents", "label.pdf, page 1, kg", "2 kg in label.pdf")
+        await desk.expect("Documents", "label.pdf, page 1, kg", "2 kg in label.pdf")
         rows = desk.app.screen.query_one("#rows", VirtualTable)
         assert rows.has_focus
 
@@ -147,9 +147,9 @@ async def test_what_a_process_describes_is_shown_in_its_words(
     simulator.add(7)
     async with open_console() as desk:
         await desk.press("enter", "down", "down")
-        assert desk.sees("Label", "Sender", "Harbor Street Partners", "€184,200.00")
+        await desk.expect("Label", "Sender", "Harbor Street Partners", "€184,200.00")
         await desk.press("down")
-        assert desk.sees("Contents", "thing 2", "Worth")
+        await desk.expect("Contents", "thing 2", "Worth")
 
 
 async def test_help_and_palette_offer_what_is_in_force(
@@ -158,7 +158,7 @@ async def test_help_and_palette_offer_what_is_in_force(
     simulator.add(7)
     async with open_console() as desk:
         await desk.press("enter", "f1")
-        assert desk.sees("case.approve", "Approve this")
+        await desk.expect("case.approve", "Approve this")
         await desk.press("escape", "ctrl+p")
         await desk.type("abstain")
         await desk.until(lambda: desk.sees("Stand aside for good"))
@@ -170,6 +170,6 @@ async def test_other_keys_can_be_set(open_console: Opened, simulator: Simulator)
     simulator.add(7)
     async with open_console(keys={"case.approve": "f6"}) as desk:
         await desk.press("enter", "a")
-        assert isinstance(desk.app.screen, CaseScreen)
+        await desk.on(CaseScreen)
         await desk.press("f6")
-        assert desk.sees("Approve parcel 7")
+        await desk.expect("Approve parcel 7")

@@ -11,10 +11,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from placet.model import CheckpointView, Verdict
+from placet.model import CheckpointLine, CheckpointView, Verdict
 from tui import words
 from tui.asking import Asking
-from tui.gateway import Away, Line, NotShown, Refused
+from tui.gateway import Away, NotShown, Refused
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -35,7 +35,7 @@ class Bulk(ModalScreen[None], Asking):
         Binding("escape", "cancel", "Close", id="bulk.close", tooltip="Sign nothing more"),
     ]
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[CheckpointLine]) -> None:
         super().__init__()
         self._lines = list(lines)[:MAX_AT_ONCE]
         self._left_out = len(lines) - len(self._lines)
@@ -69,9 +69,9 @@ class Bulk(ModalScreen[None], Asking):
         """Read each checkpoint, since each is signed on what it shows."""
         self._say("Reading each …", "muted")
         for line in self._lines:
-            if not line.waits_for(self.session.me):
+            if not line.mine:
                 self._went[line.id] = ("left out: not for you", "muted")
-            elif line.blocking:
+            elif line.findings.blocking:
                 self._went[line.id] = ("left out: blocking", "warn")
             else:
                 view = await self.ask(self.session.gateway.checkpoint(line.id))
@@ -105,10 +105,10 @@ class Bulk(ModalScreen[None], Asking):
             definition = self.session.gateway.newest_definition(line.process)
             act = words.act_words("Approve", definition, line.subject, line.amount)
             text, tone = self._went.get(line.id, ("", "plain"))
-            worst = "bad" if line.blocking else "warn" if line.warning else "good"
+            worst = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
             return (
                 Cell(harmless(act)),
-                Cell(f"{line.blocking} blocking, {line.warning} warn", worst),
+                Cell(f"{line.findings.blocking} blocking, {line.findings.warning} warn", worst),
                 Cell(harmless(text), tone),
             )
 

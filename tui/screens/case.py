@@ -14,12 +14,13 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from placet.ledger import EntryType
-from placet.model import CheckpointStatus, CheckpointView, Verdict
+from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.asking import Asking, Listener
-from tui.gateway import CaseFile, Listed, changed, roles_of, word_of
+from tui.gateway import CaseFile, Listed, changed
 from tui.panels import Panel, PanelRow, my_word, panels, reasoning_panel, story_panel
 from tui.said import said
+from tui.screens.comment import Comment
 from tui.screens.decide import Decide
 from tui.text import harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
@@ -54,6 +55,8 @@ class CaseScreen(Screen[None], Asking, Listener):
         Binding(
             "w", "decide('withdraw')", "Withdraw", id="case.withdraw", tooltip="Take my word back"
         ),
+        Binding("t", "claim", "Claim", id="case.claim", tooltip="Say that you see to it"),
+        Binding("m", "comment", "Comment", id="case.comment", tooltip="Say something about it"),
         Binding("o", "place", "Show place", id="case.place", tooltip="Where it was read"),
         Binding("p", "replay", "Replay", id="case.replay", tooltip="Step through what happened"),
         Binding("tab", "pane", "Other pane", id="case.pane", show=False),
@@ -160,7 +163,7 @@ class CaseScreen(Screen[None], Asking, Listener):
         proposal = view.evidence.proposal
         left, tone = words.time_left(view.deadline, words.now())
         what = words.act_words("", file.definition, view.subject, proposal.amount).strip()
-        word, weight = my_word(view, self.session.me)
+        word, weight = my_word(file)
         requested = (
             f"  of {words.money(proposal.requested, sign)} requested"
             if proposal.requested not in {None, proposal.amount}
@@ -286,22 +289,20 @@ class CaseScreen(Screen[None], Asking, Listener):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what this person can do here, and nothing else."""
         if action == "decide" and self._file is not None and self.console.signed_in:
-            return self._offered(self._file.checkpoint, str(parameters[0]))
+            return self._offered(self._file, str(parameters[0]))
+        if action in {"claim", "comment"}:
+            return self._file is not None and self._file.prospect.may_decide
         return action != "decide"
 
-    def _offered(self, view: CheckpointView, verdict: str) -> bool:
-        me = self.session.me
-        asked = set(roles_of(view.requirement.needs)) & set(me.roles)
-        if (
-            view.status is not CheckpointStatus.OPEN
-            or not asked
-            or me.principal in view.requirement.barred
-        ):
-            return False
-        said_ = word_of(view, me.principal)
-        if verdict == Verdict.WITHDRAW.value:
-            return said_ not in {None, Verdict.ABSTAIN.value}
-        return said_ is None
+    def _offered(self, file: CaseFile, verdict: str) -> bool:
+        mine = file.prospect
+        match verdict:
+            case Verdict.APPROVE.value:
+                return mine.may_approve
+            case Verdict.WITHDRAW.value:
+                return mine.may_withdraw
+            case _:
+                return mine.may_decide
 
     def action_decide(self, verdict: str) -> None:
         """Open the dialog of an act."""
@@ -311,6 +312,25 @@ class CaseScreen(Screen[None], Asking, Listener):
             self.app.notify("It is being read again: look first.", markup=False)
             return
         self.app.push_screen(Decide(self._file, Verdict(verdict)), self._decided)
+
+    def action_claim(self) -> None:
+        """Say that I see to it, or that I no longer do."""
+        self.claim()
+
+    @work(exclusive=True, group="claim")
+    async def claim(self) -> None:
+        """A signed act without a passphrase: it decides nothing."""
+        if self._file is None:
+            return
+        held = self._file.checkpoint.claim
+        back = held is not None and held.operator == self.session.me.principal
+        if await self.ask(self.session.gateway.claim(self._checkpoint, back=back)) is not None:
+            self.app.notify("No longer claimed." if back else "Claimed.", markup=False)
+            self.load()
+
+    def action_comment(self) -> None:
+        """Say something about it."""
+        self.app.push_screen(Comment(self._checkpoint), self._decided)
 
     def _decided(self, done: str | None) -> None:
         if done:

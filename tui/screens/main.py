@@ -14,7 +14,7 @@ from tui.text import harmless
 from tui.views.base import View
 from tui.views.identities import Identities
 from tui.views.ledger import LedgerView
-from tui.views.overview import Overview
+from tui.views.overview import Floor
 from tui.views.pipeline import Pipeline
 from tui.views.queue import Queue
 from tui.words import person
@@ -24,7 +24,7 @@ _VIEWS: tuple[tuple[str, type[View]], ...] = (
     ("cases", Pipeline),
     ("identities", Identities),
     ("ledger", LedgerView),
-    ("overview", Overview),
+    ("overview", Floor),
 )
 
 

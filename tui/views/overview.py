@@ -1,6 +1,5 @@
 """The floor at a glance: what waits, what is late, how fast, and what agents were denied."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -9,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
 
+from placet.model import Count, Overview
 from tui import words
 from tui.figures import by_agent, by_type, decision_times, growth, middle, sparkline
-from tui.gateway import Line, Listed
+from tui.gateway import Listed
 from tui.said import said
 from tui.text import harmless
 from tui.views.base import View
@@ -27,7 +27,7 @@ _COLUMNS = (
 Figure = tuple[str, str, str, str]
 
 
-class Overview(View):
+class Floor(View):
     """Figures as rows: what it is, how much, a picture of it."""
 
     name_shown = "Overview"
@@ -44,14 +44,13 @@ class Overview(View):
         if not self.console.signed_in:
             return
         gateway = self.session.gateway
-        lines, tail = await self.ask(gateway.lines()), await self.ask(gateway.tail(TAIL))
-        cases = await self.ask(gateway.cases())
-        if lines is None or tail is None or cases is None:
+        floor, tail = await self.ask(gateway.overview()), await self.ask(gateway.tail(TAIL))
+        if floor is None or tail is None:
             return
         figures = [
-            *_waiting(lines),
+            *_waiting(floor),
             ("", "", "", "plain"),
-            *_bars("cases", Counter(each.result or each.status.value for each in cases)),
+            *_bars("cases", {k.value: v.count for k, v in floor.cases.items()}),
             ("", "", "", "plain"),
             *_lately(tail),
             ("", "", "", "plain"),
@@ -68,20 +67,20 @@ class Overview(View):
         self.query_one(VirtualTable).show(Rows.of([str(at) for at in range(len(figures))], cells))
 
 
-def _waiting(lines: list[Line]) -> list[Figure]:
-    now = words.now()
-    late = sum(each.deadline <= now for each in lines)
-    soon = sum(words.time_left(each.deadline, now)[1] != "plain" for each in lines) - late
-    total = max(1, len(lines))
+def _waiting(floor: Overview) -> list[Figure]:
+    total = max(1, floor.open.count)
 
-    def row(label: str, count: int, tone: str) -> Figure:
-        return label, str(count), "█" * (count * _BAR // total), tone
+    def row(label: str, count: Count, tone: str) -> Figure:
+        text = f"{count.count:,}{'+' if count.more else ''}"
+        return label, text, "█" * min(_BAR, count.count * _BAR // total), tone
 
     return [
-        row("waiting for people", len(lines), "accent"),
-        row("over their time", late, "bad" if late else "good"),
-        row("due within two days", soon, "warn" if soon else "good"),
-        row("with blocking findings", sum(each.blocking > 0 for each in lines), "warn"),
+        row("waiting for people", floor.open, "accent"),
+        row("waiting for you", floor.mine, "accent"),
+        row("claimed by someone", floor.claimed, "plain"),
+        row("with blocking findings", floor.blocking, "warn"),
+        row("due today", floor.due_today, "warn" if floor.due_today.count else "good"),
+        row("over their time", floor.overdue, "bad" if floor.overdue.count else "good"),
     ]
 
 

@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
-from placet.model import ADMINISTRATOR, CaseStatus, CaseView
+from placet.model import ADMINISTRATOR, CaseStatus, CaseView, CheckpointLine
 from tui import words
-from tui.gateway import Line, Me
+from tui.gateway import Me
 from tui.said import said
 from tui.screens.act import Act
 from tui.text import harmless
@@ -55,7 +55,7 @@ class Pipeline(View):
         super().__init__(id=id)
         self._cases: list[CaseView] = []
         self._by_id: dict[str, CaseView] = {}
-        self._waiting: dict[str, Line] = {}
+        self._waiting: dict[str, CheckpointLine] = {}
         self._saved = "open"
 
     def compose(self) -> ComposeResult:
@@ -121,7 +121,7 @@ class Pipeline(View):
     def _cells(self, case: CaseView) -> tuple[Cell, ...]:
         line = self._waiting.get(case.id)
         now = words.now()
-        left, tone = words.time_left(line.deadline, now) if line else ("", "plain")
+        left, tone = words.time_left(line.due_at, now) if line else ("", "plain")
         stage, weight = self._stage(case)
         waits = "; ".join(line.missing) if line else case.stopped_for or ""
         return (

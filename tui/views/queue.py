@@ -1,8 +1,7 @@
 """The queue: what waits for me, and what waits for others, the most urgent first."""
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -10,37 +9,59 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
+from placet.model import (
+    MAX_PAGE,
+    CheckpointLine,
+    CheckpointOrder,
+    CheckpointQuery,
+    CheckpointStatus,
+    Claimed,
+    Count,
+    Severity,
+    WaitsFor,
+)
 from tui import words
-from tui.gateway import Line, Me
 from tui.said import Piece, said
 from tui.text import harmless
 from tui.views.base import View
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
+T = TypeVar("T")
 _COLUMNS = (
     Column("Time left", 14, key="urgency"),
-    Column("What", 20, grow=3, key="what"),
+    Column("What", 20, grow=3),
     Column("Amount", 15, right=True, key="amount"),
-    Column("Findings", 16, key="findings"),
+    Column("Findings", 16),
     Column("Decided", 14, grow=2, drop=2),
     Column("Still missing", 22, grow=4, drop=1),
     Column("Checkpoint", 18, grow=1, drop=3),
 )
 
-SORTS: dict[str, tuple[str, Callable[[Line], Any]]] = {
-    "urgency": ("the most urgent first", lambda line: line.deadline),
-    "amount": ("the largest amount first", lambda line: -(line.amount or Decimal(0))),
-    "findings": ("the most findings first", lambda line: (-line.blocking, -line.warning)),
-    "what": ("by record", lambda line: line.subject),
-    "opened": ("the longest waiting first", lambda line: line.opened_at),
+SORTS: dict[CheckpointOrder, str] = {
+    CheckpointOrder.URGENCY: "the most urgent first",
+    CheckpointOrder.AMOUNT_DOWN: "the largest amount first",
+    CheckpointOrder.AMOUNT: "the smallest amount first",
+    CheckpointOrder.OPENED: "the longest waiting first",
+    CheckpointOrder.OPENED_DOWN: "the newest first",
+}
+_BY_COLUMN = {
+    "urgency": (CheckpointOrder.URGENCY,),
+    "amount": (CheckpointOrder.AMOUNT_DOWN, CheckpointOrder.AMOUNT),
 }
 
-SAVED: dict[str, tuple[str, Callable[[Line, Me], bool]]] = {
-    "mine": ("waits for me", lambda line, me: line.waits_for(me)),
-    "others": ("waits for others", lambda line, me: not line.waits_for(me)),
-    "all": ("all that is open", lambda line, me: True),  # noqa: ARG005 - one shape for all
-    "blocking": ("with blocking findings", lambda line, me: line.blocking > 0),  # noqa: ARG005 - the same
+SAVED: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "mine": ("waits for me", {"waits_for": WaitsFor.ME}),
+    "others": ("waits for others", {"waits_for": WaitsFor.OTHERS}),
+    "all": ("all that is open", {"status": CheckpointStatus.OPEN}),
+    "blocking": (
+        "with blocking findings",
+        {"status": CheckpointStatus.OPEN, "severity": Severity.BLOCKING},
+    ),
+    "claimed": ("claimed by me", {"claimed": Claimed.ME}),
+    "overdue": ("over their time", {"status": CheckpointStatus.OPEN, "overdue": True}),
 }
+_AHEAD = 50  # rows below the cursor: the next page is asked for before they are reached
+_LIVE_UP_TO = 1000  # rows that are asked for again by themselves when something changes
 
 
 class Queue(View):
@@ -49,8 +70,14 @@ class Queue(View):
     name_shown = "Queue"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="queue.filter", tooltip="Filter by any word"),
-        Binding("v", "saved", "View", id="queue.view", tooltip="Mine, others', all, blocking"),
-        Binding("s", "sort", "Sort", id="queue.sort", tooltip="By time, amount, findings, record"),
+        Binding(
+            "v",
+            "saved",
+            "View",
+            id="queue.view",
+            tooltip="Mine, others', all, blocking, claimed, late",
+        ),
+        Binding("s", "sort", "Sort", id="queue.sort", tooltip="By time, amount or age"),
         Binding("space", "mark", "Mark", id="queue.mark", tooltip="Mark several, to decide them"),
         Binding(
             "A", "bulk", "Approve marked", id="queue.bulk", tooltip="Approve all that are marked"
@@ -61,10 +88,14 @@ class Queue(View):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._lines: list[Line] = []
-        self._by_id: dict[str, Line] = {}
+        self._lines: list[CheckpointLine] = []
+        self._by_id: dict[str, CheckpointLine] = {}
         self._saved = "mine"
-        self._sort = "urgency"
+        self._sort = CheckpointOrder.URGENCY
+        self._next: str | None = None
+        self._count: Count | None = None
+        self._mine: Count | None = None
+        self._behind = False
         self._loaded = False
 
     def compose(self) -> ComposeResult:
@@ -78,75 +109,104 @@ class Queue(View):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Who only reads is offered no act."""
         if action in {"mark", "bulk"}:
-            return self.console.signed_in and any(
-                set(each.roles) & set(self.session.me.roles) for each in self._lines
-            )
+            return any(each.mine for each in self._lines)
         return super().check_action(action, parameters)
+
+    @property
+    def _query(self) -> CheckpointQuery:
+        wanted = " ".join(self.query_one(Input).value.split())[:100]
+        return CheckpointQuery(
+            **SAVED[self._saved][1], sort=self._sort, text=wanted or None, limit=MAX_PAGE
+        )
 
     @work(exclusive=True, group="queue")
     async def load(self) -> None:
-        """Ask what waits."""
+        """Ask what waits: as much as is looked at."""
         if not self.console.signed_in:
             return
-        found = await self.ask(self.session.gateway.lines())
-        if found is None:
+        if len(self._lines) > _LIVE_UP_TO:
+            self._behind = True
+            self._show()
             return
-        self._lines = found
+        await self._load_anew(len(self._lines))
+
+    async def _load_anew(self, count: int) -> None:
+        gateway = self.session.gateway
+        overview = await self.ask(gateway.overview())
+        if overview is None:
+            return
         if not self._loaded:
             self._loaded = True
-            if not any(each.waits_for(self.session.me) for each in found):
-                self._saved = "all"
+            self._saved = "mine" if overview.mine.count else "all"
+        found: list[CheckpointLine] = []
+        after: str | None = None
+        while True:
+            page = await self.ask(gateway.page(self._query, after))
+            if page is None:
+                return
+            found += page.checkpoints
+            after = page.next
+            if after is None or len(found) >= count:
+                break
+        self._lines, self._next, self._count, self._behind = found, after, overview.open, False
+        self._mine = overview.mine
         self._show()
+
+    @work(exclusive=True, group="queue")
+    async def look_anew(self) -> None:
+        """Another question: from its first page."""
+        await self._load_anew(0)
+
+    @work(exclusive=True, group="queue-more")
+    async def more(self) -> None:
+        """The next page."""
+        after, query = self._next, self._query
+        if after is None:
+            return
+        page = await self.ask(self.session.gateway.page(query, after))
+        if page is not None and self._next == after and query == self._query:
+            known = self._by_id
+            self._lines += [each for each in page.checkpoints if each.id not in known]
+            self._next = page.next
+            self._show()
 
     def action_load(self) -> None:
         """Ask again."""
-        self.load()
+        self.look_anew()
 
     def _show(self) -> None:
-        me = self.session.me
-        wanted = self.query_one(Input).value.casefold().split()
-        keep, order = SAVED[self._saved][1], SORTS[self._sort][1]
-        chosen = [
-            each
-            for each in self._lines
-            if keep(each, me) and all(word in self._haystack(each) for word in wanted)
-        ]
-        chosen.sort(key=order)
-        self._by_id = {each.id: each for each in chosen}
+        lines = self._lines
+        self._by_id = {each.id: each for each in lines}
         table = self.query_one(VirtualTable)
-        table.sorted_by = self._sort
-        table.say(
-            "Nothing fits the filter." if wanted else f"Nothing here: {SAVED[self._saved][0]}."
-        )
-        table.show(Rows.of([each.id for each in chosen], lambda at: self._cells(chosen[at])))
-        mine = sum(each.waits_for(me) for each in self._lines)
-        self.query_one("#queue-head", Static).update(
-            said(
-                (f"{SAVED[self._saved][0]}: {len(chosen)}", "strong"),
-                f"  of {len(self._lines)} open, {mine} for you"
-                f"  ·  {SORTS[self._sort][0]}"
-                + (f"  ·  {len(table.marked)} marked" if table.marked else ""),
-            )
-        )
+        table.sorted_by = next((k for k, v in _BY_COLUMN.items() if self._sort in v), "")
+        label = SAVED[self._saved][0]
+        filtered = bool(self.query_one(Input).value.strip())
+        table.say("Nothing fits the filter." if filtered else f"Nothing here: {label}.")
+        table.show(Rows.of([each.id for each in lines], lambda at: self._cells(lines[at])))
+        self._say()
         self._look()
         self.screen.refresh_bindings()
 
-    def _haystack(self, line: Line) -> str:
-        said_ = (
-            line.subject,
-            self._subject(line),
-            line.title,
-            words.money(line.amount),
-            *line.missing,
-        )
-        return " ".join(said_).casefold()
+    def _say(self) -> None:
+        marked = len(self.query_one(VirtualTable).marked)
+        shown = f"{len(self._lines)}{' and more' if self._next else ''}"
+        pieces: list[Piece] = [
+            (f"{SAVED[self._saved][0]}: {shown}", "strong"),
+            f"  of {_counted(self._count)} open, {_counted(self._mine)} for you",
+            f"  ·  {SORTS[self._sort]}",
+        ]
+        if marked:
+            pieces.append((f"  ·  {marked} marked", "accent"))
+        if self._behind:
+            pieces.append(("  ·  something changed: f5", "warn"))
+        self.query_one("#queue-head", Static).update(said(*pieces))
 
-    def _subject(self, line: Line) -> str:
+    def _subject(self, line: CheckpointLine) -> str:
         definition = self.session.gateway.newest_definition(line.process)
         return harmless(words.subject_words(definition, line.subject))
 
-    def _cells(self, line: Line) -> Sequence[Cell]:
-        left, tone = words.time_left(line.deadline, words.now())
+    def _cells(self, line: CheckpointLine) -> Sequence[Cell]:
+        left, tone = words.time_left(line.due_at, words.now())
         definition = self.session.gateway.newest_definition(line.process)
         return (
             Cell(left, tone),
@@ -165,16 +225,16 @@ class Queue(View):
             said(*(self._look_at(line) if line else [("Nothing is selected.", "muted")]))
         )
 
-    def _look_at(self, line: Line) -> list[Piece]:
-        left, tone = words.time_left(line.deadline, words.now())
+    def _look_at(self, line: CheckpointLine) -> list[Piece]:
+        left, tone = words.time_left(line.due_at, words.now())
         definition = self.session.gateway.newest_definition(line.process)
         amount = words.money(line.amount, words.currency(definition))
-        mine = line.waits_for(self.session.me)
+        mine = line.mine
         made: list[Piece] = [
             (f"{self._subject(line)}\n", "head"),
             f"{harmless(line.title)}\n\n",
             (f"{amount}\n", "strong"),
-            (f"{left}, until {words.clock(line.deadline)}\n\n", tone),
+            (f"{left}, until {words.clock(line.due_at)}\n\n", tone),
             ("waits for you\n" if mine else "does not wait for you\n", "good" if mine else "muted"),
             ("\nFindings\n", "head"),
             (f"{findings_cell(line).text}\n", findings_cell(line).tone),
@@ -183,8 +243,10 @@ class Queue(View):
         made += [f"{harmless(each)}\n" for each in line.missing] or ["nothing\n"]
         made.append(("\nDecided\n", "head"))
         made += [
-            f"{harmless(words.person(who))}: {harmless(verdict)}\n" for who, verdict in line.decided
+            f"{words.person(each.operator)}: {harmless(each.verdict)}\n" for each in line.decided
         ] or [("nobody yet\n", "muted")]
+        if line.claimed_by:
+            made.append((f"\nclaimed by {words.person(line.claimed_by)}\n", "accent"))
         made.append((f"\n{line.id}\n{line.case}", "muted"))
         return made
 
@@ -192,8 +254,10 @@ class Queue(View):
 
     @on(VirtualTable.Moved)
     def moved(self) -> None:
-        """Look at another row."""
+        """Look at another row; ask for more before the last one is reached."""
         self._look()
+        if self._next and self.query_one(VirtualTable).cursor >= len(self._lines) - _AHEAD:
+            self.more()
 
     @on(VirtualTable.Opened)
     def opened(self, event: VirtualTable.Opened) -> None:
@@ -203,9 +267,10 @@ class Queue(View):
     @on(VirtualTable.HeaderClicked)
     def header(self, event: VirtualTable.HeaderClicked) -> None:
         """Sort by a column."""
-        if event.key in SORTS:
-            self._sort = event.key
-            self._show()
+        orders = _BY_COLUMN.get(event.key, ())
+        if orders:
+            self._sort = _next(orders, self._sort) if self._sort in orders else orders[0]
+            self.look_anew()
 
     def _open(self, row: str) -> None:
         from tui.screens.case import CaseScreen  # noqa: PLC0415 - not before the first screen
@@ -231,12 +296,13 @@ class Queue(View):
     def action_saved(self) -> None:
         """The next saved view."""
         self._saved = _next(list(SAVED), self._saved)
-        self._show()
+        self._loaded = True
+        self.look_anew()
 
     def action_sort(self) -> None:
         """The next order."""
         self._sort = _next(list(SORTS), self._sort)
-        self._show()
+        self.look_anew()
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -251,13 +317,13 @@ class Queue(View):
         box.remove_class("-shown")
         self.query_one(VirtualTable).marked.clear()
         self.query_one(VirtualTable).focus()
-        self._show()
+        self._say()
 
     @on(Input.Changed)
     def filtered(self) -> None:
         """Filter while it is typed."""
         if self.console.signed_in:
-            self._show()
+            self.look_anew()
 
     @on(Input.Submitted)
     def filter_done(self) -> None:
@@ -265,23 +331,31 @@ class Queue(View):
         self.query_one(VirtualTable).focus()
 
 
-def _next(names: Sequence[str], name: str) -> str:
+def _counted(count: Count | None) -> str:
+    return "?" if count is None else f"{count.count:,}{'+' if count.more else ''}"
+
+
+def _next(names: Sequence[T], name: T) -> T:
     return names[(names.index(name) + 1) % len(names)]
 
 
-def findings_cell(line: Line) -> Cell:
+def findings_cell(line: CheckpointLine) -> Cell:
     """Findings in words, the worst first."""
     parts = [
         f"{count} {name}"
-        for count, name in ((line.blocking, "blocking"), (line.warning, "warn"))
+        for count, name in ((line.findings.blocking, "blocking"), (line.findings.warning, "warn"))
         if count
     ]
-    tone = "bad" if line.blocking else "warn" if line.warning else "good"
-    return Cell(", ".join(parts) or ("none" if not line.info else f"{line.info} info"), tone)
+    tone = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
+    return Cell(
+        ", ".join(parts) or ("none" if not line.findings.info else f"{line.findings.info} info"),
+        tone,
+    )
 
 
-def decided_words(line: Line) -> str:
+def decided_words(line: CheckpointLine) -> str:
     """Who has decided, and how."""
     return harmless(
-        ", ".join(f"{words.person(who)} {verdict}" for who, verdict in line.decided) or "nobody yet"
+        ", ".join(f"{words.person(each.operator)} {each.verdict}" for each in line.decided)
+        or "nobody yet"
     )

@@ -1,6 +1,7 @@
 """Where ``placet`` begins: an auditor's commands load no server, database or client (I9)."""
 
 import sys
+from importlib.metadata import entry_points
 
 import typer
 
@@ -14,6 +15,8 @@ def main() -> None:
     """Run the command line."""
     if sys.argv[1:3] in _OFFLINE:
         _audit_alone()
+        return
+    if sys.argv[1:2] == ["console"] and _brought_alone("console"):
         return
     try:
         # Loading all commands takes what an auditor's machine lacks.
@@ -29,6 +32,21 @@ def main() -> None:
         )
         sys.exit(AWAY)
     whole()
+
+
+def _brought_alone(name: str) -> bool:
+    """Run a command that an installed package brings, and load no other: it starts at once."""
+    found = list(entry_points(group="placet.commands", name=name))
+    if not found:
+        return False
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)  # or the one command would have no name
+    app.command(name)(found[0].load())
+    try:
+        app()
+    except typer.Exit as stopped:
+        sys.exit(stopped.exit_code)
+    return True
 
 
 def _audit_alone() -> None:

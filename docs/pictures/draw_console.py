@@ -15,7 +15,7 @@ from rich.console import Console as Output
 
 from lender.commands import _open_some
 from lender.demo import APPROVERS, AUDITOR, OPENER, Script, until
-from lender.embedded import embedded, passphrase_of
+from lender.embedded import Embedded, embedded, passphrase_of
 from lender.samples import catalog, sample_loans
 from tui.app import Console, given_of
 from tui.settings import ConsoleSettings
@@ -44,7 +44,9 @@ async def settle(app: Console) -> None:
         quiet = 0 if busy else quiet + 1
 
 
-async def draw(made, name: str, who: str, size: tuple[int, int], keys: Sequence[str]) -> None:
+async def draw(
+    made: Embedded, name: str, who: str, size: tuple[int, int], keys: Sequence[str]
+) -> None:
     """One picture."""
     key_file = made.folder / "people" / f"{who}.key"
     app = Console(

@@ -466,9 +466,9 @@ class Simulator:
 
         lines = [self._line(each, who) for each in self.checkpoints.values()]
         lines = [each for each in lines if asks("status") in {None, each.status.value}]
-        if asks("waits_for") is not None:
+        if asks("for") is not None:
             lines = [each for each in lines if each.status.value == "open"]
-            lines = [each for each in lines if each.mine is (asks("waits_for") == "me")]
+            lines = [each for each in lines if each.mine is (asks("for") == "me")]
         if asks("severity") == "blocking":
             lines = [each for each in lines if each.findings.blocking]
         if asks("claimed") is not None:

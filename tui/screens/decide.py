@@ -40,6 +40,17 @@ _EFFECTS: Mapping[Verdict, str] = {
 }
 
 
+class Accept(Checkbox):
+    """A box that is empty until it is ticked: Textual's own differs by its colour alone."""
+
+    BUTTON_INNER = " "
+
+    def watch_value(self) -> None:
+        """Tick it, or not."""
+        self.BUTTON_INNER = "✓" if self.value else " "
+        super().watch_value()
+
+
 class Decide(ModalScreen[str | None], Asking, Listener):
     """One act on one checkpoint."""
 
@@ -97,7 +108,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             messages = {each.id: each.message for each in self._shown.evidence.proposal.findings}
             for at, each in enumerate(self._exceptions):
                 text = harmless(messages.get(each, each))
-                yield Checkbox(said(text), id=f"exception-{at}", tooltip=each)
+                yield Accept(said(text), id=f"exception-{at}", tooltip=each)
                 yield Input(
                     id=f"why-{at}",
                     classes="why",

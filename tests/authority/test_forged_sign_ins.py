@@ -78,6 +78,7 @@ class Forger:
                     "device_code": "a-device-code",
                     "user_code": "AAAA",
                     "verification_uri": f"{self.issuer}/device",
+                    "interval": 1,
                     "expires_in": 600,
                 }
             )

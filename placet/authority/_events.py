@@ -41,7 +41,17 @@ _KEPT = 4096
 _LEDGER = "ledger"
 _RETRY = 1000
 
-_WORK = {"case", "checkpoint", "decision", "hold", "process", "matrix"}
+_WORK = {
+    "case",
+    "checkpoint",
+    "decision",
+    "delegation",
+    "glass",
+    "hold",
+    "matrix",
+    "process",
+    "review",
+}
 _RULE = {"agent", "operator", "system", "key", "policy", "governance", "act"}
 _OVERSEERS = {"administrator", "auditor"}
 

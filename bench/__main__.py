@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import platform
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -41,7 +42,11 @@ async def run(folder: Path) -> list[Result | Figure]:
 def write(results: list[Result | Figure]) -> None:
     """Write the figures, each with the plain thing beside it."""
     said = {each.name: _spelled(each) for each in results}
-    machine = {"python": platform.python_version(), "processor": platform.machine()}
+    machine = {
+        "python": platform.python_version(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+    }
     RESULTS.write_text(json.dumps({"machine": machine, "figures": said}, indent=2) + "\n")
 
 
@@ -49,9 +54,14 @@ def _spelled(result: Result | Figure) -> dict[str, Any]:
     value = {"value": round(result.value, 3), "samples": result.samples}
     if isinstance(result, Figure):
         return {**value, "unit": result.unit}
+    spent = {
+        side: {part: round(took, 2) for part, took in parts.items()}
+        for side, parts in result.processor.items()
+    }
     return {
         **value,
         "unit": "ratio",
+        **({"processor_ms": spent} if spent else {}),
         "governed": {"value": round(result.governed, 3), "unit": result.unit},
         "plain": {
             "value": round(result.plain, 3),
@@ -75,6 +85,9 @@ def show(results: list[Result | Figure]) -> None:
             f"{each.plain:.1f} {each.unit}",
             each.plain_is,
         )
+        for side, parts in each.processor.items():
+            said = ", ".join(f"{part} {took:.1f}" for part, took in parts.items())
+            table.add_row("", "", side, f"{sum(parts.values()):.1f} ms", f"processor time: {said}")
     Console().print(table)
 
 

@@ -1,6 +1,7 @@
 """What a measurement gives: a figure, or a ratio with the plain thing beside it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """One figure: a ratio of two medians."""
+    """One figure: a ratio of two medians.
+
+    ``processor`` is milliseconds of processor time for each of what was counted, by side and part.
+    """
 
     name: str
     governed: float
@@ -23,6 +27,7 @@ class Result:
     unit: str
     plain_is: str
     samples: int
+    processor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def value(self) -> float:

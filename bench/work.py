@@ -76,7 +76,7 @@ DEFINITION = ProcessDefinition(
     results=(CaseResult(name="done"),),
 )
 """Its subject says how many steps a case takes: none means one and then a checkpoint, and
-``ask`` the one that measures grants."""
+``ask-N`` is N steps that measure a grant each."""
 
 MATRIX = AuthorityMatrix(
     process=PROCESS,
@@ -162,8 +162,9 @@ class GovernedBench(GovernedWorkflow):
         """Run one case."""
         steps = case.subject.split("/")[1]
         request = StepRequest(case=case.case, record=case.subject)
-        if steps == "ask":
-            await self.step("ask", request, StepRequest)
+        if steps.startswith("ask-"):
+            for _ in range(int(steps.removeprefix("ask-"))):
+                await self.step("ask", request, type(None))
         else:
             for _ in range(int(steps) or 1):
                 await self.step("touch", request, PartRef)

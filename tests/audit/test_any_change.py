@@ -23,7 +23,18 @@ BY_SEAL_ALONE = {
     "lastFailure",
 }
 """What nothing rests on and nobody can compute again: docs/reference/forgeries.md has the table."""
+BITS = st.lists(st.booleans(), min_size=18, max_size=18)
+"""Which case and which change, in bits: numbers would be drawn otherwise after each replay, since
+Hypothesis looks at the constants of all modules, and the sandbox loads some anew."""
 FAILED = ("activityTaskFailedEventAttributes", "failure")
+
+
+def drawn(recorded: Recorded, bits: list[bool]) -> tuple[str, Change]:
+    """The case and the change that the bits say."""
+    number = sum(bit << at for at, bit in enumerate(bits))
+    case = (recorded.large, recorded.rejected, recorded.held)[number % 3]
+    made = changes(history_of(recorded.files, case))
+    return case, made[number // 3 * 7919 % len(made)]
 
 
 def only_sealed(history: History, change: Change) -> bool:
@@ -49,12 +60,11 @@ def replayed(recorded: Recorded, case: str, change: Change, *, sealed: bool) -> 
 
 @pytest.mark.timeout(600)  # each example is a replay
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data())
-def test_any_single_change_is_found_by_the_seal(recorded: Recorded, data: st.DataObject) -> None:
+@given(bits=BITS)
+def test_any_single_change_is_found_by_the_seal(recorded: Recorded, bits: list[bool]) -> None:
     """I9: and the answer names the first event that does not fit."""
-    case = data.draw(st.sampled_from([recorded.large, recorded.rejected, recorded.held]))
+    case, change = drawn(recorded, bits)
     genuine = history_of(recorded.files, case)
-    change = data.draw(st.sampled_from(changes(genuine)))
     report = replayed(recorded, case, change, sealed=True)
     forged = history_of(forged_history(recorded.files, case, change), case)
     if forged == genuine:
@@ -71,14 +81,13 @@ def test_any_single_change_is_found_by_the_seal(recorded: Recorded, data: st.Dat
 
 @pytest.mark.timeout(600)  # each example is a replay
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data())
+@given(bits=BITS)
 def test_any_single_change_that_matters_is_found_without_the_seal(
-    recorded: Recorded, data: st.DataObject
+    recorded: Recorded, bits: list[bool]
 ) -> None:
     """I9: by grants, signatures and what is computed again; identities and the like excepted."""
-    case = data.draw(st.sampled_from([recorded.large, recorded.rejected, recorded.held]))
+    case, change = drawn(recorded, bits)
     genuine = history_of(recorded.files, case)
-    change = data.draw(st.sampled_from(changes(genuine)))
     report = replayed(recorded, case, change, sealed=False)
     if not only_sealed(genuine, change):
         assert not report.holds, change

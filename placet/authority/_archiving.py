@@ -46,6 +46,9 @@ from placet.model import (
 from placet.payloads import Keyring, PayloadError
 
 ARCHIVING = "archiving"
+_TROUBLE = 1000
+"""Characters of what keeps a case from its archive: a long history can have much of it."""
+
 _LONGEST_PAUSE = timedelta(minutes=5)
 _MOST_RUNS = 1000
 _LOOK_BACK = timedelta(minutes=10)
@@ -172,7 +175,8 @@ class Archivist:
         return [*earlier, *found]
 
     async def _alarm(self, case: Case, wrong: tuple[str, ...]) -> None:
-        _log.error("case %s is not archived: %s", case.id, "; ".join(wrong))
+        trouble = "; ".join(wrong)[:_TROUBLE]
+        _log.error("case %s is not archived: %s", case.id, trouble)
 
         def write(tx: Tx) -> None:
             current = tx.get(Case, case.id)
@@ -180,7 +184,7 @@ class Archivist:
                 raise_alarm(tx, current, wrong)
 
         await self._core.store.write(write)
-        await self._wait(case, "; ".join(wrong))
+        await self._wait(case, trouble)
 
     async def _wait(self, case: Case, trouble: str) -> None:
         """Keep why a case is not archived yet, and when it is tried again."""
@@ -190,7 +194,7 @@ class Archivist:
             tx.change(
                 Case,
                 case.id,
-                archive_trouble=trouble[:1000],
+                archive_trouble=trouble[:_TROUBLE],
                 archive_tries=case.archive_tries + 1,
                 archive_next=tx.now + pause,
             )

@@ -63,8 +63,15 @@ class Page:
         return (await answer)["result"]
 
     async def type(self, text: str) -> None:
+        focus = "document.querySelector('textarea').focus()"
+        await self.call("Runtime.evaluate", expression=focus)
         for each in text:
             await self.call("Input.dispatchKeyEvent", type="char", text=each)
+
+    async def enter(self) -> None:
+        how = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", **how)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **how)
 
     async def until(self, *words: str) -> None:
         try:
@@ -140,7 +147,9 @@ async def test_the_console_is_served_behind_a_code_and_the_sign_in(tmp_path: Pat
                 await page.call("Page.navigate", url=address)
                 await page.until("Passphrase of the key")
                 assert "live" not in page.seen
-                await page.type(PASSPHRASE + "\r")
+                await page.call("Page.bringToFront")
+                await page.type(PASSPHRASE)
+                await page.enter()
                 await page.until("administrator", "live")
                 await page.type("4")
                 await page.until("log.created")

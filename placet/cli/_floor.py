@@ -108,8 +108,10 @@ def lower(
 def key(
     identifier: str,
     document: Annotated[str, typer.Option(help="The file, as the finding names it.")],
-    field: Annotated[str, typer.Option(help="What the value is, such as title.effective.")],
-    value: Annotated[str, typer.Option(help="What you read on the page.")],
+    field: Annotated[
+        list[str], typer.Option(help="What a value is, such as title.effective; repeat it.")
+    ],
+    value: Annotated[list[str], typer.Option(help="What you read on the page, in that order.")],
     spot: Annotated[str, typer.Option(help="The place, as the finding names it.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -117,8 +119,15 @@ def key(
 
     async def work(client: OperatorClient) -> ActAnswer:
         view = await client.checkpoint(checkpoint_id(identifier))
-        keyed = KeyedValue(document=document, spot=spot, field=field, value=value)
-        return await client.key_in(view, [keyed])
+        keyed = [
+            KeyedValue(document=document, spot=spot, field=name, value=read)
+            for name, read in zip(field, value, strict=True)
+        ]
+        return await client.key_in(view, keyed)
+
+    with failures():
+        if len(field) != len(value):
+            raise fail("give as many --value as --field, in the same order", USAGE)
 
     _acted(work, as_json=as_json)
 

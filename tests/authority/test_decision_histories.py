@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pydantic import SecretStr
 
 from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
 from placet.authority._core import Core
@@ -102,7 +103,7 @@ class Histories(RuleBasedStateMachine):
         self.settings = AuthoritySettings(
             issuer="http://127.0.0.1:8600",
             database_url=f"sqlite:///{Path(self.folder.name)}/authority.db",
-            key_passphrase=PASSPHRASE,
+            key_passphrase=SecretStr(PASSPHRASE),
         )
         self.store: Store | None = None
 

@@ -28,14 +28,20 @@ def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
 
 def raise_alarm(tx: Tx, case: Case, reasons: Sequence[str]) -> None:
     """Write an alarm to the ledger, once for the same reasons, and keep it with the case."""
-    said = "; ".join(reasons[:_MOST])
+    told = spelled_out(reasons)
+    said = "; ".join(told)
     if case.alarm == said:
         return
-    told = [*reasons[:_MOST]]
-    if len(reasons) > _MOST:
-        told.append(f"and {len(reasons) - _MOST} more")
     tx.append("case.alarm", AUTHORITY, {"reasons": [*told]}, case=case.id, record=case.subject)
     tx.change(Case, case.id, alarm=said, alarm_admitted=False)
+
+
+def spelled_out(reasons: Sequence[str]) -> list[str]:
+    """The first reasons, each short and harmless to a terminal: they repeat what Temporal says."""
+    told = ["".join(c if c.isprintable() else "?" for c in each)[:300] for each in reasons[:_MOST]]
+    if len(reasons) > _MOST:
+        told.append(f"and {len(reasons) - _MOST} more")
+    return told
 
 
 def meet_run(tx: Tx, case: Case, run_id: str) -> None:

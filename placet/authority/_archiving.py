@@ -15,13 +15,13 @@ import logging
 import os
 import zlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from placet.authority._alarms import lose, meet_run, raise_alarm
+from placet.authority._alarms import lose, meet_run, raise_alarm, spelled_out
 from placet.authority._contents import case_entries, contents_of, grants_of
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._errors import NotFound, Unavailable
@@ -52,7 +52,10 @@ _TROUBLE = 1000
 _LONGEST_PAUSE = timedelta(minutes=5)
 _MOST_RUNS = 1000
 _LOOK_BACK = timedelta(minutes=10)
-"""How long ago a run may have ended to be looked at: longer than any pause between two looks."""
+"""How long ago a run may have ended to be looked at by an authority that starts."""
+
+_LATE = timedelta(minutes=1)
+"""How late Temporal may list a run that has ended."""
 _NONCE = 12
 _log = logging.getLogger("placet.authority.archive")
 
@@ -84,6 +87,8 @@ class Archivist:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._looked: datetime | None = None
+        """When closed cases were last looked at."""
 
     async def archive_closed(self) -> None:
         """Seal the histories of each closed case whose time to be tried has come."""
@@ -175,7 +180,7 @@ class Archivist:
         return [*earlier, *found]
 
     async def _alarm(self, case: Case, wrong: tuple[str, ...]) -> None:
-        trouble = "; ".join(wrong)[:_TROUBLE]
+        trouble = "; ".join(spelled_out(wrong))[:_TROUBLE]
         _log.error("case %s is not archived: %s", case.id, trouble)
 
         def write(tx: Tx) -> None:
@@ -210,10 +215,12 @@ class Archivist:
         denied in any case.
         """
         try:
-            since = self._core.clock() - _LOOK_BACK
+            now = self._core.clock()
+            since = now - _LOOK_BACK if self._looked is None else self._looked - _LATE
             running = [each async for each in self._core.temporal.seen_since(since)]
         except Unavailable:
             return
+        self._looked = now
         reopened = await self._core.store.read(
             lambda reader: [each for each in running if _is_reopened(reader, *each)]
         )
@@ -295,7 +302,7 @@ def _seal(tx: Tx, known: _Known, fetched: _Fetched) -> None:
             "contents_digest": digest_json(known.contents),
             "process_digest": case.process_digest,
             "code": list(known.contents.code),
-            **({"alarms": list(fetched.wrong[:20])} if fetched.wrong else {}),
+            **({"alarms": [*spelled_out(fetched.wrong)]} if fetched.wrong else {}),
         },
         case=case.id,
         record=case.subject,

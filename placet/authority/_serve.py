@@ -94,7 +94,7 @@ async def open_authority(
                 _follow(store, None, services.cases.expire_grants, 1.0),
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
                 _follow(store, None, services.cases.watch_open, 5.0),
-                _follow(store, None, services.archivist.watch_closed, 5.0),
+                _follow(store, None, services.archivist.watch_closed, 10.0),
                 _follow(store, ERASED, store.forget, 60.0),
                 _follow(store, None, lambda: load_keys(store, keys), 5.0),
             )

@@ -18,6 +18,7 @@ from placet.model import (
     MAX_PAGE,
     ActAnswer,
     AdmitCase,
+    ArchiveState,
     AuthorityMatrix,
     CaseId,
     CaseStatus,
@@ -60,15 +61,20 @@ def list_cases(status: CaseStatus | None = None, as_json: AsJson = False) -> Non
 
     with failures():
         found = run(work())
-        show(found, as_json=as_json, columns=("id", "subject", "status", "result"))
+        show(found, as_json=as_json, columns=("id", "subject", "status", "result", "archive"))
         _tell_late(found)
 
 
 def _tell_late(cases: list[CaseView]) -> None:
-    """Say which closed cases have no sealed history yet, though they should (I9)."""
+    """Say which cases raise an alarm, or have no sealed history yet, though they should (I9)."""
     now = datetime.now(UTC)
     for each in cases:
-        if each.archive_late(now):
+        if each.alarm is not None and each.archive is not ArchiveState.ERASED:
+            typer.echo(f"placet: {each.id}: alarm: {each.alarm}", err=True)
+        elif each.archive in {ArchiveState.FAILED, ArchiveState.LOST}:
+            why = f"{each.archive}: {each.archive_trouble or 'its execution has vanished'}"
+            typer.echo(f"placet: {each.id}: its history is not sealed, {why}", err=True)
+        elif each.archive_late(now):
             typer.echo(
                 f"placet: {each.id} was closed at {each.closed_at} and its history is not sealed: "
                 "its workflow still runs, or Temporal is away",

@@ -30,7 +30,9 @@ class Terminal:
     def tmux(self, *arguments: str) -> str:
         assert TMUX is not None, "tmux is required here"
         command = [TMUX, "-S", self._socket, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        environment = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES"}}
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return ran.stdout
 
     def start(self, command: list[str], size: tuple[int, int]) -> None:
         width, height = (str(each) for each in size)

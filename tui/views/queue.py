@@ -90,13 +90,13 @@ class Queue(View):
         super().__init__(id=id)
         self._lines: list[CheckpointLine] = []
         self._by_id: dict[str, CheckpointLine] = {}
-        self._saved = "mine"
+        self._saved = ""
         self._sort = CheckpointOrder.URGENCY
         self._next: str | None = None
         self._count: Count | None = None
         self._mine: Count | None = None
         self._behind = False
-        self._loaded = False
+        self._chosen = False
 
     def compose(self) -> ComposeResult:
         """Filter, list, look."""
@@ -135,9 +135,8 @@ class Queue(View):
         overview = await self.ask(gateway.overview())
         if overview is None:
             return
-        if not self._loaded:
-            self._loaded = True
-            self._saved = "mine" if overview.mine.count else "all"
+        if not self._chosen:  # until someone chooses: what waits for them, once there is something
+            self._saved = "mine" if overview.mine.count else self._saved or "all"
         found: list[CheckpointLine] = []
         after: str | None = None
         while True:
@@ -295,8 +294,8 @@ class Queue(View):
 
     def action_saved(self) -> None:
         """The next saved view."""
-        self._saved = _next(list(SAVED), self._saved)
-        self._loaded = True
+        self._saved = _next(list(SAVED), self._saved or "mine")
+        self._chosen = True
         self.look_anew()
 
     def action_sort(self) -> None:

@@ -38,7 +38,7 @@ class Act(ModalScreen[str | None], Asking):
 
     def compose(self) -> ComposeResult:
         """The act, why, and two buttons."""
-        with VerticalScroll(id="act", classes="dialog"):
+        with VerticalScroll(id="act", classes="dialog", can_focus=False):
             yield Static(said((f"{self._words}?", "head")), classes="dialog-title")
             yield Static(said((self._effect, "muted")))
             yield Label("Why; it is kept beside the ledger")

@@ -45,7 +45,7 @@ class Bulk(ModalScreen[None], Asking):
 
     def compose(self) -> ComposeResult:
         """What would be signed, one by one."""
-        with VerticalScroll(id="bulk", classes="dialog"):
+        with VerticalScroll(id="bulk", classes="dialog", can_focus=False):
             yield Static(id="bulk-title", classes="dialog-title")
             table = VirtualTable(_COLUMNS, id="bulk-table")
             table.styles.height = min(len(self._lines) + 1, 12)

@@ -96,7 +96,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         danger = (
             "-danger" if self._exceptions or self._others or self._verdict is Verdict.REJECT else ""
         )
-        with VerticalScroll(id="decide", classes=f"dialog {danger}"):
+        with VerticalScroll(id="decide", classes=f"dialog {danger}", can_focus=False):
             yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
             yield Static(said((_EFFECTS[self._verdict], "muted")))
             if self._exceptions:

@@ -56,10 +56,11 @@ async def rerun(
     after ``limit`` seconds. Code that never gives its thread back can't be left: for that, run this
     in a process that can be killed.
     """
-    for _ in range(_TRIES):
-        ran = await _rerun(history, workflows, watched=watched, limit=limit)
+    ran = await _rerun(history, workflows, watched=watched, limit=limit)
+    for _ in range(_TRIES - 1):
         if ran.failure is None or _DEADLOCK not in ran.failure:
             break
+        ran = await _rerun(history, workflows, watched=watched, limit=limit)
     return ran
 
 

@@ -78,6 +78,7 @@ def test_the_demo_opens_a_console_in_which_a_draw_is_approved(terminal: Terminal
     terminal.start([sys.executable, "-m", "placet.cli", "demo"], (120, 40))
     terminal.until("waits for me: ", "draw 1 of L-1001", patience=200)
     terminal.keys("/")
+    terminal.until("any word of it")
     terminal.keys("-l", "L-1001")
     terminal.until("waits for me: 1")
     terminal.keys("Enter")

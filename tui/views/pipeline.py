@@ -225,14 +225,14 @@ class Pipeline(View):
     def action_filter(self) -> None:
         """Type a filter."""
         box = self.query_one(Input)
-        box.add_class("-shown")
-        box.focus()
+        box.display = True
+        self.screen.set_focus(box)  # at once: what is typed next is the filter's
 
     def action_clear(self) -> None:
         """Take the filter away."""
         box = self.query_one(Input)
         box.value = ""
-        box.remove_class("-shown")
+        box.display = False
         self.query_one(VirtualTable).focus()
 
     @on(Input.Changed)

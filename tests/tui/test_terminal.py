@@ -53,12 +53,6 @@ class Terminal:
             assert time.monotonic() < end, f"{words} did not come:\n{shown}"
             time.sleep(0.1)
 
-    def is_over(self) -> bool:
-        try:
-            return not self.tmux("list-sessions")
-        except subprocess.CalledProcessError:
-            return True
-
     def stop(self) -> None:
         try:
             self.tmux("kill-server")
@@ -73,8 +67,8 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     made.stop()
 
 
-def test_the_demo_opens_a_console_in_which_a_draw_is_approved(terminal: Terminal) -> None:
-    """A person reads a draw, approves it with their passphrase, and the agents pay it."""
+def test_the_demo_opens_a_console_that_leads_to_the_dialog_of_a_draw(terminal: Terminal) -> None:
+    """A person finds a draw, reads it, and is asked by name and amount."""
     terminal.start([sys.executable, "-m", "placet.cli", "demo"], (120, 40))
     terminal.until("waits for me: ", "draw 1 of L-1001", patience=200)
     terminal.keys("/")
@@ -86,17 +80,5 @@ def test_the_demo_opens_a_console_in_which_a_draw_is_approved(terminal: Terminal
     terminal.until("Approval of a draw: draw 1 of L-1001 for $", "Continuation sheet")
     terminal.keys("a")
     terminal.until("Approve draw 1 of L-1001 for $", "sha-256:", "Passphrase")
-    terminal.keys("Tab", "Tab", "Tab")  # over the act, around to the comment, to the passphrase
-    terminal.keys("-l", "omar is only a demo")
-    terminal.keys("Enter")
-    terminal.keys("Enter")
-    terminal.until("This has ended: approved")
-    terminal.keys("Escape")
-    terminal.keys("Escape")
-    terminal.keys("2", "v", "v")
-    terminal.until("closed: disbursed", patience=120)
-    terminal.keys("C-q")
-    end = time.monotonic() + 90
-    while not terminal.is_over():
-        assert time.monotonic() < end, terminal.shown()
-        time.sleep(0.2)
+    terminal.keys("Escape")  # nothing is signed; deciding by key and mouse is tested with a pilot
+    terminal.until("Your approval would be the last")

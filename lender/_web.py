@@ -72,6 +72,18 @@ def parse_record(record: str) -> tuple[str, int | None]:
     raise Failure(404, "not_found", "there are no facts of such a record")
 
 
+def parse_reallocation(record: str) -> tuple[str, int] | None:
+    """Loan and number of ``loan/<loan>/reallocation/<number>``; ``None`` for another record.
+
+    Raises:
+        Failure: the loan or the number is none.
+    """
+    match record.split("/"):
+        case ["loan", loan, "reallocation", number]:
+            return _parsed(_LOAN, loan, "loan"), _parsed(_DRAW, number, "reallocation")
+    return None
+
+
 def _parsed(adapter: TypeAdapter[T], text: str, what: str) -> T:
     try:
         return adapter.validate_python(text)

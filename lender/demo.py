@@ -1,4 +1,4 @@
-"""The scripted demo: every sample packet through the whole process, and the proof of it.
+"""The scripted demo: every sample packet and a reallocation through it all, and the proof of it.
 
 It plays the people's parts with their own keys, says what happened to each packet, verifies the
 ledger and replays every case. What is not as expected is counted and told.
@@ -9,6 +9,7 @@ import contextlib
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,19 +19,25 @@ from rich.markup import escape
 from lender import compliance, servicing, storage
 from lender._service import Database
 from lender.embedded import Embedded
-from lender.model import LoanFile
+from lender.model import LoanFile, Move, Moves
 from lender.samples import Sample, catalog, plan_for, sample_loans
-from placet.audit import LogFiles, Report, replay, verify
+from placet.audit import Report, replay, verify
 from placet.cli import fetch_log
 from placet.client import OperatorClient
 from placet.model import CaseView, CheckpointView, Severity, Verdict
+from placet.process import Process
+from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
 
 T = TypeVar("T")
 APPROVERS = ("cora", "omar", "sofia", "sam")
+REALLOCATORS = ("ines", "omar", "sofia")
+"""Who decides on a reallocation, in this order."""
+
 OPENER = "dana"
 AUDITOR = "una"
 _SECONDS = 120
+_MOVED, _NOTHING = Decimal("250.00"), Decimal("0.00")
 
 
 class DemoFailed(Exception):
@@ -116,19 +123,22 @@ class Script:
         async with contextlib.AsyncExitStack() as stack:
             people = {
                 name: await stack.enter_async_context(self.made.person(name))
-                for name in (OPENER, *APPROVERS, AUDITOR)
+                for name in {OPENER, *APPROVERS, *REALLOCATORS, AUDITOR}
             }
             for sample in samples or catalog():
                 done = await self.play_one(sample, people)
                 played.append(done)
                 self._tell(done)
             wrong = sum(len(each.troubles) for each in played)
-            await self._until_archived(people[AUDITOR], [each.case for each in played])
-            wrong += await self._audit(people[AUDITOR], played)
+            case, as_expected = await self._reallocate(people)
+            wrong += not as_expected
+            cases = {**dict.fromkeys((each.case for each in played), PROCESS), case: REALLOCATION}
+            await self._until_archived(people[AUDITOR], list(cases))
+            wrong += await self._audit(people[AUDITOR], cases)
         self.out.print(
-            f"[bold]{len(played)} packets, {wrong} things not as expected[/bold]"
+            f"[bold]{len(played)} packets and a reallocation, {wrong} things not as expected[/bold]"
             if wrong
-            else f"[bold]{len(played)} packets, everything as expected[/bold]"
+            else f"[bold]{len(played)} packets and a reallocation, everything as expected[/bold]"
         )
         return wrong
 
@@ -202,6 +212,47 @@ class Script:
         played.troubles.append(f"nobody could end checkpoint {checkpoint.name}")
         raise DemoFailed(f"{played.sample.name}: nobody could end {checkpoint.name}")
 
+    async def _reallocate(self, people: dict[str, OperatorClient]) -> tuple[str, bool]:
+        """Move value between two rows of a loan, through the second process."""
+        loan = self.books.loan("L-1001")
+        rest = {
+            row.item: loan.approved_values[row.item] - loan.billed_to_date.get(row.item, _NOTHING)
+            for row in loan.schedule
+        }
+        source, target = max(rest, key=lambda item: rest[item]), min(rest, key=lambda i: rest[i])
+        move = Move(from_item=source, to_item=target, amount=_MOVED, reason="the bids are in")
+        servicing.request_reallocation(
+            self.books.servicing, loan.loan_id, "1", Moves(moves=(move,))
+        )
+        subject = f"loan/{loan.loan_id}/reallocation/1"
+        case = str((await people[OPENER].open_case(REALLOCATION.name, subject)).case)
+
+        async def asked() -> CheckpointView | None:
+            return next(iter(await people[AUDITOR].checkpoints("open", case)), None)
+
+        checkpoint = await until(asked, subject)
+        for name in REALLOCATORS:
+            await people[name].decide(
+                checkpoint, Verdict.APPROVE, amount=checkpoint.evidence.proposal.amount
+            )
+
+        async def ended() -> CaseView | None:
+            view = await people[AUDITOR].case(case)
+            return view if view.status in {"closed", "stopped"} else None
+
+        result = (await until(ended, subject)).result
+        after = self.books.loan(loan.loan_id)
+        moved = after.approved_values[target] - loan.approved_values[target]
+        self.out.print(
+            f"{REALLOCATION.name:34} {result or 'stopped':10} moved {moved:.2f} from item {source} "
+            f"to {target}  {len(REALLOCATORS)} decisions",
+            soft_wrap=True,
+        )
+        as_expected = result == "reallocated" and moved == _MOVED
+        if not as_expected:
+            self.out.print("  [bold]NOT AS EXPECTED[/bold] the moves were to be done once")
+        return case, as_expected
+
     def _judge(self, played: Played) -> None:
         sample = played.sample
         if played.result != sample.result:
@@ -237,7 +288,7 @@ class Script:
 
             await until(look, f"the archive of {case}")
 
-    async def _audit(self, auditor: OperatorClient, played: list[Played]) -> int:
+    async def _audit(self, auditor: OperatorClient, cases: dict[str, Process]) -> int:
         trust = {
             "log_key": self.made.log_key,
             "administrators": list(self.made.administrators),
@@ -245,7 +296,7 @@ class Script:
         files = await fetch_log(auditor, trust=trust)
         self.out.print("[bold]the ledger, verified[/bold]")
         wrong = self._report(verify(files))
-        reports = [await self._replay(files, each.case) for each in played]
+        reports = [await replay(files, case, [of.workflow]) for case, of in cases.items()]
         activities = sum(each.checked.get("activities", 0) for each in reports)
         self.out.print(
             f"[bold]{len(reports)} cases replayed, {activities} activities reconciled[/bold]"
@@ -253,9 +304,6 @@ class Script:
         for report in reports:
             wrong += self._report(report, quiet=True)
         return wrong
-
-    async def _replay(self, files: LogFiles, case: str) -> Report:
-        return await replay(files, case, [PROCESS.workflow])
 
     def _report(self, report: Report, *, quiet: bool = False) -> int:
         if not quiet:

@@ -34,9 +34,8 @@ from placet.client import OperatorClient
 from placet.ledger import NoteSigner
 from placet.model import AuthorityMatrix, EnrolIdentity, Mode, PublishPolicy
 from placet.tokens import SigningKey, read_key_file, write_key_file
-from worker.registry import ACTIVITIES
-from workflows.definition import DEFINITION
-from workflows.loan_draw import PROCESS
+from worker.registry import ACTIVITIES, PROCESSES
+from workflows import loan_draw
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
     "dana": ("draw-administrator",),
@@ -44,6 +43,7 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
     "sofia": ("senior-approver",),
     "sam": ("senior-approver",),
     "cora": ("compliance-officer",),
+    "ines": ("inspector",),
     "una": ("auditor",),
 }
 """The demo's people and their roles; ``ada`` is the administrator."""
@@ -340,7 +340,7 @@ async def _remember_trust(made: Embedded, settings: AuthoritySettings) -> None:
 
 
 async def _enrol(made: Embedded, mode: Mode) -> None:
-    """Enrol everyone and publish the process, its matrix and its policies."""
+    """Enrol everyone and publish the processes, their matrices and the one set of policies."""
     async with made.person(ADMINISTRATOR) as admin:
         for name, roles in PEOPLE.items():
             key = read_key_file(made.folder / "people" / f"{name}.key", passphrase_of(name))
@@ -354,15 +354,17 @@ async def _enrol(made: Embedded, mode: Mode) -> None:
             key = read_key_file(made.folder / "lender" / f"{system}.key")
             body = EnrolIdentity(jwk=dict(key.public.jwk()), url=made.lender.url(system))
             await admin.act("system.enrol", f"system:{system}", body)
+        for process in PROCESSES:
+            rules = importlib.resources.files("policies") / process.name / "authority-matrix.json"
+            matrix = AuthorityMatrix.model_validate_json(rules.read_text())
+            await admin.act("process.publish", process.name, process.to_publish())
+            await admin.act(
+                "matrix.publish", process.name, matrix.model_copy(update={"mode": mode})
+            )
         policies = importlib.resources.files("policies") / "loan-draw"
-        matrix = AuthorityMatrix.model_validate_json(
-            (policies / "authority-matrix.json").read_text()
-        ).model_copy(update={"mode": mode})
-        await admin.act("process.publish", DEFINITION.name, PROCESS.to_publish())
-        await admin.act("matrix.publish", DEFINITION.name, matrix)
         await admin.act(
             "policy.publish",
-            DEFINITION.name,
+            loan_draw.PROCESS.name,
             PublishPolicy(
                 policies=(policies / "policies.cedar").read_text(),
                 cedar_schema=(policies / "schema.cedarschema").read_text(),

@@ -14,18 +14,27 @@ from activities.draw._steps import (
     recompute_analysis,
     screen_payee,
 )
+from activities.reallocation._steps import check_reallocation, read_moves, reallocate
 from placet.agent import ORCHESTRATION
 from placet.process import Process
-from workflows.loan_draw import PROCESS
+from workflows import budget_reallocation, loan_draw
 
-PROCESSES: tuple[Process, ...] = (PROCESS,)
+PROCESSES: tuple[Process, ...] = (loan_draw.PROCESS, budget_reallocation.PROCESS)
 
 ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "orchestrator": ORCHESTRATION,
     "draw-intake": (read_packet,),
-    "draw-analyst": (read_loan, read_earlier_draw, match_invoices, analyse_draw, look_again),
+    "draw-analyst": (
+        read_loan,
+        read_earlier_draw,
+        match_invoices,
+        analyse_draw,
+        look_again,
+        read_moves,
+        check_reallocation,
+    ),
     "draw-verifier": (recompute_analysis,),
     "compliance-checker": (screen_payee,),
-    "disbursement": (disburse,),
+    "disbursement": (disburse, reallocate),
 }
 """The activities of each agent; the orchestrator runs the workflows as well."""

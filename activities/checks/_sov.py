@@ -347,13 +347,7 @@ def reallocation(given: Given) -> CheckResult:
     if not _application(given, findings):
         return findings.result()
     loan = given.loan
-    expected = {line.item: line.scheduled_value for line in loan.schedule}
-    for order in loan.change_orders:
-        if order.approved_by:
-            expected[order.item] = expected.get(order.item, ZERO) + order.amount
-    for move in loan.reallocations:
-        expected[move.from_item] = expected.get(move.from_item, ZERO) - move.amount
-        expected[move.to_item] = expected.get(move.to_item, ZERO) + move.amount
+    expected = loan.approved_values
     place = Place(document=given.loan_place, spot="schedule of values")
     for row in given.rows:
         item = row.item.value

@@ -276,6 +276,24 @@ class LoanFile(Model):
         return self.prior_draws[-1] if self.prior_draws else None
 
     @property
+    def approved_values(self) -> dict[str, Decimal]:
+        """The value of each row: as agreed, with approved change orders and reallocations."""
+        zero = Decimal("0.00")
+        values = {line.item: line.scheduled_value for line in self.schedule}
+        for order in self.change_orders:
+            if order.approved_by:
+                values[order.item] = values.get(order.item, zero) + order.amount
+        for move in self.reallocations:
+            values[move.from_item] = values.get(move.from_item, zero) - move.amount
+            values[move.to_item] = values.get(move.to_item, zero) + move.amount
+        return values
+
+    @property
+    def billed_to_date(self) -> dict[str, Decimal]:
+        """What each row was billed through the last draw: work completed and material stored."""
+        return {row.item: row.total for row in self.last_draw.rows} if self.last_draw else {}
+
+    @property
     def hard_cost_budget(self) -> Decimal:
         """The sum of the hard-cost lines."""
         amounts = (line.amount for line in self.budget if line.category is Category.HARD_COST)

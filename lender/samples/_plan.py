@@ -152,10 +152,7 @@ def plan_draw(
 def _rows(loan: LoanFile, share: Decimal, stored_items: int) -> list[PlannedRow]:
     before = {row.item: row for row in loan.last_draw.rows} if loan.last_draw else {}
     terms = loan.terms.retainage
-    expected = {line.item: line.scheduled_value for line in loan.schedule}
-    for order in loan.change_orders:
-        if order.approved_by:
-            expected[order.item] += order.amount
+    expected = loan.approved_values
     rows = []
     for number, line in enumerate(loan.schedule):
         old = before.get(line.item)

@@ -5,8 +5,16 @@ from fastapi.responses import Response
 
 from lender._service import Database, Failure
 from lender._uses import Desk
-from lender._web import LoanPath, NumberPath, answer, make_service, parse_record, read_model
-from lender.model import Analysis, Payments
+from lender._web import (
+    LoanPath,
+    NumberPath,
+    answer,
+    make_service,
+    parse_reallocation,
+    parse_record,
+    read_model,
+)
+from lender.model import Analysis, Moves, Payments
 from lender.servicing._loans import (
     InvoiceQuestion,
     facts_of,
@@ -15,6 +23,7 @@ from lender.servicing._loans import (
     match_invoices,
 )
 from lender.servicing._paying import Disbursement
+from lender.servicing._reallocating import Application, find_moves, reallocation_facts
 from placet.model import digest_json
 from placet.resource import Guard
 
@@ -56,9 +65,25 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
             asked = await read_model(request, Payments)
             return answer(await Disbursement(use, loan, draw, asked).pay())
 
+    @app.get("/loans/{loan}/reallocations/{number}")
+    async def read_moves(request: Request, loan: LoanPath, number: NumberPath) -> Response:
+        record = _reallocation(loan, number)
+        async with desk.using(request, action="reallocation:read", record=record) as use:
+            return answer(await use.run(find_moves(loan, number)))
+
+    @app.post("/loans/{loan}/reallocations/{number}/application")
+    async def reallocate(request: Request, loan: LoanPath, number: NumberPath) -> Response:
+        record = _reallocation(loan, number)
+        async with desk.using(request, action="budget:reallocate", record=record) as use:
+            asked = await read_model(request, Moves)
+            return answer(await Application(use, loan, number, asked).apply())
+
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         await guard.require_inquiry(request, record)
+        asked = parse_reallocation(record)
+        if asked is not None:
+            return answer(await database.run(reallocation_facts(record, *asked)))
         return answer(await database.run(facts_of(record, *parse_record(record))))
 
     return app
@@ -66,3 +91,7 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
 
 def _draw(loan: str, draw: int) -> str:
     return f"loan/{loan}/draw/{draw}"
+
+
+def _reallocation(loan: str, number: int) -> str:
+    return f"loan/{loan}/reallocation/{number}"

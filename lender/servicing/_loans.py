@@ -140,10 +140,8 @@ def facts_of(record: str, loan: str, draw: int | None) -> Callable[[Session], Fa
             record=record,
             version=version,
             facts={
-                "status": "matured" if file.maturity < today() else file.status.value,
-                "holds": row.holds,
+                **standing(row, file),
                 "undisbursed_cents": undisbursed,
-                "granted_by": list(file.granted_by),
                 "payees": [payee.id for payee in file.payees],
                 "next_draw": file.next_draw,
                 **looked,
@@ -151,6 +149,15 @@ def facts_of(record: str, loan: str, draw: int | None) -> Callable[[Session], Fa
         )
 
     return read
+
+
+def standing(row: LoanRow, file: LoanFile) -> dict[str, JsonValue]:
+    """What the authority is told of any loan, whatever is to be done with it."""
+    return {
+        "status": "matured" if file.maturity < today() else file.status.value,
+        "holds": row.holds,
+        "granted_by": list(file.granted_by),
+    }
 
 
 def _look(loan: LoanFile, row: AnalysisRow | None) -> dict[str, JsonValue]:

@@ -23,7 +23,8 @@ def import_loan(database: Database, loan: LoanFile) -> None:
     """Take a loan in, or a newer version of one: its version rises; holds, liens, notices stay.
 
     Raises:
-        Failure: the loan was drawn on here in another way than the file says.
+        Failure: the loan was drawn on here in another way than the file says, or has another
+            approved budget.
     """
 
     def write(session: Session) -> None:
@@ -34,6 +35,13 @@ def import_loan(database: Database, loan: LoanFile) -> None:
         known = row.file()
         if known.prior_draws != loan.prior_draws or known.disbursed != loan.disbursed:
             raise Failure(409, "conflict", f"{loan.loan_id} has other draws here than in the file")
+        if _approved(known) != _approved(loan):
+            raise Failure(
+                409,
+                "conflict",
+                f"{loan.loan_id} has another approved budget here than in the file: it changes by "
+                "a reallocation that people approved, and in no other way",
+            )
         row.keep(_with_notes(loan, known).model_copy(update={"version": row.version + 1}))
 
     try:
@@ -45,6 +53,11 @@ def import_loan(database: Database, loan: LoanFile) -> None:
             "conflict",
             f"{loan.loan_id} or an invoice of it was written just now by someone else: try again",
         ) from None
+
+
+def _approved(loan: LoanFile) -> tuple[object, ...]:
+    """What people approved once and only a reallocation changes."""
+    return loan.budget, loan.schedule, loan.reallocations
 
 
 def _with_notes(loan: LoanFile, known: LoanFile) -> LoanFile:

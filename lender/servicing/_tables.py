@@ -74,6 +74,18 @@ class DisbursementRow(Base, table=True):
     amount_cents: int = Field(sa_type=BigInteger)
 
 
+class ReallocationRow(Base, table=True):
+    """What was asked to be reallocated; once it was done, what was answered and on which state."""
+
+    __tablename__ = "reallocation"
+    loan: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    digest: str
+    body: str
+    answer: str | None = None
+    on_version: str | None = None
+
+
 class InvoiceRow(Base, table=True):
     """An invoice that a draw billed, by its digest: what is looked for is told by who asks."""
 

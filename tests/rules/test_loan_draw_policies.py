@@ -26,13 +26,14 @@ FOLDER = Path(__file__).parents[2] / "policies/loan-draw"
 POLICIES = load_policies(
     (FOLDER / "policies.cedar").read_text(), (FOLDER / "schema.cedarschema").read_text()
 )
-PAYS = "draw:disburse"
+PAYS, MOVES = "draw:disburse", "budget:reallocate"
 
-LOAN, DRAW, PACKET, PAYEE = (
+LOAN, DRAW, PACKET, PAYEE, BUDGET = (
     "loan/L-1001",
     "loan/L-1001/draw/7",
     "loan/L-1001/draw/7/packet",
     "payee/P-100",
+    "loan/L-1001/reallocation/2",
 )
 INTENDED = {
     "packet:read": ("draw-intake", PACKET),
@@ -47,7 +48,13 @@ INTENDED = {
     "case:stop": ("orchestrator", DRAW),
     "case:close": ("orchestrator", DRAW),
     PAYS: ("disbursement", DRAW),
+    "reallocation:read": ("draw-analyst", BUDGET),
+    "reallocation:check": ("draw-analyst", BUDGET),
+    MOVES: ("disbursement", BUDGET),
 }
+SHARED = {action for action, (agent, _) in INTENDED.items() if agent == "orchestrator"}
+"""What the orchestrator does in every process."""
+
 AGENTS = sorted({agent for agent, _ in INTENDED.values()} | {"stranger"})
 STEP = StepFacts(
     agent="disbursement",
@@ -85,6 +92,12 @@ FACTS: dict[str, JsonValue] = {
 }
 
 
+BUDGET_FACTS: dict[str, JsonValue] = {
+    name: FACTS[name] for name in ("granted_by", "holds", "status")
+}
+APPROVED_BY_THREE = APPROVAL.model_copy(update={"people": 3})
+
+
 def ask(
     action: str,
     *,
@@ -97,10 +110,12 @@ def ask(
     """Ask for an intended pair, with these members changed."""
     who, intended = INTENDED[action]
     stepping = STEP.model_copy(update={"agent": who, **(step or {})})
-    if action == PAYS:
+    if action in {PAYS, MOVES}:
+        known = FACTS if action == PAYS else BUDGET_FACTS
+        signed = APPROVAL if action == PAYS else APPROVED_BY_THREE
         context = guarded_context(
             stepping,
-            APPROVAL.model_copy(update=approval or {}),
+            signed.model_copy(update=approval or {}),
             [
                 Fact(
                     name=name,
@@ -109,7 +124,7 @@ def ask(
                     record="loan/L-1001",
                     version="12",
                 )
-                for name, value in {**FACTS, **(facts or {})}.items()
+                for name, value in {**known, **(facts or {})}.items()
             ],
         )
     else:
@@ -172,12 +187,24 @@ def test_i1_only_an_open_case_gets_grants(action: str, status: CaseStatus) -> No
 
 @pytest.mark.parametrize("action", INTENDED)
 @pytest.mark.parametrize(
-    "record", [LOAN, DRAW, PACKET, PAYEE, f"{PACKET}/page", f"{PAYEE}/account", "budget/L-1001"]
+    "record",
+    [
+        LOAN,
+        DRAW,
+        PACKET,
+        PAYEE,
+        BUDGET,
+        f"{BUDGET}/move",
+        f"{PACKET}/page",
+        f"{PAYEE}/account",
+        "budget/L-1001",
+    ],
 )
 def test_i3_an_action_fits_one_kind_of_record(action: str, record: str) -> None:
     """I3: the right agent and action on another kind of record is denied."""
     answer = ask(action, record=record)
-    if record == INTENDED[action][1]:
+    both = action in SHARED and record == BUDGET
+    if record == INTENDED[action][1] or both:
         assert isinstance(answer, Permitted)
     else:
         assert isinstance(answer, Denied)
@@ -230,6 +257,43 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 def test_i5_nothing_is_paid_when_one_thing_is_wrong(changes: dict[str, Any], law: str) -> None:
     """I5: each condition alone stops the money, and the denial names the law."""
     assert forbidden_by(ask(PAYS, **changes)) == (law,)
+
+
+# --- reallocating ---------------------------------------------------------------------------
+
+
+def test_i5_an_approved_reallocation_is_done() -> None:
+    """I5: the request that every test below changes in one thing."""
+    answer = ask(MOVES)
+    assert isinstance(answer, Permitted)
+    assert answer.policies == ("disbursement.applies-approved-reallocation",)
+
+
+_OF_A_BUDGET = {
+    name: case
+    for name, case in REFUSED.items()
+    if set(case[0].get("facts", {})) <= set(BUDGET_FACTS) and name != "nobody decided"
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        *_OF_A_BUDGET.values(),
+        ({"approval": {"people": 1}}, "law.budget-takes-people"),
+        ({"approval": {"automatic": True}}, "law.budget-takes-people"),
+    ],
+    ids=[*_OF_A_BUDGET, "one person alone", "no need asked for"],
+)
+def test_i5_no_budget_changes_when_one_thing_is_wrong(changes: dict[str, Any], law: str) -> None:
+    """I5: what stops a payment stops a reallocation as well, and one person is never enough."""
+    assert forbidden_by(ask(MOVES, **changes)) == (law,)
+
+
+def test_i3_no_mode_changes_a_budget_without_people() -> None:
+    """I3: what automatic mode pays alone, it does not reallocate."""
+    answer = ask(MOVES, step=ALONE["step"], approval={**ALONE["approval"]})
+    assert forbidden_by(answer) == ("law.budget-takes-people",)
 
 
 @pytest.mark.parametrize("fact", sorted(FACTS))

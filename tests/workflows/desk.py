@@ -34,10 +34,11 @@ from placet.model import (
     Verdict,
 )
 from placet.tokens import SigningKey
+from worker.registry import PROCESSES
 from workflows.loan_draw import PROCESS
 
 T = TypeVar("T")
-PEOPLE = ("dana", "omar", "sofia", "cora", "una", ADMINISTRATOR)
+PEOPLE = ("dana", "omar", "sofia", "cora", "ines", "una", ADMINISTRATOR)
 
 
 async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 110) -> T:
@@ -171,14 +172,16 @@ class Desk:
 
     async def audit(self) -> None:
         """The whole ledger is verified, and each closed case replayed and reconciled with it."""
-        closed = [each.id for each in await self.people["una"].cases("closed")]
+        closed = {each.id: each.process for each in await self.people["una"].cases("closed")}
         for case in closed:
             await self.history(case)
         trust = {"log_key": self.made.log_key, "administrators": self.made.administrators}
         files = await fetch_log(self.people["una"], trust=trust)
         assert verify(files).troubles == ()
-        for case in closed:
-            assert (await replay(files, case, [PROCESS.workflow])).troubles == ()
+        code = {each.name: each.workflow for each in PROCESSES}
+        for case, process in closed.items():
+            troubles = (await replay(files, case, [code[process]])).troubles
+            assert troubles == (), troubles
 
     async def entries(self, case: str) -> list[dict[str, Any]]:
         """The ledger's entries about a case."""
@@ -220,7 +223,8 @@ class Desk:
         admin = self.people[ADMINISTRATOR]
         published = await admin.get("/v1/published")
         matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
-        newest = max(matrices, key=lambda each: each.version)
+        ours = [each for each in matrices if each.process == PROCESS.name]
+        newest = max(ours, key=lambda each: each.version)
         body = newest.model_copy(update={"mode": mode, "version": newest.version + 1})
         await admin.act("matrix.publish", body.process, body)
 

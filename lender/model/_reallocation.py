@@ -1,0 +1,208 @@
+"""A reallocation of the approved budget: what is asked, what speaks against it, what was done.
+
+Value moves between rows of the schedule of values, and with it between the hard-cost lines that
+they back. Each move takes from one row what it gives to another, so that the sum can't change.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+
+from pydantic import Field
+
+from lender.model._loan import (
+    MAX_DRAW,
+    MAX_VERSION,
+    ItemId,
+    LoanFile,
+    LoanId,
+    LoanStatus,
+    Text,
+)
+from placet.model import (
+    CheckResult,
+    CheckStatus,
+    Compared,
+    Digest,
+    Finding,
+    Model,
+    Money,
+    Place,
+    Severity,
+    digest_json,
+)
+
+MAX_MOVES = 200
+"""Moves of one reallocation: a schedule of values has 30 to 60 rows."""
+
+MOVE_CHECKS = ("moves.amounts", "moves.rows", "moves.billed", "moves.loan")
+"""The checks of a reallocation, in the order of reading."""
+
+
+class Move(Model):
+    """An amount that goes from one row to another, and why."""
+
+    from_item: ItemId
+    to_item: ItemId
+    amount: Money
+    reason: Text
+
+
+class Moves(Model):
+    """The moves of one reallocation in one spelling: what people approve is its digest."""
+
+    moves: tuple[Move, ...] = Field(min_length=1, max_length=MAX_MOVES)
+
+    @property
+    def digest(self) -> Digest:
+        """The digest that fixes them."""
+        return digest_json(self)
+
+    @property
+    def amount(self) -> Decimal:
+        """How much moves, all in all."""
+        return sum((each.amount for each in self.moves), Decimal("0.00"))
+
+
+class MovedRow(Model):
+    """A row that moves touch: before them, after them, and what was billed of it to date."""
+
+    item: ItemId
+    before: Money
+    after: Money
+    billed: Money
+
+
+class ReallocationCheck(Model):
+    """What the check of a reallocation found. ``as_of`` is the day that it looked, in UTC."""
+
+    as_of: date
+    loan: LoanId
+    reallocation: int = Field(ge=1, le=MAX_DRAW)
+    loan_version: int = Field(ge=1, le=MAX_VERSION)
+    moves: Digest
+    results: tuple[CheckResult, ...]
+    rows: tuple[MovedRow, ...]
+    amount: Money
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, in the order of the checks."""
+        return tuple(finding for result in self.results for finding in result.findings)
+
+    @property
+    def version(self) -> str:
+        """The state that people approve: these moves, on this state of the loan."""
+        return reallocation_version(self.loan_version, self.moves)
+
+
+class Reallocated(Model):
+    """What loan servicing has done: the loan's version after it."""
+
+    loan: LoanId
+    reallocation: int
+    moves: Digest
+    amount: Money
+    version: int
+
+
+def reallocation_version(loan_version: int, moves: Digest) -> str:
+    """How loan servicing names the state of a reallocation: its loan's version, and its moves."""
+    return f"{loan_version}.{moves}"
+
+
+def check_moves(loan: LoanFile, reallocation: int, moves: Moves, today: date) -> ReallocationCheck:
+    """Check a reallocation against its loan; the same values give the same bytes."""
+    found = tuple(_found(loan, moves, today))
+    return ReallocationCheck(
+        as_of=today,
+        loan=loan.loan_id,
+        reallocation=reallocation,
+        loan_version=loan.version,
+        moves=moves.digest,
+        results=tuple(_result(check, found) for check in MOVE_CHECKS),
+        rows=moved_rows(loan, moves),
+        amount=moves.amount,
+    )
+
+
+def moved_rows(loan: LoanFile, moves: Moves) -> tuple[MovedRow, ...]:
+    """The rows that moves touch, as far as the schedule of values has them."""
+    changes = _changes(moves)
+    before, billed = loan.approved_values, loan.billed_to_date
+    return tuple(
+        MovedRow(
+            item=item,
+            before=before[item],
+            after=before[item] + changes[item],
+            billed=billed.get(item, Decimal("0.00")),
+        )
+        for item in sorted(changes)
+        if item in before
+    )
+
+
+def _changes(moves: Moves) -> dict[str, Decimal]:
+    changes: dict[str, Decimal] = {}
+    for move in moves.moves:
+        changes[move.from_item] = changes.get(move.from_item, Decimal("0.00")) - move.amount
+        changes[move.to_item] = changes.get(move.to_item, Decimal("0.00")) + move.amount
+    return changes
+
+
+def _found(loan: LoanFile, moves: Moves, today: date) -> Iterator[Finding]:
+    asked = f"loan/{loan.loan_id}/reallocation"
+    known = {row.item for row in loan.schedule}
+    for number, move in enumerate(moves.moves, 1):
+        spot = f"move {number}"
+        if move.amount <= 0:
+            yield _finding(
+                "moves.amounts", f"{number}", f"{spot} moves nothing, or less", (asked, move.amount)
+            )
+        if move.from_item == move.to_item:
+            yield _finding(
+                "moves.amounts",
+                f"{number}:same",
+                f"{spot} goes from item {move.from_item} to itself",
+                (asked, move.amount),
+            )
+    for item in sorted(set(_changes(moves)) - known):
+        yield _finding(
+            "moves.rows", item, f"the approved schedule of values has no item {item}", (asked, item)
+        )
+    for row in moved_rows(loan, moves):
+        least = max(row.billed, Decimal("0.00"))
+        if row.after < least and row.after < row.before:
+            yield _finding(
+                "moves.billed",
+                row.item,
+                f"item {row.item} would fall below what was billed of it to date",
+                ("after the moves", row.after),
+                ("billed to date", row.billed),
+            )
+    if loan.status is not LoanStatus.OPEN or loan.maturity < today:
+        yield _finding(
+            "moves.loan",
+            "status",
+            "the loan is not open",
+            ("status", loan.status.value),
+            ("maturity", loan.maturity),
+        )
+
+
+def _finding(check: str, about: str, message: str, *sides: tuple[str, object]) -> Finding:
+    place = Place(document="the reallocation and its loan")
+    compared = tuple(Compared(label=label, value=str(value), place=place) for label, value in sides)
+    return Finding(
+        id=f"{check}#{about}",
+        check=check,
+        severity=Severity.BLOCKING,
+        message=message,
+        compared=compared,
+    )
+
+
+def _result(check: str, found: Iterable[Finding]) -> CheckResult:
+    mine = tuple(each for each in found if each.check == check)
+    status = CheckStatus.FINDINGS if mine else CheckStatus.PASSED
+    return CheckResult(check=check, status=status, findings=mine)

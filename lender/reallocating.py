@@ -1,0 +1,37 @@
+"""The reallocation of budgets as the command line knows it: with what its cases take along."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from lender._service import Failure
+from lender.reallocations import read_moves
+from lender.serve import LenderSettings
+from lender.servicing import read_loan, request_reallocation
+from placet.cli import load_settings
+from placet.process import Attached
+from workflows import budget_reallocation
+
+
+def attach_moves(subject: str, file: Path) -> Attached:
+    """Keep what is asked for in loan servicing, where it changes nothing yet: ``--moves FILE``.
+
+    Raises:
+        ValueError: no such loan, a number in use for other moves, or no document of moves.
+    """
+    _, loan, _, number = subject.split("/")
+    moves = read_moves(file)
+    settings = load_settings(LenderSettings)
+    kept = settings.folder / "loan-servicing.db"
+    if settings.database_url is None and not kept.exists():
+        raise ValueError(f"no loan servicing in {settings.folder}; set PLACET_LENDER_FOLDER")
+    database = settings.database("loan-servicing")
+    try:
+        read_loan(database, loan)
+        request_reallocation(database, loan, number, moves)
+    except Failure as error:
+        raise ValueError(error.problem.error_description) from None
+    return Attached(subject, "1")
+
+
+PROCESS = replace(budget_reallocation.PROCESS, attach={"moves": attach_moves})
+"""The process with its ``--moves``."""

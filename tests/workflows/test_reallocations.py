@@ -1,0 +1,128 @@
+"""The second process on the same engine: an approved budget changes by people's word alone.
+
+When all are done, the whole ledger is verified, and each closed case replayed (``conftest.py``).
+"""
+
+from decimal import Decimal
+
+import pytest
+
+from lender.model import LoanFile
+from lender.servicing import import_loan
+from placet.client import AuthorityError
+from placet.model import ActAnswer, CheckpointView, Reason, Verdict
+from tests.workflows.desk import Desk
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+APPROVAL = "reallocation-approval"
+HEAD = "From item,To item,Amount,Reason\n"
+
+
+async def _open(desk: Desk, loan: LoanFile, amount: str, number: int = 1) -> str:
+    """A case opened on the command line, with its document."""
+    first, second = loan.schedule[0].item, loan.schedule[1].item
+    file = desk.folder / f"{loan.loan_id}-{number}.csv"
+    file.write_text(f"{HEAD}{first},{second},{amount},the slab costs more than the site\n")
+    said = await desk.command(
+        "dana",
+        *("case", "open", "--process", "budget-reallocation", "--loan", loan.loan_id),
+        *("--reallocation", str(number), "--moves", str(file), "--json"),
+    )
+    assert said.code == 0, said.err
+    return str(ActAnswer.model_validate_json(said.out).case)
+
+
+async def _approve(desk: Desk, checkpoint: CheckpointView, *names: str) -> None:
+    proposal = checkpoint.evidence.proposal
+    for name in names:
+        await desk.people[name].decide(
+            checkpoint,
+            Verdict.APPROVE,
+            amount=proposal.amount,
+            exceptions=dict.fromkeys(proposal.exceptions, "looked at"),
+        )
+
+
+async def test_an_approved_reallocation_changes_the_budget_and_the_next_draw_knows_it(
+    desk: Desk,
+) -> None:
+    """I5, I11: asking changes nothing; three people's word changes it once."""
+    loan = desk.take_in_loan()
+    first, second = loan.schedule[0].item, loan.schedule[1].item
+    case = await _open(desk, loan, "250.00")
+    checkpoint = await desk.asked(case, APPROVAL)
+    assert checkpoint.evidence.proposal.findings == ()
+    assert desk.books.loan(loan.loan_id) == loan
+    with pytest.raises(AuthorityError, match="others approve first"):
+        await _approve(desk, checkpoint, "sofia")
+    await _approve(desk, checkpoint, "ines", "omar", "sofia")
+    assert (await desk.ended(case)).result == "reallocated"
+    after = desk.books.loan(loan.loan_id)
+    assert after.version == loan.version + 1
+    assert [each.approved_by for each in after.reallocations] == [case]
+    moved = Decimal("250.00")
+    assert after.approved_values == {
+        **loan.approved_values,
+        first: loan.approved_values[first] - moved,
+        second: loan.approved_values[second] + moved,
+    }
+    types = [each["type"] for each in await desk.entries(case)]
+    assert types.count("action.requested") == 1
+    draw = await desk.open(after)
+    asked = await desk.asked(draw)
+    found = {each.check for each in asked.evidence.proposal.findings}
+    assert "budget.reallocation" not in found
+    await desk.decide("omar", asked, Verdict.REJECT)
+    await desk.ended(draw)
+
+
+async def test_nobody_takes_two_parts_in_one_reallocation(desk: Desk) -> None:
+    """I6: who attested or opened it does not approve it as well, whatever their roles."""
+    loan = desk.take_in_loan()
+    case = await _open(desk, loan, "10.00")
+    checkpoint = await desk.asked(case, APPROVAL)
+    amount = checkpoint.evidence.proposal.amount
+    async with desk.enrolled("ivo", "inspector", "loan-officer", "senior-approver") as ivo:
+        await ivo.decide(checkpoint, Verdict.APPROVE, amount=amount)
+        with pytest.raises(AuthorityError, match="decided"):
+            await ivo.decide(checkpoint, Verdict.APPROVE, amount=amount)
+    with pytest.raises(AuthorityError):
+        await _approve(desk, checkpoint, "dana")
+    await desk.decide("omar", checkpoint, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+    assert desk.books.loan(loan.loan_id) == loan
+
+
+async def test_moves_that_do_not_fit_are_shown_and_never_done(desk: Desk) -> None:
+    """I5: even with every finding accepted, nothing is moved."""
+    loan = desk.take_in_loan()
+    value = loan.schedule[0].scheduled_value
+    case = await _open(desk, loan, f"{value + 1:.2f}")
+    checkpoint = await desk.asked(case, APPROVAL)
+    proposal = checkpoint.evidence.proposal
+    assert {each.check for each in proposal.findings} == {"moves.billed"}
+    assert (proposal.amount, proposal.requested) == (Decimal("0.00"), value + 1)
+    await _approve(desk, checkpoint, "ines", "omar", "sofia")
+    assert (await desk.ended(case)).result == "nothing_to_apply"
+    assert desk.books.loan(loan.loan_id) == loan
+
+
+async def test_a_loan_that_changed_since_the_approval_goes_back_to_people(desk: Desk) -> None:
+    """I5: what people approved rests on the loan as it was; nothing is moved on another."""
+    admin = desk.people["ada"]
+    loan = desk.take_in_loan()
+    case = await _open(desk, loan, "10.00")
+    checkpoint = await desk.asked(case, APPROVAL)
+    await admin.act("agent.suspend", "agent:disbursement", Reason(reason="a look at its host"))
+    await _approve(desk, checkpoint, "ines", "omar", "sofia")
+    await desk.ended(case, "stopped")
+    import_loan(desk.books.servicing, loan.model_copy(update={"owner": "Someone Else LLC"}))
+    await admin.act("agent.resume", "agent:disbursement", Reason(reason="its host is clean"))
+    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    again = await desk.asked(case, APPROVAL)
+    assert again.id != checkpoint.id
+    assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "voided"
+    await desk.decide("ines", again, Verdict.RETURN)
+    assert (await desk.ended(case)).result == "returned"
+    assert desk.books.loan(loan.loan_id).reallocations == ()

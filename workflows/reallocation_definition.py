@@ -1,0 +1,167 @@
+"""The signed definition of a budget reallocation: the only way an approved budget changes."""
+
+from placet.model import (
+    CaseResult,
+    CheckpointDefinition,
+    CheckpointEnd,
+    CheckpointStatus,
+    FactSource,
+    FieldsSection,
+    Presentation,
+    ProcessDefinition,
+    Relation,
+    ShownColumn,
+    ShownValue,
+    Step,
+    TableSection,
+    ValueKind,
+)
+
+SUBJECT = "loan/{loan}/reallocation/{reallocation}"
+APPROVAL = "reallocation-approval"
+
+
+def _orchestrating(activity_type: str, action: str, *facts: str) -> Step:
+    return Step(
+        activity_type=activity_type,
+        agent="orchestrator",
+        action=action,
+        system="authority",
+        relation="reallocation",
+        facts=facts,
+    )
+
+
+def _ended(name: str, status: CheckpointStatus) -> CaseResult:
+    """A result without a change, and how the checkpoint stands."""
+    ends = (CheckpointEnd(checkpoint=APPROVAL, status=status),)
+    return CaseResult(name=name, ends=ends, without=("reallocated",))
+
+
+def _money(path: str, label: str) -> ShownColumn:
+    return ShownColumn(path=path, label=label, kind=ValueKind.MONEY)
+
+
+PRESENTATION = Presentation(
+    subject="reallocation {reallocation} of {loan}",
+    money="$",
+    reasons=("findings", "not_needed", "wrong_rows", "amount", "other"),
+    sections=(
+        TableSection(
+            title="Moves",
+            part="moves",
+            rows="moves",
+            columns=(
+                ShownColumn(path="from_item", label="From item"),
+                ShownColumn(path="to_item", label="To item"),
+                _money("amount", "Amount"),
+                ShownColumn(path="reason", label="Reason"),
+            ),
+        ),
+        TableSection(
+            title="Rows before and after",
+            part="reallocation_check",
+            rows="rows",
+            key="item",
+            columns=(
+                ShownColumn(path="item", label="Item"),
+                _money("before", "Value before"),
+                _money("after", "Value after"),
+                _money("billed", "Billed to date"),
+            ),
+        ),
+        FieldsSection(
+            title="Loan",
+            part="loan",
+            fields=(
+                ShownValue(path="borrower", label="Borrower"),
+                ShownValue(path="project", label="Project"),
+                ShownValue(path="status", label="Status"),
+                ShownValue(path="maturity", label="Maturity", kind=ValueKind.DATE),
+            ),
+        ),
+        TableSection(
+            title="Checks",
+            part="reallocation_check",
+            rows="results",
+            columns=(
+                ShownColumn(path="check", label="Check"),
+                ShownColumn(path="status", label="Ended"),
+            ),
+        ),
+    ),
+)
+
+DEFINITION = ProcessDefinition(
+    name="budget-reallocation",
+    version=1,
+    workflow_type="BudgetReallocation",
+    subject=SUBJECT,
+    relations=(
+        Relation(name="reallocation", template=SUBJECT),
+        Relation(name="loan", template="loan/{loan}"),
+    ),
+    facts=(FactSource(name="reallocation", system="loan-servicing", relation="reallocation"),),
+    steps=(
+        Step(
+            activity_type="read_moves",
+            agent="draw-analyst",
+            action="reallocation:read",
+            system="loan-servicing",
+            relation="reallocation",
+            produces=("moves",),
+        ),
+        Step(
+            activity_type="read_loan",
+            agent="draw-analyst",
+            action="loan:read",
+            system="loan-servicing",
+            relation="loan",
+            produces=("loan",),
+        ),
+        Step(
+            activity_type="check_reallocation",
+            agent="draw-analyst",
+            action="reallocation:check",
+            system="authority",
+            relation="reallocation",
+            inputs=("moves", "loan"),
+            produces=("reallocation_check",),
+        ),
+        _orchestrating("open_checkpoint", "checkpoint:open", "reallocation"),
+        _orchestrating("read_outcome", "outcome:read"),
+        Step(
+            activity_type="reallocate",
+            agent="disbursement",
+            action="budget:reallocate",
+            system="loan-servicing",
+            relation="reallocation",
+            inputs=("moves",),
+            produces=("reallocated",),
+            approval=APPROVAL,
+            facts=("reallocation",),
+        ),
+        _orchestrating("stop_case", "case:stop"),
+        _orchestrating("close_case", "case:close"),
+    ),
+    checkpoints=(
+        CheckpointDefinition(
+            name=APPROVAL,
+            title="Approval of a budget reallocation",
+            evidence=("reallocation_check", "moves", "loan"),
+            proposal="reallocation_check",
+            deadline_seconds=14 * 86_400,
+        ),
+    ),
+    presentation=PRESENTATION,
+    results=(
+        CaseResult(name="reallocated", part="reallocated"),
+        # The moves don't fit the loan, or agents only flag: people approved, nothing was changed.
+        _ended("nothing_to_apply", CheckpointStatus.APPROVED),
+        _ended("flagged", CheckpointStatus.APPROVED),
+        _ended("rejected", CheckpointStatus.REJECTED),
+        _ended("returned", CheckpointStatus.RETURNED),
+        _ended("expired", CheckpointStatus.EXPIRED),
+        CaseResult(name="too_many_rounds", without=("reallocated",)),
+    ),
+)

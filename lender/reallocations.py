@@ -4,12 +4,11 @@ import csv
 import io
 import json
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from lender.model import LoanFile, Moves, Reallocation, check_moves
+from lender.model import LoanFile, Moves, Reallocation, budget_after, check_moves
 
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a document of moves: two hundred moves with their reasons."""
@@ -37,13 +36,7 @@ def after_reallocation(
     check = check_moves(loan, number, moves, today)
     if check.findings:
         raise ReallocationRefused(check.findings[0].message)
-    lines = {row.item: row.budget_line for row in loan.schedule}
-    changed = {line.id: line.amount for line in loan.budget}
-    for row in check.rows:
-        changed[lines[row.item]] += row.after - row.before
-    below = [line for line, amount in changed.items() if amount < Decimal("0.00")]
-    if below:
-        raise ReallocationRefused(f"budget line {min(below)} would be less than nothing")
+    changed = budget_after(loan, moves)
     approved = (
         Reallocation(
             from_item=move.from_item,

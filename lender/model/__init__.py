@@ -72,8 +72,8 @@ from lender.model._reallocation import (
     Moves,
     Reallocated,
     ReallocationCheck,
+    budget_after,
     check_moves,
-    moved_rows,
     reallocation_version,
 )
 
@@ -144,10 +144,10 @@ __all__ = [
     "Unreadable",
     "Waiver",
     "WaiverKind",
+    "budget_after",
     "check_moves",
     "draw_version",
     "lien_finding",
-    "moved_rows",
     "payments_digest",
     "reallocation_version",
     "title_is_current",

@@ -35,7 +35,7 @@ from placet.model import (
 MAX_MOVES = 200
 """Moves of one reallocation: a schedule of values has 30 to 60 rows."""
 
-MOVE_CHECKS = ("moves.amounts", "moves.rows", "moves.billed", "moves.loan")
+MOVE_CHECKS = ("moves.amounts", "moves.rows", "moves.billed", "moves.lines", "moves.loan")
 """The checks of a reallocation, in the order of reading."""
 
 
@@ -121,12 +121,12 @@ def check_moves(loan: LoanFile, reallocation: int, moves: Moves, today: date) ->
         loan_version=loan.version,
         moves=moves.digest,
         results=tuple(_result(check, found) for check in MOVE_CHECKS),
-        rows=moved_rows(loan, moves),
+        rows=_moved_rows(loan, moves),
         amount=moves.amount,
     )
 
 
-def moved_rows(loan: LoanFile, moves: Moves) -> tuple[MovedRow, ...]:
+def _moved_rows(loan: LoanFile, moves: Moves) -> tuple[MovedRow, ...]:
     """The rows that moves touch, as far as the schedule of values has them."""
     changes = _changes(moves)
     before, billed = loan.approved_values, loan.billed_to_date
@@ -140,6 +140,16 @@ def moved_rows(loan: LoanFile, moves: Moves) -> tuple[MovedRow, ...]:
         for item in sorted(changes)
         if item in before
     )
+
+
+def budget_after(loan: LoanFile, moves: Moves) -> dict[ItemId, Decimal]:
+    """The amount of each budget line after the moves: a line changes with the rows that back it."""
+    lines = {row.item: row.budget_line for row in loan.schedule}
+    amounts = {line.id: line.amount for line in loan.budget}
+    for item, change in _changes(moves).items():
+        if item in lines:
+            amounts[lines[item]] += change
+    return amounts
 
 
 def _changes(moves: Moves) -> dict[str, Decimal]:
@@ -170,7 +180,7 @@ def _found(loan: LoanFile, moves: Moves, today: date) -> Iterator[Finding]:
         yield _finding(
             "moves.rows", item, f"the approved schedule of values has no item {item}", (asked, item)
         )
-    for row in moved_rows(loan, moves):
+    for row in _moved_rows(loan, moves):
         least = max(row.billed, Decimal("0.00"))
         if row.after < least and row.after < row.before:
             yield _finding(
@@ -179,6 +189,15 @@ def _found(loan: LoanFile, moves: Moves, today: date) -> Iterator[Finding]:
                 f"item {row.item} would fall below what was billed of it to date",
                 ("after the moves", row.after),
                 ("billed to date", row.billed),
+            )
+    before = {line.id: line.amount for line in loan.budget}
+    for line, amount in budget_after(loan, moves).items():
+        if amount < 0 and amount < before[line]:
+            yield _finding(
+                "moves.lines",
+                line,
+                f"budget line {line} would be less than nothing",
+                ("after the moves", amount),
             )
     if loan.status is not LoanStatus.OPEN or loan.maturity < today:
         yield _finding(

@@ -67,11 +67,15 @@ def test_what_fits_moves_value_and_makes_none(moves: Moves) -> None:
         (one("-1.00"), "moves.amounts#1"),
         (one("1.00", ITEMS[0], ITEMS[0]), "moves.amounts#1:same"),
         (one("1.00", "99.9"), "moves.rows#99.9"),
-        (one(f"{LOAN.schedule[0].scheduled_value + 1:.2f}"), f"moves.billed#{ITEMS[0]}"),
     ],
 )
 def test_each_thing_that_is_wrong_is_found_by_name(moves: Moves, finding: str) -> None:
     assert found(LOAN, moves) == [finding]
+
+
+def test_a_row_never_falls_below_nothing() -> None:
+    moves = one(f"{LOAN.schedule[0].scheduled_value + 1:.2f}")
+    assert f"moves.billed#{ITEMS[0]}" in found(LOAN, moves)
 
 
 def test_a_row_keeps_what_was_billed_of_it_to_the_cent() -> None:
@@ -86,6 +90,18 @@ def test_a_row_keeps_what_was_billed_of_it_to_the_cent() -> None:
     assert found(drawn, one(f"{rest + Decimal('0.01'):.2f}", row.item, other)) == [
         f"moves.billed#{row.item}"
     ]
+
+
+def test_a_budget_line_does_not_fall_below_nothing() -> None:
+    """A loan taken in from elsewhere may have rows of more value than the line that they back."""
+    line = LOAN.schedule[0].budget_line
+    budget = tuple(
+        each.model_copy(update={"amount": Decimal("1.00")}) if each.id == line else each
+        for each in LOAN.budget
+    )
+    loan = LOAN.model_copy(update={"budget": budget})
+    assert found(loan, one("1.00")) == []
+    assert found(loan, one("1.01")) == [f"moves.lines#{line}"]
 
 
 def test_a_loan_that_is_not_open_is_not_reallocated() -> None:

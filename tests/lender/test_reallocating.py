@@ -55,13 +55,13 @@ async def apply(bank: Lending, fixed: dict[str, Any], moves: Moves = MOVES) -> h
 
 
 async def test_asked_twice_done_once(either: Lending) -> None:
-    """I5, I11: asking changes nothing; eight workers at once change it once, and answer alike."""
+    """I5, I11: asking changes nothing; two workers at once change it once, and are answered alike."""
     ask(either)
     ask(either)
     assert either.loan() == BEFORE
     fixed = await approved(either)
-    answers = await asyncio.gather(*(apply(either, fixed) for _ in range(8)))
-    assert [each.status_code for each in answers] == [200] * 8, [each.text for each in answers]
+    answers = await asyncio.gather(*(apply(either, fixed) for _ in range(2)))
+    assert [each.status_code for each in answers] == [200] * 2, [each.text for each in answers]
     assert len({each.text for each in answers}) == 1
     after = either.loan()
     assert (after.version, len(after.reallocations)) == (2, 1)

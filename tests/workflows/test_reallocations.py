@@ -101,7 +101,7 @@ async def test_moves_that_do_not_fit_are_shown_and_never_done(desk: Desk) -> Non
     case = await _open(desk, loan, f"{value + 1:.2f}")
     checkpoint = await desk.asked(case, APPROVAL)
     proposal = checkpoint.evidence.proposal
-    assert {each.check for each in proposal.findings} == {"moves.billed"}
+    assert {each.check for each in proposal.findings} >= {"moves.billed"}
     assert (proposal.amount, proposal.requested) == (Decimal("0.00"), value + 1)
     await _approve(desk, checkpoint, "ines", "omar", "sofia")
     assert (await desk.ended(case)).result == "nothing_to_apply"

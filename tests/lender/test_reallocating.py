@@ -46,10 +46,11 @@ async def approved(bank: Lending, moves: Moves = MOVES, **changed: Any) -> dict[
 
 async def apply(bank: Lending, fixed: dict[str, Any], moves: Moves = MOVES) -> httpx.Response:
     """Ask for it to be done under a grant that fixes this."""
+    how: dict[str, Any] = {"action": "budget:reallocate", "record": RECORD, "agent": "disbursement"}
     return await bank.call(
         "POST",
         f"/loans/{LOAN}/reallocations/1/application",
-        **{"action": "budget:reallocate", "record": RECORD, "agent": "disbursement"} | fixed,
+        **how | fixed,
         content=moves.model_dump_json().encode(),
     )
 

@@ -80,8 +80,17 @@ def parse_reallocation(record: str) -> tuple[str, int] | None:
     """
     match record.split("/"):
         case ["loan", loan, "reallocation", number]:
-            return _parsed(_LOAN, loan, "loan"), _parsed(_DRAW, number, "reallocation")
+            return require_reallocation(loan, number)
     return None
+
+
+def require_reallocation(loan: str, number: str) -> tuple[str, int]:
+    """A loan's id and the number of a reallocation, from outside.
+
+    Raises:
+        Failure: one of them is none.
+    """
+    return _parsed(_LOAN, loan, "loan"), _parsed(_DRAW, number, "reallocation")
 
 
 def _parsed(adapter: TypeAdapter[T], text: str, what: str) -> T:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from lender._service import Database, Failure
 from lender._uses import Use
-from lender._web import parse_draw
+from lender._web import require_reallocation
 from lender.model import LoanFile, Moves, Reallocated, reallocation_version
 from lender.reallocations import ReallocationRefused, after_reallocation
 from lender.servicing._loans import standing, today
@@ -22,7 +22,7 @@ def request_reallocation(database: Database, loan: str, number: str, moves: Move
     Raises:
         Failure: no such loan, or another request has this number: what people were asked stays.
     """
-    loan, parsed = parse_draw(loan, number)
+    loan, parsed = require_reallocation(loan, number)
 
     def write(session: Session) -> None:
         lock_loan(session, loan)

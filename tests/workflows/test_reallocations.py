@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from lender.model import LoanFile
-from lender.servicing import import_loan
+from lender.model import LoanFile, Move, Moves
+from lender.servicing import import_loan, request_reallocation
 from placet.client import AuthorityError
 from placet.model import ActAnswer, CheckpointView, Reason, Verdict
 from tests.workflows.desk import Desk
@@ -17,6 +17,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)
 
 APPROVAL = "reallocation-approval"
 HEAD = "From item,To item,Amount,Reason\n"
+
+
+def _move(loan: LoanFile, amount: str) -> Move:
+    first, second = loan.schedule[0].item, loan.schedule[1].item
+    return Move(from_item=first, to_item=second, amount=Decimal(amount), reason="the bids")
 
 
 async def _open(desk: Desk, loan: LoanFile, amount: str, number: int = 1) -> str:
@@ -126,3 +131,27 @@ async def test_a_loan_that_changed_since_the_approval_goes_back_to_people(desk: 
     await desk.decide("ines", again, Verdict.RETURN)
     assert (await desk.ended(case)).result == "returned"
     assert desk.books.loan(loan.loan_id).reallocations == ()
+
+
+async def test_a_request_that_is_none_opens_no_case(desk: Desk) -> None:
+    """I12: said beforehand, with what is wrong; what people may have been shown stays."""
+    loan = desk.take_in_loan()
+    kept = Moves(moves=(_move(loan, "10.00"),))
+    request_reallocation(desk.books.servicing, loan.loan_id, "7", kept)
+    file = desk.folder / "asked.json"
+    before = len(await desk.people["una"].cases())
+    for number, loan_id, content, why in (
+        ("1", loan.loan_id, "{}", "moves: Field required"),
+        ("0", loan.loan_id, kept.model_dump_json(), "reallocation: "),
+        ("1", "L-9", kept.model_dump_json(), "there is no such loan"),
+        ("7", loan.loan_id, Moves(moves=(_move(loan, "11.00"),)).model_dump_json(), "other moves"),
+    ):
+        file.write_text(content)
+        said = await desk.command(
+            "dana",
+            *("case", "open", "--process", "budget-reallocation", "--loan", loan_id),
+            *("--reallocation", number, "--moves", str(file)),
+        )
+        assert (said.code, why in said.err) == (2, True), said
+    assert len(await desk.people["una"].cases()) == before
+    assert desk.books.loan(loan.loan_id) == loan

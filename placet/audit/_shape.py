@@ -99,6 +99,12 @@ _EXPLAINED: dict[str, set[str]] = {
     "workflow_execution_signaled": {"signal_name"},
     "workflow_execution_terminated": set(),
 }
+_PATIENT = 3
+"""After so many tries of a workflow task, Temporal's server gives each further one longer."""
+
+_LONGER = timedelta(minutes=12)
+"""How much longer at the most: its ``workflowTaskRetryMaxInterval``, and a fifth for its jitter."""
+
 _SUMMARIES = {"activity_task_scheduled", "timer_started", "timer_canceled"}
 _COMMANDS = {
     "activity_task_scheduled",
@@ -146,6 +152,7 @@ class _History:
     def __init__(self, case: str, events: Sequence[HistoryEvent]) -> None:
         self._case = case
         self._first = attributes(events[0])
+        self._usual = self._first.workflow_task_timeout.ToTimedelta()
         self._by_number = {each.event_id: each for each in events}
         self._task = 0
         self._news: HistoryEvent | None = None
@@ -171,6 +178,7 @@ class _History:
             self._news, self._pending = None, False
         if name in {"workflow_task_completed", "workflow_task_failed", "workflow_task_timed_out"}:
             self._failed = name != "workflow_task_completed"
+            self._pending = False  # one may time out on the queue of a worker that is gone
         if name.startswith(_DELIVERED):
             self._news = event
 
@@ -238,7 +246,8 @@ class _History:
         }
         if named.get(queue.kind) != self._first.task_queue.name:
             yield "field-unexplained", "it is on another task queue than the workflow's"
-        if told.start_to_close_timeout != self._first.workflow_task_timeout:
+        longer = told.start_to_close_timeout.ToTimedelta() - self._usual
+        if longer and not (told.attempt > _PATIENT and timedelta(0) < longer <= _LONGER):
             yield "field-unexplained", "its timeout is not the workflow's"
         if self._news is None or self._pending:
             yield "task-without-cause", "nothing had happened that the code is run for"

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHistory
 
 from placet.audit import LogFiles, replay, verify
+from placet.audit._shape import unexplained
 from placet.model import HistorySeal, canonical_json
 from placet.process import code_digest
 from tests.audit.recording import (
@@ -150,6 +152,78 @@ async def test_what_does_not_fit_is_named_at_its_event(recorded: Recorded, name:
     place = f"{recorded.large} event {where[0]}"
     found = {(each.name, each.place) for each in report.troubles}
     assert (trouble, place) in found, found
+
+
+def gone_with_its_worker(history: History) -> None:
+    """A task waits on the queue of a worker that was killed, times out, and goes to another one."""
+    events = history["events"]
+    at = next(n for n, each in enumerate(events) if n > 5 and TASK in each)
+    waited = copy.deepcopy(events[at])
+    queue = waited[TASK]["taskQueue"]["name"]
+    for each, name in ((waited, "the killed worker's"), (events[at], queue)):
+        normal = name == queue
+        each[TASK]["taskQueue"] = {"name": name} | (
+            {"kind": "TASK_QUEUE_KIND_NORMAL"}
+            if normal
+            else {"kind": "TASK_QUEUE_KIND_STICKY", "normalName": "orchestrator"}
+        )
+    events[at][TASK]["taskQueue"]["name"] = "orchestrator"
+    ended = {
+        "eventId": "gone",
+        "eventTime": waited["eventTime"],
+        "eventType": "EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT",
+        "workflowTaskTimedOutEventAttributes": {
+            "scheduledEventId": "waited",
+            "timeoutType": "TIMEOUT_TYPE_SCHEDULE_TO_START",
+        },
+    }
+    waited["eventId"] = "waited"
+    events[at:at] = [waited, ended]
+    renumber(history)
+
+
+def patient_with(attempt: int) -> Callable[[History], None]:
+    """A task that was tried before, and was given longer for it."""
+
+    def change(history: History) -> None:
+        events = history["events"]
+        at = next(n for n, each in enumerate(events) if n > 5 and TASK in each)
+        failed = copy.deepcopy(events[at : at + 2])
+        failed[0]["eventId"], failed[1]["eventId"] = "scheduled", "started"
+        failed[1]["workflowTaskStartedEventAttributes"]["scheduledEventId"] = "scheduled"
+        ended = {
+            "eventId": "failed",
+            "eventTime": failed[1]["eventTime"],
+            "eventType": "EVENT_TYPE_WORKFLOW_TASK_FAILED",
+            "workflowTaskFailedEventAttributes": {
+                "scheduledEventId": "scheduled",
+                "startedEventId": "started",
+                "cause": "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE",
+            },
+        }
+        events[at][TASK] |= {"attempt": attempt, "startToCloseTimeout": "15s"}
+        events[at:at] = [*failed, ended]
+        renumber(history)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        pytest.param(gone_with_its_worker, set(), id="gone-with-its-worker"),
+        pytest.param(patient_with(4), set(), id="longer-for-the-fourth-try"),
+        pytest.param(patient_with(3), {"field-unexplained"}, id="longer-for-the-third-try"),
+    ],
+)
+async def test_what_kills_and_retries_leave_is_no_trouble(
+    recorded: Recorded, change: Callable[[History], None], found: set[str]
+) -> None:
+    """I9, I11: Temporal's server tells of workers that went away as it always does."""
+    history = history_of(recorded.files, recorded.large)
+    change(history)
+    events = WorkflowHistory.from_json(recorded.large, history).events
+    assert {name for _, name, _ in unexplained(recorded.large, events)} == found
 
 
 async def test_a_denials_reasons_are_the_ledgers(recorded: Recorded) -> None:

@@ -126,6 +126,7 @@ class Site:
     case: str
     checkpoint: CheckpointView
     grant: str
+    step: Mapping[str, Any]
     system_key: SigningKey
     engines: Engines
     session: str = ""
@@ -135,6 +136,12 @@ class Site:
     def grant_id(self) -> str:
         """The live grant's id."""
         return str(claims_of(self.grant)["jti"])
+
+    async def stay_granted(self) -> None:
+        """Ask for the running step's next grant in time: all the requests take over a minute."""
+        if claims_of(self.grant)["exp"] - _now().timestamp() < 30:
+            reply = await ask(self.w, "orchestrator", dict(self.step))
+            self.grant = self.keep(reply.body["access_token"])
 
     def key_of(self, principal: str) -> SigningKey:
         """A principal's own key."""
@@ -306,13 +313,11 @@ async def site(folder: Path, database_url: str) -> AsyncIterator[Site]:
         async with w.workers():
             checkpoint = await w.until_checkpoint(await w.open("depot/D1/parcel/7"))
         held: list[str] = []
+        steps: list[dict[str, Any]] = []
 
         async def hold(info: activity.Info) -> None:
-            reply = await ask(
-                w,
-                "orchestrator",
-                details_of(info, action="checkpoint:open", record="depot/D1/parcel/8"),
-            )
+            steps.append(details_of(info, action="checkpoint:open", record="depot/D1/parcel/8"))
+            reply = await ask(w, "orchestrator", steps[-1])
             held.append(reply.body["access_token"])
             while True:  # a running step beats
                 activity.heartbeat()
@@ -338,7 +343,7 @@ async def site(folder: Path, database_url: str) -> AsyncIterator[Site]:
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
         engines = make_engines(database_url, Waits())
         stack.callback(engines.dispose)
-        made = Site(w, http, case, checkpoint, held[0], system_key, engines)
+        made = Site(w, http, case, checkpoint, held[0], steps[0], system_key, engines)
         made.keep(held[0])
         await made.sign_in_una()
 

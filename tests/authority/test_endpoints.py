@@ -58,6 +58,7 @@ class Meant:
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)
 async def meant(s: Site, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Meant]:
     """Nothing changed, but for what the test says."""
+    await s.stay_granted()
     rows, entries, expected = s.rows(), await s.entry_types(), Meant()
     yield expected
     assert (await s.entry_types())[len(entries) :] == expected.entries

@@ -96,6 +96,7 @@ def test_a_log_without_decisions_has_none_to_change(placet: Placet, served: Serv
         "troubles": [],
         "changes": [],
         "other_reasons": 0,
+        "approvals": {"recorded": 0, "otherwise": [], "changes": []},
     }
 
 

@@ -82,23 +82,34 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{data.get('name')}: asks {_needs(data.get('needs'))}"
         case EntryType.DECISION_RECORDED | EntryType.DECISION_WITHDRAWN:
             return f"{data.get('verdict')} as {_names(data.get('roles'))}{_opened(data)}"
-        case EntryType.DECISION_REFUSED | EntryType.ACT_REFUSED | EntryType.CHECKPOINT_VOIDED:
+        case (
+            EntryType.DECISION_REFUSED
+            | EntryType.ACT_REFUSED
+            | EntryType.CHECKPOINT_VOIDED
+            | EntryType.CASE_ALARM
+        ):
             return f"{entry.type.value.partition('.')[2]}: {_names(data.get('reasons'))}"
         case EntryType.CHECKPOINT_RESOLVED | EntryType.CHECKPOINT_EXPIRED:
             return str(data.get("status"))
         case EntryType.CHECKPOINT_ESCALATED:
             return f"escalated: {_names(data.get('roles'))} may decide, too"
-        case EntryType.CASE_CLOSED:
-            by = " by a person" if "act" in data else ""
-            return f"closed{by}: {data.get('result')}"
-        case EntryType.CASE_STOPPED:
-            return f"stopped: {data.get('reason')}"
+        case EntryType.CASE_CLOSED | EntryType.CASE_STOPPED | EntryType.CASE_ERASED:
+            return _ended(entry.type, data)
         case EntryType.ACTION_REQUESTED:
             return f"{data.get('action')} begins"
         case EntryType.ACTION_PERFORMED | EntryType.GRANT_USED:
             return f"{data.get('action')} ends with status {data.get('status')}"
         case _:
             return _PLAIN.get(entry.type, entry.type.value.replace(".", " "))
+
+
+def _ended(kind: EntryType, data: Mapping[str, object]) -> str:
+    if kind is EntryType.CASE_STOPPED:
+        return f"stopped: {data.get('reason')}"
+    if kind is EntryType.CASE_ERASED:
+        return f"erased, signed by two: {_counts(data.get('erased'))}"
+    by = " by a person" if "act" in data else ""
+    return f"closed{by}: {data.get('result')}"
 
 
 def _opened(data: Mapping[str, object]) -> str:
@@ -114,6 +125,14 @@ def _reasoning(files: LogFiles, digest: str) -> str:
     if not kept.fits(digest):
         return ", but the words kept are not the ones that were settled"
     return f": {kept.content}"
+
+
+def _counts(value: object) -> str:
+    return (
+        ", ".join(f"{count} {what}" for what, count in value.items())
+        if isinstance(value, Mapping)
+        else str(value)
+    )
 
 
 def _names(value: object) -> str:

@@ -1,6 +1,8 @@
 """Erasing a case: who may, when, what is gone, and what still holds. And who gets payload keys."""
 
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +16,15 @@ import pytest_asyncio
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 
-from placet.audit import replay, verify
+from placet.audit import (
+    only,
+    read_bundle,
+    replay,
+    timeline,
+    verify,
+    verify_bundle,
+    write_bundle,
+)
 from placet.cli import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
@@ -156,6 +166,13 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     assert [(each.name, each.found) for each in report.troubles] == []
     told = await replay(files, case, [ParcelCheck])
     assert (told.holds, told.checked) == (True, {"cases whose history was erased": 1})
+    *_, last = timeline(files, case)
+    assert last.text.startswith("erased, signed by two: ")
+    assert "1 histories" in last.text
+    bundle = write_bundle(only(files, case), case)
+    with zipfile.ZipFile(io.BytesIO(bundle)) as members:
+        assert b"erased, signed by two: " in members.read("report.html")
+    assert verify_bundle(read_bundle(bundle)).troubles == ()
 
 
 async def test_an_open_case_is_not_erased(w: World, bea: OperatorClient) -> None:

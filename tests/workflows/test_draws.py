@@ -109,23 +109,6 @@ async def test_a_suspended_agent_stops_the_case_and_a_person_lets_it_go_on(desk:
     assert len(await desk.people["una"].checkpoints(case=case)) == 1
 
 
-async def test_a_suspended_orchestrator_waits_at_its_checkpoint(desk: Desk) -> None:
-    """I10: it can't even stop its case; the authority does, and the workflow lives on."""
-    admin = desk.people["ada"]
-    loan = desk.take_in_loan()
-    case = await desk.open(loan)
-    checkpoint = await desk.asked(case)
-    await admin.act("agent.suspend", "agent:orchestrator", Reason(reason="a look at its host"))
-    await desk.decide("omar", checkpoint)
-    stopped = await desk.ended(case, "stopped")
-    assert stopped.stopped_for == "read_outcome was denied: I10, suspended"
-    await admin.act("agent.resume", "agent:orchestrator", Reason(reason="its host is clean"))
-    await admin.act("case.admit", case, Reason(reason="its orchestrator works again"))
-    assert (await desk.ended(case)).result == "disbursed"
-    assert desk.paid(loan) == checkpoint.evidence.proposal.amount
-    assert [each["type"] for each in await desk.entries(case)].count("case.stopped") == 1
-
-
 @pytest.mark.parametrize("how", ["operator.suspend", "key.revoke"])
 async def test_an_approver_who_is_let_go_before_the_payment_pays_nothing(
     desk: Desk, how: str

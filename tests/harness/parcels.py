@@ -112,9 +112,8 @@ class ParcelCheck(GovernedWorkflow):
             await self.step("weigh", request, PartRef)
             await self.step("reweigh", request, PartRef)
             outcome = await self.checkpoint("release", case.case, case.subject)
-            if outcome.status in {CheckpointStatus.RETURNED, CheckpointStatus.VOIDED}:
-                continue
-            break
+            if outcome.status is not CheckpointStatus.VOIDED:
+                break
         result = outcome.status.value
         if outcome.status is CheckpointStatus.APPROVED:
             try:

@@ -91,7 +91,7 @@ def test_the_systems_say_that_their_database_is_away(
     }.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "loan.json").write_text(loan_file().model_dump_json())
-    said = CliRunner().invoke(loan, [str(tmp_path / "loan.json")])
+    said = CliRunner().invoke(loan, ["import", str(tmp_path / "loan.json")])
     assert said.exit_code != 0
     assert "the database is busy or away" in said.output
     assert "secret" not in said.output

@@ -199,4 +199,5 @@ async def test_a_grant_ends_with_the_standing_of_who_approved_it(w: World) -> No
     assert voided["data"] == {
         "checkpoint": shown.id,
         "reasons": ["I5", "approver_not_active"],
+        "told": ["operator:cleo"],
     }

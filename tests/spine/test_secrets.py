@@ -77,13 +77,15 @@ async def _workers(w: World) -> AsyncIterator[None]:
 async def test_no_token_is_written_down_anywhere(
     recorded: World, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """I7: a case that is returned, refused and approved, steps that fail, and one that is denied."""
+    """I7: a case that is returned, one that is approved, steps that fail, and one that is denied."""
     w, amount = recorded, Decimal("80.00")
     caplog.set_level(logging.DEBUG)
     async with _workers(w):
-        case = await w.open(SUBJECT)
-        first = await w.until_checkpoint(case)
+        returned = await w.open("depot/D1/parcel/9")
+        first = await w.until_checkpoint(returned)
         await w.people["cleo"].decide(first, Verdict.RETURN, reason_code="unclear")
+        assert (await w.until_archived(returned)).result == "returned"
+        case = await w.open(SUBJECT)
         second = await w.until_checkpoint(case)
         with pytest.raises(AuthorityError):
             await w.people["pat"].decide(second, Verdict.APPROVE, amount=amount)

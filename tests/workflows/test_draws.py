@@ -247,10 +247,10 @@ async def test_good_news_before_the_payment_asks_nobody_again(desk: Desk) -> Non
     better = Decimal("5000.00")
     note(desk.books.servicing, loan.loan_id, released=("2026-0815",), deposits=better)
     proposal = checkpoint.evidence.proposal
-    amount, exceptions = proposal.amount, tuple(proposal.exceptions)
+    accepted = dict.fromkeys(proposal.exceptions, "the borrower has asked for its release")
     for person in ("omar", "sofia"):
         await desk.people[person].decide(
-            checkpoint, Verdict.APPROVE, amount=amount, exceptions=exceptions
+            checkpoint, Verdict.APPROVE, amount=proposal.amount, exceptions=accepted
         )
     assert (await desk.ended(case)).result == "disbursed"
     assert len(await desk.people["una"].checkpoints(case=case)) == 1

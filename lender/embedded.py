@@ -170,15 +170,15 @@ class Embedded:
             PartDied: it ended, or did not answer in a minute.
         """
         try:
-            async with asyncio.timeout(_SECONDS_TO_START):
-                while not await self._answers(part):
+            async with asyncio.timeout(_SECONDS_TO_START), httpx.AsyncClient(timeout=2) as http:
+                while not await self._answers(part, http):
                     if self.parts[part].poll() is not None:
                         raise PartDied(f"{part} ended: {self._last_words(part)}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise PartDied(f"{part} does not answer: {self._last_words(part)}") from None
 
-    async def _answers(self, part: str) -> bool:
+    async def _answers(self, part: str, http: httpx.AsyncClient) -> bool:
         if part.startswith("worker-"):
             return True  # a worker has no address; its queue fills until it is there
         if part == "temporal":
@@ -189,14 +189,10 @@ class Embedded:
                 return True
             return False
         urls = [self.issuer] if part == "authority" else [self.lender.url(s) for s in SYSTEMS]
-        async with httpx.AsyncClient(timeout=2) as http:
-            for url in urls:
-                try:
-                    if (await http.get(f"{url}/healthz")).status_code != 200:
-                        return False
-                except httpx.HTTPError:
-                    return False
-        return True
+        try:
+            return all([(await http.get(f"{url}/healthz")).is_success for url in urls])
+        except httpx.HTTPError:
+            return False
 
     def _last_words(self, part: str) -> str:
         lines = (self.folder / "logs" / f"{part}.log").read_text(errors="replace").splitlines()

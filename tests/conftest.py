@@ -1,6 +1,8 @@
 """What every test stands on."""
 
+import functools
 import os
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,9 @@ from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binarie
 # A busy machine is no failure; pytest's own limit finds what hangs.
 settings.register_profile("placet", deadline=None)
 settings.load_profile("placet")
+
+# Every client of a test's own would read the certificates anew, 45 ms each.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 
 @pytest.fixture(scope="session")

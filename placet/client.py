@@ -61,6 +61,7 @@ from placet.model import (
     ProposalView,
     Prospect,
     Reason,
+    RegisteredView,
     Resubmit,
     ReviewView,
     RowCut,
@@ -632,6 +633,23 @@ class OperatorClient:
         found = await self._get(f"/v1/identities/{_segment(kind)}")
         listed: list[dict[str, Any]] = self._member(found, "identities")
         return listed
+
+    async def registry(self, kind: str | None = None) -> list[RegisteredView]:
+        """The non-human identities, or those of one kind."""
+        found: list[RegisteredView] = []
+        while True:
+            query = {"after": found[-1].identity} if found else {}
+            query |= {"kind": kind} if kind else {}
+            page = self._member(await self._get("/v1/registry", query), "identities")
+            found += [RegisteredView.model_validate(each) for each in page]
+            if not page:
+                return found
+
+    async def registered(self, identity: str) -> RegisteredView:
+        """One non-human identity."""
+        return RegisteredView.model_validate(
+            await self._get(f"/v1/registry/{quote(identity, safe='/:')}")
+        )
 
     async def entries(self, type_: str | None = None) -> list[dict[str, Any]]:
         """The ledger's entries in order, or those of one type; nobody has verified them here."""

@@ -195,13 +195,12 @@ class Checkpoints:
             looked = {} if rule.not_again is None else self._earlier(view, case, rule.not_again)
             if looked != earlier:
                 self._scene.trouble("requirement", f"{view.id}: others approved the cases before")
-        owners = {agent: self._people.owner(agent) for agent in case.agents}
         return excluded(
             case.opened_by,
             view.evidence.proposal.preparers,
             resubmitters=case.resubmitters,
             keyers=case.keyers,
-            owners={agent: owner for agent, owner in owners.items() if owner is not None},
+            owners=self._people.registry.owners_since(sorted(case.agents), case.index),
             approved_earlier=earlier,
         )
 

@@ -54,6 +54,10 @@ _OFFBOARDED = Shows(
         E.KEY_REVOKED,
     ),
 )
+_REGISTERED = Shows(
+    "identities registered, each with owner, purpose, environment and end, by a signed act",
+    (E.IDENTITY_REGISTERED,),
+)
 _ENROLLED = Shows("keys enrolled, each by a signed act, with owner or roles", (E.KEY_ENROLLED,))
 _ISSUED = Shows(
     "grants: one agent, one action, one record, one step, at most a minute", (E.GRANT_ISSUED,)
@@ -99,7 +103,7 @@ _ERASED = Shows("content erased under two signatures", (E.CASE_ERASED,))
 
 CONTROLS: dict[Framework, tuple[Control, ...]] = {
     Framework.OWASP_NHI: (
-        Control("NHI1:2025", "Improper Offboarding", (_OFFBOARDED, _ENROLLED)),
+        Control("NHI1:2025", "Improper Offboarding", (_OFFBOARDED, _ENROLLED, _REGISTERED)),
         Control(
             "NHI2:2025",
             "Secret Leakage",

@@ -7,27 +7,17 @@ from datetime import datetime
 from pydantic import JsonValue, ValidationError
 
 from placet.audit._proposals import Proposals
+from placet.audit._registry import Registry
+from placet.audit._said import said_by, said_of_own_key
 from placet.audit._scene import Scene, read_json
 from placet.audit._sessions import Sessions
 from placet.ledger import Entry, EntryType
 from placet.model import (
     ActClaims,
-    AddKey,
-    Adjust,
-    Attach,
-    AuthorityMatrix,
-    Delegate,
-    EnrolIdentity,
     Governance,
-    Invite,
-    KeyIn,
-    OpenCase,
-    ProcessDefinition,
-    PublishPolicy,
-    SetRoles,
     digest_json,
 )
-from placet.rules import BadPolicies, load_policies
+from placet.rules import BadPolicies
 from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
 
 _ACTS = {
@@ -56,6 +46,7 @@ _ACTS = {
     EntryType.OPERATOR_SUSPENDED: "operator.suspend",
     EntryType.OPERATOR_RESUMED: "operator.resume",
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
+    EntryType.IDENTITY_REGISTERED: "identity.register",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",
     EntryType.OPERATOR_ROLES_SET: "operator.roles",
@@ -118,7 +109,7 @@ class People:
         self._administrators: dict[str, str] = {}
         self._keys: dict[str, tuple[str, PublicKey]] = {}
         self._roles: dict[str, tuple[str, ...]] = {}
-        self._owners: dict[str, str] = {}
+        self.registry = Registry(scene)
         self._delegations: dict[str, Entry] = {}
         self._stopped: set[str] = set()
         self._revoked: set[str] = set()
@@ -129,10 +120,6 @@ class People:
     def roles(self, principal: str) -> tuple[str, ...]:
         """The roles someone was enrolled with."""
         return self._roles.get(principal, ())
-
-    def owner(self, agent: str) -> str | None:
-        """The person who owns an agent, as it was first enrolled."""
-        return self._owners.get(agent)
 
     def stands_in_for(
         self, delegate: str, process: str | None, moment: datetime
@@ -217,8 +204,7 @@ class People:
         else:
             self.act(entry)
         self._keys[key.thumbprint] = (principal, key)
-        if isinstance(owner := data.get("owner"), str):
-            self._owners.setdefault(principal, owner)
+        self.registry.enrolled(principal, data)
         roles = data.get("roles")
         own = _adds_own_key(entry) and "invitation" not in data
         if own and roles != list(self.roles(principal)):
@@ -340,6 +326,8 @@ class People:
             if self.key(str(entry.data.get("principal")), target, entry.time) is None:
                 self._scene.trouble("key", f"{target} was no active key of the one it names")
             self._revoked.add(target)
+        elif entry.type is EntryType.IDENTITY_REGISTERED:
+            self.registry.registered(target, entry.data)
         elif entry.type is EntryType.OPERATOR_INVITED:
             self._sessions.invited(entry)
         elif entry.type is EntryType.SESSION_ENDED:
@@ -391,66 +379,10 @@ def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
     if about != claims.target:
         yield f"the entry is about {about}"
     try:
-        said = _said_of_own_key(body) if _adds_own_key(entry) else _said(entry.type, body)
+        said = said_of_own_key(body) if _adds_own_key(entry) else said_by(entry.type, body)
     except (ValidationError, BadPolicies, KeyRefused) as error:
         yield f"its body does not fit it: {type(error).__name__}"
         return
     for name, value in said.items():
         if data.get(name) != value:
             yield f"it says another {name}"
-
-
-def _said_of_own_key(body: str) -> dict[str, JsonValue]:
-    return {"jwk": dict(PublicKey.from_jwk(AddKey.model_validate_json(body).jwk).jwk())}
-
-
-def _said(type_: EntryType, body: str) -> dict[str, JsonValue]:
-    """What an act's body says of its entry's members."""
-    match type_:
-        case EntryType.KEY_ENROLLED:
-            enrolled = EnrolIdentity.model_validate_json(body)
-            return {
-                "jwk": dict(PublicKey.from_jwk(enrolled.jwk).jwk()),
-                "roles": list(enrolled.roles),
-                "owner": enrolled.owner,
-            }
-        case EntryType.OPERATOR_ROLES_SET:
-            return {"roles": list(SetRoles.model_validate_json(body).roles)}
-        case EntryType.OPERATOR_INVITED:
-            invited = Invite.model_validate_json(body)
-            return {"roles": list(invited.roles), "code_digest": invited.code_digest}
-        case EntryType.GOVERNANCE_PUBLISHED:
-            rules = Governance.model_validate_json(body)
-            return {
-                "version": rules.version,
-                "signatures": rules.signatures,
-                "governance_digest": digest_json(rules),
-            }
-        case EntryType.PROCESS_PUBLISHED:
-            return {"digest": digest_json(ProcessDefinition.model_validate_json(body))}
-        case EntryType.MATRIX_PUBLISHED:
-            return {"matrix_digest": digest_json(AuthorityMatrix.model_validate_json(body))}
-        case EntryType.POLICY_PUBLISHED:
-            told = PublishPolicy.model_validate_json(body)
-            return {"policy_digest": load_policies(told.policies, told.cedar_schema).digest}
-        case EntryType.CHECKPOINT_ADJUSTED:
-            lowered = Adjust.model_validate_json(body)
-            return {"evidence_digest": lowered.evidence_digest}
-        case EntryType.CHECKPOINT_KEYED:
-            return {"evidence_digest": KeyIn.model_validate_json(body).evidence_digest}
-        case EntryType.CHECKPOINT_ATTACHED:
-            file = Attach.model_validate_json(body)
-            return {"attachment_digest": file.digest, "size": file.size}
-        case EntryType.DELEGATION_GIVEN:
-            given = Delegate.model_validate_json(body)
-            return {
-                "process": given.process,
-                "starts_at": int(given.starts_at.timestamp()),
-                "ends_at": int(given.ends_at.timestamp()),
-            }
-        case EntryType.CASE_OPENED:
-            return {"process": OpenCase.model_validate_json(body).process}
-        case EntryType.CASE_CLOSED:
-            return {"result": "ended"}
-        case _:
-            return {}

@@ -50,6 +50,8 @@ class Case:
     status: str = "opened"
     resubmitters: set[str] = field(default_factory=set[str])
     keyers: set[str] = field(default_factory=set[str])
+    index: int = 0
+    """Of the entry that opened it."""
     agents: set[str] = field(default_factory=set[str])
     approvers: dict[str, tuple[str, tuple[str, ...]]] = field(
         default_factory=dict[str, tuple[str, tuple[str, ...]]]
@@ -77,6 +79,8 @@ class Scene:
     files: LogFiles
     collector: Collector
     place: str = ""
+    index: int = 0
+    """The log's index of the entry that the walk has come to."""
     processes: dict[str, ProcessDefinition] = field(default_factory=dict)
     matrices: dict[str, AuthorityMatrix] = field(default_factory=dict)
     policies: dict[str, LoadedPolicies] = field(default_factory=dict)

@@ -158,7 +158,7 @@ class Walk:
 
     def entry(self, index: int, entry: Entry) -> None:
         """The next entry, which is the log's at this index."""
-        self._scene.place = f"entry {index}"
+        self._scene.place, self._scene.index = f"entry {index}", index
         self._scene.case = entry.case
         self._scene.collector.count("entries")
         self._last = entry.time
@@ -268,7 +268,10 @@ class Walk:
             if entry.case in scene.cases:
                 scene.trouble("case-twice", f"{entry.case} was opened before")
             scene.cases[entry.case] = Case(
-                str(data.get("process_digest")), entry.actor, entry.record or ""
+                str(data.get("process_digest")),
+                entry.actor,
+                entry.record or "",
+                index=self._scene.index,
             )
             scene.known("process", scene.processes, data.get("process_digest"))
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))

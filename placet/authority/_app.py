@@ -50,6 +50,7 @@ from placet.authority._notices import list_deliveries
 from placet.authority._payloads import PayloadService
 from placet.authority._people import People, issue_session
 from placet.authority._provider import DEVICE_GRANT
+from placet.authority._registry import Registry
 from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
 from placet.authority._sessions import Sessions
@@ -68,6 +69,7 @@ from placet.model import (
     GrantGiven,
     GrantRefused,
     GrantUses,
+    IdentityKind,
     OpenCheckpoint,
     ProposalStatus,
     RequestedDetails,
@@ -107,6 +109,7 @@ class Services:
     payloads: PayloadService
     uses: Uses
     views: Views
+    registry: Registry
     ledger: LedgerReads
     events: Events
 
@@ -157,6 +160,8 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/overview", lists.overview),
         ("GET", "/v1/events", lists.events),
         ("GET", "/v1/identities/{kind}", routes.identities),
+        ("GET", "/v1/registry", routes.registry),
+        ("GET", "/v1/registry/{identity:path}", routes.registered),
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
         ("GET", "/ledger/checkpoint", routes.head),
@@ -486,6 +491,18 @@ class Routes:
         await self._admit(request)
         found = await self._s.views.identities(request.path_params["kind"])
         return JSONResponse({"identities": found})
+
+    async def registry(self, request: Request) -> Response:
+        """A page of the registry of non-human identities."""
+        await self._admit(request)
+        kind = _one_of(request, "kind", IdentityKind)
+        after = one_query(request, "after", 160) or ""
+        return _page("identities", await self._s.registry.page(kind, after))
+
+    async def registered(self, request: Request) -> Response:
+        """One of them."""
+        await self._admit(request)
+        return answer(await self._s.registry.show(request.path_params["identity"]))
 
     async def kept(self, request: Request) -> Response:
         """What is kept beside the ledger."""

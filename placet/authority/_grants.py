@@ -7,7 +7,8 @@
 3. (I3) Cedar permits it, without an evaluation error; a guarded step's context is the authority's.
 4. (I4) Grant, or denial, and its ledger entry are one transaction, durable before the answer.
 5. (I5) A guarded grant carries what people fixed, looked up here, whatever was asked.
-6. (I10) Identity, key and case are read in the transaction that gives the grant.
+6. (I10) Identity, key, owner and case are read in the transaction that gives the grant, which
+   never outlives the identity's end date.
 7. (I9) A guarded grant's entry holds the digest of the history as it was just before, which extends
    what was seen earlier.
 8. A grant of the same activity that still lives is revoked first: a retry never leaves two. What
@@ -16,8 +17,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from sqlalchemy import and_, bindparam, or_, select
@@ -32,6 +33,7 @@ from placet.authority._histories import Seen
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._prefixes import Prefixes, keep_prefix
+from placet.authority._registry import NotEntitled, entitlement
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, ContextBlob, Grant, GrantInput, Tx, table_of
@@ -93,6 +95,8 @@ class _Ask:
     facts: FetchedFacts
     execution: Execution | None
     seen: Seen | None = None
+    until: datetime | None = None
+    """When the agent itself ends: no grant of it lasts longer."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,15 @@ class Grants:
         step = definition.step(ask.details.activity.activity_type)
         if step is None:
             return _deny(tx, ask, "the process has no such activity", ("I1", "activity_type"))
-        wrong = _wrong_step(ask, step) or _wrong_state(tx, ask, case)
+        wrong = _wrong_step(ask, step)
+        if wrong is not None:
+            return _deny(tx, ask, wrong.description, wrong.reasons)
+        entitled = entitlement(tx, ask.sender.principal, tx.now)
+        if isinstance(entitled, NotEntitled):
+            self._stop_without_orchestrator(tx, ask, entitled.reason)
+            return _deny(tx, ask, entitled.description, ("I10", entitled.reason))
+        ask = replace(ask, until=entitled.ends_at)
+        wrong = _wrong_state(tx, ask, case)
         if wrong is not None:
             return _deny(tx, ask, wrong.description, wrong.reasons)
         activity = _running(ask, step)
@@ -320,6 +332,8 @@ class Grants:
         expires = tx.now + timedelta(seconds=self._core.settings.grant_seconds)
         if activity.start_to_close is not None:
             expires = min(expires, activity.last_started + activity.start_to_close)
+        if ask.until is not None:
+            expires = min(expires, ask.until)
         asked = ask.details
         fixed = {} if approval is None else approval.fixed()
         details = GrantedDetails.model_validate({**asked.model_dump(), **fixed})

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, select
 
 from placet.authority._counted import asked_of, counted_decisions
+from placet.authority._registry import owners_since
 from placet.authority._resubmissions import resubmitters
-from placet.authority._store import Case, Checkpoint, Identity, PartRow, Reader, table_of
+from placet.authority._store import Case, Checkpoint, PartRow, Reader, table_of
 from placet.model import (
     CheckpointRule,
     CheckpointStatus,
@@ -47,18 +48,9 @@ def barred(
         proposal.preparers,
         resubmitters=resubmitters(reader, case.id),
         keyers=sorted({who for who, name in authors if name in keyed}),
-        owners=_owners(reader, agents),
+        owners=owners_since(reader, agents, case.entry or 0),
         approved_earlier=earlier,
     )
-
-
-def _owners(reader: Reader, agents: Iterable[str]) -> dict[Principal, Principal]:
-    found = {agent: reader.get(Identity, agent) for agent in agents}
-    return {
-        agent: identity.owner
-        for agent, identity in found.items()
-        if identity is not None and identity.owner is not None
-    }
 
 
 def approvers_before(

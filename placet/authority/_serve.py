@@ -37,6 +37,7 @@ from placet.authority._outbox import Outbox
 from placet.authority._payloads import PayloadService
 from placet.authority._people import People
 from placet.authority._provider import Provider
+from placet.authority._registry import Registry
 from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
 from placet.authority._sessions import Sessions
@@ -129,6 +130,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         payloads=PayloadService(core, definitions),
         uses=Uses(core),
         views=Views(core),
+        registry=Registry(core),
         ledger=LedgerReads(core),
         events=Events(core),
     )

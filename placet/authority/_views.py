@@ -19,6 +19,7 @@ from placet.authority._store import (
     IdentityKey,
     PartRow,
     Reader,
+    Registered,
     Remark,
     SignedActRow,
     Tx,
@@ -178,12 +179,13 @@ class Views:
             keys: dict[str, list[str]] = {}
             for key in reader.all(IdentityKey):
                 keys.setdefault(key.principal, []).append(key.thumbprint)
+            owners = {row.identity: row.owner for row in reader.all(Registered)}
             return [
                 {
                     "principal": row.principal,
                     "status": row.status,
                     "roles": json.loads(row.roles_json),
-                    "owner": row.owner,
+                    "owner": owners.get(row.principal),
                     "keys": sorted(keys.get(row.principal, [])),
                     "enrolled_at": row.enrolled_at.isoformat(),
                 }

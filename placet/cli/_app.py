@@ -18,6 +18,7 @@ from placet.cli._identities import identity_commands
 from placet.cli._notices import notice
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
+from placet.cli._registry import identity
 from placet.cli._sign_in import sign_in, sign_out
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(authority, name="authority")
 app.add_typer(identity_commands("agent", "Agents: identities that do steps."), name="agent")
 app.add_typer(identity_commands("operator", "Operators: people."), name="operator")
 app.add_typer(identity_commands("system", "Systems of record."), name="system")
+app.add_typer(identity, name="identity")
 app.add_typer(case, name="case")
 app.add_typer(act, name="act")
 app.add_typer(governance, name="governance")

@@ -26,6 +26,7 @@ NEEDS_TWO = frozenset(
         "agent.enrol",
         "system.enrol",
         "governance.publish",
+        "identity.register",
         "matrix.publish",
         "policy.publish",
         "process.publish",

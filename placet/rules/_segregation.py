@@ -1,9 +1,9 @@
 """Segregation of duties: who had a hand in a case never approves it (invariant I6).
 
-An agent counts as the person who owns it, and administrators are no exception.
+An agent counts as whoever owned it while the case was open, and administrators are no exception.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from placet.model import Exclusion, ExclusionReason, Principal
 
@@ -14,7 +14,7 @@ def excluded(
     *,
     resubmitters: Iterable[Principal] = (),
     keyers: Iterable[Principal] = (),
-    owners: Mapping[Principal, Principal] | None = None,
+    owners: Mapping[Principal, Collection[Principal]] | None = None,
     approved_earlier: Mapping[Principal, str] | None = None,
 ) -> tuple[Exclusion, ...]:
     """Who may not decide at a checkpoint of a case, and why.
@@ -22,10 +22,11 @@ def excluded(
     Args:
         case_opener: who signed the act that opened the case.
         preparers: who prepared what is decided on: inspected, answered findings. An agent among
-            them counts as its owner.
+            them counts as its owners.
         resubmitters: who handed in a record of the case again.
         keyers: who keyed a value that is decided on.
-        owners: the people who own the agents that worked on the evidence, by agent.
+        owners: the people who owned the agents that worked on the evidence while the case was
+            open, by agent.
         approved_earlier: who approved a case that the matrix looks back to, and which.
     """
     owned = dict(owners or {})
@@ -36,7 +37,11 @@ def excluded(
         if preparer in owned:
             continue  # said below, with the agent that it follows from
         found.append(_because(preparer, ExclusionReason.PREPARED))
-    found += [_because(owner, ExclusionReason.OWNS_AGENT, agent) for agent, owner in owned.items()]
+    found += [
+        _because(owner, ExclusionReason.OWNS_AGENT, agent)
+        for agent, people in owned.items()
+        for owner in people
+    ]
     found += [
         _because(person, ExclusionReason.APPROVED_EARLIER, case)
         for person, case in (approved_earlier or {}).items()

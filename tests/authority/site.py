@@ -96,6 +96,8 @@ ROUTES = (
     Route("GET", "/v1/overview", "session"),
     Route("GET", "/v1/events", "session", query="after"),
     Route("GET", "/v1/identities/{kind}", "session"),
+    Route("GET", "/v1/registry", "session", query="kind,after"),
+    Route("GET", "/v1/registry/{identity}", "session"),
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
@@ -219,6 +221,7 @@ class Site:
             "digest": "sha-256:" + "A" * 43,
             "checkpoint": self.checkpoint.id,
             "kind": "agent",
+            "identity": "agent:scale",
             "index": "0",
             "tile": "0/000.p/1",
         }

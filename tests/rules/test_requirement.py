@@ -291,7 +291,7 @@ def test_i6_an_agent_counts_as_the_person_who_owns_it() -> None:
     (owner,) = (
         each
         for each in excluded(
-            "operator:a", ["agent:analyst"], owners={"agent:analyst": "operator:b"}
+            "operator:a", ["agent:analyst"], owners={"agent:analyst": ("operator:b",)}
         )
         if each.person != "operator:a"
     )

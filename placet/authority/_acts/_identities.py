@@ -20,6 +20,7 @@ from placet.authority._acts._act import (
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
+from placet.authority._registry import enrolled, lacks, register, require_person
 from placet.authority._revocations import revoke_all_of, revoke_resting_on
 from placet.authority._sessions import end_session
 from placet.authority._store import (
@@ -35,11 +36,14 @@ from placet.model import (
     ActAnswer,
     AddKey,
     EnrolIdentity,
+    IdentityId,
     Invite,
     Principal,
     Reason,
+    RegisterIdentity,
     SetRoles,
     canonical_json,
+    is_ours,
 )
 from placet.tokens import KeyRefused, PublicKey
 
@@ -59,6 +63,7 @@ class IdentityActs:
     def handlers(self) -> Mapping[str, Handler]:
         """Which act is whose."""
         named: dict[str, Handler] = {
+            "identity.register": self._register,
             "key.revoke": self._revoke_key,
             "key.add": self._add_key,
             "operator.roles": self._set_roles,
@@ -84,8 +89,32 @@ class IdentityActs:
             raise No("nobody enrols keys for themselves", "segregation")
         _require_own_keys(tx, principal)
         key = _key_of(tx, body.jwk)
+        if body.owner is not None:
+            require_person(tx, body.owner, "owner")
         entry = enrol(tx, principal, key, body, by=act.actor, signed=signatures(act))
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
+
+    def _register(self, tx: Tx, act: Act) -> ActAnswer:
+        """Say what a non-human identity is for, whose it is and until when."""
+        require_role(act, ADMINISTRATOR)
+        body, identity = body_of(act, RegisterIdentity), act.claims.target
+        if not _fits(IdentityId, identity):
+            raise Invalid("invalid_request", "target: must be a non-human identity")
+        for person, what in ((body.owner, "owner"), (body.deputy, "deputy")):
+            if person is not None:
+                require_person(tx, person, what)
+        if is_ours(identity) and body.credential_since is not None:
+            raise Invalid("invalid_request", f"credential_since: it is known of {identity}")
+        known = tx.get(Identity, identity)
+        if known is not None and known.status == "offboarded":
+            raise Conflict(f"{identity} is offboarded")
+        revoked = 0
+        if lacks(body.owner, body.ends_at, tx.now):
+            revoked = revoke_all_of(tx, identity, "not_entitled", act.actor)
+        said = {**body.on_the_ledger(), "revoked_grants": revoked}
+        entry = write_entry(tx, "identity.registered", act, said)
+        register(tx, identity, body, entry, act.actor)
+        return ActAnswer(act=act.claims.act, target=identity, entry=entry)
 
     def _add_key(self, tx: Tx, act: Act) -> ActAnswer:
         """A person's further key, for a second device: signed with an earlier one of their own."""
@@ -236,7 +265,6 @@ def enrol(
                 principal=principal,
                 kind=kind,
                 status=ACTIVE,
-                owner=body.owner,
                 roles_json=json.dumps(body.roles),
                 url=body.url,
                 enrolled_at=tx.now,
@@ -261,6 +289,8 @@ def enrol(
             "owner": body.owner,
         },
     )
+    if kind != "operator":
+        enrolled(tx, principal, body.owner, entry, by)
     tx.add(
         IdentityKey(
             thumbprint=key.thumbprint,
@@ -291,8 +321,12 @@ def _require_own_keys(tx: Tx, principal: str) -> None:
 
 
 def _is_principal(text: str) -> bool:
+    return _fits(Principal, text)
+
+
+def _fits(kind: Any, text: str) -> bool:
     try:
-        TypeAdapter(Principal).validate_python(text)
+        TypeAdapter(kind).validate_python(text)
     except ValidationError:
         return False
     return True

@@ -22,6 +22,7 @@ from placet.authority._store._people_tables import (
     SignedInRow,
     SubjectRow,
 )
+from placet.authority._store._registry_tables import Ownership, Registered
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -88,11 +89,13 @@ __all__ = [
     "ListedWord",
     "Matrix",
     "OutboxRow",
+    "Ownership",
     "PartRow",
     "PolicySet",
     "ProcessVersion",
     "ProposalRow",
     "Reader",
+    "Registered",
     "Remark",
     "ReviewRow",
     "SessionRow",

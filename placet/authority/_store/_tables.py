@@ -86,7 +86,6 @@ class Identity(Row, table=True):
     principal: str = Field(primary_key=True)
     kind: str = Field(index=True)
     status: str
-    owner: str | None = None
     display_name: str | None = None
     roles_json: str = "[]"
     url: str | None = None

@@ -1,0 +1,78 @@
+"""The registry of non-human identities, as the log tells it: whose each is, and until when."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from placet.audit._scene import Scene
+
+
+@dataclass
+class _Owned:
+    owner: str
+    since: int
+    until: int | None = None
+
+
+class Registry:
+    """Who owns which identity at this place of the walk, and who did before."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._owned: dict[str, list[_Owned]] = {}
+        self._ends: dict[str, datetime] = {}
+
+    def owner(self, identity: str) -> str | None:
+        """Who owns an identity now."""
+        owned = self._owned.get(identity)
+        return owned[-1].owner if owned and owned[-1].until is None else None
+
+    def owners_since(self, identities: Iterable[str], index: int) -> dict[str, tuple[str, ...]]:
+        """Who owned each at any time after an entry."""
+        found: dict[str, tuple[str, ...]] = {}
+        for identity in identities:
+            owned = self._owned.get(identity, ())
+            people = {each.owner for each in owned if each.until is None or each.until > index}
+            if people:
+                found[identity] = tuple(sorted(people))
+        return found
+
+    def enrolled(self, principal: str, data: Mapping[str, JsonValue]) -> None:
+        """A key: with an identity's first one comes its owner; later ones change nothing."""
+        owner = data.get("owner")
+        if not isinstance(owner, str):
+            return
+        if principal not in self._owned:
+            self._own(principal, owner)
+        elif self.owner(principal) != owner:
+            self._scene.trouble("registry", f"{principal} is not owned by {owner}")
+
+    def registered(self, identity: str, data: Mapping[str, JsonValue]) -> None:
+        """All that is said of an identity from here on."""
+        owner, ends = data.get("owner"), data.get("ends_at")
+        self._own(identity, owner if isinstance(owner, str) else None)
+        try:
+            self._ends[identity] = datetime.fromisoformat(str(ends))
+        except ValueError:
+            self._scene.trouble("registry", f"{identity} has no end date")
+
+    def granted(self, identity: str, at: datetime, until: JsonValue) -> None:
+        """A grant: to an identity that someone owns, and that has not ended when it ends (I10)."""
+        if self.owner(identity) is None:
+            self._scene.trouble("grant-unowned", f"nobody owns {identity}")
+        ends = self._ends.get(identity)
+        if ends is not None and (
+            at >= ends or not isinstance(until, int) or until > ends.timestamp()
+        ):
+            self._scene.trouble("grant-past-end", f"{identity} ends at {ends}")
+
+    def _own(self, identity: str, owner: str | None) -> None:
+        owned = self._owned.setdefault(identity, [])
+        if owned and owned[-1].until is None:
+            if owned[-1].owner == owner:
+                return
+            owned[-1].until = self._scene.index
+        if owner is not None:
+            owned.append(_Owned(owner, self._scene.index))

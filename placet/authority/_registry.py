@@ -1,0 +1,227 @@
+"""The registry of non-human identities, inside one transaction (invariants I6, I10).
+
+1. (I10) An identity that nobody owns, or whose end date has passed, gets no grant, and none that
+   outlives that date.
+2. (I6) It counts as whoever owned it while it worked: earlier owners are remembered by the entries
+   of the ledger between which they owned it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from placet.authority._core import Core
+from placet.authority._errors import Conflict, NotFound
+from placet.authority._identities import ACTIVE
+from placet.authority._store import (
+    Identity,
+    IdentityKey,
+    Ownership,
+    Reader,
+    Registered,
+    Tx,
+    table_of,
+)
+from placet.model import (
+    KeyView,
+    Principal,
+    RegisteredView,
+    RegisterIdentity,
+    canonical_json,
+    is_ours,
+    kind_of,
+)
+
+PAGE = 200
+_REGISTERED = table_of(Registered)
+_ENTITLED = select(_REGISTERED.c.owner, _REGISTERED.c.ends_at, _REGISTERED.c.environment).where(
+    _REGISTERED.c.identity == bindparam("identity")
+)
+
+
+@dataclass(frozen=True)
+class Entitled:
+    """An identity that may be granted something; nothing outlives ``ends_at``."""
+
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NotEntitled:
+    """Why an identity gets no grant, in words and in one."""
+
+    description: str
+    reason: str
+
+
+def entitlement(reader: Reader, identity: str, now: datetime) -> Entitled | NotEntitled:
+    """Whether the registry lets an identity have a grant now."""
+    row = reader.one(_ENTITLED, {"identity": identity})
+    found = () if row is None else lacks(row.owner, row.ends_at, now)
+    if row is None or found:
+        return found[0] if found else _UNOWNED
+    return Entitled(row.ends_at)
+
+
+_UNOWNED = NotEntitled("no person owns this identity; an administrator names one", "no_owner")
+
+
+def lacks(owner: str | None, ends_at: datetime | None, now: datetime) -> tuple[NotEntitled, ...]:
+    """What an identity lacks for a grant."""
+    found = [_UNOWNED] if owner is None else []
+    if ends_at is not None and ends_at <= now:
+        found.append(NotEntitled("the identity's end date has passed", "past_end_date"))
+    return tuple(found)
+
+
+def require_person(reader: Reader, person: str, what: str) -> None:
+    """Go on if someone is a person who can answer for an identity.
+
+    Raises:
+        Conflict: they are no active operator.
+    """
+    found = reader.get(Identity, person)
+    if found is None or found.kind != "operator" or found.status != ACTIVE:
+        raise Conflict(f"{what}: there is no active operator {person}")
+
+
+def enrolled(tx: Tx, identity: str, owner: str | None, entry: int, by: str) -> None:
+    """A first key was enrolled: the identity stands in the registry, with its owner.
+
+    Raises:
+        Conflict: it is registered with another owner, or with none.
+    """
+    known = tx.get(Registered, identity)
+    if known is None:
+        tx.add(
+            Registered(
+                identity=identity,
+                kind=kind_of(identity).value,
+                owner=owner,
+                registered_at=tx.now,
+                registered_by=by,
+            )
+        )
+        _own(tx, identity, None, owner, entry)
+    elif owner is not None and known.owner != owner:
+        raise Conflict(f"{identity} is owned by {known.owner or 'nobody'}; see identity.register")
+
+
+def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str) -> None:
+    """All that is said of an identity from now on."""
+    known = tx.get(Registered, identity)
+    said: dict[str, Any] = {
+        "owner": body.owner,
+        "deputy": body.deputy,
+        "environment": body.environment,
+        "vendor": body.vendor,
+        "review_by": body.review_by,
+        "ends_at": body.ends_at,
+        "said_json": canonical_json(body).decode(),
+        "registered_at": tx.now,
+        "registered_by": by,
+    }
+    if known is None:
+        tx.add(Registered(identity=identity, kind=kind_of(identity).value, **said))
+    else:
+        tx.change(Registered, identity, **said)
+    _own(tx, identity, None if known is None else known.owner, body.owner, entry)
+
+
+def _own(tx: Tx, identity: str, before: str | None, owner: str | None, entry: int) -> None:
+    if before == owner:
+        return
+    for row in tx.all(Ownership, Ownership.identity == identity, Ownership.until.is_(None)):  # type: ignore[union-attr]  # a column on the class
+        tx.change(Ownership, (identity, row.since), until=entry)
+    if owner is not None:
+        tx.add(Ownership(identity=identity, since=entry, owner=owner))
+
+
+def owners_since(
+    reader: Reader, identities: Iterable[str], entry: int
+) -> dict[Principal, tuple[Principal, ...]]:
+    """Who owned each identity at any time after an entry of the ledger."""
+    found: dict[Principal, tuple[Principal, ...]] = {}
+    for identity in identities:
+        owned = {
+            row.owner
+            for row in reader.all(Ownership, Ownership.identity == identity)
+            if row.until is None or row.until > entry
+        }
+        if owned:
+            found[identity] = tuple(sorted(owned))
+    return found
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+class Registry:
+    """Reads for operators."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def page(self, kind: str | None, after: str) -> list[RegisteredView]:
+        """A page of the registry by id, of one kind or of all."""
+        where = [Registered.identity > after]
+        where += [Registered.kind == kind] if kind else []
+        return await self._core.store.read(
+            lambda reader: [
+                view(reader, row, self._core.clock())
+                for row in reader.all(
+                    Registered, *where, order_by=[Registered.identity], limit=PAGE
+                )
+            ]
+        )
+
+    async def show(self, identity: str) -> RegisteredView:
+        """One identity.
+
+        Raises:
+            NotFound: the registry has no such identity.
+        """
+
+        def read(reader: Reader) -> RegisteredView:
+            row = reader.get(Registered, identity)
+            if row is None:
+                raise NotFound("the registry has no such identity")
+            return view(reader, row, self._core.clock())
+
+        return await self._core.store.read(read)
+
+
+def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
+    """One identity, as people's tools see it."""
+    said = None if row.said_json is None else RegisterIdentity.model_validate_json(row.said_json)
+    keys = sorted(
+        reader.all(IdentityKey, IdentityKey.principal == row.identity),
+        key=lambda key: key.enrolled_at,
+    )
+    counting = [key.enrolled_at for key in keys if key.status == ACTIVE]
+    since = min(counting, default=None if said is None else said.credential_since)
+    shown = {} if said is None else said.model_dump(exclude={"owner", "deputy", "credential_since"})
+    return RegisteredView(
+        identity=row.identity,
+        kind=kind_of(row.identity),
+        status=_status(reader, row.identity),
+        owner=row.owner,
+        deputy=row.deputy,
+        credential_since=since,
+        lacks=tuple(each.description for each in lacks(row.owner, row.ends_at, now)),
+        keys=tuple(
+            KeyView(thumbprint=key.thumbprint, status=key.status, since=key.enrolled_at)
+            for key in keys
+        ),
+        **shown,
+    )
+
+
+def _status(reader: Reader, identity: str) -> str:
+    if not is_ours(identity):
+        return "elsewhere"
+    found = reader.get(Identity, identity)
+    return "invited" if found is None else found.status

@@ -1,0 +1,38 @@
+"""Tables of non-human identities: what each is for, whose it is, and whose it was."""
+
+from datetime import datetime
+
+from sqlmodel import Field
+
+from placet.authority._store._base import REGISTRY, Row, number_field, time_field, time_or_none
+
+
+class Registered(Row, table=True):
+    """A non-human identity, ours or others'; what was never said of it is empty.
+
+    ``said_json`` is the whole :class:`placet.model.RegisterIdentity`, where one was signed.
+    """
+
+    identity: str = Field(primary_key=True)
+    kind: str = Field(index=True)
+    owner: str | None = Field(default=None, index=True)
+    deputy: str | None = None
+    environment: str | None = None
+    vendor: str | None = Field(default=None, index=True)
+    review_by: datetime | None = time_or_none(index=True)
+    ends_at: datetime | None = time_or_none(index=True)
+    said_json: str | None = None
+    registered_at: datetime = time_field()
+    registered_by: str
+
+
+class Ownership(Row, table=True):
+    """Who owned an identity from one entry of the ledger on, until another."""
+
+    identity: str = Field(primary_key=True)
+    since: int = number_field(primary_key=True)
+    owner: str
+    until: int | None = number_field(default=None)
+
+
+REGISTRY.configure()

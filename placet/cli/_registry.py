@@ -1,0 +1,94 @@
+"""``placet identity …``: the registry of non-human identities."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from placet.cli._base import AsJson, failures, operator_client, run, show
+from placet.model import (
+    ActAnswer,
+    CredentialKind,
+    IdentityKind,
+    RegisteredView,
+    RegisterIdentity,
+)
+
+identity = typer.Typer(
+    help="Non-human identities: what each is for, whose it is, and until when.",
+    no_args_is_help=True,
+)
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, UTC.")]
+
+
+@identity.command("list")
+def list_(
+    kind: Annotated[IdentityKind | None, typer.Option(help="Of one kind alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List them, with what keeps one from getting a grant."""
+
+    async def work() -> list[RegisteredView]:
+        async with operator_client() as client:
+            return await client.registry(kind)
+
+    with failures():
+        columns = ("identity", "kind", "status", "owner", "environment", "ends_at", "lacks")
+        show(run(work()), as_json=as_json, columns=columns)
+
+
+@identity.command("show")
+def show_(identity: str, as_json: AsJson = False) -> None:
+    """Show one, with its keys."""
+
+    async def work() -> RegisteredView:
+        async with operator_client() as client:
+            return await client.registered(identity)
+
+    with failures():
+        show(run(work()), as_json=as_json)
+
+
+@identity.command()
+def register(
+    identity: str,
+    purpose: Annotated[str, typer.Option(help="What it is for.")],
+    environment: Annotated[str, typer.Option(help="The environment that it serves.")],
+    review_by: Day,
+    ends: Day,
+    owner: Annotated[str | None, typer.Option(help="Who owns it; nobody: no grant.")] = None,
+    deputy: Annotated[str | None, typer.Option(help="Who follows an owner that leaves.")] = None,
+    process: Annotated[str | None, typer.Option(help="The process that it serves.")] = None,
+    credential: Annotated[
+        CredentialKind, typer.Option(help="What it proves itself with.")
+    ] = CredentialKind.KEY,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The credential's day, if others'")
+    ] = None,
+    vendor: Annotated[str | None, typer.Option(help="The third party that runs it.")] = None,
+    runs_on: Annotated[
+        list[str] | None, typer.Option(help="A task queue or host where it may run.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say all that is known of one from now on (administrators); it may not be enrolled yet."""
+
+    async def work() -> ActAnswer:
+        body = RegisterIdentity(
+            owner=f"operator:{owner}" if owner else None,
+            deputy=f"operator:{deputy}" if deputy else None,
+            purpose=purpose,
+            process=process,
+            environment=environment,
+            credential=credential,
+            credential_since=None if since is None else since.replace(tzinfo=UTC),
+            vendor=vendor,
+            runs_on=tuple(runs_on or ()),
+            review_by=review_by.replace(tzinfo=UTC),
+            ends_at=ends.replace(tzinfo=UTC),
+        )
+        async with operator_client() as client:
+            return await client.act("identity.register", identity, body)
+
+    with failures():
+        show(run(work()), as_json=as_json)

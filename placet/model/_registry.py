@@ -1,0 +1,136 @@
+"""The registry of non-human identities: what each is for, whose it is, and until when.
+
+Those that Placet enrols (``agent:…``, ``system:…``) and those that others own, under the name of
+their kind (``api-key:payments/stripe``), stand in one registry.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from placet.model._ids import Name, Thumbprint
+from placet.model._values import Model, UtcTime
+
+_NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+
+
+class IdentityKind(StrEnum):
+    """The five kinds of non-human identity."""
+
+    SERVICE_ACCOUNT = "service-account"
+    API_KEY = "api-key"
+    AI_AGENT = "ai-agent"
+    CERTIFICATE = "certificate"
+    BOT = "bot"
+
+
+_OUR_KINDS = {"agent": IdentityKind.AI_AGENT, "system": IdentityKind.SERVICE_ACCOUNT}
+_OUTSIDE = "|".join(IdentityKind)
+
+IdentityId = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^(?:(?:agent|system):{_NAME}|(?:{_OUTSIDE}):[A-Za-z0-9][A-Za-z0-9._/@+=,:-]*)$",
+        max_length=160,
+    ),
+]
+"""A non-human identity: one of ours (``agent:draw-analyst``), or ``<kind>:<name elsewhere>``."""
+
+Person = Annotated[str, StringConstraints(pattern=rf"^operator:{_NAME}$", max_length=80)]
+"""A person who answers for identities."""
+
+
+def kind_of(identity: str) -> IdentityKind:
+    """Of which kind an identity is, by its id.
+
+    Raises:
+        ValueError: it is the id of no non-human identity.
+    """
+    prefix = identity.partition(":")[0]
+    return _OUR_KINDS.get(prefix) or IdentityKind(prefix)
+
+
+def is_ours(identity: str) -> bool:
+    """Whether an identity is one that Placet enrols, rather than one that others own."""
+    return identity.partition(":")[0] in _OUR_KINDS
+
+
+class CredentialKind(StrEnum):
+    """What an identity proves itself with. ``key``: a private key that never leaves its holder."""
+
+    KEY = "key"
+    CERTIFICATE = "certificate"
+    API_KEY = "api-key"
+    TOKEN = "token"  # noqa: S105 - a kind of credential, and none itself
+    PASSWORD = "password"  # noqa: S105 - the same
+
+
+class RegisterIdentity(Model):
+    """Body of ``identity.register``: all that is said of an identity from now on.
+
+    ``deputy`` follows an owner who leaves. ``runs_on`` names the task queues or hosts where it may
+    run; none named, anywhere in its environment. Of those that Placet enrols the age of the
+    credential is known; ``credential_since`` is for the others. ``vendor`` is the third party that
+    runs it.
+    """
+
+    owner: Person | None = None
+    deputy: Person | None = None
+    purpose: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    process: Name | None = None
+    environment: Name
+    credential: CredentialKind = CredentialKind.KEY
+    credential_since: UtcTime | None = None
+    vendor: Name | None = None
+    runs_on: tuple[Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")], ...] = Field(
+        default=(), max_length=20
+    )
+    review_by: UtcTime
+    ends_at: UtcTime
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.deputy is not None and self.deputy == self.owner:
+            raise ValueError("deputy: must be another person than the owner")
+        if self.review_by > self.ends_at:
+            raise ValueError("review_by: must not be after ends_at")
+        return self
+
+    def on_the_ledger(self) -> dict[str, JsonValue]:
+        """What the ledger says of it: all but the purpose, which is free text."""
+        said: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"purpose"})
+        return said
+
+
+class KeyView(Model):
+    """A public key of an identity."""
+
+    thumbprint: Thumbprint
+    status: str
+    since: UtcTime
+
+
+class RegisteredView(Model):
+    """One non-human identity, as the registry has it.
+
+    ``status`` is ``active``, ``suspended`` or ``offboarded`` of those that Placet enrols; else
+    ``invited`` (no key yet) or ``elsewhere``. ``lacks`` says in words why it gets no grant.
+    """
+
+    identity: IdentityId
+    kind: IdentityKind
+    status: str
+    owner: Person | None = None
+    deputy: Person | None = None
+    purpose: str | None = None
+    process: Name | None = None
+    environment: Name | None = None
+    credential: CredentialKind | None = None
+    credential_since: UtcTime | None = None
+    vendor: Name | None = None
+    runs_on: tuple[str, ...] = ()
+    review_by: UtcTime | None = None
+    ends_at: UtcTime | None = None
+    lacks: tuple[str, ...] = ()
+    keys: tuple[KeyView, ...] = ()

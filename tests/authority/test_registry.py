@@ -1,0 +1,117 @@
+"""The registry: the five kinds of non-human identity, on both databases, and in the audit."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from placet.cli._fetch import fetch_log
+from placet.client import AuthorityError
+from placet.model import CredentialKind, EnrolIdentity, IdentityKind, RegisterIdentity
+from placet.tokens import SigningKey
+from tests.authority.test_two_administrators import holds, troubles
+from tests.harness.alone import Alone, alone
+
+SAID = RegisterIdentity(
+    owner="operator:ada",
+    deputy=None,
+    purpose="pays",
+    process="parcel-check",
+    environment="production",
+    vendor="acme",
+    runs_on=("depot-7",),
+    review_by=datetime(2027, 1, 1, tzinfo=UTC),
+    ends_at=datetime(2028, 1, 1, tzinfo=UTC),
+)
+OUTSIDE = SAID.model_copy(
+    update={
+        "credential": CredentialKind.API_KEY,
+        "credential_since": datetime(2024, 5, 1, tzinfo=UTC),
+    }
+)
+
+
+@pytest.fixture
+async def authority(database_url: str) -> AsyncIterator[Alone]:
+    """An authority alone, on each database."""
+    async with alone(database_url) as made:
+        yield made
+
+
+async def test_all_five_kinds_stand_in_one_registry(authority: Alone) -> None:
+    """What is said of each comes back, with its owner, its keys, and what it lacks."""
+    key = SigningKey.generate()
+    async with authority.ada() as ada:
+        body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:ada")
+        await ada.act("agent.enrol", "agent:scale", body)
+        bare = await ada.registered("agent:scale")
+        assert (bare.owner, bare.status, bare.purpose) == ("operator:ada", "active", None)
+        await ada.act("identity.register", "agent:scale", SAID)
+        outside = {
+            "api-key:payments/stripe": IdentityKind.API_KEY,
+            "bot:nightly-close": IdentityKind.BOT,
+            "certificate:CN=edge.example": IdentityKind.CERTIFICATE,
+            "service-account:arn:aws:iam::123456789012:user/ci": IdentityKind.SERVICE_ACCOUNT,
+            "ai-agent:copilot": IdentityKind.AI_AGENT,
+        }
+        for each in outside:
+            await ada.act("identity.register", each, OUTSIDE)
+        await ada.act(
+            "identity.register", "bot:nobodys", OUTSIDE.model_copy(update={"owner": None})
+        )
+        found = {each.identity: each for each in await ada.registry()}
+        assert set(found) == {"agent:scale", "bot:nobodys", *outside}
+        assert {name: found[name].kind for name in outside} == outside
+        ours = found["agent:scale"]
+        assert (ours.purpose, ours.vendor, ours.runs_on) == ("pays", "acme", ("depot-7",))
+        assert [each.thumbprint for each in ours.keys] == [key.thumbprint]
+        assert ours.credential_since == ours.keys[0].since
+        assert found["api-key:payments/stripe"].credential_since == OUTSIDE.credential_since
+        assert found["bot:nobodys"].lacks == (
+            "no person owns this identity; an administrator names one",
+        )
+        bots = await ada.registry("bot")
+        assert [each.identity for each in bots] == ["bot:nightly-close", "bot:nobodys"]
+        with pytest.raises(AuthorityError) as unknown:
+            await ada.registered("bot:unknown")
+        assert unknown.value.status == 404
+        (agents,) = await ada.identities("agent")
+        assert agents["owner"] == "operator:ada"
+        assert await holds(ada) == []
+
+
+async def test_an_agents_next_key_changes_no_owner(authority: Alone) -> None:
+    """I6: whose an agent is, is said with identity.register alone, which two sign where two must."""
+    async with authority.ada() as ada:
+        for name in ("cleo", "hal"):
+            body = EnrolIdentity(jwk=SigningKey.generate().public.jwk(), roles=("clerk",))
+            await ada.act("operator.enrol", f"operator:{name}", body)
+        for owner, status in (("cleo", None), ("hal", 409), ("nobody", 409), ("cleo", None)):
+            body = EnrolIdentity(jwk=SigningKey.generate().public.jwk(), owner=f"operator:{owner}")
+            if status is None:
+                await ada.act("agent.enrol", "agent:scale", body)
+                continue
+            with pytest.raises(AuthorityError) as refused:
+                await ada.act("agent.enrol", "agent:scale", body)
+            assert refused.value.status == status
+        assert len((await ada.registered("agent:scale")).keys) == 2
+        assert await holds(ada) == []
+
+
+_FORGERIES = {
+    "another-owner": ({"owner": "operator:hal"}, "act-says-other"),
+    "a-later-end": ({"ends_at": "2099-01-01T00:00:00Z"}, "act-says-other"),
+    "another-environment": ({"environment": "test"}, "act-says-other"),
+    "of-another": ({"target": "agent:other"}, "act-says-other"),
+}
+
+
+async def test_the_audit_finds_a_registration_that_nobody_signed(tmp_path: Path) -> None:
+    """I6: whoever owns the log can't give an agent another owner, end or environment."""
+    async with alone(f"sqlite:///{tmp_path / 'authority.db'}") as authority, authority.ada() as ada:
+        await ada.act("identity.register", "agent:scale", SAID)
+        files = await fetch_log(ada)
+    assert troubles(files, "", {}) == set()
+    for name, (change, trouble) in _FORGERIES.items():
+        assert trouble in troubles(files, "identity.registered", change), name

@@ -1,0 +1,128 @@
+"""Non-human identities over their life: no grant without an owner, none past the end."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio import activity
+
+from placet.audit import verify
+from placet.cli._fetch import fetch_log
+from placet.client import AuthorityError
+from placet.model import RegisterIdentity, Verdict
+from tests.authority.test_two_administrators import troubles
+from tests.harness.raw import Reply, ask, details_of, rogue_worker
+from tests.harness.world import World, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SUBJECT = "depot/D1/parcel/7"
+
+
+def registration(**changed: Any) -> RegisterIdentity:
+    """What is said of an identity, with members changed."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    said: dict[str, Any] = {
+        "owner": "operator:ada",
+        "purpose": "weighs parcels",
+        "process": "parcel-check",
+        "environment": "production",
+        "review_by": now + timedelta(days=90),
+        "ends_at": now + timedelta(days=365),
+    }
+    return RegisterIdentity(**{**said, **changed})
+
+
+async def _holds(w: World) -> tuple[Any, ...]:
+    async def covered() -> bool:
+        head, entries = await w.admin.head(), await w.entries()
+        return head is not None and int(head.split("\n")[1]) == len(entries)
+
+    await until(covered)
+    return verify(await fetch_log(w.people["una"])).troubles
+
+
+async def test_an_agent_without_an_owner_or_past_its_end_gets_no_grant(w: World) -> None:
+    """I10: from the instant it is said; its live grants end; the reason is named."""
+    answers: list[list[Reply]] = []
+    soon = datetime.now(UTC) + timedelta(seconds=20)
+    short = soon.replace(microsecond=0)
+
+    async def probe(info: activity.Info) -> list[Reply]:
+        replies = [await ask(w, "scale", details_of(info))]
+        for changed in (
+            {"owner": None},
+            {
+                "review_by": datetime(2025, 1, 1, tzinfo=UTC),
+                "ends_at": datetime(2025, 1, 2, tzinfo=UTC),
+            },
+            {"review_by": short, "ends_at": short},
+        ):
+            await w.admin.act("identity.register", "agent:scale", registration(**changed))
+            replies.append(await ask(w, "scale", details_of(info)))
+        return replies
+
+    async with (
+        rogue_worker(w, "scale", "weigh", probe, answers),
+        w.workers(only=("orchestrator",)),
+    ):
+        await w.open(SUBJECT)
+
+        async def asked() -> list[list[Reply]]:
+            return answers
+
+        ((granted, unowned, ended, capped),) = await until(asked)
+    assert (granted.status, granted.body["expires_in"]) == (200, 60)
+    assert (unowned.status, unowned.reasons) == (400, ["I10", "no_owner"])
+    assert "no person owns" in unowned.body["error_description"]
+    assert (ended.status, ended.reasons) == (400, ["I10", "past_end_date"])
+    assert capped.status == 200
+    assert capped.body["expires_in"] <= 20  # nothing outlives its identity
+    revoked = await w.entries("grant.revoked")
+    assert revoked[0]["data"]["reason"] == "not_entitled"
+    assert await _holds(w) == ()
+    files = await fetch_log(w.people["una"])
+    for change, trouble in (
+        ({"owner": None}, "grant-unowned"),
+        ({"ends_at": "2026-01-01T00:00:00Z"}, "grant-past-end"),
+    ):
+        assert trouble in troubles(files, "identity.registered", change)
+
+
+async def test_who_owned_an_agent_while_it_worked_does_not_approve(w: World) -> None:
+    """I6: handing an agent over before the checkpoint opens makes nobody free to approve."""
+    await w.admin.act("identity.register", "agent:scale", registration(owner="operator:cleo"))
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        first = await w.until_checkpoint(case)
+        await w.admin.act("identity.register", "agent:scale", registration(owner="operator:hal"))
+        await w.people["cid"].decide(
+            first, Verdict.RETURN, amount=Decimal("80.00"), comment="once more"
+        )
+        assert (await w.until_closed(case)).result == "returned"
+        second = await w.until_checkpoint(await w.open("depot/D1/parcel/8"))
+    assert _owners(first) == {"operator:ada", "operator:cleo"}
+    assert _owners(second) == {"operator:ada", "operator:hal"}  # cleo owned it before the case
+    assert await _holds(w) == ()
+
+
+def _owners(view: Any) -> set[str]:
+    return {each.person for each in view.requirement.excluded if each.why.value == "owns_agent"}
+
+
+async def test_an_identity_is_registered_by_administrators_alone(w: World) -> None:
+    """I6: whose it is says who may not approve; a person who is none owns nothing."""
+    with pytest.raises(AuthorityError) as refused:
+        await w.people["hal"].act("identity.register", "agent:scale", registration())
+    assert refused.value.status == 403
+    for target, changed, status in (
+        ("agent:scale", {"owner": "operator:nobody"}, 409),
+        ("agent:scale", {"deputy": "operator:nobody"}, 409),
+        ("agent:scale", {"credential_since": datetime(2025, 1, 1, tzinfo=UTC)}, 400),
+        ("operator:hal", {}, 400),
+        ("robot:x", {}, 400),
+    ):
+        with pytest.raises(AuthorityError) as refused:
+            await w.admin.act("identity.register", target, registration(**changed))
+        assert refused.value.status == status, (target, changed)
+    assert await w.entries("identity.registered") == []

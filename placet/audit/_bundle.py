@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from placet.audit._files import ActFile, Kept, LogFiles
 from placet.audit._html import REPORT_VERSION, render
 from placet.audit._scene import read_json
-from placet.audit._select import KEPT, head_size, matrix_digest, policies_digest
+from placet.audit._select import KEPT, body_digest, head_size, policies_digest
 from placet.ledger import LedgerError
 from placet.model import (
     ArchivedRun,
@@ -130,7 +130,7 @@ def _parts(files: LogFiles, case: str) -> Iterator[tuple[str, bytes]]:
     for body in files.processes:
         yield "process.json", body.encode()
     for body in files.matrices:
-        yield f"policies/{_spell(matrix_digest(body))}.matrix.json", body.encode()
+        yield f"policies/{_spell(body_digest(body))}.matrix.json", body.encode()
     for policies, schema in files.policies:
         name = f"policies/{_spell(policies_digest((policies, schema)))}"
         yield f"{name}.cedar", policies.encode()

@@ -94,6 +94,10 @@ class Grants:
 
     def _settled(self, entry: Entry, grant: Grant) -> None:
         step = self._step_of(grant.issued)
+        said = entry.data.get("reasoning_digest")
+        if said is not None:
+            self._scene.collector.count("agents' words")
+            self._scene.content("reasoning", self._scene.files.kept, str(said))
         parts = entry.data.get("parts")
         for part in parts if isinstance(parts, list) else ():
             told: Mapping[str, JsonValue] = part if isinstance(part, dict) else {}

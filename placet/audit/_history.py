@@ -9,6 +9,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
+from placet.audit._sealed import spelled_as_kept
 from placet.model import CaseArchive
 
 CLOCKS = timedelta(seconds=5)
@@ -129,7 +130,7 @@ def _read(workflow_id: str, text: str) -> WorkflowHistory:
     first = history.events[0]
     if not first.workflow_execution_started_event_attributes.original_execution_run_id:
         raise BadHistory("event 1 does not start a run")
-    if not same:
+    if not same or not spelled_as_kept(text):
         raise BadHistory("it holds members that are none of a history's, or spells them otherwise")
     return history
 

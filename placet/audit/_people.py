@@ -9,13 +9,13 @@ from pydantic import JsonValue, ValidationError
 from placet.audit._proposals import Proposals
 from placet.audit._registry import Registry
 from placet.audit._said import said_by, said_of_own_key
-from placet.audit._scene import Scene, read_json
+from placet.audit._scene import Scene
 from placet.audit._sessions import Sessions
 from placet.ledger import Entry, EntryType
 from placet.model import (
     ActClaims,
     Governance,
-    digest_json,
+    digest_bytes,
 )
 from placet.rules import BadPolicies
 from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
@@ -349,10 +349,8 @@ def _within(data: Mapping[str, JsonValue], moment: datetime) -> bool:
 
 
 def _signs(claims: ActClaims, body: str) -> bool:
-    try:
-        return digest_json(read_json(body)) == claims.body_digest
-    except (ValueError, RecursionError):
-        return False
+    """Whether a body is, byte for byte, the canonical JSON that was signed."""
+    return digest_bytes(body.encode("utf-8", "surrogatepass")) == claims.body_digest
 
 
 def _otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:

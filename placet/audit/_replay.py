@@ -25,7 +25,7 @@ from placet.audit._sealed import unsealed
 from placet.audit._shape import unexplained
 from placet.audit._states import State
 from placet.ledger import Entry, EntryError, EntryType, decode_entry
-from placet.model import CaseArchive, ProcessDefinition, digest_json
+from placet.model import CaseArchive, ProcessDefinition, digest_bytes
 from placet.process import code_digest
 
 _OPENED = EntryType.CASE_OPENED
@@ -162,7 +162,7 @@ def _published_code(processes: Iterable[str], digest: JsonValue) -> str | None:
             definition = ProcessDefinition.model_validate_json(body)
         except ValidationError:
             continue
-        if digest_json(definition) == digest:
+        if digest_bytes(body.encode()) == digest:
             return definition.code
     return None
 

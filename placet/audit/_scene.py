@@ -16,12 +16,13 @@ from placet.model import (
     EvidenceItem,
     Part,
     ProcessDefinition,
-    digest_json,
+    digest_bytes,
 )
 from placet.rules import BadPolicies, LoadedPolicies, load_policies
 
 _ERASED = {
     "part-missing",
+    "reasoning-missing",
     "evidence-digest",
     "evidence-unsettled",
     "evidence-proposal",
@@ -106,13 +107,13 @@ class Scene:
                 definition = ProcessDefinition.model_validate_json(body)
             except ValidationError:
                 continue
-            self.processes[digest_json(definition)] = definition
+            self.processes[digest_bytes(body.encode())] = definition
         for body in self.files.matrices:
             try:
                 matrix = AuthorityMatrix.model_validate_json(body)
             except ValidationError:
                 continue
-            self.matrices[digest_json(matrix)] = matrix
+            self.matrices[digest_bytes(body.encode())] = matrix
         for policies, schema in self.files.policies:
             try:
                 loaded = load_policies(policies, schema)

@@ -3,11 +3,12 @@
 1. The seal (a digest for each event) and the contents are those whose digests are on the ledger,
    and each run's root follows from its digests.
 2. Each archived event has its sealed digest; the first that has another is named, and so is the
-   first that is missing or too many.
+   first that is missing or too many. The text around them has one spelling.
 3. What the authority had seen of a history when it opened a checkpoint, or granted a guarded
    action, is how that history begins.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -56,6 +57,23 @@ def _runs(archive: CaseArchive) -> Iterator[Unsealed]:
         found = _differs(digests_of(run, archive.salt or ""), sealed)
         if found is not None:
             yield found
+        elif not spelled_as_kept(run.history):
+            yield Unsealed(
+                "history-spelling",
+                f"run {run.run_id} holds more than its events, or spells them otherwise",
+            )
+
+
+def spelled_as_kept(history: str) -> bool:
+    """Whether a history's text is the one that the authority keeps of its content.
+
+    An event's digest is over its content alone: a member told twice, or spelled otherwise, would be
+    read one way by one reader and another way by the next.
+    """
+    try:
+        return json.dumps(json.loads(history), indent=2, sort_keys=True) == history
+    except (ValueError, RecursionError):
+        return False
 
 
 def _differs(digests: Sequence[Digest], sealed: SealedRun) -> Unsealed | None:

@@ -15,8 +15,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from placet.audit._files import LogFiles
 from placet.ledger import (
     Checkpoint,
@@ -28,7 +26,7 @@ from placet.ledger import (
     leaf_hash,
     node_hash,
 )
-from placet.model import AuthorityMatrix, ProcessDefinition, digest_json
+from placet.model import digest_bytes, digest_json
 
 T = TypeVar("T")
 _ALWAYS = {
@@ -170,8 +168,8 @@ def only(files: LogFiles, case: str) -> LogFiles:
             )
             for name, view in _pick(files.checkpoints, opened).items()
         },
-        processes=_named(files.processes, _process_digest, datas, "process_digest"),
-        matrices=_named(files.matrices, matrix_digest, datas, "matrix_digest"),
+        processes=_named(files.processes, body_digest, datas, "process_digest"),
+        matrices=_named(files.matrices, body_digest, datas, "matrix_digest"),
         policies=_named(files.policies, policies_digest, datas, "policy_digest"),
         archives=_pick(files.archives, {str(each) for each in archived}),
     )
@@ -191,13 +189,9 @@ def policies_digest(policies: tuple[str, str]) -> str:
     return digest_json({"policies": policies[0], "schema": policies[1]})
 
 
-def _process_digest(body: str) -> str:
-    return digest_json(ProcessDefinition.model_validate_json(body))
-
-
-def matrix_digest(body: str) -> str:
-    """The digest of a matrix, as the ledger has it."""
-    return digest_json(AuthorityMatrix.model_validate_json(body))
+def body_digest(body: str) -> str:
+    """The digest of a process or a matrix, as the ledger has it: of its bytes as they are kept."""
+    return digest_bytes(body.encode())
 
 
 def _named(
@@ -209,7 +203,7 @@ def _named(
     for each in found:
         try:
             named[digest(each)] = each
-        except (ValidationError, ValueError):
+        except ValueError:
             continue
     return tuple(named[key] for key in sorted(named) if key in wanted)
 

@@ -9,7 +9,8 @@ from placet.model._findings import Finding, FindingId, Severity
 from placet.model._ids import CaseId, GrantId, Identifier, Jti, Name, Principal, RecordId
 from placet.model._values import Model, Money
 
-Salt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+# As in a digest, the last character spells two bits that have to be zero.
+Salt = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
 """32 random bytes in base64url: what keeps a digest of guessable content from being guessed."""
 
 MAX_PART_BYTES = 4 * 1024 * 1024  # a 60-line packet is about 300 kB; the body limit follows this

@@ -250,7 +250,8 @@ def forged_history(
     """The files with a case's archived history changed; ``seal``: and the ledger's seal with it."""
     history = history_of(files, case)
     change(history)
-    return with_history(files, case, json.dumps(history), seal=seal)
+    text = json.dumps(history, indent=2, sort_keys=True)  # as the authority keeps it
+    return with_history(files, case, text, seal=seal)
 
 
 def with_history(files: LogFiles, case: str, text: str, *, seal: bool = False) -> LogFiles:

@@ -1,5 +1,6 @@
 """A whole log is verified from its files, and every change to them is found at its entry."""
 
+import base64
 import dataclasses
 import json
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from tests.audit.recording import (
     find,
     forged_history,
     resigned,
+    with_history,
 )
 
 
@@ -877,7 +879,7 @@ FIELDS = {
     "acts": ("jws", "body"),
     "kept": ("salt", "content"),
     "parts": ("salt", "content"),
-    "archives": ("runs", "seal", "contents", "workflow_id"),
+    "archives": ("runs", "seal", "contents", "workflow_id", "salt"),
     "checkpoints": ("evidence", "requirement", "decisions"),
 }
 KINDS = ("entries", "head", "processes", "matrices", "policies", *FIELDS)
@@ -941,6 +943,61 @@ def flipped_view(view: CheckpointView, field: str, flip: Flip) -> CheckpointView
     if field == "decisions" and signed[0] == signed[1]:
         raise ValueError("the view's own words, which prove nothing and are not read")
     return changed
+
+
+@pytest.mark.parametrize("kind", ["acts", "kept", "parts"])
+def test_nothing_is_kept_that_is_not_held_against_the_ledger(recorded: Recorded, kind: str) -> None:
+    """I8, I13: agents' words as well: each text that was fetched, with one bit of it changed."""
+    for one, name in enumerate(sorted(getattr(recorded.files, kind))):
+        files = flipped(recorded.files, Flip(kind, one, field=1, byte=-2, bit=0))
+        assert not verify(files).holds, name
+
+
+def respelled(kind: str) -> Callable[[LogFiles, str], LogFiles]:
+    """The first JSON text of a kind, with a space that changes nothing of what it says."""
+
+    def change(files: LogFiles, case: str) -> LogFiles:
+        found = getattr(files, kind)
+        if kind != "acts":
+            return dataclasses.replace(files, **{kind: (" " + found[0], *found[1:])})
+        name = json.loads(files.entries[find(files, "case.opened", case)])["data"]["act"]
+        other = found[name].model_copy(update={"body": found[name].body + " "})
+        return dataclasses.replace(files, acts={**found, name: other})
+
+    return change
+
+
+def told_twice(files: LogFiles, case: str) -> LogFiles:
+    """A forged list of events before the genuine one: whoever reads the first is misled."""
+    (run,) = files.archives[case].runs
+    return with_history(files, case, '{"events": [], ' + run.history.lstrip("{ \n"))
+
+
+def other_salt(files: LogFiles, case: str) -> LogFiles:
+    """A salt's last character: four of them spell the same bytes."""
+    digest = min(files.kept)
+    salt = files.kept[digest].salt
+    other = salt[:-1] + chr(ord(salt[-1]) + 1)
+    assert base64.urlsafe_b64decode(other + "=") == base64.urlsafe_b64decode(salt + "=")
+    kept = files.kept[digest].model_copy(update={"salt": other})
+    return dataclasses.replace(files, kept={**files.kept, digest: kept})
+
+
+SPELLINGS: dict[str, tuple[Callable[[LogFiles, str], LogFiles], str]] = {
+    "act": (respelled("acts"), "act-body"),
+    "process": (respelled("processes"), "process-missing"),
+    "matrix": (respelled("matrices"), "matrix-missing"),
+    "history": (told_twice, "history-spelling"),
+    "salt": (other_salt, "-digest"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SPELLINGS))
+def test_what_is_kept_has_one_spelling(recorded: Recorded, name: str) -> None:
+    """I8: bytes that say the same were changed all the same."""
+    change, trouble = SPELLINGS[name]
+    report = verify(change(recorded.files, recorded.large))
+    assert any(each.name.endswith(trouble) for each in report.troubles)
 
 
 numbers = st.integers(0, 1_000_000)

@@ -256,7 +256,7 @@ def part(name: str, salt: str, amount: str = "100.00", total: str = "1") -> Part
     return Part(
         name=name,
         record="loan/L-1001/draw/7",
-        salt=salt * 43,
+        salt=f"{salt * 42}A",
         data={"total": total},
         proposal=proposal(amount),
     )

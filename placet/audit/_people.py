@@ -40,6 +40,7 @@ _ACTS = {
     EntryType.DELEGATION_ENDED: "delegation.end",
     EntryType.HOLD_PLACED: "hold.place",
     EntryType.HOLD_LIFTED: "hold.lift",
+    EntryType.AGENT_INVITED: "agent.invite",
     EntryType.AGENT_SUSPENDED: "{kind}.suspend",
     EntryType.AGENT_RESUMED: "{kind}.resume",
     EntryType.AGENT_OFFBOARDED: "{kind}.offboard",
@@ -196,7 +197,9 @@ class People:
         except KeyRefused as error:
             self._scene.trouble("key", str(error))
             return
-        if "invitation" in data:
+        if principal.startswith("agent:") and entry.actor == principal:
+            self.registry.joined(entry)
+        elif "invitation" in data:
             self._claimed(entry, key)
         elif data.get("act") is None:
             if self._administrators.get(principal) != key.thumbprint:
@@ -328,6 +331,8 @@ class People:
             self._revoked.add(target)
         elif entry.type is EntryType.IDENTITY_REGISTERED:
             self.registry.registered(target, entry.data)
+        elif entry.type is EntryType.AGENT_INVITED:
+            self.registry.invited(entry)
         elif entry.type is EntryType.OPERATOR_INVITED:
             self._sessions.invited(entry)
         elif entry.type is EntryType.SESSION_ENDED:

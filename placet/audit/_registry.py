@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from placet.audit._scene import Scene
+from placet.ledger import Entry
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Registry:
         self._scene = scene
         self._owned: dict[str, list[_Owned]] = {}
         self._ends: dict[str, datetime] = {}
+        self._workloads: dict[str, JsonValue] = {}
+        self._invited: dict[str, Entry] = {}
 
     def owner(self, identity: str) -> str | None:
         """Who owns an identity now."""
@@ -53,6 +56,7 @@ class Registry:
         """All that is said of an identity from here on."""
         owner, ends = data.get("owner"), data.get("ends_at")
         self._own(identity, owner if isinstance(owner, str) else None)
+        self._workloads[identity] = data.get("workload")
         try:
             self._ends[identity] = datetime.fromisoformat(str(ends))
         except ValueError:
@@ -68,6 +72,31 @@ class Registry:
         ):
             self._scene.trouble("grant-past-end", f"{identity} ends at {ends}")
 
+    def invited(self, entry: Entry) -> None:
+        """A worker may join as an agent with a token."""
+        self._invited[str(entry.data.get("invitation"))] = entry
+
+    def joined(self, entry: Entry) -> None:
+        """A worker's key: invited for this, in time, once; or vouched for by the platform."""
+        data, agent = entry.data, entry.actor
+        if self.owner(agent) is None:
+            self._scene.trouble("key-uninvited", f"nobody owns {agent}")
+        if "workload" in data:
+            if data["workload"] is None or self._workloads.get(agent) != data["workload"]:
+                self._scene.trouble("key-uninvited", f"no such workload is registered for {agent}")
+            return
+        invitation = self._invited.pop(str(data.get("invitation")), None)
+        if invitation is None:
+            self._scene.trouble("key-uninvited", f"{agent} was not invited, or joined before")
+            return
+        said, expires = invitation.data, invitation.data.get("expires_at")
+        if (said.get("target"), said.get("environment")) != (agent, data.get("environment")):
+            self._scene.trouble("key-uninvited", f"the invitation of {agent} says otherwise")
+        if not set(_texts(data.get("task_queues"))) <= set(_texts(said.get("task_queues"))):
+            self._scene.trouble("key-uninvited", f"{agent} was invited to other task queues")
+        if not isinstance(expires, int) or entry.time.timestamp() >= expires + 1:
+            self._scene.trouble("key-uninvited", f"the invitation of {agent} had expired")
+
     def _own(self, identity: str, owner: str | None) -> None:
         owned = self._owned.setdefault(identity, [])
         if owned and owned[-1].until is None:
@@ -76,3 +105,7 @@ class Registry:
             owned[-1].until = self._scene.index
         if owner is not None:
             owned.append(_Owned(owner, self._scene.index))
+
+
+def _texts(value: JsonValue) -> tuple[str, ...]:
+    return tuple(str(each) for each in value) if isinstance(value, list) else ()

@@ -12,6 +12,7 @@ from placet.model import (
     EnrolIdentity,
     Governance,
     Invite,
+    InviteAgent,
     KeyIn,
     OpenCase,
     ProcessDefinition,
@@ -82,6 +83,13 @@ def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
             return RegisterIdentity.model_validate_json(body).on_the_ledger()
         case EntryType.OPERATOR_ROLES_SET:
             return {"roles": list(SetRoles.model_validate_json(body).roles)}
+        case EntryType.AGENT_INVITED:
+            worker = InviteAgent.model_validate_json(body)
+            return {
+                "environment": worker.environment,
+                "task_queues": list(worker.task_queues),
+                "token_digest": worker.token_digest,
+            }
         case EntryType.OPERATOR_INVITED:
             invited = Invite.model_validate_json(body)
             return {"roles": list(invited.roles), "code_digest": invited.code_digest}

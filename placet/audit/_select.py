@@ -42,6 +42,7 @@ _PUBLISHED = {
 }
 _HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 _STANDING = {
+    EntryType.AGENT_INVITED: "target",
     EntryType.AGENT_SUSPENDED: "target",
     EntryType.AGENT_RESUMED: "target",
     EntryType.AGENT_OFFBOARDED: "target",

@@ -44,6 +44,7 @@ from placet.authority._http import (
     refuse,
     require_parameter,
 )
+from placet.authority._joining import Joining
 from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._notices import list_deliveries
@@ -70,6 +71,7 @@ from placet.model import (
     GrantRefused,
     GrantUses,
     IdentityKind,
+    Join,
     OpenCheckpoint,
     ProposalStatus,
     RequestedDetails,
@@ -99,6 +101,7 @@ class Services:
     people: People
     sessions: Sessions
     enrolments: Enrolments
+    joining: Joining
     settling: Settling
     revoking: Revoking
     checkpoints: Checkpoints
@@ -132,6 +135,7 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/v1/settlements", routes.settlements),
         ("GET", "/v1/grants/{grant}/inputs/{name}", routes.inputs),
         ("POST", "/v1/enrolments", routes.enrol),
+        ("POST", "/v1/joins", routes.join),
         ("POST", "/v1/acts", routes.acts),
         ("GET", "/v1/acts/{jti}", routes.act),
         ("GET", "/v1/proposals", routes.proposals),
@@ -386,6 +390,12 @@ class Routes:
         """Enrolling oneself with a one-time code."""
         body = await read_model(request, Enrolment, MAX_DECISION)
         return answer(await self._s.enrolments.enrol(body))
+
+    async def join(self, request: Request) -> Response:
+        """A worker that joins as an instance of its agent."""
+        proof = self._s.requests.proof(request)
+        body = await read_model(request, Join, MAX_DECISION)
+        return answer(await self._s.joining.join(body, proof))
 
     async def acts(self, request: Request) -> Response:
         """Carrying out a signed act."""

@@ -33,7 +33,7 @@ from placet.authority._histories import Seen
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
 from placet.authority._prefixes import Prefixes, keep_prefix
-from placet.authority._registry import NotEntitled, entitlement
+from placet.authority._registry import Entitled, NotEntitled, entitlement
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, ContextBlob, Grant, GrantInput, Tx, table_of
@@ -217,7 +217,7 @@ class Grants:
         wrong = _wrong_step(ask, step)
         if wrong is not None:
             return _deny(tx, ask, wrong.description, wrong.reasons)
-        entitled = entitlement(tx, ask.sender.principal, tx.now)
+        entitled = self._entitled(tx, ask)
         if isinstance(entitled, NotEntitled):
             self._stop_without_orchestrator(tx, ask, entitled.reason)
             return _deny(tx, ask, entitled.description, ("I10", entitled.reason))
@@ -228,6 +228,9 @@ class Grants:
         activity = _running(ask, step)
         if isinstance(activity, _Deny):
             return _deny(tx, ask, activity.description, activity.reasons)
+        if not entitled.serves(activity.task_queue):
+            said = "this worker's key is for other task queues"
+            return _deny(tx, ask, said, ("I1", "task_queue"))
         try:
             require_in_scope(
                 definition,
@@ -241,6 +244,10 @@ class Grants:
         except MissingFact as error:
             raise Unavailable(str(error)) from None
         return self._ask_policy(tx, ask, case, definition, step, activity)
+
+    def _entitled(self, tx: Tx, ask: _Ask) -> Entitled | NotEntitled:
+        sender, environment = ask.sender, self._core.settings.environment
+        return entitlement(tx, sender.principal, sender.thumbprint, environment, tx.now)
 
     def _stop_without_orchestrator(self, tx: Tx, ask: _Ask, standing: str) -> None:
         """Stop a case whose own orchestrator may not go on: it can't even stop the case itself.

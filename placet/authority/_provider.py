@@ -164,7 +164,7 @@ class Provider:
         self, provider: IdentityProvider, token: str, nonce: str, subject: str | None
     ) -> IdTokenClaims:
         for again in (False, True):
-            keys = await self._current_keys(provider, again=again)
+            keys = await self.current_keys(provider.issuer, again=again)
             try:
                 return verify_id_token(
                     token,
@@ -184,16 +184,18 @@ class Provider:
                 raise
         raise AssertionError("the second look returns or raises")
 
-    async def _current_keys(
-        self, provider: IdentityProvider, *, again: bool
-    ) -> Mapping[str, PublicKey]:
-        """The provider's keys; asked again at most every few seconds, whoever forges tokens."""
+    async def current_keys(self, issuer: str, *, again: bool) -> Mapping[str, PublicKey]:
+        """The issuer's keys; asked again at most every few seconds, whoever forges tokens.
+
+        Raises:
+            Unavailable: it is away, or answers in another form.
+        """
         now = self._core.clock()
         if self._keys is not None:
-            issuer, kept, at = self._keys
-            if issuer == provider.issuer and (not again or now - at < _KEYS_APART):
+            whose, kept, at = self._keys
+            if whose == issuer and (not again or now - at < _KEYS_APART):
                 return kept
-        metadata = await self._metadata(provider)
+        metadata = await self._metadata(issuer)
         answer = await self._ask("GET", _address(metadata, "jwks_uri"))
         found = answer.get("keys")
         keys: dict[str, PublicKey] = {}
@@ -204,32 +206,32 @@ class Provider:
                 continue  # for encryption, or of an algorithm that we don't take
             kid = jwk.get("kid")
             keys[kid if isinstance(kid, str) else key.thumbprint] = key
-        self._keys = (provider.issuer, keys, now)
+        self._keys = (issuer, keys, now)
         return keys
 
     async def _userinfo(self, provider: IdentityProvider, token: Any) -> dict[str, Any]:
         if not isinstance(token, str):
             raise Unavailable("the identity provider gave no access token")
-        address = _address(await self._metadata(provider), "userinfo_endpoint")
+        address = _address(await self._metadata(provider.issuer), "userinfo_endpoint")
         return await self._ask("GET", address, headers={"Authorization": f"Bearer {token}"})
 
-    async def _metadata(self, provider: IdentityProvider) -> dict[str, Any]:
+    async def _metadata(self, issuer: str) -> dict[str, Any]:
         now = self._core.clock()
         if self._found is not None:
-            issuer, metadata, at = self._found
-            if issuer == provider.issuer and now - at < _DISCOVERY_KEPT:
+            whose, metadata, at = self._found
+            if whose == issuer and now - at < _DISCOVERY_KEPT:
                 return metadata
-        address = f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
+        address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         metadata = await self._ask("GET", address)
-        if metadata.get("issuer") != provider.issuer:
+        if metadata.get("issuer") != issuer:
             raise Unavailable("the identity provider calls itself by another issuer")
-        self._found = (provider.issuer, metadata, now)
+        self._found = (issuer, metadata, now)
         return metadata
 
     async def _post(
         self, provider: IdentityProvider, endpoint: str, form: Mapping[str, str]
     ) -> dict[str, Any]:
-        address = _address(await self._metadata(provider), endpoint)
+        address = _address(await self._metadata(provider.issuer), endpoint)
         secret = self._core.settings.oidc_client_secret
         data = {**form, "client_id": provider.client_id}
         auth = None

@@ -6,6 +6,7 @@
    of the ledger between which they owned it.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,8 @@ from placet.authority._store import (
     table_of,
 )
 from placet.model import (
+    InviteAgent,
+    Join,
     KeyView,
     Principal,
     RegisteredView,
@@ -37,16 +40,33 @@ from placet.model import (
 
 PAGE = 200
 _REGISTERED = table_of(Registered)
-_ENTITLED = select(_REGISTERED.c.owner, _REGISTERED.c.ends_at, _REGISTERED.c.environment).where(
-    _REGISTERED.c.identity == bindparam("identity")
+_KEY = table_of(IdentityKey)
+_ENTITLED = select(
+    _REGISTERED.c.owner,
+    _REGISTERED.c.ends_at,
+    _REGISTERED.c.environment,
+    _KEY.c.runs_on_json,
+).where(
+    _REGISTERED.c.identity == bindparam("identity"),
+    _KEY.c.principal == _REGISTERED.c.identity,
+    _KEY.c.thumbprint == bindparam("thumbprint"),
 )
 
 
 @dataclass(frozen=True)
 class Entitled:
-    """An identity that may be granted something; nothing outlives ``ends_at``."""
+    """An identity that may be granted something, and what bounds it.
+
+    Nothing outlives ``ends_at``; the key serves the task queues in ``runs_on`` alone, if it names
+    some.
+    """
 
     ends_at: datetime | None
+    runs_on: tuple[str, ...] | None
+
+    def serves(self, task_queue: str | None) -> bool:
+        """Whether the key may serve a task queue."""
+        return self.runs_on is None or task_queue is None or task_queue in self.runs_on
 
 
 @dataclass(frozen=True)
@@ -57,24 +77,70 @@ class NotEntitled:
     reason: str
 
 
-def entitlement(reader: Reader, identity: str, now: datetime) -> Entitled | NotEntitled:
-    """Whether the registry lets an identity have a grant now."""
-    row = reader.one(_ENTITLED, {"identity": identity})
-    found = () if row is None else lacks(row.owner, row.ends_at, now)
-    if row is None or found:
-        return found[0] if found else _UNOWNED
-    return Entitled(row.ends_at)
-
-
 _UNOWNED = NotEntitled("no person owns this identity; an administrator names one", "no_owner")
+_ENDED = NotEntitled("the identity's end date has passed", "past_end_date")
+_ELSEWHERE = NotEntitled("the identity is registered for another environment", "environment")
+
+
+def entitlement(
+    reader: Reader, identity: str, thumbprint: str, environment: str | None, now: datetime
+) -> Entitled | NotEntitled:
+    """Whether the registry lets an identity have a grant now, with this key, where we serve."""
+    row = reader.one(_ENTITLED, {"identity": identity, "thumbprint": thumbprint})
+    if row is None:
+        return _UNOWNED
+    found = lacks(row.owner, row.ends_at, now)
+    if found:
+        return found[0]
+    if _is_elsewhere(row.environment, environment):
+        return _ELSEWHERE
+    runs_on = None if row.runs_on_json is None else tuple(json.loads(row.runs_on_json))
+    return Entitled(row.ends_at, runs_on)
 
 
 def lacks(owner: str | None, ends_at: datetime | None, now: datetime) -> tuple[NotEntitled, ...]:
     """What an identity lacks for a grant."""
     found = [_UNOWNED] if owner is None else []
-    if ends_at is not None and ends_at <= now:
-        found.append(NotEntitled("the identity's end date has passed", "past_end_date"))
-    return tuple(found)
+    return tuple([*found, _ENDED] if ends_at is not None and ends_at <= now else found)
+
+
+def may_join(
+    tx: Tx, identity: str, asked: Join | InviteAgent, environment: str | None
+) -> NotEntitled | None:
+    """What keeps a worker from joining as an agent in an environment, on task queues."""
+    row, known = tx.get(Registered, identity), tx.get(Identity, identity)
+    if row is None:
+        return NotEntitled("the registry has no such agent; see identity.register", "unknown")
+    if known is not None and known.status != ACTIVE:
+        return NotEntitled(f"{identity} is {known.status}", known.status)
+    for found in lacks(row.owner, row.ends_at, tx.now):
+        return found
+    said = registration(tx, identity)
+    if _is_elsewhere(row.environment, asked.environment) or _is_elsewhere(
+        asked.environment, environment
+    ):
+        return _ELSEWHERE
+    if said is not None and said.runs_on and not set(asked.task_queues) <= set(said.runs_on):
+        return NotEntitled("the identity may not run on such a task queue", "task_queue")
+    return None
+
+
+def _is_elsewhere(registered: str | None, here: str | None) -> bool:
+    return registered is not None and here is not None and registered != here
+
+
+def registration(reader: Reader, identity: str) -> RegisterIdentity | None:
+    """What was said of an identity, if anything was."""
+    row = reader.get(Registered, identity)
+    if row is None or row.said_json is None:
+        return None
+    return RegisterIdentity.model_validate_json(row.said_json)
+
+
+def owner_of(reader: Reader, identity: str) -> str | None:
+    """Who owns an identity now."""
+    row = reader.get(Registered, identity)
+    return None if row is None else row.owner
 
 
 def require_person(reader: Reader, person: str, what: str) -> None:
@@ -196,7 +262,7 @@ class Registry:
 
 def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
     """One identity, as people's tools see it."""
-    said = None if row.said_json is None else RegisterIdentity.model_validate_json(row.said_json)
+    said = registration(reader, row.identity)
     keys = sorted(
         reader.all(IdentityKey, IdentityKey.principal == row.identity),
         key=lambda key: key.enrolled_at,
@@ -213,7 +279,13 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
         credential_since=since,
         lacks=tuple(each.description for each in lacks(row.owner, row.ends_at, now)),
         keys=tuple(
-            KeyView(thumbprint=key.thumbprint, status=key.status, since=key.enrolled_at)
+            KeyView(
+                thumbprint=key.thumbprint,
+                status=key.status,
+                since=key.enrolled_at,
+                instance=key.instance,
+                runs_on=None if key.runs_on_json is None else tuple(json.loads(key.runs_on_json)),
+            )
             for key in keys
         ),
         **shown,

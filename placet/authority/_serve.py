@@ -30,6 +30,7 @@ from placet.authority._errors import Unavailable
 from placet.authority._events import Events
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
+from placet.authority._joining import Joining, OidcAttestation
 from placet.authority._log import LedgerReads
 from placet.authority._notices import NOTICES, Notices
 from placet.authority._outbox import TOPIC as OUTBOX
@@ -120,6 +121,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         people=People(core),
         sessions=Sessions(core, Provider(core, session)),
         enrolments=Enrolments(core),
+        joining=Joining(core, OidcAttestation(core, session)),
         settling=Settling(core, definitions),
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),

@@ -52,7 +52,8 @@ class AuthoritySettings(BaseSettings):
     ``oidc_client_secret`` is ours at the lender's identity provider, where it gave us one; all else
     about it is in the published rules (``governance.publish``). ``notice_urls`` are Apprise's
     addresses and ``webhooks`` are signed ones; with ``notice_details`` notices say who and which
-    record, too.
+    record, too. ``environment`` is the one that this authority serves: an identity that is
+    registered for another neither joins nor gets a grant here.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_AUTHORITY_", frozen=True, extra="ignore")
@@ -69,6 +70,7 @@ class AuthoritySettings(BaseSettings):
     notice_urls: tuple[SecretStr, ...] = ()
     webhooks: tuple[WebhookSettings, ...] = ()
     notice_details: bool = False
+    environment: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$")
     ready_file: Path | None = None
 
     @field_validator("notice_urls")

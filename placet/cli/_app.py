@@ -15,6 +15,7 @@ from placet.cli._cases import case
 from placet.cli._emergencies import emergency
 from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
+from placet.cli._joining import joining_commands
 from placet.cli._notices import notice
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
@@ -28,7 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(authority, name="authority")
-app.add_typer(identity_commands("agent", "Agents: identities that do steps."), name="agent")
+agents = identity_commands("agent", "Agents: identities that do steps.")
+joining_commands(agents)
+app.add_typer(agents, name="agent")
 app.add_typer(identity_commands("operator", "Operators: people."), name="operator")
 app.add_typer(identity_commands("system", "Systems of record."), name="system")
 app.add_typer(identity, name="identity")

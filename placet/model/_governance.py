@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._ids import CaseId, CheckpointId, Jti, Name, Principal
 from placet.model._matrix import Need
-from placet.model._values import Model, Money, UtcTime
+from placet.model._values import Model, Money, UtcTime, WebAddress
 
 ADMINISTRATOR: Name = "administrator"
 """The role that enrols, publishes and suspends."""
@@ -24,6 +24,7 @@ NEEDS_TWO = frozenset(
         "operator.resume",
         "operator.roles",
         "agent.enrol",
+        "agent.invite",
         "system.enrol",
         "governance.publish",
         "identity.register",
@@ -33,15 +34,6 @@ NEEDS_TWO = frozenset(
     }
 )
 """The acts that change who may approve what, or what is believed without a person."""
-
-_Web = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(?:https://[!-~]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/[!-~]*)?)$",
-        max_length=300,
-    ),
-]
-"""Another service's address: with TLS, unless it is on this very machine."""
 
 ALWAYS_TWO = frozenset({"case.erase"})
 """The acts that need a second administrator whatever the rules say: nothing undoes them."""
@@ -64,7 +56,7 @@ class IdentityProvider(Model):
     unanswered for ``trust_seconds``, a session stops counting.
     """
 
-    issuer: _Web
+    issuer: WebAddress
     client_id: _Word
     scopes: tuple[_Word, ...] = ("openid", "profile", "groups", "offline_access")
     name_claim: _Word = "preferred_username"

@@ -9,8 +9,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
+from placet.model._digest import Digest, digest_bytes
 from placet.model._ids import Name, Thumbprint
-from placet.model._values import Model, UtcTime
+from placet.model._values import Model, UtcTime, WebAddress
 
 _NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 
@@ -66,13 +67,24 @@ class CredentialKind(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the same
 
 
+_TaskQueue = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")]
+
+
+class Workload(Model):
+    """A platform's word for a workload: the three claims of its OIDC token, matched exactly."""
+
+    issuer: WebAddress
+    audience: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,300}$")]
+    subject: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
+
+
 class RegisterIdentity(Model):
     """Body of ``identity.register``: all that is said of an identity from now on.
 
     ``deputy`` follows an owner who leaves. ``runs_on`` names the task queues or hosts where it may
     run; none named, anywhere in its environment. Of those that Placet enrols the age of the
     credential is known; ``credential_since`` is for the others. ``vendor`` is the third party that
-    runs it.
+    runs it. Who has a token of ``workload`` may join as this agent.
     """
 
     owner: Person | None = None
@@ -83,11 +95,10 @@ class RegisterIdentity(Model):
     credential: CredentialKind = CredentialKind.KEY
     credential_since: UtcTime | None = None
     vendor: Name | None = None
-    runs_on: tuple[Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")], ...] = Field(
-        default=(), max_length=20
-    )
+    runs_on: tuple[_TaskQueue, ...] = Field(default=(), max_length=20)
     review_by: UtcTime
     ends_at: UtcTime
+    workload: Workload | None = None
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -103,12 +114,63 @@ class RegisterIdentity(Model):
         return said
 
 
+class InviteAgent(Model):
+    """Body of ``agent.invite``; the target is the agent, which stands in the registry.
+
+    ``token_digest`` is :func:`join_digest` of the one-time token, which its maker hands over.
+    """
+
+    environment: Name
+    task_queues: tuple[_TaskQueue, ...] = Field(min_length=1, max_length=20)
+    token_digest: Digest
+    minutes: int = Field(default=15, ge=1, le=60)
+
+
+class Join(Model):
+    """Body of ``POST /v1/joins``, under a DPoP proof by the key that the worker has made.
+
+    Either a one-time ``token``, or the platform's signed word in ``attestation``.
+    """
+
+    agent: Name
+    environment: Name
+    task_queues: tuple[_TaskQueue, ...] = Field(min_length=1, max_length=20)
+    instance: Name | None = None
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{32,64}$")] | None = Field(
+        default=None, repr=False
+    )
+    attestation: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=16384)] | None
+    ) = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.token is None) == (self.attestation is None):
+            raise ValueError("token, attestation: send one of them")
+        return self
+
+
+class Joined(Model):
+    """Answer to a join: the key that counts for the agent from now on, and its entry."""
+
+    agent: Name
+    thumbprint: Thumbprint
+    entry: int
+
+
+def join_digest(agent: str, environment: str, token: str) -> Digest:
+    """What stands for a join token everywhere but in its bearer's hand."""
+    return digest_bytes(f"placet join {agent} {environment} {token}".encode())
+
+
 class KeyView(Model):
-    """A public key of an identity."""
+    """A public key of an identity; ``instance`` is the worker's that has it."""
 
     thumbprint: Thumbprint
     status: str
     since: UtcTime
+    instance: Name | None = None
+    runs_on: tuple[str, ...] | None = None
 
 
 class RegisteredView(Model):
@@ -130,6 +192,7 @@ class RegisteredView(Model):
     credential_since: UtcTime | None = None
     vendor: Name | None = None
     runs_on: tuple[str, ...] = ()
+    workload: Workload | None = None
     review_by: UtcTime | None = None
     ends_at: UtcTime | None = None
     lacks: tuple[str, ...] = ()

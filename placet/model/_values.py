@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainSerializer,
+    StringConstraints,
 )
 
 CENT = Decimal("0.01")
@@ -69,3 +70,12 @@ def _to_utc(value: datetime) -> datetime:
 
 UtcTime = Annotated[datetime, AfterValidator(_to_utc), PlainSerializer(format_time, str)]
 """An aware time, kept in UTC; JSON spelling ``2026-11-24T09:50:00Z``."""
+
+WebAddress = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(?:https://[!-~]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/[!-~]*)?)$",
+        max_length=300,
+    ),
+]
+"""Another service's address: with TLS, unless it is on this very machine."""

@@ -55,7 +55,11 @@ from placet.tokens._grants import (
     verify_inquiry,
     verify_session,
 )
-from placet.tokens._id_tokens import IdTokenClaims, verify_id_token
+from placet.tokens._id_tokens import (
+    IdTokenClaims,
+    verify_id_token,
+    verify_workload_token,
+)
 from placet.tokens._jwk import Algorithm
 from placet.tokens._jws import MAX_TOKEN_CHARS
 from placet.tokens._key_files import read_key_file, write_key_file
@@ -171,5 +175,6 @@ __all__ = [
     "verify_proof",
     "verify_session",
     "verify_sign_in",
+    "verify_workload_token",
     "write_key_file",
 ]

@@ -108,3 +108,42 @@ def verify_id_token(
     if subject is not None and claims.sub != subject:
         raise WrongIssuer("the ID token is about someone else (sub)")
     return claims
+
+
+class WorkloadClaims(BaseModel):
+    """What a platform says of a workload (Kubernetes, a CI system). Other members say nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    iss: Audience
+    sub: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    aud: Annotated[Audience, BeforeValidator(_only_one)]
+    exp: NumericDate
+    iat: NumericDate
+
+
+WORKLOAD_TOKEN = TokenKind(
+    "workload token",
+    "JWT",
+    WorkloadClaims,
+    ID_TOKEN.algorithms,
+    KeyRule.KID,
+    ID_TOKEN_LIFETIME,
+    also=frozenset({None}),
+)
+
+
+def verify_workload_token(
+    token: str, keys: Keys, *, issuer: str, audience: str, subject: str, now: datetime
+) -> WorkloadClaims:
+    """Verify a platform's signed word for a workload: issuer, audience and subject exactly.
+
+    Raises:
+        TokenError: it is refused; its subclass says why.
+    """
+    claims = verify_jws(
+        token, kind=WORKLOAD_TOKEN, keys=keys, issuer=issuer, audience=audience, now=now
+    ).claims
+    if claims.sub != subject:
+        raise WrongIssuer("the workload token is about another workload (sub)")
+    return claims

@@ -68,6 +68,7 @@ ROUTES = (
     Route("POST", "/v1/settlements", "body", "agent:orchestrator"),
     Route("GET", "/v1/grants/{grant}/inputs/{name}", "header", "agent:orchestrator"),
     Route("POST", "/v1/enrolments", "signature"),
+    Route("POST", "/v1/joins", "proof", "agent:orchestrator"),
     Route("POST", "/v1/acts", "signature"),
     Route("GET", "/v1/acts/{jti}", "session"),
     Route("GET", "/v1/proposals", "session", query="status,after"),

@@ -241,14 +241,16 @@ async def world(
     folder: Path,
     database_url: str | None = None,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    **more: Any,
 ) -> AsyncIterator[World]:
-    """A world with its people, agents and the parcel process."""
+    """A world with its people, agents and the parcel process; ``more`` are further settings."""
     port = free_port()
     settings = AuthoritySettings(
         issuer=f"http://127.0.0.1:{port}",
         port=port,
         database_url=database_url or f"sqlite:///{folder}/authority.db",
         key_passphrase=PASSPHRASE,
+        **more,
     )
     admin_key = SigningKey.generate()
     async with await Store.open(settings.database_url, origin=settings.origin) as store:

@@ -1,19 +1,24 @@
 """Non-human identities over their life: no grant without an owner, none past the end."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.client import Client
 
+from placet.agent import join
 from placet.audit import verify
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
-from placet.model import RegisterIdentity, Verdict
+from placet.model import InviteAgent, Join, RegisterIdentity, Verdict, join_digest
+from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import troubles
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
-from tests.harness.world import World, until
+from tests.harness.world import World, until, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SUBJECT = "depot/D1/parcel/7"
@@ -126,3 +131,42 @@ async def test_an_identity_is_registered_by_administrators_alone(w: World) -> No
             await w.admin.act("identity.register", target, registration(**changed))
         assert refused.value.status == status, (target, changed)
     assert await w.entries("identity.registered") == []
+
+
+async def test_a_worker_serves_only_what_it_was_invited_to(
+    temporal: Client, tmp_path: Path
+) -> None:
+    """I1, I10: on the task queues that its token named, in the environment of its registration."""
+    answers: list[list[Reply]] = []
+    keys = {queue: SigningKey.generate() for queue in ("scale", "elsewhere")}
+    async with world(temporal, tmp_path, environment="production") as w:
+        await w.admin.act("identity.register", "agent:scale", registration())
+        for queue, key in keys.items():
+            token = secrets.token_urlsafe(32)
+            digest = join_digest("agent:scale", "production", token)
+            body = InviteAgent(environment="production", task_queues=(queue,), token_digest=digest)
+            await w.admin.act("agent.invite", "agent:scale", body)
+            sent = Join(agent="scale", environment="production", task_queues=(queue,), token=token)
+            await join(w.issuer, sent, key, datetime.now(UTC))
+
+        async def probe(info: activity.Info) -> list[Reply]:
+            replies = [
+                await ask(w, "scale", details_of(info), key=key)
+                for key in (keys["elsewhere"], keys["scale"])
+            ]
+            await w.admin.act("identity.register", "agent:scale", registration(environment="test"))
+            return [*replies, await ask(w, "scale", details_of(info), key=keys["scale"])]
+
+        async with (
+            rogue_worker(w, "scale", "weigh", probe, answers),
+            w.workers(only=("orchestrator",)),
+        ):
+            await w.open(SUBJECT)
+
+            async def asked() -> list[list[Reply]]:
+                return answers
+
+            ((elsewhere, invited, moved),) = await until(asked)
+    assert (elsewhere.status, elsewhere.reasons) == (400, ["I1", "task_queue"])
+    assert invited.status == 200
+    assert (moved.status, moved.reasons) == (400, ["I10", "environment"])

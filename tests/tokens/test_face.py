@@ -13,7 +13,8 @@ SigningKey TokenError TokenKind TooOld UnknownKey Verified WrongAudience WrongIs
 by_kid claimed_issuer find_token make_client_assertion make_proof make_sign_in normalise_url
 numeric_date read_jwks read_key_file sign_act sign_decision sign_grant sign_inquiry sign_jws
 sign_session spell_jwks token_hash verify_act verify_client_assertion verify_decision verify_grant
-verify_id_token verify_inquiry verify_jws verify_proof verify_session verify_sign_in write_key_file
+verify_id_token verify_inquiry verify_jws verify_proof verify_session verify_sign_in
+verify_workload_token write_key_file
 """.split()
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
@@ -119,3 +119,12 @@ def kept_apart(core: Core, tx: Tx, text: str) -> str:
     digest = salted_digest(salt, text.encode())
     tx.add(ContextBlob(digest=digest, salt=salt, content=text.encode()))
     return digest
+
+
+def fits(kind: Any, text: str) -> bool:
+    """Whether a target is spelled as one of a kind."""
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError:
+        return False
+    return True

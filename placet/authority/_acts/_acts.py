@@ -20,6 +20,7 @@ from placet.authority._acts._identities import IdentityActs
 from placet.authority._acts._notices import NoticeActs
 from placet.authority._acts._proposals import ProposalActs
 from placet.authority._acts._publishing import PublishingActs
+from placet.authority._acts._registry import RegistryActs
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
@@ -53,6 +54,7 @@ class Acts:
         self._abouts = cases.abouts()
         handlers: Mapping[str, Handler] = {
             **IdentityActs(core).handlers(),
+            **RegistryActs(core).handlers(),
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
             **HoldActs(core).handlers(),

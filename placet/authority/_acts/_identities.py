@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from placet.authority._acts._act import (
     Act,
     Handler,
     No,
     body_of,
+    fits,
     kept_apart,
     require_role,
     signatures,
@@ -20,7 +22,7 @@ from placet.authority._acts._act import (
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
-from placet.authority._registry import enrolled, lacks, register, require_person
+from placet.authority._registry import enrolled, require_person
 from placet.authority._revocations import revoke_all_of, revoke_resting_on
 from placet.authority._sessions import end_session
 from placet.authority._store import (
@@ -36,14 +38,12 @@ from placet.model import (
     ActAnswer,
     AddKey,
     EnrolIdentity,
-    IdentityId,
     Invite,
+    Name,
     Principal,
     Reason,
-    RegisterIdentity,
     SetRoles,
     canonical_json,
-    is_ours,
 )
 from placet.tokens import KeyRefused, PublicKey
 
@@ -52,6 +52,24 @@ _STATUS = {
     "resume": ({"suspended"}, ACTIVE, "resumed"),
     "offboard": ({ACTIVE, "suspended"}, "offboarded", "offboarded"),
 }
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The worker that enrols a key of its own, and what it joined with."""
+
+    environment: Name
+    instance: Name | None
+    task_queues: tuple[str, ...]
+    joined_with: str
+
+    def on_the_ledger(self) -> dict[str, JsonValue]:
+        """What the entry of its key says besides."""
+        return {
+            "environment": self.environment,
+            "instance": self.instance,
+            "task_queues": list(self.task_queues),
+        }
 
 
 class IdentityActs:
@@ -63,7 +81,6 @@ class IdentityActs:
     def handlers(self) -> Mapping[str, Handler]:
         """Which act is whose."""
         named: dict[str, Handler] = {
-            "identity.register": self._register,
             "key.revoke": self._revoke_key,
             "key.add": self._add_key,
             "operator.roles": self._set_roles,
@@ -79,7 +96,7 @@ class IdentityActs:
         require_role(act, ADMINISTRATOR)
         kind, principal = act.claims.act.split(".")[0], act.claims.target
         body = body_of(act, EnrolIdentity)
-        if not principal.startswith(f"{kind}:") or not _is_principal(principal):
+        if not principal.startswith(f"{kind}:") or not fits(Principal, principal):
             raise Invalid("invalid_request", f"target: {kind}.enrol enrols a {kind}:<name>")
         if kind == "agent" and body.owner is None:
             raise Invalid("invalid_request", "owner: an agent needs a person who owns it")
@@ -93,28 +110,6 @@ class IdentityActs:
             require_person(tx, body.owner, "owner")
         entry = enrol(tx, principal, key, body, by=act.actor, signed=signatures(act))
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
-
-    def _register(self, tx: Tx, act: Act) -> ActAnswer:
-        """Say what a non-human identity is for, whose it is and until when."""
-        require_role(act, ADMINISTRATOR)
-        body, identity = body_of(act, RegisterIdentity), act.claims.target
-        if not _fits(IdentityId, identity):
-            raise Invalid("invalid_request", "target: must be a non-human identity")
-        for person, what in ((body.owner, "owner"), (body.deputy, "deputy")):
-            if person is not None:
-                require_person(tx, person, what)
-        if is_ours(identity) and body.credential_since is not None:
-            raise Invalid("invalid_request", f"credential_since: it is known of {identity}")
-        known = tx.get(Identity, identity)
-        if known is not None and known.status == "offboarded":
-            raise Conflict(f"{identity} is offboarded")
-        revoked = 0
-        if lacks(body.owner, body.ends_at, tx.now):
-            revoked = revoke_all_of(tx, identity, "not_entitled", act.actor)
-        said = {**body.on_the_ledger(), "revoked_grants": revoked}
-        entry = write_entry(tx, "identity.registered", act, said)
-        register(tx, identity, body, entry, act.actor)
-        return ActAnswer(act=act.claims.act, target=identity, entry=entry)
 
     def _add_key(self, tx: Tx, act: Act) -> ActAnswer:
         """A person's further key, for a second device: signed with an earlier one of their own."""
@@ -134,7 +129,7 @@ class IdentityActs:
         """Let someone enrol a key of theirs with a one-time code."""
         require_role(act, ADMINISTRATOR)
         body, principal = body_of(act, Invite), act.claims.target
-        if not principal.startswith("operator:") or not _is_principal(principal):
+        if not principal.startswith("operator:") or not fits(Principal, principal):
             raise Invalid("invalid_request", "target: operator.invite invites an operator:<name>")
         if principal == act.actor:
             raise No("nobody enrols keys for themselves", "segregation")
@@ -255,6 +250,7 @@ def enrol(
     *,
     by: str,
     signed: Mapping[str, JsonValue],
+    worker: Worker | None = None,
 ) -> int:
     """Write an identity's key (and the identity, if it is new) and its entry."""
     kind = principal.split(":", maxsplit=1)[0]
@@ -287,6 +283,7 @@ def enrol(
             "jwk": jwk,
             "roles": list(body.roles),
             "owner": body.owner,
+            **({} if worker is None else worker.on_the_ledger()),
         },
     )
     if kind != "operator":
@@ -298,6 +295,10 @@ def enrol(
             jwk_json=canonical_json(jwk).decode(),
             status=ACTIVE,
             enrolled_at=tx.now,
+            instance=None if worker is None else worker.instance,
+            runs_on_json=None if worker is None else json.dumps(worker.task_queues),
+            joined_with=None if worker is None else worker.joined_with,
+            entry=entry,
         )
     )
     return entry
@@ -318,15 +319,3 @@ def _require_own_keys(tx: Tx, principal: str) -> None:
     """Whoever signs in at the identity provider has no key or role that outlasts that."""
     if tx.get(SubjectRow, principal) is not None:
         raise Conflict(f"{principal} signs in through the identity provider")
-
-
-def _is_principal(text: str) -> bool:
-    return _fits(Principal, text)
-
-
-def _fits(kind: Any, text: str) -> bool:
-    try:
-        TypeAdapter(kind).validate_python(text)
-    except ValidationError:
-        return False
-    return True

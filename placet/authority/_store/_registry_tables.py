@@ -35,4 +35,16 @@ class Ownership(Row, table=True):
     until: int | None = number_field(default=None)
 
 
+class JoinToken(Row, table=True):
+    """A one-time token of an agent's worker, as a digest. ``status``: open, used."""
+
+    digest: str = Field(primary_key=True)
+    id: str = Field(unique=True)
+    identity: str = Field(index=True)
+    environment: str
+    task_queues_json: str
+    expires_at: datetime = time_field()
+    status: str
+
+
 REGISTRY.configure()

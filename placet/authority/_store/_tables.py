@@ -98,7 +98,9 @@ class Identity(Row, table=True):
 class IdentityKey(Row, table=True):
     """A public key of an identity. ``status``: active, revoked; a session's: ended, lost.
 
-    ``expires_at``: a session's key counts no longer than that.
+    ``expires_at``: a session's key counts no longer than that. A worker's key names its
+    ``instance``, the task queues that it may serve, and the invitation or the digest of the
+    platform's token that it ``joined_with``.
     """
 
     thumbprint: str = Field(primary_key=True)
@@ -109,6 +111,10 @@ class IdentityKey(Row, table=True):
     revoked_at: datetime | None = time_or_none()
     session_id: str | None = None
     expires_at: datetime | None = time_or_none()
+    instance: str | None = None
+    runs_on_json: str | None = None
+    joined_with: str | None = None
+    entry: int | None = number_field(default=None)
 
 
 class UsedJti(Row, table=True):

@@ -1,0 +1,50 @@
+"""Joining: a worker enrols the key that it has made, before it has any identity."""
+
+import secrets
+from datetime import datetime
+
+import aiohttp
+from pydantic import ValidationError
+
+from placet.model import Join, Joined, Problem
+from placet.tokens import SigningKey, make_proof
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+class NotJoined(Exception):
+    """The authority refused the worker; the message says why."""
+
+
+class NotHeard(Exception):
+    """The authority did not answer; the same key may ask again with the same token."""
+
+
+async def join(issuer: str, sent: Join, key: SigningKey, now: datetime) -> Joined:
+    """Enrol a key as one of an agent's; sent again with the same key, it is answered the same.
+
+    Raises:
+        NotJoined: the authority refused.
+        NotHeard: it did not answer, or can't judge now.
+    """
+    url = f"{issuer}/v1/joins"
+    proof = make_proof(key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
+    body = sent.model_dump_json(exclude_none=True)
+    headers = {"DPoP": proof, "Content-Type": "application/json"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            status, answer = response.status, await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise NotHeard(f"the authority does not answer ({type(error).__name__})") from None
+    try:
+        if status == 200:
+            return Joined.model_validate_json(answer)
+        problem = Problem.model_validate_json(answer)
+    except ValidationError:
+        raise NotHeard("the authority answered in a wrong form") from None
+    if status == 503:
+        raise NotHeard(problem.error_description)
+    raise NotJoined(problem.error_description)

@@ -1,0 +1,92 @@
+"""Acts on the registry of non-human identities: what is said of one, and who may join as it."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+from placet.authority._acts._act import Act, Handler, body_of, fits, require_role, write_entry
+from placet.authority._core import Core
+from placet.authority._errors import Conflict, Invalid
+from placet.authority._registry import lacks, may_join, register, require_person
+from placet.authority._revocations import revoke_all_of
+from placet.authority._store import Identity, JoinToken, Tx
+from placet.model import (
+    ADMINISTRATOR,
+    ActAnswer,
+    IdentityId,
+    InviteAgent,
+    Principal,
+    RegisterIdentity,
+    is_ours,
+)
+
+
+class RegistryActs:
+    """Registers identities, and lets workers join as agents."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Which act is whose."""
+        return {"identity.register": self._register, "agent.invite": self._invite_agent}
+
+    def _register(self, tx: Tx, act: Act) -> ActAnswer:
+        """Say what a non-human identity is for, whose it is and until when."""
+        require_role(act, ADMINISTRATOR)
+        body, identity = body_of(act, RegisterIdentity), act.claims.target
+        if not fits(IdentityId, identity):
+            raise Invalid("invalid_request", "target: must be a non-human identity")
+        for person, what in ((body.owner, "owner"), (body.deputy, "deputy")):
+            if person is not None:
+                require_person(tx, person, what)
+        if is_ours(identity) and body.credential_since is not None:
+            raise Invalid("invalid_request", f"credential_since: it is known of {identity}")
+        known = tx.get(Identity, identity)
+        if known is not None and known.status == "offboarded":
+            raise Conflict(f"{identity} is offboarded")
+        revoked = 0
+        if lacks(body.owner, body.ends_at, tx.now):
+            revoked = revoke_all_of(tx, identity, "not_entitled", act.actor)
+        said = {**body.on_the_ledger(), "revoked_grants": revoked}
+        entry = write_entry(tx, "identity.registered", act, said)
+        register(tx, identity, body, entry, act.actor)
+        return ActAnswer(act=act.claims.act, target=identity, entry=entry)
+
+    def _invite_agent(self, tx: Tx, act: Act) -> ActAnswer:
+        """Let a worker join as an agent with a one-time token."""
+        require_role(act, ADMINISTRATOR)
+        body, identity = body_of(act, InviteAgent), act.claims.target
+        if not identity.startswith("agent:") or not fits(Principal, identity):
+            raise Invalid("invalid_request", "target: agent.invite invites an agent:<name>")
+        lacking = may_join(tx, identity, body, self._core.settings.environment)
+        if lacking is not None:
+            raise Conflict(lacking.description, (lacking.reason,))
+        if tx.get(JoinToken, body.token_digest) is not None:
+            raise Conflict("this token was used for another invitation; make a new one")
+        invitation = self._core.new_id("invitation")
+        expires = tx.now + timedelta(minutes=body.minutes)
+        entry = write_entry(
+            tx,
+            "agent.invited",
+            act,
+            {
+                "invitation": invitation,
+                "environment": body.environment,
+                "task_queues": list(body.task_queues),
+                "token_digest": body.token_digest,
+                "expires_at": int(expires.timestamp()),
+            },
+        )
+        tx.add(
+            JoinToken(
+                digest=body.token_digest,
+                id=invitation,
+                identity=identity,
+                environment=body.environment,
+                task_queues_json=json.dumps(body.task_queues),
+                expires_at=expires,
+                status="open",
+            )
+        )
+        return ActAnswer(act=act.claims.act, target=identity, entry=entry)

@@ -1,0 +1,107 @@
+"""``placet agent invite`` and ``join``: how a worker gets an identity."""
+
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placet.agent import NotHeard, NotJoined, join
+from placet.cli._base import (
+    AWAY,
+    REFUSED,
+    USAGE,
+    AsJson,
+    fail,
+    failures,
+    operator_client,
+    read_text,
+    run,
+    show,
+)
+from placet.cli._settings import OperatorSettings, load_settings
+from placet.model import ActAnswer, InviteAgent, Join, join_digest
+from placet.tokens import SigningKey, read_key_file, write_key_file
+
+Environment = Annotated[str, typer.Option(help="The environment it serves.")]
+Queues = Annotated[list[str], typer.Option("--queue", help="A task queue; may be repeated.")]
+
+
+def joining_commands(app: typer.Typer) -> None:
+    """Inviting and joining."""
+
+    @app.command()
+    def invite(
+        name: str,
+        environment: Environment,
+        queue: Queues,
+        minutes: Annotated[int, typer.Option(help="How long the token is good.")] = 15,
+        as_json: AsJson = False,
+    ) -> None:
+        """Let a worker join as this agent; prints a token that is good once."""
+        token = secrets.token_urlsafe(32)
+
+        async def work() -> ActAnswer:
+            body = InviteAgent(
+                environment=environment,
+                task_queues=tuple(queue),
+                token_digest=join_digest(f"agent:{name}", environment, token),
+                minutes=minutes,
+            )
+            async with operator_client() as client:
+                return await client.act("agent.invite", f"agent:{name}", body)
+
+        with failures():
+            answer = run(work())
+            shown = {"agent": name, "token": token, "status": answer.status}
+            show(shown, as_json=as_json)
+
+    @app.command("join")
+    def join_(
+        name: str,
+        environment: Environment,
+        queue: Queues,
+        key_file: Annotated[Path, typer.Option(help="Where the worker's new key goes.")],
+        instance: Annotated[str | None, typer.Option(help="Which of its workers this is.")] = None,
+        token_file: Annotated[
+            Path | None, typer.Option(help="The token's file; or set PLACET_JOIN_TOKEN.")
+        ] = None,
+        workload_token_file: Annotated[
+            Path | None, typer.Option(help="The platform's own signed token, instead.")
+        ] = None,
+        token: Annotated[str | None, typer.Option(envvar="PLACET_JOIN_TOKEN", hidden=True)] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Make a key on this machine and join with it as an agent; run again, it goes on."""
+        with failures():
+            if token_file is not None:
+                token = read_text(token_file).strip()
+            vouched = read_text(workload_token_file).strip() if workload_token_file else None
+            if (token is None) == (vouched is None):
+                raise fail("give a join token, or --workload-token-file", USAGE)
+            sent = Join(
+                agent=name,
+                environment=environment,
+                task_queues=tuple(queue),
+                instance=instance,
+                token=token,
+                attestation=vouched,
+            )
+            settings = load_settings(OperatorSettings)
+            key = _key(key_file)
+            try:
+                joined = run(join(settings.issuer, sent, key, datetime.now(UTC)))
+            except NotJoined as error:
+                raise fail(f"refused: {error}", REFUSED) from None
+            except NotHeard as error:
+                raise fail(f"{error}; run this again: the key in {key_file} stays", AWAY) from None
+            show(json.loads(joined.model_dump_json()), as_json=as_json)
+
+
+def _key(file: Path) -> SigningKey:
+    """The worker's key: made now, or by the run before, whose answer got lost."""
+    if not file.exists():
+        write_key_file(file, SigningKey.generate())
+    return read_key_file(file)

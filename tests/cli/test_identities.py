@@ -1,0 +1,40 @@
+"""Identities that are not people's, from the command line."""
+
+import json
+import stat
+from pathlib import Path
+
+from tests.cli.conftest import Placet, Served
+
+SAID = ("--purpose", "weighs", "--environment", "production", "--owner", "ada")
+DAYS = ("--review-by", "2027-01-01", "--ends", "2028-01-01")
+WHERE = ("--environment", "production", "--queue", "scale")
+
+
+def test_an_agent_is_registered_and_a_worker_joins_as_it(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I6, I12: the key is made on the worker's machine; each wrong use says what to do."""
+    own = served.variables
+    assert placet("identity", "register", "agent:scale", *SAID, *DAYS, **own).code == 0
+    wrong = placet("identity", "register", "robot:scale", *SAID, *DAYS, **own)
+    assert (wrong.code, "non-human identity" in wrong.err) == (1, True), wrong
+    invited = placet("agent", "invite", "scale", *WHERE, "--json", **own)
+    token = json.loads(invited.out)["token"]
+    worker = {"PLACET_ISSUER": own["PLACET_ISSUER"]}
+    file = tmp_path / "scale.key"
+    joining = ("agent", "join", "scale", *WHERE, "--key-file", str(file))
+    nothing = placet(*joining, **worker)
+    assert (nothing.code, "join token" in nothing.err) == (2, True), nothing
+    guessed = placet(*joining, **worker, PLACET_JOIN_TOKEN="A" * 43)
+    assert (guessed.code, "not good" in guessed.err) == (1, True), guessed
+    for _ in range(2):  # run again, it goes on
+        joined = placet(*joining, "--json", **worker, PLACET_JOIN_TOKEN=token)
+        assert joined.code == 0, joined
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    shown = json.loads(placet("identity", "show", "agent:scale", "--json", **own).out)
+    assert [each["thumbprint"] for each in shown["keys"]] == [json.loads(joined.out)["thumbprint"]]
+    listed = placet("identity", "list", "--kind", "ai-agent", **own)
+    assert "agent:scale" in listed.out
+    away = placet(*joining, PLACET_ISSUER="http://127.0.0.1:9", PLACET_JOIN_TOKEN=token)
+    assert (away.code, "run this again" in away.err) == (3, True), away

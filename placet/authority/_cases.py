@@ -21,7 +21,7 @@ from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
-from placet.authority._temporal import AlreadyStarted, ExecutionNotFound
+from placet.authority._temporal import PAUSED, AlreadyStarted, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.kill import kill_point
 from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus
@@ -230,6 +230,8 @@ class Cases:
                 run_id = execution.run_id
                 trouble = "Temporal shows another run than the authority started"
                 await self._core.store.write(partial(_meet, case_id=case.id, run_id=run_id))
+            elif execution.status == PAUSED:
+                trouble = "someone has paused the workflow"
             elif not execution.running:
                 trouble = f"the workflow ended ({execution.status}) before its case was closed"
             if trouble is not None:

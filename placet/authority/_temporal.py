@@ -35,6 +35,7 @@ from placet.authority._errors import Unavailable
 
 _RPC_SECONDS = timedelta(seconds=5)
 _IDENTITY = "placet-authority"
+PAUSED = "PAUSED"
 
 
 class AlreadyStarted(Exception):

@@ -8,22 +8,44 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio import activity
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import TimeSkippingConfig, WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkflowExecutionRequest,
+    PauseWorkflowExecutionRequest,
     ResetWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
 )
 from temporalio.client import Client
 
+from placet.audit import (
+    Flight,
+    LogFiles,
+    read_bundle,
+    record_flight,
+    replay,
+    verify_bundle,
+    write_bundle,
+)
 from placet.authority import SigningKeys, Store, open_authority, rotate_payload_keys
+from placet.cli import fetch_case
 from placet.ledger import run_root, seal_runs
 from placet.model import AdmitCase, CaseArchive, CaseView, Reason, Verdict, digest_json
+from tests.harness.databases import KINDS, new_database
 from tests.harness.gates import Gate, gate
+from tests.harness.parcels import ParcelCheck
 from tests.harness.raw import rogue_worker
 from tests.harness.reading import plain_history, reading
 from tests.harness.world import PASSPHRASE, World, temporal_server, until, world
 
+_LETS_OTHERS_MEDDLE = (
+    "frontend.WorkflowPauseEnabled=true",
+    "frontend.WorkflowTimeSkippingEnabled=true",
+)
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -31,7 +53,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def door() -> AsyncIterator[tuple[Client, Gate]]:
     """Temporal, and a gate before it that the authority alone goes through."""
     async with (
-        temporal_server() as temporal,
+        temporal_server(*_LETS_OTHERS_MEDDLE) as temporal,
         gate(temporal.service_client.config.target_host) as before,
     ):
         yield temporal, before
@@ -39,14 +61,21 @@ async def door() -> AsyncIterator[tuple[Client, Gate]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def w(
-    door: tuple[Client, Gate], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    door: tuple[Client, Gate],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[World]:
-    """One world for the module; each test has parcels of its own."""
+    """One world for the module, and one more on PostgreSQL; each test has parcels of its own."""
     temporal, before = door
+    folder = tmp_path_factory.mktemp("w")
     through = await Client.connect(before.address)
-    async with world(through, tmp_path_factory.mktemp("w")) as made:
-        made.temporal = reading(temporal, made.settings)
-        yield made
+    with new_database(request, getattr(request, "param", "sqlite"), folder) as url:
+        async with world(through, folder, url) as made:
+            made.temporal = reading(temporal, made.settings)
+            yield made
+
+
+on_both = pytest.mark.parametrize("w", KINDS, indirect=True)
 
 
 async def dispatch(w: World, case: str) -> None:
@@ -100,6 +129,7 @@ async def reset(w: World, case: str) -> str:
     return answer.run_id
 
 
+@on_both
 async def test_every_event_is_sealed_and_what_was_seen_before_is_how_it_begins(w: World) -> None:
     """I9: each event's digest, over what the payloads say; prefixes at checkpoint and dispatch."""
     async with w.workers():
@@ -203,6 +233,7 @@ async def test_a_closed_case_that_is_reset_is_an_alarm(w: World) -> None:
     assert len(await entries(w, case, "case.archived")) == 1
 
 
+@on_both
 async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: World) -> None:
     """I1: nothing is granted to a run that nobody admitted; both runs are sealed in the end."""
     async with w.workers():
@@ -222,6 +253,98 @@ async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: 
     assert [each.run_id for each in kept.runs] == [first, run_id]
     admitted = [each["data"].get("run_id") for each in await entries(w, case, "case.admitted")]
     assert admitted == [None, run_id]
+    flight = await examined(w, case)
+    assert [(each.run, mark) for each in flight.frames for mark in each.marks] == [
+        (first, "terminated"),
+        (run_id, "reset"),
+    ]
+    assert "case.admitted" in {moment.type for each in flight.frames for moment in each.ledger}
+
+
+async def bundled(w: World, case: str) -> LogFiles:
+    """What is in a closed case's bundle, and holds."""
+
+    async def covered() -> LogFiles | None:
+        files = await fetch_case(w.people["una"], case)
+        return files if case in files.archives else None
+
+    bundle = read_bundle(write_bundle(await until(covered), case))
+    assert verify_bundle(bundle).troubles == ()
+    return bundle.files
+
+
+async def examined(w: World, case: str) -> Flight:
+    """Everything of a case holds, by its bundle alone, run by run; its flight."""
+    files = await bundled(w, case)
+    for sealed in (True, False):
+        assert (await replay(files, case, [ParcelCheck], sealed=sealed)).troubles == ()
+    return await record_flight(files, case, [ParcelCheck])
+
+
+async def waiting(w: World, case: str) -> None:
+    """Wait until nothing of the case runs: people are asked, and the workflow waits for a bell."""
+
+    async def timer_is_set() -> bool:
+        history = await w.temporal.get_workflow_handle(case).fetch_history()
+        return any(each.HasField("timer_started_event_attributes") for each in history.events)
+
+    await w.until_checkpoint(case)
+    await until(timer_is_set)
+
+
+async def test_a_paused_case_is_stopped_and_its_pause_is_shown(w: World) -> None:
+    """I1, I9: nothing is granted to it until a person lets it go on, and an auditor sees why."""
+    service = w.temporal.workflow_service
+    async with w.workers():
+        case = await w.open("depot/A3/parcel/3")
+        await waiting(w, case)
+        await service.pause_workflow_execution(
+            PauseWorkflowExecutionRequest(
+                namespace="default", workflow_id=case, request_id="pause", reason="a test"
+            )
+        )
+        view = await until_view(w, case, "status", "stopped")
+        assert "paused" in (view.stopped_for or "")
+        await service.unpause_workflow_execution(
+            UnpauseWorkflowExecutionRequest(
+                namespace="default", workflow_id=case, request_id="unpause", reason="a test"
+            )
+        )
+        await w.admin.act("case.admit", case, Reason(reason="someone at Temporal"))
+        await dispatch(w, case)
+        await w.until_archived(case)
+    flight = await examined(w, case)
+    marks = [mark for each in flight.frames for mark in each.marks]
+    assert marks == ["paused", "goes on after a pause"]
+
+
+async def test_skipped_time_is_shown_and_told(w: World) -> None:
+    """I9: a clock that someone moved on: the ledger's own does not agree with it."""
+    options = UpdateWorkflowExecutionOptionsRequest(
+        namespace="default",
+        workflow_execution_options=WorkflowExecutionOptions(
+            time_skipping_config=TimeSkippingConfig(enabled=True, max_session_skip_count=1)
+        ),
+        update_mask=FieldMask(paths=["time_skipping_config"]),
+    )
+    async with w.workers():
+        case = await w.open("depot/A3/parcel/4")
+        await waiting(w, case)
+        options.workflow_execution.workflow_id = case
+        await w.temporal.workflow_service.update_workflow_execution_options(options)
+
+        async def skipped() -> bool:
+            history = await w.temporal.get_workflow_handle(case).fetch_history()
+            return any("TIME_SKIPPING" in EventType.Name(e.event_type) for e in history.events)
+
+        await until(skipped)
+        await dispatch(w, case)
+        await w.until_archived(case)
+    files = await bundled(w, case)
+    flight = await record_flight(files, case, [ParcelCheck])
+    marks = [mark for each in flight.frames for mark in each.marks]
+    assert "time was skipped" in marks
+    assert {each.name for each in flight.report.troubles} == {"time-order"}
 
 
 async def test_a_case_whose_execution_vanished_is_lost(w: World) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import create_engine, text
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
+from temporalio.client import Client
 
 from placet.audit import (
     only,
@@ -38,6 +40,7 @@ from placet.model import (
 )
 from placet.tokens import SigningKey, make_client_assertion, make_proof
 from tests.harness import processes
+from tests.harness.databases import KINDS, new_database
 from tests.harness.parcels import ParcelCheck
 from tests.harness.reading import KeysOfStore
 from tests.harness.world import World, temporal_server, until, world
@@ -47,10 +50,21 @@ WHY = Reason(reason="the borrower asked for it")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def w(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One world for the module; each test has parcels of its own."""
-    async with temporal_server() as temporal, world(temporal, tmp_path_factory.mktemp("w")) as made:
-        yield made
+async def temporal() -> AsyncIterator[Client]:
+    """One server for the module's worlds."""
+    async with temporal_server() as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def w(
+    request: pytest.FixtureRequest, temporal: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """One world for the module, and one more on PostgreSQL; each test has parcels of its own."""
+    folder = tmp_path_factory.mktemp("w")
+    with new_database(request, getattr(request, "param", "sqlite"), folder) as url:
+        async with world(temporal, folder, url) as made:
+            yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -99,6 +113,23 @@ async def refused(w: World, bea: OperatorClient, case: str, why: str) -> None:
         await w.admin.act("act.withdraw", waiting.jti, Reason(reason="refused"))
 
 
+async def in_files(w: World, words: bytes) -> bool:
+    """Whether words are in a file of the database; PostgreSQL is told to forget first."""
+    if w.settings.database_url.startswith("sqlite"):
+        folder = Path(w.settings.database_url.removeprefix("sqlite:///")).parent
+        names = "authority.db*"  # the write-ahead file as well
+    else:
+        engine = create_engine(w.settings.database_url.replace("://", "+psycopg://"))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database:
+            database.execute(text("VACUUM FULL"))
+            database.execute(text("CHECKPOINT"))
+            folder = Path(database.execute(text("SHOW data_directory")).scalar_one()) / "base"
+        engine.dispose()
+        names = "*/*"
+    return any(words in each.read_bytes() for each in folder.glob(names) if each.is_file())
+
+
+@pytest.mark.parametrize("w", KINDS, indirect=True)
 async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     w: World, bea: OperatorClient
 ) -> None:
@@ -120,6 +151,8 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     jws = (await una.checkpoint(opened["data"]["checkpoint"])).decisions[0].jws
     parts = [each["digest"] for each in await _parts(w, case)]
     assert parts
+    words = jws.split(".")[1].encode()
+    assert await in_files(w, words)
     done = await erase(w, bea, case)
     assert done.status == "done"
 
@@ -136,13 +169,9 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
             await una.get(f"/v1/kept/{digest}")
     ring = await KeysOfStore(w.settings).ring(case)
     assert "[]" in repr(ring)
-    store = w.settings.database_url.removeprefix("sqlite:///")
-    words = jws.split(".")[1].encode()
-    assert len(words) > 100
 
-    async def gone() -> bool:  # from the write-ahead file as well, a moment later
-        files = list(Path(store).parent.glob("authority.db*"))
-        return bool(files) and not any(words in path.read_bytes() for path in files)
+    async def gone() -> bool:  # a moment later
+        return not await in_files(w, words)
 
     await until(gone)
     (entry,) = [e for e in await w.entries("case.erased") if e["case"] == case]

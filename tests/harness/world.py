@@ -66,10 +66,14 @@ def temporal_binary() -> str:
 
 
 @contextlib.asynccontextmanager
-async def temporal_server() -> AsyncIterator[Client]:
-    """A development server of its own."""
+async def temporal_server(*settings: str) -> AsyncIterator[Client]:
+    """A development server of its own; ``settings`` are Temporal's dynamic configuration."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_binary(), port=free_port()
+        dev_server_existing_path=temporal_binary(),
+        port=free_port(),
+        dev_server_extra_args=[
+            part for each in settings for part in ("--dynamic-config-value", each)
+        ],
     ) as environment:
         yield environment.client
 

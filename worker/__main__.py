@@ -57,7 +57,7 @@ def main() -> int:
     except (KeyFileError, OSError) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
-    config = AgentConfig(agent, key, settings.issuer, settings.systems)
+    config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
     try:
         asyncio.run(_run(config, settings))
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from placet.model import Name
 from placet.tokens import SigningKey
@@ -11,6 +12,9 @@ from placet.tokens import SigningKey
 class AgentConfig:
     """One agent's identity and surroundings.
 
+    ``key_file`` is where the key is kept, without a passphrase; where it is named, the worker makes
+    its next key in time and keeps it there.
+
     ``issuer`` is the authority's address, as it calls itself. ``systems`` gives each system of
     record's address by name; a step's client reaches its own system and nothing else.
     """
@@ -19,6 +23,7 @@ class AgentConfig:
     key: SigningKey = field(repr=False)
     issuer: str
     systems: Mapping[str, str]
+    key_file: Path | None = None
 
     @property
     def client_id(self) -> str:

@@ -40,6 +40,7 @@ from placet.agent._heartbeats import Heartbeats
 from placet.agent._leaving import as_bytes, as_values, causes, departing, digest, encode
 from placet.agent._link import AuthorityLink
 from placet.agent._rings import Rings
+from placet.agent._rotation import Rotation
 from placet.kill import kill_point
 from placet.model import Settlement, SettlementOutcome
 from placet.payloads import ClearFailure, ClosedPayload, Keyring
@@ -70,6 +71,8 @@ class Governor:
         self._clock = clock
         self._workers = 0
         self._session: _Session | None = None
+        self._links: list[AuthorityLink] = []
+        self._rotating: asyncio.Task[None] | None = None
         self._rings = Rings(self._fetch_ring)
         self.installed: dict[str, str] = {}
         """The code digests of the workflows that the client's workers run, by process."""
@@ -83,17 +86,31 @@ class Governor:
                 connector=aiohttp.TCPConnector(keepalive_timeout=_IDLE_SECONDS)
             )
             self._session = _Session(http, AuthorityLink(self._config, http, self._clock))
-        session = self._session
+            self._links = [self._session.link]
+            rotation = Rotation(self._config, http, self._clock, self._adopt)
+            self._rotating = asyncio.create_task(rotation.run())
+        http, rotating = self._session.http, self._rotating
         try:
             yield
         finally:
             self._workers -= 1
             if self._workers == 0:
                 self._session = None
+                if rotating is not None:
+                    rotating.cancel()
                 try:
-                    await session.link.close()
+                    for each in self._links:
+                        await each.close()
                 finally:
-                    await session.http.close()
+                    await http.close()
+
+    def _adopt(self, config: AgentConfig) -> None:
+        """Go on with the next key; steps under way keep the link of theirs."""
+        self._config = config
+        if self._session is not None:
+            link = AuthorityLink(config, self._session.http, self._clock)
+            self._session = _Session(self._session.http, link)
+            self._links.append(link)
 
     async def ring(self, case: str, key: str | None = None) -> Keyring:
         """A case's payload keys, for the codec.

@@ -187,14 +187,29 @@ class AuthorityLink:
         for each in self._asking.values():
             await each.close()
 
-    def assertion(self) -> str:
+    async def send(self, method: str, path: str, body: BaseModel | None) -> bytes:
+        """Ask the authority something under this key, apart from any step.
+
+        Raises:
+            ApplicationError: refused (terminal), or the authority is away or does not know the key
+                (retryable).
+        """
+        if body is not None:
+            return await self._post(path, body)
+        headers = {"Client-Assertion": self.assertion()}
+        status, answer = await self._send(method, f"{self._config.issuer}{path}", headers=headers)
+        if status != 200:
+            raise self._refusal(status, _problem(answer))
+        return answer
+
+    def assertion(self, jti: str | None = None) -> str:
         """A fresh client assertion (RFC 7523)."""
         return make_client_assertion(
             self._config.key,
             self._config.client_id,
             issuer=self._config.issuer,
             now=self._clock(),
-            jti=secrets.token_urlsafe(18),
+            jti=jti or secrets.token_urlsafe(18),
         )
 
     def proof(self, method: str, url: str, token: str | None = None) -> str:

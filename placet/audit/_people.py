@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import JsonValue, ValidationError
 
+from placet.audit._key_ages import KeyAges
 from placet.audit._proposals import Proposals
 from placet.audit._registry import Registry
 from placet.audit._said import said_by, said_of_own_key
@@ -111,6 +112,7 @@ class People:
         self._keys: dict[str, tuple[str, PublicKey]] = {}
         self._roles: dict[str, tuple[str, ...]] = {}
         self.registry = Registry(scene)
+        self.ages = KeyAges(scene)
         self._delegations: dict[str, Entry] = {}
         self._stopped: set[str] = set()
         self._revoked: set[str] = set()
@@ -163,6 +165,8 @@ class People:
         owner, key = self._keys.get(thumbprint, (None, None))
         if owner != principal or thumbprint in self._revoked:
             return None
+        if not self.ages.counts(thumbprint, at, self.rules.identities):
+            return None
         return key if self._sessions.lasts(thumbprint, at) else None
 
     def word_stands(self, principal: str, thumbprint: str) -> bool:
@@ -197,7 +201,9 @@ class People:
         except KeyRefused as error:
             self._scene.trouble("key", str(error))
             return
-        if principal.startswith("agent:") and entry.actor == principal:
+        if "replaces" in data:
+            self._replaced(entry)
+        elif principal.startswith("agent:") and entry.actor == principal:
             self.registry.joined(entry)
         elif "invitation" in data:
             self._claimed(entry, key)
@@ -207,6 +213,7 @@ class People:
         else:
             self.act(entry)
         self._keys[key.thumbprint] = (principal, key)
+        self.ages.enrolled(key.thumbprint, entry)
         self.registry.enrolled(principal, data)
         roles = data.get("roles")
         own = _adds_own_key(entry) and "invitation" not in data
@@ -214,6 +221,14 @@ class People:
             self._scene.trouble("key", f"{principal} gave themselves other roles with a key")
         if isinstance(roles, list) and roles:
             self._roles[principal] = tuple(str(role) for role in roles)
+
+    def _replaced(self, entry: Entry) -> None:
+        """A worker's next key: named by one of the same agent that counts now."""
+        principal, earlier = str(entry.data.get("principal")), str(entry.data.get("replaces"))
+        if entry.actor != principal or self.key(principal, earlier, entry.time) is None:
+            self._scene.trouble("key-uninvited", f"{earlier} is no active key of {principal}")
+        if not self.active(principal):
+            self._scene.trouble("key-uninvited", f"{principal} was not active")
 
     def _claimed(self, entry: Entry, key: PublicKey) -> None:
         """A key that enrolled itself with a one-time code: it signed, and who it is was invited."""
@@ -328,7 +343,9 @@ class People:
         elif entry.type is EntryType.KEY_REVOKED:
             if self.key(str(entry.data.get("principal")), target, entry.time) is None:
                 self._scene.trouble("key", f"{target} was no active key of the one it names")
-            self._revoked.add(target)
+            self._revoked |= {target, *self.ages.descendants(target)}
+            if list(self.ages.descendants(target)) != entry.data.get("with_it"):
+                self._scene.trouble("key", f"it leaves a key that replaced {target}")
         elif entry.type is EntryType.IDENTITY_REGISTERED:
             self.registry.registered(target, entry.data)
         elif entry.type is EntryType.AGENT_INVITED:

@@ -45,6 +45,7 @@ from placet.authority._http import (
     require_parameter,
 )
 from placet.authority._joining import Joining
+from placet.authority._key_ages import KeyAges
 from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._notices import list_deliveries
@@ -75,6 +76,7 @@ from placet.model import (
     OpenCheckpoint,
     ProposalStatus,
     RequestedDetails,
+    RotateKey,
     Settlements,
     SignedAct,
     SignedDecision,
@@ -102,6 +104,7 @@ class Services:
     sessions: Sessions
     enrolments: Enrolments
     joining: Joining
+    key_ages: KeyAges
     settling: Settling
     revoking: Revoking
     checkpoints: Checkpoints
@@ -136,6 +139,8 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/grants/{grant}/inputs/{name}", routes.inputs),
         ("POST", "/v1/enrolments", routes.enrol),
         ("POST", "/v1/joins", routes.join),
+        ("GET", "/v1/keys/mine", routes.key_standing),
+        ("POST", "/v1/keys", routes.rotate_key),
         ("POST", "/v1/acts", routes.acts),
         ("GET", "/v1/acts/{jti}", routes.act),
         ("GET", "/v1/proposals", routes.proposals),
@@ -337,6 +342,19 @@ class Routes:
         proof = self._s.requests.proof(request)
         sender = await self._s.requests.client(body.client_assertion, proof)
         return answer(await self._s.settling.settle(sender, body))
+
+    async def key_standing(self, request: Request) -> Response:
+        """What a worker is told of its own key."""
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.header_client(request, proof)
+        return answer(await self._s.key_ages.standing(sender))
+
+    async def rotate_key(self, request: Request) -> Response:
+        """A worker's next key."""
+        body = await read_model(request, RotateKey, MAX_DECISION)
+        proof = self._s.requests.proof(request)
+        sender = await self._s.requests.client(body.client_assertion, proof)
+        return answer(await self._s.key_ages.rotate(sender))
 
     async def inputs(self, request: Request) -> Response:
         """Settled parts that a step reads."""

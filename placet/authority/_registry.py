@@ -283,6 +283,8 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
                 thumbprint=key.thumbprint,
                 status=key.status,
                 since=key.enrolled_at,
+                expires_at=key.expires_at,
+                replaces=key.replaces,
                 instance=key.instance,
                 runs_on=None if key.runs_on_json is None else tuple(json.loads(key.runs_on_json)),
             )

@@ -31,6 +31,7 @@ from placet.authority._events import Events
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
 from placet.authority._joining import Joining, OidcAttestation
+from placet.authority._key_ages import KeyAges
 from placet.authority._log import LedgerReads
 from placet.authority._notices import NOTICES, Notices
 from placet.authority._outbox import TOPIC as OUTBOX
@@ -121,6 +122,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         people=People(core),
         sessions=Sessions(core, Provider(core, session)),
         enrolments=Enrolments(core),
+        key_ages=KeyAges(core),
         joining=Joining(core, OidcAttestation(core, session)),
         settling=Settling(core, definitions),
         revoking=Revoking(core),

@@ -114,6 +114,24 @@ class BreakGlass(Model):
         return tuple(dict.fromkeys(role for need in self.needs for role in need.roles))
 
 
+class IdentityRules(Model):
+    """The rules about non-human identities.
+
+    An agent's key counts for ``key_days``, and its worker makes the next one after
+    ``rotate_days``; the earlier one goes on for ``overlap_minutes``, so that no step is dropped.
+    """
+
+    key_days: int = Field(default=90, ge=1, le=3650)
+    rotate_days: int = Field(default=60, ge=0, le=3650)
+    overlap_minutes: int = Field(default=24 * 60, ge=1, le=7 * 24 * 60)
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.rotate_days >= self.key_days:
+            raise ValueError("rotate_days: must be less than key_days")
+        return self
+
+
 class Governance(Model):
     """The rules in force, by their version. Body of ``governance.publish``.
 
@@ -127,6 +145,7 @@ class Governance(Model):
     identity_provider: IdentityProvider | None = None
     step_up: StepUp | None = None
     break_glass: BreakGlass | None = None
+    identities: IdentityRules = IdentityRules()
 
     def waits_for_second(self, act: str) -> bool:
         """Whether an act takes effect only when a second person has signed it."""

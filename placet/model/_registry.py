@@ -163,12 +163,35 @@ def join_digest(agent: str, environment: str, token: str) -> Digest:
     return digest_bytes(f"placet join {agent} {environment} {token}".encode())
 
 
+class KeyStanding(Model):
+    """What a worker is told of its own key: when to make the next one, and how long it counts."""
+
+    thumbprint: Thumbprint
+    since: UtcTime
+    rotate_at: UtcTime
+    expires_at: UtcTime
+
+
+class RotateKey(Model):
+    """Body of ``POST /v1/keys``, under a DPoP proof by the next key.
+
+    The assertion is by the key that counts now; its ``jti`` begins with the next key's thumbprint
+    and a point, so that the one key has signed which is the other.
+    """
+
+    client_assertion: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=16384)
+    ]
+
+
 class KeyView(Model):
     """A public key of an identity; ``instance`` is the worker's that has it."""
 
     thumbprint: Thumbprint
     status: str
     since: UtcTime
+    expires_at: UtcTime | None = None
+    replaces: Thumbprint | None = None
     instance: Name | None = None
     runs_on: tuple[str, ...] | None = None
 

@@ -69,6 +69,8 @@ ROUTES = (
     Route("GET", "/v1/grants/{grant}/inputs/{name}", "header", "agent:orchestrator"),
     Route("POST", "/v1/enrolments", "signature"),
     Route("POST", "/v1/joins", "proof", "agent:orchestrator"),
+    Route("GET", "/v1/keys/mine", "header", "agent:orchestrator"),
+    Route("POST", "/v1/keys", "body", "agent:orchestrator"),
     Route("POST", "/v1/acts", "signature"),
     Route("GET", "/v1/acts/{jti}", "session"),
     Route("GET", "/v1/proposals", "session", query="status,after"),

@@ -10,12 +10,20 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 
-from placet.agent import join
+from placet.agent import AgentConfig, PlacetPlugin, join
 from placet.audit import verify
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
-from placet.model import InviteAgent, Join, RegisterIdentity, Verdict, join_digest
-from placet.tokens import SigningKey
+from placet.model import (
+    Governance,
+    IdentityRules,
+    InviteAgent,
+    Join,
+    RegisterIdentity,
+    Verdict,
+    join_digest,
+)
+from placet.tokens import SigningKey, write_key_file
 from tests.authority.test_two_administrators import troubles
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
 from tests.harness.world import World, until, world
@@ -170,3 +178,30 @@ async def test_a_worker_serves_only_what_it_was_invited_to(
     assert (elsewhere.status, elsewhere.reasons) == (400, ["I1", "task_queue"])
     assert invited.status == 200
     assert (moved.status, moved.reasons) == (400, ["I10", "environment"])
+
+
+async def test_keys_rotate_while_cases_run_and_no_step_is_dropped(w: World, tmp_path: Path) -> None:
+    """I10, I11: each agent's worker replaces its key by itself, in the midst of its work."""
+    rules = IdentityRules(key_days=30, rotate_days=0)
+    await w.admin.act("governance.publish", "governance", Governance(version=1, identities=rules))
+    address = w.temporal.service_client.config.target_host
+    for agent, key in w.agents.items():
+        file = tmp_path / f"{agent}.key"
+        write_key_file(file, key)
+        config = AgentConfig(agent, key, w.issuer, {}, file)
+        w.clients[agent] = await Client.connect(address, plugins=[PlacetPlugin(config)])
+    async with w.workers():
+        cases = [await w.open(f"depot/D1/parcel/{number}") for number in range(4)]
+        for case in cases:
+            shown = await w.until_checkpoint(case)
+            await w.people["cleo"].decide(shown, Verdict.APPROVE, amount=Decimal("80.00"))
+        for case in cases:
+            assert (await w.until_closed(case)).result == "dispatched"
+
+        async def rotated() -> bool:
+            found = [await w.admin.registered(f"agent:{agent}") for agent in w.agents]
+            return all(len(each.keys) == 2 for each in found)
+
+        await until(rotated)
+    assert await w.entries("grant.denied") == []
+    assert await _holds(w) == ()

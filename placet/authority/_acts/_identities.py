@@ -22,6 +22,7 @@ from placet.authority._acts._act import (
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
+from placet.authority._key_ages import descendants, key_end
 from placet.authority._registry import enrolled, require_person
 from placet.authority._revocations import revoke_all_of, revoke_resting_on
 from placet.authority._sessions import end_session
@@ -217,7 +218,10 @@ class IdentityActs:
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
 
     def _revoke_key(self, tx: Tx, act: Act) -> ActAnswer:
-        """Revoke a key for good, and its owner's live grants: any of them may be the thief's."""
+        """Revoke a key for good, the keys that replaced it, and its owner's live grants.
+
+        Any of them may be the thief's.
+        """
         require_role(act, ADMINISTRATOR)
         body = body_of(act, Reason)
         thumbprint = act.claims.target
@@ -226,7 +230,9 @@ class IdentityActs:
             raise Conflict(f"there is no active key {thumbprint}")
         if key.principal == act.actor:
             raise No("nobody revokes their own keys", "segregation")
-        tx.change(IdentityKey, thumbprint, status="revoked", revoked_at=tx.now)
+        with_it = [each.thumbprint for each in descendants(tx, thumbprint)]
+        for each in (thumbprint, *with_it):
+            tx.change(IdentityKey, each, status="revoked", revoked_at=tx.now)
         revoked = revoke_all_of(tx, key.principal, "key_revoked", act.actor)
         revoke_resting_on(tx, key.principal)
         entry = write_entry(
@@ -235,6 +241,7 @@ class IdentityActs:
             act,
             {
                 "principal": key.principal,
+                "with_it": list(with_it),
                 "revoked_grants": revoked,
                 "reason_digest": kept_apart(self._core, tx, body.reason),
             },
@@ -295,6 +302,7 @@ def enrol(
             jwk_json=canonical_json(jwk).decode(),
             status=ACTIVE,
             enrolled_at=tx.now,
+            expires_at=key_end(tx, principal, tx.now),
             instance=None if worker is None else worker.instance,
             runs_on_json=None if worker is None else json.dumps(worker.task_queues),
             joined_with=None if worker is None else worker.joined_with,

@@ -15,6 +15,7 @@ from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, roles_of
+from placet.authority._key_ages import change_key_ends
 from placet.authority._store import (
     GovernanceRow,
     Identity,
@@ -165,6 +166,8 @@ class PublishingActs:
                 "governance_digest": digest_json(rules),
             },
         )
+        if rules.identities != before.identities:
+            change_key_ends(tx, rules.identities)
         tx.add(
             GovernanceRow(
                 version=rules.version,

@@ -98,7 +98,8 @@ class Identity(Row, table=True):
 class IdentityKey(Row, table=True):
     """A public key of an identity. ``status``: active, revoked; a session's: ended, lost.
 
-    ``expires_at``: a session's key counts no longer than that. A worker's key names its
+    ``expires_at``: a session's key, or an agent's, counts no longer than that. An agent's key that
+    was replaced by its next one counts until ``overlap_until`` at most. A worker's key names its
     ``instance``, the task queues that it may serve, and the invitation or the digest of the
     platform's token that it ``joined_with``.
     """
@@ -114,6 +115,8 @@ class IdentityKey(Row, table=True):
     instance: str | None = None
     runs_on_json: str | None = None
     joined_with: str | None = None
+    replaces: str | None = Field(default=None, index=True)
+    overlap_until: datetime | None = time_or_none()
     entry: int | None = number_field(default=None)
 
 

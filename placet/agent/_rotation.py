@@ -1,0 +1,118 @@
+"""A worker makes its next key before the one that it has is old.
+
+1. The next key is durable, in a file beside the key's, before the authority hears of it; and that
+   file takes the key's place when the authority has taken it. Killed anywhere between, the worker
+   finds the next key when it starts, and goes on (I11).
+2. Steps under way keep the key that their grants are bound to; the earlier key counts for the
+   overlap.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
+
+from placet.agent._config import AgentConfig
+from placet.agent._link import AuthorityLink
+from placet.kill import kill_point
+from placet.model import KeyStanding, RotateKey
+from placet.tokens import SigningKey, read_key_file, write_key_file
+
+_LOOK_AGAIN = 3600.0
+"""Seconds after which the authority is asked at the latest: the rules may have changed."""
+
+_TRY_AGAIN = 60.0
+
+_log = logging.getLogger("placet.agent")
+
+
+def next_file(key_file: Path) -> Path:
+    """Where a worker's next key is kept until the authority has taken it."""
+    return key_file.with_name(key_file.name + ".next")
+
+
+class Rotation:
+    """Looks after the key of one worker."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        session: aiohttp.ClientSession,
+        clock: Callable[[], datetime],
+        adopt: Callable[[AgentConfig], None],
+    ) -> None:
+        self._config = config
+        self._session = session
+        self._clock = clock
+        self._adopt = adopt
+
+    async def run(self) -> None:
+        """Replace the key whenever it is time, for as long as the worker runs."""
+        while True:
+            try:
+                pause = await self.look()
+            except ApplicationError as error:
+                _log.warning("the worker's key could not be looked after: %s", error.message)
+                pause = _TRY_AGAIN
+            except OSError as error:
+                _log.error("the worker's next key could not be kept: %s", error)
+                pause = _TRY_AGAIN
+            await asyncio.sleep(pause)
+
+    async def look(self) -> float:
+        """Replace the key if it is time; seconds until it is to be looked at again.
+
+        Raises:
+            ApplicationError: the authority refused, or is away.
+            OSError: a key file can't be read or written.
+        """
+        key_file = self._config.key_file
+        if key_file is None:
+            return _LOOK_AGAIN
+        following = next_file(key_file)
+        if not following.exists():
+            standing = await self._standing(self._config)
+            left = (standing.rotate_at - self._clock()).total_seconds()
+            if left > 0:
+                return min(left, _LOOK_AGAIN)
+            write_key_file(following, SigningKey.generate())
+        kill_point("rotation.before-asking")
+        await self._take(read_key_file(following))
+        kill_point("rotation.before-keeping")
+        following.replace(key_file)
+        self._config = replace(self._config, key=read_key_file(key_file))
+        self._adopt(self._config)
+        return _TRY_AGAIN
+
+    async def _take(self, key: SigningKey) -> None:
+        """Let the authority take a key in this one's place, if it has not yet."""
+        following = replace(self._config, key=key)
+        asked = AuthorityLink(self._config, self._session, self._clock)
+        named = f"{key.thumbprint}.{secrets.token_urlsafe(18)}"
+        body = RotateKey(client_assertion=asked.assertion(named))
+        try:
+            await AuthorityLink(following, self._session, self._clock).send(
+                "POST", "/v1/keys", body
+            )
+        except ApplicationError as refused:
+            try:  # a worker before this one may have been killed when it had asked
+                await self._standing(following)
+            except ApplicationError:
+                raise refused from None
+
+    async def _standing(self, config: AgentConfig) -> KeyStanding:
+        link = AuthorityLink(config, self._session, self._clock)
+        answer = await link.send("GET", "/v1/keys/mine", None)
+        try:
+            return KeyStanding.model_validate_json(answer)
+        except ValidationError:
+            raise ApplicationError("the authority answered a key's standing in a wrong form") from (
+                None
+            )

@@ -256,12 +256,12 @@ async def test_no_other_token_is_a_client_assertion(s: Site, route: Route) -> No
                 made["headers"]["Client-Assertion"] = token
             case _:
                 made["json"]["client_assertion"] = token
-                name, item = {
-                    "/v1/grants": ("asks", _GOOD_DETAILS),
-                    "/v1/uses": ("uses", _use(s)),
-                    "/v1/settlements": ("settlements", _settlement(s.grant_id)),
+                made["json"] |= {
+                    "/v1/grants": {"asks": [_GOOD_DETAILS]},
+                    "/v1/uses": {"uses": [_use(s)]},
+                    "/v1/settlements": {"settlements": [_settlement(s.grant_id)]},
+                    "/v1/keys": {},
                 }[route.path]
-                made["json"][name] = [item]
         body = assert_refused(s, await s.send(made), 400, 401)
         expected = {"invalid_client"} | ({"invalid_request"} if route.door == "body" else set())
         assert body["error"] in expected, name

@@ -141,6 +141,10 @@ def asked_panel(file: CaseFile, now: datetime) -> Panel:
         )
         for each in asked.excluded
     ]
+    lines += [
+        ("May not decide", f"whoever is {each.name}: {each.why.value}", "warn")
+        for each in asked.named
+    ]
     lines += [("Exception to accept", each, "bad") for each in asked.exceptions]
     lines += [
         (

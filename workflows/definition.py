@@ -5,7 +5,9 @@ from placet.model import (
     CheckpointDefinition,
     CheckpointEnd,
     CheckpointStatus,
+    ExclusionReason,
     FactSource,
+    NamedIn,
     PriorCheckpoint,
     ProcessDefinition,
     Relation,
@@ -22,6 +24,9 @@ _ANALYSIS_INPUTS = (
     "adjustments",
     "keyed",
 )
+
+_INSPECTOR = NamedIn(part="analysis", path="inspected_by", hand=ExclusionReason.INSPECTED)
+"""Whoever inspected the draw does not approve it."""
 
 _APPROVED = (CheckpointEnd(checkpoint="draw-approval", status=CheckpointStatus.APPROVED),)
 
@@ -170,6 +175,7 @@ DEFINITION = ProcessDefinition(
             evidence=("analysis", "screening", "keyed"),
             proposal="analysis",
             keyed="keyed",
+            named=(_INSPECTOR,),
         ),
         CheckpointDefinition(
             name="draw-approval",
@@ -184,6 +190,7 @@ DEFINITION = ProcessDefinition(
             deadline_seconds=14 * 86_400,
             adjustments="adjustments",
             keyed="keyed",
+            named=(_INSPECTOR,),
         ),
     ),
     presentation=PRESENTATION,

@@ -87,7 +87,13 @@ def analyse(
         rows=tuple(_schedule_row(row) for row in given.rows),
         earned_less_retainage=earned.value if earned else None,
         basis=_basis(given),
+        inspected_by=_inspector(packet),
     )
+
+
+def _inspector(packet: Packet) -> str | None:
+    read = packet.inspection.inspector if packet.inspection else None
+    return read.value if read else None
 
 
 def _basis(given: Given) -> Basis:

@@ -71,7 +71,8 @@ class Basis(Model):
 class Analysis(Model):
     """The analysis of one draw. The same inputs give the same bytes.
 
-    ``as_of`` is the day that its checks took for the day of funding, in UTC.
+    ``as_of`` is the day that its checks took for the day of funding, in UTC; ``inspected_by`` whom
+    the inspection report names as its inspector.
     """
 
     as_of: date
@@ -90,6 +91,7 @@ class Analysis(Model):
     rows: tuple[ScheduleRow, ...] = ()
     earned_less_retainage: Money | None = None
     basis: Basis
+    inspected_by: Text | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -113,6 +113,8 @@ def _asked_anew(
                 facts=view.requirement.facts,
                 automatic=automatic,
                 opened=view.opened_at,
+                named=view.requirement.named,
+                expires_as=view.requirement.expires_as,
             ),
             level,
         )

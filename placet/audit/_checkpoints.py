@@ -12,12 +12,14 @@ from placet.audit._people import People
 from placet.audit._scene import Case, Scene
 from placet.ledger import Entry, EntryType
 from placet.model import (
+    CheckpointDefinition,
     CheckpointRule,
     CheckpointStatus,
     CheckpointView,
     DecisionClaims,
     Exclusion,
     ExclusionReason,
+    NamedHand,
     NotAgain,
     digest_bytes,
     digest_json,
@@ -34,6 +36,7 @@ from placet.rules import (
     check_step_up,
     escalated,
     excluded,
+    named_hands,
     outcome_status,
     requirement,
     said_digest,
@@ -45,10 +48,6 @@ ENDS = {
     EntryType.CHECKPOINT_RESOLVED,
     EntryType.CHECKPOINT_EXPIRED,
     EntryType.CHECKPOINT_VOIDED,
-}
-_ENDED = {
-    EntryType.CHECKPOINT_EXPIRED: CheckpointStatus.EXPIRED,
-    EntryType.CHECKPOINT_VOIDED: CheckpointStatus.VOIDED,
 }
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999."""
@@ -125,15 +124,24 @@ class Checkpoints:
                 yield f"the {prior} checkpoint approved another proposal"
 
     def _priors(self, view: CheckpointView) -> tuple[str, ...]:
-        case = self._scene.cases.get(view.evidence.case)
-        definition = None if case is None else self._scene.processes.get(case.process_digest)
         found = {each.check for each in view.evidence.proposal.findings}
-        checkpoint = definition.checkpoint(view.evidence.checkpoint) if definition else None
+        checkpoint = self._defined(view)
         return tuple(
             prior.checkpoint
             for prior in (checkpoint.after if checkpoint else ())
             if not found.isdisjoint(prior.findings_of)
         )
+
+    def _defined(self, view: CheckpointView) -> CheckpointDefinition | None:
+        """The checkpoint as the signed process has it."""
+        case = self._scene.cases.get(view.evidence.case)
+        definition = None if case is None else self._scene.processes.get(case.process_digest)
+        return definition.checkpoint(view.evidence.checkpoint) if definition else None
+
+    def _named(self, defined: CheckpointDefinition, view: CheckpointView) -> tuple[NamedHand, ...]:
+        """Whom the evidence names as having had a hand in it."""
+        parts = [self._scene.part(each.digest) for each in view.evidence.items]
+        return named_hands(defined.named, [part for part in parts if part is not None])
 
     def _lead(self, view: CheckpointView) -> tuple[str, str | None]:
         """What the first part says, and who said it."""
@@ -157,6 +165,7 @@ class Checkpoints:
     def _asked(self, view: CheckpointView, entry: Entry) -> None:
         """What is asked of whom is what the lender's matrix asks for this proposal."""
         asked, case = view.requirement, self._scene.cases.get(view.evidence.case)
+        defined = self._defined(view)
         matrix = self._scene.matrices.get(asked.matrix_digest)
         rule = None if matrix is None else matrix.rule(asked.checkpoint)
         if case is None or matrix is None or rule is None:
@@ -171,6 +180,8 @@ class Checkpoints:
                 facts=asked.facts,
                 automatic=None if asked.needs else self._automatic(view, case),
                 opened=entry.time,
+                named=() if defined is None else self._named(defined, view),
+                expires_as="expired" if defined is None else defined.expires_as,
             )
         except RuleError as error:
             self._scene.trouble("requirement", f"{view.id}: {error}")
@@ -405,13 +416,16 @@ class Checkpoints:
         if standing is None or view is None:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is not there")
             return
-        if entry.type in _ENDED:
-            standing.status = _ENDED[entry.type]
+        if entry.type is EntryType.CHECKPOINT_VOIDED:
+            standing.status = CheckpointStatus.VOIDED
             if entry.case in self._scene.cases:
                 self._scene.cases[entry.case].approvers.pop(checkpoint, None)
             return
         if standing.status is not CheckpointStatus.OPEN:
             self._scene.trouble("outcome", f"{checkpoint} was {standing.status} before")
+        if entry.type is EntryType.CHECKPOINT_EXPIRED:
+            self._expired(entry, standing, view)
+            return
         computed = outcome_status(
             escalated(view.requirement, standing.escalated), standing.decisions
         )
@@ -428,6 +442,16 @@ class Checkpoints:
             case.approvers[checkpoint] = (view.requirement.checkpoint, people)
         # Whether it follows or not: what the ledger has ended takes no more decisions.
         standing.status = CheckpointStatus.VOIDED if computed is CheckpointStatus.OPEN else computed
+
+    def _expired(self, entry: Entry, standing: _Open, view: CheckpointView) -> None:
+        """Nobody decided in time: not before that time, and what the signed process makes of it."""
+        said, asked = entry.data.get("status"), view.requirement.expires_as
+        if said != asked:
+            self._scene.trouble("expiry", f"{view.id} ended as {said}, not as {asked}")
+        deadline = standing.opened.data.get("deadline")
+        if not isinstance(deadline, int) or entry.time.timestamp() < deadline:
+            self._scene.trouble("expiry", f"{view.id} expired before its deadline")
+        standing.status = CheckpointStatus(asked)
 
     def approved(self, entry: Entry, name: str) -> bool:
         """Whether a grant's approval is that of its case's approved checkpoint of this name."""

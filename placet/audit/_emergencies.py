@@ -54,7 +54,7 @@ class Emergencies:
         view = self._scene.files.checkpoints.get(str(entry.data.get("checkpoint")))
         if rule is None or not set(rule.openers) & set(self._people.roles(entry.actor)):
             self._scene.trouble("act-refusable", f"{entry.actor} may begin no emergency")
-        elif view is None or entry.actor in view.requirement.barred:
+        elif view is None or view.requirement.bars(entry.actor):
             self._scene.trouble("act-refusable", f"{entry.actor} had a hand in the case")
         self._begun[str(entry.data.get("emergency"))] = entry
 
@@ -68,8 +68,8 @@ class Emergencies:
             self._scene.trouble("emergency", "a review is closed that no emergency opened")
             return
         near = self._words.get(checkpoint, set()) | {begun.actor}
-        near |= set() if view is None else set(view.requirement.barred)
-        if entry.actor in near:
+        barred = view is not None and view.requirement.bars(entry.actor)
+        if barred or entry.actor in near:
             self._scene.trouble("act-refusable", f"{entry.actor} reviewed their own emergency")
         if not allowed & set(self._people.roles(entry.actor)):
             self._scene.trouble("act-refusable", f"{entry.actor} is in no role that may review")

@@ -18,9 +18,9 @@ from placet.audit._report import spelled
 from placet.audit._scene import read_json
 from placet.audit._timeline import Moment, timeline
 from placet.ledger import Entry, EntryType, decode_entry
-from placet.model import CheckpointView, DecisionView, EvidenceItem, format_time
+from placet.model import CheckpointView, DecisionView, EvidenceItem, Requirement, format_time
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Counts up with each change of what the same case looks like."""
 _CHECKPOINT_ENDS = {
     EntryType.CHECKPOINT_RESOLVED,
@@ -179,7 +179,7 @@ class _Report:
             (),
             [
                 ("Asked", f"{format_time(view.opened_at)}, of {needs or 'nobody'}"),
-                ("Not of", ", ".join(sorted(asked.barred)) or "nobody is excluded"),
+                ("Not of", _not_of(asked) or "nobody is excluded"),
                 ("Proposed amount", _money(proposal.amount, proposal.requested)),
                 ("Came to", self._end_of(view)),
             ],
@@ -348,6 +348,12 @@ def _cell(text: str, *, head: bool) -> str:
 def _lines(text: str) -> str:
     """A text of several lines, each harmless."""
     return "\n".join(_esc(line) for line in text.split("\n"))
+
+
+def _not_of(asked: Requirement) -> str:
+    """Who may not decide: by their id, or by the name that a document gives them."""
+    named = {f"whoever is {each.name}" for each in asked.named}
+    return ", ".join(sorted({*(each.person for each in asked.excluded), *named}))
 
 
 def _esc(text: str) -> str:

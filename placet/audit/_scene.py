@@ -31,6 +31,7 @@ _ERASED = {
     "decision-missing",
     "decision-other-evidence",
     "outcome",
+    "expiry",
     "grant-approval",
     "act-missing",
     "act-body",

@@ -14,7 +14,7 @@ from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._evidence import Gathered, NoEvidence, gather, says_the_same
 from placet.authority._facts import FactsClient, FetchedFacts
-from placet.authority._hands import barred
+from placet.authority._hands import barred, named
 from placet.authority._histories import Seen
 from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import (
@@ -137,6 +137,8 @@ class Checkpoints:
                 facts=[RequirementFact.model_validate(fact.model_dump()) for fact in facts.facts],
                 automatic=self._automatic(tx, definition, checkpoint, case, gathered),
                 opened=tx.now,
+                named=named(tx, checkpoint, gathered.items),
+                expires_as=checkpoint.expires_as,
             )
         except MissingFact as error:
             raise Unavailable(str(error)) from None

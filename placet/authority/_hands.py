@@ -5,20 +5,24 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, select
 
 from placet.authority._counted import asked_of, counted_decisions
+from placet.authority._evidence import unpack
 from placet.authority._registry import owners_since
 from placet.authority._resubmissions import resubmitters
 from placet.authority._store import Case, Checkpoint, PartRow, Reader, table_of
 from placet.model import (
+    CheckpointDefinition,
     CheckpointRule,
     CheckpointStatus,
+    EvidenceItem,
     Exclusion,
+    NamedHand,
     NotAgain,
     Principal,
     ProcessDefinition,
     Proposal,
     template_variables,
 )
-from placet.rules import approvals, excluded, subject_variables
+from placet.rules import approvals, excluded, named_hands, subject_variables
 
 _PART = table_of(PartRow)
 _AUTHORS = (
@@ -51,6 +55,19 @@ def barred(
         owners=owners_since(reader, agents, case.entry or 0),
         approved_earlier=earlier,
     )
+
+
+def named(
+    reader: Reader, checkpoint: CheckpointDefinition, items: Iterable[EvidenceItem]
+) -> tuple[NamedHand, ...]:
+    """Whom the evidence names as having had a hand in it, where the process says that it does."""
+    wanted = {each.part for each in checkpoint.named}
+    rows = [
+        reader.first(PartRow, PartRow.digest == each.digest)
+        for each in items
+        if each.name in wanted
+    ]
+    return named_hands(checkpoint.named, [unpack(row) for row in rows if row is not None])
 
 
 def approvers_before(

@@ -16,6 +16,7 @@ from placet.authority._store import (
     NO_AMOUNT,
     Case,
     Checkpoint,
+    Identity,
     ListedBarred,
     ListedCheckpoint,
     ListedRole,
@@ -67,7 +68,9 @@ def _relist(tx: Tx, checkpoint_id: str) -> None:
     line = _line(row, case, asked, decisions, known)
     is_open = row.status == CheckpointStatus.OPEN
     roles = waiting_roles(asked, decisions) if is_open else ()
-    people = sorted({*asked.barred, *(each.operator for each in line.decided)} if is_open else ())
+    known_people = tx.all(Identity, Identity.kind == "operator") if asked.named else ()
+    barred = asked.barred_among(each.principal for each in known_people)
+    people = sorted({*barred, *(each.operator for each in line.decided)} if is_open else ())
     values: dict[str, Any] = {
         "status": row.status,
         "due_at": line.due_at,

@@ -20,6 +20,9 @@ RESOLVED = {
     CheckpointStatus.RETURNED,
 }
 
+EXPIRED = "expired"
+"""The reason code of an outcome that nobody decided in time, whatever it is."""
+
 
 def require_live(tx: Reader, claims: GrantClaims) -> Grant:
     """The grant's row, if the grant lives and its case is open.
@@ -80,17 +83,22 @@ def settle_status(
         reason_code=reason_code if status in RESOLVED else None,
     )
     if status in RESOLVED:
-        end(tx, case, row, outcome)
+        _end(tx, case, row, outcome)
     else:
         _keep(tx, row, outcome)
     return outcome
 
 
-def end(tx: Tx, case: Case, row: Checkpoint, outcome: Outcome) -> None:
+def expire(tx: Tx, case: Case, row: Checkpoint, status: CheckpointStatus) -> None:
+    """End a checkpoint that nobody decided in time, as the process says."""
+    outcome = outcome_of(row).model_copy(update={"status": status, "reason_code": EXPIRED})
+    _end(tx, case, row, outcome, expired=True)
+
+
+def _end(tx: Tx, case: Case, row: Checkpoint, outcome: Outcome, *, expired: bool = False) -> None:
     """End a checkpoint with an outcome: on the ledger, and in the bell's outbox row."""
     _keep(tx, row, outcome)
     tx.change(Checkpoint, row.id, status=outcome.status.value, resolved_at=tx.now)
-    expired = outcome.status is CheckpointStatus.EXPIRED
     tx.append(
         "checkpoint.expired" if expired else "checkpoint.resolved",
         AUTHORITY,

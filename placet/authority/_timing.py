@@ -4,7 +4,7 @@
    finds what is due done, so a timer that is late, early or lost changes nothing (I11).
 2. (I4) Each reminder and each escalation is one entry, once, with the state that it changes.
 3. (I6) Escalation widens who may decide as the signed matrix said when the checkpoint opened;
-   expiry is never approval.
+   what nobody decided in time ends as the signed process says, and never as approved.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from placet.authority._core import AUTHORITY
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._notices import put_notice
-from placet.authority._outcomes import end, outcome_of, settle_status
+from placet.authority._outcomes import expire, settle_status
 from placet.authority._store import Case, Checkpoint, Tx
 from placet.model import CheckpointStatus, Outcome, Requirement
 from placet.rules import next_instant, waiting_roles
@@ -27,11 +27,10 @@ def advance(tx: Tx, case: Case, row: Checkpoint, grant: str | None = None) -> Ch
     """
     if row.status != CheckpointStatus.OPEN:
         return row
-    if tx.now >= row.deadline:
-        expired = outcome_of(row).model_copy(update={"status": CheckpointStatus.EXPIRED})
-        end(tx, case, row, expired)
-        return _again(tx, row)
     asked = Requirement.model_validate_json(row.requirement_json)
+    if tx.now >= row.deadline:
+        expire(tx, case, row, CheckpointStatus(asked.expires_as))
+        return _again(tx, row)
     if asked.schedule is None:
         return row
     _remind(tx, case, row, asked.schedule.reminders, grant)

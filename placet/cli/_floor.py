@@ -239,6 +239,9 @@ def _print_proof(found: OutcomeProof) -> None:
     for out_of in found.excluded:
         of = f" {out_of.of}" if out_of.of else ""
         out.print(f"excluded {out_of.person}: {out_of.why.value}{of}", soft_wrap=True)
+    for hand in found.named:
+        said = f"excluded whoever is {hand.name!r}: {hand.why.value} ({hand.of})"
+        out.print(escape(harmless(said)), soft_wrap=True)
     for lost in found.uncounted:
         out.print(f"{lost.operator} said {lost.verdict}: {lost.why}", soft_wrap=True)
     for line in found.missing:

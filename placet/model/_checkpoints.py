@@ -1,13 +1,16 @@
 """Checkpoints: what is asked of whom, and what the decisions add up to."""
 
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
 from placet.model._digest import Digest
 from placet.model._findings import FindingId
 from placet.model._ids import CaseId, CheckpointId, Identifier, Jti, Name, Principal, RecordId
 from placet.model._matrix import Acceptors, Need
+from placet.model._names import could_name
 from placet.model._time import Schedule
 from placet.model._values import Model, Money, UtcTime
 
@@ -18,10 +21,15 @@ class ExclusionReason(StrEnum):
     OPENED = "opened"
     RESUBMITTED = "resubmitted"
     PREPARED = "prepared"
+    INSPECTED = "inspected"
     KEYED = "keyed"
     OWNS_AGENT = "owns_agent"
     APPROVED_EARLIER = "approved_earlier"
     FACT = "fact"
+
+
+ExpiryStatus = Literal["expired", "rejected", "returned"]
+"""What a checkpoint may end as when nobody has decided in time: never as approved."""
 
 
 class Exclusion(Model):
@@ -30,6 +38,17 @@ class Exclusion(Model):
     person: Principal
     why: ExclusionReason
     of: str | None = Field(default=None, max_length=100)
+
+
+class NamedHand(Model):
+    """Someone whom the evidence names as having had a hand in it: whoever it is may not decide.
+
+    ``name`` is as the document writes it, so treat it as hostile; ``of`` says where it stands.
+    """
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    why: ExclusionReason
+    of: Annotated[str, StringConstraints(max_length=300)]
 
 
 class RequirementFact(Model):
@@ -46,10 +65,11 @@ class Requirement(Model):
     """What one checkpoint asks of whom; fixed when it opens, named by its digest in decisions.
 
     No ``needs`` means that no person has to decide (automatic mode). Who is ``excluded`` may not
-    decide at all; at least one approver must be outside ``not_all_of``. ``tier`` is the upper
-    limit of the matrix's tier that was taken (``None``: above every limit), ``added`` names what
-    the matrix added to it, and ``facts`` are what that rests on. In an emergency
-    it is asked until ``emergency_until``, and then what was asked before.
+    decide at all, nor may anyone whom ``named`` could name; at least one approver must be outside
+    ``not_all_of``. ``tier`` is the upper limit of the matrix's tier that was taken (``None``: above
+    every limit), ``added`` names what the matrix added to it, and ``facts`` are what that rests on.
+    Undecided at its deadline, it has ended as ``expires_as``. In an emergency it is asked until
+    ``emergency_until``, and then what was asked before.
     """
 
     checkpoint: Name
@@ -66,11 +86,22 @@ class Requirement(Model):
     amount: Money | None = None
     schedule: Schedule | None = None
     emergency_until: UtcTime | None = None
+    named: tuple[NamedHand, ...] = ()
+    expires_as: ExpiryStatus = "expired"
 
-    @property
-    def barred(self) -> frozenset[str]:
-        """The people who may not decide, for whatever reason."""
-        return frozenset(each.person for each in self.excluded)
+    def bars(self, *people: Principal) -> bool:
+        """Whether any of these people may not decide, for whatever reason."""
+        return any(next(self.barring(person), None) is not None for person in people)
+
+    def barring(self, person: Principal) -> Iterator[ExclusionReason]:
+        """Why someone may not decide; nothing if they may."""
+        yield from (each.why for each in self.excluded if each.person == person)
+        yield from (each.why for each in self.named if could_name(each.name, person))
+
+    def barred_among(self, people: Iterable[Principal]) -> frozenset[str]:
+        """Who may not decide: those excluded by their id, and those of ``people`` who are named."""
+        named = {person for person in people if self.named and self.bars(person)}
+        return frozenset({*(each.person for each in self.excluded), *named})
 
     def acceptable_by(self, roles: frozenset[str]) -> tuple[FindingId, ...]:
         """The findings that someone in these roles may accept as exceptions, if they approve."""

@@ -1,6 +1,6 @@
 """Why a checkpoint stands where it stands, and what one person's word would do there."""
 
-from placet.model._checkpoints import CheckpointStatus, Exclusion, RequirementFact
+from placet.model._checkpoints import CheckpointStatus, Exclusion, NamedHand, RequirementFact
 from placet.model._digest import Digest
 from placet.model._findings import FindingId
 from placet.model._ids import CheckpointId, Jti, Name, Principal
@@ -55,6 +55,7 @@ class OutcomeProof(Model):
     seats: tuple[SeatView, ...] = ()
     exceptions: tuple[AcceptedView, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
+    named: tuple[NamedHand, ...] = ()
     not_all_of: tuple[Principal, ...] = ()
     independent: bool = True
     uncounted: tuple[Uncounted, ...] = ()

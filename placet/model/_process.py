@@ -6,15 +6,15 @@ the case's subject, never from what a worker or workflow says (invariants I1, I2
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from placet.model._checkpoints import CheckpointStatus
+from placet.model._checkpoints import CheckpointStatus, ExclusionReason, ExpiryStatus
 from placet.model._digest import Digest
 from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
-from placet.model._presentation import Presentation
+from placet.model._presentation import DataPath, Presentation
 from placet.model._values import Model
 
 Template = Annotated[
@@ -86,13 +86,27 @@ class PriorCheckpoint(Model):
     findings_of: tuple[CheckId, ...] = Field(min_length=1)
 
 
+class NamedIn(Model):
+    """Where the evidence names someone who had a hand in it, and what they did.
+
+    ``path`` leads to a text in the part's data, or to many of them through lists. Whoever the text
+    could name (:func:`could_name`) may not decide.
+    """
+
+    part: Identifier
+    path: DataPath
+    hand: Literal[ExclusionReason.PREPARED, ExclusionReason.INSPECTED]
+
+
 class CheckpointDefinition(Model):
     """A place where a case waits for people.
 
     ``evidence`` names the parts that people are shown; ``proposal`` the one whose proposal they
     decide on, and ``after`` the checkpoints that come before it. ``deadline_seconds`` is how long
-    it stays open; expiry is never approval. ``adjustments`` and ``keyed`` name the parts in which
-    people lower an amount row by row, or key what could not be read; without a name they can't.
+    it stays open, and ``expires_as`` what it has ended as then: never as approved. ``adjustments``
+    and ``keyed`` name the parts in which people lower an amount row by row, or key what could not
+    be read; without a name they can't. ``named`` says where the evidence names its preparers and
+    inspectors.
     """
 
     name: Name
@@ -103,6 +117,8 @@ class CheckpointDefinition(Model):
     deadline_seconds: int = Field(default=7 * 86_400, ge=1, le=366 * 86_400)
     adjustments: Identifier | None = None
     keyed: Identifier | None = None
+    expires_as: ExpiryStatus = "expired"
+    named: tuple[NamedIn, ...] = ()
 
     @property
     def left_by_people(self) -> tuple[Identifier, ...]:
@@ -182,6 +198,8 @@ class ProcessDefinition(Model):
         for checkpoint in self.checkpoints:
             _need(self.name, "evidence part", parts, checkpoint.evidence)
             _need(self.name, "evidence part", produced, (checkpoint.proposal,))
+            shown = f"evidence part of {checkpoint.name}"
+            _need(self.name, shown, checkpoint.evidence, (each.part for each in checkpoint.named))
             others = [name for name in checkpoints if name != checkpoint.name]
             _need(self.name, "checkpoint", others, (p.checkpoint for p in checkpoint.after))
         _need(self.name, "evidence part", parts, (s.part for s in self.presentation.sections))

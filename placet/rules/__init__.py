@@ -53,7 +53,7 @@ from placet.rules._schedule import (
     schedule_of,
 )
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
-from placet.rules._segregation import excluded
+from placet.rules._segregation import excluded, named_hands
 from placet.rules._step_up import check_step_up
 from placet.rules._unusual import compare, unusual
 from placet.rules._waiting import (
@@ -103,6 +103,7 @@ __all__ = [
     "guarded_context",
     "load_policies",
     "missing",
+    "named_hands",
     "needed_fact",
     "next_instant",
     "outcome_status",

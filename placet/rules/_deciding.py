@@ -125,13 +125,13 @@ def _wrong_person(
         yield Refusal.OPERATOR_NOT_ACTIVE
     if not any(fits(operator.roles, need) for need in requirement.needs):
         yield Refusal.OUT_OF_ROLE
-    if operator.principal in requirement.barred:
+    if requirement.bars(operator.principal):
         yield Refusal.SEGREGATION
     absent = claims.stands_in_for
     if absent is not None:
         if absent not in operator.stands_in_for or absent == operator.principal:
             yield Refusal.NOT_STANDING_IN
-        if absent in requirement.barred:
+        if requirement.bars(absent):
             yield Refusal.STANDS_IN_FOR_EXCLUDED
 
 
@@ -199,7 +199,7 @@ def needed(
         asked = sorted({role for need in requirement.needs for role in need.roles})
         said.append(f"needed: the role {' or '.join(asked) or '(nobody)'}")
     if Refusal.SEGREGATION in reasons:
-        whys = [each.why for each in requirement.excluded if each.person == operator.principal]
+        whys = dict.fromkeys(requirement.barring(operator.principal))
         said.append(f"needed: someone who has not {' and '.join(_HANDS[why] for why in whys)}")
     if Refusal.NOT_YOUR_TURN in reasons:
         stage = words.stage
@@ -230,6 +230,7 @@ _HANDS = {
     "opened": "opened the case",
     "resubmitted": "handed in a record of the case again",
     "prepared": "prepared what is decided on",
+    "inspected": "inspected what is decided on",
     "keyed": "keyed a value of it",
     "owns_agent": "an agent that worked on it",
     "approved_earlier": "approved the cases before it",

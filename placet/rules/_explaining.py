@@ -101,6 +101,7 @@ def explain(
             for finding in requirement.exceptions
         ),
         excluded=requirement.excluded,
+        named=requirement.named,
         not_all_of=requirement.not_all_of,
         independent=words.independent(),
         uncounted=tuple(
@@ -120,7 +121,7 @@ def _why_not(
     """Why a decision fills no place; ``None`` if it does."""
     if decision.jti in seated:
         return None
-    if not requirement.barred.isdisjoint(decision.people):
+    if requirement.bars(*decision.people):
         return "its person may not decide here"
     if not entitled(requirement, decision.people, decision.roles):
         return "in no role that is asked for"

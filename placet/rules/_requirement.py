@@ -24,8 +24,10 @@ from placet.model import (
     Digest,
     Exclusion,
     ExclusionReason,
+    ExpiryStatus,
     Mode,
     Model,
+    NamedHand,
     Need,
     Part,
     Principal,
@@ -86,6 +88,8 @@ def requirement(
     facts: Iterable[RequirementFact],
     automatic: AutomaticFacts | None,
     opened: datetime,
+    named: Iterable[NamedHand] = (),
+    expires_as: ExpiryStatus = "expired",
 ) -> Requirement:
     """What ``checkpoint`` asks of whom for ``proposal``, under ``matrix`` as it is now.
 
@@ -97,6 +101,9 @@ def requirement(
         facts: what the authority fetched; every fact that the rule names must be there.
         automatic: the second agent's recomputation, if there was one.
         opened: when the checkpoint opens.
+        named: whom the evidence names as having had a hand in it
+            (:func:`placet.rules.named_hands`).
+        expires_as: what the process makes of it when nobody has decided in time.
 
     Raises:
         BadCalendar: the lender's calendar can't be used.
@@ -135,6 +142,8 @@ def requirement(
         facts=tuple(given[name] for name in sorted(rule.fact_names)),
         amount=proposal.amount,
         schedule=schedule_of(matrix, rule, opened),
+        named=tuple(named),
+        expires_as=expires_as,
     )
 
 

@@ -3,9 +3,20 @@
 An agent counts as whoever owned it while the case was open, and administrators are no exception.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from placet.model import Exclusion, ExclusionReason, Principal
+from pydantic import JsonValue
+
+from placet.model import (
+    Exclusion,
+    ExclusionReason,
+    NamedHand,
+    NamedIn,
+    Part,
+    Principal,
+)
+
+_LONGEST_NAME = 300
 
 
 def excluded(
@@ -47,6 +58,33 @@ def excluded(
         for person, case in (approved_earlier or {}).items()
     ]
     return in_order(found)
+
+
+def named_hands(named: Iterable[NamedIn], parts: Iterable[Part]) -> tuple[NamedHand, ...]:
+    """Whom the evidence names as having had a hand in it, as the process says where it does."""
+    shown = list(parts)
+    found = [
+        NamedHand(name=name, why=each.hand, of=f"{each.part}: {each.path}")
+        for each in named
+        for part in shown
+        if part.name == each.part
+        for name in _texts(part.data, each.path.split(".") if each.path else [])
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _texts(data: JsonValue, path: list[str]) -> Iterator[str]:
+    """The texts at a path; a value that was read from a document stands with its place."""
+    if isinstance(data, list):
+        for each in data:
+            yield from _texts(each, path)
+    elif isinstance(data, dict):
+        if path:
+            yield from _texts(data.get(path[0]), path[1:])
+        elif "value" in data:
+            yield from _texts(data["value"], [])
+    elif isinstance(data, str) and not path and data.strip():
+        yield data.strip()[:_LONGEST_NAME]
 
 
 def in_order(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:

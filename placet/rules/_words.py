@@ -181,6 +181,4 @@ def fits(roles: Iterable[str], need: Need) -> bool:
 
 def entitled(requirement: Requirement, people: Iterable[str], roles: Sequence[str]) -> bool:
     """Whether a word is heard at all: in a role that is asked for, of nobody who is excluded."""
-    return requirement.barred.isdisjoint(people) and any(
-        fits(roles, need) for need in requirement.needs
-    )
+    return not requirement.bars(*people) and any(fits(roles, need) for need in requirement.needs)

@@ -72,10 +72,11 @@ def record(folder: Path) -> Recorded:
 async def _record(folder: Path) -> Recorded:
     async with temporal_server() as temporal, world(temporal, folder) as w:
         parcels.VALUES |= {LARGE: Decimal("500.00"), LIGHT: Decimal("40.00")}
+        parcels.INSPECTORS |= {LARGE: "C. Weir, County Scales"}
         try:
             return await _cases(w)
         finally:
-            del parcels.VALUES[LARGE], parcels.VALUES[LIGHT]
+            del parcels.VALUES[LARGE], parcels.VALUES[LIGHT], parcels.INSPECTORS[LARGE]
 
 
 async def _cases(w: World) -> Recorded:

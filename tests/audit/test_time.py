@@ -14,6 +14,7 @@ from placet.ledger import Entry, EntryType
 from placet.model import (
     CheckpointStatus,
     CheckpointView,
+    ExpiryStatus,
     Need,
     PlannedEscalation,
     Requirement,
@@ -36,13 +37,18 @@ def entry(type_: str, after: timedelta, **data: Any) -> Entry:
     )
 
 
-def troubles(*entries: Entry, status: CheckpointStatus = CheckpointStatus.OPEN) -> list[str]:
+def troubles(
+    *entries: Entry,
+    status: CheckpointStatus = CheckpointStatus.OPEN,
+    expires_as: ExpiryStatus = "expired",
+) -> list[str]:
     """What an audit finds wrong with these entries of one open checkpoint."""
     asked = Requirement(
         checkpoint="release",
         matrix_digest=DIGEST,
         matrix_version=1,
         needs=(Need(roles=("clerk",), count=1),),
+        expires_as=expires_as,
         schedule=Schedule(
             due_at=NOON + 2 * HOUR,
             expires_at=NOON + 9 * HOUR,
@@ -53,16 +59,20 @@ def troubles(*entries: Entry, status: CheckpointStatus = CheckpointStatus.OPEN) 
             ),
         ),
     )
-    view = CheckpointView.model_construct(requirement=asked)
+    view = CheckpointView.model_construct(id=CHECKPOINT, requirement=asked)
     collector = Collector()
     scene = Scene(
         LogFiles("o", "https://a.example", (), "", checkpoints={CHECKPOINT: view}), collector
     )
     checkpoints = Checkpoints(scene, cast("People", None))
-    opened = _Open(entry("checkpoint.opened", timedelta(0)), status)
+    until = int((NOON + 9 * HOUR).timestamp())
+    opened = _Open(entry("checkpoint.opened", timedelta(0), deadline=until), status)
     checkpoints._open[CHECKPOINT] = opened  # noqa: SLF001 - opened long before what is tested
     for each in entries:
-        checkpoints.timed(each)
+        if each.type is EntryType.CHECKPOINT_EXPIRED:
+            checkpoints.ended(each)
+        else:
+            checkpoints.timed(each)
     return [each.name for each in collector.report().troubles]
 
 
@@ -106,3 +116,14 @@ def test_an_escalation_that_nobody_planned_is_found(entries: list[Entry], found:
 
 def test_nothing_escalates_after_the_end() -> None:
     assert troubles(FIRST, status=CheckpointStatus.APPROVED) == ["checkpoint-ended"]
+
+
+def test_what_nobody_decided_in_time_ends_as_the_process_says() -> None:
+    """I6: at its deadline, not before, as what was fixed when it opened, and once."""
+    returned = entry("checkpoint.expired", 9 * HOUR, status="returned")
+    assert troubles(returned, expires_as="returned") == []
+    assert troubles(returned) == ["expiry"]
+    assert troubles(entry("checkpoint.expired", 9 * HOUR, status="approved")) == ["expiry"]
+    early = entry("checkpoint.expired", 8 * HOUR, status="returned")
+    assert troubles(early, expires_as="returned") == ["expiry"]
+    assert troubles(returned, returned, expires_as="returned") == ["outcome"]

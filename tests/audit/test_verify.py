@@ -412,6 +412,14 @@ def lets_the_opener_decide(recorded: Recorded) -> tuple[LogFiles, int]:
     return _asks(recorded, lambda view: view["requirement"]["excluded"].clear())
 
 
+def lets_the_inspector_decide(recorded: Recorded) -> tuple[LogFiles, int]:
+    return _asks(recorded, lambda view: view["requirement"]["named"].clear())
+
+
+def expires_as_it_likes(recorded: Recorded) -> tuple[LogFiles, int]:
+    return _asks(recorded, lambda view: view["requirement"].update(expires_as="returned"))
+
+
 def _asks(recorded: Recorded, change: Callable[[dict[str, Any]], object]) -> tuple[LogFiles, int]:
     files, index = checkpoint_changed(recorded, change, "checkpoint.opened")
     id_ = json.loads(files.entries[index])["data"]["checkpoint"]
@@ -762,6 +770,8 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "requirement-asks-less": (asks_less, "requirement"),
     "requirement-asks-nobody": (asks_nobody, "requirement"),
     "requirement-excludes-nobody": (lets_the_opener_decide, "requirement"),
+    "requirement-names-nobody": (lets_the_inspector_decide, "requirement"),
+    "requirement-expires-otherwise": (expires_as_it_likes, "requirement"),
     "checkpoint-gone": (checkpoint_gone, "checkpoint-missing"),
     "part-changed": (part_changed, "part-digest"),
     "part-gone": (part_gone, "part-missing"),

@@ -26,6 +26,7 @@ from placet.model import (
     EvidenceItem,
     Exclusion,
     ExclusionReason,
+    ExpiryStatus,
     Finding,
     Need,
     Outcome,
@@ -65,6 +66,7 @@ class Asked:
     excluded: tuple[str, ...] = ()
     claimed_by: str | None = None
     schedule: Schedule | None = None
+    expires_as: ExpiryStatus = "expired"
     now: datetime = NOON
 
     @property
@@ -137,6 +139,7 @@ def _row(asked: Asked) -> Checkpoint:
         ),
         amount=amount,
         schedule=asked.schedule,
+        expires_as=asked.expires_as,
     )
     outcome = Outcome(
         checkpoint_id=asked.id,

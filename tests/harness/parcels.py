@@ -23,11 +23,15 @@ with workflow.unsafe.imports_passed_through():
 VALUES: dict[str, Decimal] = {}
 """What a parcel is worth, by record: what the scale finds."""
 
+INSPECTORS: dict[str, str] = {}
+"""Who inspected a parcel, by record, as a document would name them."""
+
 
 class Weight(Model):
-    """What the scale says."""
+    """What the scale says, and who looked at it."""
 
     value: str
+    inspected_by: str | None = None
 
 
 class Cut(RowCut):
@@ -75,7 +79,8 @@ async def weigh(request: StepRequest) -> PartRef:
         value -= sum(each.amount for each in Cuts.model_validate(part.part.data).rows)
     current_grant().reason("the scale was read once")
     proposal = Proposal(amount=value, requested=asked, payments_digest=digest_json([str(value)]))
-    return current_grant().keep("weight", Weight(value=str(value)), proposal)
+    weight = Weight(value=str(value), inspected_by=INSPECTORS.get(request.record))
+    return current_grant().keep("weight", weight, proposal)
 
 
 @activity.defn

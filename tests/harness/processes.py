@@ -7,7 +7,9 @@ from placet.model import (
     CheckpointEnd,
     CheckpointRule,
     CheckpointStatus,
+    ExclusionReason,
     Mode,
+    NamedIn,
     Need,
     PriorCheckpoint,
     ProcessDefinition,
@@ -89,6 +91,7 @@ DEFINITION = ProcessDefinition(
             after=(PriorCheckpoint(checkpoint="customs", findings_of=("parcel.dutiable",)),),
             adjustments="cuts",
             keyed="keyed",
+            named=(NamedIn(part="weight", path="inspected_by", hand=ExclusionReason.INSPECTED),),
         ),
     ),
     results=(

@@ -45,6 +45,7 @@ def test_the_public_names_are_pinned() -> None:
         "guarded_context",
         "load_policies",
         "missing",
+        "named_hands",
         "needed_fact",
         "next_instant",
         "outcome_status",

@@ -645,7 +645,7 @@ def _status_of(asked: Requirement, decisions: Sequence[CountedDecision]) -> Chec
     for decision in decisions:
         who = decision.operator
         in_role = {role for need in asked.needs for role in need.roles} & set(decision.roles)
-        if who in asked.barred or not in_role or word.get(who) == "abstain":
+        if asked.bars(who) or not in_role or word.get(who) == "abstain":
             continue
         if decision.verdict is Verdict.WITHDRAW:
             word.pop(who, None)

@@ -380,7 +380,7 @@ def test_i6_whom_a_fact_names_may_not_decide() -> None:
         matrix=ruled(excluded_by=["inspected_by"]),
         facts={**GRANTED_BY, "inspected_by": ["operator:ines"]},
     )
-    assert fixed.barred == {"operator:otto-lang", "operator:ines"}
+    assert fixed.barred_among(()) == {"operator:otto-lang", "operator:ines"}
     assert [each.of for each in fixed.excluded if each.why == "fact"] == ["inspected_by"]
 
 

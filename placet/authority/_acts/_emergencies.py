@@ -67,7 +67,7 @@ class EmergencyActs:
             raise Conflict("the lender has no emergency path")
         require_role(act, *rule.openers)
         asked = asked_of(row)
-        if act.actor in asked.barred:
+        if asked.bars(act.actor):
             raise No("you had a hand in this case; someone else must", "segregation")
         if asked.emergency_until is not None:
             raise Conflict("it is an emergency already")
@@ -124,7 +124,7 @@ class EmergencyActs:
             raise Conflict("the emergency is not over yet; review it when it is")
         rule = governance(tx).break_glass
         require_role(act, *(rule.reviewers if rule is not None else (ADMINISTRATOR,)))
-        if act.actor in had_a_hand(tx, review, row):
+        if had_a_hand(tx, review, row, act.actor):
             raise No("you had a hand in it; someone else must review it", "segregation")
         case = tx.get(Case, review.case_id)
         assert case is not None
@@ -145,10 +145,11 @@ class EmergencyActs:
         return ActAnswer(act=act.claims.act, target=review.id, entry=entry, case=case.id)
 
 
-def had_a_hand(reader: Reader, review: ReviewRow, row: Checkpoint) -> set[str]:
-    """Who is too near to an emergency to review it."""
+def had_a_hand(reader: Reader, review: ReviewRow, row: Checkpoint, person: str) -> bool:
+    """Whether someone is too near to an emergency to review it."""
     decided = {each.operator for each in counted_decisions(reader, row.id)}
-    return decided | {review.opened_by} | set(asked_of(row).barred)
+    near = person == review.opened_by or person in decided
+    return near or asked_of(row).bars(person)
 
 
 def ask_instead(

@@ -62,6 +62,7 @@ DEFINITION = ProcessDefinition(
             action="packet:read",
             system="document-storage",
             relation="packet",
+            inputs=("keyed",),
             produces=("packet",),
             facts=("packet",),
         ),

@@ -103,7 +103,12 @@ async def read_packet(request: StepRequest) -> PacketRef:
         answer = await grant.request("GET", path)
         require_ok(answer)
         files[file.name] = answer.body
-    packet = await asyncio.to_thread(read_files, files)
+    keyed = [
+        value
+        for each in await grant.inputs("keyed")
+        for value in KeyedValues.model_validate(each.part.data).values
+    ]
+    packet = await asyncio.to_thread(read_files, files, keyed)
     grant.reason(
         f"read {len(packet.files)} files of packet version {manifest.version}; "
         f"{len(packet.unreadable)} things could not be read"

@@ -1,11 +1,12 @@
 """A folder's files, each to its reader, in the order of their names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from activities.packet._application import read_application
-from activities.packet._grids import MAX_FILE, UnreadableFile, read_grids, unreadable
+from activities.packet._grids import MAX_FILE, UnreadableFile, read_grids, unreadable, with_keyed
+from activities.packet._keyed import note_taken
 from activities.packet._lists import (
     read_change_orders,
     read_inspection,
@@ -20,13 +21,14 @@ from lender.model import (
     Inspection,
     Insurance,
     Invoice,
+    Keyed,
     Occupancy,
     Packet,
     Title,
     Unreadable,
     Waiver,
 )
-from placet.model import Place, digest_bytes
+from placet.model import AT_SPOT, Place, digest_bytes
 
 MAX_FILES = 200
 """Files of one packet: a large draw has about sixty waivers and as many invoices."""
@@ -35,7 +37,8 @@ MAX_FILES = 200
 class _Found:
     """What was found so far; a second document of a kind that must be one is a contradiction."""
 
-    def __init__(self) -> None:
+    def __init__(self, keyed: Mapping[tuple[str, str], str]) -> None:
+        self.keyed = keyed
         self.single: dict[str, Any] = {}
         self.lists: dict[str, list[Any]] = {
             "waivers": [],
@@ -70,9 +73,13 @@ def read_folder(folder: Path) -> Packet:
     return read_files(files)
 
 
-def read_files(files: Mapping[str, bytes]) -> Packet:
-    """Read files by name. The same files give the same packet."""
-    found = _Found()
+def read_files(files: Mapping[str, bytes], keyed: Iterable[Keyed] = ()) -> Packet:
+    """Read files by name, with what people keyed where something could not be read.
+
+    The same files and values give the same packet.
+    """
+    at_spots = [each for each in keyed if each.field == AT_SPOT]
+    found = _Found({(each.document, each.spot): each.value for each in at_spots})
     entries: list[FileEntry] = []
     for name in sorted(files)[:MAX_FILES]:
         data, shown = files[name], show(name, 200)
@@ -89,7 +96,10 @@ def read_files(files: Mapping[str, bytes]) -> Packet:
             )
         )
     lists = {name: tuple(values) for name, values in found.lists.items()}
-    return Packet(files=tuple(entries), unreadable=tuple(found.unreadable), **lists, **found.single)
+    packet = Packet(
+        files=tuple(entries), unreadable=tuple(found.unreadable), **lists, **found.single
+    )
+    return note_taken(packet, at_spots)
 
 
 def _read_one(name: str, data: bytes, found: _Found) -> DocumentKind:
@@ -102,7 +112,7 @@ def _read_one(name: str, data: bytes, found: _Found) -> DocumentKind:
 
 
 def _read_sheets(name: str, data: bytes, found: _Found) -> DocumentKind:
-    grids = list(read_grids(name, data))
+    grids = [with_keyed(each, found.keyed) for each in read_grids(name, data)]
     kind = DocumentKind.UNKNOWN
     application, trouble = read_application(grids)
     found.unreadable += trouble
@@ -135,7 +145,7 @@ def _read_sheets(name: str, data: bytes, found: _Found) -> DocumentKind:
 
 
 def _read_pdf(name: str, data: bytes, found: _Found) -> DocumentKind:
-    reading = read_pdf(name, data)
+    reading = read_pdf(name, data, found.keyed)
     found.unreadable += reading.unreadable
     for form in reading.found:
         if isinstance(form, Waiver):

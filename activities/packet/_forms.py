@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
-from activities.packet._grids import unreadable
+from activities.packet._grids import keyed_place, unreadable
 from activities.packet._pdf import Field, PdfDocument
 from activities.packet._values import (
     read_date,
@@ -78,12 +79,18 @@ class FormReading:
         return self.value(pattern, what, parse)
 
     def field(self, field: Field, what: str, parse: Callable[[object], T]) -> Read[T] | None:
-        """Read a field."""
+        """Read a field, or else what was keyed there."""
         try:
             return Read(value=parse(field.value), place=field.place)
         except (ValueError, ArithmeticError) as error:
-            self.name(field.place, f"{what}: {error}")
-            return None
+            trouble = str(error)
+        if field.keyed is not None:
+            try:
+                return Read(value=parse(field.keyed), place=keyed_place(field.place))
+            except (ValueError, ArithmeticError) as error:
+                trouble = f"keyed, {error}"
+        self.name(field.place, f"{what}: {trouble}")
+        return None
 
     def name(self, place: Place, what: str) -> None:
         """Name what could not be read."""
@@ -205,7 +212,7 @@ def _change_orders(reading: FormReading) -> tuple[FormReading, tuple[LoggedChang
             continue
         amount_text, _, approver = field.value.partition("; approved by ")
         amount = reading.field(
-            Field(field.label, amount_text, field.place), "change order, amount", read_money
+            replace(field, value=amount_text), "change order, amount", read_money
         )
         spot = field.place.spot
         number: Read[str] = Read(

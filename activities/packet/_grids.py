@@ -9,8 +9,8 @@ import csv
 import io
 import warnings
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -37,11 +37,15 @@ class UnreadableFile(Exception):
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's value and where it stands. ``formula``: a formula without a cached value."""
+    """A cell's value and where it stands. ``formula``: a formula without a cached value.
+
+    ``keyed`` is what a person read there; it counts where the value itself can't be read.
+    """
 
     value: Any
     spot: str
     formula: bool = False
+    keyed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,24 @@ class Grid:
     def place(self, cell: Cell) -> Place:
         """Where a cell stands."""
         return Place(document=self.document, spot=cell.spot)
+
+
+def with_keyed(grid: Grid, keyed: Mapping[tuple[str, str], str]) -> Grid:
+    """The sheet with what people keyed at its places."""
+    if not any(document == grid.document for document, _ in keyed):
+        return grid
+    return replace(
+        grid,
+        rows=tuple(
+            tuple(replace(cell, keyed=keyed.get((grid.document, cell.spot))) for cell in row)
+            for row in grid.rows
+        ),
+    )
+
+
+def keyed_place(place: Place) -> Place:
+    """The place of a value that was keyed, and not read there."""
+    return Place(document=place.document, spot=f"{place.spot[:280] or 'its page'}, keyed")
 
 
 def read_grids(name: str, data: bytes) -> Iterator[Grid]:

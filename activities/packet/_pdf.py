@@ -6,7 +6,8 @@ Nothing in a PDF is run. Limits: 20 MB, 50 pages, 200,000 characters, 500 form f
 import io
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pypdf
@@ -25,11 +26,12 @@ logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True)
 class Field:
-    """A labelled value of a document and where it stands."""
+    """A labelled value of a document and where it stands; ``keyed``: what a person read there."""
 
     label: str
     value: str
     place: Place
+    keyed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,17 @@ def read_pdf(name: str, data: bytes) -> PdfDocument:
     if not lines and not forms:
         raise UnreadableFile("the PDF has no text; it may be a scan")
     return PdfDocument(name, tuple(lines), tuple(_labelled(lines) + forms), active)
+
+
+def with_keyed(document: PdfDocument, keyed: Mapping[tuple[str, str], str]) -> PdfDocument:
+    """The document with what people keyed at its places."""
+    return replace(
+        document,
+        fields=tuple(
+            replace(each, keyed=keyed.get((each.place.document, each.place.spot)))
+            for each in document.fields
+        ),
+    )
 
 
 def _lines(name: str, reader: pypdf.PdfReader) -> list[tuple[str, Place]]:

@@ -1,10 +1,12 @@
 """The seam between the packet and the readers of PDFs: one document in, what it says out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from activities.packet._forms import Form, read_form
 from activities.packet._grids import unreadable
 from activities.packet._pdf import read_pdf as take_apart
+from activities.packet._pdf import with_keyed
 from lender.model import DocumentKind, Unreadable
 from placet.model import Place
 
@@ -18,13 +20,15 @@ class DocumentReading:
     unreadable: tuple[Unreadable, ...] = ()
 
 
-def read_pdf(name: str, data: bytes) -> DocumentReading:
-    """Read a PDF by its title and labels.
+def read_pdf(
+    name: str, data: bytes, keyed: Mapping[tuple[str, str], str] | None = None
+) -> DocumentReading:
+    """Read a PDF by its title and labels, with what people keyed at its places.
 
     Raises:
         UnreadableFile: it is damaged, truncated, encrypted, too large, or has no text.
     """
-    document = take_apart(name, data)
+    document = with_keyed(take_apart(name, data), keyed or {})
     kind, form, trouble = read_form(document)
     place = Place(document=name)
     if document.active:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from activities.packet._grids import Cell, Grid, unreadable
+from activities.packet._grids import Cell, Grid, keyed_place, unreadable
 from activities.packet._values import label
 from lender.model import DocumentKind, Read, Unreadable
 from placet.model import Place
@@ -61,16 +61,21 @@ class Reading:
     def cell(
         self, grid: Grid, cell: Cell, what: str, parse: Callable[[object], T]
     ) -> Read[T] | None:
-        """Read a cell; what can't be read is named, with its place."""
+        """Read a cell, or else what was keyed there; what can't be read is named."""
         place = grid.place(cell)
-        if cell.formula:
-            self.name(place, f"{what}: a formula whose value the file does not hold")
-            return None
-        try:
-            return Read(value=parse(cell.value), place=place)
-        except (ValueError, ArithmeticError) as error:
-            self.name(place, f"{what}: {error}")
-            return None
+        trouble = "a formula whose value the file does not hold"
+        if not cell.formula:
+            try:
+                return Read(value=parse(cell.value), place=place)
+            except (ValueError, ArithmeticError) as error:
+                trouble = str(error)
+        if cell.keyed is not None:
+            try:
+                return Read(value=parse(cell.keyed), place=keyed_place(place))
+            except (ValueError, ArithmeticError) as error:
+                trouble = f"keyed, {error}"
+        self.name(place, f"{what}: {trouble}")
+        return None
 
     def column(
         self, row: TableRow, column: str, what: str, parse: Callable[[object], T]

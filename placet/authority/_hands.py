@@ -8,7 +8,14 @@ from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._evidence import unpack
 from placet.authority._registry import owners_since
 from placet.authority._resubmissions import resubmitters
-from placet.authority._store import Case, Checkpoint, PartRow, Reader, table_of
+from placet.authority._store import (
+    Case,
+    Checkpoint,
+    PartRow,
+    Reader,
+    SignedActRow,
+    table_of,
+)
 from placet.model import (
     CheckpointDefinition,
     CheckpointRule,
@@ -24,12 +31,9 @@ from placet.model import (
 )
 from placet.rules import approvals, excluded, named_hands, subject_variables
 
-_PART = table_of(PartRow)
-_AUTHORS = (
-    select(_PART.c.agent, _PART.c.name)
-    .where(_PART.c.case_id == bindparam("case"))
-    .group_by(_PART.c.agent, _PART.c.name)
-)
+KEY_IN = "checkpoint.key"
+_PART, _ACT, _CHECKPOINT = table_of(PartRow), table_of(SignedActRow), table_of(Checkpoint)
+_AUTHORS = select(_PART.c.agent).where(_PART.c.case_id == bindparam("case")).distinct()
 
 
 def barred(
@@ -41,9 +45,7 @@ def barred(
 ) -> tuple[Exclusion, ...]:
     """Who may not decide at the checkpoint of ``rule`` in this case, and why."""
     rows = reader.execute(_AUTHORS, {"case": case.id})
-    authors = [(str(row.agent), str(row.name)) for row in rows]
-    keyed = {each.keyed for each in definition.checkpoints}
-    agents = sorted({who for who, _ in authors if who.startswith("agent:")})
+    agents = sorted(str(row.agent) for row in rows if row.agent.startswith("agent:"))
     earlier: dict[Principal, str] = {}
     if rule is not None and rule.not_again is not None:
         earlier = approvers_before(reader, definition, rule.checkpoint, rule.not_again, case)
@@ -51,10 +53,21 @@ def barred(
         case.opened_by,
         proposal.preparers,
         resubmitters=resubmitters(reader, case.id),
-        keyers=sorted({who for who, name in authors if name in keyed}),
+        keyers=_keyers(reader, case),
         owners=owners_since(reader, agents, case.entry or 0),
         approved_earlier=earlier,
     )
+
+
+def _keyers(reader: Reader, case: Case) -> tuple[Principal, ...]:
+    """Who keyed a value in the case, at whichever of its checkpoints."""
+    asked = reader.execute(
+        select(_ACT.c.issuer)
+        .join(_CHECKPOINT, _CHECKPOINT.c.id == _ACT.c.target)
+        .where(_CHECKPOINT.c.case_id == case.id, _ACT.c.act == KEY_IN)
+        .distinct()
+    )
+    return tuple(sorted(str(each.issuer) for each in asked))
 
 
 def named(

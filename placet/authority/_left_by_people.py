@@ -23,24 +23,28 @@ def left_rows(reader: Reader, case: Case, name: str, member: str) -> list[dict[s
     return []
 
 
-def drop_adjustments(
+def drop_left(
     tx: Tx, core: Core, definition: ProcessDefinition, case: Case, author: str, act: str
 ) -> list[JsonValue]:
-    """Start without adjustments again: they were made of what has now been replaced.
+    """Start without what people left: it was made of, or read from, what has now been replaced.
 
     Returns:
         The parts that say so, as an entry tells them.
     """
     told: list[JsonValue] = []
-    for name in _names(definition):
-        if left_rows(tx, case, name, "rows"):
-            part = Part(name=name, record=case.subject, salt=core.new_salt(), data={"rows": []})
+    for name, member in _names(definition):
+        if left_rows(tx, case, name, member):
+            part = Part(name=name, record=case.subject, salt=core.new_salt(), data={member: []})
             digest = keep_part(tx, part, case=case.id, author=author, act=act)
             told.append({"name": name, "digest": digest})
     return told
 
 
-def _names(definition: ProcessDefinition) -> Iterable[str]:
-    return dict.fromkeys(
-        each.adjustments for each in definition.checkpoints if each.adjustments is not None
-    )
+def _names(definition: ProcessDefinition) -> Iterable[tuple[str, str]]:
+    """The parts that people may leave, and the member that lists what they left."""
+    left = [
+        pair
+        for each in definition.checkpoints
+        for pair in ((each.adjustments, "rows"), (each.keyed, "values"))
+    ]
+    return dict.fromkeys((name, member) for name, member in left if name is not None)

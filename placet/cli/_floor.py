@@ -19,6 +19,7 @@ from placet.cli._identities import AsJson, Why
 from placet.cli._output import harmless
 from placet.client import OperatorClient
 from placet.model import (
+    AT_SPOT,
     MAX_ATTACHMENT,
     ActAnswer,
     DecisionAnswers,
@@ -108,26 +109,38 @@ def lower(
 def key(
     identifier: str,
     document: Annotated[str, typer.Option(help="The file, as the finding names it.")],
+    value: Annotated[list[str], typer.Option(help="What you read on the page; repeat it.")],
     field: Annotated[
-        list[str], typer.Option(help="What a value is, such as title.effective; repeat it.")
-    ],
-    value: Annotated[list[str], typer.Option(help="What you read on the page, in that order.")],
-    spot: Annotated[str, typer.Option(help="The place, as the finding names it.")] = "",
+        list[str] | None,
+        typer.Option(help="What a value is, such as title.effective, in that order."),
+    ] = None,
+    spot: Annotated[
+        list[str] | None,
+        typer.Option(help="Where it stands, as the finding names it: one for all, or one each."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Key a value that could not be read, looking at its page; who keys approves nothing here."""
+    """Key a value that could not be read, looking at its page; who keys approves nothing here.
+
+    With --spot alone it is the very value that could not be read there.
+    """
+    fields = field or [AT_SPOT] * len(value)
+    spots = spot or [""]
+    spots = spots * len(value) if len(spots) == 1 else spots
 
     async def work(client: OperatorClient) -> ActAnswer:
         view = await client.checkpoint(checkpoint_id(identifier))
         keyed = [
-            KeyedValue(document=document, spot=spot, field=name, value=read)
-            for name, read in zip(field, value, strict=True)
+            KeyedValue(document=document, spot=at, field=name, value=read)
+            for name, at, read in zip(fields, spots, value, strict=True)
         ]
         return await client.key_in(view, keyed)
 
     with failures():
-        if len(field) != len(value):
-            raise fail("give as many --value as --field, in the same order", USAGE)
+        if len(fields) != len(value) or len(spots) != len(value):
+            raise fail("give as many --value as --field or --spot, in the same order", USAGE)
+        if not field and "" in spots:
+            raise fail("give --field, or --spot: what is keyed", USAGE)
 
     _acted(work, as_json=as_json)
 

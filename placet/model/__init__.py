@@ -67,6 +67,7 @@ from placet.model._archive import (
     SealedRun,
 )
 from placet.model._attending import (
+    AT_SPOT,
     MAX_ATTACHMENT,
     Adjust,
     Attach,
@@ -248,6 +249,7 @@ from placet.model._values import CENT, Model, Money, UtcTime, format_time, parse
 __all__ = [
     "ADMINISTRATOR",
     "ARCHIVED_WITHIN",
+    "AT_SPOT",
     "CENT",
     "MAX_ATTACHMENT",
     "MAX_PAGE",

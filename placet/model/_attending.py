@@ -60,19 +60,29 @@ class Adjust(Model):
     amount: Money
 
 
+AT_SPOT = "value"
+"""The field of a keyed value that stands at its spot, where the readers found it unreadable."""
+
+
 class KeyedValue(Model):
     """A value that could not be read, as a person reads it on the page.
 
     ``document`` and ``spot`` name what was unreadable, as the finding does; ``field`` is what the
-    process calls the value.
+    process calls the value, or :data:`AT_SPOT` for the very value that could not be read there.
     """
 
     document: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     spot: Annotated[str, StringConstraints(max_length=300)] = ""
     field: Annotated[
-        str, StringConstraints(pattern=r"^[a-z0-9_]+(?:\.[a-z0-9_]+)*$", max_length=100)
+        str, StringConstraints(pattern=r"^[a-z0-9_]+(?:\.[A-Za-z0-9_-]+)*$", max_length=100)
     ]
     value: Line
+
+    @model_validator(mode="after")
+    def _has_a_spot(self) -> "KeyedValue":
+        if self.field == AT_SPOT and not self.spot:
+            raise ValueError("spot: say where the value stands, as the finding does")
+        return self
 
 
 class KeyIn(Model):

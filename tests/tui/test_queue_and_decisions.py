@@ -80,9 +80,11 @@ async def test_rejecting_and_returning_want_a_reason(
         await sign(desk)
         await desk.expect("Choose a reason.")
         desk.app.screen.query_one("#reason", Select).value = "too_heavy"
-        desk.app.screen.query_one("#sign", Button).focus()
+        button = desk.app.screen.query_one("#sign", Button)
+        button.focus()
+        await desk.until(lambda: desk.app.focused is button)
         await desk.press("enter")
-    assert simulator.checkpoints[view.id].status is status
+        await desk.until(lambda: simulator.checkpoints[view.id].status is status)
 
 
 async def test_each_blocking_finding_is_accepted_by_itself(

@@ -2,7 +2,9 @@
 
 import io
 from decimal import Decimal
+from pathlib import Path
 
+import openpyxl
 import pypdf
 import pytest
 
@@ -62,6 +64,7 @@ async def test_a_scan_is_keyed_and_the_checks_run_again(desk: Desk) -> None:
     writer.add_blank_page(width=300, height=300)
     writer.write(made)
     (folder / name).write_bytes(made.getvalue())
+    stood = _smudge(folder / "pay-application.xlsx", "E2")
     desk.store(loan, folder)
     opened = await desk.people["dana"].open_case(
         "loan-draw", f"loan/{loan.loan_id}/draw/{loan.next_draw}"
@@ -77,14 +80,39 @@ async def test_a_scan_is_keyed_and_the_checks_run_again(desk: Desk) -> None:
             *("--value", packet.title.effective.value.isoformat()),
         )
         assert said.code == 0, said.err
+        half = await desk.asked(case)
+        assert any("packet.readable" in each for each in half.requirement.exceptions)
+        said = await desk.command(
+            "dana",
+            *("checkpoint", "key", half.id, "--document", "pay-application.xlsx"),
+            *("--spot", "G703!E2", "--value", stood),
+        )
+        assert said.code == 0, said.err
         second = await desk.asked(case)
         assert second.requirement.exceptions == ()
         assert "people.keyed" in {each.check for each in second.evidence.proposal.findings}
         assert ("operator:dana", "keyed") in {
             (each.person, each.why.value) for each in second.requirement.excluded
         }
-        await kim.decide(second, Verdict.APPROVE, amount=second.requirement.amount)
+        await kim.decide(second, Verdict.RETURN, reason_code="questions")
+        clean = str(desk.packet(loan, "clean"))
+        said = await desk.command("dana", "case", "resubmit", case, "--packet", clean)
+        assert said.code == 0, said.err
+        # What was keyed was read on a page that has been replaced.
+        third = await desk.asked(case)
+        assert third.requirement.exceptions == ()
+        assert "people.keyed" not in {each.check for each in third.evidence.proposal.findings}
+        await kim.decide(third, Verdict.APPROVE, amount=third.requirement.amount)
     assert (await desk.ended(case)).result == "disbursed"
-    proof = await desk.command("una", "checkpoint", "proof", second.id)
+    proof = await desk.command("una", "checkpoint", "proof", third.id)
     assert "place  loan-officer: operator:kim" in proof.out
     assert "excluded operator:dana: keyed" in proof.out
+
+
+def _smudge(workbook: Path, cell: str) -> str:
+    """Make a cell of the G703 unreadable; what stood in it."""
+    book = openpyxl.load_workbook(workbook)
+    found = book["G703"][cell]
+    stood, found.value = str(found.value), "§§"
+    book.save(workbook)
+    return stood

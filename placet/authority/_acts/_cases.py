@@ -19,7 +19,7 @@ from placet.authority._definitions import Definitions
 from placet.authority._endings import END, ENDED, end_case
 from placet.authority._erasing import ERASE, erase_case
 from placet.authority._errors import Conflict, Invalid
-from placet.authority._left_by_people import drop_adjustments
+from placet.authority._left_by_people import drop_left
 from placet.authority._lines import index_case
 from placet.authority._outbox import ADMITTED, put_signal, put_termination
 from placet.authority._resubmissions import RESUBMIT, source_of, take_back
@@ -229,7 +229,7 @@ class CaseActs:
         require_role(act, *(() if found is None else found[1].openers))
         definition = self._definitions.process(tx, case.process, case.version)
         checkpoint, replaced = take_back(tx, definition, case, body, act.seen)
-        dropped = drop_adjustments(tx, self._core, definition, case, act.actor, act.claims.jti)
+        dropped = drop_left(tx, self._core, definition, case, act.actor, act.claims.jti)
         entry = write_entry(
             tx,
             "case.resubmitted",

@@ -199,6 +199,7 @@ class Matrix(Row, table=True):
 class SignedActRow(Row, table=True):
     """An act as a person signed it; ``answer_json`` is what the same act gets again."""
 
+    __table_args__ = (Index("signed_act_target", "target", "act"),)
     jti: str = Field(primary_key=True)
     act: str
     target: str

@@ -62,6 +62,7 @@ from placet.model import (
     Prospect,
     Reason,
     RegisteredView,
+    ReportLine,
     Resubmit,
     ReviewView,
     RowCut,
@@ -642,6 +643,17 @@ class OperatorClient:
             query |= {"kind": kind} if kind else {}
             page = self._member(await self._get("/v1/registry", query), "identities")
             found += [RegisteredView.model_validate(each) for each in page]
+            if not page:
+                return found
+
+    async def identity_report(self, report: str) -> list[ReportLine]:
+        """All lines of a report on the identities."""
+        found: list[ReportLine] = []
+        while True:
+            query = {"after": found[-1].identity} if found else {}
+            path = f"/v1/identity-reports/{_segment(report)}"
+            page = self._member(await self._get(path, query), "lines")
+            found += [ReportLine.model_validate(each) for each in page]
             if not page:
                 return found
 

@@ -49,6 +49,7 @@ _ACTS = {
     EntryType.OPERATOR_RESUMED: "operator.resume",
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.IDENTITY_REGISTERED: "identity.register",
+    EntryType.IDENTITY_ENDED: "identity.end",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",
     EntryType.OPERATOR_ROLES_SET: "operator.roles",
@@ -68,7 +69,7 @@ _STOPPED = {
     EntryType.OPERATOR_SUSPENDED,
     EntryType.OPERATOR_OFFBOARDED,
 }
-STOPS = {*_STOPPED, EntryType.KEY_REVOKED}
+STOPS = {*_STOPPED, EntryType.KEY_REVOKED, EntryType.IDENTITY_ENDED}
 """What ends someone's standing, or that of a key."""
 
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
@@ -348,6 +349,8 @@ class People:
                 self._scene.trouble("key", f"it leaves a key that replaced {target}")
         elif entry.type is EntryType.IDENTITY_REGISTERED:
             self.registry.registered(target, entry.data)
+        elif entry.type is EntryType.IDENTITY_ENDED:
+            self.registry.ended(target, entry)
         elif entry.type is EntryType.AGENT_INVITED:
             self.registry.invited(entry)
         elif entry.type is EntryType.OPERATOR_INVITED:

@@ -62,6 +62,10 @@ class Registry:
         except ValueError:
             self._scene.trouble("registry", f"{identity} has no end date")
 
+    def ended(self, identity: str, entry: Entry) -> None:
+        """It ends now."""
+        self._ends[identity] = entry.time
+
     def granted(self, identity: str, at: datetime, until: JsonValue) -> None:
         """A grant: to an identity that someone owns, and that has not ended when it ends (I10)."""
         if self.owner(identity) is None:

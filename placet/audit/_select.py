@@ -50,6 +50,7 @@ _STANDING = {
     EntryType.OPERATOR_RESUMED: "target",
     EntryType.OPERATOR_OFFBOARDED: "target",
     EntryType.IDENTITY_REGISTERED: "target",
+    EntryType.IDENTITY_ENDED: "target",
     EntryType.KEY_ENROLLED: "principal",
     EntryType.KEY_REVOKED: "principal",
     EntryType.OPERATOR_ROLES_SET: "target",

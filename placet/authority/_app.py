@@ -59,6 +59,7 @@ from placet.authority._sessions import Sessions
 from placet.authority._settlements import Settling
 from placet.authority._signing import JWKS_MAX_AGE
 from placet.authority._tiles import serve_tile
+from placet.authority._usage import Usage
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.model import (
@@ -72,6 +73,7 @@ from placet.model import (
     GrantRefused,
     GrantUses,
     IdentityKind,
+    IdentityReport,
     Join,
     OpenCheckpoint,
     ProposalStatus,
@@ -116,6 +118,7 @@ class Services:
     uses: Uses
     views: Views
     registry: Registry
+    usage: Usage
     ledger: LedgerReads
     events: Events
 
@@ -170,6 +173,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/events", lists.events),
         ("GET", "/v1/identities/{kind}", routes.identities),
         ("GET", "/v1/registry", routes.registry),
+        ("GET", "/v1/identity-reports/{report}", routes.identity_report),
         ("GET", "/v1/registry/{identity:path}", routes.registered),
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
@@ -530,7 +534,18 @@ class Routes:
     async def registered(self, request: Request) -> Response:
         """One of them."""
         await self._admit(request)
-        return answer(await self._s.registry.show(request.path_params["identity"]))
+        found = await self._s.registry.show(request.path_params["identity"])
+        return answer(await self._s.usage.with_usage(found))
+
+    async def identity_report(self, request: Request) -> Response:
+        """A page of a report on identities that still work."""
+        await self._admit(request)
+        try:
+            report = IdentityReport(request.path_params["report"])
+        except ValueError:
+            raise NotFound(f"the reports are {', '.join(IdentityReport)}") from None
+        after = one_query(request, "after", 160) or ""
+        return _page("lines", await self._s.usage.report(report, after))
 
     async def kept(self, request: Request) -> Response:
         """What is kept beside the ledger."""

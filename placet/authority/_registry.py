@@ -167,6 +167,7 @@ def enrolled(tx: Tx, identity: str, owner: str | None, entry: int, by: str) -> N
                 identity=identity,
                 kind=kind_of(identity).value,
                 owner=owner,
+                first_seen=tx.now,
                 registered_at=tx.now,
                 registered_by=by,
             )
@@ -184,6 +185,7 @@ def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str)
         "deputy": body.deputy,
         "environment": body.environment,
         "vendor": body.vendor,
+        "credential_since": body.credential_since,
         "review_by": body.review_by,
         "ends_at": body.ends_at,
         "said_json": canonical_json(body).decode(),
@@ -191,7 +193,9 @@ def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str)
         "registered_by": by,
     }
     if known is None:
-        tx.add(Registered(identity=identity, kind=kind_of(identity).value, **said))
+        tx.add(
+            Registered(identity=identity, kind=kind_of(identity).value, first_seen=tx.now, **said)
+        )
     else:
         tx.change(Registered, identity, **said)
     _own(tx, identity, None if known is None else known.owner, body.owner, entry)
@@ -277,6 +281,7 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
         owner=row.owner,
         deputy=row.deputy,
         credential_since=since,
+        last_used=row.last_used,
         lacks=tuple(each.description for each in lacks(row.owner, row.ends_at, now)),
         keys=tuple(
             KeyView(

@@ -48,6 +48,7 @@ from placet.authority._settlements import Settling
 from placet.authority._signing import SigningKeys
 from placet.authority._store import Store, StoreUnavailable
 from placet.authority._temporal import Temporal
+from placet.authority._usage import Usage
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.ledger import Checkpoint as Head
@@ -135,6 +136,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         uses=Uses(core),
         views=Views(core),
         registry=Registry(core),
+        usage=Usage(core),
         ledger=LedgerReads(core),
         events=Events(core),
     )

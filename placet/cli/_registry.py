@@ -6,12 +6,16 @@ from typing import Annotated
 import typer
 
 from placet.cli._base import AsJson, failures, operator_client, run, show
+from placet.cli._identities import Why
 from placet.model import (
     ActAnswer,
     CredentialKind,
     IdentityKind,
+    IdentityReport,
+    Reason,
     RegisteredView,
     RegisterIdentity,
+    ReportLine,
 )
 
 identity = typer.Typer(
@@ -92,3 +96,34 @@ def register(
 
     with failures():
         show(run(work()), as_json=as_json)
+
+
+@identity.command()
+def end(identity: str, reason: Why, as_json: AsJson = False) -> None:
+    """End one now, ours or others': no new grant from that instant, and its live ones end."""
+
+    async def work() -> ActAnswer:
+        async with operator_client() as client:
+            return await client.act("identity.end", identity, Reason(reason=reason))
+
+    with failures():
+        show(run(work()), as_json=as_json)
+
+
+@identity.command()
+def report(
+    which: Annotated[
+        IdentityReport | None, typer.Argument(help="One of them; else all, one after the other.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which identities are stale, unowned, …, and the command that mends each."""
+
+    async def work() -> list[ReportLine]:
+        async with operator_client() as client:
+            reports = tuple(IdentityReport) if which is None else (which,)
+            return [line for each in reports for line in await client.identity_report(each)]
+
+    with failures():
+        columns = ("report", "identity", "owner", "why", "mend")
+        show(run(work()), as_json=as_json, columns=columns)

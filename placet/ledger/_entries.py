@@ -31,6 +31,7 @@ class EntryType(StrEnum):
     OPERATOR_INVITED = "operator.invited"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
+    IDENTITY_ENDED = "identity.ended"
     IDENTITY_REGISTERED = "identity.registered"
     KEY_ENROLLED = "key.enrolled"
     KEY_REVOKED = "key.revoked"

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from placet.model._digest import Digest, digest_bytes
-from placet.model._ids import Name, Thumbprint
+from placet.model._ids import Action, Identifier, Name, Thumbprint
 from placet.model._values import Model, UtcTime, WebAddress
 
 _NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
@@ -196,6 +196,23 @@ class KeyView(Model):
     runs_on: tuple[str, ...] | None = None
 
 
+class MayDo(Model):
+    """What an identity may do by the signed processes in force: a step of theirs."""
+
+    process: Name
+    activity_type: Identifier
+    action: Action
+    system: Name
+
+
+class Did(Model):
+    """What an identity was granted: how often, and when last."""
+
+    action: Action
+    times: int
+    last: UtcTime
+
+
 class RegisteredView(Model):
     """One non-human identity, as the registry has it.
 
@@ -220,3 +237,28 @@ class RegisteredView(Model):
     ends_at: UtcTime | None = None
     lacks: tuple[str, ...] = ()
     keys: tuple[KeyView, ...] = ()
+    last_used: UtcTime | None = None
+    may: tuple[MayDo, ...] = ()
+    did: tuple[Did, ...] = ()
+
+
+class IdentityReport(StrEnum):
+    """What can be wrong with an identity that still works."""
+
+    STALE = "stale"
+    UNOWNED = "unowned"
+    OVER_PRIVILEGED = "over-privileged"
+    SHARED = "shared"
+    LONG_LIVED = "long-lived"
+    CROSS_ENVIRONMENT = "cross-environment"
+    OVERDUE = "overdue"
+
+
+class ReportLine(Model):
+    """One identity in a report: why it is there, and the command that mends it."""
+
+    report: IdentityReport
+    identity: IdentityId
+    owner: Person | None = None
+    why: str
+    mend: str

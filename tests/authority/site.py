@@ -101,6 +101,7 @@ ROUTES = (
     Route("GET", "/v1/identities/{kind}", "session"),
     Route("GET", "/v1/registry", "session", query="kind,after"),
     Route("GET", "/v1/registry/{identity}", "session"),
+    Route("GET", "/v1/identity-reports/{report}", "session", query="after"),
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
@@ -225,6 +226,7 @@ class Site:
             "checkpoint": self.checkpoint.id,
             "kind": "agent",
             "identity": "agent:scale",
+            "report": "stale",
             "index": "0",
             "tile": "0/000.p/1",
         }

@@ -1,7 +1,7 @@
 """The registry: the five kinds of non-human identity, on both databases, and in the audit."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
 
+NOW = datetime.now(UTC).replace(microsecond=0)
 SAID = RegisterIdentity(
     owner="operator:ada",
     deputy=None,
@@ -21,8 +22,8 @@ SAID = RegisterIdentity(
     environment="production",
     vendor="acme",
     runs_on=("depot-7",),
-    review_by=datetime(2027, 1, 1, tzinfo=UTC),
-    ends_at=datetime(2028, 1, 1, tzinfo=UTC),
+    review_by=NOW + timedelta(days=60),
+    ends_at=NOW + timedelta(days=700),
 )
 OUTSIDE = SAID.model_copy(
     update={

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cli.conftest import Placet, Served
 
 SAID = ("--purpose", "weighs", "--environment", "production", "--owner", "ada")
-DAYS = ("--review-by", "2027-01-01", "--ends", "2028-01-01")
+DAYS = ("--review-by", "2097-01-01", "--ends", "2098-01-01")
 WHERE = ("--environment", "production", "--queue", "scale")
 
 

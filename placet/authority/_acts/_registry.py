@@ -2,20 +2,31 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from placet.authority._acts._act import Act, Handler, body_of, fits, require_role, write_entry
+from pydantic import JsonValue
+
+from placet.authority._acts._act import (
+    Act,
+    Handler,
+    body_of,
+    fits,
+    kept_apart,
+    require_role,
+    write_entry,
+)
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._registry import lacks, may_join, register, require_person
 from placet.authority._revocations import revoke_all_of
-from placet.authority._store import Identity, JoinToken, Tx
+from placet.authority._store import Identity, JoinToken, Registered, Tx
 from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
     IdentityId,
     InviteAgent,
     Principal,
+    Reason,
     RegisterIdentity,
     is_ours,
 )
@@ -29,7 +40,11 @@ class RegistryActs:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Which act is whose."""
-        return {"identity.register": self._register, "agent.invite": self._invite_agent}
+        return {
+            "identity.register": self._register,
+            "identity.end": self._end,
+            "agent.invite": self._invite_agent,
+        }
 
     def _register(self, tx: Tx, act: Act) -> ActAnswer:
         """Say what a non-human identity is for, whose it is and until when."""
@@ -51,6 +66,25 @@ class RegistryActs:
         said = {**body.on_the_ledger(), "revoked_grants": revoked}
         entry = write_entry(tx, "identity.registered", act, said)
         register(tx, identity, body, entry, act.actor)
+        return ActAnswer(act=act.claims.act, target=identity, entry=entry)
+
+    def _end(self, tx: Tx, act: Act) -> ActAnswer:
+        """End an identity now, ours or others': off at once, so one signature is enough."""
+        require_role(act, ADMINISTRATOR)
+        body, identity = body_of(act, Reason), act.claims.target
+        known = tx.get(Registered, identity)
+        if known is None:
+            raise Conflict("the registry has no such identity")
+        if known.ends_at is not None and known.ends_at <= tx.now:
+            raise Conflict(f"{identity} has ended already")
+        ends = datetime.fromtimestamp(int(tx.now.timestamp()), UTC)
+        data: dict[str, JsonValue] = {
+            "ends_at": int(ends.timestamp()),
+            "revoked_grants": revoke_all_of(tx, identity, "ended", act.actor),
+            "reason_digest": kept_apart(self._core, tx, body.reason),
+        }
+        entry = write_entry(tx, "identity.ended", act, data)
+        tx.change(Registered, identity, ends_at=ends)
         return ActAnswer(act=act.claims.act, target=identity, entry=entry)
 
     def _invite_agent(self, tx: Tx, act: Act) -> ActAnswer:

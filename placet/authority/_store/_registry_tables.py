@@ -10,7 +10,8 @@ from placet.authority._store._base import REGISTRY, Row, number_field, time_fiel
 class Registered(Row, table=True):
     """A non-human identity, ours or others'; what was never said of it is empty.
 
-    ``said_json`` is the whole :class:`placet.model.RegisterIdentity`, where one was signed.
+    ``credential_since`` and ``last_used`` are told of identities that others own. ``said_json`` is
+    the whole :class:`placet.model.RegisterIdentity`, where one was signed.
     """
 
     identity: str = Field(primary_key=True)
@@ -19,9 +20,12 @@ class Registered(Row, table=True):
     deputy: str | None = None
     environment: str | None = None
     vendor: str | None = Field(default=None, index=True)
+    credential_since: datetime | None = time_or_none(index=True)
+    last_used: datetime | None = time_or_none()
     review_by: datetime | None = time_or_none(index=True)
     ends_at: datetime | None = time_or_none(index=True)
     said_json: str | None = None
+    first_seen: datetime = time_field()
     registered_at: datetime = time_field()
     registered_by: str
 

@@ -322,6 +322,8 @@ class Grant(Row, table=True):
         ),
         Index("grant_status", "status", "expires_at"),
         Index("grant_agent", "agent", "status"),
+        Index("grant_did", "agent", "action", "issued_at"),
+        Index("grant_last", "agent", "issued_at"),
         Index("grant_step", "run_id", "activity_id"),
     )
     id: str = Field(primary_key=True)

@@ -1,0 +1,238 @@
+"""What identities may do and did, and what is wrong with those that still work.
+
+Each report is one question that the database answers by an index, however many grants there are.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
+
+from placet.authority._core import Core
+from placet.authority._governance import governance
+from placet.authority._identities import ACTIVE
+from placet.authority._store import (
+    Grant,
+    Identity,
+    IdentityKey,
+    ProcessVersion,
+    Reader,
+    Registered,
+    table_of,
+)
+from placet.model import (
+    Did,
+    IdentityReport,
+    IdentityRules,
+    MayDo,
+    ProcessDefinition,
+    RegisteredView,
+    ReportLine,
+    is_ours,
+)
+
+PAGE = 200
+_REG, _GRANT = table_of(Registered), table_of(Grant)
+_KEY, _IDENTITY = table_of(IdentityKey), table_of(Identity)
+_DID = (
+    select(_GRANT.c.action, func.count(), func.max(_GRANT.c.issued_at))
+    .where(_GRANT.c.agent == bindparam("agent"))
+    .group_by(_GRANT.c.action)
+    .order_by(_GRANT.c.action)
+)
+_LAST = (
+    select(_GRANT.c.issued_at)
+    .where(_GRANT.c.agent == bindparam("agent"))
+    .order_by(_GRANT.c.issued_at.desc())
+    .limit(1)
+)
+_WORKS = and_(
+    or_(_REG.c.ends_at.is_(None), _REG.c.ends_at > bindparam("now")),
+    ~exists().where(_IDENTITY.c.principal == _REG.c.identity, _IDENTITY.c.status != ACTIVE),
+)
+"""What has ended, or is off, is wrong no more."""
+
+_GRANTED_SINCE = exists().where(
+    _GRANT.c.agent == _REG.c.identity, _GRANT.c.issued_at > bindparam("since")
+)
+_KEY_SINCE = exists().where(
+    _KEY.c.principal == _REG.c.identity, _KEY.c.enrolled_at > bindparam("since")
+)
+_OLD_KEY = exists().where(
+    _KEY.c.principal == _REG.c.identity,
+    _KEY.c.status == ACTIVE,
+    _KEY.c.enrolled_at <= bindparam("since"),
+)
+_HAS_KEY = exists().where(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE)
+
+
+def _of(*where: Any) -> Select[Any]:
+    columns = (_REG.c.identity, _REG.c.owner, _REG.c.environment, _REG.c.last_used)
+    chosen = select(*columns).where(_REG.c.identity > bindparam("after"), _WORKS, *where)
+    return chosen.order_by(_REG.c.identity).limit(PAGE)
+
+
+QUESTIONS: Mapping[IdentityReport, Select[Any]] = {
+    IdentityReport.STALE: _of(
+        ~_GRANTED_SINCE,
+        ~_KEY_SINCE,
+        or_(_REG.c.last_used.is_(None), _REG.c.last_used <= bindparam("since")),
+        _REG.c.first_seen <= bindparam("since"),
+    ),
+    IdentityReport.UNOWNED: _of(_REG.c.owner.is_(None)),
+    IdentityReport.LONG_LIVED: _of(or_(_OLD_KEY, _REG.c.credential_since <= bindparam("since"))),
+    IdentityReport.CROSS_ENVIRONMENT: _of(
+        _HAS_KEY, _REG.c.environment.is_not(None), _REG.c.environment != bindparam("here")
+    ),
+    IdentityReport.OVERDUE: _of(_REG.c.review_by <= bindparam("now")),
+}
+_UNUSED = ~exists().where(
+    _GRANT.c.agent == _REG.c.identity,
+    _GRANT.c.action == bindparam("action"),
+    _GRANT.c.issued_at > bindparam("since"),
+)
+UNUSED = _of(
+    _REG.c.identity == bindparam("agent"), _REG.c.first_seen <= bindparam("since"), _UNUSED
+)
+"""Whether an agent did not do an action that it may do."""
+
+
+class Usage:
+    """Reads for operators."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def with_usage(self, view: RegisteredView) -> RegisteredView:
+        """One identity with what it may do, what it did, and when last."""
+        agent = view.identity
+
+        def read(reader: Reader) -> RegisteredView:
+            rows: Iterable[Any] = ()
+            if is_ours(agent):
+                rows = reader.execute(_DID, {"agent": agent})
+            did = [Did(action=row[0], times=row[1], last=row[2]) for row in rows]
+            last = max((each.last for each in did), default=view.last_used)
+            may = tuple(_steps_of(reader).get(agent, ()))
+            return view.model_copy(update={"did": tuple(did), "last_used": last, "may": may})
+
+        return await self._core.store.read(read)
+
+    async def report(self, report: IdentityReport, after: str) -> list[ReportLine]:
+        """A page of one report, by id."""
+        now, here = self._core.clock(), self._core.settings.environment
+
+        def read(reader: Reader) -> list[ReportLine]:
+            rules = governance(reader).identities
+            if report is IdentityReport.SHARED:
+                return list(_shared(reader, after, now))
+            if report is IdentityReport.OVER_PRIVILEGED:
+                return list(_over_privileged(reader, after, now, rules))
+            if report is IdentityReport.CROSS_ENVIRONMENT and here is None:
+                return []
+            days = rules.key_days if report is IdentityReport.LONG_LIVED else rules.stale_days
+            values = {"after": after, "now": now, "since": now - timedelta(days=days), "here": here}
+            asked = QUESTIONS[report]
+            wanted = {name: values[name] for name in asked.compile().params if name in values}
+            return [
+                _line(report, row, _why(reader, report, row, days, here))
+                for row in reader.execute(asked, wanted)
+            ]
+
+        return await self._core.store.read(read)
+
+
+def _shared(reader: Reader, after: str, now: datetime) -> Iterable[ReportLine]:
+    """Agents that several processes use."""
+    for agent, steps in sorted(_steps_of(reader).items()):
+        processes = sorted({each.process for each in steps})
+        if len(processes) < 2 or agent <= after:
+            continue
+        values = {"after": after, "now": now, "agent": agent}
+        for row in reader.execute(_of(_REG.c.identity == bindparam("agent")), values):
+            why = f"the processes {', '.join(processes)} use it"
+            yield _line(IdentityReport.SHARED, row, why)
+
+
+def _over_privileged(
+    reader: Reader, after: str, now: datetime, rules: IdentityRules
+) -> Iterable[ReportLine]:
+    since = now - timedelta(days=rules.unused_days)
+    for agent, steps in sorted(_steps_of(reader).items()):
+        unused = []
+        found: Any = None
+        for action in sorted({each.action for each in steps}):
+            values = {"after": after, "now": now, "agent": agent, "action": action, "since": since}
+            row = reader.execute(UNUSED, values).first()
+            if row is not None:
+                unused.append(action)
+                found = row
+        if found is not None:
+            why = f"it may do {', '.join(unused)}, and did not for {rules.unused_days} days"
+            yield _line(IdentityReport.OVER_PRIVILEGED, found, why)
+
+
+def _steps_of(reader: Reader) -> dict[str, list[MayDo]]:
+    """What the newest version of each process lets each agent do."""
+    newest: dict[str, ProcessVersion] = {}
+    for row in reader.all(ProcessVersion, order_by=[ProcessVersion.version]):
+        newest[row.name] = row
+    found: dict[str, list[MayDo]] = {}
+    for name in sorted(newest):
+        definition = ProcessDefinition.model_validate_json(newest[name].body_json)
+        for step in definition.steps:
+            may = MayDo(
+                process=name,
+                activity_type=step.activity_type,
+                action=step.action,
+                system=step.system,
+            )
+            found.setdefault(f"agent:{step.agent}", []).append(may)
+    return found
+
+
+def _why(reader: Reader, report: IdentityReport, row: Any, days: int, here: str | None) -> str:
+    if report is IdentityReport.UNOWNED:
+        return "nobody owns it"
+    if report is IdentityReport.LONG_LIVED:
+        return f"a credential of it is older than {days} days"
+    if report is IdentityReport.CROSS_ENVIRONMENT:
+        return f"it has a key in {here}, and is registered for {row.environment}"
+    if report is IdentityReport.OVERDUE:
+        return "the day on which its owner was to look at it again has passed"
+    last = reader.scalar(_LAST, {"agent": row.identity}) or row.last_used
+    return f"it did nothing for {days} days; last {last.date() if last else 'never'}"
+
+
+def _line(report: IdentityReport, row: Any, why: str) -> ReportLine:
+    return ReportLine(
+        report=report,
+        identity=row.identity,
+        owner=row.owner,
+        why=why,
+        mend=_MENDS[report](row.identity),
+    )
+
+
+def _end(identity: str) -> str:
+    return f"placet identity end {identity} --reason …"
+
+
+def _fresh_key(identity: str) -> str:
+    if identity.startswith("agent:"):
+        return f"placet agent invite {identity.partition(':')[2]} --environment … --queue …"
+    return f"placet identity register {identity} --since TODAY …"
+
+
+_MENDS: Mapping[IdentityReport, Callable[[str], str]] = {
+    IdentityReport.STALE: _end,
+    IdentityReport.UNOWNED: lambda identity: f"placet identity register {identity} --owner …",
+    IdentityReport.OVER_PRIVILEGED: lambda _: (
+        "placet policy publish … (forbid what it need not do)"
+    ),
+    IdentityReport.SHARED: lambda _: "placet agent invite … (an agent of its own for each process)",
+    IdentityReport.LONG_LIVED: _fresh_key,
+    IdentityReport.CROSS_ENVIRONMENT: _end,
+    IdentityReport.OVERDUE: lambda identity: f"placet identity register {identity} --review-by …",
+}

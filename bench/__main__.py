@@ -17,6 +17,7 @@ from bench.inbox import inbox
 from bench.measures import MEASURES
 from bench.results import Figure, Result
 from bench.stage import Stage, stage
+from bench.waiting import waiting
 
 _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, Result | list[Result]]], ...] = (
     *MEASURES,
@@ -34,6 +35,8 @@ async def run(folder: Path) -> list[Result | Figure]:
             with console.status(f"measuring {measure.__name__}"):
                 found = await measure(ready)
                 results += found if isinstance(found, list) else [found]
+        with console.status("measuring waiting"):
+            results += await waiting(ready)  # after the audits: its log would be theirs as well
         with console.status("measuring inbox"):
             results += await inbox(ready)  # last: it fills the lists with what can't be audited
     return results

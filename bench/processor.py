@@ -1,4 +1,4 @@
-"""Processor time by process, as Linux counts it; nothing elsewhere.
+"""Processor time and memory by process, as Linux counts them; nothing elsewhere.
 
 On a shared machine wall time says as much about the neighbours as about the program. Processor
 time is what the program itself took, and adds up to what the two cores can carry.
@@ -6,7 +6,7 @@ time is what the program itself took, and adds up to what the two cores can carr
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -22,15 +22,35 @@ def seconds() -> dict[str, float]:
     if not _PROC.joinpath("self/stat").exists():
         return {}
     spent = {"client": _ticks(_PROC / "self") / os.sysconf("SC_CLK_TCK")}
+    for part, folder, _ in _children():
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+            took = _ticks(folder) / os.sysconf("SC_CLK_TCK")
+            spent[part] = spent.get(part, 0.0) + took
+    return spent
+
+
+def resident() -> dict[str, float]:
+    """MiB in memory now, by part; of the two workers, the governed one."""
+    if not _PROC.joinpath("self/stat").exists():
+        return {}
+    held: dict[str, float] = {}
+    for part, folder, command in _children():
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+            if part != "worker" or "bench.worker governed" in command:
+                pages = int(folder.joinpath("statm").read_text().split()[1])
+                held[part] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return held
+
+
+def _children() -> Iterator[tuple[str, Path, str]]:
+    """This process's children: what part each is, its folder, and its command."""
     for folder in _PROC.iterdir():
         with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
             if folder.name.isdigit() and _parent(folder) == os.getpid():
                 command = folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode()
-                for mark, part in _PARTS.items():
-                    if mark in command:
-                        took = _ticks(folder) / os.sysconf("SC_CLK_TCK")
-                        spent[part] = spent.get(part, 0.0) + took
-    return spent
+                yield from (
+                    (part, folder, command) for mark, part in _PARTS.items() if mark in command
+                )
 
 
 def milliseconds_each(

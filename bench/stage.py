@@ -75,6 +75,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                     "PLACET_AUTHORITY_KEY_PASSPHRASE": _PASSPHRASE,
                     "PLACET_AUTHORITY_TEMPORAL_ADDRESS": address,
                 },
+                log=folder / "authority.log",
             )
         )
         await _answers(issuer)
@@ -120,10 +121,16 @@ async def _answers(issuer: str) -> None:
 
 @contextlib.contextmanager
 def _program(
-    command: list[str], settings: Mapping[str, str], *, speaks: bool = False
+    command: list[str],
+    settings: Mapping[str, str],
+    *,
+    speaks: bool = False,
+    log: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
+    said = None if log is None else log.open("wb")  # each notice is a line of it
     process = subprocess.Popen(
         command,
+        stderr=said,
         env={**os.environ, **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if speaks else subprocess.DEVNULL,
@@ -137,5 +144,6 @@ def _program(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for stream in (process.stdout, said):
+            if stream is not None:
+                stream.close()

@@ -14,7 +14,12 @@ from activities.draw._steps import (
     recompute_analysis,
     screen_payee,
 )
-from activities.reallocation._steps import check_reallocation, read_moves, reallocate
+from activities.reallocation._steps import (
+    check_reallocation,
+    read_moves,
+    reallocate,
+    recompute_reallocation,
+)
 from placet.agent import ORCHESTRATION
 from placet.process import Process
 from workflows import budget_reallocation, loan_draw
@@ -33,7 +38,7 @@ ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
         read_moves,
         check_reallocation,
     ),
-    "draw-verifier": (recompute_analysis,),
+    "draw-verifier": (recompute_analysis, recompute_reallocation),
     "compliance-checker": (screen_payee,),
     "disbursement": (disburse, reallocate),
 }

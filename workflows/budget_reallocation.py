@@ -1,7 +1,7 @@
 """The reallocation of an approved budget: it orders the work, and decides nothing.
 
-read the moves and the loan → check them → ask people → reallocate → close. An approval that no
-longer holds, because the loan has changed, goes back to people on the loan as it is now.
+read the moves and the loan → check them, twice → ask people → reallocate → close. An approval that
+no longer holds, because the loan has changed, goes back to people on the loan as it is now.
 """
 
 from typing import TypeVar
@@ -49,6 +49,7 @@ class BudgetReallocation(GovernedWorkflow):
         await self._step(case, "read_moves", case.subject, PartRef)
         await self._step(case, "read_loan", "/".join(case.subject.split("/")[:2]), LoanRef)
         check = await self._step(case, "check_reallocation", case.subject, CheckRef)
+        await self._step(case, "recompute_reallocation", case.subject, PartRef)
         outcome = await self.checkpoint(APPROVAL, case.case, case.subject)
         if outcome.status in _ENDS:
             return outcome.status.value

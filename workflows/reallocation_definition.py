@@ -128,6 +128,16 @@ DEFINITION = ProcessDefinition(
             inputs=("moves", "loan"),
             produces=("reallocation_check",),
         ),
+        Step(
+            activity_type="recompute_reallocation",
+            agent="draw-verifier",
+            action="reallocation:recompute",
+            system="authority",
+            relation="reallocation",
+            inputs=("moves", "loan", "reallocation_check"),
+            produces=("recomputed_check",),
+            confirms="reallocation_check",
+        ),
         _orchestrating("open_checkpoint", "checkpoint:open", "reallocation"),
         _orchestrating("read_outcome", "outcome:read"),
         Step(

@@ -1,12 +1,14 @@
 """The governed steps of a reallocation: thin shells over the check and HTTP."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from pydantic import ValidationError
 from temporalio import activity
 
+from activities.checks import day_to_confirm
 from activities.reallocation._requests import CheckRef
-from lender.model import LoanFile, Moves, Reallocated, check_moves
+from lender.model import LoanFile, Moves, Reallocated, ReallocationCheck, check_moves
 from placet.agent import current_grant, governed, read_answer
 from placet.model import PartRef, Proposal
 from placet.process import StepRequest
@@ -32,21 +34,46 @@ async def read_moves(request: StepRequest) -> PartRef:
 async def check_reallocation(request: StepRequest) -> CheckRef:
     """Check the moves against the loan: what counts is what was settled (I13)."""
     grant = current_grant()
+    check = await _check(request, _today())
+    grant.reason(f"{len(check.results)} checks, {len(check.findings)} findings")
+    part = grant.keep("reallocation_check", check, _proposal(check))
+    return CheckRef(part=part, fits=not check.findings)
+
+
+@activity.defn
+@governed(action="reallocation:recompute", system="authority")
+async def recompute_reallocation(request: StepRequest) -> PartRef:
+    """Check them again from the same inputs, under another identity: one alone asks nobody."""
+    grant = current_grant()
+    (made,) = await grant.inputs("reallocation_check")
+    try:
+        said = ReallocationCheck.model_validate(made.part.data).as_of
+    except ValidationError:
+        said = _today()
+    check = await _check(request, day_to_confirm(said, _today()))
+    return grant.keep("recomputed_check", check, _proposal(check))
+
+
+async def _check(request: StepRequest, today: date) -> ReallocationCheck:
+    grant = current_grant()
     (asked,) = await grant.inputs("moves")
     (read,) = await grant.inputs("loan")
     moves, loan = Moves.model_validate(asked.part.data), LoanFile.model_validate(read.part.data)
-    number = int(request.record.rpartition("/")[2])
-    check = check_moves(loan, number, moves, datetime.now(UTC).date())
-    fits = not check.findings
-    grant.reason(f"{len(check.results)} checks, {len(check.findings)} findings")
-    proposal = Proposal(
-        amount=check.amount if fits else Decimal("0.00"),
+    return check_moves(loan, int(request.record.rpartition("/")[2]), moves, today)
+
+
+def _proposal(check: ReallocationCheck) -> Proposal:
+    return Proposal(
+        amount=Decimal("0.00") if check.findings else check.amount,
         requested=check.amount,
         findings=check.findings,
         payments_digest=check.moves,
         record_version=check.version,
     )
-    return CheckRef(part=grant.keep("reallocation_check", check, proposal), fits=fits)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 @activity.defn

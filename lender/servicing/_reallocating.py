@@ -105,7 +105,9 @@ class Application:
             raise Failure(409, "conflict", "the moves do not add up to the approved amount")
         await self._use.intend(digest)
         kill_point("servicing.after-intent")
-        return await self._use.run(self._apply, digest)
+        done = await self._use.run(self._apply, digest)
+        kill_point("servicing.after-commit")
+        return done
 
     def _before(self, session: Session) -> Reallocated | None:
         row = _row(session, self._loan, self._number)

@@ -52,7 +52,8 @@ _TROUBLE = 1000
 _LONGEST_PAUSE = timedelta(minutes=5)
 _MOST_RUNS = 1000
 _LOOK_BACK = timedelta(minutes=10)
-"""How long ago a run may have ended to be looked at by an authority that starts."""
+"""How long ago a run may have ended to be looked at by an authority that starts, and how often all
+that runs is listed: for a run that Temporal says began when the one did that it was reset from."""
 
 _LATE = timedelta(minutes=1)
 """How late Temporal may list a run that has ended."""
@@ -89,6 +90,8 @@ class Archivist:
         self._core = core
         self._looked: datetime | None = None
         """When closed cases were last looked at."""
+        self._listed: datetime | None = None
+        """When everything that runs was last listed."""
 
     async def archive_closed(self) -> None:
         """Seal the histories of each closed case whose time to be tried has come."""
@@ -211,16 +214,19 @@ class Archivist:
     async def watch_closed(self) -> None:
         """Tell of each run of a closed case that is none of its chain: a reset reopens even those.
 
-        One question to Temporal for all that runs, or ran a moment ago. What such a run asks for is
-        denied in any case.
+        One question to Temporal for what began or ended a moment ago: thousands of cases that wait
+        are not listed again and again. What such a run asks for is denied in any case.
         """
+        now = self._core.clock()
+        whole = self._listed is None or now - self._listed >= _LOOK_BACK
+        since = now - _LOOK_BACK if self._looked is None else self._looked - _LATE
         try:
-            now = self._core.clock()
-            since = now - _LOOK_BACK if self._looked is None else self._looked - _LATE
-            running = [each async for each in self._core.temporal.seen_since(since)]
+            seen = self._core.temporal.seen_since(since, everything=whole)
+            running = [each async for each in seen]
         except Unavailable:
             return
         self._looked = now
+        self._listed = now if whole else self._listed
         reopened = await self._core.store.read(
             lambda reader: [each for each in running if _is_reopened(reader, *each)]
         )

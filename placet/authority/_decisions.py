@@ -5,6 +5,7 @@
 2. (I11) Sent twice, a decision is answered the same.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from placet.model import (
     DecisionAnswer,
     DecisionAnswers,
     DecisionClaims,
+    ForCheckpoint,
     OneAnswer,
     Requirement,
     SignedDecisions,
@@ -100,20 +102,34 @@ class Decisions:
         return answer
 
     async def decide_many(self, body: SignedDecisions) -> DecisionAnswers:
-        """Take many signed decisions, one after the other; each counts or is refused by itself.
+        """Take many signed decisions; each counts or is refused by itself.
+
+        Those on one checkpoint are heard one after the other, the rest share their commits.
 
         Raises:
             StoreUnavailable: the ledger can't be written; sent again, those recorded count once.
         """
-        answers: list[OneAnswer] = []
-        for each in body.decisions:
-            try:
-                answer = await self.decide(each.checkpoint, each.decision)
-            except (NotFound, Unauthenticated, Forbidden) as refused:
-                answers.append(OneAnswer(checkpoint=each.checkpoint, problem=refused.problem))
-            else:
-                answers.append(OneAnswer(checkpoint=each.checkpoint, answer=answer))
-        return DecisionAnswers(answers=tuple(answers))
+        answers: dict[int, OneAnswer] = {}
+        numbers: dict[str, list[int]] = {}
+        for number, each in enumerate(body.decisions):
+            numbers.setdefault(each.checkpoint, []).append(number)
+
+        async def hear(those: list[int]) -> None:
+            for number in those:
+                answers[number] = await self._one(body.decisions[number])
+
+        ended = await asyncio.gather(*map(hear, numbers.values()), return_exceptions=True)
+        for trouble in ended:
+            if trouble is not None:
+                raise trouble
+        return DecisionAnswers(answers=tuple(answers[each] for each in sorted(answers)))
+
+    async def _one(self, sent: ForCheckpoint) -> OneAnswer:
+        try:
+            answer = await self.decide(sent.checkpoint, sent.decision)
+        except (NotFound, Unauthenticated, Forbidden) as refused:
+            return OneAnswer(checkpoint=sent.checkpoint, problem=refused.problem)
+        return OneAnswer(checkpoint=sent.checkpoint, answer=answer)
 
     def _decide(self, tx: Tx, checkpoint_id: str, jws: str) -> DecisionAnswer | _Refused:
         verified = self._verify(tx, jws)

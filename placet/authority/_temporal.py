@@ -189,17 +189,23 @@ class Temporal:
                 raise ExecutionNotFound(workflow_id) from error
             raise Unavailable("Temporal did not terminate the workflow") from error
 
-    async def seen_since(self, moment: datetime) -> AsyncIterator[tuple[str, str]]:
-        """Workflow id and run id of all that runs, or ended since, as Temporal's visibility has it.
+    async def seen_since(
+        self, moment: datetime, *, everything: bool
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Workflow id and run id of all that began or ended since, as Temporal's visibility has it.
+
+        ``everything``: of all that runs as well, however long ago it began.
 
         Raises:
             Unavailable: Temporal did not answer.
         """
+        at = moment.isoformat()
+        running = "ExecutionStatus = 'Running'" if everything else f"StartTime > '{at}'"
         token = b""
         while True:
             request = ListWorkflowExecutionsRequest(
                 namespace=self._client.namespace,
-                query=f"ExecutionStatus = 'Running' OR CloseTime > '{moment.isoformat()}'",
+                query=f"{running} OR CloseTime > '{at}'",
                 page_size=1000,
                 next_page_token=token,
             )

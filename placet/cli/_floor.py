@@ -342,8 +342,10 @@ def _acted(work: Callable[[OperatorClient], Awaitable[ActAnswer]], *, as_json: b
         try:
             show(run(acted()), as_json=as_json)
         except ValidationError as error:
-            said = error.errors(include_input=False, include_url=False)[0]["msg"]
-            raise fail(said.removeprefix("Value error, "), USAGE) from None
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = "".join(f"{each}: " for each in first["loc"][:1] if isinstance(each, str))
+            said = first["msg"].removeprefix("Value error, ")
+            raise fail(f"{where}{said}", USAGE) from None
 
 
 def _row(text: str) -> RowCut:

@@ -25,7 +25,7 @@ from placet.cli._base import (
 )
 from placet.cli._fetch import fetch_decisions
 from placet.cli._processes import processes
-from placet.model import AuthorityMatrix, PublishPolicy, format_time
+from placet.model import ActAnswer, AuthorityMatrix, PublishPolicy, format_time
 from placet.rules import BadPolicies, LoadedPolicies, load_policies, policy_changes
 
 policy = typer.Typer(help="The lender's policies.", no_args_is_help=True)
@@ -68,6 +68,26 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
         show(run(work()), as_json=as_json, columns=("act", "target", "status", "entry"))
 
 
+@policy.command("publish-matrix")
+def publish_matrix(
+    file: Annotated[Path, typer.Argument(help="An authority-matrix.json.")], as_json: AsJson = False
+) -> None:
+    """Publish a process's authority matrix alone, as a signed act (administrators).
+
+    What is open stays as it was asked; what opens from now on is asked by the new one.
+    """
+    with failures():
+        matrix = read_model(file, AuthorityMatrix)
+
+        async def work() -> ActAnswer:
+            async with operator_client() as client:
+                if not as_json:
+                    _print_matrix_changes(await client.get("/v1/published"), matrix)
+                return await client.act("matrix.publish", matrix.process, matrix)
+
+        show(run(work()), as_json=as_json)
+
+
 def _print_changes(
     published: Mapping[str, Any], body: PublishPolicy, matrix: AuthorityMatrix
 ) -> None:
@@ -83,6 +103,10 @@ def _print_changes(
                 out.print(f"  policy {what}: {escape(name)}")
         _print_lines("policies.cedar", now["policies"], body.policies)
         _print_lines("schema.cedarschema", now["schema"], body.cedar_schema)
+    _print_matrix_changes(published, matrix)
+
+
+def _print_matrix_changes(published: Mapping[str, Any], matrix: AuthorityMatrix) -> None:
     matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
     before = max(
         (each for each in matrices if each.process == matrix.process),

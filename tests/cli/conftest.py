@@ -1,5 +1,6 @@
 """The command as people run it, and an authority of its own process."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -73,8 +74,14 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all: no test may rely on what another one has left in it."""
+    with serving(tmp_path_factory.mktemp("served")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Served]:
     """``placet authority init`` and ``serve``, each a process; Temporal is away."""
-    folder = tmp_path_factory.mktemp("served")
     key = SigningKey.generate()
     write_key_file(folder / "ada.pem", key, PASSPHRASE)
     (folder / "ada.jwk").write_text(json.dumps(key.public.jwk()))

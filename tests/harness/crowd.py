@@ -55,6 +55,7 @@ class Asked:
 
     number: int
     process: str = "loan-draw"
+    name: str = "release"
     subject: str = ""
     status: str = "open"
     amount: str | None = "100.00"
@@ -123,14 +124,14 @@ def _row(asked: Asked) -> Checkpoint:
     )
     evidence = Evidence(
         case=asked.case,
-        checkpoint="release",
+        checkpoint=asked.name,
         subject=asked.record,
         salt=SALT,
         items=(item,),
         proposal=Proposal(amount=amount, requested=amount, findings=findings),
     )
     wanted = Requirement(
-        checkpoint="release",
+        checkpoint=asked.name,
         matrix_digest=DIGEST,
         matrix_version=1,
         needs=(Need(roles=asked.roles, count=asked.count),),
@@ -143,7 +144,7 @@ def _row(asked: Asked) -> Checkpoint:
     )
     outcome = Outcome(
         checkpoint_id=asked.id,
-        checkpoint="release",
+        checkpoint=asked.name,
         case=asked.case,
         status=CheckpointStatus(asked.status),
         evidence_digest=DIGEST,
@@ -152,7 +153,7 @@ def _row(asked: Asked) -> Checkpoint:
     return Checkpoint(
         id=asked.id,
         case_id=asked.case,
-        name="release",
+        name=asked.name,
         title="Release the parcel",
         status=asked.status,
         claimed_by=asked.claimed_by,

@@ -1,10 +1,11 @@
-"""Every part killed (SIGKILL) at named steps of a draw: it ends once, right, nothing lost (I11).
+"""Parts killed (SIGKILL) at named steps of a case: it ends once, right, nothing lost (I11).
 
 The points are the code's own steps. After each kill the part is started again, as a supervisor
 would; then the payments, the decisions, the ledger and the replay are held against each other.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -16,12 +17,14 @@ import pytest_asyncio
 from lender import storage
 from lender.demo import Books
 from lender.embedded import Embedded, embedded
+from lender.model import LoanFile, Move, Moves
 from lender.samples import make_loan, plan_for, write_packet
-from lender.servicing import payments_made
+from lender.servicing import payments_made, request_reallocation
 from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import CaseView, CheckpointView, Verdict
+from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -83,6 +86,17 @@ async def _supervise(made: Embedded) -> None:
         await asyncio.sleep(0.05)
 
 
+def _loan(loan_id: str) -> LoanFile:
+    return make_loan(
+        loan_id,
+        "Kill Point Row",
+        "Kill Point LLC",
+        "1 Kill Point Road, Oakland CA",
+        Decimal("300000.00"),
+        30,
+    )
+
+
 async def _decide(client: OperatorClient, checkpoint: CheckpointView) -> None:
     """Sign once, and send until it is answered: a lost answer is asked for again."""
     jws = client.sign_decision(
@@ -102,14 +116,7 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
     made: Embedded, tmp_path: Path, number: int, part: str, point: str
 ) -> None:
     """I11, I4: one payment each, one decision, a whole ledger, a case that replays."""
-    loan = make_loan(
-        f"L-{2000 + number}",
-        "Kill Point Row",
-        "Kill Point LLC",
-        "1 Kill Point Road, Oakland CA",
-        Decimal("300000.00"),
-        30,
-    )
+    loan = _loan(f"L-{2000 + number}")
     books = Books.of(made)
     books.take_in(loan)
     plan = plan_for(loan)
@@ -164,3 +171,71 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
     assert replayed.troubles == ()
     recorded = [each for each in files_of_log.entries if b'"decision.recorded"' in each]
     assert sum(case.encode() in each for each in recorded) == 1
+
+
+IN_A_REALLOCATION = (
+    ("worker-disbursement", "agent.before-settle"),
+    ("authority", "checkpoint.before-answer"),
+    ("lender", "servicing.after-commit"),
+)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("part", "point"), IN_A_REALLOCATION)
+async def test_a_budget_changes_once_and_right_whatever_is_killed(
+    made: Embedded, tmp_path: Path, part: str, point: str
+) -> None:
+    """I11, I4: the moves are done once, on three people's word, each of which counts once."""
+    loan = _loan(f"L-{2500 + IN_A_REALLOCATION.index((part, point))}")
+    books = Books.of(made)
+    books.take_in(loan)
+    first, second = (each.item for each in loan.schedule[:2])
+    move = Move(from_item=first, to_item=second, amount=Decimal("10.00"), reason="the bids")
+    request_reallocation(books.servicing, loan.loan_id, "1", Moves(moves=(move,)))
+    subject = f"loan/{loan.loan_id}/reallocation/1"
+    marker = tmp_path / "killed"
+    made.stop(part)
+    made.start(part, {"PLACET_KILL_AT": point, "PLACET_KILL_ONCE": str(marker)})
+    supervising = asyncio.create_task(_supervise(made))
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            people = {
+                name: await stack.enter_async_context(made.person(name))
+                for name in ("dana", "ines", "omar", "sofia", "una")
+            }
+
+            async def opened() -> str | None:
+                found = [c for c in await people["una"].cases() if c.subject == subject]
+                if found:
+                    return found[0].id
+                return (await people["dana"].open_case(REALLOCATION.name, subject)).case
+
+            case = await until(opened)
+
+            async def waiting() -> CheckpointView | None:
+                found = await people["una"].checkpoints("open", case)
+                return found[0] if found else None
+
+            checkpoint = await until(waiting)
+            for name in ("ines", "omar", "sofia"):
+                await _decide(people[name], checkpoint)
+
+            async def closed() -> CaseView | None:
+                view = await people["una"].case(case)
+                assert view.status != "stopped", view.stopped_for
+                return view if view.status == "closed" else None
+
+            view = await until(closed, 120)
+            log = await fetch_log(people["una"])
+    finally:
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
+    assert marker.exists(), f"{part} never came to {point}"
+    assert view.result == "reallocated"
+    after = books.loan(loan.loan_id)
+    assert [(each.amount, each.approved_by) for each in after.reallocations] == [
+        (Decimal("10.00"), case)
+    ]
+    assert after.version == loan.version + 1
+    recorded = [each for each in log.entries if b'"decision.recorded"' in each]
+    assert sum(case.encode() in each for each in recorded) == len(("ines", "omar", "sofia"))

@@ -50,6 +50,7 @@ INTENDED = {
     PAYS: ("disbursement", DRAW),
     "reallocation:read": ("draw-analyst", BUDGET),
     "reallocation:check": ("draw-analyst", BUDGET),
+    "reallocation:recompute": ("draw-verifier", BUDGET),
     MOVES: ("disbursement", BUDGET),
 }
 SHARED = {action for action, (agent, _) in INTENDED.items() if agent == "orchestrator"}

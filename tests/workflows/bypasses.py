@@ -1,9 +1,11 @@
-"""Workflow code that wants a changed account paid without the call-back."""
+"""Workflow code that wants something done without those who must be asked."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from placet.model import CaseInput
+    from placet.model import CaseInput, PartRef
+    from placet.process import StepRequest
+    from workflows.budget_reallocation import BudgetReallocation
     from workflows.loan_draw import APPROVAL, LoanDrawReview
 
 
@@ -28,3 +30,15 @@ class IgnoresCompliance(LoanDrawReview):
         await self.checkpoint("compliance", case.case, case.subject)
         await self.checkpoint(APPROVAL, case.case, case.subject)
         return await self._pay(case) or "none"
+
+
+@workflow.defn(name="BudgetReallocation")
+class AsksNobody(BudgetReallocation):
+    """The moves are checked, and done at once."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        request = StepRequest(case=case.case, record=case.subject)
+        await self._step(case, "read_moves", case.subject, PartRef)
+        await self.patient_step("reallocate", request, PartRef, case.subject)
+        return "reallocated"

@@ -1,4 +1,4 @@
-"""Whoever takes the workflow's tasks can't leave out the call-back on a changed account."""
+"""Whoever takes the workflow's tasks can't leave out those who must be asked."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from lender.samples import LOAN_DEFECTS, make_loan
 from placet.audit import workflow_runner
 from placet.model import ActAnswer, Verdict
 from tests.harness.reading import reading
-from tests.workflows.bypasses import IgnoresCompliance, SkipsCompliance
+from tests.workflows.bypasses import AsksNobody, IgnoresCompliance, SkipsCompliance
 from tests.workflows.desk import Desk, open_desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -63,6 +63,31 @@ async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None
     asked = {each.name for each in await desk.people["una"].checkpoints(case=case)}
     assert "draw-approval" not in asked
     assert desk.paid(loan) == 0
+
+
+async def test_no_budget_changes_without_an_approval(desk: Desk) -> None:
+    """I5: the step that would is refused, and the case stops for a person to look at."""
+    loan = desk.take_in_loan()
+    moves = desk.folder / "moves.csv"
+    first, second = (each.item for each in loan.schedule[:2])
+    moves.write_text(f"From item,To item,Amount,Reason\n{first},{second},10.00,the bids\n")
+    desk.made.stop("worker-orchestrator")
+    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
+    async with Worker(
+        client, task_queue="orchestrator", workflows=[AsksNobody], workflow_runner=workflow_runner()
+    ):
+        said = await desk.command(
+            *("dana", "case", "open", "--json", "--process", "budget-reallocation"),
+            *("--loan", loan.loan_id, "--reallocation", "1", "--moves", str(moves)),
+        )
+        case = str(ActAnswer.model_validate_json(said.out).case)
+        await _first_task_taken(client, case)
+        desk.made.start("worker-orchestrator")
+        await desk.ended(case, "stopped")
+    denied = [each["data"] for each in await desk.entries(case) if each["type"] == "grant.denied"]
+    assert [each["action"] for each in denied] == ["budget:reallocate"]
+    assert "I5" in denied[0]["reasons"]
+    assert desk.books.loan(loan.loan_id) == loan
 
 
 async def _first_task_taken(client: Client, case: str) -> None:

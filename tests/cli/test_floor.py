@@ -1,0 +1,257 @@
+"""Every act around a checkpoint as a command: what it says, and what it does."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from placet.authority import AuthoritySettings, Store
+from placet.client import OperatorClient
+from placet.model import CheckpointView, EnrolIdentity
+from placet.tokens import SigningKey, read_key_file, write_key_file
+from tests.cli.conftest import PASSPHRASE, Ended, Placet, Served, serving
+from tests.harness.crowd import Asked, put
+
+PEOPLE = {
+    "ana": ("loan-officer",),
+    "ben": ("loan-officer",),
+    "sue": ("loan-officer", "senior-approver"),
+    "aud": ("auditor",),
+}
+POLICIES = Path(__file__).parents[2] / "policies" / "loan-draw"
+
+
+class Floor:
+    """People at their command lines, and checkpoints that wait for them."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.number = 5000
+        self.published = False
+        self.placet: Placet
+
+    def say(self, who: str, *arguments: str, code: int = 0) -> Ended:
+        """Run a command as someone; it ends with this code."""
+        own = {
+            "PLACET_ISSUER": self.served.variables["PLACET_ISSUER"],
+            "PLACET_OPERATOR": who,
+            "PLACET_KEY_FILE": str(self.served.folder / f"{who}.pem"),
+            "PLACET_PASSPHRASE": PASSPHRASE,
+        }
+        ended = self.placet(*arguments, **own)
+        assert ended.code == code, ended
+        return ended
+
+    def asked(self, **how: object) -> str:
+        """A checkpoint that waits for a loan officer; its id."""
+        self.number += 1
+        usual = Asked(
+            self.number,
+            name="draw-approval",
+            roles=("loan-officer",),
+            subject=f"loan/L-{self.number}/draw/1",
+            now=datetime.now(UTC),
+        )
+        made = replace(usual, **how)  # type: ignore[arg-type]  # what a test says of it
+        asyncio.run(self._put(made))
+        return made.id
+
+    async def _put(self, asked: Asked) -> None:
+        own = self.served.own
+        settings = AuthoritySettings(
+            issuer=own["PLACET_AUTHORITY_ISSUER"],
+            database_url=own["PLACET_AUTHORITY_DATABASE_URL"],
+            key_passphrase=own["PLACET_AUTHORITY_KEY_PASSPHRASE"],
+        )
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            await store.write(lambda tx: put(tx, asked))
+
+    def view(self, checkpoint: str, who: str = "aud") -> CheckpointView:
+        """A checkpoint as it stands."""
+        key = read_key_file(self.served.folder / f"{who}.pem", PASSPHRASE)
+
+        async def look() -> CheckpointView:
+            issuer = self.served.variables["PLACET_ISSUER"]
+            async with OperatorClient(issuer, f"operator:{who}", key) as client:
+                return await client.checkpoint(checkpoint)
+
+        return asyncio.run(look())
+
+
+@pytest.fixture(scope="module")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    """People with keys of their own, at an authority of their own."""
+    with serving(tmp_path_factory.mktemp("floor")) as served:
+        yield _staffed(served)
+
+
+def _staffed(served: Served) -> Floor:
+    ada = read_key_file(served.folder / "ada.pem", PASSPHRASE)
+
+    async def enrol() -> None:
+        async with OperatorClient(served.variables["PLACET_ISSUER"], "operator:ada", ada) as admin:
+            for name, roles in PEOPLE.items():
+                key = SigningKey.generate()
+                write_key_file(served.folder / f"{name}.pem", key, PASSPHRASE)
+                body = EnrolIdentity(jwk=dict(key.public.jwk()), roles=roles)
+                await admin.act("operator.enrol", f"operator:{name}", body)
+
+    asyncio.run(enrol())
+    return Floor(served)
+
+
+@pytest.fixture
+def floor(staffed: Floor, placet: Placet) -> Floor:
+    """The floor, and this test's way to run a command; its process is published once."""
+    staffed.placet = placet
+    if not staffed.published:
+        staffed.say("ada", "policy", "publish", str(POLICIES))
+        staffed.published = True
+    return staffed
+
+
+def test_claiming_is_told_and_taken_back(floor: Floor) -> None:
+    checkpoint = floor.asked()
+    floor.say("ana", "checkpoint", "claim", checkpoint)
+    theirs = floor.say("ben", "checkpoint", "claim", checkpoint, code=1)
+    assert "operator:ana has claimed it" in theirs.err
+    floor.say("ben", "checkpoint", "unclaim", checkpoint, code=1)
+    assert floor.view(checkpoint).claim is not None
+    floor.say("ana", "checkpoint", "unclaim", checkpoint)
+    assert floor.view(checkpoint).claim is None
+
+
+def test_remarks_and_files_are_left_beside_it(floor: Floor, tmp_path: Path) -> None:
+    checkpoint = floor.asked()
+    floor.say("ana", "checkpoint", "comment", checkpoint, "call back at 3 pm")
+    photo, empty, large = (tmp_path / each for each in ("photo.jpg", "empty.txt", "large.bin"))
+    photo.write_bytes(b"a picture")
+    empty.touch()
+    large.write_bytes(bytes(1024 * 1024 + 1))
+    floor.say("ana", "checkpoint", "attach", checkpoint, str(photo))
+    assert (
+        "it is empty"
+        in floor.say("ana", "checkpoint", "attach", checkpoint, str(empty), code=2).err
+    )
+    assert (
+        "larger than"
+        in floor.say("ana", "checkpoint", "attach", checkpoint, str(large), code=2).err
+    )
+    told = [(each.text, each.name, each.media_type) for each in floor.view(checkpoint).remarks]
+    assert told == [("call back at 3 pm", None, None), (None, "photo.jpg", "image/jpeg")]
+
+
+def test_a_word_is_withdrawn_and_a_conflict_is_final(floor: Floor) -> None:
+    """I6: each in one's own name, and on the ledger."""
+    checkpoint = floor.asked(count=2)
+    wrong = floor.say("ana", "checkpoint", "approve", checkpoint, "--amount", "99.00", code=1)
+    assert "--amount 100.00" in wrong.err
+    floor.say("ana", "checkpoint", "approve", checkpoint, "--amount", "100.00")
+    floor.say("ana", "checkpoint", "withdraw", checkpoint, "--comment", "too soon")
+    floor.say("ben", "checkpoint", "abstain", checkpoint, "--comment", "my cousin's house")
+    again = floor.say("ben", "checkpoint", "approve", checkpoint, "--amount", "100.00", code=1)
+    assert "abstained" in again.err
+    said = floor.say("ben", "checkpoint", "prospect", checkpoint)
+    assert "you may not approve: abstained" in said.out
+    said = floor.say("ana", "checkpoint", "prospect", checkpoint)
+    assert "you may approve" in said.out
+    floor.say("ana", "checkpoint", "reject", checkpoint, "--reason-code", "other")
+    assert floor.view(checkpoint).status == "rejected"
+    proof = floor.say("aud", "checkpoint", "proof", checkpoint)
+    assert "operator:ben said abstain: its person stands aside" in proof.out
+
+
+def test_an_administrator_recalls_and_nobody_else(floor: Floor) -> None:
+    checkpoint = floor.asked()
+    reason = ("--reason", "the wrong packet")
+    floor.say("ana", "checkpoint", "recall", checkpoint, *reason, code=1)
+    floor.say("ada", "checkpoint", "recall", checkpoint, *reason)
+    assert floor.view(checkpoint).status == "voided"
+
+
+def test_who_is_away_is_stood_in_for_by_their_like_until_they_end_it(floor: Floor) -> None:
+    """I6: what waited for the one who is away waits for whoever stands in, without more."""
+    checkpoint = floor.asked()
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    away = ("--until", until, "--reason", "on leave")
+    lesser = floor.say("sue", "checkpoint", "delegate", "ana", *away, code=1)
+    assert "not the same authority" in lesser.err
+    given = json.loads(floor.say("ana", "checkpoint", "delegate", "sue", *away, "--json").out)
+    assert given["target"] == "operator:sue"
+    (held,) = json.loads(floor.say("sue", "checkpoint", "delegations", "--json").out)
+    assert (held["giver"], held["delegate"]) == ("operator:ana", "operator:sue")
+    mine = {
+        who: {
+            each["id"]
+            for each in json.loads(floor.say(who, "checkpoint", "list", "--mine", "--json").out)
+        }
+        for who in ("ana", "sue")
+    }
+    assert checkpoint in mine["ana"] <= mine["sue"]
+    stands_in = ("--amount", "100.00", "--stands-in-for", "ana")
+    floor.say("sue", "checkpoint", "approve", checkpoint, *stands_in)
+    floor.say("ben", "checkpoint", "undelegate", held["act"], code=1)
+    floor.say("ana", "checkpoint", "undelegate", held["act"])
+    late = floor.say("sue", "checkpoint", "approve", floor.asked(), *stands_in, code=1)
+    assert "handed over" in late.err
+
+
+def test_many_are_approved_at_once_and_the_report_tells_who_was_hasty(floor: Floor) -> None:
+    """I6: each signed on its own evidence; their sum is said, and wrong it is refused."""
+    several = [floor.asked() for _ in range(3)]
+    wrong = floor.say("ana", "checkpoint", "approve-many", *several, "--total", "299.99", code=1)
+    assert "they come to 300.00" in wrong.err
+    done = floor.say("ana", "checkpoint", "approve-many", *several, "--total", "300.00")
+    assert done.out.count("is recorded as entry") == len(several)
+    assert {floor.view(each).status.value for each in several} == {"approved"}
+    again = floor.say("ben", "checkpoint", "approve-many", *several, "--total", "300.00", code=1)
+    assert "not all of them were recorded" in again.err
+    report = floor.say("aud", "checkpoint", "report", "--hasty", "3600")
+    assert all(f"hasty  hasty  operator:ana  {each}" in report.out for each in several)
+
+
+def test_a_hold_is_placed_and_lifted(floor: Floor) -> None:
+    record, reason = "loan/L-9000", ("--reason", "a lien was recorded")
+    floor.say("ana", "case", "hold", record, *reason)
+    assert floor.say("ben", "case", "hold", record, *reason, code=1).err
+    lift = ("case", "lift", record, "--reason", "it was released")
+    assert "administrator" in floor.say("ben", *lift, code=1).err
+    floor.say("ana", *lift)
+
+
+def test_what_is_keyed_or_lowered_wrong_is_refused_before_it_is_signed(floor: Floor) -> None:
+    """I12: a usage error names what was wrong."""
+    checkpoint = floor.asked()
+    key = ("checkpoint", "key", checkpoint, "--document", "a.xlsx")
+    for arguments, why in (
+        ((*key, "--value", "1.00"), "give --field, or --spot"),
+        ((*key, "--value", "1", "--value", "2", "--field", "title.effective"), "as many"),
+        ((*key, "--value", "1", "--spot", "A1", "--field", "no field"), "field"),
+        (("checkpoint", "lower", checkpoint, "--row", "4=1.00", "--amount", "9"), "ITEM=AMOUNT"),
+    ):
+        assert why in floor.say("ana", *arguments, code=2).err
+    nobody = floor.say("aud", *key, "--value", "1.00", "--spot", "A1", code=1)
+    assert "needs the role" in nobody.err
+
+
+def test_a_matrix_is_published_alone_and_changes_nothing_that_is_open(
+    floor: Floor, tmp_path: Path
+) -> None:
+    """A signed act of an administrator: what changes is shown before."""
+    checkpoint = floor.asked()
+    before = floor.view(checkpoint).requirement_digest
+    matrix = json.loads((POLICIES / "authority-matrix.json").read_text())
+    file = tmp_path / "matrix.json"
+    file.write_text(json.dumps({**matrix, "version": matrix["version"] + 1, "mode": "audit"}))
+    floor.say("ana", "policy", "publish-matrix", str(file), code=1)
+    said = floor.say("ada", "policy", "publish-matrix", str(file))
+    assert '"mode": "audit"' in said.out
+    file.write_text(json.dumps({**matrix, "version": matrix["version"] + 1, "mode": "automatic"}))
+    assert floor.say("ada", "policy", "publish-matrix", str(file), code=1).err
+    file.write_text("{}")
+    assert "process" in floor.say("ada", "policy", "publish-matrix", str(file), code=2).err
+    assert floor.view(checkpoint).requirement_digest == before

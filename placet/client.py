@@ -54,6 +54,7 @@ from placet.model import (
     InputPart,
     KeyedValue,
     KeyIn,
+    LeftBehind,
     OpenCase,
     OutcomeProof,
     Overview,
@@ -71,6 +72,7 @@ from placet.model import (
     SignedDecisions,
     SignInAnswer,
     SignInBegun,
+    VendorView,
     Verdict,
     digest_json,
     salted_digest,
@@ -656,6 +658,15 @@ class OperatorClient:
             found += [ReportLine.model_validate(each) for each in page]
             if not page:
                 return found
+
+    async def left_behind(self, identity: str) -> LeftBehind:
+        """What an identity leaves behind."""
+        path = f"/v1/left-behind/{quote(identity, safe='/:')}"
+        return self._model(await self._get(path), LeftBehind)
+
+    async def vendor(self, vendor: str) -> VendorView:
+        """What switching off a third party would stop now."""
+        return self._model(await self._get(f"/v1/vendors/{_segment(vendor)}"), VendorView)
 
     async def registered(self, identity: str) -> RegisteredView:
         """One non-human identity."""

@@ -7,6 +7,7 @@ from pydantic import JsonValue, ValidationError
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._decisions import decided_again
 from placet.audit._people import People
+from placet.audit._registry import named
 from placet.audit._scene import Grant, Scene
 from placet.ledger import Entry, EntryType
 from placet.model import EvidenceItem, Step
@@ -83,12 +84,14 @@ class Grants:
 
     def stopped(self, entry: Entry) -> None:
         """Someone's standing, or key, has ended: no grant that rests on it lives on (I10)."""
-        whose = str(entry.data.get("principal" if "principal" in entry.data else "target"))
+        whose = {str(entry.data.get("principal" if "principal" in entry.data else "target"))}
+        whose |= set(named(entry))
         for name, grant in self._scene.grants.items():
             if grant.ended is not None:
                 continue
-            if grant.issued.actor == whose:
-                self._scene.trouble("grant-outlives", f"{name} of {whose} lives on")
+            if grant.issued.actor in whose:
+                said = f"{name} of {grant.issued.actor} lives on"
+                self._scene.trouble("grant-outlives", said)
             elif self._checkpoints.rests_on_the_inactive(grant.issued):
                 self._scene.trouble("grant-outlives", f"{name} lives on without its approval")
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue, ValidationError
 
 from placet.audit._key_ages import KeyAges
 from placet.audit._proposals import Proposals
-from placet.audit._registry import Registry
+from placet.audit._registry import Registry, named
 from placet.audit._said import said_by, said_of_own_key
 from placet.audit._scene import Scene
 from placet.audit._sessions import Sessions
@@ -17,6 +17,7 @@ from placet.model import (
     ActClaims,
     Governance,
     digest_bytes,
+    is_ours,
 )
 from placet.rules import BadPolicies
 from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
@@ -50,6 +51,7 @@ _ACTS = {
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.IDENTITY_REGISTERED: "identity.register",
     EntryType.IDENTITY_ENDED: "identity.end",
+    EntryType.VENDOR_SWITCHED_OFF: "vendor.off",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",
     EntryType.OPERATOR_ROLES_SET: "operator.roles",
@@ -69,7 +71,12 @@ _STOPPED = {
     EntryType.OPERATOR_SUSPENDED,
     EntryType.OPERATOR_OFFBOARDED,
 }
-STOPS = {*_STOPPED, EntryType.KEY_REVOKED, EntryType.IDENTITY_ENDED}
+STOPS = {
+    *_STOPPED,
+    EntryType.KEY_REVOKED,
+    EntryType.IDENTITY_ENDED,
+    EntryType.VENDOR_SWITCHED_OFF,
+}
 """What ends someone's standing, or that of a key."""
 
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
@@ -298,6 +305,16 @@ class People:
             self._proposals.proposed(entry, claims)
         self._entitled(entry)
 
+    def owner_changed(self, entry: Entry) -> None:
+        """An owner who left: the deputy follows, or a grace begins, or it is over."""
+        target, before = str(entry.data.get("target")), entry.data.get("before")
+        if before is not None and str(before) not in self._stopped:
+            self._scene.trouble("registry", f"{before}, who owned {target}, has not left")
+        owner = entry.data.get("owner")
+        if owner is not None and not self.active(str(owner)):
+            self._scene.trouble("registry", f"{owner} is not active, and can own nothing")
+        self.registry.owner_changed(target, entry)
+
     def session_over(self, entry: Entry) -> None:
         """A session that ends without a person's word, and its key with it."""
         self._sessions.ended(entry)
@@ -347,12 +364,8 @@ class People:
             self._revoked |= {target, *self.ages.descendants(target)}
             if list(self.ages.descendants(target)) != entry.data.get("with_it"):
                 self._scene.trouble("key", f"it leaves a key that replaced {target}")
-        elif entry.type is EntryType.IDENTITY_REGISTERED:
-            self.registry.registered(target, entry.data)
-        elif entry.type is EntryType.IDENTITY_ENDED:
-            self.registry.ended(target, entry)
-        elif entry.type is EntryType.AGENT_INVITED:
-            self.registry.invited(entry)
+        elif entry.type is EntryType.VENDOR_SWITCHED_OFF:
+            self._stopped |= {each for each in named(entry) if is_ours(each)}
         elif entry.type is EntryType.OPERATOR_INVITED:
             self._sessions.invited(entry)
         elif entry.type is EntryType.SESSION_ENDED:
@@ -360,6 +373,7 @@ class People:
         elif entry.type is EntryType.OPERATOR_ROLES_SET:
             roles = entry.data.get("roles")
             self._roles[target] = tuple(map(str, roles)) if isinstance(roles, list) else ()
+        self.registry.changed(entry)
 
 
 def _adds_own_key(entry: Entry) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
 from placet.audit._scene import Scene
-from placet.ledger import Entry
+from placet.ledger import Entry, EntryType
+from placet.model import is_ours
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Registry:
         self._scene = scene
         self._owned: dict[str, list[_Owned]] = {}
         self._ends: dict[str, datetime] = {}
+        self._deputies: dict[str, JsonValue] = {}
+        self._grace: dict[str, datetime] = {}
         self._workloads: dict[str, JsonValue] = {}
         self._invited: dict[str, Entry] = {}
 
@@ -52,33 +55,65 @@ class Registry:
         elif self.owner(principal) != owner:
             self._scene.trouble("registry", f"{principal} is not owned by {owner}")
 
-    def registered(self, identity: str, data: Mapping[str, JsonValue]) -> None:
+    def changed(self, entry: Entry) -> None:
+        """What people signed about identities, and who may join as one."""
+        target = str(entry.data.get("target"))
+        match entry.type:
+            case EntryType.IDENTITY_REGISTERED:
+                self._registered(target, entry.data)
+            case EntryType.IDENTITY_ENDED:
+                self._ends[target] = entry.time
+            case EntryType.VENDOR_SWITCHED_OFF:
+                self._ends |= {each: entry.time for each in named(entry) if not is_ours(each)}
+            case EntryType.AGENT_INVITED:
+                self._invited[str(entry.data.get("invitation"))] = entry
+            case _:
+                pass
+
+    def _registered(self, identity: str, data: Mapping[str, JsonValue]) -> None:
         """All that is said of an identity from here on."""
         owner, ends = data.get("owner"), data.get("ends_at")
         self._own(identity, owner if isinstance(owner, str) else None)
         self._workloads[identity] = data.get("workload")
+        self._deputies[identity] = data.get("deputy")
+        self._grace.pop(identity, None)
         try:
             self._ends[identity] = datetime.fromisoformat(str(ends))
         except ValueError:
             self._scene.trouble("registry", f"{identity} has no end date")
 
-    def ended(self, identity: str, entry: Entry) -> None:
-        """It ends now."""
-        self._ends[identity] = entry.time
+    def owner_changed(self, identity: str, entry: Entry) -> None:
+        """Its owner has left: the deputy follows, or it is owned for a grace, or no more."""
+        data = entry.data
+        if entry.type is EntryType.IDENTITY_DISOWNED:
+            grace = self._grace.pop(identity, None)
+            if grace is None or entry.time < grace:
+                self._scene.trouble("registry", f"{identity} was disowned too early")
+            self._own(identity, None)
+            return
+        if self.owner(identity) != data.get("before"):
+            self._scene.trouble("registry", f"{identity} was not owned by {data.get('before')}")
+        if entry.type is EntryType.IDENTITY_ORPHANED:
+            until = data.get("until")
+            self._grace[identity] = datetime.fromtimestamp(
+                until if isinstance(until, int) else 0, UTC
+            )
+            return
+        if data.get("owner") is None or self._deputies.pop(identity, None) != data["owner"]:
+            self._scene.trouble("registry", f"{data.get('owner')} is no deputy for {identity}")
+        self._own(identity, str(data.get("owner")))
 
     def granted(self, identity: str, at: datetime, until: JsonValue) -> None:
         """A grant: to an identity that someone owns, and that has not ended when it ends (I10)."""
         if self.owner(identity) is None:
             self._scene.trouble("grant-unowned", f"nobody owns {identity}")
+        elif identity in self._grace and at >= self._grace[identity]:
+            self._scene.trouble("grant-unowned", f"the owner of {identity} left long before")
         ends = self._ends.get(identity)
         if ends is not None and (
             at >= ends or not isinstance(until, int) or until > ends.timestamp()
         ):
             self._scene.trouble("grant-past-end", f"{identity} ends at {ends}")
-
-    def invited(self, entry: Entry) -> None:
-        """A worker may join as an agent with a token."""
-        self._invited[str(entry.data.get("invitation"))] = entry
 
     def joined(self, entry: Entry) -> None:
         """A worker's key: invited for this, in time, once; or vouched for by the platform."""
@@ -113,3 +148,8 @@ class Registry:
 
 def _texts(value: JsonValue) -> tuple[str, ...]:
     return tuple(str(each) for each in value) if isinstance(value, list) else ()
+
+
+def named(entry: Entry) -> tuple[str, ...]:
+    """The identities that an entry names together."""
+    return _texts(entry.data.get("identities"))

@@ -19,6 +19,7 @@ from placet.model import (
     PublishPolicy,
     RegisterIdentity,
     SetRoles,
+    SwitchOff,
     digest_json,
 )
 from placet.rules import load_policies
@@ -81,6 +82,8 @@ def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
             }
         case EntryType.IDENTITY_REGISTERED:
             return RegisterIdentity.model_validate_json(body).on_the_ledger()
+        case EntryType.VENDOR_SWITCHED_OFF:
+            return {"identities": list(SwitchOff.model_validate_json(body).identities)}
         case EntryType.OPERATOR_ROLES_SET:
             return {"roles": list(SetRoles.model_validate_json(body).roles)}
         case EntryType.AGENT_INVITED:

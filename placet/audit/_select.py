@@ -51,6 +51,9 @@ _STANDING = {
     EntryType.OPERATOR_OFFBOARDED: "target",
     EntryType.IDENTITY_REGISTERED: "target",
     EntryType.IDENTITY_ENDED: "target",
+    EntryType.IDENTITY_FOLLOWED: "target",
+    EntryType.IDENTITY_ORPHANED: "target",
+    EntryType.IDENTITY_DISOWNED: "target",
     EntryType.KEY_ENROLLED: "principal",
     EntryType.KEY_REVOKED: "principal",
     EntryType.OPERATOR_ROLES_SET: "target",
@@ -118,6 +121,9 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
         name = _STANDING.get(entry.get("type", ""))
         if name is not None and entry.get("case") is None:
             about.setdefault(str(entry["data"].get(name)), []).append(index)
+        if entry.get("type") == EntryType.VENDOR_SWITCHED_OFF:
+            for each in entry["data"].get("identities") or ():
+                about.setdefault(str(each), []).append(index)
         if "proposal" in entry["data"]:
             about.setdefault(f"act {entry['data']['proposal']}", []).append(index)
     found, waiting = set[int](), list(chosen)

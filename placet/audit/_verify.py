@@ -214,6 +214,12 @@ class Walk:
                 self._people.session(entry)
             case EntryType.ACT_PROPOSED:
                 self._people.proposed(entry)
+            case (
+                EntryType.IDENTITY_FOLLOWED
+                | EntryType.IDENTITY_ORPHANED
+                | EntryType.IDENTITY_DISOWNED
+            ):
+                self._people.owner_changed(entry)
             case EntryType.ACT_LAPSED:
                 self._people.lapsed(entry)
             case EntryType.DELEGATION_GIVEN | EntryType.DELEGATION_ENDED:

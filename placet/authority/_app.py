@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.applications import Starlette
@@ -46,6 +47,7 @@ from placet.authority._http import (
 )
 from placet.authority._joining import Joining
 from placet.authority._key_ages import KeyAges
+from placet.authority._leaving import Leaving
 from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._notices import list_deliveries
@@ -72,9 +74,11 @@ from placet.model import (
     GrantGiven,
     GrantRefused,
     GrantUses,
+    IdentityId,
     IdentityKind,
     IdentityReport,
     Join,
+    Name,
     OpenCheckpoint,
     ProposalStatus,
     RequestedDetails,
@@ -119,6 +123,7 @@ class Services:
     views: Views
     registry: Registry
     usage: Usage
+    leaving: Leaving
     ledger: LedgerReads
     events: Events
 
@@ -174,6 +179,8 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/identities/{kind}", routes.identities),
         ("GET", "/v1/registry", routes.registry),
         ("GET", "/v1/identity-reports/{report}", routes.identity_report),
+        ("GET", "/v1/left-behind/{identity:path}", routes.left_behind),
+        ("GET", "/v1/vendors/{vendor}", routes.vendor),
         ("GET", "/v1/registry/{identity:path}", routes.registered),
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
@@ -547,6 +554,16 @@ class Routes:
         after = one_query(request, "after", 160) or ""
         return _page("lines", await self._s.usage.report(report, after))
 
+    async def left_behind(self, request: Request) -> Response:
+        """What an identity leaves behind."""
+        await self._admit(request)
+        return answer(await self._s.leaving.left(_path(request, "identity", IdentityId)))
+
+    async def vendor(self, request: Request) -> Response:
+        """What switching off a third party would stop now."""
+        await self._admit(request)
+        return answer(await self._s.leaving.vendor(_path(request, "vendor", Name)))
+
     async def kept(self, request: Request) -> Response:
         """What is kept beside the ledger."""
         await self._admit(request)
@@ -607,6 +624,15 @@ def _page(name: str, models: Sequence[BaseModel]) -> Response:
     return JSONResponse(
         {name: [each.model_dump(mode="json", exclude_none=True) for each in models]}
     )
+
+
+def _path(request: Request, name: str, kind: Any) -> str:
+    """A part of the path, if it is spelled as it must be."""
+    try:
+        found: str = TypeAdapter(kind).validate_python(request.path_params[name])
+    except ValidationError:
+        raise NotFound(f"there is no such {name}") from None
+    return found
 
 
 def _require_grant(action: str, needed: str, case: str, request: Request) -> None:

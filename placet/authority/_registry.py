@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select
 
@@ -43,6 +43,7 @@ _REGISTERED = table_of(Registered)
 _KEY = table_of(IdentityKey)
 _ENTITLED = select(
     _REGISTERED.c.owner,
+    _REGISTERED.c.owned_until,
     _REGISTERED.c.ends_at,
     _REGISTERED.c.environment,
     _KEY.c.runs_on_json,
@@ -89,7 +90,7 @@ def entitlement(
     row = reader.one(_ENTITLED, {"identity": identity, "thumbprint": thumbprint})
     if row is None:
         return _UNOWNED
-    found = lacks(row.owner, row.ends_at, now)
+    found = lacks(row, now)
     if found:
         return found[0]
     if _is_elsewhere(row.environment, environment):
@@ -98,10 +99,25 @@ def entitlement(
     return Entitled(row.ends_at, runs_on)
 
 
-def lacks(owner: str | None, ends_at: datetime | None, now: datetime) -> tuple[NotEntitled, ...]:
+class Owned(Protocol):
+    """What of an identity says whether it is owned, and until when it lasts."""
+
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def owned_until(self) -> datetime | None: ...
+    @property
+    def ends_at(self) -> datetime | None: ...
+
+
+def lacks(row: Owned, now: datetime) -> tuple[NotEntitled, ...]:
     """What an identity lacks for a grant."""
-    found = [_UNOWNED] if owner is None else []
-    return tuple([*found, _ENDED] if ends_at is not None and ends_at <= now else found)
+    found = []
+    if row.owner is None or (row.owned_until is not None and row.owned_until <= now):
+        found.append(_UNOWNED)
+    if row.ends_at is not None and row.ends_at <= now:
+        found.append(_ENDED)
+    return tuple(found)
 
 
 def may_join(
@@ -113,7 +129,7 @@ def may_join(
         return NotEntitled("the registry has no such agent; see identity.register", "unknown")
     if known is not None and known.status != ACTIVE:
         return NotEntitled(f"{identity} is {known.status}", known.status)
-    for found in lacks(row.owner, row.ends_at, tx.now):
+    for found in lacks(row, tx.now):
         return found
     said = registration(tx, identity)
     if _is_elsewhere(row.environment, asked.environment) or _is_elsewhere(
@@ -182,6 +198,7 @@ def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str)
     known = tx.get(Registered, identity)
     said: dict[str, Any] = {
         "owner": body.owner,
+        "owned_until": None,
         "deputy": body.deputy,
         "environment": body.environment,
         "vendor": body.vendor,
@@ -208,6 +225,12 @@ def _own(tx: Tx, identity: str, before: str | None, owner: str | None, entry: in
         tx.change(Ownership, (identity, row.since), until=entry)
     if owner is not None:
         tx.add(Ownership(identity=identity, since=entry, owner=owner))
+
+
+def change_owner(tx: Tx, row: Registered, owner: str | None, entry: int) -> None:
+    """Another person owns it from an entry on, or nobody."""
+    tx.change(Registered, row.identity, owner=owner, owned_until=None)
+    _own(tx, row.identity, row.owner, owner, entry)
 
 
 def owners_since(
@@ -282,7 +305,7 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
         deputy=row.deputy,
         credential_since=since,
         last_used=row.last_used,
-        lacks=tuple(each.description for each in lacks(row.owner, row.ends_at, now)),
+        lacks=tuple(each.description for each in lacks(row, now)),
         keys=tuple(
             KeyView(
                 thumbprint=key.thumbprint,

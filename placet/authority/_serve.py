@@ -32,6 +32,7 @@ from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
 from placet.authority._joining import Joining, OidcAttestation
 from placet.authority._key_ages import KeyAges
+from placet.authority._leaving import Leaving, disown_orphans
 from placet.authority._log import LedgerReads
 from placet.authority._notices import NOTICES, Notices
 from placet.authority._outbox import TOPIC as OUTBOX
@@ -93,6 +94,7 @@ async def open_authority(
                 _follow(store, NOTICES, Notices(core, channels(settings, session)).deliver, 1.0),
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
                 _follow(store, None, lambda: end_emergencies(core), 1.0),
+                _follow(store, None, lambda: disown_orphans(core), 2.0),
                 _follow(store, None, services.sessions.recheck, 1.0),
                 _follow(store, ARCHIVING, services.archivist.archive_closed, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),
@@ -137,6 +139,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         views=Views(core),
         registry=Registry(core),
         usage=Usage(core),
+        leaving=Leaving(core),
         ledger=LedgerReads(core),
         events=Events(core),
     )

@@ -114,7 +114,7 @@ class Usage:
                 rows = reader.execute(_DID, {"agent": agent})
             did = [Did(action=row[0], times=row[1], last=row[2]) for row in rows]
             last = max((each.last for each in did), default=view.last_used)
-            may = tuple(_steps_of(reader).get(agent, ()))
+            may = tuple(steps_of(reader).get(agent, ()))
             return view.model_copy(update={"did": tuple(did), "last_used": last, "may": may})
 
         return await self._core.store.read(read)
@@ -145,7 +145,7 @@ class Usage:
 
 def _shared(reader: Reader, after: str, now: datetime) -> Iterable[ReportLine]:
     """Agents that several processes use."""
-    for agent, steps in sorted(_steps_of(reader).items()):
+    for agent, steps in sorted(steps_of(reader).items()):
         processes = sorted({each.process for each in steps})
         if len(processes) < 2 or agent <= after:
             continue
@@ -159,7 +159,7 @@ def _over_privileged(
     reader: Reader, after: str, now: datetime, rules: IdentityRules
 ) -> Iterable[ReportLine]:
     since = now - timedelta(days=rules.unused_days)
-    for agent, steps in sorted(_steps_of(reader).items()):
+    for agent, steps in sorted(steps_of(reader).items()):
         unused = []
         found: Any = None
         for action in sorted({each.action for each in steps}):
@@ -173,7 +173,7 @@ def _over_privileged(
             yield _line(IdentityReport.OVER_PRIVILEGED, found, why)
 
 
-def _steps_of(reader: Reader) -> dict[str, list[MayDo]]:
+def steps_of(reader: Reader) -> dict[str, list[MayDo]]:
     """What the newest version of each process lets each agent do."""
     newest: dict[str, ProcessVersion] = {}
     for row in reader.all(ProcessVersion, order_by=[ProcessVersion.version]):

@@ -19,7 +19,7 @@ from placet.cli._joining import joining_commands
 from placet.cli._notices import notice
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
-from placet.cli._registry import identity
+from placet.cli._registry import identity, vendor
 from placet.cli._sign_in import sign_in, sign_out
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.add_typer(agents, name="agent")
 app.add_typer(identity_commands("operator", "Operators: people."), name="operator")
 app.add_typer(identity_commands("system", "Systems of record."), name="system")
 app.add_typer(identity, name="identity")
+app.add_typer(vendor, name="vendor")
 app.add_typer(case, name="case")
 app.add_typer(act, name="act")
 app.add_typer(governance, name="governance")

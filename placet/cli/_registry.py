@@ -5,23 +5,27 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import AsJson, failures, operator_client, run, show
+from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, run, show
 from placet.cli._identities import Why
 from placet.model import (
     ActAnswer,
     CredentialKind,
     IdentityKind,
     IdentityReport,
+    LeftBehind,
     Reason,
     RegisteredView,
     RegisterIdentity,
     ReportLine,
+    SwitchOff,
+    VendorView,
 )
 
 identity = typer.Typer(
     help="Non-human identities: what each is for, whose it is, and until when.",
     no_args_is_help=True,
 )
+vendor = typer.Typer(help="Third parties that run identities.", no_args_is_help=True)
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, UTC.")]
 
 
@@ -127,3 +131,58 @@ def report(
     with failures():
         columns = ("report", "identity", "owner", "why", "mend")
         show(run(work()), as_json=as_json, columns=columns)
+
+
+@identity.command()
+def left(identity: str, as_json: AsJson = False) -> None:
+    """Say what an identity leaves behind; exit status 1 if its offboarding is not complete."""
+
+    async def work() -> LeftBehind:
+        async with operator_client() as client:
+            return await client.left_behind(identity)
+
+    with failures():
+        found = run(work())
+        show({**found.model_dump(mode="json"), "complete": found.complete}, as_json=as_json)
+        if not found.complete:
+            raise fail(f"{identity} is not offboarded completely; the list says what is left", 1)
+
+
+@vendor.command("show")
+def show_vendor(name: str, as_json: AsJson = False) -> None:
+    """Say what switching off a third party would stop now: identities, cases, payments."""
+
+    async def work() -> VendorView:
+        async with operator_client() as client:
+            return await client.vendor(name)
+
+    with failures():
+        show(run(work()), as_json=as_json)
+
+
+@vendor.command("off")
+def switch_off(
+    name: str,
+    reason: Why,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask no more.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Switch off all identities of a third party, after showing what that stops."""
+
+    async def look() -> VendorView:
+        async with operator_client() as client:
+            return await client.vendor(name)
+
+    async def work(seen: VendorView) -> ActAnswer:
+        async with operator_client() as client:
+            body = SwitchOff(identities=seen.identities, reason=reason)
+            return await client.act("vendor.off", name, body)
+
+    with failures():
+        seen = run(look())
+        if not seen.identities:
+            raise fail(f"no identity of {name} works", 1)
+        if not yes:
+            show(seen, as_json=as_json)
+            raise fail("nothing was switched off; say --yes when you have read this", USAGE)
+        show(run(work(seen)), as_json=as_json)

@@ -120,7 +120,8 @@ class IdentityRules(Model):
     An agent's key counts for ``key_days``, and its worker makes the next one after
     ``rotate_days``; the earlier one goes on for ``overlap_minutes``, so that no step is dropped.
     An identity that did nothing for ``stale_days`` is stale; what it may do and did not for
-    ``unused_days`` is too much.
+    ``unused_days`` is too much. Whose owner left without a deputy goes on for
+    ``owner_grace_days``.
     """
 
     key_days: int = Field(default=90, ge=1, le=3650)
@@ -128,6 +129,7 @@ class IdentityRules(Model):
     overlap_minutes: int = Field(default=24 * 60, ge=1, le=7 * 24 * 60)
     stale_days: int = Field(default=90, ge=1, le=3650)
     unused_days: int = Field(default=90, ge=1, le=3650)
+    owner_grace_days: int = Field(default=7, ge=0, le=365)
 
     @model_validator(mode="after")
     def _in_time(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from placet.model._digest import Digest, digest_bytes
-from placet.model._ids import Action, Identifier, Name, Thumbprint
+from placet.model._ids import Action, CaseId, Identifier, Name, Thumbprint
 from placet.model._values import Model, UtcTime, WebAddress
 
 _NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
@@ -262,3 +262,52 @@ class ReportLine(Model):
     owner: Person | None = None
     why: str
     mend: str
+
+
+class SwitchOff(Model):
+    """Body of ``vendor.off``; the target is the vendor.
+
+    ``identities`` are all that its signer was shown (:class:`VendorView`); if there are others by
+    then, it is refused.
+    """
+
+    identities: tuple[IdentityId, ...] = Field(min_length=1, max_length=400)
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class VendorView(Model):
+    """What switching off a third party would stop now.
+
+    ``running`` are the cases in which its identities have a live grant; ``cases`` the open ones
+    whose process needs them. ``payments_in_flight`` are live grants for guarded actions.
+    """
+
+    vendor: Name
+    identities: tuple[IdentityId, ...] = ()
+    running: tuple[CaseId, ...] = ()
+    cases: tuple[CaseId, ...] = ()
+    live_grants: int = 0
+    payments_in_flight: int = 0
+
+
+class LeftBehind(Model):
+    """What an identity that is gone leaves behind; :attr:`complete` if nothing.
+
+    ``steps`` of signed processes still name it, and ``open_cases`` of these processes wait for a
+    person when they come to such a step; ``cases`` are the first hundred.
+    """
+
+    identity: IdentityId
+    works: bool
+    keys: int
+    live_grants: int
+    join_tokens: int
+    steps: tuple[str, ...] = ()
+    open_cases: int = 0
+    cases: tuple[CaseId, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left."""
+        left = self.keys or self.live_grants or self.join_tokens or self.open_cases
+        return not (self.works or left or self.steps)

@@ -102,6 +102,8 @@ ROUTES = (
     Route("GET", "/v1/registry", "session", query="kind,after"),
     Route("GET", "/v1/registry/{identity}", "session"),
     Route("GET", "/v1/identity-reports/{report}", "session", query="after"),
+    Route("GET", "/v1/left-behind/{identity}", "session"),
+    Route("GET", "/v1/vendors/{vendor}", "session"),
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
@@ -227,6 +229,7 @@ class Site:
             "kind": "agent",
             "identity": "agent:scale",
             "report": "stale",
+            "vendor": "acme",
             "index": "0",
             "tile": "0/000.p/1",
         }

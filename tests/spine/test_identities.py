@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from placet.agent import AgentConfig, PlacetPlugin, join
 from placet.audit import verify
@@ -20,6 +21,7 @@ from placet.model import (
     InviteAgent,
     Join,
     RegisterIdentity,
+    SwitchOff,
     Verdict,
     join_digest,
 )
@@ -204,4 +206,39 @@ async def test_keys_rotate_while_cases_run_and_no_step_is_dropped(w: World, tmp_
 
         await until(rotated)
     assert await w.entries("grant.denied") == []
+    assert await _holds(w) == ()
+
+
+async def test_a_vendor_that_is_switched_off_in_the_midst_of_a_step_stops(w: World) -> None:
+    """I10: its live grants end, it gets no other, and its case waits for a person."""
+    answers: list[tuple[Any, list[Reply]]] = []
+    await w.admin.act("identity.register", "agent:scale", registration(vendor="acme"))
+
+    async def probe(info: activity.Info) -> tuple[Any, list[Reply]]:
+        replies = [await ask(w, "scale", details_of(info))]
+        seen = await w.admin.vendor("acme")
+        body = SwitchOff(identities=seen.identities, reason="they were broken into")
+        await w.admin.act("vendor.off", "acme", body)
+        replies.append(await ask(w, "scale", details_of(info)))
+        answers.append((seen, replies))
+        raise ApplicationError("the step is stopped", non_retryable=True)
+
+    async with (
+        rogue_worker(w, "scale", "weigh", probe, []),
+        w.workers(only=("orchestrator",)),
+    ):
+        case = await w.open(SUBJECT)
+
+        async def asked() -> list[tuple[Any, list[Reply]]]:
+            return answers
+
+        ((seen, (granted, refused)),) = await until(asked)
+    assert (seen.identities, seen.running, seen.cases) == (("agent:scale",), (case,), (case,))
+    assert (seen.live_grants, seen.payments_in_flight) == (1, 0)
+    assert granted.status == 200
+    assert (refused.status, refused.reasons) == (400, ["I10", "suspended"])
+    (revoked,) = await w.entries("grant.revoked")
+    assert (revoked["case"], revoked["data"]["reason"]) == (case, "vendor_off")
+    left = await w.admin.left_behind("agent:scale")
+    assert (left.complete, left.cases, left.steps) == (False, (case,), ("parcel-check: weigh",))
     assert await _holds(w) == ()

@@ -23,6 +23,7 @@ from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._key_ages import descendants, key_end
+from placet.authority._leaving import owner_left
 from placet.authority._registry import enrolled, require_person
 from placet.authority._revocations import revoke_all_of, revoke_resting_on
 from placet.authority._sessions import end_session
@@ -215,6 +216,8 @@ class IdentityActs:
             act,
             {"revoked_grants": revoked, "reason_digest": kept_apart(self._core, tx, body.reason)},
         )
+        if (kind, verb) == ("operator", "offboard"):
+            owner_left(tx, principal)
         return ActAnswer(act=act.claims.act, target=principal, entry=entry)
 
     def _revoke_key(self, tx: Tx, act: Act) -> ActAnswer:

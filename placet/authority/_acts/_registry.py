@@ -17,7 +17,8 @@ from placet.authority._acts._act import (
 )
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
-from placet.authority._registry import lacks, may_join, register, require_person
+from placet.authority._leaving import switch_off, working_for
+from placet.authority._registry import may_join, register, require_person
 from placet.authority._revocations import revoke_all_of
 from placet.authority._store import Identity, JoinToken, Registered, Tx
 from placet.model import (
@@ -28,6 +29,7 @@ from placet.model import (
     Principal,
     Reason,
     RegisterIdentity,
+    SwitchOff,
     is_ours,
 )
 
@@ -43,6 +45,7 @@ class RegistryActs:
         return {
             "identity.register": self._register,
             "identity.end": self._end,
+            "vendor.off": self._switch_off,
             "agent.invite": self._invite_agent,
         }
 
@@ -61,7 +64,7 @@ class RegistryActs:
         if known is not None and known.status == "offboarded":
             raise Conflict(f"{identity} is offboarded")
         revoked = 0
-        if lacks(body.owner, body.ends_at, tx.now):
+        if body.owner is None or body.ends_at <= tx.now:
             revoked = revoke_all_of(tx, identity, "not_entitled", act.actor)
         said = {**body.on_the_ledger(), "revoked_grants": revoked}
         entry = write_entry(tx, "identity.registered", act, said)
@@ -86,6 +89,20 @@ class RegistryActs:
         entry = write_entry(tx, "identity.ended", act, data)
         tx.change(Registered, identity, ends_at=ends)
         return ActAnswer(act=act.claims.act, target=identity, entry=entry)
+
+    def _switch_off(self, tx: Tx, act: Act) -> ActAnswer:
+        """Switch off all identities of a third party, as they were shown."""
+        require_role(act, ADMINISTRATOR)
+        body, vendor = body_of(act, SwitchOff), act.claims.target
+        if list(body.identities) != working_for(tx, vendor, tx.now):
+            raise Conflict("the vendor has other identities than were shown; look again")
+        data: dict[str, JsonValue] = {
+            "identities": list(body.identities),
+            "revoked_grants": switch_off(tx, body.identities, act.actor),
+            "reason_digest": kept_apart(self._core, tx, body.reason),
+        }
+        entry = write_entry(tx, "vendor.switched_off", act, data)
+        return ActAnswer(act=act.claims.act, target=vendor, entry=entry)
 
     def _invite_agent(self, tx: Tx, act: Act) -> ActAnswer:
         """Let a worker join as an agent with a one-time token."""

@@ -10,14 +10,16 @@ from placet.authority._store._base import REGISTRY, Row, number_field, time_fiel
 class Registered(Row, table=True):
     """A non-human identity, ours or others'; what was never said of it is empty.
 
-    ``credential_since`` and ``last_used`` are told of identities that others own. ``said_json`` is
-    the whole :class:`placet.model.RegisterIdentity`, where one was signed.
+    ``owned_until``: its owner has left, and nobody has followed. ``credential_since`` and
+    ``last_used`` are told of identities that others own. ``said_json`` is the whole
+    :class:`placet.model.RegisterIdentity`, where one was signed.
     """
 
     identity: str = Field(primary_key=True)
     kind: str = Field(index=True)
     owner: str | None = Field(default=None, index=True)
     deputy: str | None = None
+    owned_until: datetime | None = time_or_none(index=True)
     environment: str | None = None
     vendor: str | None = Field(default=None, index=True)
     credential_since: datetime | None = time_or_none(index=True)

@@ -1,0 +1,197 @@
+"""What happens when someone or something leaves: owners, agents, whole vendors (invariant I10).
+
+1. When an owner is offboarded, the named deputy owns at once. Without one who is active, the
+   identity goes on until the grace is over that the rules give: from that instant it has no owner,
+   gets no grant, and its live ones end.
+2. All identities of a third party are switched off in one act, which names those that its signer
+   was shown: if there are others by now, it is refused.
+3. (I4) Everything that follows stands on the ledger, in the same transaction.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from pydantic import JsonValue
+from sqlalchemy import bindparam, func, select
+
+from placet.authority._core import AUTHORITY, Core
+from placet.authority._governance import governance
+from placet.authority._identities import ACTIVE
+from placet.authority._notices import put_notice
+from placet.authority._registry import change_owner
+from placet.authority._revocations import revoke_all_of
+from placet.authority._store import (
+    Case,
+    Grant,
+    Identity,
+    IdentityKey,
+    JoinToken,
+    Reader,
+    Registered,
+    Tx,
+    table_of,
+)
+from placet.authority._usage import steps_of
+from placet.model import ADMINISTRATOR, LeftBehind, VendorView, is_ours
+
+PAGE = 100
+MOST_AT_ONCE = 400
+_GRANT, _CASE = table_of(Grant), table_of(Case)
+_LIVE = select(_GRANT.c.case_id, _GRANT.c.guarded_json).where(
+    _GRANT.c.agent == bindparam("agent"), _GRANT.c.status == "issued"
+)
+_OPEN = (
+    select(_CASE.c.id, func.count().over().label("total"))
+    .where(_CASE.c.process == bindparam("process"), _CASE.c.closed_at.is_(None))
+    .order_by(_CASE.c.id)
+    .limit(PAGE)
+)
+
+
+def owner_left(tx: Tx, person: str) -> None:
+    """A person was offboarded: their identities go to the deputies, or have a grace."""
+    grace = timedelta(days=governance(tx).identities.owner_grace_days)
+    for row in tx.all(Registered, Registered.owner == person, order_by=[Registered.identity]):
+        deputy = None if row.deputy is None else tx.get(Identity, row.deputy)
+        if deputy is not None and deputy.status == ACTIVE:
+            said: dict[str, JsonValue] = {"target": row.identity, "owner": deputy.principal}
+            entry = tx.append("identity.followed", AUTHORITY, {**said, "before": person})
+            change_owner(tx, row, deputy.principal, entry)
+            tx.change(Registered, row.identity, deputy=None)
+            continue
+        until = datetime.fromtimestamp(int((tx.now + grace).timestamp()), UTC)
+        said = {"target": row.identity, "before": person, "until": int(until.timestamp())}
+        tx.append("identity.orphaned", AUTHORITY, said)
+        tx.change(Registered, row.identity, owned_until=until)
+        put_notice(
+            tx,
+            "identity.orphaned",
+            f"{row.identity} {int(until.timestamp())}",
+            to=(f"role:{ADMINISTRATOR}",),
+            data={"identity": row.identity, "until": until.isoformat()},
+        )
+
+
+async def disown_orphans(core: Core) -> None:
+    """Suspend what nobody owns any more, when its grace is over."""
+    now = core.clock()
+    due = await core.store.read(
+        lambda reader: reader.all(Registered, Registered.owned_until <= now, limit=PAGE)  # type: ignore[operator]  # a column on the class
+    )
+
+    def disown(tx: Tx) -> None:
+        for each in due:
+            row = tx.get(Registered, each.identity)
+            if row is None or row.owned_until is None or tx.now < row.owned_until:
+                continue
+            revoked = revoke_all_of(tx, row.identity, "no_owner", AUTHORITY)
+            said: dict[str, JsonValue] = {"target": row.identity, "revoked_grants": revoked}
+            entry = tx.append("identity.disowned", AUTHORITY, said)
+            change_owner(tx, row, None, entry)
+
+    if due:
+        await core.store.write(disown)
+
+
+def switch_off(tx: Tx, identities: Iterable[str], by: str) -> int:
+    """Suspend or end identities now; how many live grants ended with them."""
+    revoked = 0
+    ends = datetime.fromtimestamp(int(tx.now.timestamp()), UTC)
+    for identity in identities:
+        known = tx.get(Identity, identity)
+        if known is not None:
+            tx.change(Identity, identity, status="suspended", status_at=tx.now, status_by=by)
+        if not is_ours(identity):
+            tx.change(Registered, identity, ends_at=ends)
+        revoked += revoke_all_of(tx, identity, "vendor_off", by)
+    return revoked
+
+
+def working_for(reader: Reader, vendor: str, now: datetime) -> list[str]:
+    """The identities of a third party that are neither off nor ended, by id."""
+    found: list[str] = []
+    for row in reader.all(Registered, Registered.vendor == vendor, order_by=[Registered.identity]):
+        known = reader.get(Identity, row.identity)
+        off = known is not None and known.status != ACTIVE
+        if not off and (row.ends_at is None or row.ends_at > now):
+            found.append(row.identity)
+    return found[:MOST_AT_ONCE]
+
+
+class Leaving:
+    """Reads for operators: what would go, and what is left."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def vendor(self, vendor: str) -> VendorView:
+        """What switching off a third party would stop now."""
+        now = self._core.clock()
+
+        def read(reader: Reader) -> VendorView:
+            identities = working_for(reader, vendor, now)
+            cases: set[str] = set()
+            grants = guarded = 0
+            for identity in identities:
+                for row in reader.execute(_LIVE, {"agent": identity}):
+                    cases.add(row.case_id)
+                    grants += 1
+                    guarded += row.guarded_json is not None
+            waiting = {case for identity in identities for case in _open_cases(reader, identity)[0]}
+            return VendorView(
+                vendor=vendor,
+                identities=tuple(identities),
+                running=tuple(sorted(cases)),
+                cases=tuple(sorted(waiting)),
+                live_grants=grants,
+                payments_in_flight=guarded,
+            )
+
+        return await self._core.store.read(read)
+
+    async def left(self, identity: str) -> LeftBehind:
+        """What an identity leaves behind: all empty, and its offboarding is complete."""
+
+        def read(reader: Reader) -> LeftBehind:
+            cases, count = _open_cases(reader, identity)
+            live = reader.execute(_LIVE, {"agent": identity}).all()
+            known = reader.get(Identity, identity)
+            keys = reader.all(
+                IdentityKey, IdentityKey.principal == identity, IdentityKey.status == ACTIVE
+            )
+            row = reader.get(Registered, identity)
+            now = self._core.clock()
+            open_ended = row is not None and (row.ends_at is None or row.ends_at > now)
+            works = known.status == ACTIVE if known is not None else open_ended
+            tokens = reader.all(
+                JoinToken,
+                JoinToken.identity == identity,
+                JoinToken.status == "open",
+                JoinToken.expires_at > now,
+            )
+            return LeftBehind(
+                identity=identity,
+                works=works,
+                keys=len(keys) if works else 0,
+                live_grants=len(live),
+                join_tokens=len(tokens) if works else 0,
+                steps=tuple(
+                    f"{each.process}: {each.activity_type}"
+                    for each in steps_of(reader).get(identity, ())
+                ),
+                open_cases=count,
+                cases=cases,
+            )
+
+        return await self._core.store.read(read)
+
+
+def _open_cases(reader: Reader, identity: str) -> tuple[tuple[str, ...], int]:
+    """The first open cases of the processes that an agent works in, and how many there are."""
+    found: list[str] = []
+    total = 0
+    for process in sorted({each.process for each in steps_of(reader).get(identity, ())}):
+        rows = reader.execute(_OPEN, {"process": process}).all()
+        found += [row.id for row in rows]
+        total += rows[0].total if rows else 0
+    return tuple(sorted(found)[:PAGE]), total

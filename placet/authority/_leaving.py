@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, func, select
 
 from placet.authority._core import AUTHORITY, Core
+from placet.authority._errors import NotFound
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE
 from placet.authority._notices import put_notice
@@ -125,10 +126,16 @@ class Leaving:
         self._core = core
 
     async def vendor(self, vendor: str) -> VendorView:
-        """What switching off a third party would stop now."""
+        """What switching off a third party would stop now.
+
+        Raises:
+            NotFound: no identity of such a vendor was ever registered.
+        """
         now = self._core.clock()
 
         def read(reader: Reader) -> VendorView:
+            if reader.first(Registered, Registered.vendor == vendor) is None:
+                raise NotFound("there is no such vendor")
             identities = working_for(reader, vendor, now)
             cases: set[str] = set()
             grants = guarded = 0
@@ -150,18 +157,24 @@ class Leaving:
         return await self._core.store.read(read)
 
     async def left(self, identity: str) -> LeftBehind:
-        """What an identity leaves behind: all empty, and its offboarding is complete."""
+        """What an identity leaves behind: all empty, and its offboarding is complete.
+
+        Raises:
+            NotFound: the registry has no such identity.
+        """
 
         def read(reader: Reader) -> LeftBehind:
+            row = reader.get(Registered, identity)
+            if row is None:
+                raise NotFound("the registry has no such identity")
             cases, count = _open_cases(reader, identity)
             live = reader.execute(_LIVE, {"agent": identity}).all()
             known = reader.get(Identity, identity)
             keys = reader.all(
                 IdentityKey, IdentityKey.principal == identity, IdentityKey.status == ACTIVE
             )
-            row = reader.get(Registered, identity)
             now = self._core.clock()
-            open_ended = row is not None and (row.ends_at is None or row.ends_at > now)
+            open_ended = row.ends_at is None or row.ends_at > now
             works = known.status == ACTIVE if known is not None else open_ended
             tokens = reader.all(
                 JoinToken,

@@ -62,9 +62,8 @@ async def close_case(request: CloseRequest) -> CloseRequest:
 @governed(action="case:stop", system="authority")
 async def stop_case(request: StopRequest) -> StopRequest:
     """Stop the case for a person to look at."""
-    answer = await current_grant().request(
-        "POST", f"/v1/cases/{request.case}/stop", json=StopCase(reason=request.reason)
-    )
+    body = StopCase(reason=request.reason, admissions=request.admissions)
+    answer = await current_grant().request("POST", f"/v1/cases/{request.case}/stop", json=body)
     require_ok(answer)
     return request
 

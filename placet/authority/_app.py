@@ -411,7 +411,7 @@ class Routes:
         claims, proof = self._s.requests.grant(request)
         _require_grant(claims.details.action, "case:stop", claims.txn, request)
         body = await read_model(request, StopCase)
-        return answer(await self._s.cases.stop(claims, proof, body.reason))
+        return answer(await self._s.cases.stop(claims, proof, body))
 
     # --- people -------------------------------------------------------------------------------
 

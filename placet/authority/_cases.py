@@ -17,14 +17,14 @@ from placet.authority._alarms import add_run, lose, meet_run, raise_alarm, stop_
 from placet.authority._archiving import ARCHIVING
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
-from placet.authority._errors import Conflict, NotFound, Unavailable
+from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
 from placet.authority._temporal import PAUSED, AlreadyStarted, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.kill import kill_point
-from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus
+from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus, StopCase
 from placet.payloads import PLAIN, WORKFLOW, seal_payload
 from placet.rules import UnsupportedResult, require_supported
 from placet.tokens import GrantClaims, Proof
@@ -194,11 +194,11 @@ class Cases:
         except UnsupportedResult as error:
             raise Conflict(str(error)) from None
 
-    async def stop(self, claims: GrantClaims, proof: Proof, reason: str) -> CaseView:
+    async def stop(self, claims: GrantClaims, proof: Proof, asked: StopCase) -> CaseView:
         """Stop the grant's case for a person to look at; it goes on when it is admitted again.
 
         Raises:
-            Forbidden: the grant has ended, or the case is not open.
+            Forbidden: the grant has ended, the case is not open, or a person has admitted it since.
         """
 
         def write(tx: Tx) -> CaseView:
@@ -207,7 +207,9 @@ class Cases:
             case = tx.get(Case, claims.txn)
             if case is None:
                 raise NotFound("there is no such case")
-            self._stop(tx, case, reason, but=claims.jti)
+            if asked.admissions < case.admissions:
+                raise Forbidden("a person has admitted the case since", ("I1", "admitted_since"))
+            self._stop(tx, case, asked.reason, but=claims.jti)
             stopped = tx.get(Case, case.id)
             return view(stopped if stopped is not None else case)
 

@@ -346,8 +346,13 @@ class CloseCase(Model):
 
 
 class StopCase(Model):
-    """Body of ``POST /v1/cases/{case}/stop`` (the orchestrator, under a grant)."""
+    """Body of ``POST /v1/cases/{case}/stop`` (the orchestrator, under a grant).
 
+    ``admissions``: how often the workflow had heard that a person admitted the case when it found
+    the reason. A word from before the last admission stops nothing.
+    """
+
+    admissions: int = Field(ge=0)
     reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 

@@ -79,8 +79,9 @@ class CheckpointRequest(StepRequest):
 
 
 class StopRequest(StepRequest):
-    """Stop the case for a person to look at, and say why."""
+    """Stop the case for a person to look at, and say why; ``admissions`` as in ``StopCase``."""
 
+    admissions: int = 0
     reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
@@ -157,6 +158,7 @@ class GovernedWorkflow:
 
     def __init__(self) -> None:
         self._bells = 0
+        self._admissions = 0
         self._stopped = False
         self._waiting_for: str | None = None
 
@@ -169,6 +171,8 @@ class GovernedWorkflow:
     def on_admitted(self) -> None:
         """A person has admitted the stopped case: try again."""
         self._bells += 1
+        self._admissions += 1
+        self._stopped = False
 
     @workflow.query
     def waiting_for(self) -> str | None:
@@ -201,6 +205,8 @@ class GovernedWorkflow:
             retry_policy=_RETRY,
             summary=f"{step.action} {request.record}",
         )
+        if activity_type != STOP_CASE:
+            self._stopped = False
         return answer
 
     async def patient_step(
@@ -266,20 +272,22 @@ class GovernedWorkflow:
         """Stop the case for a person to look at; back when it may go on, as the next step tells.
 
         ``heard`` is :attr:`bells` as it was before the step was tried. Steps side by side stop the
-        case once; a denial from before a person has admitted it stops nothing afterwards. An
-        orchestrator that may not even do that waits as well: the authority has stopped the case.
+        case once, and no bell but a person's admission makes it stop again; a denial from before
+        that stops nothing afterwards. An orchestrator that may not even do that waits as well: the
+        authority has stopped the case.
         """
         if not (self._stopped or STOPPED in reasons or self._bells > heard):
             self._stopped = True
             reason = f"{activity_type} was denied: {', '.join(reasons)}"
-            request = StopRequest(case=case, record=subject, reason=reason[:300])
+            request = StopRequest(
+                case=case, record=subject, reason=reason[:300], admissions=self._admissions
+            )
             try:
                 await self.step(STOP_CASE, request, StopRequest)
             except ActivityError as error:
                 if not refused_for(error):
                     raise
         await self._wait(heard, LOOK_DAILY, "look whether a person has admitted the case")
-        self._stopped = False
 
     async def _wait(self, heard: int, longest: timedelta, what: str) -> None:
         try:

@@ -1,10 +1,11 @@
 """Workflow code that wants an approval which people have not given."""
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from placet.model import CaseInput, PartRef
-    from placet.process import StepRequest
+    from placet.process import STOP_CASE, StepRequest, StopRequest, refused_for
     from tests.harness import parcels
 
 
@@ -44,3 +45,21 @@ class ClaimsItWasSent(parcels.ParcelCheck):
         await self.step("weigh", StepRequest(case=case.case, record=case.subject), PartRef)
         await self.close(case.case, case.subject, "dispatched")
         return "dispatched"
+
+
+@workflow.defn(name="ParcelCheck")
+class StopsLate(parcels.ParcelCheck):
+    """Stops its case, and once more with a word from before a person admitted it."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Run one case."""
+        request = StopRequest(case=case.case, record=case.subject, reason="a look, please")
+        await self.step(STOP_CASE, request, StopRequest)
+        await workflow.wait_condition(lambda: self.bells > 0)
+        try:
+            await self.step(STOP_CASE, request, StopRequest)
+        except ActivityError as error:
+            if refused_for(error) != ("I1", "admitted_since"):
+                raise
+        return await super().run(case)

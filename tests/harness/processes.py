@@ -72,6 +72,13 @@ DEFINITION = ProcessDefinition(
             relation="parcel",
         ),
         Step(
+            activity_type="stop_case",
+            agent="orchestrator",
+            action="case:stop",
+            system="authority",
+            relation="parcel",
+        ),
+        Step(
             activity_type="close_case",
             agent="orchestrator",
             action="case:close",
@@ -156,7 +163,7 @@ namespace Placet {
   type Nothing = {};
   type Step = { ledger: Ledger };
   type Guarded = { ledger: Ledger, approval: Approval, facts: Nothing, sources: Set<String> };
-  action "parcel:weigh", "checkpoint:open", "outcome:read", "case:close"
+  action "parcel:weigh", "checkpoint:open", "outcome:read", "case:stop", "case:close"
     appliesTo { principal: [Agent], resource: [Record], context: Step };
   action "parcel:dispatch"
     appliesTo { principal: [Agent], resource: [Record], context: Guarded };
@@ -187,7 +194,8 @@ permit (
 permit (
   principal == Placet::Agent::"orchestrator",
   action in [
-    Placet::Action::"checkpoint:open", Placet::Action::"outcome:read", Placet::Action::"case:close"
+    Placet::Action::"checkpoint:open", Placet::Action::"outcome:read",
+    Placet::Action::"case:stop", Placet::Action::"case:close"
   ],
   resource
 );

@@ -164,6 +164,8 @@ class CaseActs:
                 stopped_for=None,
                 alarm=None,
                 run_id=run_id,
+                # Its workflow is told of each; one that begins anew has heard of none.
+                admissions=(case.admissions if run_id == case.run_id else 0) + 1,
             )
             admitted = tx.get(Case, case.id)
             put_signal(tx, admitted or case, ADMITTED, f"admitted/{act.claims.jti}")

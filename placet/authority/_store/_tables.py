@@ -249,6 +249,7 @@ class Case(Row, table=True):
     input_json: str | None = None
     result: str | None = None
     stopped_for: str | None = None
+    admissions: int = 0
     closed_at: datetime | None = time_or_none()
     alarm: str | None = None
     alarm_admitted: bool = False

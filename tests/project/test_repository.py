@@ -115,3 +115,13 @@ def test_an_invariant_names_tests_that_exist(number: int) -> None:
         code = (ROOT / path).read_text()
         assert re.search(rf"^\s*(async )?def {name}\(", code, re.MULTILINE), f"{path}::{name}"
         assert re.search(rf"\bI{number}\b", code), f"{path} does not name I{number}"
+
+
+def test_each_owasp_risk_has_its_attack_and_its_control() -> None:
+    """The page names the attack that is there, and code that is there."""
+    page = (ROOT / "docs" / "explanation" / "owasp-nhi.md").read_text()
+    attacks = {Path(name).name for name in tracked() if "tests/owasp/test_nhi" in name}
+    assert len(attacks) == 10
+    assert {name for name in re.findall(r"`(test_nhi\d\d_\w+\.py)`", page)} == attacks
+    for name in re.findall(r"`(placet/[\w/]+\.py)`", page):
+        assert (ROOT / name).is_file(), name

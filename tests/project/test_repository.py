@@ -122,6 +122,6 @@ def test_each_owasp_risk_has_its_attack_and_its_control() -> None:
     page = (ROOT / "docs" / "explanation" / "owasp-nhi.md").read_text()
     attacks = {Path(name).name for name in tracked() if "tests/owasp/test_nhi" in name}
     assert len(attacks) == 10
-    assert {name for name in re.findall(r"`(test_nhi\d\d_\w+\.py)`", page)} == attacks
+    assert set(re.findall(r"`(test_nhi\d\d_\w+\.py)`", page)) == attacks
     for name in re.findall(r"`(placet/[\w/]+\.py)`", page):
         assert (ROOT / name).is_file(), name

@@ -33,6 +33,7 @@ from lender.embedded import (
     passphrase_of,
 )
 from lender.model import Analysis, CoverNotice, InsuranceKind, Lien, LoanFile
+from lender.papers import deficiency_letter, worksheet
 from lender.samples import catalog, plan_for, sample_loans
 from lender.serve import LenderSettings
 from lender.serve import serve as serve_systems
@@ -48,7 +49,7 @@ from placet.cli import (
     run,
     show,
 )
-from placet.model import Mode, Money, Severity
+from placet.model import Digest, Mode, Money, Severity
 from placet.process import Attached
 from worker.registry import ACTIVITIES
 from workflows import loan_draw
@@ -399,5 +400,29 @@ def attach_packet(subject: str, folder: Path) -> Attached:
     return Attached(f"{subject}/packet", str(version))
 
 
-PROCESS = replace(loan_draw.PROCESS, attach={"packet": attach_packet})
+def read_document(subject: str, name: str, digest: Digest) -> bytes:
+    """A document of a draw's packet from document storage, by its name and digest.
+
+    Raises:
+        ValueError: there is no document storage here, or it has no such document.
+    """
+    _, loan_id, _, draw = subject.split("/")
+    settings = load_settings(LenderSettings)
+    kept = settings.folder / "document-storage.db"
+    if settings.database_url is None and not kept.exists():
+        raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")
+    try:
+        return storage.find_file(
+            settings.database("document-storage"), loan_id, int(draw), name, digest
+        )
+    except Failure as error:
+        raise ValueError(f"{name}: {error.problem.error_description}") from None
+
+
+PROCESS = replace(
+    loan_draw.PROCESS,
+    attach={"packet": attach_packet},
+    document=read_document,
+    papers={"deficiency_letter": deficiency_letter, "worksheet": worksheet},
+)
 """The process as the command line knows it: with what its cases take along."""

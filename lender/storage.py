@@ -28,7 +28,7 @@ from lender._web import (
 from placet.model import Digest, FactsAnswer, Model, digest_bytes
 from placet.resource import Guard
 
-__all__ = ["make_app", "read_packet_folder", "store_packet"]
+__all__ = ["find_file", "make_app", "read_packet_folder", "store_packet"]
 
 MAX_UPLOAD = 2 * MAX_PACKET
 """Bytes of an upload: base64 takes four for three, and names and quotes come to it."""
@@ -152,6 +152,27 @@ def _manifest(session: Session, loan: str, draw: int) -> Manifest:
     )
     files = tuple(StoredFile(name=name, size=size, digest=digest) for name, size, digest in rows)
     return Manifest(version=version, files=files)
+
+
+def find_file(database: Database, loan: str, draw: int, name: str, digest: str) -> bytes:
+    """A file of any version of a draw's packet, by its name and digest.
+
+    Raises:
+        Failure: no version of the packet has it.
+    """
+    loan, draw = parse_draw(loan, str(draw))
+
+    def read(session: Session) -> bytes:
+        found = session.exec(
+            select(FileRow)
+            .where(FileRow.loan == loan, FileRow.draw == draw)
+            .where(FileRow.name == name, FileRow.digest == digest)
+        ).first()
+        if found is None:
+            raise Failure(404, "not_found", "no packet of this draw has such a file")
+        return found.content
+
+    return database.run_here(read)
 
 
 def _file(session: Session, key: tuple[str, int, int, str]) -> bytes:

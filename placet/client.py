@@ -537,7 +537,7 @@ class OperatorClient:
         pause = _FIRST_PAUSE
         while True:
             try:
-                async for told in self._event_blocks(after):
+                async for told in self.listen(after):
                     pause = _FIRST_PAUSE
                     after = after if told.last is None else told.last
                     if told.event is not None:
@@ -551,6 +551,31 @@ class OperatorClient:
                 pause = _FIRST_PAUSE  # the session ended: the next connection has a new one
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def listen(self, after: int | None = None) -> AsyncIterator[Told]:
+        """What one connection tells, heartbeats as well, until it ends with the session.
+
+        For who has to know when nobody is heard any more; :meth:`events` comes back by itself.
+
+        Raises:
+            AuthorityAway: the authority does not answer, or the connection broke.
+            AuthorityError: it refuses.
+        """
+        url = f"{self.issuer}/v1/events"
+        headers = {**await self._headers(url), "Accept": "text/event-stream"}
+        if after is not None:
+            headers["Last-Event-ID"] = str(after)
+        try:
+            async with self._http.stream("GET", url, headers=headers) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    raise self._refusal(response)
+                async for told in read_blocks(response.aiter_lines()):
+                    yield told
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        except ValueError as error:
+            raise AuthorityAway(f"what answers at {self.issuer} tells no events") from error
 
     async def checkpoint(self, checkpoint: str) -> CheckpointView:
         """One checkpoint."""
@@ -716,24 +741,6 @@ class OperatorClient:
             if len(page) < 100:
                 return found
             after = page[-1][key]
-
-    async def _event_blocks(self, after: int | None) -> AsyncIterator[Told]:
-        """One connection's events, until it ends: with the session, or with the connection."""
-        url = f"{self.issuer}/v1/events"
-        headers = {**await self._headers(url), "Accept": "text/event-stream"}
-        if after is not None:
-            headers["Last-Event-ID"] = str(after)
-        try:
-            async with self._http.stream("GET", url, headers=headers) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    raise self._refusal(response)
-                async for told in read_blocks(response.aiter_lines()):
-                    yield told
-        except httpx.HTTPError as error:
-            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
-        except ValueError as error:
-            raise AuthorityAway(f"what answers at {self.issuer} tells no events") from error
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         url = self.issuer + path

@@ -20,16 +20,22 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from tui import words
+from tui.answers import Away, Refused
 from tui.asking import Listener
 from tui.commands import Acts
-from tui.gateway import Away, Refused
+from tui.documents import Viewer
 from tui.screens.help import Help
 from tui.screens.main import Main
 from tui.screens.sign_in import SignIn
 from tui.session import Given, Session, Transport
 from tui.settings import ConsoleSettings
 
-_LONGEST_WAIT = 15.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+_TELL_EVERY = 0.2
+_LOOKING = frozenset(
+    {"queue", "cases", "identities", "ledger", "overview", "people", "look-again", "dialog-look"}
+)
+"""Groups of workers that look again at what changed."""
 
 
 class Console(App[None]):
@@ -93,6 +99,8 @@ class Console(App[None]):
         self._transport = transport
         self._touched = time.monotonic()
         self._session: Session | None = None
+        self._untold: int | None = None
+        self.viewer = Viewer(settings.viewer)
         self.main = Main()
         if settings.keys:
             self.set_keymap(settings.keys)
@@ -126,6 +134,7 @@ class Console(App[None]):
             ),
             self._enter,
         )
+        self.set_interval(_TELL_EVERY, self._tell_on)
         if self._settings.idle_minutes:
             self.set_interval(1, self._look_at_the_clock)
 
@@ -135,6 +144,7 @@ class Console(App[None]):
             return
         given, gateway = self._session.given, self._session.gateway
         self._session = None
+        self.viewer.close()
         self.workers.cancel_all()
         self.clear_notifications()
         self.forget(gateway.close)
@@ -158,6 +168,7 @@ class Console(App[None]):
             return
         given, gateway = self._session.given, self._session.gateway
         self._session = None
+        self.viewer.close()
         self.workers.cancel_all()
         self.clear_notifications()
         self.forget(gateway.close)
@@ -194,21 +205,36 @@ class Console(App[None]):
 
     @work(exclusive=True, group="follow")
     async def follow(self) -> None:
-        """Follow what changes, for as long as someone is signed in."""
-        wait, told = 1.0, -1
+        """Follow what changes, for as long as someone is signed in; a lost line is taken up again.
+
+        Each connection goes on where the one before has broken, so nothing is missed.
+        """
+        wait, last = _FIRST_WAIT, None
         while self.signed_in:
             try:
-                async for size in self.session.gateway.sizes():
-                    wait = 1.0
-                    if self.live or size != told:
-                        self.live, told = "", size
-                        self.tell(size)
+                async for size in self.session.gateway.changes(last):
+                    wait = _FIRST_WAIT
+                    if self.live or size != last:
+                        self.live, last, self._untold = "", size, size
             except Away as error:
                 self.gone(str(error))
             except Refused as error:
                 self.gone(f"the authority refused: {error}")
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _tell_on(self) -> None:
+        """Tell what came meanwhile, once what was told before has been looked at.
+
+        However fast things change, what is on screen is read to its end, and then anew.
+        """
+        busy = any(
+            each.group in _LOOKING and not each.is_finished and not each.is_cancelled
+            for each in self.workers
+        )
+        if self._untold is not None and self.signed_in and not busy:
+            size, self._untold = self._untold, None
+            self.tell(size)
 
     def tell(self, size: int) -> None:
         """Tell every screen, what is below included, that the ledger has grown."""
@@ -223,6 +249,10 @@ class Console(App[None]):
             self.notify(why, title="The authority is away", severity="warning", markup=False)
 
     # --- everywhere -----------------------------------------------------------------------------
+
+    def on_unmount(self) -> None:
+        """Nothing that was opened in a viewer stays behind."""
+        self.viewer.close()
 
     def panic(self, *renderables: object) -> None:
         """End with one line: a traceback would show what variables hold, a passphrase too (I7)."""

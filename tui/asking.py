@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.widget import Widget
 
-from tui.gateway import Away, NotShown, Refused
+from tui.answers import Away, NotShown, Refused
 from tui.session import Session
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from placet.cli import CommandFailed
-from tui.gateway import Gateway, Refused
+from tui.answers import Refused
+from tui.gateway import Gateway
 
 if TYPE_CHECKING:
     from placet.audit import Flight, Report

@@ -12,6 +12,7 @@ from placet.model import (
     Finding,
     InputPart,
     Place,
+    Presentation,
     ProcessDefinition,
     Section,
     ShownColumn,
@@ -37,10 +38,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """One row; ``marks`` are the findings about it."""
+    """One row; ``marks`` are the findings about it, ``item`` is its key."""
 
     values: tuple[Value, ...]
     marks: tuple[Finding, ...] = ()
+    item: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,17 @@ Shown = Table | Bars
 
 
 @dataclass(frozen=True)
+class Lowerable:
+    """Rows that amounts may be taken off: labels, each with whether it is a number, and cells."""
+
+    labels: tuple[tuple[str, bool], ...]
+    items: Mapping[str, tuple[str, ...]]
+
+
+_BESIDE_ITEM = 4  # columns that say which row it is
+
+
+@dataclass(frozen=True)
 class Reading:
     """One value that was read from a document: what it is, and where."""
 
@@ -107,6 +120,53 @@ def sections(
             if not isinstance(made, Table) or made.rows:
                 shown.append(made)
     return shown
+
+
+@dataclass(frozen=True)
+class File:
+    """A document of a case, as the evidence names it."""
+
+    name: str
+    digest: str
+
+
+def files_of(presentation: Presentation, parts: Sequence[InputPart]) -> tuple[File, ...]:
+    """The documents that the evidence names, each with its digest."""
+    listed = presentation.files
+    if listed is None:
+        return ()
+    found: dict[str, File] = {}
+    for each in parts:
+        rows = at(each.part.data, listed.rows) if each.part.name == listed.part else None
+        for row in rows if isinstance(rows, list) else ():
+            name, digest = (read_value(at(row, path))[0] for path in (listed.name, listed.digest))
+            if isinstance(name, str) and isinstance(digest, str):
+                found[name] = File(name, digest)
+    return tuple(found.values())
+
+
+def lowerable(definition: ProcessDefinition, parts: Sequence[InputPart]) -> Lowerable | None:
+    """The rows that people may take amounts off, if the process lets them."""
+    for section in definition.presentation.sections:
+        if not isinstance(section, TableSection) or not section.lowers:
+            continue
+        data = [each.part.data for each in parts if each.part.name == section.part]
+        listed = at(data[-1], section.rows) if data else None
+        columns = [
+            each
+            for each in section.columns
+            if each.beside is None and each.rank == 0 and each.path != section.key
+        ][:_BESIDE_ITEM]
+        items = {
+            str(read_value(at(row, section.key))[0]): tuple(
+                _value(row, each, "").text for each in columns
+            )
+            for row in (listed if isinstance(listed, list) else ())
+        }
+        if items:
+            labels = tuple((each.label, is_number(each.kind)) for each in columns)
+            return Lowerable(labels, items)
+    return None
 
 
 def marks_by_place(findings: Iterable[Finding]) -> dict[Spot, tuple[Finding, ...]]:
@@ -163,13 +223,15 @@ def _section(
             return Bars(section.title, tuple(_bars(section, data[-1], sign)))
 
 
-def _row(values: tuple[Value, ...], marks: Mapping[Spot, tuple[Finding, ...]]) -> Row:
+def _row(
+    values: tuple[Value, ...], marks: Mapping[Spot, tuple[Finding, ...]], item: str = ""
+) -> Row:
     found: list[Finding] = []
     for value in values:
         for finding in marks.get(value.place, ()) if value.place else ():
             if finding not in found:
                 found.append(finding)
-    return Row(values, tuple(found))
+    return Row(values, tuple(found), item)
 
 
 def _value(data: Any, shown: ShownValue, sign: str) -> Value:
@@ -208,6 +270,7 @@ def _table_rows(
         yield _row(
             tuple(_cell(row, each, key, lookup, sign) for each in section.columns),
             marks,
+            key if section.lowers else "",
         )
 
 
@@ -247,10 +310,12 @@ def _bars(section: BarsSection, data: Mapping[str, Any], sign: str) -> Iterator[
         yield Bar(label, text, float(number / largest) if largest > 0 and number > 0 else 0.0)
 
 
-def documents(parts: Sequence[InputPart], findings: Sequence[Finding]) -> list[Document]:
-    """Every document that something was read from, or that a finding names."""
+def documents(
+    parts: Sequence[InputPart], findings: Sequence[Finding], names: Sequence[str] = ()
+) -> list[Document]:
+    """Every document that there is, that something was read from, or that a finding names."""
     marks = marks_by_place(findings)
-    readings: dict[str, dict[tuple[str, str], Reading]] = {}
+    readings: dict[str, dict[tuple[str, str], Reading]] = {name: {} for name in names}
     for part in parts:
         for name, value, (document, spot) in _readings(part.part.data, ""):
             kept = readings.setdefault(document, {})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from placet.ledger import EntryType
-from tui.gateway import Listed
+from tui.answers import Listed
 
 _ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 _TICKS = "▁▂▃▄▅▆▇█"

@@ -1,30 +1,17 @@
-"""The console's one way to the authority: typed calls, and three ways in which they fail.
+"""The console's one way to the authority: typed calls, which fail in three ways.
 
 Nothing else in ``tui`` speaks with the network. What comes is checked by the client; what is
 signed is what was shown, or nothing is.
 """
 
 import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from placet.cli import CommandFailed
-from placet.client import (
-    AuthorityAway,
-    AuthorityError,
-    EvidenceMismatch,
-    OperatorClient,
-    check_evidence,
-)
-from placet.ledger import Entry, EntryError, LedgerError, decode_entry
+from placet.client import OperatorClient, check_evidence
 from placet.model import (
     MAX_PAGE,
     ActAnswer,
@@ -36,91 +23,41 @@ from placet.model import (
     CheckpointStatus,
     CheckpointView,
     DecisionAnswer,
+    DelegationView,
+    Governance,
     InputPart,
-    Need,
+    KeyedValue,
     Overview,
     ProcessDefinition,
+    ProposalView,
     Prospect,
+    ReviewView,
+    RowCut,
+    SignInAnswer,
+    SignInBegun,
     Verdict,
+)
+from tui.answers import (
+    Away,
+    CaseFile,
+    Head,
+    Identity,
+    Listed,
+    Me,
+    NotShown,
+    Refused,
+    changed,
+    identity_of,
+    listed,
+    ways_to_fail,
 )
 
 if TYPE_CHECKING:
     from placet.audit import LogFiles
 
-POLL_SECONDS = 2.0
 _PARTS_AT_ONCE = 4
 _PAGE = 1024
 _MANY = 2000
-
-
-class Away(Exception):
-    """The authority does not answer, or not in the form it must; try again later."""
-
-
-class Refused(Exception):
-    """The authority refused, and says why; ``reasons`` are its short words for it."""
-
-    def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.reasons = reasons
-
-
-class NotShown(Exception):
-    """What is shown is not what would be signed; nothing was signed."""
-
-
-@dataclass(frozen=True)
-class Me:
-    """Who is signed in."""
-
-    principal: str
-    roles: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Without the kind."""
-        return self.principal.partition(":")[2]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """One identity, as the authority lists it."""
-
-    principal: str
-    status: str
-    roles: tuple[str, ...]
-    owner: str | None
-    keys: tuple[str, ...]
-    enrolled_at: datetime
-
-
-@dataclass(frozen=True)
-class Head:
-    """The newest signed head: how many entries, and the root's beginning."""
-
-    size: int
-    root: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One entry of the ledger with its index; ``entry`` is missing where it can't be read."""
-
-    index: int
-    entry: Entry | None
-    text: str
-
-
-@dataclass(frozen=True)
-class CaseFile:
-    """All that one screen of a case shows."""
-
-    case: CaseView
-    checkpoint: CheckpointView
-    definition: ProcessDefinition | None
-    parts: tuple[InputPart, ...]
-    prospect: Prospect
 
 
 class Gateway:
@@ -160,14 +97,14 @@ class Gateway:
 
     async def identities(self, kind: str) -> list[Identity]:
         """All identities of a kind."""
-        with _ways_to_fail():
-            return [_identity(each) for each in await self._client.identities(kind)]
+        with ways_to_fail():
+            return [identity_of(each) for each in await self._client.identities(kind)]
 
     # --- what waits ----------------------------------------------------------------------------
 
     async def page(self, query: CheckpointQuery, after: str | None = None) -> CheckpointPage:
         """A page of what waits, filtered and sorted by the authority."""
-        with _ways_to_fail():
+        with ways_to_fail():
             await self._learn_definitions()
             return await self._client.checkpoint_page(query, after)
 
@@ -186,17 +123,17 @@ class Gateway:
 
     async def overview(self) -> Overview:
         """How much there is."""
-        with _ways_to_fail():
+        with ways_to_fail():
             return await self._client.overview()
 
     async def prospect(self, checkpoint: str) -> Prospect:
         """What my word would do there."""
-        with _ways_to_fail():
+        with ways_to_fail():
             return await self._client.prospect(checkpoint)
 
     async def cases(self, status: str | None = None) -> list[CaseView]:
         """All cases, or those of a status."""
-        with _ways_to_fail():
+        with ways_to_fail():
             await self._learn_definitions()
             return await self._client.cases(status)
 
@@ -206,7 +143,7 @@ class Gateway:
         Raises:
             NotShown: they are others than it says.
         """
-        with _ways_to_fail():
+        with ways_to_fail():
             view = await self._client.checkpoint(checkpoint)
             check_evidence(view)
             return view
@@ -214,7 +151,7 @@ class Gateway:
     async def case_file(self, checkpoint: str) -> CaseFile:
         """A checkpoint with its case and every part of its evidence, each held to its digest."""
         view = await self.checkpoint(checkpoint)
-        with _ways_to_fail():
+        with ways_to_fail():
             case = await self._client.case(view.case)
             definition = await self.definition(case.process, case.process_version)
             gate = asyncio.Semaphore(_PARTS_AT_ONCE)
@@ -230,7 +167,7 @@ class Gateway:
     async def definition(self, process: str, version: int) -> ProcessDefinition | None:
         """A published process, by name and version."""
         if (process, version) not in self._definitions:
-            with _ways_to_fail():
+            with ways_to_fail():
                 await self._learn_definitions()
         return self._definitions.get((process, version))
 
@@ -239,9 +176,9 @@ class Gateway:
         found = [each for (name, _), each in self._definitions.items() if name == process]
         return max(found, key=lambda each: each.version, default=None)
 
-    def openers(self) -> tuple[str, ...]:
-        """The roles that may open a case of any process."""
-        return tuple({role for each in self._matrices.values() for role in each.openers})
+    def matrix(self, process: str) -> AuthorityMatrix | None:
+        """The matrix in force of a process, as far as it is known."""
+        return self._matrices.get(process)
 
     async def _learn_definitions(self) -> None:
         if self._definitions:
@@ -271,10 +208,8 @@ class Gateway:
         Raises:
             NotShown: it shows other evidence now, or has ended.
         """
-        now = await self.checkpoint(shown.id)
-        if changed(shown, now):
-            raise NotShown("it has changed since you opened it; close this and read it again")
-        with _ways_to_fail():
+        await self._require_same(shown)
+        with ways_to_fail():
             check_evidence(shown)
             return self._client.sign_decision(
                 shown,
@@ -286,31 +221,114 @@ class Gateway:
                 ledger_head=await self._client.head(),
             )
 
+    async def _require_same(self, shown: CheckpointView) -> None:
+        if changed(shown, await self.checkpoint(shown.id)):
+            raise NotShown("it has changed since you opened it; close this and read it again")
+
     async def send(self, checkpoint: str, signed: str) -> DecisionAnswer:
         """Send a signed decision; sent twice, it counts once and is answered the same."""
-        with _ways_to_fail():
+        with ways_to_fail():
             return await self._client.send_decision(checkpoint, signed)
 
     async def claim(self, checkpoint: str, *, back: bool = False) -> ActAnswer:
         """Say that I see to it, or that I no longer do."""
-        with _ways_to_fail():
+        with ways_to_fail():
             return await (self._client.unclaim if back else self._client.claim)(checkpoint)
 
     async def comment(self, checkpoint: str, text: str) -> ActAnswer:
         """Say something about it, for whoever reads it."""
-        with _ways_to_fail():
+        with ways_to_fail():
             return await self._client.comment(checkpoint, text)
 
     async def act(self, act: str, target: str, body: BaseModel | Mapping[str, Any]) -> ActAnswer:
         """Sign any other act, and send it."""
-        with _ways_to_fail():
+        with ways_to_fail():
             return await self._client.act(act, target, body)
+
+    async def attach(
+        self, checkpoint: str, name: str, content: bytes, media_type: str
+    ) -> ActAnswer:
+        """Attach a file."""
+        with ways_to_fail():
+            return await self._client.attach(checkpoint, name, content, media_type)
+
+    async def lower(self, shown: CheckpointView, rows: Sequence[RowCut]) -> ActAnswer:
+        """Approve less: take amounts off rows of what was shown.
+
+        Raises:
+            NotShown: it shows other evidence now, or has ended.
+        """
+        await self._require_same(shown)
+        with ways_to_fail():
+            return await self._client.lower(shown, rows)
+
+    async def key_in(self, shown: CheckpointView, values: Sequence[KeyedValue]) -> ActAnswer:
+        """Key what could not be read in what was shown.
+
+        Raises:
+            NotShown: it shows other evidence now, or has ended.
+        """
+        await self._require_same(shown)
+        with ways_to_fail():
+            return await self._client.key_in(shown, values)
+
+    async def countersign(self, proposal: ProposalView) -> ActAnswer:
+        """Sign, as the second person, what was shown."""
+        with ways_to_fail():
+            return await self._client.countersign(proposal)
+
+    async def open_case(self, process: str, subject: str) -> ActAnswer:
+        """Open a case."""
+        with ways_to_fail():
+            return await self._client.open_case(process, subject)
+
+    async def resubmit(self, case: str, record: str, version: str) -> ActAnswer:
+        """Answer a return: a record came back."""
+        with ways_to_fail():
+            return await self._client.resubmit(case, record, version)
+
+    # --- rules about people --------------------------------------------------------------------
+
+    async def governance(self) -> Governance:
+        """The rules about people that are in force."""
+        with ways_to_fail():
+            return await self._client.governance()
+
+    async def proposals(self) -> list[ProposalView]:
+        """The acts that wait for a second signature."""
+        with ways_to_fail():
+            return await self._client.proposals()
+
+    async def reviews(self) -> list[ReviewView]:
+        """The reviews of emergencies that wait."""
+        with ways_to_fail():
+            return await self._client.reviews()
+
+    async def delegations(self) -> list[DelegationView]:
+        """What I have handed over, and what was handed over to me."""
+        with ways_to_fail():
+            return await self._client.delegations()
+
+    async def sign_in_again(self) -> None:
+        """Prove anew, with the key, that I am here."""
+        with ways_to_fail():
+            await self._client.sign_in_again()
+
+    async def begin_sign_in(self, *, fresh: bool = False) -> SignInBegun:
+        """Begin a sign-in at the lender's identity provider."""
+        with ways_to_fail():
+            return await self._client.begin_sign_in(fresh=fresh)
+
+    async def finish_sign_in(self, begun: SignInBegun) -> SignInAnswer | None:
+        """Whether the person has signed in by now."""
+        with ways_to_fail():
+            return await self._client.finish_sign_in(begun)
 
     # --- the ledger ----------------------------------------------------------------------------
 
     async def head(self) -> Head | None:
         """The newest signed head."""
-        with _ways_to_fail():
+        with ways_to_fail():
             note = await self._client.head()
         lines = (note or "").split("\n")
         if len(lines) < 3 or not lines[1].isascii() or not lines[1].isdecimal():
@@ -319,19 +337,19 @@ class Gateway:
 
     async def entries(self, start: int, limit: int) -> list[Listed]:
         """Entries from an index on."""
-        with _ways_to_fail():
+        with ways_to_fail():
             page = await self._client.get(f"/v1/ledger/entries?from={start}&limit={limit}")
-            return [_listed(start + at, text) for at, text in enumerate(page["entries"])]
+            return [listed(start + at, text) for at, text in enumerate(page["entries"])]
 
     async def entries_of(self, case: str) -> list[Listed]:
         """Every entry of one case."""
         found: list[Listed] = []
-        with _ways_to_fail():
+        with ways_to_fail():
             while True:
                 start = found[-1].index + 1 if found else 0
                 path = f"/v1/cases/{case}/entries?from={start}&limit={_PAGE}"
                 page = (await self._client.get(path))["entries"]
-                found += [_listed(int(each["index"]), each["entry"]) for each in page]
+                found += [listed(int(each["index"]), each["entry"]) for each in page]
                 if len(page) < _PAGE:
                     return found
 
@@ -352,7 +370,7 @@ class Gateway:
     async def kept(self, digest: str) -> str:
         """What is kept beside the ledger under a digest; empty where nothing is."""
         try:
-            with _ways_to_fail():
+            with ways_to_fail():
                 return str((await self._client.get(f"/v1/kept/{digest}"))["content"])
         except Refused:
             return ""
@@ -361,95 +379,29 @@ class Gateway:
         """All that the proof of one case needs."""
         from placet.cli import fetch_case  # noqa: PLC0415 - it takes longer to load than to sign in
 
-        with _ways_to_fail():
+        with ways_to_fail():
             return await fetch_case(self._client, case)
 
     async def whole_log(self, trust: Mapping[str, Any] | None = None) -> "LogFiles":
         """The whole log with what its entries refer to."""
         from placet.cli import fetch_log  # noqa: PLC0415 - the same
 
-        with _ways_to_fail():
+        with ways_to_fail():
             return await fetch_log(self._client, trust=trust)
 
     # --- what changes --------------------------------------------------------------------------
 
-    async def sizes(self) -> AsyncIterator[int]:
-        """The ledger's size, again and again; everything that changes is an entry.
+    async def changes(self, after: int | None) -> AsyncIterator[int]:
+        """The ledger's size as things change, and now and then; until the connection ends.
 
         Raises:
-            Away: the authority does not answer; ask again.
+            Away: the authority does not answer, or tells nothing; ask again.
         """
-        while True:
-            head = await self.head()
-            if head is None:
-                raise Away("the authority shows no signed head of its ledger")
-            yield head.size
-            await asyncio.sleep(POLL_SECONDS)
-
-
-def changed(shown: CheckpointView, now: CheckpointView) -> bool:
-    """Whether a checkpoint asks or shows something else than it did, or has ended."""
-    return (shown.evidence_digest, shown.requirement_digest, shown.status) != (
-        now.evidence_digest,
-        now.requirement_digest,
-        now.status,
-    )
-
-
-@contextlib.contextmanager
-def _ways_to_fail() -> Iterator[None]:
-    try:
-        yield
-    except AuthorityError as error:
-        if error.status >= 500:
-            raise Away(str(error)) from error
-        raise Refused(error.problem.error_description, error.problem.reasons) from error
-    except AuthorityAway as error:
-        raise Away(str(error)) from error
-    except EvidenceMismatch as error:
-        raise NotShown(str(error)) from error
-    except CommandFailed as error:
-        raise Refused(str(error)) from error
-    except LedgerError as error:
-        raise Refused(f"the authority's ledger is not in its form: {error}") from error
-    except httpx.InvalidURL as error:
-        raise Away(f"that is no address: {error}") from error
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Away("the authority answered in a form that is not its own") from error
-
-
-def _identity(body: Mapping[str, Any]) -> Identity:
-    return Identity(
-        principal=str(body["principal"]),
-        status=str(body["status"]),
-        roles=tuple(str(each) for each in body["roles"]),
-        owner=None if body["owner"] is None else str(body["owner"]),
-        keys=tuple(str(each) for each in body["keys"]),
-        enrolled_at=datetime.fromisoformat(body["enrolled_at"]),
-    )
-
-
-def word_of(view: CheckpointView, principal: str) -> str | None:
-    """What a person has said and not taken back."""
-    said = [each.verdict for each in view.decisions if each.operator == principal]
-    return said[-1] if said and said[-1] != Verdict.WITHDRAW.value else None
-
-
-def roles_of(needs: Sequence[Need]) -> tuple[str, ...]:
-    """Every role that is asked for, once."""
-    return tuple(dict.fromkeys(role for need in needs for role in need.roles))
-
-
-def _listed(index: int, text: str) -> Listed:
-    try:
-        return Listed(index, decode_entry(text.encode()), text)
-    except EntryError:
-        return Listed(index, None, text)
-
-
-def read_details(text: str) -> str:
-    """A JSON text with its members one below the other; as it is where it is none."""
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return text
+        told = False
+        with ways_to_fail():
+            async for block in self._client.listen(after):
+                if block.last is not None:
+                    told = True
+                    yield block.last
+        if not told:
+            raise Away("the authority tells nothing of what changes")

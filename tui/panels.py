@@ -4,11 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from placet.ledger import Entry
 from placet.model import CheckpointStatus, CheckpointView, Compared, Finding, Severity
 from tui import words
-from tui.evidence import Bars, Document, Row, Table, Value, documents, place_words, sections
-from tui.gateway import CaseFile, Listed, read_details, word_of
+from tui.answers import CaseFile, word_of
+from tui.evidence import (
+    Bars,
+    Document,
+    Row,
+    Table,
+    Value,
+    documents,
+    files_of,
+    place_words,
+    sections,
+)
 from tui.said import Piece
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
@@ -24,11 +33,16 @@ _WIDEST = 40
 
 @dataclass(frozen=True)
 class PanelRow:
-    """One row: its cells, what a closer look says, and where it leads."""
+    """One row: its cells, what a closer look says, and the places that it cites.
+
+    ``item`` names it where amounts may be taken off, ``attached`` the act that attached its file.
+    """
 
     cells: tuple[Cell, ...]
     look: tuple[Piece, ...] = ()
-    place: tuple[str, str] | None = None
+    places: tuple[tuple[str, str], ...] = ()
+    item: str = ""
+    attached: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,8 @@ def panels(file: CaseFile, now: datetime) -> list[Panel]:
     if file.definition is not None:
         described = sections(file.definition, file.parts, findings)
         shown += [_table(each) if isinstance(each, Table) else _bars(each) for each in described]
-    read = documents(file.parts, findings)
+    named = files_of(file.definition.presentation, file.parts) if file.definition else ()
+    read = documents(file.parts, findings, tuple(each.name for each in named))
     if read:
         shown.append(documents_panel(read))
     return [*shown, evidence_panel(file.checkpoint)]
@@ -73,7 +88,7 @@ def findings_panel(findings: Sequence[Finding]) -> Panel:
                 Cell(each.check, "muted"),
             ),
             tuple(finding_look(each)),
-            _first_place(each),
+            tuple((side.place.document, side.place.spot) for side in each.compared),
         )
         for each in ranked
     ]
@@ -87,12 +102,6 @@ def findings_panel(findings: Sequence[Finding]) -> Panel:
     return Panel(
         "Findings", columns, tuple(rows), weighty or len(rows), "bad" if weighty else "warn"
     )
-
-
-def _first_place(finding: Finding) -> tuple[str, str] | None:
-    for side in finding.compared:
-        return side.place.document, side.place.spot
-    return None
 
 
 def finding_look(finding: Finding) -> Iterable[Piece]:
@@ -203,8 +212,8 @@ def _row(table: Table, row: Row) -> PanelRow:
         look += finding_look(finding)
     if table.fields:
         look.insert(0, (f"{row.values[0].text}  ", "muted"))
-    place = next((value.place for value in row.values if value.place), None)
-    return PanelRow(tuple(cells), tuple(look), place)
+    places = tuple(value.place for value in row.values if value.place)
+    return PanelRow(tuple(cells), tuple(look), places, row.item)
 
 
 def _value_look(label: str, value: Value) -> Iterable[Piece]:
@@ -251,7 +260,7 @@ def documents_panel(found: Sequence[Document]) -> Panel:
             PanelRow(
                 (Cell("", "plain"), Cell(name, "accent"), Cell(""), Cell("")),
                 ((name, "head"), f"\n{len(document.readings)} values were read from it."),
-                (document.name, ""),
+                ((document.name, ""),),
             )
         )
         unread = dict(document.marks)
@@ -280,7 +289,7 @@ def documents_panel(found: Sequence[Document]) -> Panel:
                         Cell(each.text, tone),
                     ),
                     tuple(look),
-                    (document.name, each.spot),
+                    ((document.name, each.spot),),
                 )
             )
         for spot, findings in unread.items():
@@ -300,7 +309,7 @@ def documents_panel(found: Sequence[Document]) -> Panel:
                         Cell(harmless(findings[0].message), tone),
                     ),
                     tuple(look),
-                    (document.name, spot),
+                    ((document.name, spot),),
                 )
             )
     columns = (
@@ -337,90 +346,6 @@ def evidence_panel(view: CheckpointView) -> Panel:
         Column("Digest", 24, grow=2, drop=1),
     )
     return Panel("Evidence", columns, tuple(rows))
-
-
-def story_panel(entries: Sequence[Listed]) -> Panel:
-    """What the ledger says of the case, in order."""
-    rows = [PanelRow(story_cells(each), entry_look(each)) for each in entries]
-    columns = (
-        Column("When", 16),
-        Column("What", 18),
-        Column("Who", 22, drop=1),
-        Column("", 20, grow=1, drop=2),
-    )
-    return Panel("Story", columns, tuple(rows))
-
-
-def story_cells(listed: Listed) -> tuple[Cell, ...]:
-    """An entry as one line."""
-    entry = listed.entry
-    if entry is None:
-        return Cell("?"), Cell("● damaged entry", "bad"), Cell(""), Cell(f"entry {listed.index}")
-    return (
-        Cell(f"{entry.time.astimezone():%m-%d %H:%M:%S}", "muted"),
-        Cell(entry.type.value, type_tone(entry.type.value)),
-        Cell(entry.actor),
-        Cell(harmless(entry_words(entry)), "muted"),
-    )
-
-
-def type_tone(kind: str) -> str:
-    """How an entry's type weighs."""
-    if kind.endswith((".denied", ".refused", ".leaked", ".alarm", ".stopped", ".lost")):
-        return "bad"
-    if kind.startswith(("decision.", "checkpoint.", "action.")):
-        return "accent"
-    return "warn" if kind.endswith((".revoked", ".voided", ".suspended", ".expired")) else "plain"
-
-
-def entry_words(entry: Entry) -> str:
-    """What an entry says, in a few words."""
-    data = entry.data
-    found: list[str] = []
-    for name in (
-        "action",
-        "name",
-        "verdict",
-        "status",
-        "outcome",
-        "result",
-        "reason",
-        "reasons",
-        "activity",
-    ):
-        value = data.get(name)
-        if isinstance(value, dict):
-            value = value.get("activity_type")
-        if isinstance(value, list):
-            value = ", ".join(str(each) for each in value)
-        if value:
-            found.append(str(value))
-    return " · ".join(found) or (entry.record or "")
-
-
-def entry_look(listed: Listed) -> tuple[Piece, ...]:
-    """An entry, whole."""
-    return (
-        (f"entry {listed.index}\n", "head"),
-        harmless(read_details(listed.text), lines=True),
-    )
-
-
-def reasoning_panel(told: Sequence[tuple[Listed, str, str]]) -> Panel:
-    """What agents gave as their reasons: the settled step, its name, the words kept."""
-    rows = [
-        PanelRow(
-            (
-                Cell(harmless(step)),
-                Cell(listed.entry.actor if listed.entry else "?", "muted"),
-                Cell(harmless(text)),
-            ),
-            ((f"{harmless(step)}\n", "head"), harmless(text, lines=True)),
-        )
-        for listed, step, text in told
-    ]
-    columns = (Column("Step", 20), Column("Agent", 24, drop=1), Column("Reasoning", 30, grow=1))
-    return Panel("Reasoning", columns, tuple(rows))
 
 
 def my_word(file: CaseFile) -> tuple[str, str]:

@@ -9,7 +9,8 @@ import httpx
 
 from placet.client import OperatorClient
 from placet.tokens import KeyFileError, PassphraseNeeded, SigningKey, read_key_file
-from tui.gateway import Gateway, Me
+from tui.answers import Me
+from tui.gateway import Gateway
 
 
 class WrongKey(Exception):

@@ -26,6 +26,7 @@ class ConsoleSettings(BaseSettings):
     idle_minutes: float = Field(default=10, ge=0, le=1440)  # 0: never
     keys: dict[str, str] = Field(default_factory=dict)
     hint: str = Field(default="", max_length=200)  # shown where a passphrase is asked
+    viewer: str = Field(default="", max_length=200)  # opens documents; the desktop's own if empty
     port: int = Field(default=8620, ge=0, le=65535)
 
     @classmethod

@@ -7,9 +7,9 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from tui import words
-from tui.gateway import Listed
-from tui.panels import entry_look, entry_words, type_tone
+from tui.answers import Listed
 from tui.said import Piece
+from tui.story import entry_look, entry_words, type_tone
 from tui.text import harmless
 
 if TYPE_CHECKING:

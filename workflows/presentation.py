@@ -4,6 +4,7 @@ from placet.model import (
     BarsSection,
     Beside,
     FieldsSection,
+    FilesOf,
     Presentation,
     ShownColumn,
     ShownValue,
@@ -11,7 +12,8 @@ from placet.model import (
     ValueKind,
 )
 
-_MONEY, _PERCENT, _DATE, _COUNT = (
+_TEXT, _MONEY, _PERCENT, _DATE, _COUNT = (
+    ValueKind.TEXT,
     ValueKind.MONEY,
     ValueKind.PERCENT,
     ValueKind.DATE,
@@ -27,9 +29,36 @@ def _column(path: str, label: str, kind: ValueKind = ValueKind.TEXT, rank: int =
     return ShownColumn(path=path, label=label, kind=kind, rank=rank)
 
 
+def _keyed(form: str, **fields: ValueKind) -> tuple[ShownValue, ...]:
+    """The values of one form that people may key, named as the readers name them."""
+    return tuple(
+        ShownValue(path=f"{form}.{name}", label=f"{form}: {name.replace('_', ' ')}", kind=kind)
+        for name, kind in fields.items()
+    )
+
+
 PRESENTATION = Presentation(
     subject="draw {draw} of {loan}",
     money="$",
+    files=FilesOf(part="packet", rows="files"),
+    keyed=(
+        *_keyed("title", effective=_DATE),
+        *_keyed("occupancy", issued=_DATE, job_location=_TEXT),
+        *_keyed("insurance", kind=_TEXT, carrier=_TEXT, expires=_DATE),
+        *_keyed("invoice", vendor=_TEXT, number=_TEXT, amount=_MONEY, item=_TEXT, dated=_DATE),
+        *_keyed(
+            "waiver",
+            kind=_TEXT,
+            claimant=_TEXT,
+            customer=_TEXT,
+            job_location=_TEXT,
+            owner=_TEXT,
+            through=_DATE,
+            amount=_MONEY,
+            exceptions=_TEXT,
+            signed=_DATE,
+        ),
+    ),
     reasons=("findings", "incomplete", "wrong_documents", "amount", "other"),
     sections=(
         FieldsSection(
@@ -57,6 +86,7 @@ PRESENTATION = Presentation(
             part="packet",
             rows="application.rows",
             key="item",
+            lowers=True,
             columns=(
                 _column("item", "Item"),
                 _column("description", "Description of work"),

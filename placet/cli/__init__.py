@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from placet.cli._fetch import fetch_case, fetch_log
     from placet.cli._output import offline_failures
+    from placet.cli._processes import processes
     from placet.cli._settings import OperatorSettings, load_settings
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "offline_failures",
     "print_report",
     "print_timeline",
+    "processes",
     "record_case",
     "run",
     "show",
@@ -51,6 +53,7 @@ _PARTS = {
     "_audit": ("print_report", "print_timeline", "record_case"),
     "_fetch": ("fetch_case", "fetch_log"),
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
+    "_processes": ("processes",),
     "_settings": ("OperatorSettings", "load_settings"),
 }
 """Where names are that need no server; all others are in ``_base``."""

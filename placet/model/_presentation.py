@@ -64,7 +64,10 @@ class FieldsSection(Model):
 
 
 class TableSection(Model):
-    """A list as a table; without ``rows`` each part of that name is a row."""
+    """A list as a table; without ``rows`` each part of that name is a row.
+
+    ``lowers``: people may take amounts off these rows, each named by its ``key``.
+    """
 
     kind: Literal["table"] = "table"
     title: Label
@@ -72,6 +75,7 @@ class TableSection(Model):
     rows: DataPath = ""
     key: DataPath = ""
     columns: tuple[ShownColumn, ...] = Field(min_length=1, max_length=20)
+    lowers: bool = False
 
 
 class BarsSection(Model):
@@ -89,15 +93,28 @@ class BarsSection(Model):
 Section = Annotated[FieldsSection | TableSection | BarsSection, Field(discriminator="kind")]
 
 
+class FilesOf(Model):
+    """Where a part lists the documents that it was read from: each with its name and digest."""
+
+    part: Identifier
+    rows: DataPath
+    name: DataPath = "name"
+    digest: DataPath = "digest"
+
+
 class Presentation(Model):
     """How a process is shown.
 
     ``subject`` says in words what a case is about, with the subject's variables in braces; the
     record itself if it is empty. ``money`` is written before an amount. ``reasons`` are the codes
-    offered to whoever rejects or returns.
+    offered to whoever rejects or returns. ``keyed`` are the values that people may key where they
+    could not be read: as path what the process calls them. ``files`` says which documents there
+    are, so that a person reads the very one that an agent read.
     """
 
     subject: Wording = ""
     money: Annotated[str, StringConstraints(max_length=4)] = ""
     reasons: tuple[Identifier, ...] = ()
     sections: tuple[Section, ...] = Field(default=(), max_length=40)
+    keyed: tuple[ShownValue, ...] = Field(default=(), max_length=100)
+    files: FilesOf | None = None

@@ -9,7 +9,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,10 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from placet.model import (
     CaseId,
     CheckpointStatus,
+    CheckpointView,
+    Digest,
     Identifier,
+    InputPart,
     Model,
     Name,
     Outcome,
@@ -100,17 +103,33 @@ class Attached:
 
 
 @dataclass(frozen=True)
+class Paper:
+    """A file that is written for people, from what a checkpoint shows."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Process:
     """A process: its signed definition, and the workflow class that orders its steps.
 
     ``attach`` names further options of opening a case, or of answering its return: each is called
     with the subject and a path, puts what is there into its system of record, and raises
     ``ValueError`` with what is wrong, having put nothing.
+
+    ``document`` fetches a document of a subject by its name and digest, for a person to read.
+    ``papers`` names what can be written from a checkpoint and its parts: a letter, a worksheet.
+    Both raise ``ValueError`` with what is wrong. They run on the machine of whoever asks.
     """
 
     definition: ProcessDefinition
     workflow: type
     attach: Mapping[str, Callable[[RecordId, Path], Attached]] = field(default_factory=dict)
+    document: Callable[[RecordId, str, Digest], bytes] | None = None
+    papers: Mapping[str, Callable[[CheckpointView, Sequence[InputPart]], Paper]] = field(
+        default_factory=dict
+    )
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Button
 
 from placet.tokens import SigningKey, write_key_file
 from tests.tui.simulator import ISSUER, Simulator
@@ -22,6 +23,7 @@ PEOPLE = {
     "sofia": ("senior",),
     "una": ("auditor",),
     "ada": ("administrator",),
+    "carl": ("clerk",),
 }
 PATIENCE = 30  # seconds; the machine may be busy
 PASSPHRASE = "s3cr3t"  # typed key by key
@@ -78,6 +80,13 @@ class Desk:
     async def click(self, selector: str, **how) -> None:
         await self.pilot.click(selector, **how)
         await self.settle()
+
+    async def push(self, selector: str) -> None:
+        """Press a button by key, once it is free: what was pressed just now takes no second one."""
+        button = self.app.screen.query_one(selector, Button)
+        await self.until(lambda: not button.has_class("-active") and not button.disabled)
+        self.app.screen.set_focus(button)
+        await self.press("enter")
 
     async def until(self, look: Callable[[], bool]) -> None:
         """Until something is so; what is seen instead is told after a while."""

@@ -30,12 +30,15 @@ from placet.model import (
     Count,
     DecisionAnswer,
     DecisionView,
+    DelegationView,
     Evidence,
     EvidenceItem,
     Exclusion,
     FieldsSection,
+    FilesOf,
     Finding,
     FindingCounts,
+    Governance,
     InputPart,
     Mode,
     Need,
@@ -46,9 +49,11 @@ from placet.model import (
     Presentation,
     ProcessDefinition,
     Proposal,
+    ProposalView,
     Prospect,
     Relation,
     Requirement,
+    ReviewView,
     Said,
     Severity,
     ShownColumn,
@@ -57,6 +62,7 @@ from placet.model import (
     TableSection,
     Tier,
     ValueKind,
+    digest_bytes,
     digest_json,
     salted_digest,
     spell_id,
@@ -95,13 +101,23 @@ PARCELS = ProcessDefinition(
     ),
     checkpoints=(
         CheckpointDefinition(
-            name="dispatch", title="Dispatch", evidence=("weighing",), proposal="weighing"
+            name="dispatch",
+            title="Dispatch",
+            evidence=("weighing",),
+            proposal="weighing",
+            adjustments="left_out",
+            keyed="keyed",
         ),
     ),
     presentation=Presentation(
         subject="parcel {parcel} of {depot}",
         money="€",
         reasons=("too_heavy", "other"),
+        keyed=(
+            ShownValue(path="label.weight", label="Weight"),
+            ShownValue(path="stamp.day", label="Day", kind=ValueKind.DATE),
+        ),
+        files=FilesOf(part="weighing", rows="files"),
         sections=(
             FieldsSection(
                 title="Label",
@@ -115,6 +131,8 @@ PARCELS = ProcessDefinition(
                 title="Contents",
                 part="weighing",
                 rows="contents",
+                key="name",
+                lowers=True,
                 columns=(
                     ShownColumn(path="name", label="Thing"),
                     ShownColumn(path="value", label="Worth", kind=ValueKind.MONEY),
@@ -152,7 +170,23 @@ class Simulator:
     garbage: bytes | None = None
     away: bool = False
     loses_answers: bool = False
+    then_away: bool = False
+    silent_at: int | None = None
+    document: bytes = b"%PDF-"
+    governance: Governance = Governance(version=1)
+    proposals: list[ProposalView] = field(default_factory=list)
+    reviews: list[ReviewView] = field(default_factory=list)
+    delegations: list[DelegationView] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+
+    def told(self) -> int:
+        """How far the events have come."""
+        return self.silent_at if self.silent_at is not None else len(self.entries)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a line that is open would break now."""
+        return self.away or self.failing is not None or self.garbage is not None
 
     # --- a world ------------------------------------------------------------------------------
 
@@ -204,6 +238,7 @@ class Simulator:
                     {"name": read(f"thing {each}", "list.csv", f"row {each}"), "value": "1.50"}
                     for each in range(3)
                 ],
+                "files": [{"name": "label.pdf", "digest": digest_bytes(self.document)}],
             },
             proposal=proposal,
         )
@@ -325,6 +360,7 @@ class Simulator:
         answer = self._routes(request, path, parse_qs(request.url.query.decode()))
         if self.loses_answers and request.method == "POST" and path.endswith("/decisions"):
             self.loses_answers = False
+            self.away = self.then_away
             raise httpx.ReadTimeout("the answer was lost", request=request)
         return answer
 
@@ -334,9 +370,20 @@ class Simulator:
         match path.strip("/").split("/"):
             case ["oauth", "token"]:
                 return httpx.Response(200, json={"access_token": "a.b.c", "expires_in": 900})
+            case ["v1", "events"]:
+                after = request.headers.get("Last-Event-ID")
+                return httpx.Response(200, stream=_Events(self, after and int(after)))
             case ["ledger", "checkpoint"]:
                 note = f"authority.test/ledger\n{len(self.entries)}\nAAAA\n\n— a b\n"
                 return httpx.Response(200, text=note)
+            case ["v1", "governance"]:
+                return _model(self.governance)
+            case ["v1", "proposals"]:
+                return _listed("proposals", self.proposals)
+            case ["v1", "reviews"]:
+                return _listed("reviews", self.reviews)
+            case ["v1", "delegations"]:
+                return _listed("delegations", self.delegations)
             case ["v1", "published"]:
                 return httpx.Response(200, json=self._published())
             case ["v1", "identities", kind]:
@@ -384,6 +431,7 @@ class Simulator:
                 ),
             ),
             openers=("clerk",),
+            keyers=("clerk", "officer"),
         )
         return {
             "processes": [PARCELS.model_dump_json()],
@@ -615,8 +663,33 @@ class Simulator:
         return httpx.Response(401, json=_problem("invalid_client", "nobody's key signed this"))
 
 
+class _Events(httpx.AsyncByteStream):
+    """Server-sent events: where the ledger has come to, whenever it has; until the line breaks."""
+
+    def __init__(self, simulator: Simulator, after: int | None) -> None:
+        self._simulator = simulator
+        self._last = after
+
+    async def __aiter__(self):
+        if self._last is None:
+            self._last = self._simulator.told()
+        yield f"retry: 1000\nid: {self._last}\n\n".encode()
+        while not self._simulator.broken:
+            size = self._simulator.told()
+            if size != self._last:
+                self._last = size
+                yield f"id: {size}\n\n".encode()
+            await asyncio.sleep(0.01)  # the server's own turn
+        raise httpx.ReadError("the line broke")
+
+
 def _problem(error: str, description: str, reasons: list[str] | None = None) -> dict[str, object]:
     return {"error": error, "error_description": description, "reasons": reasons or []}
+
+
+def _listed(name: str, models) -> httpx.Response:
+    found = [each.model_dump(mode="json", exclude_none=True) for each in models]
+    return httpx.Response(200, json={name: found})
 
 
 def _model(model) -> httpx.Response:

@@ -80,11 +80,9 @@ async def test_rejecting_and_returning_want_a_reason(
         await sign(desk)
         await desk.expect("Choose a reason.")
         desk.app.screen.query_one("#reason", Select).value = "too_heavy"
-        button = desk.app.screen.query_one("#sign", Button)
-        button.focus()
-        await desk.until(lambda: desk.app.focused is button)
-        await desk.press("enter")
-        await desk.until(lambda: simulator.checkpoints[view.id].status is status)
+        await desk.push("#sign")
+        await desk.on(CaseScreen)
+    assert simulator.checkpoints[view.id].status is status
 
 
 async def test_each_blocking_finding_is_accepted_by_itself(
@@ -170,11 +168,27 @@ async def test_a_decision_whose_answer_was_lost_counts_once(
     view = simulator.add(7)
     async with open_console() as desk:
         await desk.press("enter", "a")
-        simulator.loses_answers = True
+        simulator.loses_answers = simulator.then_away = True
         await sign(desk)
         await desk.expect("press again to send the same")
-        await desk.click("#sign")
-        await desk.until(lambda: desk.sees("recorded"))
+        simulator.away = False
+        await desk.push("#sign")
+        await desk.expect("This has ended: approved")
+        await desk.on(CaseScreen)
+    assert len(simulator.checkpoints[view.id].decisions) == 1
+
+
+async def test_a_decision_whose_answer_was_lost_is_found_recorded(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I11: where it can be seen that it was recorded, nothing is sent again."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        simulator.loses_answers = True
+        await sign(desk)
+        await desk.expect("This has ended: approved")
+        await desk.on(CaseScreen)
     assert len(simulator.checkpoints[view.id].decisions) == 1
 
 

@@ -147,8 +147,11 @@ async def test_locked_it_forgets_the_key_and_shows_nothing(
 
 async def test_it_locks_when_nobody_is_there(open_console: Opened, simulator: Simulator) -> None:
     simulator.add(7)
-    async with open_console(idle_minutes=0.02) as desk:
-        await desk.until(lambda: isinstance(desk.app.screen, SignIn))
+    async with open_console(idle_minutes=60) as desk:
+        await desk.press("enter")
+        desk.app._touched -= 61 * 60  # an hour later
+        await desk.until(lambda: not desk.app.signed_in and isinstance(desk.app.screen, SignIn))
+        await desk.settle()
         assert not desk.sees("parcel")
 
 

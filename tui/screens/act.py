@@ -1,51 +1,49 @@
-"""The dialog of every other signed act: it names act and target, asks why, and signs."""
+"""The dialog of every other signed act: it names act and target, asks what is needed, and signs."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
-from placet.model import Hold, Reason
+from tui.acts import Ask, Deed
+from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
-from tui.gateway import Away, Refused
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
 
-_BODIES: Mapping[str, type[BaseModel]] = {"hold.place": Hold}
-
 
 class Act(ModalScreen[str | None], Asking):
-    """One act on one target, with its reason."""
+    """One act on one target."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="act.cancel", tooltip="Sign nothing"),
     ]
 
-    def __init__(self, act: str, target: str, words: str, effect: str) -> None:
+    def __init__(self, deed: Deed) -> None:
         super().__init__()
-        self._act = act
-        self._target = target
-        self._words = harmless(words)
-        self._effect = effect
+        self._deed = deed
+        self._words = harmless(deed.words)
         self._signing = False
 
     def compose(self) -> ComposeResult:
-        """The act, why, and two buttons."""
+        """The act, what it asks, and two buttons."""
         with VerticalScroll(id="act", classes="dialog", can_focus=False):
             yield Static(said((f"{self._words}?", "head")), classes="dialog-title")
-            yield Static(said((self._effect, "muted")))
-            yield Label("Why; it is kept beside the ledger")
-            yield Input(id="why", max_length=500)
+            yield Static(said((harmless(self._deed.effect), "muted")))
+            if self._deed.look:
+                yield Static(said(*self._deed.look), id="act-look")
+            for ask in self._deed.asks:
+                yield Label(ask.label)
+                yield _field(ask)
             if self.session.protected:
                 yield Label("Passphrase of your key")
-                yield Input(password=True, id="passphrase")
+                yield Input(password=True, id="passphrase", placeholder=harmless(self.console.hint))
             yield Static(id="act-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")
@@ -53,7 +51,7 @@ class Act(ModalScreen[str | None], Asking):
 
     def on_mount(self) -> None:
         """Cancel first."""
-        self.query_one("#cancel", Button).focus()
+        self.set_focus(self.query_one("#cancel", Button))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -69,27 +67,40 @@ class Act(ModalScreen[str | None], Asking):
     @on(Button.Pressed, "#sign")
     def pressed(self) -> None:
         """Look whether all is there, then sign."""
-        why = self.query_one("#why", Input).value.strip()
+        told: dict[str, str] = {}
+        for ask in self._deed.asks:
+            told[ask.name] = self._told(ask)
+            if ask.must and not told[ask.name]:
+                self._say(ask.must)
+                self.query_one(f"#{ask.name}").focus()
+                return
         secret = self.query_one("#passphrase", Input).value if self.session.protected else ""
-        if not why:
-            self._say("Say why.")
-            self.query_one("#why", Input).focus()
-        elif self.session.protected and not secret:
+        if self.session.protected and not secret:
             self._say("Type the passphrase of your key: it signs this.")
             self.query_one("#passphrase", Input).focus()
         elif not self._signing:
-            self.sign(why, secret)
+            self.sign(told, secret)
+
+    def _told(self, ask: Ask) -> str:
+        if ask.choices:
+            chosen = self.query_one(f"#{ask.name}", Select).value
+            return chosen if isinstance(chosen, str) else ""
+        return self.query_one(f"#{ask.name}", Input).value.strip()
 
     @work(exclusive=True, group="sign")
-    async def sign(self, why: str, secret: str) -> None:
+    async def sign(self, told: dict[str, str], secret: str) -> None:
         """Sign and send; whatever goes wrong is said here, and what was typed is kept."""
         self._signing = True
         self._say("Signing …", "muted")
-        body: Any = _BODIES.get(self._act, Reason)(reason=why)
         try:
             await self.session.confirm(secret)
-            answer = await self.session.gateway.act(self._act, self._target, body)
-        except (WrongKey, Away, Refused) as error:
+            answer = await self._deed.send(self.session.gateway, told)
+        except (WrongKey, Away, Refused, NotShown) as error:
+            self._say(str(error))
+        except ValidationError as error:
+            wrong = error.errors(include_input=False, include_url=False)[0]
+            self._say(wrong["msg"].removeprefix("Value error, "))
+        except ValueError as error:
             self._say(str(error))
         else:
             done = f"{self._words}: recorded as entry {answer.entry}"
@@ -99,4 +110,15 @@ class Act(ModalScreen[str | None], Asking):
         self._signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:
-        self.query_one("#act-said", Static).update(said((harmless(text), tone)))
+        shown = self.query_one("#act-said", Static)
+        shown.update(said((harmless(text), tone)))
+        self.call_after_refresh(shown.scroll_visible, animate=False)
+
+
+def _field(ask: Ask) -> Input | Select[str]:
+    if not ask.choices:
+        return Input(ask.value, id=ask.name, max_length=ask.longest, placeholder=ask.hint)
+    options = [(harmless(each), each) for each in ask.choices]
+    if ask.value:
+        return Select(options, value=ask.value, id=ask.name, compact=True)
+    return Select(options, prompt="choose", id=ask.name, compact=True)

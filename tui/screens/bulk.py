@@ -13,8 +13,8 @@ from textual.widgets import Button, Input, Label, Static
 
 from placet.model import CheckpointLine, CheckpointView, Verdict
 from tui import words
+from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
-from tui.gateway import Away, NotShown, Refused
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -60,7 +60,7 @@ class Bulk(ModalScreen[None], Asking):
 
     def on_mount(self) -> None:
         """Cancel first; read each meanwhile."""
-        self.query_one("#cancel", Button).focus()
+        self.set_focus(self.query_one("#cancel", Button))
         self._show()
         self.read()
 

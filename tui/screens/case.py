@@ -10,25 +10,25 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from placet.ledger import EntryType
 from placet.model import CheckpointStatus, Verdict
 from tui import words
-from tui.asking import Asking, Listener
-from tui.gateway import CaseFile, Listed, changed
-from tui.panels import Panel, PanelRow, my_word, panels, reasoning_panel, story_panel
+from tui.answers import CaseFile, Listed, changed
+from tui.asking import Listener
+from tui.panels import Panel, PanelRow, my_word, panels
 from tui.said import said
-from tui.screens.comment import Comment
+from tui.screens.around import Around
 from tui.screens.decide import Decide
+from tui.story import reasoning_panel, story_panel
 from tui.text import harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 _INDEX = (Column("Read", 16, grow=1), Column("", 3, right=True))
 
 
-class CaseScreen(Screen[None], Asking, Listener):
+class CaseScreen(Around, Listener):
     """One checkpoint of a case, with its evidence."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,8 +55,6 @@ class CaseScreen(Screen[None], Asking, Listener):
         Binding(
             "w", "decide('withdraw')", "Withdraw", id="case.withdraw", tooltip="Take my word back"
         ),
-        Binding("t", "claim", "Claim", id="case.claim", tooltip="Say that you see to it"),
-        Binding("m", "comment", "Comment", id="case.comment", tooltip="Say something about it"),
         Binding("o", "place", "Show place", id="case.place", tooltip="Where it was read"),
         Binding("p", "replay", "Replay", id="case.replay", tooltip="Step through what happened"),
         Binding("tab", "pane", "Other pane", id="case.pane", show=False),
@@ -66,7 +64,6 @@ class CaseScreen(Screen[None], Asking, Listener):
     def __init__(self, checkpoint: str) -> None:
         super().__init__()
         self._checkpoint = checkpoint
-        self._file: CaseFile | None = None
         self._panels: list[Panel] = []
         self._late: list[Panel] = []
         self._rows: tuple[PanelRow, ...] = ()
@@ -99,6 +96,8 @@ class CaseScreen(Screen[None], Asking, Listener):
         if file is None:
             self._say_headline()
             return
+        if self._governance is None:
+            self._governance = await self.ask(gateway.governance())
         self._file, self._stale = file, False
         self._panels = panels(file, words.now())
         self._show_index()
@@ -248,12 +247,16 @@ class CaseScreen(Screen[None], Asking, Listener):
         """From a finding or a row to the place where it was read."""
         row, here = self._row(), self._panel()
         target = next((each for each in self._panels if each.title == "Documents"), None)
-        if row is None or row.place is None or target is None or here is target:
+        if here is target and row is not None and row.places:
+            self.action_document()
             return
-        places = [each.place for each in target.rows]
-        wanted = row.place if row.place in places else (row.place[0], "")
+        if row is None or not row.places or target is None:
+            return
+        places = [each.places[0] for each in target.rows if each.places]
+        first = row.places[0]
+        wanted = first if first in places else (first[0], "")
         if wanted not in places:
-            self.app.notify(f"{harmless(row.place[0])} is no document that was read.", markup=False)
+            self.app.notify(f"{harmless(first[0])} is no document that was read.", markup=False)
             return
         with self.prevent(VirtualTable.Moved):  # which would go to the panel's first row
             self.query_one("#index", VirtualTable).go_to(target.title)
@@ -288,11 +291,11 @@ class CaseScreen(Screen[None], Asking, Listener):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what this person can do here, and nothing else."""
-        if action == "decide" and self._file is not None and self.console.signed_in:
-            return self._offered(self._file, str(parameters[0]))
-        if action in {"claim", "comment"}:
-            return self._file is not None and self._file.prospect.may_decide
-        return action != "decide"
+        if action != "decide":
+            return super().check_action(action, parameters)
+        if self._file is None or not self.console.signed_in:
+            return False
+        return self._offered(self._file, str(parameters[0]))
 
     def _offered(self, file: CaseFile, verdict: str) -> bool:
         mine = file.prospect
@@ -311,28 +314,4 @@ class CaseScreen(Screen[None], Asking, Listener):
         if self._stale:
             self.app.notify("It is being read again: look first.", markup=False)
             return
-        self.app.push_screen(Decide(self._file, Verdict(verdict)), self._decided)
-
-    def action_claim(self) -> None:
-        """Say that I see to it, or that I no longer do."""
-        self.claim()
-
-    @work(exclusive=True, group="claim")
-    async def claim(self) -> None:
-        """A signed act without a passphrase: it decides nothing."""
-        if self._file is None:
-            return
-        held = self._file.checkpoint.claim
-        back = held is not None and held.operator == self.session.me.principal
-        if await self.ask(self.session.gateway.claim(self._checkpoint, back=back)) is not None:
-            self.app.notify("No longer claimed." if back else "Claimed.", markup=False)
-            self.load()
-
-    def action_comment(self) -> None:
-        """Say something about it."""
-        self.app.push_screen(Comment(self._checkpoint), self._decided)
-
-    def _decided(self, done: str | None) -> None:
-        if done:
-            self.app.notify(done, markup=False)
-            self.load()
+        self.app.push_screen(Decide(self._file, Verdict(verdict)), self._done)

@@ -9,8 +9,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from tui.answers import Away, Refused
 from tui.asking import Asking
-from tui.gateway import Away, Refused
 from tui.said import said
 from tui.text import harmless
 
@@ -38,7 +38,7 @@ class Comment(ModalScreen[str | None], Asking):
 
     def on_mount(self) -> None:
         """Type at once: a comment decides nothing."""
-        self.query_one("#text", Input).focus()
+        self.set_focus(self.query_one("#text", Input))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

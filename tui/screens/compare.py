@@ -12,9 +12,10 @@ from textual.widgets import Footer, Static
 
 from placet.model import CaseView
 from tui import words
+from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
 from tui.audit import audit_case
-from tui.gateway import Away, Gateway, NotShown, Refused
+from tui.gateway import Gateway
 from tui.said import said
 from tui.steps import Step, of_flight, of_ledger, side_by_side
 from tui.text import harmless

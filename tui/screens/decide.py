@@ -18,8 +18,8 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from placet.model import Verdict, digest_json
 from tui import words
+from tui.answers import Away, CaseFile, NotShown, Refused, changed
 from tui.asking import Asking, Listener
-from tui.gateway import Away, CaseFile, NotShown, Refused, changed
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -154,7 +154,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
 
     def on_mount(self) -> None:
         """Cancel first."""
-        self.query_one("#cancel", Button).focus()
+        self.set_focus(self.query_one("#cancel", Button))
 
     # --- what changes below ----------------------------------------------------------------------
 
@@ -168,7 +168,11 @@ class Decide(ModalScreen[str | None], Asking, Listener):
     async def look_again(self) -> None:
         """Whether the checkpoint still asks and shows the same."""
         now = await self.ask(self.session.gateway.checkpoint(self._shown.id))
-        if now is not None and changed(self._shown, now):
+        if now is None:
+            return
+        if self._signed and any(each.jws == self._signed for each in now.decisions):
+            self.dismiss(f"{self._act}: recorded, {now.status.value}")  # its answer was lost
+        elif changed(self._shown, now):
             self._end(
                 "This changed while the dialog was open: "
                 + (
@@ -282,6 +286,8 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             return
         self._signing = False
         button.disabled = self._over
+        if self._signed and not self._over:
+            self.look_again()  # it may have arrived all the same
 
     def _say(self, text: str, tone: str = "bad") -> None:
         said_ = self.query_one("#decide-said", Static)

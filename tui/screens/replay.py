@@ -13,9 +13,9 @@ from textual.widgets import Footer, Static
 
 from placet.model import CaseView
 from tui import words
+from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
 from tui.audit import STAGES, Audited, audit_case
-from tui.gateway import Away, NotShown, Refused
 from tui.said import Piece, said
 from tui.steps import Step, find, of_flight, of_ledger
 from tui.text import harmless

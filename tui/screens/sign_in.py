@@ -10,8 +10,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from tui.answers import Away, Refused
 from tui.asking import Asking
-from tui.gateway import Away, Refused
 from tui.said import said
 from tui.session import Given, Session, Transport, WrongKey, sign_in
 from tui.text import harmless
@@ -84,7 +84,7 @@ class SignIn(ModalScreen[Session], Asking):
         """Start where something is missing."""
         self.query_one("#key-file-row").display = not self._fixed
         first = "#passphrase" if self._given.operator else "#operator"
-        self.query_one(first, Input).focus()
+        self.set_focus(self.query_one(first, Input))
         if self._passphrase:
             self.enter(self._given, self._passphrase)
 

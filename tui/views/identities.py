@@ -9,9 +9,9 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from placet.model import ADMINISTRATOR
-from tui import words
+from tui import acts, words
+from tui.answers import Identity
 from tui.figures import AgentFigures, by_agent
-from tui.gateway import Identity
 from tui.said import Piece, said
 from tui.screens.act import Act
 from tui.text import harmless
@@ -46,6 +46,13 @@ class Identities(View):
             tooltip="No new grant; live ones end",
         ),
         Binding("R", "change('resume')", "Resume", id="identities.resume", tooltip="Let it go on"),
+        Binding(
+            "K",
+            "revoke",
+            "Revoke key",
+            id="identities.revoke",
+            tooltip="Refuse one of its keys for good; it goes on with another",
+        ),
         Binding(
             "O",
             "change('offboard')",
@@ -140,13 +147,13 @@ class Identities(View):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Administrators alone, and only what fits its standing."""
-        if action != "change":
+        if action not in {"change", "revoke"}:
             return super().check_action(action, parameters)
         if not self.console.signed_in or ADMINISTRATOR not in self.session.me.roles:
             return False
         each = self._here()
-        if each is None:
-            return False
+        if each is None or action == "revoke":
+            return each is not None and bool(each.keys)
         fits = {"suspend": {"active"}, "resume": {"suspended"}, "offboard": {"active", "suspended"}}
         return each.status in fits[str(parameters[0])] and not each.principal.startswith("system:")
 
@@ -169,13 +176,21 @@ class Identities(View):
         }
         self.app.push_screen(
             Act(
-                f"{kind}.{verb}",
-                each.principal,
-                f"{verb.capitalize()} {kind} {words.person(each.principal)}",
-                effects[verb],
+                acts.plain(
+                    f"{kind}.{verb}",
+                    each.principal,
+                    f"{verb.capitalize()} {kind} {words.person(each.principal)}",
+                    effects[verb],
+                )
             ),
             self._done,
         )
+
+    def action_revoke(self) -> None:
+        """Refuse one of its keys for good."""
+        each = self._here()
+        if each is not None:
+            self.app.push_screen(Act(acts.revoke_key(each.principal, each.keys)), self._done)
 
     def _done(self, done: str | None) -> None:
         if done:

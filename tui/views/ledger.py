@@ -10,10 +10,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from tui import words
+from tui.answers import Away, Head, Listed, NotShown, Refused
 from tui.figures import growth, sparkline
-from tui.gateway import Away, Head, Listed, NotShown, Refused
-from tui.panels import entry_look, story_cells
 from tui.said import Piece, said
+from tui.story import entry_look, story_cells
 from tui.text import harmless
 from tui.views.base import View
 from tui.widgets.table import Cell, Column, Rows, VirtualTable

@@ -10,8 +10,8 @@ from textual.widgets import Static
 
 from placet.model import Count, Overview
 from tui import words
+from tui.answers import Listed
 from tui.figures import by_agent, by_type, decision_times, growth, middle, sparkline
-from tui.gateway import Listed
 from tui.said import said
 from tui.text import harmless
 from tui.views.base import View

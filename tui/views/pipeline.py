@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from placet.model import ADMINISTRATOR, CaseStatus, CaseView, CheckpointLine
-from tui import words
-from tui.gateway import Me
+from tui import acts, words
+from tui.acts import Deed
+from tui.answers import Me
 from tui.said import said
 from tui.screens.act import Act
 from tui.text import harmless
@@ -179,8 +180,8 @@ class Pipeline(View):
 
         self.app.push_screen(Replay(case))
 
-    def _ask_act(self, act: str, target: str, said_: str, effect: str) -> None:
-        self.app.push_screen(Act(act, target, said_, effect), self._done)
+    def _ask_act(self, deed: Deed) -> None:
+        self.app.push_screen(Act(deed), self._done)
 
     def _done(self, done: str | None) -> None:
         if done:
@@ -191,30 +192,25 @@ class Pipeline(View):
         """A signed stop on the record."""
         case = self._case()
         if case is not None:
-            effect = "Nothing guarded happens on it until the hold is lifted."
-            self._ask_act("hold.place", case.subject, f"Hold {self._subject(case)}", effect)
+            self._ask_act(acts.hold(case.subject, self._subject(case)))
 
     def action_lift(self) -> None:
         """Lift it."""
         case = self._case()
         if case is not None:
-            effect = "Who placed it may lift it, and administrators."
-            what = f"Lift the hold on {self._subject(case)}"
-            self._ask_act("hold.lift", case.subject, what, effect)
+            self._ask_act(acts.lift(case.subject, self._subject(case)))
 
     def action_admit(self) -> None:
         """Let a stopped case go on."""
         case = self._case()
         if case is not None:
-            effect = f"It was stopped: {harmless(case.stopped_for or '?')}."
-            self._ask_act("case.admit", case.id, f"Admit {self._subject(case)}", effect)
+            self._ask_act(acts.admit(case, self._subject(case)))
 
     def action_end(self) -> None:
         """End one that can't end by itself."""
         case = self._case()
         if case is not None:
-            effect = "Its subject is free for another case then."
-            self._ask_act("case.end", case.id, f"End the case on {self._subject(case)}", effect)
+            self._ask_act(acts.end(case, self._subject(case)))
 
     def action_saved(self) -> None:
         """The next saved view."""

@@ -1,0 +1,244 @@
+"""Every act around a checkpoint, by key and mouse: what is asked, what is signed, who is offered it."""
+
+import io
+from pathlib import Path
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+from textual.widgets import Button, Input, Select
+
+from placet.model import digest_json
+from placet.process import Paper, Process
+from tests.tui.conftest import PASSPHRASE, Desk, Opened
+from tests.tui.simulator import PARCELS, Simulator
+from tui.screens.act import Act
+from tui.screens.case import CaseScreen
+from tui.screens.document import DocumentScreen
+from tui.screens.key import KeyIn
+from tui.screens.lower import Lower
+from tui.widgets.table import VirtualTable
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="session")
+def label() -> bytes:
+    out = io.BytesIO()
+    canvas = Canvas(out)
+    for number, line in enumerate(["Parcel label", "Sender: Harbor Street", "kg: 2"]):
+        canvas.drawString(72, 720 - 20 * number, line)
+    canvas.save()
+    return out.getvalue()
+
+
+@pytest.fixture
+def parcels(simulator: Simulator, label: bytes, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """What the process's own package brings: documents, and papers."""
+    simulator.document = label
+    process = Process(
+        definition=PARCELS,
+        workflow=object,
+        document=lambda subject, name, digest: simulator.document,
+        papers={
+            "note": lambda view, parts: Paper("note.txt", f"about {view.subject}".encode()),
+            "sheet": lambda view, parts: Paper("sheet.xlsx", b"PK"),
+        },
+    )
+    for module in ("tui.documents", "tui.screens.papers"):
+        monkeypatch.setattr(f"{module}.processes", lambda: {"parcels": process})
+    return simulator
+
+
+async def fill(desk: Desk, **values: str) -> None:
+    for name, value in values.items():
+        desk.app.screen.query_one(f"#{name}", Input).value = value
+
+
+async def sign(desk: Desk) -> None:
+    """With real keys: on to the passphrase, on to the button, and press it."""
+    desk.app.screen.query_one("#passphrase", Input).focus()
+    await desk.type(PASSPHRASE)
+    await desk.push("#sign")
+
+
+async def test_a_file_is_attached_a_hold_put_and_lifted(
+    open_console: Opened, simulator: Simulator, tmp_path: Path
+) -> None:
+    view = simulator.add(7)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"a picture")
+    async with open_console() as desk:
+        await desk.press("enter", "f")
+        await desk.expect("Attach a file to parcel 7 of D-1?")
+        assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
+        await fill(desk, file=str(tmp_path / "none.jpg"))
+        await sign(desk)
+        await desk.expect("none.jpg: there is no such file")
+        await fill(desk, file=str(photo))
+        await desk.click("#sign")
+        await desk.on(CaseScreen)
+        for key, words in (("h", "Hold parcel 7 of D-1?"), ("H", "Lift the hold on parcel 7")):
+            await desk.press(key)
+            await desk.expect(words)
+            await fill(desk, why="fire", record="depot/D-1")
+            await sign(desk)
+            await desk.on(CaseScreen)
+    said = [(act, target) for _, act, target, _ in simulator.acts]
+    assert said == [
+        ("checkpoint.attach", view.id),
+        ("hold.place", "depot/D-1"),
+        ("hold.lift", "depot/D-1"),
+    ]
+    assert (simulator.acts[0][3]["name"], simulator.acts[0][3]["size"]) == ("photo.jpg", 9)
+
+
+async def test_an_amount_is_lowered_row_by_row(open_console: Opened, simulator: Simulator) -> None:
+    """I6: the dialog says what is left to the cent, and signs it for the evidence that was shown."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "l")
+        await desk.on(Lower)
+        assert desk.app.screen.query_one("#sign", Button).disabled
+        await desk.press("down", "enter")
+        await desk.type("x")
+        await desk.press("enter", "enter")
+        await desk.expect("Say why something is taken off")
+        await desk.type("seen twice")
+        await desk.press("enter")
+        await desk.expect("is no amount above nothing")
+        await fill(desk, off="200.50")
+        await desk.press("enter", "enter")
+        await desk.expect("Lower parcel 7 of D-1 from €184,200.00 to €183,999.50?")
+        await sign(desk)
+        await desk.on(CaseScreen)
+    ((who, act, target, body),) = simulator.acts
+    assert (who, act, target) == ("operator:omar", "checkpoint.adjust", view.id)
+    rows = [{"item": "thing 1", "amount": "200.50", "reason": "seen twice"}]
+    assert (body["rows"], body["amount"]) == (rows, "183999.50")
+    assert body["evidence_digest"] == digest_json(view.evidence)
+
+
+async def test_nothing_is_lowered_of_evidence_that_changed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "l", "enter")
+        await fill(desk, off="1.00")
+        desk.app.screen.query_one("#row-why", Input).value = "why"
+        desk.app.screen.query_one("#row-why", Input).focus()
+        await desk.press("enter")
+        smaller = view.evidence.proposal.model_copy(update={"findings": ()})
+        evidence = view.evidence.model_copy(update={"proposal": smaller})
+        simulator.change(view.id, evidence=evidence)
+        await sign(desk)
+        await desk.expect("it has changed since you opened it")
+    assert simulator.acts == []
+
+
+async def test_a_document_is_read_where_a_finding_cites_it(
+    open_console: Opened, parcels: Simulator
+) -> None:
+    parcels.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "tab", "v")
+        await desk.on(DocumentScreen)
+        await desk.expect("label.pdf", "page 1, 1 of 1", "cited: page 1, kg", "▶ 3 kg: 2")
+        await desk.press("c")
+        assert desk.app.clipboard == "kg: 2"
+        await desk.press("v")
+        await desk.expect("there is no viewer here")
+        await desk.press("escape")
+        await desk.on(CaseScreen)
+
+
+async def test_another_document_than_the_agents_read_is_not_shown(
+    open_console: Opened, parcels: Simulator
+) -> None:
+    """I13: what people read is what the evidence was made of, by its digest."""
+    parcels.add(7)
+    parcels.document = b"%PDF- another"
+    async with open_console() as desk:
+        await desk.press("enter", "tab", "v")
+        await desk.expect("label.pdf is not the document that was read")
+
+
+async def test_what_could_not_be_read_is_keyed_beside_its_page(
+    open_console: Opened, parcels: Simulator
+) -> None:
+    view = parcels.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "tab", "K")
+        await desk.on(KeyIn)
+        await desk.expect("Key values of label.pdf", "▶", "kg: 2", "you approve nothing here")
+        assert desk.app.screen.query_one("#form", Select).value == "label"
+        await sign(desk)
+        await desk.expect("Key at least one value.")
+        desk.app.screen.query_one("#field-0", Input).value = "2 kg"
+        await desk.click("#sign")
+        await desk.on(CaseScreen)
+    ((_, act, target, body),) = parcels.acts
+    assert (act, target) == ("checkpoint.key", view.id)
+    keyed = {"document": "label.pdf", "spot": "page 1, kg", "field": "label.weight"}
+    assert body["values"] == [{**keyed, "value": "2 kg"}]
+
+
+async def test_papers_are_changed_and_kept(
+    open_console: Opened, parcels: Simulator, tmp_path: Path
+) -> None:
+    parcels.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "e")
+        await desk.expect("note.txt", "sheet.xlsx", "about depot/D-1/parcel/7")
+        desk.app.screen.query_one("#paper-text").text = "as I put it"
+        for expected in ("Kept as", "is there already"):
+            desk.app.screen.query_one("#paper-path", Input).value = str(tmp_path / "n.txt")
+            await desk.push("#keep")
+            await desk.expect(expected)
+        desk.app.screen.query_one(VirtualTable).focus()
+        await desk.press("down")
+        desk.app.screen.query_one("#paper-path", Input).value = str(tmp_path / "s.xlsx")
+        await desk.click("#keep")
+    assert (tmp_path / "n.txt").read_text() == "as I put it"
+    assert (tmp_path / "s.xlsx").read_bytes() == b"PK"
+
+
+async def test_an_administrator_recalls_a_checkpoint(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7)
+    async with open_console("ada") as desk:
+        await desk.press("enter", "R")
+        await desk.expect("Recall the checkpoint on parcel 7 of D-1?")
+        await fill(desk, why="wrong matrix")
+        await sign(desk)
+    acts = [(act, target, body) for _, act, target, body in simulator.acts]
+    assert acts == [("checkpoint.recall", view.id, {"reason": "wrong matrix"})]
+
+
+@pytest.mark.parametrize(
+    ("who", "may", "may_not"),
+    [
+        ("omar", "tmflKhHv", "R!"),
+        ("carl", "mfKhHv", "tlR!"),
+        ("una", "v", "tmflKhHR!e"),
+    ],
+)
+async def test_each_is_offered_what_they_can_do(
+    open_console: Opened, parcels: Simulator, who: str, may: str, may_not: str
+) -> None:
+    parcels.add(7)
+    async with open_console(who) as desk:
+        await desk.press("enter")
+        await desk.on(CaseScreen)
+        active = desk.app.screen.active_bindings
+        offered = {
+            key
+            for key, each in active.items()
+            if each.enabled and (each.binding.id or "").startswith("case.")
+        }
+        keys = {"!": "exclamation_mark"}
+        assert {keys.get(each, each) for each in may} <= offered
+        assert not {keys.get(each, each) for each in may_not} & offered
+        await desk.press("R")
+        assert not isinstance(desk.app.screen, Act)

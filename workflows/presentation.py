@@ -1,5 +1,6 @@
 """How a draw's evidence is shown to people: the forms' own words, in the order of reading."""
 
+from lender.model import Summary
 from placet.model import (
     BarsSection,
     Beside,
@@ -43,6 +44,17 @@ PRESENTATION = Presentation(
     files=FilesOf(part="packet", rows="files"),
     keyed=(
         *_keyed("title", effective=_DATE),
+        *_keyed(
+            "application",
+            application=_COUNT,
+            period_to=_DATE,
+            contractor_signed=_DATE,
+            architect_signed=_DATE,
+            amount_certified=_MONEY,
+        ),
+        *_keyed("summary", **dict.fromkeys(Summary.model_fields, _MONEY)),
+        *_keyed("request", draw=_COUNT, signed=_DATE, total=_MONEY),
+        *_keyed("inspection", visited=_DATE, inspector=_TEXT),
         *_keyed("occupancy", issued=_DATE, job_location=_TEXT),
         *_keyed("insurance", kind=_TEXT, carrier=_TEXT, expires=_DATE),
         *_keyed("invoice", vendor=_TEXT, number=_TEXT, amount=_MONEY, item=_TEXT, dated=_DATE),

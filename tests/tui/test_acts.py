@@ -171,7 +171,7 @@ async def test_what_could_not_be_read_is_keyed_beside_its_page(
         await desk.press("enter", "tab", "K")
         await desk.on(KeyIn)
         await desk.expect("Key values of label.pdf", "▶", "kg: 2", "you approve nothing here")
-        assert desk.app.screen.query_one("#form", Select).value == "label"
+        assert desk.app.screen.query_one("#form", Select).value == "value"
         await sign(desk)
         await desk.expect("Key at least one value.")
         desk.app.screen.query_one("#field-0", Input).value = "2 kg"
@@ -179,7 +179,7 @@ async def test_what_could_not_be_read_is_keyed_beside_its_page(
         await desk.on(CaseScreen)
     ((_, act, target, body),) = parcels.acts
     assert (act, target) == ("checkpoint.key", view.id)
-    keyed = {"document": "label.pdf", "spot": "page 1, kg", "field": "label.weight"}
+    keyed = {"document": "label.pdf", "spot": "page 1, kg", "field": "value"}
     assert body["values"] == [{**keyed, "value": "2 kg"}]
 
 

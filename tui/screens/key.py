@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
-from placet.model import KeyedValue, ShownValue
+from placet.model import AT_SPOT, KeyedValue, ShownValue
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
 from tui.asking import Asking
@@ -19,6 +19,9 @@ from tui.said import said
 from tui.screens.document import PageTable
 from tui.session import WrongKey
 from tui.text import harmless
+
+_THERE = ShownValue(path=AT_SPOT, label="What you read there")
+_WORDS = {AT_SPOT: "the value at that place"}
 
 
 class KeyIn(ModalScreen[str | None], Asking):
@@ -36,7 +39,7 @@ class KeyIn(ModalScreen[str | None], Asking):
         self._file = file
         self._document = document
         self._spot = spot
-        self._fields = fields
+        self._fields = (_THERE, *fields) if spot else fields
         self._signing = False
 
     @property
@@ -57,7 +60,7 @@ class KeyIn(ModalScreen[str | None], Asking):
                 with VerticalScroll(id="key-fields", can_focus=False):
                     yield Label("What it is")
                     yield Select(
-                        [(each, each) for each in self._forms()],
+                        [(_WORDS.get(each, each), each) for each in self._forms()],
                         value=self._guess(),
                         allow_blank=False,
                         id="form",
@@ -89,6 +92,8 @@ class KeyIn(ModalScreen[str | None], Asking):
 
     def _guess(self) -> str:
         forms, name = self._forms(), self._document.name.casefold()
+        if self._spot:
+            return AT_SPOT
         return next((each for each in forms if each in name), forms[0])
 
     @on(Select.Changed, "#form")

@@ -99,7 +99,10 @@ _CASES = Shows(
     "cases opened, closed and sealed with their whole history",
     (E.CASE_OPENED, E.CASE_CLOSED, E.CASE_ARCHIVED),
 )
-_ROTATED = Shows("signing keys published and retired", (E.KEY_PUBLISHED, E.KEY_RETIRED))
+_ROTATED = Shows(
+    "signing keys published and retired, payload keys rotated",
+    (E.KEY_PUBLISHED, E.KEY_RETIRED, E.KEY_ROTATED),
+)
 _CREATED = Shows("the log's beginning", (E.LOG_CREATED,))
 _ERASED = Shows("content erased under two signatures", (E.CASE_ERASED,))
 

@@ -127,6 +127,7 @@ class Walk:
         self._grants = Grants(scene, self._people, self.checkpoints)
         self._holds = Holds(scene, self._people)
         self._last: datetime | None = None
+        self._payload_key: JsonValue = None
 
     def run(self, head: Checkpoint, kept: list[Checkpoint]) -> None:
         """Walk the entries; a broken log ends the walk at the first wrong place."""
@@ -210,6 +211,8 @@ class Walk:
                 self._people.created(entry.data)
             case EntryType.KEY_ENROLLED:
                 self._people.enrolled(entry)
+            case EntryType.KEY_ROTATED:
+                self._payload_key_rotated(entry.data)
             case EntryType.SESSION_STARTED:
                 self._people.session(entry)
             case EntryType.ACT_PROPOSED:
@@ -238,6 +241,12 @@ class Walk:
             case _:
                 return False
         return True
+
+    def _payload_key_rotated(self, data: Mapping[str, JsonValue]) -> None:
+        """A new tenant key for payloads takes the place of the one that was told before."""
+        before, self._payload_key = self._payload_key, data.get("key")
+        if before is not None and data.get("replaces") != before:
+            self._scene.trouble("key-replaces", f"it takes the place of {before}, whatever it says")
 
     def _published(self, entry: Entry) -> None:
         scene, data = self._scene, entry.data

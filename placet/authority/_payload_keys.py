@@ -5,7 +5,8 @@
 2. A case's secrets are random, never derived: once their rows are deleted, nobody can make them
    again, and what was encrypted under them is erased wherever it lies.
 3. Rotating makes a new tenant key, wraps every case's secrets anew, and gives each open case a
-   new one: what is encrypted from then on is under it, what was before stays readable.
+   new one: what is encrypted from then on is under it, what was before stays readable. The ledger
+   says so, in the same transaction (I4).
 """
 
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from pydantic import JsonValue
 
 from placet.authority._errors import Unavailable
 from placet.authority._store import Case, CaseKey, Reader, TenantKey, Tx
@@ -68,6 +70,7 @@ class PayloadKeys:
 
         Open cases get a new secret each.
         """
+        before = self._newest
         self.create(tx, name)
         cases: set[str] = set()
         for row in tx.all(CaseKey):
@@ -75,8 +78,17 @@ class PayloadKeys:
             wrapped = self._wrap_case(row.case_id, row.number, secret)
             tx.change(CaseKey, (row.case_id, row.number), tenant_key=name, wrapped=wrapped)
             cases.add(row.case_id)
-        for case in tx.all(Case, Case.closed_at.is_(None)):  # type: ignore[union-attr]  # a column on the class
+        still_open = tx.all(Case, Case.closed_at.is_(None))  # type: ignore[union-attr]  # a column on the class
+        for case in still_open:
             self.make(tx, case.id)
+        told: dict[str, JsonValue] = {
+            "purpose": "payloads",
+            "key": name,
+            "replaces": before,
+            "cases": len(cases),
+            "open": len(still_open),
+        }
+        tx.append("key.rotated", "system:authority", told)
         return len(cases)
 
     def _open_tenant(self, row: TenantKey) -> bytes:

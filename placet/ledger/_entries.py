@@ -41,6 +41,7 @@ class EntryType(StrEnum):
     KEY_REVOKED = "key.revoked"
     KEY_PUBLISHED = "key.published"
     KEY_RETIRED = "key.retired"
+    KEY_ROTATED = "key.rotated"
     GOVERNANCE_PUBLISHED = "governance.published"
     POLICY_PUBLISHED = "policy.published"
     MATRIX_PUBLISHED = "matrix.published"

@@ -601,6 +601,16 @@ def approver_suspended_and_paid(recorded: Recorded) -> tuple[LogFiles, int]:
     return _while_it_lives(recorded, "operator.suspended", target="operator:cleo")
 
 
+def rotation_left_out(recorded: Recorded) -> tuple[LogFiles, int]:
+    """The payload key was rotated twice, and the log tells of the second as if of the third."""
+    entries = list(recorded.files.entries)
+    for key, replaces in (("tenant-b", "tenant-a"), ("tenant-d", "tenant-c")):
+        entry = json.loads(entries[find(recorded.files, "key.published")])
+        data = {"purpose": "payloads", "key": key, "replaces": replaces, "cases": 1, "open": 0}
+        entries.append(canonical_json({**entry, "type": "key.rotated", "data": data}))
+    return resigned(recorded.files, entries), len(entries) - 1
+
+
 def hold_never_placed(recorded: Recorded) -> tuple[LogFiles, int]:
     entries = list(recorded.files.entries)
     lifted = json.loads(entries[find(recorded.files, "hold.lifted")])["record"]
@@ -842,6 +852,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         lambda recorded: closed_as(recorded, recorded.large, "fine"),
         "result-unsupported",
     ),
+    "rotation-left-out": (rotation_left_out, "key-replaces"),
     "archive-changed": (archive_changed, "event-digest"),
     "archive-gone": (archive_gone, "archive-missing"),
 }

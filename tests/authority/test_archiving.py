@@ -90,8 +90,8 @@ async def archive_of(w: World, case: str) -> CaseArchive:
     return CaseArchive.model_validate(await w.people["una"].get(f"/v1/cases/{case}/archive"))
 
 
-async def entries(w: World, case: str, type_: str) -> list[dict[str, Any]]:
-    """The case's entries of one type."""
+async def entries(w: World, case: str | None, type_: str) -> list[dict[str, Any]]:
+    """The case's entries of one type, or those of no case."""
     found: list[dict[str, Any]] = []
     while len(page := await _page(w, len(found))) > 0:
         found += page
@@ -407,21 +407,24 @@ async def _stopped_or_waiting(w: World, case: str) -> None:
 
 
 async def test_payloads_from_before_a_rotation_stay_readable(w: World) -> None:
-    """I11: an open case goes on under its new key, and is sealed whole."""
+    """I4, I9, I11: an open case goes on under its new key, is sealed whole, and replays; the ledger
+    tells of each rotation."""
     async with w.workers():
         case = await w.open("depot/A6/parcel/1")
         await w.until_checkpoint(case)
-        keys = SigningKeys(PASSPHRASE)
         async with await Store.open(w.settings.database_url, origin=w.settings.origin) as store:
-            assert await rotate_payload_keys(store, keys) > 0
+            for _ in range(2):
+                assert await rotate_payload_keys(store, SigningKeys(PASSPHRASE)) > 0
+    async with w.workers():  # workers that were started anew ask for the keys anew
         await asyncio.wait_for(_dispatched(w, case), 60)
     raw = (await w.temporal.get_workflow_handle(case).fetch_history()).events
-    used = {
-        each.workflow_execution_completed_event_attributes.result.payloads[0].metadata["key"]
-        for each in raw[-1:]
-    }
-    assert used <= {b"1", b"2"}
-    assert (await archive_of(w, case)).seal.runs
+    first = raw[0].workflow_execution_started_event_attributes.input.payloads[0]
+    last = raw[-1].workflow_execution_completed_event_attributes.result.payloads[0]
+    assert (first.metadata["key"], last.metadata["key"]) == (b"1", b"3")
+    await examined(w, case)
+    first_told, second_told = await entries(w, None, "key.rotated")
+    assert second_told["data"]["replaces"] == first_told["data"]["key"]
+    assert second_told["data"]["open"] >= 1
 
 
 async def _dispatched(w: World, case: str) -> None:

@@ -210,6 +210,8 @@ def _asked(command: WorkflowCommand) -> Fields | None:
         fields |= {"value": _plain([asked.result] if asked.HasField("result") else [])}
     elif variant == "fail_workflow_execution":
         fields |= _failure(asked.failure)
+    elif variant == "continue_as_new_workflow_execution":
+        fields |= {"input": _plain(asked.arguments)}
     return fields
 
 
@@ -233,6 +235,8 @@ def _said(event: HistoryEvent) -> Fields:
             fields |= {"value": _plain(told.result.payloads)}
         case "workflow_execution_failed":
             fields |= _failure(told.failure)
+        case "workflow_execution_continued_as_new":
+            fields |= {"input": _plain(told.input.payloads)}
         case _:
             pass
     return fields

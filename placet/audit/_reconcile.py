@@ -1,7 +1,7 @@
 """Each event of a history held against the ledger, and the ledger's grants against the history.
 
 1. The run is the one that the authority started, of the workflow and on the input of its case; a
-   later one was admitted by a person.
+   later one was admitted by a person, or both histories and the ledger say that it continues it.
 2. Each activity that completed has one grant that was settled as completed, for this attempt, in
    this run, over the same input and result; its start is the one that the authority saw.
 3. Each activity that failed was granted or denied, and not settled as completed; the reasons that
@@ -12,7 +12,7 @@
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.history.v1 import HistoryEvent
@@ -37,8 +37,9 @@ def reconcile(runs: Sequence[Run], entries: Sequence[Entry], log: Collector) -> 
     """Hold a case's runs against its entries, in both directions."""
     ledger = _Ledger(entries)
     known: set[tuple[object, ...]] = set()
+    ended = {run.run_id: run.events[-1] for run in runs}
     for number, run in enumerate(runs):
-        reading = _Reading(run, ledger, log, last=number == len(runs) - 1)
+        reading = _Reading(run, ledger, log, ended, last=number == len(runs) - 1)
         reading.run()
         known |= reading.known
     for grant in ledger.issued:
@@ -51,12 +52,16 @@ def reconcile(runs: Sequence[Run], entries: Sequence[Entry], log: Collector) -> 
 
 
 def check_chain(runs: Sequence[str], entries: Sequence[Entry], case: str, log: Collector) -> None:
-    """The first run is the one that the authority started; each later one was admitted."""
+    """The first run is the authority's; each later one was admitted, or continues one of these."""
     started = [each.data.get("run_id") for each in _of_type(entries, EntryType.CASE_STARTED)]
     admitted = [each.data.get("run_id") for each in _of_type(entries, EntryType.CASE_ADMITTED)]
     if not runs or not started or started[0] != runs[0]:
         log.trouble("run", case, "the history is of another run than was started")
+    continued = [each.data.get("run_id") for each in _of_type(entries, EntryType.CASE_CONTINUED)]
     for run in runs[1:]:
+        if run in continued:
+            log.count("runs that continue another")
+            continue
         log.count("runs after a reset")
         if run not in admitted:
             log.trouble("run-unadmitted", case, f"nobody has admitted the run {run}")
@@ -67,6 +72,9 @@ class _Ledger:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.started = _of_type(entries, EntryType.CASE_STARTED)
+        self.continued = {
+            each.data.get("run_id"): each for each in _of_type(entries, EntryType.CASE_CONTINUED)
+        }
         self.issued = _of_type(entries, EntryType.GRANT_ISSUED)
         self.denied = _of_type(entries, EntryType.GRANT_DENIED)
         self.settled = {
@@ -80,11 +88,20 @@ class _Ledger:
 class _Reading:
     """One run as it is held against the ledger."""
 
-    def __init__(self, run: Run, ledger: _Ledger, log: Collector, *, last: bool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        ledger: _Ledger,
+        log: Collector,
+        ended: Mapping[str, HistoryEvent],
+        *,
+        last: bool,
+    ) -> None:
         self._run = run
         self._events = run.events
         self._log = log
         self._ledger = ledger
+        self._ended = ended
         self._last = last
         self.known: set[tuple[object, ...]] = set()
         """The activities that there were, each in the runs that it may have happened in."""
@@ -116,13 +133,30 @@ class _Reading:
             for name, found, expected in (
                 ("workflow type", told.workflow_type.name, entry.data.get("workflow_type")),
                 ("task queue", told.task_queue.name, entry.data.get("task_queue")),
-                ("run", told.original_execution_run_id, entry.data.get("run_id")),
+                ("run", told.first_execution_run_id, entry.data.get("run_id")),
                 ("input", _data(told.input), [_encoded(asked)]),
             ):
                 if found != expected:
                     self._trouble("history-start", first, f"another {name} than was started")
-            if time_of(first) > entry.time + CLOCKS:
+            begun = told.original_execution_run_id
+            by = entry if begun == entry.data.get("run_id") else self._continued(first, begun)
+            if by is not None and time_of(first) > by.time + CLOCKS:
                 self._trouble("time-order", first, "started after the ledger says so")
+
+    def _continued(self, first: HistoryEvent, begun: str) -> Entry | None:
+        """The entry that a run, or the one it was reset from, continues another by."""
+        told = first.workflow_execution_started_event_attributes
+        entry = self._ledger.continued.get(begun)
+        before = told.continued_execution_run_id
+        last = self._ended.get(before)
+        as_new = None if last is None else last.workflow_execution_continued_as_new_event_attributes
+        if entry is None:
+            self._trouble("history-start", first, "another run than was started")
+        elif before != entry.data.get("continues") or (
+            as_new is None or as_new.new_execution_run_id != begun
+        ):
+            self._trouble("history-start", first, f"the run {before} does not continue as this one")
+        return entry
 
     def _bells(self) -> None:
         """Signals are the authority's, for something that it rings for; all is before the seal."""

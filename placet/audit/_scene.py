@@ -50,6 +50,8 @@ class Case:
     opened_by: str
     subject: str = ""
     status: str = "opened"
+    run: str = ""
+    """The run of its workflow that it is in."""
     resubmitters: set[str] = field(default_factory=set[str])
     keyers: set[str] = field(default_factory=set[str])
     index: int = 0

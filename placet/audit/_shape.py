@@ -25,7 +25,8 @@ _TASK = "workflow_task_completed_event_id"
 _SAYS_OF_ITSELF = {"identity", "worker_version", "request_id", "binary_checksum"}
 FREE: dict[str, set[str]] = {
     "": {"event_id", "event_time", "event_type", "task_id", "version"},
-    "workflow_execution_started": {"identity"},
+    "workflow_execution_started": {"identity", "prev_auto_reset_points"},
+    "workflow_execution_continued_as_new": {"backoff_start_interval", "inherit_build_id"},
     "workflow_task_started": {*_SAYS_OF_ITSELF, "history_size_bytes", "suggest_continue_as_new"},
     "workflow_task_completed": {
         *_SAYS_OF_ITSELF,
@@ -57,6 +58,8 @@ _EXPLAINED: dict[str, set[str]] = {
         "workflow_id",
         "original_execution_run_id",
         "first_execution_run_id",
+        "continued_execution_run_id",
+        "initiator",
         "attempt",
         "workflow_task_timeout",
         "first_workflow_task_backoff",
@@ -96,6 +99,15 @@ _EXPLAINED: dict[str, set[str]] = {
     "timer_canceled": {"timer_id", "started_event_id", _TASK},
     "workflow_execution_completed": {"result", _TASK},
     "workflow_execution_failed": {"failure", "retry_state", _TASK},
+    "workflow_execution_continued_as_new": {
+        "new_execution_run_id",
+        "workflow_type",
+        "task_queue",
+        "input",
+        "workflow_task_timeout",
+        "initiator",
+        _TASK,
+    },
     "workflow_execution_signaled": {"signal_name"},
     "workflow_execution_terminated": set(),
 }
@@ -105,8 +117,10 @@ _PATIENT = 3
 _LONGER = timedelta(minutes=12)
 """How much longer at the most: its ``workflowTaskRetryMaxInterval``, and a fifth for its jitter."""
 
+_A_MOMENT = timedelta(seconds=5)
 _SUMMARIES = {"activity_task_scheduled", "timer_started", "timer_canceled"}
 _COMMANDS = {
+    "workflow_execution_continued_as_new",
     "activity_task_scheduled",
     "timer_started",
     "timer_canceled",
@@ -210,6 +224,10 @@ class _History:
                 yield from self._activity_ended(name, told)
             case "timer_fired" | "timer_canceled":
                 yield from self._timer(event, told)
+            case "workflow_execution_continued_as_new":
+                kept = ("workflow_type", "task_queue", "workflow_task_timeout")
+                if [getattr(told, e) for e in kept] != [getattr(self._first, e) for e in kept]:
+                    yield "field-unexplained", "it continues as another workflow"
             case "workflow_execution_signaled":
                 if told.signal_name not in {BELL, ADMITTED}:
                     yield "signal-unexplained", f"no authority sends a {told.signal_name}"
@@ -231,9 +249,12 @@ class _History:
     def _started(self, told: Any) -> Iterator[tuple[str, str]]:
         if told.workflow_id != self._case:
             yield "history-start", "it is of another workflow"
-        if told.first_execution_run_id != told.original_execution_run_id:
+        goes_on = told.first_execution_run_id != told.original_execution_run_id
+        if goes_on != bool(told.continued_execution_run_id):
             yield "history-start", "it goes on from a run that is not the case's"
-        if told.attempt != 1 or told.first_workflow_task_backoff.ToTimedelta():
+        # Temporal lets a run that continues another wait for a moment.
+        longest = _A_MOMENT if goes_on else timedelta(0)
+        if told.attempt != 1 or told.first_workflow_task_backoff.ToTimedelta() > longest:
             yield "history-start", "the case was started once and at once"
         if told.task_queue.kind != TaskQueueKind.TASK_QUEUE_KIND_NORMAL:
             yield "field-unexplained", "its task queue is of another kind"

@@ -52,6 +52,7 @@ def _spell(moment: datetime) -> str:
 
 
 _PLAIN = {
+    EntryType.CASE_CONTINUED: "goes on in a new run, as its workflow asked",
     EntryType.GLASS_BROKEN: "an emergency: others may approve it for a while",
     EntryType.REVIEW_CLOSED: "the emergency was reviewed",
     EntryType.CHECKPOINT_ADJUSTED: "lowers the amount, row by row",

@@ -45,6 +45,7 @@ from placet.ledger import (
 from placet.model import ARCHIVED_WITHIN
 from placet.rules import UnsupportedResult, policy_changes, require_supported
 
+RUNS = {EntryType.CASE_STARTED, EntryType.CASE_CONTINUED, EntryType.CASE_ADMITTED}
 HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 
 
@@ -302,10 +303,19 @@ class Walk:
                 self._result(entry, entry.case, case)
             else:
                 case.archived = True
-        elif entry.type is EntryType.CASE_STARTED and entry.case in scene.cases:
-            scene.cases[entry.case].started = True
+        elif entry.type in RUNS and entry.case in scene.cases:
+            self._in_run(entry, scene.cases[entry.case])
         if entry.type is EntryType.CASE_ARCHIVED:
             self._archive(entry, entry.case)
+
+    def _in_run(self, entry: Entry, case: Case) -> None:
+        """The case goes on in a run: its first, one that continues it, or one that was admitted."""
+        if entry.type is EntryType.CASE_CONTINUED and (
+            entry.data.get("continues") != case.run or case.status != "opened"
+        ):
+            self._scene.trouble("run-unadmitted", f"the case was in the run {case.run or 'none'}")
+        case.started = True
+        case.run = str(entry.data.get("run_id", case.run))
 
     def _result(self, entry: Entry, name: str, case: Case) -> None:
         """What a case closes with is what its record shows; a person who ends it signs that."""

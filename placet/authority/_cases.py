@@ -3,7 +3,8 @@
 1. A case exists because the authority opened it: it starts the workflow itself, with a request id
    made from the case's id, so that a start whose answer was lost gives the same run (I11).
 2. A workflow id that someone else took is an alarm, never adopted (I1).
-3. A run that nobody here started or admitted stops the case, and so does a lost one (I1).
+3. A run that nobody here started or admitted stops the case, and so does a lost one (I1). One that
+   continues the case's own is followed (:mod:`._continuing`).
 """
 
 import logging
@@ -15,6 +16,7 @@ from temporalio.api.common.v1 import Payload
 
 from placet.authority._alarms import add_run, lose, meet_run, raise_alarm, stop_case
 from placet.authority._archiving import ARCHIVING
+from placet.authority._continuing import Continuing
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
@@ -77,6 +79,7 @@ class Cases:
     def __init__(self, core: Core, definitions: Definitions) -> None:
         self._core = core
         self._definitions = definitions
+        self._continuing = Continuing(core)
 
     async def start_opened(self) -> None:
         """Start the workflow of each case that was opened and has none yet."""
@@ -222,13 +225,14 @@ class Cases:
         for case in await self._with_status(CaseStatus.OPEN):
             try:
                 execution = await self._core.temporal.describe(case.workflow_id)
+                own = await self._continuing.follow(case.id, execution.run_id)
             except ExecutionNotFound:
                 await self._core.store.write(partial(_lose, case_id=case.id))
                 continue
             except Unavailable:
                 return
             trouble = None
-            if execution.run_id != case.run_id:
+            if execution.run_id != case.run_id and not own:
                 run_id = execution.run_id
                 trouble = "Temporal shows another run than the authority started"
                 await self._core.store.write(partial(_meet, case_id=case.id, run_id=run_id))

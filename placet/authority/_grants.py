@@ -25,6 +25,7 @@ from sqlalchemy import and_, bindparam, or_, select
 
 from placet.authority._alarms import meet_run, stop_case
 from placet.authority._approvals import Approval, Lacking, void, weigh
+from placet.authority._continuing import Continuing
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Denied, Refusal, Unavailable
@@ -115,6 +116,7 @@ class Grants:
         self._definitions = definitions
         self._facts = facts
         self._prefixes = Prefixes(core)
+        self._continuing = Continuing(core)
 
     async def issue(self, sender: Sender, details: RequestedDetails) -> IssuedGrant:
         """Decide on a request for a grant.
@@ -192,6 +194,8 @@ class Grants:
             execution = await self._core.temporal.describe(details.case)
         except ExecutionNotFound:
             execution = None
+        if execution is not None:
+            await self._continuing.follow(details.case, execution.run_id)
         facts = FetchedFacts()
         if step.facts and sender.principal == f"agent:{step.agent}":
             facts = await self._facts.fetch(kind.definition, kind.subject, step.facts)

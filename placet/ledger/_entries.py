@@ -48,6 +48,7 @@ class EntryType(StrEnum):
     PROCESS_PUBLISHED = "process.published"
     CASE_OPENED = "case.opened"
     CASE_STARTED = "case.started"
+    CASE_CONTINUED = "case.continued"
     CASE_CLOSED = "case.closed"
     CASE_ARCHIVED = "case.archived"
     CASE_ALARM = "case.alarm"

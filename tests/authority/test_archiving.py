@@ -1,6 +1,7 @@
 """The archive of a closed case: what is sealed, what is refused, and what stays visible."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -37,7 +38,7 @@ from placet.ledger import run_root, seal_runs
 from placet.model import AdmitCase, CaseArchive, CaseView, Reason, Verdict, digest_json
 from tests.harness.databases import KINDS, new_database
 from tests.harness.gates import Gate, gate
-from tests.harness.parcels import ParcelCheck
+from tests.harness.parcels import ContinuingCheck, ParcelCheck
 from tests.harness.raw import rogue_worker
 from tests.harness.reading import plain_history, reading
 from tests.harness.world import PASSPHRASE, World, temporal_server, until, world
@@ -273,12 +274,43 @@ async def bundled(w: World, case: str) -> LogFiles:
     return bundle.files
 
 
-async def examined(w: World, case: str) -> Flight:
+async def examined(w: World, case: str, code: type = ParcelCheck) -> Flight:
     """Everything of a case holds, by its bundle alone, run by run; its flight."""
     files = await bundled(w, case)
     for sealed in (True, False):
-        assert (await replay(files, case, [ParcelCheck], sealed=sealed)).troubles == ()
-    return await record_flight(files, case, [ParcelCheck])
+        report = await replay(files, case, [code], sealed=sealed)
+        assert [(each.name, each.found) for each in report.troubles] == []
+    return await record_flight(files, case, [code])
+
+
+async def test_a_case_goes_on_in_the_run_that_continues_it(w: World) -> None:
+    """I1, I4, I9: nobody has to admit what the case's own run continues as; both are sealed."""
+    async with w.workers(workflows=(ContinuingCheck,)):
+        case = await w.open("depot/A3/parcel/5")
+        await dispatch(w, case)
+        view = await w.until_archived(case)
+    (told,) = await entries(w, case, "case.continued")
+    (started,) = await entries(w, case, "case.started")
+    assert told["data"] == {"run_id": view.run_id, "continues": started["data"]["run_id"]}
+    assert await entries(w, case, "case.stopped") == []
+    kept = await archive_of(w, case)
+    assert [each.run_id for each in kept.runs] == [told["data"]["continues"], view.run_id]
+    flight = await examined(w, case, ContinuingCheck)
+    assert [(each.run, mark) for each in flight.frames for mark in each.marks] == [
+        (kept.runs[0].run_id, "continued as a new run"),
+        (kept.runs[1].run_id, "continues another run"),
+    ]
+    files = await bundled(w, case)
+    other = await replay(files, case, [ParcelCheck])
+    assert {"command", "replay"} & {each.name for each in other.troubles}
+    numbered = [each for each in files.numbered() if b'"case.continued"' not in each[1]]
+    untold = dataclasses.replace(
+        files,
+        indices=tuple(index for index, _ in numbered),
+        entries=tuple(data for _, data in numbered),
+    )
+    found = await replay(untold, case, [ContinuingCheck])
+    assert {"run-unadmitted", "history-start"} <= {each.name for each in found.troubles}
 
 
 async def waiting(w: World, case: str) -> None:

@@ -133,6 +133,19 @@ class ParcelCheck(GovernedWorkflow):
 
 
 @workflow.defn(name="ParcelCheck")
+class ContinuingCheck(ParcelCheck):
+    """The same work in a second run: a workflow that would become too long goes on anew."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Weigh, and begin again."""
+        if workflow.info().continued_run_id is None:
+            await self.step("weigh", StepRequest(case=case.case, record=case.subject), PartRef)
+            workflow.continue_as_new(case)
+        return await super().run(case)
+
+
+@workflow.defn(name="ParcelCheck")
 class SkippingCheck(GovernedWorkflow):
     """Workflow code that goes to dispatch without asking anyone."""
 

@@ -222,7 +222,7 @@ class Archivist:
         since = now - _LOOK_BACK if self._looked is None else self._looked - _LATE
         try:
             seen = self._core.temporal.seen_since(since, everything=whole)
-            running = [each async for each in seen]
+            running = [(each.workflow_id, each.run_id) async for each in seen]
         except Unavailable:
             return
         self._looked = now

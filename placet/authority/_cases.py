@@ -25,6 +25,7 @@ from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
 from placet.authority._temporal import PAUSED, AlreadyStarted, ExecutionNotFound
 from placet.authority._timing import advance
+from placet.authority._watching import Watching
 from placet.kill import kill_point
 from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus, StopCase
 from placet.payloads import PLAIN, WORKFLOW, seal_payload
@@ -80,6 +81,7 @@ class Cases:
         self._core = core
         self._definitions = definitions
         self._continuing = Continuing(core)
+        self._watching = Watching(core)
 
     async def start_opened(self) -> None:
         """Start the workflow of each case that was opened and has none yet."""
@@ -221,8 +223,12 @@ class Cases:
     # --- watching -----------------------------------------------------------------------------
 
     async def watch_open(self) -> None:
-        """Compare each open case with Temporal: a terminated or other run stops the case."""
-        for case in await self._with_status(CaseStatus.OPEN):
+        """Compare open cases with Temporal: a terminated or other run stops the case."""
+        try:
+            due = await self._watching.due()
+        except Unavailable:
+            return
+        for case in due:
             try:
                 execution = await self._core.temporal.describe(case.workflow_id)
                 own = await self._continuing.follow(case.id, execution.run_id)

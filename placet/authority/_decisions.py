@@ -30,6 +30,7 @@ from placet.authority._store import (
     Tx,
 )
 from placet.authority._timing import advance
+from placet.authority._vouching import Vouching
 from placet.kill import kill_point
 from placet.ledger import EntryType
 from placet.model import (
@@ -84,8 +85,9 @@ class _Broken:
 class Decisions:
     """Takes people's signed decisions."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, vouching: Vouching | None = None) -> None:
         self._core = core
+        self._vouching = vouching
 
     async def decide(self, checkpoint_id: str, jws: str) -> DecisionAnswer:
         """Take a person's signed decision.
@@ -95,6 +97,8 @@ class Decisions:
             Unauthenticated: it names no enrolled key; nothing is recorded of a stranger.
             Forbidden: the decision does not count; why is on the ledger and in the reasons.
         """
+        if self._vouching is not None:
+            await self._vouching.ask(jws)
         answer = await self._core.store.write(lambda tx: self._decide(tx, checkpoint_id, jws))
         kill_point("decision.before-answer")
         if isinstance(answer, _Refused):

@@ -52,6 +52,7 @@ from placet.authority._temporal import Temporal
 from placet.authority._usage import Usage
 from placet.authority._uses import Uses
 from placet.authority._views import Views
+from placet.authority._vouching import Vouching
 from placet.ledger import Checkpoint as Head
 from placet.ledger import NoteSigner, sign_checkpoint
 
@@ -118,19 +119,20 @@ async def open_authority(
 def _services(core: Core, session: aiohttp.ClientSession) -> Services:
     definitions = Definitions()
     facts = FactsClient(core, session)
+    sessions = Sessions(core, Provider(core, session))
     return Services(
         core=core,
         requests=Requests(core),
         grants=Grants(core, definitions, facts),
         people=People(core),
-        sessions=Sessions(core, Provider(core, session)),
+        sessions=sessions,
         enrolments=Enrolments(core),
         key_ages=KeyAges(core),
         joining=Joining(core, OidcAttestation(core, session)),
         settling=Settling(core, definitions),
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),
-        decisions=Decisions(core),
+        decisions=Decisions(core, Vouching(core, sessions)),
         acts=Acts(core, definitions, facts),
         cases=Cases(core, definitions),
         archivist=Archivist(core),

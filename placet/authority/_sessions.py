@@ -296,18 +296,20 @@ class Sessions:
             )
         )
         for row in due:
-            await self._recheck(row)
+            await self.recheck_one(row)
 
-    async def _recheck(self, row: SessionRow) -> None:
+    async def recheck_one(self, row: SessionRow) -> bool:
+        """End a session that is over, or ask the provider about it; whether that was answered."""
         provider = (await self._core.store.read(governance)).identity_provider
         if self._core.clock() >= row.ends_at:
             await self._end(row, "over")
         elif provider is None or provider.issuer != row.issuer:
             await self._end(row, "provider_changed")
         elif row.sealed is not None and await self._core.store.write(lambda tx: _claim(tx, row)):
-            await self._ask(provider, row, row.sealed)
+            return await self._ask(provider, row, row.sealed)
+        return True  # it is over, or another process has just asked
 
-    async def _ask(self, provider: IdentityProvider, row: SessionRow, sealed: str) -> None:
+    async def _ask(self, provider: IdentityProvider, row: SessionRow, sealed: str) -> bool:
         kept = json.loads(unseal(self._core, REFRESH, sealed))
         try:
             person = await self._provider.refresh(
@@ -319,14 +321,17 @@ class Sessions:
             else:
                 _log.warning("session %s: %s", row.id, error)
                 await self._retry(row)
+                return False
         except (Unavailable, TokenError) as error:
             _log.warning("session %s is looked at again later: %s", row.id, error)
             await self._retry(row)
+            return False
         else:
             if provider.roles_of(person.groups) != tuple(json.loads(row.roles_json)):
                 await self._end(row, "groups_changed")
             else:
                 await self._trust(provider, row, person, kept)
+        return True
 
     async def _trust(
         self,

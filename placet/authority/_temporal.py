@@ -8,7 +8,7 @@ Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SD
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
@@ -69,6 +69,14 @@ class Execution:
     running: bool
     status: str
     activities: tuple[RunningActivity, ...]
+
+
+class SeenRun(NamedTuple):
+    """A run as Temporal's visibility lists it."""
+
+    workflow_id: str
+    run_id: str
+    running: bool
 
 
 class Temporal:
@@ -189,10 +197,8 @@ class Temporal:
                 raise ExecutionNotFound(workflow_id) from error
             raise Unavailable("Temporal did not terminate the workflow") from error
 
-    async def seen_since(
-        self, moment: datetime, *, everything: bool
-    ) -> AsyncIterator[tuple[str, str]]:
-        """Workflow id and run id of all that began or ended since, as Temporal's visibility has it.
+    async def seen_since(self, moment: datetime, *, everything: bool) -> AsyncIterator[SeenRun]:
+        """The runs that began or ended since, as Temporal's visibility has them.
 
         ``everything``: of all that runs as well, however long ago it began.
 
@@ -214,7 +220,11 @@ class Temporal:
             except RPCError as error:
                 raise Unavailable("Temporal does not list what runs") from error
             for each in page.executions:
-                yield each.execution.workflow_id, each.execution.run_id
+                yield SeenRun(
+                    each.execution.workflow_id,
+                    each.execution.run_id,
+                    each.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+                )
             token = page.next_page_token
             if not token:
                 return

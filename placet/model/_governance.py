@@ -52,8 +52,9 @@ class IdentityProvider(Model):
     """The lender's OpenID provider, and what its groups mean here.
 
     ``name_claim`` names a person here (``operator:<its value>``), ``groups_claim`` lists their
-    groups. ``recheck_seconds`` is how often the provider is asked whether that still holds;
-    unanswered for ``trust_seconds``, a session stops counting.
+    groups. ``recheck_seconds`` is how often the provider is asked whether that still holds, and
+    ``decision_seconds`` how old its answer may be when someone decides; unanswered for
+    ``trust_seconds``, a session stops counting.
     """
 
     issuer: WebAddress
@@ -68,6 +69,7 @@ class IdentityProvider(Model):
     session_minutes: int = Field(default=480, ge=1, le=24 * 60)
     recheck_seconds: int = Field(default=60, ge=1, le=3600)
     trust_seconds: int = Field(default=300, ge=1, le=4 * 3600)
+    decision_seconds: int = Field(default=5, ge=0, le=3600)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from placet.client import AuthorityError, OperatorClient
-from placet.model import AddKey, EnrolIdentity, Governance, Reason
+from placet.model import AddKey, EnrolIdentity, Governance, Reason, Verdict
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds
 from tests.harness.alone import Alone, alone
+from tests.harness.crowd import Asked, put
 from tests.harness.identity_provider import Running, installed, provider
 from tests.harness.world import until
 
@@ -136,6 +138,39 @@ async def test_who_left_is_out(authority: Alone, idp: Running) -> None:
         await until(out)
         (ended,) = await session_entries(ada, "session.ended")
         assert ended["reason"] == "left"
+        with pytest.raises(AuthorityError):
+            await cleo.cases()
+
+
+@pytest.mark.parametrize("away", ["left", "group", "down"])
+async def test_whoever_decides_is_asked_about_just_before(
+    authority: Alone, idp: Running, away: str
+) -> None:
+    """I10: a person who left, or whose group was removed, decides nothing more; a provider that is
+    away stops nobody by that."""
+    await publish(authority, idp, 2, recheck_seconds=3600, trust_seconds=7200, decision_seconds=0)
+    first, second = (
+        Asked(number, roles=("clerk",), now=authority.now(), process="parcel-check")
+        for number in (71, 72)
+    )
+    async with device(authority) as cleo, authority.ada() as ada:
+        await sign_in(cleo, idp, "u-1")
+        for each in (first, second):
+            await authority.core_write(partial(put, asked=each))
+        shown = [await cleo.checkpoint(each.id) for each in (first, second)]
+        amount = shown[0].requirement.amount
+        await cleo.decide(shown[0], Verdict.APPROVE, amount=amount)
+        assert await session_entries(ada, "session.ended") == []
+        if away == "down":
+            await idp.tell("down")
+            await cleo.decide(shown[1], Verdict.APPROVE, amount=amount)
+            return
+        await (idp.dismiss("u-1") if away == "left" else idp.employ("u-1", "Cleo.Clerk", "canteen"))
+        with pytest.raises(AuthorityError) as refused:
+            await cleo.decide(shown[1], Verdict.APPROVE, amount=amount)
+        assert "operator_not_active" in refused.value.problem.reasons
+        (ended,) = await session_entries(ada, "session.ended")
+        assert ended["reason"] == ("left" if away == "left" else "groups_changed")
         with pytest.raises(AuthorityError):
             await cleo.cases()
 

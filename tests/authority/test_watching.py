@@ -1,0 +1,85 @@
+"""Thousands of open cases are watched without asking Temporal about each of them at each look."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
+from placet.authority._core import Core
+from placet.authority._store import Case, Tx
+from placet.authority._temporal import SeenRun
+from placet.authority._watching import IN_TURN, Watching
+from placet.tokens import SigningKey
+from tests.harness.crowd import NOON, number_id
+from tests.harness.world import PASSPHRASE
+
+COUNT = 2 * IN_TURN + 7
+
+
+@dataclass
+class Visibility:
+    """What Temporal lists."""
+
+    runs: list[SeenRun] = field(default_factory=list)
+    everything: list[bool] = field(default_factory=list)
+
+    async def seen_since(self, moment: datetime, *, everything: bool) -> AsyncIterator[SeenRun]:
+        assert moment < NOON
+        self.everything.append(everything)
+        for each in self.runs:
+            yield each
+
+
+def _open(tx: Tx) -> None:
+    for number in range(COUNT):
+        case = number_id("case", number)
+        tx.add(
+            Case(
+                id=case,
+                process="parcel-check",
+                version=1,
+                subject=f"depot/D1/parcel/{number}",
+                status="open",
+                opened_by="operator:pat",
+                opened_at=NOON,
+                workflow_id=case,
+                workflow_type="ParcelCheck",
+                task_queue="orchestrator",
+                request_id="r",
+                run_id=f"run-{number}",
+            )
+        )
+
+
+async def test_each_comes_in_its_turn_and_what_is_strange_at_once(tmp_path: Path) -> None:
+    """I1: another run, or an end, is looked at in the next look; nothing is left out for ever."""
+    settings = AuthoritySettings(
+        issuer="http://127.0.0.1:8600",
+        database_url=f"sqlite:///{tmp_path / 'authority.db'}",
+        key_passphrase=PASSPHRASE,
+    )
+    url, origin = settings.database_url, settings.origin
+    async with await Store.open(url, origin=origin, clock=lambda: NOON) as store:
+        await create_log(store, SigningKeys(PASSPHRASE), [("ada", SigningKey.generate().public)])
+        await store.write(_open)
+        temporal = Visibility()
+        keys = SigningKeys(PASSPHRASE)
+        core = Core(settings, store, cast("Any", temporal), keys, lambda: NOON, os.urandom)
+        watching = Watching(core)
+        rounds = [await watching.due() for _ in range(3)]
+        assert [len(each) for each in rounds] == [IN_TURN, IN_TURN, 7]
+        assert len({case.id for each in rounds for case in each}) == COUNT
+        last = [number_id("case", COUNT - each) for each in (1, 2, 3, 4)]
+        temporal.runs = [
+            SeenRun(last[0], f"run-{COUNT - 1}", running=True),  # as it should be
+            SeenRun(last[1], f"run-{COUNT - 2}", running=False),
+            SeenRun(last[2], "another", running=True),
+            SeenRun("no case of ours", "run", running=True),
+        ]
+        again = {case.id for case in await watching.due()}
+        assert len(again) == IN_TURN + 2
+        assert again.intersection(last) == {last[1], last[2]}
+        assert temporal.everything == [False] * 4

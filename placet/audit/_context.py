@@ -26,4 +26,4 @@ def _flat(value: Any, path: str = "") -> Iterator[str]:
         for name in sorted(value):
             yield from _flat(value[name], f"{path}.{name}" if path else str(name))
     else:
-        yield f"{path} {plain(value)}"
+        yield f"{path} {plain(value) or 'none'}"

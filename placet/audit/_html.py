@@ -8,6 +8,7 @@ import base64
 import html
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from placet.audit._context import facts_of
@@ -18,9 +19,9 @@ from placet.audit._report import spelled
 from placet.audit._scene import read_json
 from placet.audit._timeline import Moment, timeline
 from placet.ledger import Entry, EntryType, decode_entry
-from placet.model import CheckpointView, DecisionView, EvidenceItem, Requirement, format_time
+from placet.model import CheckpointView, DecisionView, EvidenceItem, Requirement
 
-REPORT_VERSION = 3
+REPORT_VERSION = 4
 """Counts up with each change of what the same case looks like."""
 _CHECKPOINT_ENDS = {
     EntryType.CHECKPOINT_RESOLVED,
@@ -40,7 +41,8 @@ code, pre, .id { font: 12.5px/1.45 "DejaVu Sans Mono", Menlo, Consolas, monospac
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .7rem .25rem 0;
   border-bottom: 1px solid #ddd; overflow-wrap: break-word; }
-td:last-child { overflow-wrap: anywhere; }
+td:last-child { overflow-wrap: anywhere; min-width: 8rem; }
+tr.wide td { font-size: .86rem; color: #444; padding-left: 2rem; }
 th { font-weight: 600; }
 .note { border-left: 4px solid #777; padding: .2rem .8rem; background: #f5f5f2; }
 .verdict { font-weight: 700; }
@@ -49,7 +51,8 @@ th { font-weight: 600; }
     + """
 @media print { body { margin: 0; max-width: none; font-size: 10.5pt; }
   h2, h3 { break-after: avoid; } tr, .decision, svg { break-inside: avoid; }
-  thead { display: table-header-group; } a { color: inherit; } }
+  thead { display: table-header-group; } tr.wide { break-before: avoid; }
+  pre { font-size: 8.5pt; } a { color: inherit; } }
 @page { margin: 18mm 15mm; }
 """
 )
@@ -178,7 +181,7 @@ class _Report:
         yield _table(
             (),
             [
-                ("Asked", f"{format_time(view.opened_at)}, of {needs or 'nobody'}"),
+                ("Asked", f"{_spelled(view.opened_at)}, of {needs or 'nobody'}"),
                 ("Not of", _not_of(asked) or "nobody is excluded"),
                 ("Proposed amount", _money(proposal.amount, proposal.requested)),
                 ("Came to", self._end_of(view)),
@@ -213,7 +216,7 @@ class _Report:
         words = "; ".join(f"{label}: {_esc(value)}" for label, value in said)
         return (
             f'<p class="decision"><span class="verdict">{_esc(decision.verdict)}</span> by '
-            f"{_esc(decision.operator)}, {format_time(decision.decided_at)}"
+            f"{_esc(decision.operator)}, {_spelled(decision.decided_at)}"
             f"{'; ' if words else ''}{words}"
             f' <span class="id">(decisions/{_esc(decision.jti)}.jws)</span></p>\n'
         )
@@ -236,21 +239,16 @@ class _Report:
 
     def _allowed(self) -> Iterator[str]:
         yield "<h2>What agents were allowed, and why</h2>\n"
-        yield _table(
-            ("Entry", "Agent", "Action", "Record", "Answer", "On these facts"),
-            (
-                (
-                    str(index),
-                    entry.actor,
-                    str(entry.data.get("action")),
-                    entry.record or "",
-                    _answer(entry),
-                    "; ".join(facts_of(self._files, entry)),
-                )
-                for index, entry in self._own
-                if entry.type in {EntryType.GRANT_ISSUED, EntryType.GRANT_DENIED}
-            ),
-        )
+        rows: list[tuple[str, ...]] = []
+        for index, entry in self._own:
+            if entry.type not in {EntryType.GRANT_ISSUED, EntryType.GRANT_DENIED}:
+                continue
+            action, record = str(entry.data.get("action")), entry.record or ""
+            rows.append((str(index), entry.actor, action, record, _answer(entry)))
+            facts = facts_of(self._files, entry)
+            if facts:  # many words: below their row, as wide as the page
+                rows.append((f"on these facts: {'; '.join(facts)}",))
+        yield _table(("Entry", "Agent", "Action", "Record", "Answer"), rows)
 
     # --- who, and how to check ----------------------------------------------------------------
 
@@ -321,7 +319,12 @@ def _money(amount: object, requested: object) -> str:
 
 
 def _when(entry: Entry) -> str:
-    return format_time(entry.time.replace(microsecond=0))
+    return _spelled(entry.time)
+
+
+def _spelled(moment: datetime) -> str:
+    """A time as people read it, to the second; the ledger has it to the microsecond."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _clock(moment: Moment) -> str:
@@ -329,16 +332,24 @@ def _clock(moment: Moment) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table; without a head, each row's first cell is its name."""
+    """A table; without a head, each row's first cell is its name. A row of one cell is wide."""
     names = "".join(f"<th>{_esc(each)}</th>" for each in head)
     top = f"<thead><tr>{names}</tr></thead>\n" if names else ""
-    body = "".join(_row(row, named=not head) for row in rows)
+    body = "".join(
+        _wide(row[0], len(head)) if head and len(row) == 1 else _row(row, named=not head)
+        for row in rows
+    )
     return f"<table>{top}<tbody>{body}</tbody></table>\n"
 
 
 def _row(row: tuple[str, ...], *, named: bool) -> str:
     cells = (_cell(each, head=named and at == 0) for at, each in enumerate(row))
     return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def _wide(text: str, columns: int) -> str:
+    """A row of one cell, as wide as the table: what belongs to the row above it."""
+    return f'<tr class="wide"><td colspan="{columns}">{_esc(text)}</td></tr>\n'
 
 
 def _cell(text: str, *, head: bool) -> str:

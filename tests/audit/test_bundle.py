@@ -514,6 +514,16 @@ def test_the_report_tells_the_whole_story(recorded: Recorded) -> None:
     assert {"svg", "circle", "rect", "polygon", "path"} <= shown.tags
 
 
+def test_a_column_of_the_report_has_no_more_than_a_page_has_room_for(recorded: Recorded) -> None:
+    """On paper a column of long texts beside others is one letter wide: such a text has a row."""
+    for case in cases(recorded):
+        text = unzipped(exported(recorded, case))["report.html"].decode()
+        for row in re.findall(r"<tr>(.*?)</tr>", text):
+            cells = re.findall(r"<td>(.*?)</td>", row)
+            assert len(cells) < 3 or max(map(len, cells)) < 200, row
+        assert 'colspan="5">on these facts: ' in text
+
+
 def test_the_report_runs_and_loads_nothing_whoever_wrote_in_it(recorded: Recorded) -> None:
     """I12: markup and escape sequences in an agent's words are shown as text."""
     for case in cases(recorded):

@@ -1,21 +1,23 @@
 """Named kill points: where tests make a process die as if its power were cut (I11).
 
-Nothing happens unless ``PLACET_KILL_AT`` names the point. ``PLACET_KILL_ONCE`` is the path of a
-marker file: it is made before the process dies, so that the same command started again lives.
+Nothing happens unless ``PLACET_KILL_AT`` names the point; with commas between them, several.
+``PLACET_KILL_ONCE`` is a folder that is there: a file with the point's name is made in it before
+the process dies, so that the same command started again gets past that point.
 """
 
 import os
 import signal
+from pathlib import Path
 
 
 def kill_point(name: str) -> None:
-    """Die by SIGKILL if ``PLACET_KILL_AT`` is ``name`` and the marker file is not there yet."""
-    if os.environ.get("PLACET_KILL_AT") != name:
+    """Die by SIGKILL if ``PLACET_KILL_AT`` names ``name``, once if there is a folder to note it."""
+    if name not in os.environ.get("PLACET_KILL_AT", "").split(","):
         return
-    marker = os.environ.get("PLACET_KILL_ONCE")
-    if marker is not None:
+    folder = os.environ.get("PLACET_KILL_ONCE")
+    if folder is not None:
         try:
-            descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            descriptor = os.open(Path(folder) / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return
         os.fsync(descriptor)

@@ -4,6 +4,7 @@ import functools
 import os
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,15 @@ settings.load_profile("placet")
 
 # Every client of a test's own would read the certificates anew, 45 ms each.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
+
+LONGEST = ("kill", "workflows", "tui", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+    items.sort(key=lambda item: order.get(folders[item], len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -302,9 +302,8 @@ async def test_a_case_is_closed_once_though_the_answer_was_lost(desk: Desk, tmp_
     loan = desk.take_in_loan()
     case = await desk.open(loan)
     checkpoint = await desk.asked(case)
-    marker = tmp_path / "killed"
     desk.made.stop("authority", signal.SIGKILL)
-    killed = {"PLACET_KILL_AT": "close.before-answer", "PLACET_KILL_ONCE": str(marker)}
+    killed = {"PLACET_KILL_AT": "close.before-answer", "PLACET_KILL_ONCE": str(tmp_path)}
     desk.made.start("authority", killed)
     await desk.made.ready("authority")
     await desk.decide("omar", checkpoint, Verdict.REJECT)
@@ -313,7 +312,7 @@ async def test_a_case_is_closed_once_though_the_answer_was_lost(desk: Desk, tmp_
         return desk.made.parts["authority"].poll()
 
     await until(died)
-    assert marker.exists()
+    assert (tmp_path / "close.before-answer").exists()
     desk.made.start("authority")
     await desk.made.ready("authority")
     events = await desk.history(case)

@@ -58,13 +58,12 @@ async def test_killed_process_loses_and_doubles_nothing(
     point: str, database_url: str, tmp_path: Path
 ) -> None:
     """I11: killed around a COMMIT and started again, each entry is there once."""
-    marker = tmp_path / "killed"
-    environment = {"PLACET_KILL_AT": point, "PLACET_KILL_ONCE": str(marker)}
+    environment = {"PLACET_KILL_AT": point, "PLACET_KILL_ONCE": str(tmp_path)}
 
     killed = start(database_url, "ana", 25, **environment)
     acknowledged, _ = killed.communicate(timeout=30)
     assert killed.returncode == -signal.SIGKILL
-    assert marker.exists()
+    assert (tmp_path / point).exists()
     left = await entries_of(database_url)
     assert bool(left) == (point == "store.after-commit")
     assert len(acknowledged.split()) <= len(left)

@@ -51,6 +51,8 @@ from placet.model import (
     Event,
     ForCheckpoint,
     Governance,
+    ImportedIdentity,
+    ImportIdentities,
     InputPart,
     KeyedValue,
     KeyIn,
@@ -93,6 +95,7 @@ _SESSION_RENEW = 60
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
 _HEAD: TypeAdapter[str] = TypeAdapter(LedgerHead)
+_ROWS_AT_ONCE = 500
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -692,6 +695,36 @@ class OperatorClient:
     async def vendor(self, vendor: str) -> VendorView:
         """What switching off a third party would stop now."""
         return self._model(await self._get(f"/v1/vendors/{_segment(vendor)}"), VendorView)
+
+    async def import_identities(
+        self, source: str, rows: Sequence[ImportedIdentity]
+    ) -> tuple[int, int]:
+        """Take in what an inventory says: how many identities are new, and how many changed."""
+        new = changed = 0
+        for at in range(0, len(rows), _ROWS_AT_ONCE):
+            body = ImportIdentities(rows=tuple(rows[at : at + _ROWS_AT_ONCE]))
+            try:
+                done = await self.act("identity.import", source, body)
+            except AuthorityError as error:
+                if error.problem.reasons != ("unchanged",):
+                    raise
+                continue
+            query = {"from": str(done.entry), "limit": "1"}
+            (entry,) = self._member(await self._get("/v1/ledger/entries", query), "entries")
+            said = json.loads(entry)["data"]
+            new, changed = new + said["new"], changed + said["changed"]
+        return new, changed
+
+    async def inventory(self, source: str) -> list[str]:
+        """The ids of all identities that a source has named."""
+        found: list[str] = []
+        while True:
+            query = {"after": found[-1]} if found else {}
+            path = f"/v1/inventories/{_segment(source)}"
+            page: list[str] = self._member(await self._get(path, query), "names")
+            found += page
+            if not page:
+                return found
 
     async def registered(self, identity: str) -> RegisteredView:
         """One non-human identity."""

@@ -51,6 +51,7 @@ _ACTS = {
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.IDENTITY_REGISTERED: "identity.register",
     EntryType.IDENTITY_ENDED: "identity.end",
+    EntryType.IDENTITY_IMPORTED: "identity.import",
     EntryType.VENDOR_SWITCHED_OFF: "vendor.off",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",

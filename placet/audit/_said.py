@@ -2,6 +2,7 @@
 
 from pydantic import JsonValue
 
+from placet.audit._scene import read_json
 from placet.ledger import EntryType
 from placet.model import (
     AddKey,
@@ -11,6 +12,7 @@ from placet.model import (
     Delegate,
     EnrolIdentity,
     Governance,
+    ImportIdentities,
     Invite,
     InviteAgent,
     KeyIn,
@@ -82,6 +84,9 @@ def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
             }
         case EntryType.IDENTITY_REGISTERED:
             return RegisterIdentity.model_validate_json(body).on_the_ledger()
+        case EntryType.IDENTITY_IMPORTED:
+            imported = ImportIdentities.model_validate_json(body)
+            return {"rows": len(imported.rows), "rows_digest": digest_json(read_json(body))}
         case EntryType.VENDOR_SWITCHED_OFF:
             return {"identities": list(SwitchOff.model_validate_json(body).identities)}
         case EntryType.OPERATOR_ROLES_SET:

@@ -45,6 +45,7 @@ from placet.authority._http import (
     refuse,
     require_parameter,
 )
+from placet.authority._inventories import Inventories
 from placet.authority._joining import Joining
 from placet.authority._key_ages import KeyAges
 from placet.authority._leaving import Leaving
@@ -124,6 +125,7 @@ class Services:
     registry: Registry
     usage: Usage
     leaving: Leaving
+    inventories: Inventories
     ledger: LedgerReads
     events: Events
 
@@ -181,6 +183,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/identity-reports/{report}", routes.identity_report),
         ("GET", "/v1/left-behind/{identity:path}", routes.left_behind),
         ("GET", "/v1/vendors/{vendor}", routes.vendor),
+        ("GET", "/v1/inventories/{source}", routes.inventory),
         ("GET", "/v1/registry/{identity:path}", routes.registered),
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
@@ -563,6 +566,13 @@ class Routes:
         """What switching off a third party would stop now."""
         await self._admit(request)
         return answer(await self._s.leaving.vendor(_path(request, "vendor", Name)))
+
+    async def inventory(self, request: Request) -> Response:
+        """A page of the identities that an inventory named."""
+        await self._admit(request)
+        after = one_query(request, "after", 160) or ""
+        source = _path(request, "source", Name)
+        return JSONResponse({"names": await self._s.inventories.names(source, after)})
 
     async def kept(self, request: Request) -> Response:
         """What is kept beside the ledger."""

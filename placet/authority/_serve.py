@@ -30,6 +30,7 @@ from placet.authority._errors import Unavailable
 from placet.authority._events import Events
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
+from placet.authority._inventories import Inventories
 from placet.authority._joining import Joining, OidcAttestation
 from placet.authority._key_ages import KeyAges
 from placet.authority._leaving import Leaving, disown_orphans
@@ -142,6 +143,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         registry=Registry(core),
         usage=Usage(core),
         leaving=Leaving(core),
+        inventories=Inventories(core),
         ledger=LedgerReads(core),
         events=Events(core),
     )

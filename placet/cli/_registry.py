@@ -1,12 +1,14 @@
 """``placet identity …``: the registry of non-human identities."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, run, show
+from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, read_text, run, show
 from placet.cli._identities import Why
+from placet.cli._inventories import BadInventory, read_inventory
 from placet.model import (
     ActAnswer,
     CredentialKind,
@@ -131,6 +133,56 @@ def report(
     with failures():
         columns = ("report", "identity", "owner", "why", "mend")
         show(run(work()), as_json=as_json, columns=columns)
+
+
+@identity.command("import")
+def import_(
+    file: Path,
+    source: Annotated[str, typer.Option(help="What the inventory is called, as: aws-prod.")],
+    environment: Annotated[
+        str | None, typer.Option(help="For rows that name none, as in AWS's report.")
+    ] = None,
+    review_by: Annotated[str | None, typer.Option(help="For rows that name none: a day.")] = None,
+    ends: Annotated[str | None, typer.Option(help="For rows that name none: a day.")] = None,
+    owner: Annotated[str | None, typer.Option(help="For rows that name none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in an inventory of others' identities: CSV, JSON, or AWS IAM's credential report.
+
+    Bad rows are named, and the good ones taken in; exit status 1 if there were bad ones.
+    """
+    told = {"environment": environment, "review_by": review_by, "ends_at": ends, "owner": owner}
+    defaults = {
+        "purpose": f"imported from {source}",
+        **{name: value for name, value in told.items() if value is not None},
+    }
+
+    async def work() -> dict[str, object]:
+        async with operator_client() as client:
+            known = await client.identities("operator")
+            people = frozenset(str(e["principal"]) for e in known if e["status"] == "active")
+            found = read_inventory(text, defaults, people)
+            rows = list(found.rows.values())
+            new, changed = await client.import_identities(source, rows)
+            gone = sorted(set(await client.inventory(source)) - found.rows.keys())
+            return {
+                "rows": len(rows),
+                "new": new,
+                "changed": changed,
+                "unowned": sum(row.said.owner is None for row in rows),
+                "gone": gone,
+                "bad": [f"row {number}: {why}" for number, why in found.bad],
+            }
+
+    with failures():
+        text = read_text(file)
+        try:
+            done = run(work())
+        except BadInventory as error:
+            raise fail(f"{file}: {error}", 1) from None
+        show(done, as_json=as_json)
+        if done["bad"]:
+            raise fail("the rows under bad were left out; all others are in", 1)
 
 
 @identity.command()

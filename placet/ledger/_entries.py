@@ -33,6 +33,7 @@ class EntryType(StrEnum):
     SESSION_ENDED = "session.ended"
     IDENTITY_ENDED = "identity.ended"
     IDENTITY_FOLLOWED = "identity.followed"
+    IDENTITY_IMPORTED = "identity.imported"
     IDENTITY_ORPHANED = "identity.orphaned"
     IDENTITY_DISOWNED = "identity.disowned"
     VENDOR_SWITCHED_OFF = "vendor.switched_off"

@@ -311,3 +311,26 @@ class LeftBehind(Model):
         """Whether nothing is left."""
         left = self.keys or self.live_grants or self.join_tokens or self.open_cases
         return not (self.works or left or self.steps)
+
+
+class ImportedIdentity(Model):
+    """An identity that others own, as an inventory tells of it."""
+
+    identity: IdentityId
+    said: RegisterIdentity
+    last_used: UtcTime | None = None
+
+    @model_validator(mode="after")
+    def _is_others(self) -> Self:
+        if is_ours(self.identity):
+            raise ValueError("identity: Placet's own are enrolled, and never imported")
+        return self
+
+
+class ImportIdentities(Model):
+    """Body of ``identity.import``; the target is the source.
+
+    A row without an owner leaves the owner and deputy that stand.
+    """
+
+    rows: tuple[ImportedIdentity, ...] = Field(min_length=1, max_length=500)

@@ -104,6 +104,7 @@ ROUTES = (
     Route("GET", "/v1/identity-reports/{report}", "session", query="after"),
     Route("GET", "/v1/left-behind/{identity}", "session"),
     Route("GET", "/v1/vendors/{vendor}", "session"),
+    Route("GET", "/v1/inventories/{source}", "session", query="after"),
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
@@ -230,6 +231,7 @@ class Site:
             "identity": "agent:scale",
             "report": "stale",
             "vendor": "acme",
+            "source": "iam",
             "index": "0",
             "tile": "0/000.p/1",
         }

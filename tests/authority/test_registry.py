@@ -8,7 +8,13 @@ import pytest
 
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
-from placet.model import CredentialKind, EnrolIdentity, IdentityKind, RegisterIdentity
+from placet.model import (
+    CredentialKind,
+    EnrolIdentity,
+    IdentityKind,
+    ImportedIdentity,
+    RegisterIdentity,
+)
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
@@ -116,3 +122,26 @@ async def test_the_audit_finds_a_registration_that_nobody_signed(tmp_path: Path)
     assert troubles(files, "", {}) == set()
     for name, (change, trouble) in _FORGERIES.items():
         assert trouble in troubles(files, "identity.registered", change), name
+
+
+async def test_an_inventory_is_taken_in_once(authority: Alone) -> None:
+    """I11: in parts, each signed; told again nothing changes, and an owner given here stays."""
+    rows = [
+        ImportedIdentity(
+            identity=f"bot:{number:04}", said=OUTSIDE.model_copy(update={"owner": None})
+        )
+        for number in range(501)
+    ]
+    async with authority.ada() as ada:
+        assert await ada.import_identities("iam", rows) == (501, 0)
+        await ada.act("identity.register", "bot:0007", OUTSIDE)
+        assert await ada.import_identities("iam", rows) == (0, 0)
+        assert (await ada.registered("bot:0007")).owner == "operator:ada"
+        assert await ada.inventory("iam") == [row.identity for row in rows]
+        assert len(await ada.entries("identity.imported")) == 2
+        assert await holds(ada) == []
+        ours = {"rows": [{**rows[0].model_dump(mode="json"), "identity": "agent:scale"}]}
+        with pytest.raises(AuthorityError, match="never imported"):
+            await ada.act("identity.import", "iam", ours)
+        files = await fetch_log(ada)
+    assert "act-says-other" in troubles(files, "identity.imported", {"rows": 1})

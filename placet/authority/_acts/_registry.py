@@ -17,6 +17,7 @@ from placet.authority._acts._act import (
 )
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
+from placet.authority._inventories import changes, take_in
 from placet.authority._leaving import switch_off, working_for
 from placet.authority._registry import may_join, register, require_person
 from placet.authority._revocations import revoke_all_of
@@ -25,7 +26,9 @@ from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
     IdentityId,
+    ImportIdentities,
     InviteAgent,
+    Name,
     Principal,
     Reason,
     RegisterIdentity,
@@ -46,6 +49,7 @@ class RegistryActs:
             "identity.register": self._register,
             "identity.end": self._end,
             "vendor.off": self._switch_off,
+            "identity.import": self._import,
             "agent.invite": self._invite_agent,
         }
 
@@ -89,6 +93,30 @@ class RegistryActs:
         entry = write_entry(tx, "identity.ended", act, data)
         tx.change(Registered, identity, ends_at=ends)
         return ActAnswer(act=act.claims.act, target=identity, entry=entry)
+
+    def _import(self, tx: Tx, act: Act) -> ActAnswer:
+        """Take in what an inventory says of identities that others own."""
+        require_role(act, ADMINISTRATOR)
+        body, source = body_of(act, ImportIdentities), act.claims.target
+        if not fits(Name, source):
+            raise Invalid("invalid_request", "target: must be the source's name")
+        for person in {each for row in body.rows for each in (row.said.owner, row.said.deputy)}:
+            if person is not None:
+                require_person(tx, person, "owner")
+        found = changes(tx, source, body.rows)
+        if not found:
+            raise Conflict("the registry says all of this already", ("unchanged",))
+        new = sum(is_new for _, is_new in found)
+        data: dict[str, JsonValue] = {
+            "rows": len(body.rows),
+            "new": new,
+            "changed": len(found) - new,
+            "rows_digest": act.claims.body_digest,
+        }
+        entry = write_entry(tx, "identity.imported", act, data)
+        for row, _ in found:
+            take_in(tx, source, row, entry, act.actor)
+        return ActAnswer(act=act.claims.act, target=source, entry=entry)
 
     def _switch_off(self, tx: Tx, act: Act) -> ActAnswer:
         """Switch off all identities of a third party, as they were shown."""

@@ -12,7 +12,8 @@ class Registered(Row, table=True):
 
     ``owned_until``: its owner has left, and nobody has followed. ``credential_since`` and
     ``last_used`` are told of identities that others own. ``said_json`` is the whole
-    :class:`placet.model.RegisterIdentity`, where one was signed.
+    :class:`placet.model.RegisterIdentity`, where one was signed; ``source`` the inventory that
+    named it last.
     """
 
     identity: str = Field(primary_key=True)
@@ -26,6 +27,7 @@ class Registered(Row, table=True):
     last_used: datetime | None = time_or_none()
     review_by: datetime | None = time_or_none(index=True)
     ends_at: datetime | None = time_or_none(index=True)
+    source: str | None = Field(default=None, index=True)
     said_json: str | None = None
     first_seen: datetime = time_field()
     registered_at: datetime = time_field()

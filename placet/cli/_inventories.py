@@ -1,0 +1,212 @@
+"""Inventories of identities that others own: CSV and JSON files, read row by row.
+
+1. (I7) No secret is imported: a file with one is refused whole, by row and column; the value is
+   repeated nowhere.
+2. (I12) A bad row is named by its number with the reason, and takes no other with it. Rows are
+   numbered as a spreadsheet shows them: the header of a CSV file is row 1.
+3. The same file gives the same identities: what a row leaves out is said by whoever imports it.
+"""
+
+import csv
+import io
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from placet.cli._output import first_error
+from placet.model import ImportedIdentity, is_ours
+
+COLUMNS = (
+    "kind",
+    "name",
+    "owner",
+    "deputy",
+    "purpose",
+    "process",
+    "environment",
+    "credential",
+    "credential_since",
+    "last_used",
+    "vendor",
+    "runs_on",
+    "review_by",
+    "ends_at",
+)
+"""What a row may say; ``kind`` and ``name`` it must. ``runs_on`` is split at semicolons."""
+
+_SECRET_NAMES = re.compile(
+    r"secret|password|passwd|private|token_value|api_?key_value", re.IGNORECASE
+)
+_SECRETS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|\bgh[pousr]_\w{20,}"
+    r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\b[sr]k_live_\w{16,}|\bxox[abprs]-[\w-]{10,}"
+    r"|\bAIza[\w-]{30,}|\bnpm_\w{30,}|://[^/\s:@]+:[^/\s:@]+@"
+)
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
+_BITS = 4.2
+"""Entropy of a letter: hexadecimal digests and words stay below, random base64 does not."""
+
+_AWS_NOTHING = {"N/A", "no_information", "not_supported", ""}
+_AWS_OWN = {"user", "arn", "password_enabled", "access_key_1_active", "access_key_2_active"}
+_AWS_PASSWORDS = re.compile(r"password_(?:enabled|last_used|last_changed|next_rotation)")
+
+
+class BadInventory(ValueError):
+    """A file that is refused whole; the message says where and why, and no value."""
+
+
+@dataclass
+class Inventory:
+    """What a file says: the identities by id, and what is wrong with the rows that say none."""
+
+    rows: dict[str, ImportedIdentity] = field(default_factory=dict)
+    bad: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read_inventory(text: str, defaults: Mapping[str, str], people: frozenset[str]) -> Inventory:
+    """Read an inventory: JSON if it begins as such, else CSV; the AWS IAM credential report too.
+
+    Args:
+        text: the file.
+        defaults: what is said of each row that leaves it out, by column.
+        people: the active operators; another owner is none here.
+
+    Raises:
+        BadInventory: it is no inventory, or contains a secret.
+    """
+    made, seen = Inventory(), dict[str, int]()
+    rows = list(_json_rows(text) if text.lstrip().startswith(("[", "{")) else _csv_rows(text))
+    for number, row in rows:
+        _refuse_secrets(number, row)
+    for number, row in rows:
+        try:
+            for said in _from_aws(row) if row.keys() >= _AWS_OWN else [row]:
+                each = _identity(said, defaults, people)
+                if each.identity in seen:
+                    raise ValueError(f"{each.identity} stands in row {seen[each.identity]}, too")
+                seen[each.identity] = number
+                made.rows[each.identity] = each
+        except ValidationError as error:
+            name, why = first_error(error)
+            made.bad.append((number, f"{name.removeprefix('said.')}: {why}"))
+        except ValueError as error:
+            made.bad.append((number, str(error)))
+    return made
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if len(set(header)) != len(header) or not header:
+            raise BadInventory("row 1: the header names no columns, or one twice")
+        for number, cells in enumerate(reader, 2):
+            if len(cells) > len(header):
+                raise BadInventory(f"row {number}: more cells than the header has columns")
+            yield number, {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+    except csv.Error as error:
+        raise BadInventory(f"row {reader.line_num}: {error}") from None
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInventory(f"not JSON: {error}") from None
+    if not isinstance(found, list):
+        raise BadInventory("a JSON inventory is a list of objects")
+    for number, row in enumerate(found, 1):
+        if not isinstance(row, dict):
+            raise BadInventory(f"row {number}: not an object")
+        yield number, {str(name): _text(value) for name, value in row.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    return value.strip() if isinstance(value, str) else json.dumps(value)
+
+
+def _refuse_secrets(number: int, row: Mapping[str, str]) -> None:
+    aws = row.keys() >= _AWS_OWN
+    for name, value in row.items():
+        if value and _SECRET_NAMES.search(name) and not (aws and _AWS_PASSWORDS.fullmatch(name)):
+            raise BadInventory(
+                f"row {number}, {name[:40]!r}: a secret is not imported; take it out"
+            )
+        if _SECRETS.search(value) or any(map(_is_random, _LONG_WORD.findall(value))):
+            raise BadInventory(f"row {number}, {name[:40]!r}: it looks like a secret; take it out")
+
+
+def _is_random(word: str) -> bool:
+    counts = Counter(word).values()
+    bits = -sum(count / len(word) * math.log2(count / len(word)) for count in counts)
+    mixed = all(re.search(kind, word) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    return mixed and bits > _BITS
+
+
+def _identity(
+    row: Mapping[str, str], defaults: Mapping[str, str], people: frozenset[str]
+) -> ImportedIdentity:
+    unknown = sorted(row.keys() - set(COLUMNS))
+    if unknown:
+        raise ValueError(f"{unknown[0][:40]}: there is no such column")
+    said = {**defaults, **{name: value for name, value in row.items() if value}}
+    identity = f"{said.pop('kind', '')}:{said.pop('name', '')}"
+    if identity.partition(":")[0] in {"agent", "system"} and is_ours(identity):
+        raise ValueError("kind: Placet's own identities are enrolled, and never imported")
+    used = said.pop("last_used", None)
+    body: dict[str, Any] = {name: _moment(name, value) for name, value in said.items()}
+    if "runs_on" in said:
+        body["runs_on"] = [each.strip() for each in said["runs_on"].split(";") if each.strip()]
+    for who in ("owner", "deputy"):
+        if who in said:
+            person = said[who] if ":" in said[who] else f"operator:{said[who]}"
+            body[who] = person if person in people else None
+    last = None if used is None else _moment("last_used", used)
+    return ImportedIdentity.model_validate({"identity": identity, "said": body, "last_used": last})
+
+
+def _moment(name: str, value: str) -> str:
+    """A day is its first moment, UTC."""
+    is_day = name in {"credential_since", "last_used", "review_by", "ends_at"} and len(value) == 10
+    return f"{value}T00:00:00Z" if is_day else value
+
+
+def _from_aws(row: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The identities of one user in the credential report that AWS IAM gives.
+
+    A user without a password is a service account; each active access key and certificate is an
+    identity of its own. A user with a password is a person, who is none.
+    """
+    arn = row["arn"]
+    base = {"purpose": f"AWS IAM user {row['user']}"[:300], "name": arn}
+    if row["password_enabled"].lower() != "true":
+        since = _aws(row, "user_creation_time")
+        yield {**base, "kind": "service-account", "credential": "password", **since}
+    for number in ("1", "2"):
+        for kind, what, credential in (
+            ("api-key", f"access_key_{number}", "api-key"),
+            ("certificate", f"cert_{number}", "certificate"),
+        ):
+            if row.get(f"{what}_active", "").lower() != "true":
+                continue
+            yield {
+                **base,
+                "kind": kind,
+                "name": f"{arn}/{what.replace('_', '-')}",
+                "credential": credential,
+                **_aws(row, f"{what}_last_rotated"),
+                **_aws(row, f"{what}_last_used_date", "last_used"),
+            }
+
+
+def _aws(row: Mapping[str, str], column: str, name: str = "credential_since") -> dict[str, str]:
+    value = row.get(column, "")
+    return {} if value in _AWS_NOTHING else {name: value}

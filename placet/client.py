@@ -716,7 +716,11 @@ class OperatorClient:
         return new, changed
 
     async def inventory(self, source: str) -> list[str]:
-        """The ids of all identities that a source has named."""
+        """The ids of all identities that a source has named.
+
+        Raises:
+            AuthorityError: nothing was imported from it (404).
+        """
         found: list[str] = []
         while True:
             query = {"after": found[-1]} if found else {}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, select
 
 from placet.authority._core import Core
+from placet.authority._errors import NotFound
 from placet.authority._registry import register
 from placet.authority._store import Reader, Registered, Tx, table_of
 from placet.model import ImportedIdentity, RegisterIdentity
@@ -58,8 +59,16 @@ class Inventories:
         self._core = core
 
     async def names(self, source: str, after: str) -> list[str]:
-        """A page of the identities that a source named, by id."""
-        asked = {"source": source, "after": after}
-        return await self._core.store.read(
-            lambda reader: [row.identity for row in reader.execute(_NAMES, asked)]
-        )
+        """A page of the identities that a source named, by id.
+
+        Raises:
+            NotFound: nothing was ever imported from it.
+        """
+
+        def read(reader: Reader) -> list[str]:
+            if reader.first(Registered, Registered.source == source) is None:
+                raise NotFound("nothing was imported from this source")
+            asked = {"source": source, "after": after}
+            return [row.identity for row in reader.execute(_NAMES, asked)]
+
+        return await self._core.store.read(read)

@@ -164,7 +164,7 @@ def import_(
             found = read_inventory(text, defaults, people)
             rows = list(found.rows.values())
             new, changed = await client.import_identities(source, rows)
-            gone = sorted(set(await client.inventory(source)) - found.rows.keys())
+            gone = sorted(set(await client.inventory(source)) - found.rows.keys()) if rows else []
             return {
                 "rows": len(rows),
                 "new": new,

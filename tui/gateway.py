@@ -18,6 +18,7 @@ from placet.model import (
     AuthorityMatrix,
     CaseView,
     CheckpointLine,
+    CheckpointOrder,
     CheckpointPage,
     CheckpointQuery,
     CheckpointStatus,
@@ -121,6 +122,13 @@ class Gateway:
                 break
         return found
 
+    async def returned(self) -> list[CheckpointLine]:
+        """What was returned and has not come back, up to a page."""
+        query = CheckpointQuery(
+            status=CheckpointStatus.RETURNED, sort=CheckpointOrder.OPENED_DOWN, limit=MAX_PAGE
+        )
+        return list((await self.page(query)).checkpoints)
+
     async def overview(self) -> Overview:
         """How much there is."""
         with ways_to_fail():
@@ -175,6 +183,14 @@ class Gateway:
         """The newest version that is known of a process."""
         found = [each for (name, _), each in self._definitions.items() if name == process]
         return max(found, key=lambda each: each.version, default=None)
+
+    def processes(self) -> tuple[str, ...]:
+        """The processes that are published, as far as is known."""
+        return tuple(sorted({name for name, _ in self._definitions}))
+
+    def openers(self) -> tuple[str, ...]:
+        """The roles that may open a case of any process."""
+        return tuple({role for each in self._matrices.values() for role in each.openers})
 
     def matrix(self, process: str) -> AuthorityMatrix | None:
         """The matrix in force of a process, as far as it is known."""

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
 
 from placet.client import OperatorClient
+from placet.model import SignInAnswer, Verdict
 from placet.tokens import KeyFileError, PassphraseNeeded, SigningKey, read_key_file
 from tui.answers import Me
 from tui.gateway import Gateway
@@ -35,6 +37,32 @@ class Session:
     given: Given
     thumbprint: str
     protected: bool
+    federated: bool = False
+
+    async def prove(
+        self, passphrase: str, decision: tuple[Verdict, Decimal | None], tell: Callable[[str], None]
+    ) -> None:
+        """Prove before a decision that it is me: the passphrase, and where the rules want it anew.
+
+        With a key alone, the passphrase signs in again; with an identity provider, the person does
+        so there. ``tell`` is told where, and what to enter.
+
+        Raises:
+            WrongKey: the passphrase does not open the key.
+            Away: the authority does not answer.
+            Refused: the person did not sign in.
+        """
+        await self.confirm(passphrase)
+        verdict, amount = decision
+        rule = (await self.gateway.governance()).step_up
+        if rule is None or verdict is not Verdict.APPROVE:
+            return
+        if amount is not None and amount <= rule.above:
+            return
+        if self.federated:
+            await await_person(self.gateway, tell, fresh=True)
+        else:
+            await self.gateway.sign_in_again()
 
     async def confirm(self, passphrase: str) -> None:
         """Hold a passphrase against the key file that was signed in with.
@@ -69,6 +97,49 @@ async def sign_in(given: Given, passphrase: str, transport: Transport = lambda: 
         await gateway.close()
         raise
     return Session(gateway, me, given, key.thumbprint, protected=bool(passphrase))
+
+
+async def sign_in_with_provider(
+    given: Given, passphrase: str, tell: Callable[[str], None], transport: Transport = lambda: None
+) -> Session:
+    """Sign in at the lender's identity provider, with this device's key.
+
+    Raises:
+        WrongKey: the key can't be read.
+        Away: the authority does not answer.
+        Refused: the lender has no provider, or the person did not sign in.
+    """
+    key = await _read(given.key_file, passphrase)
+    client = OperatorClient(given.issuer, "operator:signing-in", key, transport=transport())
+    gateway = Gateway(client)
+    try:
+        who = await await_person(gateway, tell, fresh=False)
+        me = await gateway.me()
+    except BaseException:
+        await gateway.close()
+        raise
+    named = replace(given, operator=who.operator.partition(":")[2])
+    thumbprint = key.thumbprint
+    return Session(gateway, me, named, thumbprint, protected=bool(passphrase), federated=True)
+
+
+async def await_person(
+    gateway: Gateway, tell: Callable[[str], None], *, fresh: bool
+) -> SignInAnswer:
+    """Wait until the person has signed in at the provider, whose address and code are told.
+
+    Raises:
+        Away: the authority does not answer.
+        Refused: they did not, in time.
+    """
+    begun = await gateway.begin_sign_in(fresh=fresh)
+    address = begun.verification_uri_complete or begun.verification_uri
+    tell(f"Open {address} and enter {begun.user_code}")
+    while True:
+        await asyncio.sleep(begun.interval)
+        done = await gateway.finish_sign_in(begun)
+        if done is not None:
+            return done
 
 
 async def _read(path: Path, passphrase: str) -> SigningKey:

@@ -139,6 +139,7 @@ def open_console(simulator: Simulator, keys: dict[str, tuple[Path, SigningKey]])
                 lambda: (
                     desk.sees("open, ", "for you")
                     or desk.sees("not enrolled")
+                    or desk.sees("the passphrase is wrong")
                     or not app.screen.query(said)
                 )
             )

@@ -171,6 +171,7 @@ class Simulator:
     away: bool = False
     loses_answers: bool = False
     then_away: bool = False
+    at_provider: bool = False
     silent_at: int | None = None
     document: bytes = b"%PDF-"
     governance: Governance = Governance(version=1)
@@ -368,6 +369,11 @@ class Simulator:
         self, request: httpx.Request, path: str, query: dict[str, list[str]]
     ) -> httpx.Response:
         match path.strip("/").split("/"):
+            case ["oauth", "device_authorization"]:
+                body = {"device_code": "d", "user_code": "ABCD", "interval": 0, "expires_in": 60}
+                return httpx.Response(200, json={**body, "verification_uri": "https://idp.test/d"})
+            case ["oauth", "token"] if b"device_code" in request.content:
+                return self._signed_in_there(request)
             case ["oauth", "token"]:
                 return httpx.Response(200, json={"access_token": "a.b.c", "expires_in": 900})
             case ["v1", "events"]:
@@ -417,6 +423,15 @@ class Simulator:
                 body = {"digest": digest, "salt": SALT, "content": self.kept[digest]}
                 return httpx.Response(200, json=body)
         return httpx.Response(404, json=_problem("not_found", f"there is no {path}"))
+
+    def _signed_in_there(self, request: httpx.Request) -> httpx.Response:
+        """The person at the identity provider, who takes until they are told to be there."""
+        if not self.at_provider:
+            return httpx.Response(400, json=_problem("authorization_pending", "not yet"))
+        body = {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 900}
+        ends = (datetime.now(UTC) + timedelta(hours=8)).isoformat()
+        who = self._asker(request)
+        return httpx.Response(200, json={**body, "operator": who, "session_ends_at": ends})
 
     def _published(self) -> dict[str, object]:
         matrix = AuthorityMatrix(

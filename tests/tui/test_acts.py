@@ -1,16 +1,18 @@
 """Every act around a checkpoint, by key and mouse: what is asked, what is signed, who is offered it."""
 
 import io
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 from textual.widgets import Button, Input, Select
 
-from placet.model import digest_json
-from placet.process import Paper, Process
+from placet.model import CheckpointStatus, Governance, ProposalView, StepUp, digest_json
+from placet.process import Attached, Paper, Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import PARCELS, Simulator
+from tests.tui.simulator import NOW, PARCELS, Simulator
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.document import DocumentScreen
@@ -35,16 +37,25 @@ def label() -> bytes:
 def parcels(simulator: Simulator, label: bytes, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     """What the process's own package brings: documents, and papers."""
     simulator.document = label
+    stored: list[tuple[str, str]] = []
+
+    def store(subject: str, path: Path) -> Attached:
+        if not path.exists():
+            raise ValueError(f"{path.name}: no such folder")
+        stored.append((subject, path.name))
+        return Attached(f"{subject}/box", str(len(stored)))
+
     process = Process(
         definition=PARCELS,
         workflow=object,
         document=lambda subject, name, digest: simulator.document,
+        attach={"box": store},
         papers={
             "note": lambda view, parts: Paper("note.txt", f"about {view.subject}".encode()),
             "sheet": lambda view, parts: Paper("sheet.xlsx", b"PK"),
         },
     )
-    for module in ("tui.documents", "tui.screens.papers"):
+    for module in ("tui.documents", "tui.screens.papers", "tui.screens.intake"):
         monkeypatch.setattr(f"{module}.processes", lambda: {"parcels": process})
     return simulator
 
@@ -242,3 +253,139 @@ async def test_each_is_offered_what_they_can_do(
         assert not {keys.get(each, each) for each in may_not} & offered
         await desk.press("R")
         assert not isinstance(desk.app.screen, Act)
+
+
+async def test_a_folder_is_taken_in_as_a_case(
+    open_console: Opened, parcels: Simulator, tmp_path: Path
+) -> None:
+    parcels.add(7)
+    async with open_console("carl") as desk:
+        await desk.press("2", "n")
+        await desk.expect("Open a case?", "Depot", "Parcel", "Box: a file or folder")
+        boxes = {"subject-depot": "D-1", "subject-parcel": "7", "attach-box": str(tmp_path / "no")}
+        for name, value in boxes.items():
+            desk.app.screen.query_one(f"#{name}-of-parcels", Input).value = value
+        await sign(desk)
+        await desk.expect("depot/D-1/parcel/7 has an open case already")
+        desk.app.screen.query_one("#subject-parcel-of-parcels", Input).value = "8"
+        await desk.push("#sign")
+        await desk.expect("no: no such folder")
+        assert parcels.acts == []
+        desk.app.screen.query_one("#attach-box-of-parcels", Input).value = str(tmp_path)
+        await desk.push("#sign")
+        await desk.until(lambda: bool(parcels.acts))
+    ((who, act, target, body),) = parcels.acts
+    assert (who, act, target) == ("operator:carl", "case.open", "depot/D-1/parcel/8")
+    assert body == {"process": "parcels", "subject": "depot/D-1/parcel/8"}
+
+
+async def test_a_return_is_answered(
+    open_console: Opened, parcels: Simulator, tmp_path: Path
+) -> None:
+    view = parcels.add(7)
+    parcels.change(view.id, status=CheckpointStatus.RETURNED)
+    async with open_console("carl") as desk:
+        await desk.press("2")
+        await desk.expect("1 returned", "whoever opened it")
+        await desk.press("s")
+        await desk.expect("by stage")
+        await desk.press("u")
+        await desk.expect("Answer the return of parcel 7 of D-1?")
+        desk.app.screen.query_one("#attach-box-of-parcels", Input).value = str(tmp_path)
+        await sign(desk)
+        await desk.until(lambda: bool(parcels.acts))
+    ((_, act, target, body),) = parcels.acts
+    assert (act, target) == ("case.resubmit", view.case)
+    assert body == {"record": f"{view.subject}/box", "version": "1"}
+
+
+async def test_a_second_administrator_signs_what_was_proposed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    body = {"reason": "back from leave"}
+    proposal = ProposalView(
+        jti="j" * 24,
+        act="operator.resume",
+        target="operator:sam",
+        proposed_by="operator:bo",
+        proposed_at=NOW,
+        lapses_at=NOW + timedelta(hours=72),
+        status="proposed",
+        body_digest=digest_json(body),
+        body=body,
+        jws="a.b.c",
+    )
+    simulator.proposals = [proposal]
+    async with open_console("omar") as desk:
+        await desk.press("6")
+        await desk.expect("operator.resume", "sam")
+        await desk.press("c")
+        assert not isinstance(desk.app.screen, Act)
+    async with open_console("ada") as desk:
+        await desk.press("6", "c")
+        await desk.expect("Countersign operator.resume on operator:sam?", "back from leave")
+        await sign(desk)
+        await desk.until(lambda: bool(simulator.acts))
+    ((who, act, target, signed),) = simulator.acts
+    assert (who, act, target) == ("operator:ada", "act.countersign", proposal.jti)
+    assert signed["body_digest"] == proposal.body_digest
+
+
+async def test_a_person_hands_over_for_a_time(open_console: Opened, simulator: Simulator) -> None:
+    roles, key = simulator.people["operator:sofia"]
+    simulator.people["operator:sofia"] = (("officer", *roles), key)
+    async with open_console("omar") as desk:
+        await desk.press("6", "d")
+        await desk.expect("Let someone stand in for you?")
+        desk.app.screen.query_one("#who", Select).value = "sofia"
+        await fill(desk, until="next week", why="leave")
+        await sign(desk)
+        await desk.expect("'next week' is no time such as")
+        await fill(desk, until="2999-12-24T08:00:00+00:00")
+        await desk.push("#sign")
+        await desk.until(lambda: bool(simulator.acts))
+    ((_, act, target, body),) = simulator.acts
+    assert (act, target) == ("delegation.give", "operator:sofia")
+    assert str(body["ends_at"]).startswith("2999-12-24T08:00:00")
+
+
+async def test_a_large_amount_signs_in_again_with_the_passphrase(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: where the rules want it, the passphrase proves anew that the person is there."""
+    view = simulator.add(7)
+    simulator.governance = Governance(version=1, step_up=StepUp(above=Decimal("50000.00")))
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        before = simulator.asked.count("POST /oauth/token")
+        await sign(desk)
+        await desk.on(CaseScreen)
+        assert simulator.asked.count("POST /oauth/token") == before + 1
+    assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
+
+
+async def test_a_person_signs_in_at_the_provider_and_again_for_a_large_amount(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: the console says where and what to enter, and waits; a large amount asks anew."""
+    view = simulator.add(7)
+    simulator.governance = Governance(version=1, step_up=StepUp(above=Decimal("50000.00")))
+    async with open_console(passphrase="wrong") as desk:
+        await desk.expect("the passphrase is wrong")
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        desk.app.screen.set_focus(desk.app.screen.query_one("#provider", Button))
+        await desk.pilot.press("enter")
+        await desk.expect("Open https://idp.test/d and enter ABCD")
+        simulator.at_provider = True
+        await desk.expect("waits for me: 1", "omar, officer")
+        await desk.settle()
+        await desk.press("enter", "a")
+        simulator.at_provider = False
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        desk.app.screen.set_focus(desk.app.screen.query_one("#sign", Button))
+        await desk.pilot.press("enter")
+        await desk.expect("Open https://idp.test/d and enter ABCD")
+        assert simulator.checkpoints[view.id].decisions == ()
+        simulator.at_provider = True
+        await desk.on(CaseScreen)
+    assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED

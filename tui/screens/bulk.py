@@ -139,8 +139,12 @@ class Bulk(ModalScreen[None], Asking):
     async def sign(self, secret: str) -> None:
         """One after the other; one that fails stops no other."""
         try:
-            await self.session.confirm(secret)
-        except WrongKey as error:
+            amounts = [each.evidence.proposal.amount for each in self._views.values()]
+            most = None if None in amounts else max(each for each in amounts if each is not None)
+            await self.session.prove(
+                secret, (Verdict.APPROVE, most), lambda text: self._say(text, "accent")
+            )
+        except (WrongKey, Away, Refused) as error:
             self._say(str(error))
             return
         self._busy = True

@@ -252,9 +252,11 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         button.disabled = True
         self._say("Signing …", "muted")
         try:
-            await self.session.confirm(secret)
+            amount = self._shown.evidence.proposal.amount
+            await self.session.prove(
+                secret, (self._verdict, amount), lambda text: self._say(text, "accent")
+            )
             if not self._signed:
-                amount = self._shown.evidence.proposal.amount
                 self._signed = await self.session.gateway.sign(
                     self._shown,
                     self._verdict,

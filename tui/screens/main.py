@@ -15,6 +15,7 @@ from tui.views.base import View
 from tui.views.identities import Identities
 from tui.views.ledger import LedgerView
 from tui.views.overview import Floor
+from tui.views.people import People
 from tui.views.pipeline import Pipeline
 from tui.views.queue import Queue
 from tui.words import person
@@ -25,6 +26,7 @@ _VIEWS: tuple[tuple[str, type[View]], ...] = (
     ("identities", Identities),
     ("ledger", LedgerView),
     ("overview", Floor),
+    ("people", People),
 )
 
 

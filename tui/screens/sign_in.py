@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Label, Static
 from tui.answers import Away, Refused
 from tui.asking import Asking
 from tui.said import said
-from tui.session import Given, Session, Transport, WrongKey, sign_in
+from tui.session import Given, Session, Transport, WrongKey, sign_in, sign_in_with_provider
 from tui.text import harmless
 
 _NOT_GIVEN = Path()
@@ -78,6 +78,12 @@ class SignIn(ModalScreen[Session], Asking):
             yield Static(id="sign-in-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Quit", id="quit")
+                if not self._locked:
+                    yield Button(
+                        "At the provider",
+                        id="provider",
+                        tooltip="Sign in at the lender's identity provider",
+                    )
                 yield Button("Sign in", id="enter", variant="primary")
 
     def on_mount(self) -> None:
@@ -117,12 +123,28 @@ class SignIn(ModalScreen[Session], Asking):
             return
         self.enter(Given(issuer.rstrip("/"), operator, path), passphrase)
 
+    @on(Button.Pressed, "#provider")
+    def at_the_provider(self) -> None:
+        """Sign in where the lender's people do; the authority says who that is."""
+        issuer, key_file = (
+            self.query_one(f"#{each}", Input).value.strip() for each in ("issuer", "key-file")
+        )
+        path = self._given.key_file if self._fixed else Path(key_file or ".").expanduser()
+        given = Given(issuer.rstrip("/"), "", path)
+        self.enter(given, self.query_one("#passphrase", Input).value, at_provider=True)
+
     @work(exclusive=True, group="sign-in")
-    async def enter(self, given: Given, passphrase: str) -> None:
+    async def enter(self, given: Given, passphrase: str, *, at_provider: bool = False) -> None:
         """Sign in, or say why not."""
         self._say("asking the authority …", "muted")
         try:
-            session = await sign_in(given, passphrase, self._transport)
+            session = (
+                await sign_in_with_provider(
+                    given, passphrase, lambda text: self._say(text, "accent"), self._transport
+                )
+                if at_provider
+                else await sign_in(given, passphrase, self._transport)
+            )
         except (WrongKey, Refused) as error:
             self._say(str(error))
             self.query_one("#passphrase", Input).focus()

@@ -45,6 +45,9 @@ class Pipeline(View):
         Binding("p", "replay", "Replay", id="cases.replay", tooltip="Step through what happened"),
         Binding("slash", "filter", "Filter", id="cases.filter", tooltip="Filter by any word"),
         Binding("v", "saved", "View", id="cases.view", tooltip="Open, mine, closed, all"),
+        Binding("s", "stages", "By stage", id="cases.stages", tooltip="By stage, or by age"),
+        Binding("n", "open", "New case", id="cases.new", tooltip="Take a folder in as a case"),
+        Binding("u", "answer", "Answer", id="cases.answer", tooltip="Answer a return"),
         Binding("h", "hold", "Hold", id="cases.hold", tooltip="Put a hold on the record"),
         Binding("l", "lift", "Lift hold", id="cases.lift", tooltip="Lift a hold from it"),
         Binding("m", "admit", "Admit", id="cases.admit", tooltip="Let a stopped case go on"),
@@ -57,6 +60,8 @@ class Pipeline(View):
         self._cases: list[CaseView] = []
         self._by_id: dict[str, CaseView] = {}
         self._waiting: dict[str, CheckpointLine] = {}
+        self._returned: set[str] = set()
+        self._by_stage = False
         self._saved = "open"
 
     def compose(self) -> ComposeResult:
@@ -72,10 +77,13 @@ class Pipeline(View):
             return
         cases = await self.ask(self.session.gateway.cases())
         lines = await self.ask(self.session.gateway.lines())
-        if cases is None or lines is None:
+        returned = await self.ask(self.session.gateway.returned())
+        if cases is None or lines is None or returned is None:
             return
         self._cases = sorted(cases, key=lambda each: each.opened_at, reverse=True)
         self._waiting = {each.case: each for each in lines}
+        still = {each.id for each in cases if each.status is CaseStatus.OPEN}
+        self._returned = {each.case for each in returned if each.case in still} - set(self._waiting)
         self._show()
 
     def _show(self) -> None:
@@ -87,6 +95,8 @@ class Pipeline(View):
             for each in self._cases
             if keep(each, me) and all(word in self._haystack(each) for word in wanted)
         ]
+        if self._by_stage:
+            chosen.sort(key=lambda each: self._stage(each)[0])
         self._by_id = {each.id: each for each in chosen}
         table = self.query_one(VirtualTable)
         table.say(f"No case here: {label}.")
@@ -97,7 +107,11 @@ class Pipeline(View):
             stages[stage] = stages.get(stage, 0) + 1
         summary = "  ·  ".join(f"{count} {stage}" for stage, count in stages.items())
         self.query_one("#cases-head", Static).update(
-            said((f"cases, {label}: {len(chosen)}", "strong"), f"  {summary}")
+            said(
+                (f"cases, {label}: {len(chosen)}", "strong"),
+                f"  {summary}",
+                ("  ·  by stage" if self._by_stage else "", "muted"),
+            )
         )
         self.screen.refresh_bindings()
 
@@ -117,6 +131,8 @@ class Pipeline(View):
             return "stopped", "bad"
         if line is not None:
             return harmless(line.title), "accent"
+        if case.id in self._returned:
+            return "returned", "warn"
         return "agents at work", "plain"
 
     def _cells(self, case: CaseView) -> tuple[Cell, ...]:
@@ -125,6 +141,8 @@ class Pipeline(View):
         left, tone = words.time_left(line.due_at, now) if line else ("", "plain")
         stage, weight = self._stage(case)
         waits = "; ".join(line.missing) if line else case.stopped_for or ""
+        if case.id in self._returned:
+            waits = "whoever opened it, to answer"
         return (
             Cell(self._subject(case)),
             Cell(stage, weight),
@@ -138,16 +156,22 @@ class Pipeline(View):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what this person can do with this case, as far as it is known."""
-        if action not in {"hold", "lift", "admit", "end"}:
+        if action not in {"hold", "lift", "admit", "end", "open", "answer"}:
             return super().check_action(action, parameters)
         if not self.console.signed_in:
             return False
         roles = set(self.session.me.roles)
         case = self._case()
+        if action in {"open", "answer"}:
+            opens = self._opens(roles)
+            return opens and (action == "open" or (case is not None and case.id in self._returned))
         if action in {"admit", "end"}:
             stopped = case is not None and case.status is CaseStatus.STOPPED
             return ADMINISTRATOR in roles and stopped
         return case is not None and bool(roles - {"auditor"})
+
+    def _opens(self, roles: set[str]) -> bool:
+        return bool(roles & set(self.session.gateway.openers()))
 
     def _case(self) -> CaseView | None:
         found = self.query(VirtualTable)
@@ -211,6 +235,26 @@ class Pipeline(View):
         case = self._case()
         if case is not None:
             self._ask_act(acts.end(case, self._subject(case)))
+
+    def action_open(self) -> None:
+        """Take work in."""
+        self._take_in(None)
+
+    def action_answer(self) -> None:
+        """Answer a return."""
+        case = self._case()
+        if case is not None:
+            self._take_in(case)
+
+    def _take_in(self, case: CaseView | None) -> None:
+        from tui.screens.intake import Intake  # noqa: PLC0415 - not before it is asked for
+
+        self.app.push_screen(Intake(case), self._done)
+
+    def action_stages(self) -> None:
+        """By stage, or the newest first."""
+        self._by_stage = not self._by_stage
+        self._show()
 
     def action_saved(self) -> None:
         """The next saved view."""

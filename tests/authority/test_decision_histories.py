@@ -55,6 +55,7 @@ from placet.model import (
 )
 from placet.rules import outcome_status
 from placet.tokens import SigningKey, sign_decision
+from tests.harness.examples import examples
 from tests.harness.world import PASSPHRASE
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -308,7 +309,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = pytest.mark.timeout(600)(Histories.TestCase)
 TestHistories.settings = settings(
-    max_examples=30,
+    max_examples=examples(10),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -2,8 +2,9 @@
 
 A second book-keeper, written from the rules' words alone and by trying every seating, hears the
 same people. Both must agree after every step on who was refused, on whose words stand, and on where
-the checkpoint stands. It withdraws, abstains, comes back, stands in, lets delegations end, sends
-twice, out of order and late, and opens the checkpoint anew on other evidence.
+the checkpoint stands. It withdraws, abstains, comes back, stands in, lets delegations end, escalates,
+sends twice, out of order and late, and opens the checkpoint anew on other evidence. A few dozen
+histories run each time; ``PLACET_EXAMPLES=50`` runs thousands.
 """
 
 import itertools
@@ -31,7 +32,9 @@ from placet.model import (
     Exclusion,
     ExclusionReason,
     Need,
+    PlannedEscalation,
     Requirement,
+    Schedule,
     Verdict,
     digest_bytes,
     digest_json,
@@ -44,11 +47,13 @@ from placet.rules import (
     OperatorFacts,
     approvals,
     check_decision,
+    escalated,
     explain,
     missing,
     outcome_status,
     prospect,
 )
+from tests.harness.examples import examples
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 PEOPLE = ("ana", "ben", "cy", "dee", "eve", "flo")
@@ -110,7 +115,18 @@ class Book:
         acceptors = asked.accepting(FINDING) if self.exception else None
         self.acceptors = None if acceptors is None else set(acceptors)
         self.words: list[Said] = []
+        self.record: list[tuple[str, frozenset[str], str, str | None]] = []
         self.ended: str | None = None
+
+    def escalate(self, roles: tuple[str, ...]) -> None:
+        """These roles may fill every place as well: all that was said is heard again."""
+        self.needs = [(held | set(roles), stage) for held, stage in self.needs]
+        record, self.record, self.words, self.ended = self.record, [], [], None
+        for who, held, verdict, absent in record:
+            ended, self.ended = self.ended, None
+            self.hear(who, Person(held), verdict, absent, True)
+            self.ended = ended or self.ended
+        self.record = record
 
     def seating(self, words: list[Said], upto: int) -> bool:
         """Whether every place up to a stage can be filled at once, by trying every seating."""
@@ -152,6 +168,7 @@ class Book:
             return False
         elif not self._take(self.words, who, person.roles, verdict, absent):
             return False
+        self.record.append((who, person.roles, verdict, absent))
         self._judge()
         return True
 
@@ -224,7 +241,7 @@ class Histories(RuleBasedStateMachine):
         self.number += 1
         self.checkpoint = spell_id("ckpt", self.number.to_bytes(16))
         self.evidence = digest_bytes(f"evidence {self.number}".encode())
-        self.asked = Requirement(
+        self.base = Requirement(
             checkpoint="release",
             matrix_digest=digest_bytes(b"matrix"),
             matrix_version=1,
@@ -238,8 +255,17 @@ class Histories(RuleBasedStateMachine):
             acceptors=(Acceptors(checks=("payee.screened",), roles=acceptors),)
             if acceptors
             else (),
+            schedule=Schedule(
+                due_at=self.now + timedelta(hours=4),
+                expires_at=self.now + timedelta(hours=8),
+                escalations=tuple(
+                    PlannedEscalation(at=self.now + timedelta(hours=hours), roles=(role,))
+                    for hours, role in ((2, "compliance"), (5, "senior"))
+                ),
+            ),
         )
-        self.fixed = digest_json(self.asked)
+        self.asked, self.level = self.base, 0
+        self.fixed = digest_json(self.base)
         self.status = OPEN
         self.deadline = self.now + timedelta(hours=8)
         self.decisions = []
@@ -271,11 +297,24 @@ class Histories(RuleBasedStateMachine):
             self.status = CheckpointStatus.EXPIRED
             self.book.ended = "expired"
 
+    @rule()
+    def look(self) -> None:
+        """Whoever looks finds done what is due: who may decide is widened, each step once."""
+        planned = self.base.schedule
+        assert planned is not None
+        for level, each in enumerate(planned.escalations, start=1):
+            due = level > self.level and each.at <= self.now < self.deadline
+            if due and self.status is OPEN:
+                self.level, self.asked = level, escalated(self.base, level)
+                self.book.escalate(each.roles)
+                self.status = outcome_status(self.asked, self.decisions)
+
     @rule(who=st.sampled_from(PEOPLE))
     def to_the_deadline(self, who: str) -> None:
         """A word at the very deadline, and one just before it."""
         if self.status is OPEN and self.now < self.deadline:
             self.now = self.deadline - timedelta(microseconds=1)
+            self.look()
             self._send(self._sign(who, "approve", None))
             self.now = self.deadline
             assert not self._send(self._sign(who, "withdraw", None))
@@ -379,6 +418,8 @@ class Histories(RuleBasedStateMachine):
         if claims.jti in self.recorded:
             assert self.recorded[claims.jti][0] == claims
             return False
+        if claims.sub == self.checkpoint:
+            self.look()
         who = claims.iss.partition(":")[2]
         absent = None if claims.stands_in_for is None else claims.stands_in_for.partition(":")[2]
         person = self.people[who]
@@ -476,6 +517,7 @@ class Histories(RuleBasedStateMachine):
     @rule(who=st.sampled_from(PEOPLE))
     def ask_first(self, who: str) -> None:
         """What a word would do is what it then does."""
+        self.look()
         foreseen = prospect(
             self.asked, self._facts(who), self._standing(), self.evidence, self.fixed, self.now
         )
@@ -489,7 +531,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = pytest.mark.timeout(600)(Histories.TestCase)
 TestHistories.settings = settings(
-    max_examples=300,
+    max_examples=examples(60),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -25,7 +25,6 @@ from bench.stage import Stage
 from bench.work import PROCESS, GovernedBench
 from placet.audit import (
     LogFiles,
-    only,
     read_bundle,
     replay_many,
     verify_bundle,
@@ -41,7 +40,7 @@ from placet.authority._store import (
     Tx,
     hash_reader,
 )
-from placet.cli._fetch import fetch_log
+from placet.cli._fetch import fetch_case, fetch_log
 from placet.ledger import (
     Checkpoint,
     Frontier,
@@ -52,11 +51,13 @@ from placet.ledger import (
     verify_log,
 )
 from placet.payloads import PLAIN
+from tests.harness.world import until
 
 APPENDS, BATCH, ROUNDS = 3000, 100, 3
 VERIFIED, PROOFS = 20_000, 200
 SMALL, LARGE = 1_000, 1_000_000
-CASES, DISTINCT, STEPS = 1000, 10, 4
+CASES, FEW, STEPS = 1000, 10, 4
+_AT_ONCE = 20
 _ORIGIN = "bench.example/ledger"
 
 
@@ -229,64 +230,72 @@ async def _opened(path: Path) -> None:
         pass
 
 
-async def replaying(stage: Stage) -> Result:
-    """Archived cases a second, in one child, beside the SDK's bare Replayer in this process."""
-    files = await _archived(stage)
-    cases = sorted(files.archives)[:DISTINCT] * (CASES // DISTINCT)
-    begun = time.perf_counter()
-    held = await asyncio.to_thread(_replayed, files, cases)
-    governed = CASES / (time.perf_counter() - begun)
-    if held != CASES:
-        raise RuntimeError(f"{CASES - held} of {CASES} replays do not hold")
+async def replaying(stage: Stage) -> list[Result]:
+    """Archived cases a second, each with a history of its own, in one child, beside the SDK's bare
+    Replayer in this process; and the most memory of such a child, beside one that did ten."""
+    cases = await _closed(stage, CASES)
+    files = await fetch_log(stage.auditor)
+    few = await asyncio.to_thread(_replayed_apart, files, cases[:FEW])
+    many = await asyncio.to_thread(_replayed_apart, files, cases)
+    if many.held != CASES:
+        raise RuntimeError(f"{CASES - many.held} of {CASES} replays do not hold")
     histories = [
-        WorkflowHistory.from_json(case, files.archives[case].runs[0].history)
-        for case in sorted(files.archives)[:DISTINCT]
+        WorkflowHistory.from_json(case, files.archives[case].runs[0].history) for case in cases
     ]
     replayer = Replayer(
         workflows=[GovernedBench], data_converter=PLAIN, workflow_runner=workflow_runner()
     )
     begun = time.perf_counter()
-    for _ in range(CASES // DISTINCT):
-        for history in histories:
-            await replayer.replay_workflow(history)
+    for history in histories:
+        await replayer.replay_workflow(history)
     plain = CASES / (time.perf_counter() - begun)
-    return Result(
-        "replay.over_replayer",
-        governed,
-        plain,
-        "cases/s",
-        f"Temporal's Replayer alone, {CASES} archived cases of {DISTINCT} histories",
-        CASES,
-    )
+    return [
+        Result(
+            "replay.over_replayer",
+            CASES / many.seconds,
+            plain,
+            "cases/s",
+            f"Temporal's Replayer alone, {CASES} archived cases of {STEPS + 1} steps",
+            CASES,
+        ),
+        Result(
+            "replay.peak_memory",
+            many.peak,
+            few.peak,
+            "MiB",
+            f"the same after {FEW} cases, not {CASES}",
+            1,
+        ),
+    ]
 
 
-async def replay_memory(stage: Stage) -> Result:
-    """The most memory of a child that has replayed a thousand cases, beside one that did ten."""
-    files = await _archived(stage)
-    cases = sorted(files.archives)[:DISTINCT]
-    few = await asyncio.to_thread(_peak_of, files, cases)
-    many = await asyncio.to_thread(_peak_of, files, cases * (CASES // DISTINCT))
-    return Result(
-        "replay.peak_memory", many, few, "MiB", f"the same after {DISTINCT} cases, not {CASES}", 1
-    )
+@dataclasses.dataclass(frozen=True)
+class _Replayed:
+    """How many replays held, how long they took, and the most memory of the child that did them."""
+
+    held: int
+    seconds: float
+    peak: float
 
 
-def _peak_of(files: LogFiles, cases: list[str]) -> float:
-    """The most memory of the only child of a process that has no other."""
+def _replayed_apart(files: LogFiles, cases: list[str]) -> _Replayed:
+    """Replay in a process that has no other child, whose memory is then that of its only one."""
     there, here = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    plain = dataclasses.replace(files, archives=dict(files.archives))
-    process = context.Process(target=_peak, args=(here, plain, cases))
+    plain = dataclasses.replace(files, archives={each: files.archives[each] for each in cases})
+    process = context.Process(target=_replay_and_tell, args=(here, plain, cases))
     process.start()
     here.close()
-    peak = float(there.recv())
+    told: _Replayed = there.recv()
     process.join()
-    return peak
+    return told
 
 
-def _peak(here: Connection, files: LogFiles, cases: list[str]) -> None:
-    _replayed(files, cases)
-    here.send(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+def _replay_and_tell(here: Connection, files: LogFiles, cases: list[str]) -> None:
+    begun = time.perf_counter()
+    held = _replayed(files, cases)
+    took = time.perf_counter() - begun
+    here.send(_Replayed(held, took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024))
 
 
 def _replayed(files: LogFiles, cases: list[str]) -> int:
@@ -294,37 +303,44 @@ def _replayed(files: LogFiles, cases: list[str]) -> int:
     return sum(report.holds for _, report in reports)
 
 
-async def _archived(stage: Stage) -> LogFiles:
-    """The log once enough cases of this bench are archived."""
-    files = await fetch_log(stage.auditor)
-    if len(files.archives) >= DISTINCT:
-        return files
-    for number in range(DISTINCT):
-        await stage.porter.open_case(PROCESS, f"bench/{STEPS}/item/audit{number}")
-    async with asyncio.timeout(300):
-        while True:
-            files = await fetch_log(stage.auditor)
-            if len(files.archives) >= DISTINCT:
-                return files
-            await asyncio.sleep(1)
+async def _closed(stage: Stage, count: int) -> list[str]:
+    """So many cases of this bench, from their opening to their archive."""
+    cases: list[str] = []
+    async with asyncio.timeout(1800):
+        for start in range(0, count, _AT_ONCE):
+            opened = await asyncio.gather(
+                *(
+                    stage.porter.open_case(PROCESS, f"bench/{STEPS}/item/audit{count}-{number}")
+                    for number in range(start, min(start + _AT_ONCE, count))
+                )
+            )
+            cases += [str(each.case) for each in opened]
+        for case in cases:
+            await until(partial(_is_archived, stage, case), 600)
+    return cases
 
 
-async def bundle(stage: Stage) -> Result:
-    """A typical case's bundle: its size, beside that of its history."""
-    files = await _archived(stage)
-    case = min(files.archives)
-    data = write_bundle(only(files, case), case)
+async def _is_archived(stage: Stage, case: str) -> bool:
+    return (await stage.auditor.case(case)).archived
+
+
+async def _typical(stage: Stage) -> tuple[str, LogFiles]:
+    """A case, and what its bundle is made of once a head covers its archive."""
+    (case,) = await _closed(stage, 1)
+
+    async def covered() -> LogFiles | None:
+        files = await fetch_case(stage.auditor, case)
+        return files if case in files.archives else None
+
+    return case, await until(covered)
+
+
+async def bundle(stage: Stage) -> list[Result]:
+    """A typical case's bundle: its size, beside that of its history; and verifying it, beside a
+    SHA-256 of its bytes."""
+    case, files = await _typical(stage)
+    data = write_bundle(files, case)
     history = len(files.archives[case].runs[0].history)
-    return Result(
-        "bundle.size", len(data) / 1024, history / 1024, "KiB", "the case's history alone", 1
-    )
-
-
-async def bundle_verify(stage: Stage) -> Result:
-    """Verifying a typical bundle, beside a SHA-256 of its bytes."""
-    files = await _archived(stage)
-    case = min(files.archives)
-    data = write_bundle(only(files, case), case)
     taken: list[float] = []
     plain: list[float] = []
     for _ in range(10):
@@ -335,14 +351,19 @@ async def bundle_verify(stage: Stage) -> Result:
         hashlib.sha256(data).digest()
         taken.append((read - begun) * 1000)
         plain.append((time.perf_counter() - read) * 1000)
-    return Result(
-        "bundle.verify",
-        statistics.median(taken),
-        statistics.median(plain),
-        "ms",
-        "a SHA-256 of its bytes",
-        10,
-    )
+    return [
+        Result(
+            "bundle.size", len(data) / 1024, history / 1024, "KiB", "the case's history alone", 1
+        ),
+        Result(
+            "bundle.verify",
+            statistics.median(taken),
+            statistics.median(plain),
+            "ms",
+            "a SHA-256 of its bytes",
+            10,
+        ),
+    ]
 
 
 MEASURES = (
@@ -351,7 +372,5 @@ MEASURES = (
     proof_small,
     proof_large,
     replaying,
-    replay_memory,
     bundle,
-    bundle_verify,
 )

@@ -95,7 +95,7 @@ _SESSION_RENEW = 60
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
 _HEAD: TypeAdapter[str] = TypeAdapter(LedgerHead)
-_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE = 200  # a tenth of a second of the writer, for which grants wait
 _M = TypeVar("_M", bound=BaseModel)
 
 

@@ -48,8 +48,7 @@ def changes(
 
 def take_in(tx: Tx, source: str, row: ImportedIdentity, entry: int, by: str) -> None:
     """Register what an inventory says of an identity."""
-    register(tx, row.identity, row.said, entry, by)
-    tx.change(Registered, row.identity, last_used=row.last_used, source=source)
+    register(tx, row.identity, row.said, entry, by, last_used=row.last_used, source=source)
 
 
 class Inventories:

@@ -193,8 +193,10 @@ def enrolled(tx: Tx, identity: str, owner: str | None, entry: int, by: str) -> N
         raise Conflict(f"{identity} is owned by {known.owner or 'nobody'}; see identity.register")
 
 
-def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str) -> None:
-    """All that is said of an identity from now on."""
+def register(
+    tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str, **imported: Any
+) -> None:
+    """All that is said of an identity from now on; ``imported`` is what only inventories tell."""
     known = tx.get(Registered, identity)
     said: dict[str, Any] = {
         "owner": body.owner,
@@ -208,6 +210,7 @@ def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str)
         "said_json": canonical_json(body).decode(),
         "registered_at": tx.now,
         "registered_by": by,
+        **imported,
     }
     if known is None:
         tx.add(
@@ -221,8 +224,10 @@ def register(tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str)
 def _own(tx: Tx, identity: str, before: str | None, owner: str | None, entry: int) -> None:
     if before == owner:
         return
-    for row in tx.all(Ownership, Ownership.identity == identity, Ownership.until.is_(None)):  # type: ignore[union-attr]  # a column on the class
-        tx.change(Ownership, (identity, row.since), until=entry)
+    if before is not None:
+        owned = tx.all(Ownership, Ownership.identity == identity, Ownership.until.is_(None))  # type: ignore[union-attr]  # a column on the class
+        for row in owned:
+            tx.change(Ownership, (identity, row.since), until=entry)
     if owner is not None:
         tx.add(Ownership(identity=identity, since=entry, owner=owner))
 

@@ -138,7 +138,7 @@ async def test_an_inventory_is_taken_in_once(authority: Alone) -> None:
         assert await ada.import_identities("iam", rows) == (0, 0)
         assert (await ada.registered("bot:0007")).owner == "operator:ada"
         assert await ada.inventory("iam") == [row.identity for row in rows]
-        assert len(await ada.entries("identity.imported")) == 2
+        assert len(await ada.entries("identity.imported")) == 3
         assert await holds(ada) == []
         ours = {"rows": [{**rows[0].model_dump(mode="json"), "identity": "agent:scale"}]}
         with pytest.raises(AuthorityError, match="never imported"):

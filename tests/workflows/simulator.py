@@ -28,6 +28,7 @@ from temporalio.worker import Worker
 from placet.audit import workflow_runner
 from placet.model import CaseInput, CheckpointStatus, digest_bytes, spell_id
 from placet.payloads import PLAIN
+from workflows.budget_reallocation import BudgetReallocation
 from workflows.loan_draw import LoanDrawReview
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -57,6 +58,10 @@ _USUAL: Mapping[str, Answer] = {
     "read_outcome": CheckpointStatus.APPROVED,
     "look_again": {"part": _PART, "unchanged": True},
     "disburse": {"part": _PART, "payments_digest": _DIGEST},
+    "read_moves": _PART,
+    "check_reallocation": {"part": _PART, "fits": True},
+    "recompute_reallocation": _PART,
+    "reallocate": _PART,
 }
 
 
@@ -68,6 +73,8 @@ class Scenario:
     answers: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
     look_again: timedelta | None = None
     """How long after it was opened time alone changes an open checkpoint, as the authority says."""
+    workflow: type = LoanDrawReview
+    subject: str = SUBJECT
 
 
 def denied(*reasons: str) -> ApplicationError:
@@ -167,6 +174,29 @@ SCENARIOS: Mapping[str, Scenario] = {
         "failed", {"disburse": [ApplicationError("no", type="Ungoverned", non_retryable=True)]}
     ),
 }
+
+
+def _reallocating(result: str, **answers: Sequence[Answer]) -> Scenario:
+    return Scenario(result, answers, workflow=BudgetReallocation, subject="loan/L-1/reallocation/1")
+
+
+REALLOCATIONS: Mapping[str, Scenario] = {
+    "reallocation-applied": _reallocating("reallocated"),
+    "reallocation-rejected": _reallocating(
+        "rejected",
+        open_checkpoint=[OPEN],
+        read_outcome=[_decided_late(CheckpointStatus.REJECTED, timedelta(hours=3))],
+    ),
+    "reallocation-that-does-not-fit": _reallocating(
+        "nothing_to_apply", check_reallocation=[{"part": _PART, "fits": False}]
+    ),
+    "reallocation-changed-at-the-last-moment": _reallocating(
+        "reallocated",
+        reallocate=[denied("conflict"), denied("conflict"), _PART],
+        read_outcome=[APPROVED, VOIDED],
+    ),
+    "reallocation-flagged": _reallocating("flagged", reallocate=[_AUDIT]),
+}
 TOO_MANY_ROUNDS = Scenario("too_many_rounds", {"look_again": [_CHANGED]})
 
 
@@ -225,8 +255,8 @@ class Simulator:
         case = spell_id("case", len(self._playing).to_bytes(16))
         simulation = self._playing[case] = Simulation(case, scenario, self.environment)
         handle = await self.client.start_workflow(
-            LoanDrawReview.run,
-            CaseInput(case=case, subject=SUBJECT),
+            scenario.workflow.__name__,  # each is registered under its own name
+            CaseInput(case=case, subject=scenario.subject),
             id=case,
             task_queue="orchestrator",
         )
@@ -269,7 +299,7 @@ async def simulator() -> AsyncIterator[Simulator]:
                 environment.client,
                 task_queue=queue,
                 activities=[made.step],
-                workflows=[LoanDrawReview] if queue == "orchestrator" else [],
+                workflows=[LoanDrawReview, BudgetReallocation] if queue == "orchestrator" else [],
                 workflow_runner=workflow_runner(),
                 identity="simulator",
             )
@@ -288,7 +318,7 @@ async def write_histories() -> None:
     """Write the history of every scenario that has none yet."""
     HISTORIES.mkdir(exist_ok=True)
     async with simulator() as made:
-        for name, scenario in SCENARIOS.items():
+        for name, scenario in {**SCENARIOS, **REALLOCATIONS}.items():
             if (HISTORIES / f"{name}.json").exists():
                 continue
             result, _, history = await made.play(scenario)

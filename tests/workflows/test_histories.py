@@ -1,4 +1,4 @@
-"""Stored histories, one for each end of the workflow, replay on today's code (I9).
+"""Stored histories, one for each end of each workflow, replay on today's code (I9).
 
 A case may wait for weeks, and be replayed years later: a change of the workflow's code that these
 histories do not survive would break the open cases. What such a change needs is a branch under
@@ -16,7 +16,7 @@ from temporalio.worker import Replayer
 from placet.audit import workflow_runner
 from placet.model import CaseInput, CheckpointStatus
 from placet.payloads import PLAIN
-from tests.workflows.simulator import HISTORIES, SCENARIOS
+from tests.workflows.simulator import HISTORIES, REALLOCATIONS, SCENARIOS
 from workflows.loan_draw import LoanDrawReview
 
 STORED = sorted(HISTORIES.glob("*.json"), key=lambda path: path.stem)
@@ -49,13 +49,14 @@ async def replay(path: Path, code: type) -> Exception | None:
 
 def test_every_end_has_its_history() -> None:
     """A scenario without a stored history would prove nothing."""
-    assert [path.stem for path in STORED] == sorted(SCENARIOS)
+    assert [path.stem for path in STORED] == sorted({**SCENARIOS, **REALLOCATIONS})
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 async def test_a_stored_history_replays(path: Path) -> None:
     """I9: today's code takes the very steps that were taken then."""
-    assert await replay(path, LoanDrawReview) is None
+    scenario = {**SCENARIOS, **REALLOCATIONS}[path.stem]
+    assert await replay(path, scenario.workflow) is None
 
 
 @pytest.mark.parametrize("name", ["disbursed", "expired"])

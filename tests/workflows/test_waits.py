@@ -15,6 +15,7 @@ from placet.model import CheckpointStatus
 from placet.process import STOP_CASE
 from tests.workflows.simulator import (
     OPEN,
+    REALLOCATIONS,
     SCENARIOS,
     TOO_MANY_ROUNDS,
     Scenario,
@@ -41,11 +42,12 @@ def timers(history: WorkflowHistory) -> list[str]:
     return [each[key]["startToFireTimeout"] for each in events if key in each]
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", {**SCENARIOS, **REALLOCATIONS})
 async def test_a_case_ends_as_it_should(played: Simulator, name: str) -> None:
     """Each end of the workflow, and that it closes its case with it."""
-    result, simulation, _ = await played.play(SCENARIOS[name])
-    assert result == SCENARIOS[name].result
+    scenario = {**SCENARIOS, **REALLOCATIONS}[name]
+    result, simulation, _ = await played.play(scenario)
+    assert result == scenario.result
     closed = [each["result"] for each in simulation.requests.get("close_case", [])]
     assert closed == ([] if result == "failed" else [result])
 

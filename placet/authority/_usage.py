@@ -67,13 +67,13 @@ _OLD_KEY = exists().where(
 _HAS_KEY = exists().where(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE)
 
 
-def _of(*where: Any) -> Select[Any]:
+def _of(*where: Any) -> Select[Any, Any, Any, Any]:
     columns = (_REG.c.identity, _REG.c.owner, _REG.c.environment, _REG.c.last_used)
     chosen = select(*columns).where(_REG.c.identity > bindparam("after"), _WORKS, *where)
     return chosen.order_by(_REG.c.identity).limit(PAGE)
 
 
-QUESTIONS: Mapping[IdentityReport, Select[Any]] = {
+QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any]] = {
     IdentityReport.STALE: _of(
         ~_GRANTED_SINCE,
         ~_KEY_SINCE,
@@ -112,7 +112,8 @@ class Usage:
             rows: Iterable[Any] = ()
             if is_ours(agent):
                 rows = reader.execute(_DID, {"agent": agent})
-            did = [Did(action=row[0], times=row[1], last=row[2]) for row in rows]
+            seen = (tuple(row) for row in rows)
+            did = [Did(action=action, times=times, last=last) for action, times, last in seen]
             last = max((each.last for each in did), default=view.last_used)
             may = tuple(steps_of(reader).get(agent, ()))
             return view.model_copy(update={"did": tuple(did), "last_used": last, "may": may})

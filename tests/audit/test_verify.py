@@ -166,6 +166,25 @@ def test_a_kept_head_says_where_the_past_was_rewritten(recorded: Recorded) -> No
     assert "kept from before, after entry 29" in trouble.found
 
 
+def test_two_people_who_compare_their_heads_find_a_fork(recorded: Recorded) -> None:
+    """I8: the log's owner shows each another log of one size; either holds by itself."""
+    files = recorded.files
+    signer = NoteSigner(files.origin, Ed25519PrivateKey.generate())
+
+    def shown(entries: list[bytes]) -> LogFiles:
+        made = resigned(files, entries)
+        head = sign_checkpoint(open_checkpoint(made.head, [_verifier(made)]), [signer])
+        key = signer.verifier.vkey
+        return dataclasses.replace(files, entries=tuple(entries), head=head, trusted_log_key=key)
+
+    last = {**json.loads(files.entries[-1]), "actor": "system:told-to-one-of-them-alone"}
+    one, other = shown(list(files.entries)), shown([*files.entries[:-1], canonical_json(last)])
+    assert verify(one).troubles == ()
+    compared = verify(dataclasses.replace(one, kept_heads=(other.head,)))
+    assert "log" in {each.name for each in compared.troubles}
+    assert any("kept from before" in each.found for each in compared.troubles)
+
+
 def test_entries_beyond_the_head_prove_nothing(recorded: Recorded) -> None:
     """I8: what no head covers yet is counted, not verified."""
     extra = json.loads(recorded.files.entries[-1])

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -104,6 +104,11 @@ class Console(App[None]):
         self.main = Main()
         if settings.keys:
             self.set_keymap(settings.keys)
+
+    @property
+    def views(self) -> Mapping[str, str]:
+        """The saved views that the person has set, as queries by name."""
+        return self._settings.views
 
     @property
     def hint(self) -> str:

@@ -1,8 +1,9 @@
 """How the console looks and listens: ``PLACET_CONSOLE_*``, or ``[console]`` in ``placet.toml``."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -10,12 +11,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from placet.model import CheckpointQuery
+
 
 class ConsoleSettings(BaseSettings):
     """Theme, keys, and how long it stays open alone.
 
     ``keys`` gives a binding's id other keys, comma-separated: ``{"case.approve": "f5,a"}``. The
-    ids stand in the help of each screen.
+    ids stand in the help of each screen. ``views`` are saved views of the queue, by name.
     """
 
     model_config = SettingsConfigDict(
@@ -25,9 +28,21 @@ class ConsoleSettings(BaseSettings):
     theme: str = Field(default="textual-dark", max_length=64)
     idle_minutes: float = Field(default=10, ge=0, le=1440)  # 0: never
     keys: dict[str, str] = Field(default_factory=dict)
+    views: dict[str, str] = Field(default_factory=dict)  # of the queue, each as a query
     hint: str = Field(default="", max_length=200)  # shown where a passphrase is asked
     viewer: str = Field(default="", max_length=200)  # opens documents; the desktop's own if empty
     port: int = Field(default=8620, ge=0, le=65535)
+
+    @field_validator("views")
+    @classmethod
+    def _are_queries(cls, views: dict[str, str]) -> dict[str, str]:
+        for name, query in views.items():
+            try:
+                view_query(query)
+            except ValueError as error:
+                said = str(error).splitlines()
+                raise ValueError(f"{name}: {query!r} is no view: {' '.join(said[:2])}") from None
+        return views
 
     @classmethod
     def settings_customise_sources(
@@ -40,6 +55,22 @@ class ConsoleSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables come before the file."""
         return (init_settings, env_settings, _Section(settings_cls))
+
+
+def view_query(text: str) -> dict[str, Any]:
+    """A view, written as the query of ``GET /v1/checkpoints``: ``for=me&amount_min=50000.00``.
+
+    Raises:
+        ValueError: it is no such query, or says what the queue asks for itself.
+    """
+    told = {
+        {"for": "waits_for"}.get(name, name): value
+        for name, value in parse_qsl(text, strict_parsing=True)
+    }
+    if found := {"sort", "text", "limit"} & told.keys():
+        raise ValueError(f"{', '.join(sorted(found))}: the queue's own keys say that")
+    query = CheckpointQuery.model_validate_strings(told)
+    return query.model_dump(include=set(told))
 
 
 class _Section(TomlConfigSettingsSource):

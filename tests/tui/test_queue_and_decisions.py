@@ -1,6 +1,7 @@
 """From the queue to a signed decision: every act by key and by mouse, and what must stop it."""
 
 import pytest
+from pydantic import ValidationError
 from textual.widgets import Button, Checkbox, Input, Select
 
 from placet.model import CheckpointStatus, Need, digest_json
@@ -8,6 +9,7 @@ from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import Simulator
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
+from tui.settings import ConsoleSettings
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
@@ -295,3 +297,30 @@ async def test_marked_ones_are_approved_each_on_its_own_evidence(
         await desk.expect("2 of 2 recorded")
     decided = [each.decisions[0].jws for each in simulator.checkpoints.values() if each.decisions]
     assert len(set(decided)) == 2
+
+
+async def test_the_queue_is_grouped_and_seen_by_ones_own_views(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    for number in (1, 2, 3):
+        simulator.add(number, hours=number * 20, blocking=number == 2)
+    async with open_console(views={"grave": "status=open&severity=blocking"}) as desk:
+        table = desk.app.screen.query_one("#queue-table", VirtualTable)
+        await desk.press("u")
+        await desk.expect("Dispatch, parcels: 3", "by kind")
+        await desk.press("u", "u")
+        await desk.expect("── warnings: 2", "── blocking: 1")
+        assert table.rows.count == 5
+        await desk.press("home", "enter", "space")  # a group's name is no case, and can't be marked
+        assert not isinstance(desk.app.screen, CaseScreen)
+        assert not table.marked
+        await desk.press("u")
+        for _ in range(6):  # after the six that everybody has
+            await desk.press("v")
+        await desk.expect("grave: 1")
+
+
+@pytest.mark.parametrize("query", ["sort=amount", "severity=grave", "nothing"])
+def test_a_view_that_is_none_stops_the_start(query: str) -> None:
+    with pytest.raises(ValidationError, match="mine: .* is no view"):
+        ConsoleSettings(views={"mine": query})

@@ -33,7 +33,31 @@ _ACTS = frozenset(
 class Around(Screen[None], Asking):
     """A screen of one checkpoint; what it shows is its heir's."""
 
+    # The decisions, which are the heir's, stand first at the foot of the screen.
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="case.back", tooltip="Back to the list"),
+        Binding("a", "decide('approve')", "Approve", id="case.approve", tooltip="Approve this"),
+        Binding(
+            "r", "decide('reject')", "Reject", id="case.reject", tooltip="Reject this for good"
+        ),
+        Binding(
+            "b",
+            "decide('return')",
+            "Return",
+            id="case.return",
+            tooltip="Send it back: whoever opened it answers, and the checks run again",
+        ),
+        Binding(
+            "x",
+            "decide('abstain')",
+            "Abstain",
+            id="case.abstain",
+            tooltip="Stand aside for good, say for a conflict of interest",
+            show=False,
+        ),
+        Binding(
+            "w", "decide('withdraw')", "Withdraw", id="case.withdraw", tooltip="Take my word back"
+        ),
         Binding("t", "claim", "Claim", id="case.claim", tooltip="Say that you see to it, or not"),
         Binding("m", "comment", "Comment", id="case.comment", tooltip="Say something about it"),
         Binding("f", "attach", "Attach", id="case.attach", tooltip="Attach a file", show=False),

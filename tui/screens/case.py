@@ -32,29 +32,6 @@ class CaseScreen(Around, Listener):
     """One checkpoint of a case, with its evidence."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", id="case.back", tooltip="Back to the list"),
-        Binding("a", "decide('approve')", "Approve", id="case.approve", tooltip="Approve this"),
-        Binding(
-            "r", "decide('reject')", "Reject", id="case.reject", tooltip="Reject this for good"
-        ),
-        Binding(
-            "b",
-            "decide('return')",
-            "Return",
-            id="case.return",
-            tooltip="Send it back: whoever opened it answers, and the checks run again",
-        ),
-        Binding(
-            "x",
-            "decide('abstain')",
-            "Abstain",
-            id="case.abstain",
-            tooltip="Stand aside for good, say for a conflict of interest",
-            show=False,
-        ),
-        Binding(
-            "w", "decide('withdraw')", "Withdraw", id="case.withdraw", tooltip="Take my word back"
-        ),
         Binding("o", "place", "Show place", id="case.place", tooltip="Where it was read"),
         Binding("p", "replay", "Replay", id="case.replay", tooltip="Step through what happened"),
         Binding("tab", "pane", "Other pane", id="case.pane", show=False),

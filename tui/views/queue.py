@@ -1,6 +1,6 @@
 """The queue: what waits for me, and what waits for others, the most urgent first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from textual import on, work
@@ -22,6 +22,7 @@ from placet.model import (
 )
 from tui import words
 from tui.said import Piece, said
+from tui.settings import view_query
 from tui.text import harmless
 from tui.views.base import View
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
@@ -64,6 +65,38 @@ _AHEAD = 50  # rows below the cursor: the next page is asked for before they are
 _LIVE_UP_TO = 1000  # rows that are asked for again by themselves when something changes
 
 
+def _due(line: CheckpointLine) -> str:
+    left = (line.due_at - words.now()).total_seconds()
+    days = ((0, "over their time"), (86_400, "due within a day"), (7 * 86_400, "due within a week"))
+    return next((said_ for limit, said_ in days if left <= limit), "due later")
+
+
+def _weight(line: CheckpointLine) -> str:
+    if line.findings.blocking:
+        return "blocking"
+    return "warnings" if line.findings.warning else "nothing that weighs"
+
+
+GROUPS: dict[str, tuple[str, Callable[[CheckpointLine], str]]] = {
+    "kind": ("by kind", lambda line: f"{line.title}, {line.process}"),
+    "due": ("by time", _due),
+    "findings": ("by findings", _weight),
+}
+
+
+def grouped(lines: Sequence[CheckpointLine], group: str) -> list[CheckpointLine | str]:
+    """The rows under their groups' names, in the order in which each first comes."""
+    if group not in GROUPS:
+        return list(lines)
+    found: dict[str, list[CheckpointLine]] = {}
+    for each in lines:
+        found.setdefault(GROUPS[group][1](each), []).append(each)
+    made: list[CheckpointLine | str] = []
+    for name, rows in found.items():
+        made += [name, *rows]
+    return made
+
+
 class Queue(View):
     """The list, its filter, and a look at the row under the cursor."""
 
@@ -78,6 +111,7 @@ class Queue(View):
             tooltip="Mine, others', all, blocking, claimed, late",
         ),
         Binding("s", "sort", "Sort", id="queue.sort", tooltip="By time, amount or age"),
+        Binding("u", "group", "Group", id="queue.group", tooltip="By kind, by time, by findings"),
         Binding("space", "mark", "Mark", id="queue.mark", tooltip="Mark several, to decide them"),
         Binding(
             "A", "bulk", "Approve marked", id="queue.bulk", tooltip="Approve all that are marked"
@@ -97,6 +131,13 @@ class Queue(View):
         self._mine: Count | None = None
         self._behind = False
         self._chosen = False
+        self._group = ""
+        self._views = dict(SAVED)
+
+    def on_mount(self) -> None:
+        """The person's own views come after the ones that everybody has."""
+        for name, query in self.console.views.items():
+            self._views[name] = (harmless(name), view_query(query))
 
     def compose(self) -> ComposeResult:
         """Filter, list, look."""
@@ -116,7 +157,7 @@ class Queue(View):
     def _query(self) -> CheckpointQuery:
         wanted = " ".join(self.query_one(Input).value.split())[:100]
         return CheckpointQuery(
-            **SAVED[self._saved][1], sort=self._sort, text=wanted or None, limit=MAX_PAGE
+            **self._views[self._saved][1], sort=self._sort, text=wanted or None, limit=MAX_PAGE
         )
 
     @work(exclusive=True, group="queue")
@@ -178,10 +219,12 @@ class Queue(View):
         self._by_id = {each.id: each for each in lines}
         table = self.query_one(VirtualTable)
         table.sorted_by = next((k for k, v in _BY_COLUMN.items() if self._sort in v), "")
-        label = SAVED[self._saved][0]
+        label = self._views[self._saved][0]
         filtered = bool(self.query_one(Input).value.strip())
         table.say("Nothing fits the filter." if filtered else f"Nothing here: {label}.")
-        table.show(Rows.of([each.id for each in lines], lambda at: self._cells(lines[at])))
+        rows = grouped(lines, self._group)
+        ids = [each if isinstance(each, str) else each.id for each in rows]
+        table.show(Rows.of(ids, lambda at: self._row_cells(rows[at])))
         self._say()
         self._look()
         self.screen.refresh_bindings()
@@ -190,15 +233,23 @@ class Queue(View):
         marked = len(self.query_one(VirtualTable).marked)
         shown = f"{len(self._lines)}{' and more' if self._next else ''}"
         pieces: list[Piece] = [
-            (f"{SAVED[self._saved][0]}: {shown}", "strong"),
+            (f"{self._views[self._saved][0]}: {shown}", "strong"),
             f"  of {_counted(self._count)} open, {_counted(self._mine)} for you",
             f"  ·  {SORTS[self._sort]}",
+            f", {GROUPS[self._group][0]}" if self._group else "",
         ]
         if marked:
             pieces.append((f"  ·  {marked} marked", "accent"))
         if self._behind:
             pieces.append(("  ·  something changed: f5", "warn"))
         self.query_one("#queue-head", Static).update(said(*pieces))
+
+    def _row_cells(self, row: CheckpointLine | str) -> Sequence[Cell]:
+        if not isinstance(row, str):
+            return self._cells(row)
+        count = sum(GROUPS[self._group][1](each) == row for each in self._lines)
+        more = "+" if self._next else ""
+        return (Cell("──", "accent"), Cell(f"{harmless(row)}: {count}{more}", "accent"))
 
     def _subject(self, line: CheckpointLine) -> str:
         definition = self.session.gateway.newest_definition(line.process)
@@ -255,13 +306,15 @@ class Queue(View):
     def moved(self) -> None:
         """Look at another row; ask for more before the last one is reached."""
         self._look()
-        if self._next and self.query_one(VirtualTable).cursor >= len(self._lines) - _AHEAD:
+        table = self.query_one(VirtualTable)
+        if self._next and table.cursor >= table.rows.count - _AHEAD:
             self.more()
 
     @on(VirtualTable.Opened)
     def opened(self, event: VirtualTable.Opened) -> None:
         """Open the row's case."""
-        self._open(event.row)
+        if event.row in self._by_id:
+            self._open(event.row)
 
     @on(VirtualTable.HeaderClicked)
     def header(self, event: VirtualTable.HeaderClicked) -> None:
@@ -278,7 +331,11 @@ class Queue(View):
 
     def action_mark(self) -> None:
         """Mark the row, for the acts on many."""
-        self.query_one(VirtualTable).toggle_mark()
+        table = self.query_one(VirtualTable)
+        if table.row in self._by_id:
+            table.toggle_mark()
+        else:
+            table.action_move(1)
         self._show()
 
     def action_bulk(self) -> None:
@@ -294,9 +351,14 @@ class Queue(View):
 
     def action_saved(self) -> None:
         """The next saved view."""
-        self._saved = _next(list(SAVED), self._saved or "mine")
+        self._saved = _next(list(self._views), self._saved or "mine")
         self._chosen = True
         self.look_anew()
+
+    def action_group(self) -> None:
+        """The next way to group, the last of which is none."""
+        self._group = _next(["", *GROUPS], self._group)
+        self._show()
 
     def action_sort(self) -> None:
         """The next order."""

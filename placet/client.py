@@ -635,11 +635,16 @@ class OperatorClient:
         """
         signed = await self._get(f"/v1/acts/{_segment(act)}")
         body = Attach.model_validate_json(self._member(signed, "body"))
-        path = f"/v1/checkpoints/{_segment(checkpoint.id)}/attachments/{_segment(act)}"
-        content = await self._get_bytes(path)
+        content = await self.attachment_as_kept(checkpoint.id, act)
         if salted_digest(body.salt, content) != body.digest:
             raise EvidenceMismatch(f"the file {body.name} is not the one that was attached")
         return content
+
+    async def attachment_as_kept(self, checkpoint: str, act: str) -> bytes:
+        """A file that was attached, as the authority has it, for who compares it themselves."""
+        return await self._get_bytes(
+            f"/v1/checkpoints/{_segment(checkpoint)}/attachments/{_segment(act)}"
+        )
 
     async def delegations(self) -> list[DelegationView]:
         """What you have handed over, and what was handed over to you."""

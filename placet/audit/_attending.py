@@ -7,7 +7,16 @@ from pydantic import JsonValue, ValidationError
 from placet.audit._people import People
 from placet.audit._scene import Scene
 from placet.ledger import Entry, EntryType
-from placet.model import Adjust, CheckpointStatus, CheckpointView, EvidenceItem, KeyIn
+from placet.model import (
+    Adjust,
+    Attach,
+    CheckpointStatus,
+    CheckpointView,
+    Comment,
+    EvidenceItem,
+    KeyIn,
+    salted_digest,
+)
 from placet.rules import entitled
 
 AT_CHECKPOINT = {
@@ -21,6 +30,7 @@ AT_CHECKPOINT = {
 }
 """What people do at a checkpoint besides deciding."""
 
+_REMARKS = {EntryType.CHECKPOINT_COMMENTED, EntryType.CHECKPOINT_ATTACHED}
 _FOR_DECIDERS = {EntryType.CHECKPOINT_CLAIMED, EntryType.CHECKPOINT_ADJUSTED}
 _CHANGES = {EntryType.CHECKPOINT_ADJUSTED, EntryType.CHECKPOINT_KEYED}
 
@@ -41,6 +51,8 @@ def attended(
         view is None or not entitled(view.requirement, (entry.actor,), people.roles(entry.actor))
     ):
         scene.trouble("act-refusable", f"{entry.actor} may not decide at {checkpoint}")
+    if entry.type in _REMARKS:
+        _is_there(scene, entry, view)
     if entry.type not in _CHANGES or case is None:
         return
     if entry.data.get("evidence_digest") != opened.data.get("evidence_digest"):
@@ -58,6 +70,39 @@ def attended(
             scene.trouble("act-refusable", f"{entry.actor} is in no role that may key values")
     leaves(scene, entry)
     _says_what_was_signed(scene, entry, view)
+
+
+def _is_there(scene: Scene, entry: Entry, view: CheckpointView | None) -> None:
+    """What a person left for others to read is there, as it was signed."""
+    act = str(entry.data.get("act"))
+    signed = scene.files.acts.get(act)
+    if signed is None:
+        return  # told with the act
+    try:
+        if entry.type is EntryType.CHECKPOINT_ATTACHED:
+            salt = Attach.model_validate_json(signed.body).salt
+            _file_is_there(scene, act, salt, entry.data.get("attachment_digest"))
+        elif view is not None and scene.files.indices is None:  # a case's proof has the act alone
+            text = Comment.model_validate_json(signed.body).text
+            _comment_is_there(scene, act, text, view)
+    except ValidationError:
+        return  # that the body does not fit its entry is told with the act
+
+
+def _file_is_there(scene: Scene, act: str, salt: str, digest: JsonValue) -> None:
+    content = scene.files.attachments.get(act)
+    if content is None:
+        scene.trouble("attachment-missing", f"the file that {act} attached is not there")
+    elif salted_digest(salt, content) != digest:
+        scene.trouble("attachment-digest", f"the file kept of {act} is not the one of the ledger")
+
+
+def _comment_is_there(scene: Scene, act: str, text: str, view: CheckpointView) -> None:
+    shown = [each.text for each in view.remarks if each.act == act]
+    if not shown:
+        scene.trouble("comment-missing", f"the comment that {act} left is not shown")
+    elif shown != [text]:
+        scene.trouble("comment-other", f"people are shown other words than {act} signed")
 
 
 def leaves(scene: Scene, entry: Entry) -> None:

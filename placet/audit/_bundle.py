@@ -145,6 +145,8 @@ def _parts(files: LogFiles, case: str) -> Iterator[tuple[str, bytes]]:
         yield from _kept(f"evidence/{kinds[digest]}/{_spell(digest)}", kept)
     for digest, kept in files.parts.items():
         yield from _kept(f"evidence/parts/{_spell(digest)}", kept)
+    for jti, content in files.attachments.items():
+        yield f"evidence/attachments/{_file(jti)}.content", content
     for name, view in files.checkpoints.items():
         yield f"evidence/checkpoints/{name}.evidence.json", canonical_json(view.evidence)
         yield f"evidence/checkpoints/{name}.requirement.json", canonical_json(view.requirement)
@@ -348,6 +350,10 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
         parts={
             _digest(name): _read_kept(f"evidence/parts/{name}", members)
             for name in _stems(members, "evidence/parts/", ".salt")
+        },
+        attachments={
+            name.replace(_DOT, "."): members[f"evidence/attachments/{name}.content"]
+            for name in _stems(members, "evidence/attachments/", ".content")
         },
         processes=tuple(text[name] for name in ("process.json",) if name in members),
         matrices=tuple(

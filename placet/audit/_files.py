@@ -54,6 +54,8 @@ class LogFiles:
     acts: Mapping[str, ActFile] = field(default_factory=dict)
     kept: Mapping[str, Kept] = field(default_factory=dict)
     parts: Mapping[str, Kept] = field(default_factory=dict)
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that people attached at a checkpoint, by the act that attached them."""
     checkpoints: Mapping[str, CheckpointView] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     matrices: tuple[str, ...] = ()

@@ -37,6 +37,8 @@ _ERASED = {
     "act-body",
     "act-says-other",
     "archive-missing",
+    "attachment-missing",
+    "comment-missing",
 }
 """What can't be checked once the content of a case was erased under two signatures: what people
 saw and said. What the ledger has of it, and every signature that is left, still is."""

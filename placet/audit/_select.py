@@ -170,6 +170,7 @@ def only(files: LogFiles, case: str) -> LogFiles:
         acts=_pick(files.acts, {str(each.get("act")) for each in datas}),
         kept=_pick(files.kept, kept),
         parts=_pick(files.parts, parts),
+        attachments=_pick(files.attachments, {str(each.get("act")) for each in datas}),
         checkpoints={
             name: view.model_copy(
                 update={"decisions": tuple(d for d in view.decisions if d.jti in decided)}

@@ -119,6 +119,8 @@ class Views:
             row = reader.get(Remark, act)
             if row is None or row.checkpoint_id != checkpoint_id or row.media_type is None:
                 raise NotFound("the checkpoint has no such file")
+            if not row.content:  # it was erased
+                raise NotFound("the checkpoint has no such file")
             return row.content, row.media_type
 
         return await self._core.store.read(read)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from placet.audit import ActFile, Kept, LogFiles, head_size, only, select
-from placet.cli._spool import Spool
+from placet.cli._spool import Archives, Spool
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
 from placet.model import CaseArchive, CheckpointView, Part
@@ -117,7 +117,7 @@ async def _contents(
     acts: dict[str, ActFile] = {}
     kept: dict[str, Kept] = {}
     parts: dict[str, Kept] = {}
-    archives = Spool()
+    attachments, archives = Spool(), Archives()
     for entry in parsed:
         data = entry.get("data", {})
         if isinstance(data.get("act"), str) and entry["type"] != "act.refused":
@@ -128,6 +128,8 @@ async def _contents(
         for part in data.get("parts", ()) if entry["type"] in _LEAVES else ():
             path = f"/v1/cases/{entry['case']}/parts/{part['digest']}"
             await _get(client, path, parts, part["digest"], _part)
+        if entry["type"] == "checkpoint.attached":
+            await _attached(client, str(data["target"]), str(data["act"]), attachments)
         if entry["type"] == "case.archived" and entry["case"] not in archives:
             one: dict[str, CaseArchive] = {}
             path = f"/v1/cases/{entry['case']}/archive"
@@ -140,6 +142,7 @@ async def _contents(
         acts=acts,
         kept=kept,
         parts=parts,
+        attachments=attachments,
         checkpoints={each.id: each for each in checkpoints},
         processes=tuple(published["processes"]),
         matrices=tuple(published["matrices"]),
@@ -181,6 +184,14 @@ async def _get(
         return
     try:
         into[name] = read(await client.get(path))
+    except AuthorityError as error:
+        if error.status != 404:
+            raise
+
+
+async def _attached(client: OperatorClient, checkpoint: str, act: str, into: Spool) -> None:
+    try:
+        into.put(act, await client.attachment_as_kept(checkpoint, act))
     except AuthorityError as error:
         if error.status != 404:
             raise

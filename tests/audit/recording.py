@@ -100,6 +100,9 @@ async def _cases(w: World) -> Recorded:
         await w.admin.act("hold.lift", "depot/D1/parcel/7", Reason(reason="looked at"))
         await _decide(w, small, "cleo", "80.00")
         await _decide(w, rejected, "cid", None)
+        asked = await w.until_checkpoint(large)
+        await w.people["una"].comment(asked.id, "who weighed this?")
+        await w.people["una"].attach(asked.id, "scale.txt", b"calibrated in May", "text/plain")
         await _decide(w, large, "cleo", "500.00")
         try:
             await _decide(w, large, "cleo", "500.00")  # the same person twice: refused

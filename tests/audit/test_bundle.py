@@ -332,6 +332,10 @@ LIES: dict[str, tuple[Callable[[Members], None], str]] = {
         lambda members: members.update({only_file("evidence/parts/", ".salt")(members): b"0" * 32}),
         "part-digest",
     ),
+    "file-changed": (
+        spoil(only_file("evidence/attachments/", ".content"), b"May", b"June"),
+        "attachment-digest",
+    ),
     "context-changed": (
         spoil(only_file("evidence/contexts/", ".content"), b'"on_hold":false', b'"on_hold":true'),
         "context-digest",

@@ -21,6 +21,7 @@ from placet.authority._store import (
     PartRow,
     PolicySet,
     ProcessVersion,
+    Remark,
     SignedActRow,
     SignedHead,
     TreeState,
@@ -161,6 +162,27 @@ def head_changed(db: Db) -> None:
     set_all(db, SignedHead, lambda each: {"note": each.note[:-4] + "AAA\n"})
 
 
+def comment_changed(db: Db) -> None:
+    remarks_of(db, "comment", b"all in order")
+
+
+def file_changed(db: Db) -> None:
+    remarks_of(db, "attachment", b"calibrated in June")
+
+
+def remarks_of(db: Db, kind: str, content: bytes) -> None:
+    columns = table(Remark)
+    db.execute(update(columns).where(columns.c.kind == kind).values(content=content))
+
+
+def file_deleted(db: Db) -> None:
+    db.execute(delete(table(Remark)).where(table(Remark).c.kind == "attachment"))
+
+
+def comment_deleted(db: Db) -> None:
+    db.execute(delete(table(Remark)).where(table(Remark).c.kind == "comment"))
+
+
 @dataclasses.dataclass(frozen=True)
 class Tampering:
     """What is done to the database, to which tables, and what the audit calls it."""
@@ -180,6 +202,10 @@ TAMPERINGS = {
     "evidence-changed": Tampering(part_changed, (PartRow,), "part-digest"),
     "evidence-deleted": Tampering(part_deleted, (PartRow,), "part-missing"),
     "context-changed": Tampering(context_changed, (ContextBlob,), "context-digest"),
+    "comment-changed": Tampering(comment_changed, (Remark,), "comment-other"),
+    "comment-deleted": Tampering(comment_deleted, (Remark,), "comment-missing"),
+    "file-changed": Tampering(file_changed, (Remark,), "attachment-digest"),
+    "file-deleted": Tampering(file_deleted, (Remark,), "attachment-missing"),
     "decision-changed": Tampering(decision_changed, (DecisionRow,), "decision-digest"),
     "act-changed": Tampering(act_changed, (SignedActRow,), "act-signature"),
     "policy-changed": Tampering(policy_changed, (PolicySet,), "policy-missing"),
@@ -223,6 +249,8 @@ async def live(w: World) -> None:
         await w.admin.act("hold.lift", "depot/D1/parcel/7", Reason(reason="looked at"))
         for case, by in zip(cases, ("cleo", "cid"), strict=True):
             checkpoint = await w.until_checkpoint(case)
+            await w.people["una"].comment(checkpoint.id, "who weighed this?")
+            await w.people["una"].attach(checkpoint.id, "scale.txt", b"calibrated", "text/plain")
             amount = checkpoint.evidence.proposal.amount
             await w.people[by].decide(checkpoint, Verdict.APPROVE, amount=amount)
         for case in cases:

@@ -101,9 +101,15 @@ async def program(*command: str, **variables: str) -> AsyncIterator[asyncio.subp
 @contextlib.asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Callable[[str], AsyncIterator[Page]]]:
     assert CHROMIUM is not None, "Chromium is required here"
-    flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0")
+    flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,900")
     async with (
-        program(CHROMIUM, *flags, f"--user-data-dir={folder}", "about:blank") as process,
+        program(
+            CHROMIUM,
+            *flags,
+            "--remote-debugging-port=0",
+            f"--user-data-dir={folder}",
+            "about:blank",
+        ) as process,
         aiohttp.ClientSession() as http,
     ):
         assert process.stderr is not None

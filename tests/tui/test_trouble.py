@@ -205,3 +205,13 @@ async def test_every_theme_shows_state_in_words(
         await desk.expect("1 blocking", "left", "● live")
         await desk.press("enter")
         await desk.expect("● blocking", "who approves must accept it")
+
+
+async def test_a_small_screen_says_whether_the_authority_answers(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    async with open_console(size=(80, 24)) as desk:
+        assert "● live" in desk.text()
+        simulator.away = True
+        await desk.until(lambda: bool(desk.app.live))
+        await desk.expect(desk.app.live)

@@ -70,7 +70,6 @@ class Main(Screen[None], Asking, Listener):
                 item = NavItem(name, f"{at} {kind.name_shown}")
                 item.id = f"nav-{name}"
                 yield item
-            yield Static(classes="spring")
             yield Static(id="who")
             yield Static(id="live")
         with ContentSwitcher(initial=_VIEWS[0][0], id="views"):

@@ -90,6 +90,17 @@ async def arrived(receiver: Receiver, count: int = 1) -> None:
     await until(look)
 
 
+async def tried(client: OperatorClient, count: int) -> None:
+    async def look() -> bool:
+        found = await client.notices()
+        return [(each.attempts, each.status) for each in found] in (
+            [(count, "waiting")],
+            [(count, "dead")],
+        )
+
+    await until(look)
+
+
 async def settled(client: OperatorClient, status: str) -> Any:
     async def look() -> Any:
         found = await client.notices()
@@ -154,8 +165,9 @@ async def test_what_nobody_takes_becomes_a_dead_letter_and_is_sent_again(
     async with told(tmp_path, receiver) as made, made.ada() as ada:
         await propose(ada)
         for count in range(1, MAX_TRIES + 1):
-            await arrived(receiver, count)
+            await tried(ada, count)  # written down, with when it is tried again
             made.ahead += timedelta(minutes=6)
+        assert len(receiver.got) == MAX_TRIES
         (dead,) = await settled(ada, "dead")
         assert (dead.attempts, dead.trouble) == (MAX_TRIES, "answered 500")
         assert len(set(receiver.ids)) == 1

@@ -15,21 +15,21 @@ def test_a_code_enrols_a_key_that_never_leaves_the_device(
     placet: Placet, served: Served, tmp_path: Path
 ) -> None:
     """I6: from the invitation to the first command under the new key."""
-    invited = placet("operator", "invite", "cleo", "--role", "clerk", "--json", **served.variables)
+    invited = placet("operator", "invite", "kit", "--role", "clerk", "--json", **served.variables)
     assert invited.code == 0, invited
     code = json.loads(invited.out)["code"]
     own = {
         **served.variables,
-        "PLACET_OPERATOR": "cleo",
-        "PLACET_KEY_FILE": str(tmp_path / "cleo.key"),
+        "PLACET_OPERATOR": "kit",
+        "PLACET_KEY_FILE": str(tmp_path / "kit.key"),
         "PLACET_PASSPHRASE": PASSPHRASE,
     }
-    wrong = placet("operator", "enrol", "cleo", "--code", "AAAAA-BBBBB-CCCCC-DDDDD", **own)
+    wrong = placet("operator", "enrol", "kit", "--code", "AAAAA-BBBBB-CCCCC-DDDDD", **own)
     assert (wrong.code, "not good" in wrong.err) == (1, True), wrong
-    assert not (tmp_path / "cleo.key").exists()
-    enrolled = placet("operator", "enrol", "cleo", "--code", code.lower(), "--json", **own)
+    assert not (tmp_path / "kit.key").exists()
+    enrolled = placet("operator", "enrol", "kit", "--code", code.lower(), "--json", **own)
     assert enrolled.code == 0, enrolled
-    assert stat.S_IMODE((tmp_path / "cleo.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "kit.key").stat().st_mode) == 0o600
     assert placet("case", "list", **own).code == 0
 
 

@@ -19,26 +19,26 @@ from bench.results import Figure, Result
 from bench.stage import Stage, stage
 from bench.waiting import waiting
 
-_MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, Result | list[Result]]], ...] = (
+_Found = Result | list[Result] | list[Figure]
+_MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
     *AUDIT,
+    waiting,  # after the audits: its log would be theirs as well
+    inbox,  # last: it fills the lists with what can't be audited
 )
 RESULTS = Path(__file__).parent / "results.json"
 
 
 async def run(folder: Path) -> list[Result | Figure]:
-    """Take every measurement on one stage."""
+    """Take every measurement on one stage; what is measured is written before the next begins."""
     console = Console(stderr=True)
     results: list[Result | Figure] = []
     async with stage(folder) as ready:
         for measure in _MEASURES:
             with console.status(f"measuring {measure.__name__}"):
                 found = await measure(ready)
-                results += found if isinstance(found, list) else [found]
-        with console.status("measuring waiting"):
-            results += await waiting(ready)  # after the audits: its log would be theirs as well
-        with console.status("measuring inbox"):
-            results += await inbox(ready)  # last: it fills the lists with what can't be audited
+            results += [found] if isinstance(found, Result | Figure) else found
+            write(results)
     return results
 
 
@@ -98,7 +98,6 @@ def main() -> None:
     """Measure everything."""
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
         results = asyncio.run(run(Path(folder)))
-    write(results)
     show(results)
 
 

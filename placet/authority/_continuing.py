@@ -116,4 +116,4 @@ def _continue(tx: Tx, case_id: str, links: list[tuple[str, str]]) -> None:
             case=case_id,
             record=case.subject,
         )
-        tx.change(Case, case_id, run_id=run_id)
+        tx.change(Case, case_id, run_id=run_id, admissions=0)  # this run has heard of none

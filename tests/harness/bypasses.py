@@ -63,3 +63,17 @@ class StopsLate(parcels.ParcelCheck):
             if refused_for(error) != ("I1", "admitted_since"):
                 raise
         return await super().run(case)
+
+
+@workflow.defn(name="ParcelCheck")
+class StopsInEachRun(parcels.ParcelCheck):
+    """Stops its case, continues as new once a person admitted it, and stops it again."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        request = StopRequest(case=case.case, record=case.subject, reason="a look, please")
+        await self.step(STOP_CASE, request, StopRequest)
+        await workflow.wait_condition(lambda: self.bells > 0)
+        if workflow.info().continued_run_id is None:
+            workflow.continue_as_new(case)
+        return await super().run(case)

@@ -6,7 +6,7 @@ import pytest
 
 from placet.client import AuthorityError
 from placet.model import CaseView, CheckpointView, Reason, Verdict
-from tests.harness.bypasses import StopsLate
+from tests.harness.bypasses import StopsInEachRun, StopsLate
 from tests.harness.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,3 +63,19 @@ async def test_a_word_from_before_a_persons_admission_stops_nothing(w: World) ->
         await _approve(w, await w.until_checkpoint(case))
         assert (await w.until_closed(case)).result == "dispatched"
     assert len(await w.entries("case.stopped")) == 1
+
+
+async def test_a_run_that_continues_a_case_can_stop_it_as_well(w: World) -> None:
+    """I10: it has heard of no admission yet, and its word is none from before one."""
+    async with w.workers(workflows=(StopsInEachRun,)):
+        case = await w.open(SUBJECT)
+        await _stopped(w, case)
+        await w.admin.act("case.admit", case, Reason(reason="looked"))
+
+        async def again() -> bool:
+            return len(await w.entries("case.stopped")) == 2
+
+        await until(again)
+        await w.admin.act("case.admit", case, Reason(reason="looked again"))
+        await _approve(w, await w.until_checkpoint(case))
+        assert (await w.until_closed(case)).result == "dispatched"

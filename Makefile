@@ -7,7 +7,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test bench check lint types contracts venv clean
+.PHONY: demo test bench check lint types mypy pyright contracts venv clean
 
 demo: $(STAMP)
 	$(BIN)/placet demo
@@ -26,9 +26,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(STAMP)
-	$(BIN)/mypy
-	$(BIN)/pyright
+types: mypy pyright
+
+mypy pyright: $(STAMP)
+	$(BIN)/$@
 
 contracts: $(STAMP)
 	$(BIN)/lint-imports

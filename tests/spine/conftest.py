@@ -8,6 +8,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.harness.databases import new_database
+from tests.harness.secrets import Recorder, histories, search
 from tests.harness.world import World, temporal_server, world
 
 
@@ -26,7 +27,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def w(temporal: Client, tmp_path: Path, database: str) -> AsyncIterator[World]:
-    """A world of its own for each test."""
-    async with world(temporal, tmp_path, database) as made:
+async def w(
+    temporal: Client, tmp_path: Path, database: str, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[World]:
+    """A world of its own for each test; no token of it is in a history or the log (I7)."""
+    recorder = Recorder()
+    async with world(temporal, tmp_path, database, recorder.wrap) as made:
         yield made
+        places = {"log": caplog.text.encode()}
+        for case in made.started:
+            places.update(await histories(made.temporal, case, made.settings))
+        assert search(places, recorder.secrets()) == []

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+from temporalio.client import Client
 from typer.testing import CliRunner
 
 from lender import storage
@@ -34,6 +35,7 @@ from placet.model import (
     Verdict,
 )
 from placet.tokens import SigningKey
+from tests.harness.secrets import histories, tokens_in
 from worker.registry import PROCESSES
 from workflows.loan_draw import PROCESS
 
@@ -175,6 +177,9 @@ class Desk:
         closed = {each.id: each.process for each in await self.people["una"].cases("closed")}
         for case in closed:
             await self.history(case)
+        temporal = await Client.connect(self.made.temporal)
+        for case in closed:  # I7: no token is in the history of any case
+            assert tokens_in(await histories(temporal, case, self.made.authority)) == []
         trust = {"log_key": self.made.log_key, "administrators": self.made.administrators}
         files = await fetch_log(self.people["una"], trust=trust)
         assert verify(files).troubles == ()

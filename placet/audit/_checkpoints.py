@@ -389,6 +389,7 @@ class Checkpoints:
                 verdict=claims.verdict,
                 exceptions=claims.accepted,
                 stands_in_for=claims.stands_in_for,
+                escalated=standing.escalated,
             )
         )
 

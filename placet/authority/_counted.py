@@ -23,6 +23,7 @@ def counted_decisions(reader: Reader, checkpoint: str) -> tuple[CountedDecision,
             verdict=Verdict(row.verdict),
             exceptions=tuple(json.loads(row.exceptions_json)),
             stands_in_for=row.stands_in_for,
+            escalated=row.escalated,
         )
         for row in rows
     )

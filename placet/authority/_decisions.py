@@ -311,6 +311,7 @@ class Decisions:
             verdict=claims.verdict,
             exceptions=claims.accepted,
             stands_in_for=claims.stands_in_for,
+            escalated=row.escalated,
         )
         outcome = settle_status(tx, case, row, asked, (*decisions, counted), claims.reason_code)
         answer = DecisionAnswer(jti=claims.jti, entry=entry, outcome=outcome)
@@ -327,6 +328,7 @@ class Decisions:
                 counted=True,
                 exceptions_json=json.dumps(claims.accepted),
                 stands_in_for=claims.stands_in_for,
+                escalated=row.escalated,
                 opened_at=opened_at,
                 answer_json=answer.model_dump_json(exclude_none=True),
                 entry=entry,

@@ -19,6 +19,7 @@ from placet.model import (
 from placet.rules._deciding import CheckpointStanding, OperatorFacts, check_decision
 from placet.rules._errors import DecisionRefused
 from placet.rules._quorum import outcome_status
+from placet.rules._schedule import level_of
 from placet.rules._words import CountedDecision, Words, entitled
 
 _NOBODY_YET = "0" * 16
@@ -180,6 +181,7 @@ def prospect(
         roles=operator.roles,
         verdict=Verdict.APPROVE,
         exceptions=accepts,
+        escalated=level_of(requirement),
     )
     after = (*standing.decisions, word)
     seats = Words.of(requirement, after).seats()

@@ -21,13 +21,15 @@ def outcome_status(
     people who are excluded, in no role that is asked for, or out of their turn are not heard.
     """
     words = Words(requirement)
-    status = _standing_of(requirement, words)
     for decision in decisions:
-        if status is not CheckpointStatus.OPEN:
-            break
+        words.escalate(decision.escalated)
+        if (status := _standing_of(words)) is not CheckpointStatus.OPEN:
+            return status
         words.hear(decision)
-        status = _standing_of(requirement, words)
-    return status
+        if (status := _standing_of(words)) is not CheckpointStatus.OPEN:
+            return status
+    words.escalate()
+    return _standing_of(words)
 
 
 def approvals(
@@ -37,8 +39,8 @@ def approvals(
     return Words.of(requirement, decisions).approvers
 
 
-def _standing_of(requirement: Requirement, words: Words) -> CheckpointStatus:
-    if not requirement.needs:
+def _standing_of(words: Words) -> CheckpointStatus:
+    if not words.asked.needs:
         return CheckpointStatus.APPROVED
     if Verdict.REJECT in words.verdicts:
         return CheckpointStatus.REJECTED

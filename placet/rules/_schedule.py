@@ -3,6 +3,7 @@
 1. Business time runs while the calendar is open: the minutes between two moments are counted as
    they really passed, so the days on which clocks change have 23 or 25 hours.
 2. An escalation only widens: it adds roles to every need, and takes nobody's word away.
+3. What had been asked before it is kept: a word is heard as the checkpoint stood when it was said.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from placet.model import (
     AuthorityMatrix,
     Calendar,
     CheckpointRule,
-    Need,
     PlannedEscalation,
     Requirement,
     Schedule,
@@ -85,17 +85,38 @@ def _openings(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, d
         day += timedelta(days=1)
 
 
+class Escalated(Requirement):
+    """What is asked once some of its planned escalations have happened; its digest is nobody's."""
+
+    before: Requirement
+    """What was asked until the last of them."""
+
+    level: int
+
+
 def escalated(requirement: Requirement, level: int) -> Requirement:
-    """What is asked once so many of its planned escalations have happened; digests are not its."""
+    """What is asked once so many of its planned escalations have happened."""
     planned = () if requirement.schedule is None else requirement.schedule.escalations[:level]
-    added = [role for each in planned for role in each.roles]
-    if not added:
-        return requirement
-    needs = tuple(
-        Need(roles=tuple(dict.fromkeys((*need.roles, *added))), count=need.count, stage=need.stage)
-        for need in requirement.needs
-    )
-    return requirement.model_copy(update={"needs": needs})
+    for number, each in enumerate(planned, start=1):
+        needs = tuple(
+            need.model_copy(update={"roles": tuple(dict.fromkeys((*need.roles, *each.roles)))})
+            for need in requirement.needs
+        )
+        members = {name: getattr(requirement, name) for name in Requirement.model_fields}
+        requirement = Escalated(**(members | {"needs": needs}), before=requirement, level=number)
+    return requirement
+
+
+def level_of(requirement: Requirement) -> int:
+    """How many escalations have happened in what is asked."""
+    return requirement.level if isinstance(requirement, Escalated) else 0
+
+
+def levels(requirement: Requirement) -> tuple[Requirement, ...]:
+    """What was asked from the beginning, and after each escalation up to this one."""
+    if isinstance(requirement, Escalated):
+        return (*levels(requirement.before), requirement)
+    return (requirement,)
 
 
 def next_instant(requirement: Requirement, deadline: datetime, now: datetime) -> datetime:

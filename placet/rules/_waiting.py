@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from placet.model import CheckpointStatus, Name, Requirement, Verdict
 from placet.rules._quorum import outcome_status
+from placet.rules._schedule import level_of
 from placet.rules._words import CountedDecision, Words
 
 
@@ -34,7 +35,7 @@ def waiting_roles(
     return tuple(
         role
         for role in in_turn
-        if _filled(Words.of(requirement, (*decisions, _anyone_in(role)))) > filled
+        if _filled(Words.of(requirement, (*decisions, _anyone_in(role, requirement)))) > filled
     )
 
 
@@ -42,8 +43,12 @@ def _filled(words: Words) -> int:
     return sum(seat.word is not None for seat in words.seats())
 
 
-def _anyone_in(role: Name) -> CountedDecision:
+def _anyone_in(role: Name, asked: Requirement) -> CountedDecision:
     """The word of someone who has not spoken; it is tried, and never kept."""
     return CountedDecision(
-        jti="0" * 16, operator="operator:anyone", roles=(role,), verdict=Verdict.APPROVE
+        jti="0" * 16,
+        operator="operator:anyone",
+        roles=(role,),
+        verdict=Verdict.APPROVE,
+        escalated=level_of(asked),
     )

@@ -8,16 +8,25 @@
    people may speak again. An abstention stays.
 4. Approval wants a different person for every place of every need: a matching, since a senior
    approver may be able to fill a place that someone else could have filled as well.
+5. Each word is heard under what was asked when it was recorded. At an escalation those that stand
+   then are heard anew under the wider roles; what had been taken back, or had fallen with another,
+   counts never again, unless its giver says it anew.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pydantic import NonNegativeInt
+
 from placet.model import FindingId, Jti, Model, Name, Need, Principal, Requirement, Verdict
+from placet.rules._schedule import levels
 
 
 class CountedDecision(Model):
-    """One decision that was accepted, with the roles its operator had at that moment."""
+    """One decision that was accepted, with the roles its operator had at that moment.
+
+    ``escalated`` is how many escalations of its checkpoint had happened by then.
+    """
 
     jti: Jti
     operator: Principal
@@ -25,6 +34,7 @@ class CountedDecision(Model):
     verdict: Verdict
     exceptions: tuple[FindingId, ...] = ()
     stands_in_for: Principal | None = None
+    escalated: NonNegativeInt = 0
 
     @property
     def people(self) -> frozenset[str]:
@@ -53,11 +63,16 @@ class Words:
     """The words that stand at a checkpoint, as they are heard one after the other."""
 
     def __init__(self, requirement: Requirement) -> None:
-        self._asked = requirement
+        self._levels = levels(requirement)
+        self._level = 0
+        self._heard: list[Word] = []
+        self._ask(self._levels[0])
+
+    def _ask(self, requirement: Requirement) -> None:
+        self.asked = requirement
         self._places = [
             (index, need) for index, need in enumerate(requirement.needs) for _ in range(need.count)
         ]
-        self._heard: list[Word] = []
 
     @classmethod
     def of(cls, requirement: Requirement, decisions: Iterable[CountedDecision]) -> "Words":
@@ -65,11 +80,24 @@ class Words:
         words = cls(requirement)
         for decision in decisions:
             words.hear(decision)
+        words.escalate()
         return words
 
+    def escalate(self, level: int | None = None) -> None:
+        """Let the escalations up to this one happen, or all: what stands then is heard anew."""
+        last = len(self._levels) - 1
+        while self._level < (last if level is None else min(level, last)):
+            self._level += 1
+            self._ask(self._levels[self._level])
+            self._hear_anew(self.standing)
+
     def hear(self, decision: CountedDecision) -> bool:
-        """Let a word take its place; whether it did."""
-        if not entitled(self._asked, decision.people, decision.roles):
+        """Let a word take its place, as the checkpoint stood when it was said; whether it did."""
+        self.escalate(decision.escalated)
+        return self._hear(decision)
+
+    def _hear(self, decision: CountedDecision) -> bool:
+        if not entitled(self.asked, decision.people, decision.roles):
             return False
         if decision.verdict is Verdict.WITHDRAW:
             return self._withdraw(decision.operator)
@@ -84,11 +112,14 @@ class Words:
         own = self.own(operator)
         if own is None or own.verdict is Verdict.ABSTAIN:
             return False
-        rest = [word.decision for word in self._heard if word.decision is not own]
-        self._heard = []
-        for decision in rest:
-            self.hear(decision)
+        self._hear_anew(each for each in self.standing if each is not own)
         return True
+
+    def _hear_anew(self, decisions: Iterable[CountedDecision]) -> None:
+        stood = tuple(decisions)
+        self._heard = []
+        for decision in stood:
+            self._hear(decision)
 
     def own(self, person: Principal) -> CountedDecision | None:
         """The word that a person has signed and not taken back."""
@@ -103,7 +134,7 @@ class Words:
     def in_turn(self, roles: Iterable[str]) -> bool:
         """Whether an approval in these roles is heard now: its stage has been reached."""
         stage = self.stage
-        return any(fits(roles, need) and need.stage <= stage for need in self._asked.needs)
+        return any(fits(roles, need) and need.stage <= stage for need in self.asked.needs)
 
     @property
     def stage(self) -> int:
@@ -164,13 +195,13 @@ class Words:
             finding
             for word in self.approvers
             for finding in word.exceptions
-            if finding in self._asked.acceptable_by(frozenset(word.roles))
+            if finding in self.asked.acceptable_by(frozenset(word.roles))
         }
-        return tuple(each for each in self._asked.exceptions if each not in accepted)
+        return tuple(each for each in self.asked.exceptions if each not in accepted)
 
     def independent(self) -> bool:
         """Whether an approval is of people outside ``not_all_of``, or none has to be."""
-        apart = set(self._asked.not_all_of)
+        apart = set(self.asked.not_all_of)
         return not apart or any(apart.isdisjoint(each.people) for each in self.approvers)
 
 

@@ -2,8 +2,9 @@
 
 Smaller than ``tests/rules/test_histories.py``, and on real parts: signatures, transactions, the
 ledger. Decisions come twice, out of order and at the same instant, while the authority is stopped
-and started, at the very deadline and after a delegation's end. What was recorded is always exactly
-what was accepted, in the ledger's order, and the outcome is what the rules make of that.
+and started, around an escalation, at the very deadline and after a delegation's end. What was
+recorded is always exactly what was accepted, in the ledger's order; the outcome is what the rules
+make of that; and a word that has fallen once never counts again.
 """
 
 import asyncio
@@ -45,15 +46,17 @@ from placet.model import (
     Evidence,
     EvidenceItem,
     Need,
+    PlannedEscalation,
     Proposal,
     Requirement,
+    Schedule,
     Verdict,
     canonical_json,
     digest_bytes,
     digest_json,
     spell_id,
 )
-from placet.rules import outcome_status
+from placet.rules import escalated, outcome_status, standing_words
 from placet.tokens import SigningKey, sign_decision
 from tests.harness.examples import examples
 from tests.harness.world import PASSPHRASE
@@ -70,6 +73,11 @@ ASKED = Requirement(
     needs=(
         Need(roles=("officer",), count=1),
         Need(roles=("senior",), count=2, stage=2),
+    ),
+    schedule=Schedule(
+        due_at=START + timedelta(hours=4),
+        expires_at=START + timedelta(hours=8),
+        escalations=(PlannedEscalation(at=START + timedelta(hours=1), roles=("senior",)),),
     ),
 )
 EVIDENCE = Evidence(
@@ -101,6 +109,8 @@ class Histories(RuleBasedStateMachine):
         self.now = START
         self.signed: list[Sent] = []
         self.answers: dict[str, DecisionAnswer] = {}
+        self.stood: set[str] = set()
+        self.fallen: set[str] = set()
         self.settings = AuthoritySettings(
             issuer="http://127.0.0.1:8600",
             database_url=f"sqlite:///{Path(self.folder.name)}/authority.db",
@@ -276,6 +286,15 @@ class Histories(RuleBasedStateMachine):
 
         self.run(work())
 
+    @rule(officer=st.sampled_from(["ana", "ben"]), senior=st.sampled_from(["sam", "tia"]))
+    def one_takes_back_just_before_the_escalation(self, officer: str, senior: str) -> None:
+        """A senior's word falls with the officer's that it rested on; then seniors may do both."""
+        for who, verdict in ((officer, "approve"), (senior, "approve"), (officer, "withdraw")):
+            self.run(self._send(self._sign(who, verdict)))
+            self.what_is_recorded_is_what_was_accepted()
+        self.now = max(self.now, START + timedelta(hours=1))
+        self.run(self._send(self._sign("tia" if senior == "sam" else "sam", "approve")))
+
     @rule(minutes=st.sampled_from([1, 60, 120, 480]))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -299,8 +318,13 @@ class Histories(RuleBasedStateMachine):
                 if each.type in {"decision.recorded", "decision.withdrawn"}
             ]
             assert told == [each.jti for each in counted]
+            asked = escalated(ASKED, row.escalated)
             if row.status != CheckpointStatus.EXPIRED:
-                assert row.status == outcome_status(ASKED, counted).value
+                assert row.status == outcome_status(asked, counted).value
+            stand = {each.jti for each in standing_words(asked, counted)}
+            self.fallen |= self.stood - stand
+            self.stood = stand
+            assert not stand & self.fallen
             bells = [each for each in reader.all(OutboxRow) if each.key == f"bell/{CKPT}"]
             assert len(bells) == (0 if row.status == "open" else 1)
 

@@ -52,6 +52,7 @@ from placet.rules import (
     missing,
     outcome_status,
     prospect,
+    standing_words,
 )
 from tests.harness.examples import examples
 
@@ -115,18 +116,17 @@ class Book:
         acceptors = asked.accepting(FINDING) if self.exception else None
         self.acceptors = None if acceptors is None else set(acceptors)
         self.words: list[Said] = []
-        self.record: list[tuple[str, frozenset[str], str, str | None]] = []
         self.ended: str | None = None
 
     def escalate(self, roles: tuple[str, ...]) -> None:
-        """These roles may fill every place as well: all that was said is heard again."""
+        """These roles may fill every place as well, and nobody's place before is closed to them.
+
+        Only what stands at this moment is heard again. Whoever took a word back, or lost it with
+        another's, has said nothing until they speak anew.
+        """
         self.needs = [(held | set(roles), stage) for held, stage in self.needs]
-        record, self.record, self.words, self.ended = self.record, [], [], None
-        for who, held, verdict, absent in record:
-            ended, self.ended = self.ended, None
-            self.hear(who, Person(held), verdict, absent, True)
-            self.ended = ended or self.ended
-        self.record = record
+        self.words = self._again(self.words)
+        self._judge()
 
     def seating(self, words: list[Said], upto: int) -> bool:
         """Whether every place up to a stage can be filled at once, by trying every seating."""
@@ -168,7 +168,6 @@ class Book:
             return False
         elif not self._take(self.words, who, person.roles, verdict, absent):
             return False
-        self.record.append((who, person.roles, verdict, absent))
         self._judge()
         return True
 
@@ -218,6 +217,8 @@ class Histories(RuleBasedStateMachine):
         self.people: dict[str, Person] = {}
         self.recorded: dict[str, tuple[DecisionClaims, str]] = {}
         self.decisions: list[CountedDecision] = []
+        self.fallen: set[str] = set()
+        self.stood: set[str] = set()
 
     @initialize(
         roles=st.lists(
@@ -269,6 +270,7 @@ class Histories(RuleBasedStateMachine):
         self.status = OPEN
         self.deadline = self.now + timedelta(hours=8)
         self.decisions = []
+        self.fallen, self.stood = set(), set()
         self.book = Book(self.asked)
 
     @precondition(lambda self: self.status is not OPEN or len(self.decisions) > 3)
@@ -400,6 +402,21 @@ class Histories(RuleBasedStateMachine):
         who = self.decisions[which % len(self.decisions)].operator.partition(":")[2]
         self._send(self._sign(who, "withdraw", None))
 
+    @precondition(lambda self: self.status is OPEN and len(self.decisions) > 1)
+    @rule()
+    def take_back_just_before_an_escalation(self) -> None:
+        """The first who stands takes it back; then the roles widen, and someone else speaks."""
+        stand = standing_words(self.asked, self.decisions)
+        if stand:
+            self._send(self._sign(stand[0].operator.partition(":")[2], "withdraw", None))
+            self.what_has_fallen_stays_fallen()
+        planned = self.base.schedule
+        assert planned is not None
+        coming = [each.at for each in planned.escalations if each.at > self.now]
+        if coming:
+            self.now = coming[0]
+            self.look()
+
     @precondition(lambda self: any(each.away for each in self.people.values()))
     @rule(which=st.integers(0, 9), verdict=st.sampled_from(["approve", "approve", "abstain"]))
     def stand_in(self, which: int, verdict: str) -> None:
@@ -459,6 +476,7 @@ class Histories(RuleBasedStateMachine):
                     verdict=claims.verdict,
                     exceptions=claims.accepted,
                     stands_in_for=claims.stands_in_for,
+                    escalated=self.level,
                 )
             )
             self.status = outcome_status(self.asked, self.decisions)
@@ -497,6 +515,16 @@ class Histories(RuleBasedStateMachine):
             person for each in approvals(self.asked, self.decisions) for person in each.people
         ]
         assert len(people) == len(set(people)), "one person counts twice"
+
+    @invariant()
+    def what_has_fallen_stays_fallen(self) -> None:
+        """I6: a word that was taken back, or fell with another's, counts never again."""
+        if not self.people:
+            return
+        stand = {each.jti for each in standing_words(self.asked, self.decisions)}
+        self.fallen |= self.stood - stand
+        self.stood = stand
+        assert not self.fallen & stand
 
     @invariant()
     def the_proof_says_so(self) -> None:

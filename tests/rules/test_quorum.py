@@ -18,7 +18,9 @@ from placet.model import (
     Exclusion,
     ExclusionReason,
     Need,
+    PlannedEscalation,
     Requirement,
+    Schedule,
     Verdict,
     digest_bytes,
     digest_json,
@@ -32,6 +34,7 @@ from placet.rules import (
     Refusal,
     approvals,
     check_decision,
+    escalated,
     missing,
     outcome_status,
 )
@@ -744,3 +747,41 @@ def test_twenty_places_and_forty_people_are_counted_at_once() -> None:
     officers = [said(f"o-{n}", "approve", OFFICER, number=n) for n in range(20)]
     assert outcome_status(asked, [*both, *officers[:19]]) is OPEN
     assert outcome_status(asked, [*both, *officers]) is APPROVED
+
+
+def planned(*added: tuple[str, ...]) -> Schedule:
+    """Escalations to these roles, one an hour."""
+    hours = [NOW + timedelta(hours=n) for n in range(len(added) + 2)]
+    return Schedule(
+        due_at=hours[-1],
+        expires_at=hours[-1],
+        escalations=tuple(
+            PlannedEscalation(at=at, roles=roles)
+            for at, roles in zip(hours[1:], added, strict=False)
+        ),
+    )
+
+
+def test_i6_an_escalation_brings_back_no_approval_that_fell_with_another() -> None:
+    """I6: what no longer stands counts never again, unless its giver says it anew."""
+    fixed = asks(need(1, OFFICER), Need(roles=(SENIOR,), count=2, stage=2))
+    wide = escalated(fixed.model_copy(update={"schedule": planned((SENIOR,))}), 1)
+    heard = [
+        said("ana", "approve", OFFICER),
+        said("sam", "approve", SENIOR),
+        said("ana", "withdraw", OFFICER),
+    ]
+    assert approvals(wide, heard) == ()
+    anew = said("sam", "approve", SENIOR, number=1).model_copy(update={"escalated": 1})
+    assert approvals(wide, [*heard, anew]) == (anew,)
+
+
+def test_i6_an_escalation_approves_nothing_by_a_word_that_was_withdrawn() -> None:
+    """I6: two officers stood once, and would have been enough as the roles are now; one is gone."""
+    fixed = asks(need(1, OFFICER), Need(roles=(SENIOR,), count=1, stage=2))
+    wide = escalated(fixed.model_copy(update={"schedule": planned((OFFICER,))}), 1)
+    heard = [said("ana", "approve", OFFICER), said("ben", "approve", OFFICER)]
+    assert outcome_status(wide, heard) is APPROVED
+    after = [*heard, said("ana", "withdraw", OFFICER)]
+    assert outcome_status(wide, after) is OPEN
+    assert approvals(wide, after) == (heard[1],)

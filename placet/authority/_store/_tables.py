@@ -472,6 +472,9 @@ class DecisionRow(Row, table=True):
     refused_for: str | None = None
     exceptions_json: str = "[]"
     stands_in_for: str | None = None
+    escalated: int = 0
+    """How many escalations of its checkpoint had happened by then."""
+
     opened_at: datetime | None = time_or_none()
     answer_json: str | None = None
     entry: int | None = number_field(default=None)

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Tier,
         digest_json,
     )
-    from placet.process import GovernedWorkflow, StepRequest
+    from placet.process import GovernedWorkflow, StepRequest, orchestrating
 
 AGENT = "toucher"
 ASKER = "asker"
@@ -53,20 +53,7 @@ DEFINITION = ProcessDefinition(
             system="authority",
             relation="item",
         ),
-        *(
-            Step(
-                activity_type=activity_type,
-                agent=ORCHESTRATOR,
-                action=action,
-                system="authority",
-                relation="item",
-            )
-            for activity_type, action in (
-                ("open_checkpoint", "checkpoint:open"),
-                ("read_outcome", "outcome:read"),
-                ("close_case", "case:close"),
-            )
-        ),
+        *orchestrating("item", agent=ORCHESTRATOR),
     ),
     checkpoints=(
         CheckpointDefinition(
@@ -100,7 +87,7 @@ namespace Placet {
     agent: String, in_scope: Bool, case_status: String, attempt: Long, mode: String, on_hold: Bool,
   };
   type Step = { ledger: Ledger };
-  action "item:touch", "checkpoint:open", "outcome:read", "case:close"
+  action "item:touch", "checkpoint:open", "outcome:read", "case:stop", "case:close"
     appliesTo { principal: [Agent], resource: [Record], context: Step };
 }
 """
@@ -118,7 +105,8 @@ permit (principal is Placet::Agent, action == Placet::Action::"item:touch", reso
 permit (
   principal == Placet::Agent::"orchestrator",
   action in [
-    Placet::Action::"checkpoint:open", Placet::Action::"outcome:read", Placet::Action::"case:close"
+    Placet::Action::"checkpoint:open", Placet::Action::"outcome:read",
+    Placet::Action::"case:stop", Placet::Action::"case:close"
   ],
   resource
 );

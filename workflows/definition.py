@@ -13,6 +13,7 @@ from placet.model import (
     Relation,
     Step,
 )
+from placet.process import orchestrating
 from workflows.presentation import PRESENTATION
 
 _ANALYSIS_INPUTS = (
@@ -120,21 +121,6 @@ DEFINITION = ProcessDefinition(
             confirms="analysis",
         ),
         Step(
-            activity_type="open_checkpoint",
-            agent="orchestrator",
-            action="checkpoint:open",
-            system="authority",
-            relation="draw",
-            facts=("draw",),
-        ),
-        Step(
-            activity_type="read_outcome",
-            agent="orchestrator",
-            action="outcome:read",
-            system="authority",
-            relation="draw",
-        ),
-        Step(
             activity_type="look_again",
             agent="draw-analyst",
             action="loan:read",
@@ -154,20 +140,7 @@ DEFINITION = ProcessDefinition(
             approval="draw-approval",
             facts=("draw", "standing"),
         ),
-        Step(
-            activity_type="stop_case",
-            agent="orchestrator",
-            action="case:stop",
-            system="authority",
-            relation="draw",
-        ),
-        Step(
-            activity_type="close_case",
-            agent="orchestrator",
-            action="case:close",
-            system="authority",
-            relation="draw",
-        ),
+        *orchestrating("draw", facts=("draw",)),
     ),
     checkpoints=(
         CheckpointDefinition(

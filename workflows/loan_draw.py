@@ -7,10 +7,8 @@ denied for another reason stops the case, and is taken once a person has let it 
 """
 
 import asyncio
-from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.draw import (
@@ -21,10 +19,9 @@ with workflow.unsafe.imports_passed_through():
         PacketRef,
     )
     from placet.model import CaseInput, CheckpointStatus, Outcome, PartRef, RecordId
-    from placet.process import STOPPED, GovernedWorkflow, Process, StepRequest, refused_for
+    from placet.process import GovernedWorkflow, NotTaken, Process
     from workflows.definition import DEFINITION
 
-_T = TypeVar("_T")
 APPROVAL = "draw-approval"
 AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
 """The reason for which nothing is paid where agents only flag."""
@@ -42,14 +39,7 @@ class LoanDrawReview(GovernedWorkflow):
     @workflow.run
     async def run(self, case: CaseInput) -> str:
         """Run one case to its end."""
-        result = "too_many_rounds"
-        for _ in range(MAX_ROUNDS):
-            ended = await self._round(case)
-            if ended is not None:
-                result = ended
-                break
-        await self.close(case.case, case.subject, result)
-        return result
+        return await self.rounds(case, self._round, MAX_ROUNDS)
 
     async def _round(self, case: CaseInput) -> str | None:
         """One round of checks and decisions; ``None`` starts the next one."""
@@ -75,50 +65,28 @@ class LoanDrawReview(GovernedWorkflow):
     async def _analyse(self, case: CaseInput) -> AnalysisRef:
         subject = case.subject
         loan_id, draw = subject.split("/")[1], int(subject.split("/")[3])
-        await self._step(case, "read_packet", f"{subject}/packet", PacketRef)
-        loan = await self._step(case, "read_loan", f"loan/{loan_id}", LoanRef)
+        await self.take(case, "read_packet", f"{subject}/packet", PacketRef)
+        loan = await self.take(case, "read_loan", f"loan/{loan_id}", LoanRef)
         if 0 < loan.last_draw < draw:
             earlier = f"loan/{loan_id}/draw/{loan.last_draw}"
-            await self._step(case, "read_earlier_draw", earlier, PartRef)
+            await self.take(case, "read_earlier_draw", earlier, PartRef)
         await asyncio.gather(
-            self._step(case, "match_invoices", subject, PartRef),
-            *(self._step(case, "screen_payee", payee, PartRef) for payee in loan.payees),
+            self.take(case, "match_invoices", subject, PartRef),
+            *(self.take(case, "screen_payee", payee, PartRef) for payee in loan.payees),
         )
-        analysis = await self._step(case, "analyse_draw", subject, AnalysisRef)
-        await self._step(case, "recompute_analysis", subject, PartRef)
+        analysis = await self.take(case, "analyse_draw", subject, AnalysisRef)
+        await self.take(case, "recompute_analysis", subject, PartRef)
         return analysis
-
-    async def _step(self, case: CaseInput, step: str, record: RecordId, result: type[_T]) -> _T:
-        request = StepRequest(case=case.case, record=record)
-        return await self.patient_step(step, request, result, case.subject)
 
     async def _pay(self, case: CaseInput) -> str | None:
         loan = "/".join(case.subject.split("/")[:2])
-        look = await self._step(case, "look_again", loan, LookRef)
+        look = await self.take(case, "look_again", loan, LookRef)
         if not look.unchanged:
             return None
-        request = StepRequest(case=case.case, record=case.subject)
-        looked = False
-        while True:
-            heard = self.bells
-            try:
-                await self.step("disburse", request, DisbursementRef)
-                return "disbursed"
-            except ActivityError as error:
-                reasons = refused_for(error)
-                if not reasons:
-                    raise
-            if AUDIT_MODE in reasons:
-                return "flagged"
-            if STOPPED not in reasons:
-                outcome = await self.outcome(APPROVAL, case.case, case.subject)
-                if outcome.status is CheckpointStatus.VOIDED:
-                    return None  # the authority says that it no longer holds: people look anew
-                if "conflict" in reasons and not looked:
-                    # The loan changed after the grant: asked again, the authority sees it as well.
-                    looked = True
-                    continue
-            await self.stop(case.case, case.subject, "disburse", reasons, heard)
+        paid = await self.take_approved(case, "disburse", DisbursementRef, AUDIT_MODE)
+        if isinstance(paid, NotTaken):
+            return None if paid is NotTaken.VOIDED else "flagged"
+        return "disbursed"
 
 
 PROCESS = Process(definition=DEFINITION, workflow=LoanDrawReview)

@@ -16,20 +16,10 @@ from placet.model import (
     TableSection,
     ValueKind,
 )
+from placet.process import orchestrating
 
 SUBJECT = "loan/{loan}/reallocation/{reallocation}"
 APPROVAL = "reallocation-approval"
-
-
-def _orchestrating(activity_type: str, action: str, *facts: str) -> Step:
-    return Step(
-        activity_type=activity_type,
-        agent="orchestrator",
-        action=action,
-        system="authority",
-        relation="reallocation",
-        facts=facts,
-    )
 
 
 def _ended(name: str, status: CheckpointStatus) -> CaseResult:
@@ -138,8 +128,6 @@ DEFINITION = ProcessDefinition(
             produces=("recomputed_check",),
             confirms="reallocation_check",
         ),
-        _orchestrating("open_checkpoint", "checkpoint:open", "reallocation"),
-        _orchestrating("read_outcome", "outcome:read"),
         Step(
             activity_type="reallocate",
             agent="disbursement",
@@ -151,8 +139,7 @@ DEFINITION = ProcessDefinition(
             approval=APPROVAL,
             facts=("reallocation",),
         ),
-        _orchestrating("stop_case", "case:stop"),
-        _orchestrating("close_case", "case:close"),
+        *orchestrating("reallocation", facts=("reallocation",)),
     ),
     checkpoints=(
         CheckpointDefinition(

@@ -1,22 +1,21 @@
 """What workflow code imports: steps and checkpoints. Deterministic and sandbox-safe."""
 
 from placet.process._code import code_digest
-from placet.process._workflow import (
-    ADMITTED,
-    BELL,
+from placet.process._orchestrating import (
     CLOSE_CASE,
     OPEN_CHECKPOINT,
     READ_OUTCOME,
     STOP_CASE,
+    orchestrating,
+)
+from placet.process._processes import Attached, Paper, Process
+from placet.process._requests import CheckpointRequest, CloseRequest, StepRequest, StopRequest
+from placet.process._workflow import (
+    ADMITTED,
+    BELL,
     STOPPED,
-    Attached,
-    CheckpointRequest,
-    CloseRequest,
     GovernedWorkflow,
-    Paper,
-    Process,
-    StepRequest,
-    StopRequest,
+    NotTaken,
     refused_for,
 )
 
@@ -32,10 +31,12 @@ __all__ = [
     "CheckpointRequest",
     "CloseRequest",
     "GovernedWorkflow",
+    "NotTaken",
     "Paper",
     "Process",
     "StepRequest",
     "StopRequest",
     "code_digest",
+    "orchestrating",
     "refused_for",
 ]

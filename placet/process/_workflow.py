@@ -9,41 +9,34 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from enum import StrEnum
+from typing import ClassVar, TypeVar
 
-from pydantic import StringConstraints
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from placet.model import (
     CaseId,
+    CaseInput,
     CheckpointStatus,
-    CheckpointView,
-    Digest,
-    Identifier,
-    InputPart,
-    Model,
-    Name,
     Outcome,
     ProcessDefinition,
     RecordId,
 )
-from placet.process._code import code_digest
+from placet.process._orchestrating import CLOSE_CASE, OPEN_CHECKPOINT, READ_OUTCOME, STOP_CASE
+from placet.process._requests import CheckpointRequest, CloseRequest, StepRequest, StopRequest
 
 BELL = "checkpoint_bell"
 ADMITTED = "case_admitted"
-OPEN_CHECKPOINT = "open_checkpoint"
-READ_OUTCOME = "read_outcome"
-STOP_CASE = "stop_case"
-CLOSE_CASE = "close_case"
 
 STOPPED = "case_stopped"
 """The reason for which nothing is granted while a person looks at the case."""
+
+TOO_MANY_ROUNDS = "too_many_rounds"
+"""What a case closes with that wants a person's look at why it comes back so often."""
 
 STEP_TIMEOUT = timedelta(minutes=10)
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
@@ -68,81 +61,14 @@ _RETRY = RetryPolicy(
 _T = TypeVar("_T")
 
 
-class StepRequest(Model):
-    """What every governed activity is given first: its case and the record it is about."""
+class NotTaken(StrEnum):
+    """Why a guarded step of an approved case was not taken, for good."""
 
-    case: CaseId
-    record: RecordId
+    VOIDED = "voided"
+    """The approval no longer holds: people look anew."""
 
-
-class CheckpointRequest(StepRequest):
-    """Open a checkpoint, or read what came of it."""
-
-    checkpoint: Name
-
-
-class StopRequest(StepRequest):
-    """Stop the case for a person to look at, and say why; ``admissions`` as in ``StopCase``."""
-
-    admissions: int = 0
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]
-
-
-class CloseRequest(StepRequest):
-    """Close the case with a result."""
-
-    result: Identifier
-
-
-@dataclass(frozen=True)
-class Attached:
-    """What was put into a system of record, and the version that it has there."""
-
-    record: RecordId
-    version: str
-
-
-@dataclass(frozen=True)
-class Paper:
-    """A file that is written for people, from what a checkpoint shows."""
-
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process: its signed definition, and the workflow class that orders its steps.
-
-    ``attach`` names further options of opening a case, or of answering its return: each is called
-    with the subject and a path, puts what is there into its system of record, and raises
-    ``ValueError`` with what is wrong, having put nothing.
-
-    ``document`` fetches a document of a subject by its name and digest, for a person to read.
-    ``papers`` names what can be written from a checkpoint and its parts: a letter, a worksheet.
-    Both raise ``ValueError`` with what is wrong. They run on the machine of whoever asks.
-    """
-
-    definition: ProcessDefinition
-    workflow: type
-    attach: Mapping[str, Callable[[RecordId, Path], Attached]] = field(default_factory=dict)
-    document: Callable[[RecordId, str, Digest], bytes] | None = None
-    papers: Mapping[str, Callable[[CheckpointView, Sequence[InputPart]], Paper]] = field(
-        default_factory=dict
-    )
-
-    @property
-    def name(self) -> str:
-        """The process's name."""
-        return self.definition.name
-
-    def to_publish(self) -> ProcessDefinition:
-        """The definition with the digest of the workflow's code as it is installed here.
-
-        Raises:
-            LookupError: the code has no sources here.
-        """
-        return self.definition.model_copy(update={"code": code_digest(self.workflow)})
+    FORBIDDEN = "forbidden"
+    """For one of the reasons that the workflow takes for an end."""
 
 
 def refused_for(error: ActivityError) -> tuple[str, ...]:
@@ -246,6 +172,53 @@ class GovernedWorkflow:
                     raise
             await self.stop(request.case, subject, activity_type, reasons, heard)
 
+    async def take(
+        self, case: CaseInput, activity_type: str, record: RecordId, result: type[_T]
+    ) -> _T:
+        """Run one governed step on a record of the case, as :meth:`patient_step` does.
+
+        Raises:
+            ActivityError: the step failed for good and was not denied.
+        """
+        request = StepRequest(case=case.case, record=record)
+        return await self.patient_step(activity_type, request, result, case.subject)
+
+    async def take_approved(
+        self, case: CaseInput, activity_type: str, result: type[_T], forbids: str
+    ) -> _T | NotTaken:
+        """Run the step that people have approved, on the case's subject.
+
+        A denial for the reason ``forbids``, or because the approval no longer holds, ends it. For
+        any other, the case is stopped, and the step tried again once a person lets it go on.
+
+        Raises:
+            ActivityError: the step failed for good and was not denied.
+        """
+        step = self.definition.step(activity_type)
+        if step is None or step.approval is None:
+            raise ApplicationError(f"no checkpoint approves {activity_type}", non_retryable=True)
+        request = StepRequest(case=case.case, record=case.subject)
+        looked = False
+        while True:
+            heard = self._bells
+            try:
+                return await self.step(activity_type, request, result)
+            except ActivityError as error:
+                reasons = refused_for(error)
+                if not reasons:
+                    raise
+            if forbids in reasons:
+                return NotTaken.FORBIDDEN
+            if STOPPED not in reasons:
+                outcome = await self.outcome(step.approval, case.case, case.subject)
+                if outcome.status is CheckpointStatus.VOIDED:
+                    return NotTaken.VOIDED
+                if "conflict" in reasons and not looked:
+                    # The record changed after the grant: asked again, the authority sees it too.
+                    looked = True
+                    continue
+            await self.stop(case.case, case.subject, activity_type, reasons, heard)
+
     async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
         """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
         request = CheckpointRequest(case=case, record=subject, checkpoint=name)
@@ -315,6 +288,22 @@ class GovernedWorkflow:
             )
         except asyncio.TimeoutError:  # noqa: UP041 - what the SDK raises, on every version
             return
+
+    async def rounds(
+        self, case: CaseInput, one: Callable[[CaseInput], Awaitable[str | None]], most: int
+    ) -> str:
+        """Take rounds until one ends with a result, at most so many, and close the case with it.
+
+        Each is checks and decisions; one without a result starts the next.
+        """
+        result = TOO_MANY_ROUNDS
+        for _ in range(most):
+            ended = await one(case)
+            if ended is not None:
+                result = ended
+                break
+        await self.close(case.case, case.subject, result)
+        return result
 
     async def close(self, case: CaseId, subject: RecordId, result: str) -> None:
         """Close the case. One that is closed already, by a try whose answer was lost, is closed.

@@ -17,6 +17,7 @@ from placet.model import (
     Step,
     Tier,
 )
+from placet.process import orchestrating
 
 DEFINITION = ProcessDefinition(
     name="parcel-check",
@@ -57,34 +58,7 @@ DEFINITION = ProcessDefinition(
             produces=("dispatched",),
             approval="release",
         ),
-        Step(
-            activity_type="open_checkpoint",
-            agent="orchestrator",
-            action="checkpoint:open",
-            system="authority",
-            relation="parcel",
-        ),
-        Step(
-            activity_type="read_outcome",
-            agent="orchestrator",
-            action="outcome:read",
-            system="authority",
-            relation="parcel",
-        ),
-        Step(
-            activity_type="stop_case",
-            agent="orchestrator",
-            action="case:stop",
-            system="authority",
-            relation="parcel",
-        ),
-        Step(
-            activity_type="close_case",
-            agent="orchestrator",
-            action="case:close",
-            system="authority",
-            relation="parcel",
-        ),
+        *orchestrating("parcel"),
     ),
     checkpoints=(
         CheckpointDefinition(

@@ -39,6 +39,6 @@ class AsksNobody(BudgetReallocation):
     @workflow.run
     async def run(self, case: CaseInput) -> str:
         request = StepRequest(case=case.case, record=case.subject)
-        await self._step(case, "read_moves", case.subject, PartRef)
+        await self.take(case, "read_moves", case.subject, PartRef)
         await self.patient_step("reallocate", request, PartRef, case.subject)
         return "reallocated"

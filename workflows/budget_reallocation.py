@@ -1,7 +1,8 @@
 """The reallocation of an approved budget: it orders the work, and decides nothing.
 
-read the moves and the loan → check them, twice → ask people → reallocate → close. An approval that
-no longer holds, because the loan has changed, goes back to people on the loan as it is now.
+read the moves and the loan → check them, twice → ask people → reallocate → close. What people
+return waits until whoever asked has changed the moves, and is checked and asked anew. An approval
+that no longer holds, because the loan has changed, goes back to people on the loan as it is now.
 """
 
 from temporalio import workflow
@@ -17,9 +18,9 @@ AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
 """The reason for which nothing is changed where agents only flag."""
 
 MAX_ROUNDS = 20
-"""Rounds of one case: a loan that changes more often than that wants a person's look."""
+"""Rounds of one case: moves that come back more often than that want a person's look."""
 
-_ENDS = {CheckpointStatus.REJECTED, CheckpointStatus.RETURNED, CheckpointStatus.EXPIRED}
+_ENDS = {CheckpointStatus.REJECTED, CheckpointStatus.EXPIRED}
 
 
 @workflow.defn(name="BudgetReallocation")
@@ -42,6 +43,8 @@ class BudgetReallocation(GovernedWorkflow):
         outcome = await self.checkpoint(APPROVAL, case.case, case.subject)
         if outcome.status in _ENDS:
             return outcome.status.value
+        if outcome.status is CheckpointStatus.RETURNED:
+            await self.resubmission(outcome.checkpoint, outcome.case, case.subject)
         if outcome.status is not CheckpointStatus.APPROVED:
             return None
         return await self._reallocate(case) if check.fits else "nothing_to_apply"

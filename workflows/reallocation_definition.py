@@ -100,6 +100,7 @@ DEFINITION = ProcessDefinition(
             system="loan-servicing",
             relation="reallocation",
             produces=("moves",),
+            facts=("reallocation",),
         ),
         Step(
             activity_type="read_loan",
@@ -157,7 +158,6 @@ DEFINITION = ProcessDefinition(
         _ended("nothing_to_apply", CheckpointStatus.APPROVED),
         _ended("flagged", CheckpointStatus.APPROVED),
         _ended("rejected", CheckpointStatus.REJECTED),
-        _ended("returned", CheckpointStatus.RETURNED),
         _ended("expired", CheckpointStatus.EXPIRED),
         CaseResult(name="too_many_rounds", without=("reallocated",)),
     ),

@@ -13,12 +13,13 @@
 """
 
 from lender.servicing._app import make_app
-from lender.servicing._reallocating import request_reallocation
+from lender.servicing._reallocating import change_request, request_reallocation
 from lender.servicing._staff import import_loan, note, payments_made, place_hold, read_loan
 from lender.servicing._tables import PaymentRow
 
 __all__ = [
     "PaymentRow",
+    "change_request",
     "import_loan",
     "make_app",
     "note",

@@ -43,6 +43,28 @@ def request_reallocation(database: Database, loan: str, number: str, moves: Move
         raise Failure(409, "conflict", "it was written just now by someone else") from None
 
 
+def change_request(database: Database, loan: str, number: str, moves: Moves) -> str:
+    """Put other moves in place of those that were asked for; the state that they make.
+
+    For a request that people returned. The same moves again are no change. What people were shown
+    stays with them: an approval names the state that it was given for, and holds for no other.
+
+    Raises:
+        Failure: there is no such loan or request, or it was done.
+    """
+    loan, parsed = require_reallocation(loan, number)
+
+    def write(session: Session) -> str:
+        version = lock_loan(session, loan).version
+        row = _row(session, loan, parsed)
+        if row.answer is not None:
+            raise Failure(409, "conflict", f"reallocation {number} of {loan} was done")
+        row.digest, row.body = moves.digest, moves.model_dump_json()
+        return reallocation_version(version, row.digest)
+
+    return database.run_here(write)
+
+
 def find_moves(loan: str, number: int) -> Callable[[Session], Moves]:
     """The work that reads what a reallocation asks for.
 

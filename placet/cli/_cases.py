@@ -130,7 +130,7 @@ def open_case(
 
 @case.command("resubmit", context_settings=_EXTRA)
 def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False) -> None:
-    """Answer a return: --packet DIR puts the new version there, and tells the case."""
+    """Answer a return: --packet DIR (--moves FILE) puts what is new there; the case is told."""
     with failures():
         options = _options(context.args)
 
@@ -138,7 +138,7 @@ def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False)
             async with operator_client() as client:
                 view = await client.case(_id(_CASE, case_id))
                 process = _process(view.process)
-                attach = _attachments(process, options)
+                attach = _attachments(process, options, again=True)
                 if len(options) != 1:
                     raise fail(f"give one of --{', --'.join(sorted(process.attach))}", USAGE)
                 await _require_opener(client, view.process)
@@ -216,18 +216,19 @@ def _process(name: str) -> Process:
 
 
 def _attachments(
-    process: Process, options: Mapping[str, str]
+    process: Process, options: Mapping[str, str], *, again: bool = False
 ) -> Callable[[RecordId], list[Attached]]:
     """What the options attach to a subject, once it is asked for."""
+    taking = process.attaching(again=again)
     for name in options:
-        if name not in process.attach:
+        if name not in taking:
             raise fail(f"process {process.name} has no option --{name}", USAGE)
 
     def attach(subject: RecordId) -> list[Attached]:
         done: list[Attached] = []
         for name, value in options.items():
             try:
-                done.append(process.attach[name](subject, Path(value)))
+                done.append(taking[name](subject, Path(value)))
             except ValidationError:
                 raise
             except ValueError as error:

@@ -30,7 +30,8 @@ class Process:
 
     ``attach`` names further options of opening a case, or of answering its return: each is called
     with the subject and a path, puts what is there into its system of record, and raises
-    ``ValueError`` with what is wrong, having put nothing.
+    ``ValueError`` with what is wrong, having put nothing. ``attach_again`` are those that answer a
+    return otherwise than they open a case.
 
     ``document`` fetches a document of a subject by its name and digest, for a person to read.
     ``papers`` names what can be written from a checkpoint and its parts: a letter, a worksheet.
@@ -44,11 +45,16 @@ class Process:
     papers: Mapping[str, Callable[[CheckpointView, Sequence[InputPart]], Paper]] = field(
         default_factory=dict
     )
+    attach_again: Mapping[str, Callable[[RecordId, Path], Attached]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The process's name."""
         return self.definition.name
+
+    def attaching(self, *, again: bool) -> Mapping[str, Callable[[RecordId, Path], Attached]]:
+        """What its cases take along, at opening or as the answer to a return."""
+        return {**self.attach, **self.attach_again} if again else self.attach
 
     def to_publish(self) -> ProcessDefinition:
         """The definition with the digest of the workflow's code as it is installed here.

@@ -9,7 +9,7 @@ import pytest
 
 from lender._service import Failure
 from lender.model import LoanStatus, Move, Moves
-from lender.servicing import import_loan, place_hold, request_reallocation
+from lender.servicing import change_request, import_loan, place_hold, request_reallocation
 from tests.lender.lending import APPROVED, LOAN, Lending, loan_file, require_problem
 
 SYSTEMS = ("loan-servicing",)
@@ -107,6 +107,22 @@ async def test_other_moves_than_were_asked_for_are_refused(bank: Lending) -> Non
     answer = await apply(bank, await approved(bank, other), other)
     require_problem(answer, 409, "conflict", "done with other moves")
     assert len(bank.loan().reallocations) == 1
+
+
+async def test_a_request_that_was_changed_is_done_as_it_is_now_and_only_so(bank: Lending) -> None:
+    """I5: what people approved before the change names a state that is no more."""
+    database = bank.databases["loan-servicing"]
+    with pytest.raises(Failure, match="no such reallocation"):
+        change_request(database, LOAN, "1", MOVES)
+    ask(bank)
+    before, other = await approved(bank), moves_of("99.00")
+    assert change_request(database, LOAN, "1", other) == (await bank.facts(RECORD))["version"]
+    assert change_request(database, LOAN, "1", other) == (await bank.facts(RECORD))["version"]
+    require_problem(await apply(bank, before), 409, "conflict", "not those that were")
+    assert bank.loan() == BEFORE
+    assert (await apply(bank, await approved(bank, other), other)).status_code == 200
+    with pytest.raises(Failure, match="was done"):
+        change_request(database, LOAN, "1", MOVES)
 
 
 async def test_a_loan_that_changed_is_not_reallocated(bank: Lending) -> None:

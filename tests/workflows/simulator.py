@@ -187,6 +187,11 @@ REALLOCATIONS: Mapping[str, Scenario] = {
         open_checkpoint=[OPEN],
         read_outcome=[_decided_late(CheckpointStatus.REJECTED, timedelta(hours=3))],
     ),
+    "reallocation-returned-and-resubmitted": _reallocating(
+        "reallocated",
+        open_checkpoint=[RETURNED, OPEN],
+        read_outcome=[RETURNED, RESUBMITTED, APPROVED],
+    ),
     "reallocation-that-does-not-fit": _reallocating(
         "nothing_to_apply", check_reallocation=[{"part": _PART, "fits": False}]
     ),

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from lender._service import Failure
 from lender.model import LoanFile, Move, Moves
-from lender.servicing import import_loan, request_reallocation
+from lender.servicing import change_request, import_loan, request_reallocation
 from placet.client import AuthorityError
 from placet.model import ActAnswer, CheckpointView, Reason, Verdict
 from tests.workflows.desk import Desk
@@ -82,6 +83,39 @@ async def test_an_approved_reallocation_changes_the_budget_and_the_next_draw_kno
     await desk.ended(draw)
 
 
+async def test_returned_moves_are_changed_and_asked_for_anew(desk: Desk) -> None:
+    """I5, I6: other moves are new evidence; who changed them approves nothing, once done is done."""
+    loan = desk.take_in_loan()
+    first, second = loan.schedule[0].item, loan.schedule[1].item
+    case = await _open(desk, loan, "250.00")
+    checkpoint = await desk.asked(case, APPROVAL)
+    file = desk.folder / f"{loan.loan_id}-again.csv"
+    file.write_text(f"{HEAD}{first},{second},175.50,as the second bid has it\n")
+    resubmit = ("case", "resubmit", case, "--moves", str(file))
+    early = await desk.command("dana", *resubmit)
+    assert (early.code, "nothing was returned" in early.err) == (1, True)
+    await _approve(desk, checkpoint, "ines")
+    await desk.decide("omar", checkpoint, Verdict.RETURN)
+    subject = f"loan/{loan.loan_id}/reallocation/1"
+    same = f"{loan.version}.{Moves(moves=(_move(loan, '250.00'),)).digest}"
+    with pytest.raises(AuthorityError, match="has version"):
+        await desk.people["dana"].resubmit(case, subject, same)
+    said = await desk.command("dana", *resubmit)
+    assert said.code == 0, said.err
+    again = await desk.asked(case, APPROVAL)
+    assert (again.id, again.evidence.proposal.amount) != (checkpoint.id, Decimal("250.00"))
+    assert again.evidence.proposal.amount == Decimal("175.50")
+    assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "resubmitted"
+    await _approve(desk, again, "ines", "omar", "sofia")
+    assert (await desk.ended(case)).result == "reallocated"
+    after = desk.books.loan(loan.loan_id)
+    assert loan.approved_values[first] - after.approved_values[first] == Decimal("175.50")
+    late = await desk.command("dana", *resubmit)
+    assert (late.code, "the case is closed" in late.err) == (1, True)
+    with pytest.raises(Failure, match="was done"):
+        change_request(desk.books.servicing, loan.loan_id, "1", Moves(moves=(_move(loan, "9.00"),)))
+
+
 async def test_nobody_takes_two_parts_in_one_reallocation(desk: Desk) -> None:
     """I6: who attested or opened it does not approve it as well, whatever their roles."""
     loan = desk.take_in_loan()
@@ -128,8 +162,8 @@ async def test_a_loan_that_changed_since_the_approval_goes_back_to_people(desk: 
     again = await desk.asked(case, APPROVAL)
     assert again.id != checkpoint.id
     assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "voided"
-    await desk.decide("ines", again, Verdict.RETURN)
-    assert (await desk.ended(case)).result == "returned"
+    await desk.decide("ines", again, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
     assert desk.books.loan(loan.loan_id).reallocations == ()
 
 

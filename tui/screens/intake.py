@@ -86,7 +86,7 @@ class Intake(ModalScreen[str | None], Asking):
     async def look(self) -> None:
         """Which processes are installed here and may be opened by this person."""
         self._say("Looking what is installed here …", "muted")
-        found = await asyncio.to_thread(_installed)
+        found = await asyncio.to_thread(_installed, again=self._case is not None)
         mine = frozenset(self.session.me.roles)
         self._installed = {
             name: each
@@ -236,9 +236,9 @@ def _store(attach: Attach, subject: str, path: str) -> Attached:
         raise ValueError(str(error)) from None
 
 
-def _installed() -> dict[str, tuple[str, Mapping[str, Attach]]]:
+def _installed(*, again: bool) -> dict[str, tuple[str, Mapping[str, Attach]]]:
     return {
-        name: (each.definition.subject, each.attach)
+        name: (each.definition.subject, each.attaching(again=again))
         for name, each in processes().items()
         if each.attach
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from placet.authority._payload_keys import PayloadKeys
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 # A busy machine is no failure; pytest's own limit finds what hangs.
@@ -17,6 +18,17 @@ settings.load_profile("placet")
 
 # Every client of a test's own would read the certificates anew, 45 ms each.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
+
+# Each log has a salt of its own, but is opened again and again: 50 ms each.
+_STRETCH = PayloadKeys._stretched
+
+
+@functools.cache
+def _stretched(passphrase: str, salt: bytes) -> bytes:
+    return _STRETCH(PayloadKeys(passphrase), salt)
+
+
+PayloadKeys._stretched = lambda self, salt: _stretched(self._passphrase.decode(), salt)  # type: ignore[method-assign]  # in tests alone
 
 LONGEST = ("kill", "workflows", "tui", "cli")
 

@@ -140,6 +140,8 @@ class Site:
     engines: Engines
     session: str = ""
     sent: list[str] = field(default_factory=list)
+    stayed: list[str] = field(default_factory=list)
+    """The entries that were written since the test began only to keep a live grant in hand."""
 
     @property
     def grant_id(self) -> str:
@@ -151,6 +153,7 @@ class Site:
         if claims_of(self.grant)["exp"] - _now().timestamp() < 30:
             reply = await ask(self.w, "orchestrator", dict(self.step))
             self.grant = self.keep(reply.body["access_token"])
+            self.stayed += ["grant.revoked", "grant.issued"]
 
     def key_of(self, principal: str) -> SigningKey:
         """A principal's own key."""
@@ -304,9 +307,10 @@ class Site:
             return connection.execute(waiting).first() is None
 
     def rows(self) -> dict[str, set[str]]:
-        """Every row of the store but used ids, the ledger (looked at apart) and the grant's end."""
+        """Every row of the store but used ids, the ledger (looked at apart) and the live grant's."""
         apart = {"used_jti", "ledger_entry", "ledger_node", "tree_state", "writer_state"}
-        apart |= {"signed_head", "grant_", "grant_revocation", "signed_in", "evidence_opened"}
+        apart |= {"signed_head", "grant_", "grant_revocation", "context_blob"}
+        apart |= {"signed_in", "evidence_opened"}
         with self.engines.reader.connect() as connection:
             return {
                 name: {repr(tuple(row)) for row in connection.execute(select(table))}

@@ -183,18 +183,18 @@ async def test_a_history_is_sealed_when_temporal_comes_back(
     assert len(await entries(w, case, "case.archived")) == 1
 
 
-async def test_a_history_of_thousands_of_events_is_sealed(w: World) -> None:
-    """I9: as many pages as it takes; what nobody listens to is in it as well."""
+async def test_a_history_of_several_pages_is_sealed(w: World) -> None:
+    """I9: Temporal gives 256 events at a time; what nobody listens to is in it as well."""
     async with w.workers():
         case = await w.open("depot/A1/parcel/3")
         await w.until_checkpoint(case)
         handle = w.temporal.get_workflow_handle(case)
-        for _ in range(25):
+        for _ in range(6):
             await asyncio.gather(*(handle.signal("noise", "x" * 50) for _ in range(100)))
         await dispatch(w, case)
         await w.until_archived(case)
     (run,) = (await archive_of(w, case)).seal.runs
-    assert len(run.events) > 2500
+    assert len(run.events) > 600
 
 
 async def test_two_authorities_seal_a_history_once(w: World, door: tuple[Client, Gate]) -> None:

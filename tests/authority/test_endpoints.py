@@ -8,7 +8,7 @@ import itertools
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,24 +59,45 @@ class Meant:
 async def meant(s: Site, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Meant]:
     """Nothing changed, but for what the test says."""
     await s.stay_granted()
+    s.stayed.clear()
     rows, entries, expected = s.rows(), await s.entry_types(), Meant()
     yield expected
-    assert (await s.entry_types())[len(entries) :] == expected.entries
+    assert (await s.entry_types())[len(entries) :] == s.stayed + expected.entries
     assert s.rows() == rows
     unforeseen = [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert not unforeseen, caplog.text
     assert_no_secret(s, caplog.text)
 
 
-def _of(*doors: str) -> list[Any]:
-    return [pytest.param(each, id=str(each)) for each in ROUTES if each.door in doors]
+Check = Callable[[Site, Route], Awaitable[None]]
+
+
+def on(routes: Iterable[Route]) -> Callable[[Check], Callable[..., Awaitable[None]]]:
+    """Check these routes one after the other, each in a subtest of its name.
+
+    One test for each would look through the whole store and ledger hundreds of times.
+    """
+
+    def wrap(check: Check) -> Callable[..., Awaitable[None]]:
+        async def test(s: Site, subtests: pytest.Subtests) -> None:
+            for route in routes:
+                with subtests.test(str(route)):
+                    await s.stay_granted()
+                    await check(s, route)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return wrap
+
+
+def _of(*doors: str) -> list[Route]:
+    return [each for each in ROUTES if each.door in doors]
 
 
 # Systems of record prove their key by the assertion alone.
 _PROVEN = [
-    pytest.param(each, id=str(each))
-    for each in ROUTES
-    if each.door not in {"open", "signature"} and each.client != SYSTEM
+    each for each in ROUTES if each.door not in {"open", "signature"} and each.client != SYSTEM
 ]
 
 
@@ -111,7 +132,7 @@ async def test_an_unknown_path_is_not_found(s: Site) -> None:
         assert_refused(s, await s.send({"method": "GET", "url": path}), 404)
 
 
-@pytest.mark.parametrize("route", _of("form", "header", "body", "session", "grant"))
+@on(_of("form", "header", "body", "session", "grant"))
 async def test_without_credentials_nobody_gets_in(s: Site, route: Route) -> None:
     """I1: who asks must be told, whatever else is in the request."""
     made = s.good(route)
@@ -141,7 +162,7 @@ _SCHEMES = {
 }
 
 
-@pytest.mark.parametrize("route", _of("session", "grant"))
+@on(_of("session", "grant"))
 async def test_a_token_counts_under_its_scheme_alone(s: Site, route: Route) -> None:
     """Bearer use is refused (RFC 9449 section 7.2)."""
     token = s.session if route.door == "session" else s.grant
@@ -151,7 +172,7 @@ async def test_a_token_counts_under_its_scheme_alone(s: Site, route: Route) -> N
         assert_refused(s, await s.send(made), 401)
 
 
-@pytest.mark.parametrize("route", _of("session", "grant"))
+@on(_of("session", "grant"))
 async def test_two_headers_for_one_are_refused(s: Site, route: Route) -> None:
     for name in ("Authorization", "DPoP"):
         made = s.good(route)
@@ -159,7 +180,7 @@ async def test_two_headers_for_one_are_refused(s: Site, route: Route) -> None:
         assert_refused(s, await s.send(made), 401)
 
 
-@pytest.mark.parametrize("route", _PROVEN)
+@on(_PROVEN)
 async def test_a_proof_is_for_one_request_and_one_key(s: Site, route: Route) -> None:
     """RFC 9449 section 4.3: method, address, token, key, and only once."""
     owner = route.client or ("operator:una" if route.door == "session" else "agent:orchestrator")
@@ -189,7 +210,7 @@ async def test_a_proof_is_for_one_request_and_one_key(s: Site, route: Route) -> 
     assert_refused(s, await s.send(made), 400, 401)
 
 
-@pytest.mark.parametrize("route", _of("session"))
+@on(_of("session"))
 async def test_a_proof_counts_once(s: Site, route: Route) -> None:
     """RFC 9449 section 11.1: a request that was seen can't be sent again."""
     made = s.good(route)
@@ -244,7 +265,7 @@ def _wrong_tokens(s: Site, right: str) -> dict[str, str]:
     return {**offered, **forged}
 
 
-@pytest.mark.parametrize("route", _of("form", "header", "body"))
+@on(_of("form", "header", "body"))
 async def test_no_other_token_is_a_client_assertion(s: Site, route: Route) -> None:
     """RFC 8725 section 3.11: no kind of token is accepted in another's place."""
     for name, token in _wrong_tokens(s, "client-assertion").items():
@@ -267,7 +288,7 @@ async def test_no_other_token_is_a_client_assertion(s: Site, route: Route) -> No
         assert body["error"] in expected, name
 
 
-@pytest.mark.parametrize("route", _of("session", "grant"))
+@on(_of("session", "grant"))
 async def test_no_other_token_is_an_access_token(s: Site, route: Route) -> None:
     """A session is no grant, a grant no session, and nothing else either."""
     owner = "operator:una" if route.door == "session" else "agent:orchestrator"
@@ -364,7 +385,7 @@ _JSON_ROUTES = [
 ]
 
 
-@pytest.mark.parametrize("route", [pytest.param(each, id=str(each)) for each in _JSON_ROUTES])
+@on(_JSON_ROUTES)
 async def test_a_body_that_is_no_request_is_refused(s: Site, route: Route) -> None:
     """I12: garbage, too much of it, and JSON of every wrong form."""
     for name, content in _JSON_BODIES.items():
@@ -399,7 +420,7 @@ _FORM_BODIES: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("route", _of("form"))
+@on(_of("form"))
 async def test_a_form_that_is_no_request_is_refused(s: Site, route: Route) -> None:
     """RFC 6749 section 3.2 and 5.2."""
     for name, content in _FORM_BODIES.items():
@@ -522,9 +543,7 @@ _IDS = (
 )
 
 
-@pytest.mark.parametrize(
-    "route", [pytest.param(each, id=str(each)) for each in ROUTES if "{" in each.path]
-)
+@on([each for each in ROUTES if "{" in each.path])
 async def test_an_id_that_is_none_is_not_found(s: Site, route: Route) -> None:
     """I12: whatever stands where an id belongs."""
     ids = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
@@ -543,9 +562,7 @@ _NUMBERS = ("-1", "1.5", "x", "", "%00", "9" * 16, "9" * 5000, "%D9%A3", "1%20",
 _TEXTS = ("%00", "%ff", "%E2%80%AE", "a" * 5000)
 
 
-@pytest.mark.parametrize(
-    "route", [pytest.param(each, id=str(each)) for each in ROUTES if each.query]
-)
+@on([each for each in ROUTES if each.query])
 async def test_a_wrong_query_is_refused_by_name(s: Site, route: Route) -> None:
     """I12: no page of everything, or of nothing, for a question that was none."""
     for name in route.query.split(","):

@@ -273,7 +273,7 @@ async def test_an_overview_counts(store: Store) -> None:
 
 # --- what a page costs ------------------------------------------------------------------------
 
-MANY = 20_000
+MANY = 16_000  # two thirds of them are a clerk's: more than the 10,000 that are counted
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], scope="module")
@@ -361,16 +361,17 @@ FLAT: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.parametrize("query", FLAT, ids=str)
 @pytest.mark.parametrize("sort", ["urgency", "-amount", "-opened"])
-async def test_a_page_reads_a_page(crowded: Store, query: dict[str, Any], sort: str) -> None:
+async def test_a_page_reads_a_page(crowded: Store, sort: str, subtests: pytest.Subtests) -> None:
     """No statement of a page reads or sorts the whole floor, on either database."""
-    wanted = CheckpointQuery(**query, sort=CheckpointOrder(sort), limit=50)
+    for query in FLAT:
+        wanted = CheckpointQuery(**query, sort=CheckpointOrder(sort), limit=50)
 
-    def look(reader: Reader) -> list[str]:
-        return plans(reader, lambda: list_checkpoints(reader, wanted, CLEO, None, NOON))
+        def look(reader: Reader, wanted: CheckpointQuery = wanted) -> list[str]:
+            return plans(reader, lambda: list_checkpoints(reader, wanted, CLEO, None, NOON))
 
-    assert_flat(await crowded.read(look))
+        with subtests.test(str(query)):
+            assert_flat(await crowded.read(look))
 
 
 @pytest.mark.parametrize("query", [{}, {"waits_for": "me"}, {"status": "open"}], ids=str)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -143,5 +143,11 @@ async def rogue_worker(
 
     # One who has got hold of the case's keys as well: what he says must count for nothing all the
     # same.
-    async with Worker(w.temporal, task_queue=queue, activities=[activity.defn(name=name)(run)]):
+    async with Worker(
+        w.temporal,
+        task_queue=queue,
+        activities=[activity.defn(name=name)(run)],
+        # Else a beat is kept back until two seconds before Temporal takes the step for lost.
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+    ):
         yield

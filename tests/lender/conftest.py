@@ -1,28 +1,14 @@
 """The lender's systems on both databases: SQLite files, and a PostgreSQL of their own."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from lender.serve import LenderSettings
-from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
+from tests.authority.throwaway_postgresql import PostgresqlCluster
 from tests.lender.lending import Lending, lending
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[PostgresqlCluster]:
-    """One throw-away cluster for each test process."""
-    binaries = find_binaries()
-    if binaries is None:
-        if os.environ.get("PLACET_REQUIRE_POSTGRESQL") == "1":
-            pytest.fail("PLACET_REQUIRE_POSTGRESQL=1, but initdb and postgres are not installed")
-        pytest.skip("NOT TESTED ON POSTGRESQL: initdb and postgres are not installed")
-    made = PostgresqlCluster(binaries)
-    yield made
-    made.remove()
 
 
 @pytest.fixture
@@ -39,7 +25,7 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         async with _lending(request, LenderSettings(folder=tmp_path)) as made:
             yield made
         return
-    cluster: PostgresqlCluster = request.getfixturevalue("cluster")
+    cluster: PostgresqlCluster = request.getfixturevalue("postgresql")
     name = cluster.create_database()
     async with _lending(
         request, LenderSettings(folder=tmp_path, database_url=cluster.url(name))

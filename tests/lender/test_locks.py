@@ -28,14 +28,14 @@ SYSTEMS = ("loan-servicing",)
 
 
 @pytest.fixture
-async def bank(cluster: PostgresqlCluster, tmp_path: Path) -> Any:
-    name = cluster.create_database()
-    settings = LenderSettings(folder=tmp_path, database_url=cluster.url(name))
+async def bank(postgresql: PostgresqlCluster, tmp_path: Path) -> Any:
+    name = postgresql.create_database()
+    settings = LenderSettings(folder=tmp_path, database_url=postgresql.url(name))
     databases = {"loan-servicing": settings.database("loan-servicing")}
     async with lending(databases) as made:
         yield made
     databases["loan-servicing"].engine.dispose()
-    cluster.drop_database(name)
+    postgresql.drop_database(name)
 
 
 @contextmanager

@@ -23,11 +23,11 @@ def test_without_a_url_each_system_has_a_file_of_its_own(tmp_path: Path) -> None
 
 
 def test_the_url_comes_from_the_environment(
-    cluster: PostgresqlCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: PostgresqlCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One URL for all three: in PostgreSQL each system keeps to a schema of its own."""
-    name = cluster.create_database()
-    monkeypatch.setenv("PLACET_LENDER_DATABASE_URL", cluster.url(name))
+    name = postgresql.create_database()
+    monkeypatch.setenv("PLACET_LENDER_DATABASE_URL", postgresql.url(name))
     settings = LenderSettings(folder=tmp_path / "lender")
     servicing, compliance = (settings.database(each) for each in ("loan-servicing", "compliance"))
     import_loan(servicing, loan_file())
@@ -44,7 +44,7 @@ def test_the_url_comes_from_the_environment(
     assert read_loan(again, LOAN) == loan_file()
     for each in (servicing, compliance, again):
         each.engine.dispose()
-    cluster.drop_database(name)
+    postgresql.drop_database(name)
 
 
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "mysql://u:secret@h/x", "", "postgresql:"])
@@ -61,20 +61,20 @@ def test_a_url_is_not_shown() -> None:
     assert "secret" not in repr(LenderSettings(database_url="postgresql://u:secret@h/x"))
 
 
-def test_a_database_that_is_away_says_so(cluster: PostgresqlCluster) -> None:
+def test_a_database_that_is_away_says_so(postgresql: PostgresqlCluster) -> None:
     """I12: busy or away is an answer, not a crash; it works again when the database does."""
-    name = cluster.create_database()
-    database = Database(cluster.url(name), schema="loan_servicing")
+    name = postgresql.create_database()
+    database = Database(postgresql.url(name), schema="loan_servicing")
     import_loan(database, loan_file())
-    with cluster.outage(name):
+    with postgresql.outage(name):
         with pytest.raises(Failure) as away:
             read_loan(database, LOAN)
         assert (away.value.status, away.value.problem.error) == (503, "temporarily_unavailable")
         with pytest.raises(Failure):
-            Database(cluster.url(name), schema="loan_servicing")
+            Database(postgresql.url(name), schema="loan_servicing")
     assert read_loan(database, LOAN) == loan_file()
     database.engine.dispose()
-    cluster.drop_database(name)
+    postgresql.drop_database(name)
 
 
 def test_the_systems_say_that_their_database_is_away(

@@ -674,23 +674,31 @@ class OperatorClient:
         """The non-human identities, or those of one kind."""
         found: list[RegisteredView] = []
         while True:
-            query = {"after": found[-1].identity} if found else {}
-            query |= {"kind": kind} if kind else {}
-            page = self._member(await self._get("/v1/registry", query), "identities")
-            found += [RegisteredView.model_validate(each) for each in page]
+            page = await self.registry_page(kind, found[-1].identity if found else "")
+            found += page
             if not page:
                 return found
+
+    async def registry_page(self, kind: str | None = None, after: str = "") -> list[RegisteredView]:
+        """The identities that come after one in the registry; none: that was the last."""
+        query = {name: value for name, value in (("after", after), ("kind", kind)) if value}
+        page = self._member(await self._get("/v1/registry", query), "identities")
+        return [RegisteredView.model_validate(each) for each in page]
 
     async def identity_report(self, report: str) -> list[ReportLine]:
         """All lines of a report on the identities."""
         found: list[ReportLine] = []
         while True:
-            query = {"after": found[-1].identity} if found else {}
-            path = f"/v1/identity-reports/{_segment(report)}"
-            page = self._member(await self._get(path, query), "lines")
-            found += [ReportLine.model_validate(each) for each in page]
+            page = await self.report_page(report, found[-1].identity if found else "")
+            found += page
             if not page:
                 return found
+
+    async def report_page(self, report: str, after: str = "") -> list[ReportLine]:
+        """The lines of a report that come after an identity's; none: that was the last."""
+        path = f"/v1/identity-reports/{_segment(report)}"
+        page = self._member(await self._get(path, {"after": after} if after else {}), "lines")
+        return [ReportLine.model_validate(each) for each in page]
 
     async def left_behind(self, identity: str) -> LeftBehind:
         """What an identity leaves behind."""

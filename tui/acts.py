@@ -6,7 +6,7 @@ What was typed is read here; what can't be meant is a ``ValueError`` that the di
 import asyncio
 import mimetypes
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -47,25 +47,30 @@ class Ask:
 
 @dataclass(frozen=True)
 class Deed:
-    """One act on one target. ``look`` is what to read before it is signed."""
+    """One act on one target. ``look`` is what to read before it is signed.
+
+    ``handed`` is told once it is done, with the ``secret`` in it that can be copied.
+    """
 
     words: str
     effect: str
     send: Send
     asks: tuple[Ask, ...]
     look: tuple[Piece, ...] = ()
+    handed: tuple[Piece, ...] = ()
+    secret: str = field(default="", repr=False)
 
 
 WHY = Ask("why", "Why; it is kept beside the ledger", "Say why.")
 
 
-def plain(act: str, target: str, said: str, effect: str) -> Deed:
+def plain(act: str, target: str, said: str, effect: str, look: tuple[Piece, ...] = ()) -> Deed:
     """An act whose body is a reason alone."""
 
     async def send(gateway: Gateway, told: Answers) -> ActAnswer:
         return await gateway.act(act, target, Reason(reason=told["why"]))
 
-    return Deed(said, effect, send, (WHY,))
+    return Deed(said, effect, send, (WHY,), look)
 
 
 # --- a record, and a case ---------------------------------------------------------------------

@@ -52,6 +52,7 @@ from tui.answers import (
     listed,
     ways_to_fail,
 )
+from tui.directory import Directory
 
 if TYPE_CHECKING:
     from placet.audit import LogFiles
@@ -68,6 +69,7 @@ class Gateway:
         self._client = client
         self._definitions: dict[tuple[str, int], ProcessDefinition] = {}
         self._matrices: dict[str, AuthorityMatrix] = {}
+        self.directory = Directory(client)
 
     @property
     def issuer(self) -> str:

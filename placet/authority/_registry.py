@@ -26,6 +26,7 @@ from placet.authority._store import (
     Tx,
     table_of,
 )
+from placet.authority._usage import at_work
 from placet.model import (
     InviteAgent,
     Join,
@@ -302,6 +303,7 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
     counting = [key.enrolled_at for key in keys if key.status == ACTIVE]
     since = min(counting, default=None if said is None else said.credential_since)
     shown = {} if said is None else said.model_dump(exclude={"owner", "deputy", "credential_since"})
+    last, live = at_work(reader, row.identity)
     return RegisteredView(
         identity=row.identity,
         kind=kind_of(row.identity),
@@ -309,7 +311,8 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
         owner=row.owner,
         deputy=row.deputy,
         credential_since=since,
-        last_used=row.last_used,
+        last_used=last or row.last_used,
+        live_grants=live,
         lacks=tuple(each.description for each in lacks(row, now)),
         keys=tuple(
             KeyView(

@@ -47,6 +47,9 @@ _LAST = (
     .order_by(_GRANT.c.issued_at.desc())
     .limit(1)
 )
+_LIVE = select(func.count()).where(
+    _GRANT.c.agent == bindparam("agent"), _GRANT.c.status == "issued"
+)
 _WORKS = and_(
     or_(_REG.c.ends_at.is_(None), _REG.c.ends_at > bindparam("now")),
     ~exists().where(_IDENTITY.c.principal == _REG.c.identity, _IDENTITY.c.status != ACTIVE),
@@ -98,6 +101,14 @@ UNUSED = _of(
 """Whether an agent did not do an action that it may do."""
 
 
+def at_work(reader: Reader, identity: str) -> tuple[datetime | None, int]:
+    """When an identity was last granted something, and how many grants of it are live."""
+    if not is_ours(identity):
+        return None, 0
+    asked = {"agent": identity}
+    return reader.scalar(_LAST, asked), reader.scalar(_LIVE, asked)
+
+
 class Usage:
     """Reads for operators."""
 
@@ -114,9 +125,8 @@ class Usage:
                 rows = reader.execute(_DID, {"agent": agent})
             seen = (tuple(row) for row in rows)
             did = [Did(action=action, times=times, last=last) for action, times, last in seen]
-            last = max((each.last for each in did), default=view.last_used)
             may = tuple(steps_of(reader).get(agent, ()))
-            return view.model_copy(update={"did": tuple(did), "last_used": last, "may": may})
+            return view.model_copy(update={"did": tuple(did), "may": may})
 
         return await self._core.store.read(read)
 

@@ -240,6 +240,7 @@ class RegisteredView(Model):
     last_used: UtcTime | None = None
     may: tuple[MayDo, ...] = ()
     did: tuple[Did, ...] = ()
+    live_grants: int = 0
 
 
 class IdentityReport(StrEnum):

@@ -40,6 +40,7 @@ from placet.model import (
     FindingCounts,
     Governance,
     InputPart,
+    LeftBehind,
     Mode,
     Need,
     Outcome,
@@ -51,7 +52,9 @@ from placet.model import (
     Proposal,
     ProposalView,
     Prospect,
+    RegisteredView,
     Relation,
+    ReportLine,
     Requirement,
     ReviewView,
     Said,
@@ -62,6 +65,7 @@ from placet.model import (
     TableSection,
     Tier,
     ValueKind,
+    VendorView,
     digest_bytes,
     digest_json,
     salted_digest,
@@ -179,6 +183,10 @@ class Simulator:
     reviews: list[ReviewView] = field(default_factory=list)
     delegations: list[DelegationView] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    registry: list[RegisteredView] = field(default_factory=list)
+    wrong: list[ReportLine] = field(default_factory=list)
+    left: list[LeftBehind] = field(default_factory=list)
+    vendors: list[VendorView] = field(default_factory=list)
 
     def told(self) -> int:
         """How far the events have come."""
@@ -394,6 +402,19 @@ class Simulator:
                 return httpx.Response(200, json=self._published())
             case ["v1", "identities", kind]:
                 return httpx.Response(200, json={"identities": self._identities(kind)})
+            case ["v1", "registry"]:
+                after, kind = (query.get(name, [""])[0] for name in ("after", "kind"))
+                found = [each for each in self.registry if kind in {"", each.kind.value}]
+                page = [each for each in found if each.identity > after][:200]
+                return _listed("identities", page)
+            case ["v1", "registry", *name]:
+                return _model(_of(self.registry, "identity", "/".join(name)))
+            case ["v1", "identity-reports", report]:
+                return _listed("lines", [each for each in self.wrong if each.report == report])
+            case ["v1", "left-behind", *name]:
+                return _model(_of(self.left, "identity", "/".join(name)))
+            case ["v1", "vendors", name]:
+                return _model(_of(self.vendors, "vendor", name))
             case ["v1", "checkpoints"]:
                 return self._checkpoints(query, self._asker(request))
             case ["v1", "overview"]:
@@ -705,6 +726,10 @@ def _problem(error: str, description: str, reasons: list[str] | None = None) -> 
 def _listed(name: str, models) -> httpx.Response:
     found = [each.model_dump(mode="json", exclude_none=True) for each in models]
     return httpx.Response(200, json={name: found})
+
+
+def _of(models, member: str, value: str):
+    return next((each for each in models if getattr(each, member) == value), None)
 
 
 def _model(model) -> httpx.Response:

@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import Button, Input
 
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import NOW, Simulator
+from tests.tui.simulator import Simulator
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.replay import Replay
@@ -12,17 +12,6 @@ from tui.widgets.slider import Slider
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
-
-
-def agent(name: str, status: str = "active") -> dict[str, object]:
-    return {
-        "principal": f"agent:{name}",
-        "status": status,
-        "roles": [],
-        "owner": "operator:ada",
-        "keys": ["k" * 43],
-        "enrolled_at": NOW.isoformat(),
-    }
 
 
 async def sign(desk: Desk, why: str = "stolen") -> None:
@@ -48,37 +37,6 @@ async def test_the_views_are_reached_by_key_and_mouse(
         await desk.expect(f"{len(simulator.entries)} entries", "case.opened")
         await desk.press("1")
         await desk.expect("waits for me: 1")
-
-
-async def test_an_agent_is_suspended_by_a_signed_act(
-    open_console: Opened, simulator: Simulator
-) -> None:
-    simulator.identities["agent"] = [agent("weigher"), agent("sorter", "suspended")]
-    simulator.add(7)
-    async with open_console("ada") as desk:
-        await desk.press("3")
-        await desk.expect("agent:weigher", "● active", "▲ suspended", "parcel:weigh × 1")
-        await desk.press("S")
-        await desk.expect("Suspend agent weigher?")
-        await sign(desk)
-        await desk.press("down", "R")
-        await desk.expect("Resume agent sorter?")
-        await desk.press("enter")
-    assert simulator.acts == [
-        ("operator:ada", "agent.suspend", "agent:weigher", {"reason": "stolen"})
-    ]
-
-
-async def test_only_administrators_change_identities(
-    open_console: Opened, simulator: Simulator
-) -> None:
-    simulator.identities["agent"] = [agent("weigher")]
-    async with open_console("omar") as desk:
-        await desk.press("3")
-        await desk.expect("agent:weigher")
-        assert not desk.sees("Suspend")
-        await desk.press("S")
-        assert not isinstance(desk.app.screen, Act)
 
 
 async def test_a_hold_is_put_on_a_record(open_console: Opened, simulator: Simulator) -> None:

@@ -106,13 +106,52 @@ class Act(ModalScreen[str | None], Asking):
             done = f"{self._words}: recorded as entry {answer.entry}"
             if answer.status == "proposed":
                 done = f"{self._words}: proposed; it waits for a second administrator"
-            self.dismiss(done)
+            if self._deed.handed:
+                self.app.push_screen(Handed(self._deed), lambda _: self.dismiss(done))
+            else:
+                self.dismiss(done)
         self._signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:
         shown = self.query_one("#act-said", Static)
         shown.update(said((harmless(text), tone)))
         self.call_after_refresh(shown.scroll_visible, animate=False)
+
+
+class Handed(ModalScreen[None]):
+    """What comes of an act and is shown once; ``c`` copies the secret in it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Close", id="handed.close", tooltip="Never shown again"),
+        Binding("c", "copy", "Copy", id="handed.copy", tooltip="Copy it through the terminal"),
+    ]
+
+    def __init__(self, deed: Deed) -> None:
+        super().__init__()
+        self._deed = deed
+
+    def compose(self) -> ComposeResult:
+        """What is handed over, and two buttons."""
+        with VerticalScroll(id="handed", classes="dialog", can_focus=False):
+            yield Static(said(*self._deed.handed))
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Copy", id="copy")
+                yield Button("Close", id="close", variant="primary")
+
+    def on_mount(self) -> None:
+        """Copying first: closing loses it."""
+        self.set_focus(self.query_one("#copy", Button))
+
+    @on(Button.Pressed, "#copy")
+    def action_copy(self) -> None:
+        """Copy it."""
+        self.app.copy_to_clipboard(self._deed.secret)
+        self.app.notify("Copied.", markup=False)
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        """It is gone from the screen."""
+        self.dismiss()
 
 
 def _field(ask: Ask) -> Input | Select[str]:

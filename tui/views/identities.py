@@ -1,40 +1,29 @@
-"""Identities: whose each agent is, how old its key, what it did; and taking it out at once."""
+"""Identities: what administrators do with them, each a signed act after a look at what it stops."""
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from textual import on, work
-from textual.app import ComposeResult
+from textual import work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.widgets import Static
 
-from placet.model import ADMINISTRATOR
-from tui import acts, words
+from placet.model import ADMINISTRATOR, RegisteredView, ReportLine
+from tui import acts, identity_acts, words
+from tui.acts import Deed
 from tui.answers import Identity
-from tui.figures import AgentFigures, by_agent
-from tui.said import Piece, said
+from tui.directory import PAGE
 from tui.screens.act import Act
-from tui.text import harmless
-from tui.views.base import View
-from tui.widgets.table import Cell, Column, Rows, VirtualTable
+from tui.views.registry import Registry
 
-TAIL = 2048
-_KINDS = ("agent", "operator", "system")
-_COLUMNS = (
-    Column("Identity", 24, grow=2),
-    Column("Standing", 11),
-    Column("Owner", 10, grow=1, drop=2),
-    Column("Roles", 18, grow=2, drop=3),
-    Column("Enrolled", 12, right=True, drop=4),
-    Column("Last used", 12, right=True),
-    Column("Live", 4, right=True),
-    Column("Denied", 6, right=True, drop=1),
-)
-_STANDING = {"active": ("● active", "good"), "suspended": ("▲ suspended", "warn")}
+_CHANGES = frozenset({"change", "end", "revoke", "rotate", "register", "vendor"})
+_FITS = {
+    "suspend": {"active"},
+    "resume": {"suspended"},
+    "offboard": {"active", "suspended"},
+}
 
 
-class Identities(View):
-    """Agents first, then people, then systems of record."""
+class Identities(Registry):
+    """The registry by kind, people, and the reports; a closer look at the row under the cursor."""
 
     name_shown = "Identities"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,6 +36,13 @@ class Identities(View):
         ),
         Binding("R", "change('resume')", "Resume", id="identities.resume", tooltip="Let it go on"),
         Binding(
+            "N",
+            "rotate",
+            "Rotate",
+            id="identities.rotate",
+            tooltip="A new key: for an agent by a token good once, for others' since which day",
+        ),
+        Binding(
             "K",
             "revoke",
             "Revoke key",
@@ -58,141 +54,164 @@ class Identities(View):
             "change('offboard')",
             "Offboard",
             id="identities.offboard",
-            tooltip="End it for good",
+            tooltip="End it for good, after looking at what it leaves behind",
+        ),
+        Binding(
+            "E",
+            "end",
+            "End",
+            id="identities.end",
+            tooltip="End it now, ours or others', until it is registered anew",
+            show=False,
+        ),
+        Binding(
+            "U",
+            "register",
+            "Register",
+            id="identities.register",
+            tooltip="Say anew whose it is, what for, and until when",
+            show=False,
+        ),
+        Binding(
+            "X",
+            "vendor",
+            "Vendor off",
+            id="identities.vendor",
+            tooltip="Switch off all identities of the third party that runs it",
+            show=False,
         ),
     ]
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
-        super().__init__(id=id)
-        self._found: list[Identity] = []
-        self._did: dict[str, AgentFigures] = {}
-
-    def compose(self) -> ComposeResult:
-        """List and look."""
-        yield Static(id="identities-head", classes="view-head")
-        with Horizontal(classes="split"):
-            yield VirtualTable(_COLUMNS, empty="Looking …", id="identities-table")
-            yield Static(id="identities-look", classes="side")
-
-    @work(exclusive=True, group="identities")
-    async def load(self) -> None:
-        """Ask for all kinds, and for what the newest entries tell of them."""
-        if not self.console.signed_in:
-            return
-        found: list[Identity] = []
-        for kind in _KINDS:
-            found += await self.ask(self.session.gateway.identities(kind)) or []
-        tail = await self.ask(self.session.gateway.tail(TAIL))
-        if not found or tail is None:
-            return
-        self._found, self._did = found, by_agent(tail)
-        self._show()
-
-    def _show(self) -> None:
-        table = self.query_one(VirtualTable)
-        found = self._found
-        table.show(Rows.of([each.principal for each in found], lambda at: self._cells(found[at])))
-        active = sum(each.status == "active" for each in found)
-        live = sum(each.live for each in self._did.values())
-        self.query_one("#identities-head", Static).update(
-            said(
-                (f"{len(found)} identities, {active} active", "strong"),
-                f"  ·  {live} live grants  ·  what they did: the newest {TAIL} entries",
-            )
-        )
-        self._look()
-        self.screen.refresh_bindings()
-
-    def _cells(self, each: Identity) -> tuple[Cell, ...]:
-        now = words.now()
-        did = self._did.get(each.principal, AgentFigures())
-        text, tone = _STANDING.get(each.status, (f"○ {harmless(each.status)}", "muted"))
-        return (
-            Cell(each.principal),
-            Cell(text, tone),
-            Cell(words.person(each.owner or ""), "muted"),
-            Cell(", ".join(each.roles), "muted"),
-            Cell(words.ago(each.enrolled_at, now), "muted"),
-            Cell(words.ago(did.last, now) if did.last else "", "muted"),
-            Cell(str(did.live) if did.live else "", "accent"),
-            Cell(str(did.denied) if did.denied else "", "bad"),
-        )
-
-    def _here(self) -> Identity | None:
-        tables = self.query(VirtualTable)
-        row = tables.first().row if tables else ""
-        return next((each for each in self._found if each.principal == row), None)
-
-    def _look(self) -> None:
-        each = self._here()
-        made: list[Piece] = [("Nothing is selected.", "muted")]
-        if each is not None:
-            did = self._did.get(each.principal, AgentFigures())
-            made = [
-                (f"{each.principal}\n", "head"),
-                f"{harmless(each.status)}\n\n",
-                ("Owner  ", "muted"),
-                f"{words.person(each.owner or 'itself')}\n",
-                ("Roles  ", "muted"),
-                f"{', '.join(each.roles) or 'none'}\n",
-                ("Enrolled  ", "muted"),
-                f"{words.clock(each.enrolled_at)}\n",
-                ("\nKeys\n", "head"),
-                *(f"{thumbprint}\n" for thumbprint in each.keys),
-                ("\nWhat it did lately\n", "head"),
-                f"{did.issued} grants, {did.denied} denied, {did.live} live\n",
-                *(f"  {harmless(action)}\n" for action in did.actions),
-            ]
-        self.query_one("#identities-look", Static).update(said(*made))
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Administrators alone, and only what fits its standing."""
-        if action not in {"change", "revoke"}:
+        each = self._here()
+        if action not in _CHANGES:
             return super().check_action(action, parameters)
         if not self.console.signed_in or ADMINISTRATOR not in self.session.me.roles:
             return False
-        each = self._here()
-        if each is None or action == "revoke":
-            return each is not None and bool(each.keys)
-        fits = {"suspend": {"active"}, "resume": {"suspended"}, "offboard": {"active", "suspended"}}
-        return each.status in fits[str(parameters[0])] and not each.principal.startswith("system:")
+        if each is None or isinstance(each, ReportLine):
+            return False
+        if isinstance(each, Identity):
+            mine = each.principal == self.session.me.principal
+            return (
+                not mine
+                and {
+                    "change": lambda: each.status in _FITS[str(parameters[0])],
+                    "revoke": lambda: bool(each.keys),
+                }.get(action, lambda: False)()
+            )
+        return _offers(action, parameters, each)
 
-    @on(VirtualTable.Moved)
-    def moved(self) -> None:
-        """Another one."""
-        self._look()
-        self.screen.refresh_bindings()
-
-    def action_change(self, verb: str) -> None:
-        """A signed act on it."""
-        each = self._here()
-        if each is None:
-            return
-        kind = each.principal.partition(":")[0]
-        effects = {
-            "suspend": "It gets no new grant from that instant, and its live ones end in seconds.",
-            "resume": "It may work again.",
-            "offboard": "It is out for good, and its live grants end in seconds.",
-        }
-        self.app.push_screen(
-            Act(
-                acts.plain(
-                    f"{kind}.{verb}",
-                    each.principal,
-                    f"{verb.capitalize()} {kind} {words.person(each.principal)}",
-                    effects[verb],
-                )
-            ),
-            self._done,
-        )
-
-    def action_revoke(self) -> None:
-        """Refuse one of its keys for good."""
-        each = self._here()
-        if each is not None:
-            self.app.push_screen(Act(acts.revoke_key(each.principal, each.keys)), self._done)
+    def _ask_act(self, deed: Deed) -> None:
+        self.app.push_screen(Act(deed), self._done)
 
     def _done(self, done: str | None) -> None:
         if done:
             self.app.notify(done, markup=False)
-            self.load()
+            self.look_anew()
+
+    @work(exclusive=True, group="identities-act")
+    async def _ask_after(self, asked: Awaitable[Deed | None]) -> None:
+        """The dialog of an act, once it is known what it stops."""
+        deed = await asked
+        if deed is not None:
+            self._ask_act(deed)
+
+    def action_change(self, verb: str) -> None:
+        """A signed act on it; offboarding after looking at what it leaves."""
+        each = self._here()
+        if isinstance(each, Identity):
+            if verb == "offboard":
+                self._ask_after(self._offboard_person(each))
+            else:
+                self._ask_act(identity_acts.change(verb, each.principal))
+        elif isinstance(each, RegisteredView):
+            name = each.identity
+            if verb == "offboard":
+                self._ask_after(self._after_a_look(name, identity_acts.change, verb, name))
+            else:
+                self._ask_act(identity_acts.change(verb, name))
+
+    async def _after_a_look(
+        self, identity: str, deed: Callable[..., Deed], *told: str
+    ) -> Deed | None:
+        left = await self.ask(self.session.gateway.directory.left_behind(identity))
+        return None if left is None else deed(*told, identity_acts.left_look(left))
+
+    async def _offboard_person(self, each: Identity) -> Deed | None:
+        owned: list[RegisteredView] = []
+        last = ""
+        while True:
+            page = await self.ask(self.session.gateway.directory.page(None, last))
+            if page is None:
+                return None
+            owned += [one for one in page if one.owner == each.principal]
+            if len(page) < PAGE:
+                break
+            last = page[-1].identity
+        look_ = identity_acts.owned_look(owned)
+        return identity_acts.change("offboard", each.principal, look_)
+
+    def action_end(self) -> None:
+        """End it now, after looking at what it leaves."""
+        each = self._here()
+        if isinstance(each, RegisteredView):
+            name = each.identity
+            self._ask_after(self._after_a_look(name, identity_acts.end, name))
+
+    def action_rotate(self) -> None:
+        """A new key."""
+        each = self._registered_here()
+        if each is not None:
+            ours = each.identity.startswith("agent:")
+            self._ask_act(identity_acts.invite(each) if ours else identity_acts.renewed(each))
+
+    def action_register(self) -> None:
+        """Say anew what is known of it."""
+        each = self._registered_here()
+        people = tuple(
+            sorted(words.person(one.principal) for one in self._people if one.status == "active")
+        )
+        if each is not None:
+            self._ask_act(identity_acts.register(each, people))
+
+    def action_vendor(self) -> None:
+        """Switch off the third party that runs it, after looking at what that stops."""
+        each = self._here()
+        if isinstance(each, RegisteredView) and each.vendor:
+            self._ask_after(self._vendor_off(each.vendor))
+
+    async def _vendor_off(self, vendor: str) -> Deed | None:
+        seen = await self.ask(self.session.gateway.directory.vendor(vendor))
+        return None if seen is None else identity_acts.vendor_off(seen)
+
+    def action_revoke(self) -> None:
+        """Refuse one of its keys for good."""
+        each = self._here()
+        if isinstance(each, Identity):
+            self._ask_act(acts.revoke_key(each.principal, each.keys))
+        elif isinstance(each, RegisteredView):
+            self._ask_act(acts.revoke_key(each.identity, _keys(each)))
+
+
+def _keys(each: RegisteredView) -> tuple[str, ...]:
+    return tuple(key.thumbprint for key in each.keys if key.status == "active")
+
+
+def _offers(action: str, parameters: tuple[object, ...], each: RegisteredView) -> bool:
+    """Whether an administrator can do an act with one, as far as it is known."""
+    ended = each.ends_at is not None and each.ends_at <= words.now()
+    match action:
+        case "change":
+            return each.status in _FITS[str(parameters[0])]
+        case "revoke":
+            return bool(_keys(each))
+        case "rotate":
+            ours = each.identity.startswith("agent:") and each.status in {"active", "invited"}
+            return ours or each.status == "elsewhere"
+        case "register":
+            return each.status != "offboarded"
+        case "vendor":
+            return each.vendor is not None and not ended
+        case _:
+            return not ended

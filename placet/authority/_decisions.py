@@ -98,7 +98,7 @@ class Decisions:
             Forbidden: the decision does not count; why is on the ledger and in the reasons.
         """
         if self._vouching is not None:
-            await self._vouching.ask(jws)
+            await self._vouching.ask(jws, verify_decision)
         answer = await self._core.store.write(lambda tx: self._decide(tx, checkpoint_id, jws))
         kill_point("decision.before-answer")
         if isinstance(answer, _Refused):

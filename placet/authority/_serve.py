@@ -121,6 +121,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
     definitions = Definitions()
     facts = FactsClient(core, session)
     sessions = Sessions(core, Provider(core, session))
+    vouching = Vouching(core, sessions)
     return Services(
         core=core,
         requests=Requests(core),
@@ -133,13 +134,13 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         settling=Settling(core, definitions),
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),
-        decisions=Decisions(core, Vouching(core, sessions)),
-        acts=Acts(core, definitions, facts),
+        decisions=Decisions(core, vouching),
+        acts=Acts(core, definitions, facts, vouching),
         cases=Cases(core, definitions),
         archivist=Archivist(core),
         payloads=PayloadService(core, definitions),
         uses=Uses(core),
-        views=Views(core),
+        views=Views(core, vouching),
         registry=Registry(core),
         usage=Usage(core),
         leaving=Leaving(core),

@@ -24,6 +24,7 @@ from placet.authority._store import (
     SignedActRow,
     Tx,
 )
+from placet.authority._vouching import Vouching
 from placet.model import (
     CaseView,
     CheckpointView,
@@ -40,8 +41,9 @@ _KINDS = ("agent", "operator", "system")
 class Views:
     """Reads for operators."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, vouching: Vouching) -> None:
         self._core = core
+        self._vouching = vouching
 
     async def admit(self, session: SessionClaims, proof: Proof) -> Asker:
         """Let an operator's read through: the proof is new, the operator and key are active.
@@ -60,6 +62,7 @@ class Views:
             identity = tx.get(Identity, session.sub)
             return Asker(session.sub, () if identity is None else roles_of(identity))
 
+        await self._vouching.ask_of(session.sub, session.cnf.jkt)
         return await self._core.store.write(look)
 
     async def case(self, case_id: str) -> CaseView:

@@ -53,8 +53,8 @@ class IdentityProvider(Model):
 
     ``name_claim`` names a person here (``operator:<its value>``), ``groups_claim`` lists their
     groups. ``recheck_seconds`` is how often the provider is asked whether that still holds, and
-    ``decision_seconds`` how old its answer may be when someone decides; unanswered for
-    ``trust_seconds``, a session stops counting.
+    ``decision_seconds`` how old its answer may be when someone decides, acts or reads; unanswered
+    for ``trust_seconds``, a session stops counting.
     """
 
     issuer: WebAddress

@@ -175,6 +175,33 @@ async def test_whoever_decides_is_asked_about_just_before(
             await cleo.cases()
 
 
+@pytest.mark.parametrize("doing", ["reads", "acts"])
+async def test_who_left_reads_and_does_nothing_more_at_once(
+    authority: Alone, idp: Running, doing: str
+) -> None:
+    """I10: the very next thing that they try is refused, and no regular look was due."""
+    patient = {"recheck_seconds": 3600, "trust_seconds": 7200}
+    await publish(authority, idp, 2, **patient, decision_seconds=3600)
+    async with device(authority) as cleo, authority.ada() as ada:
+        await sign_in(cleo, idp, "u-1")
+        await idp.tell("down")  # whoever was vouched for just now is not asked about again
+        assert await cleo.cases() == []
+        await cleo.act("hold.place", "depot/D1", Reason(reason="a test"))
+        await idp.tell("up")
+        await publish(authority, idp, 3, **patient, decision_seconds=0)
+        authority.ahead += timedelta(seconds=6)  # what was looked up is kept for five
+        assert await cleo.cases() == []
+        await idp.dismiss("u-1")
+        with pytest.raises(AuthorityError) as refused:
+            if doing == "reads":
+                await cleo.cases()
+            else:
+                await cleo.act("hold.lift", "depot/D1", Reason(reason="a test"))
+        assert refused.value.problem.reasons == ("I10", "lost")
+        (ended,) = await session_entries(ada, "session.ended")
+        assert ended["reason"] == "left"
+
+
 async def test_a_provider_that_is_away_is_trusted_for_a_while(
     authority: Alone, idp: Running
 ) -> None:

@@ -28,6 +28,7 @@ from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, key_standing, roles_of
 from placet.authority._store import Identity, IdentityKey, Reader, SignedActRow, Tx
+from placet.authority._vouching import Vouching
 from placet.model import ActAnswer, ActClaims, SignedAct, canonical_json, digest_json
 from placet.tokens import (
     FRESH,
@@ -47,8 +48,11 @@ class _Tried(Exception):
 class Acts:
     """Carries out signed acts."""
 
-    def __init__(self, core: Core, definitions: Definitions, facts: FactsClient) -> None:
+    def __init__(
+        self, core: Core, definitions: Definitions, facts: FactsClient, vouching: Vouching
+    ) -> None:
         self._core = core
+        self._vouching = vouching
         self._facts = facts
         cases = CaseActs(core, definitions)
         self._abouts = cases.abouts()
@@ -75,6 +79,7 @@ class Acts:
             Invalid: the body does not fit the act.
             Unavailable: a system of record that the act depends on is away.
         """
+        await self._vouching.ask(signed.act, verify_act)
         seen = await self._look(signed)
         try:
             answer = await self._core.store.write(lambda tx: self._perform(tx, signed, seen))

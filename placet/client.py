@@ -74,6 +74,7 @@ from placet.model import (
     SignedDecisions,
     SignInAnswer,
     SignInBegun,
+    StoppedModels,
     VendorView,
     Verdict,
     digest_json,
@@ -669,6 +670,10 @@ class OperatorClient:
         found = await self._get(f"/v1/identities/{_segment(kind)}")
         listed: list[dict[str, Any]] = self._member(found, "identities")
         return listed
+
+    async def stopped_models(self) -> tuple[str, ...]:
+        """The language models that are stopped; ``*`` stands for all."""
+        return StoppedModels.model_validate(await self._get("/v1/models")).models
 
     async def registry(self, kind: str | None = None) -> list[RegisteredView]:
         """The non-human identities, or those of one kind."""

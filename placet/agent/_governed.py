@@ -18,10 +18,11 @@ _MARK = "__placet_governed__"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def governed(*, action: str, system: str) -> Callable[[_F], _F]:
+def governed(*, action: str, system: str, model: str | None = None) -> Callable[[_F], _F]:
     """Mark an activity as a governed step: one action, at one system of record.
 
     The activity is ``async`` and its one argument is a :class:`placet.process.StepRequest`.
+    ``model`` names the language model that it asks.
 
     Raises:
         TypeError: the function is not ``async``.
@@ -30,7 +31,7 @@ def governed(*, action: str, system: str) -> Callable[[_F], _F]:
     def mark(function: _F) -> _F:
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"{function.__name__}: a governed activity is async")
-        setattr(function, _MARK, (action, system))
+        setattr(function, _MARK, (action, system, model))
         return function
 
     return mark
@@ -67,13 +68,14 @@ def requested_details(step: ExecuteActivityInput) -> RequestedDetails:
         raise ungoverned(f"activity {info.activity_type}: its one argument is a StepRequest")
     if request.case != info.workflow_id or info.workflow_id is None:
         raise ungoverned("the request names another case than the workflow's")
-    action, system = mark
+    action, system, model = mark
     return RequestedDetails(
         locations=(system_urn(system),),
         actions=(action,),
         identifier=request.record,
         case=request.case,
         activity=running_activity(),
+        model=model,
     )
 
 

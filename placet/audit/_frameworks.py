@@ -54,6 +54,7 @@ _OFFBOARDED = Shows(
         E.IDENTITY_ENDED,
         E.VENDOR_SWITCHED_OFF,
         E.KEY_REVOKED,
+        E.MODEL_SUSPENDED,
     ),
 )
 _REGISTERED = Shows(

@@ -6,11 +6,12 @@ from pydantic import JsonValue, ValidationError
 
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._decisions import decided_again
+from placet.audit._models import Models
 from placet.audit._people import People
 from placet.audit._registry import named
 from placet.audit._scene import Grant, Scene
 from placet.ledger import Entry, EntryType
-from placet.model import EvidenceItem, Step
+from placet.model import EvidenceItem, ProcessDefinition, Step
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
@@ -23,6 +24,7 @@ class Grants:
         self._scene = scene
         self._people = people
         self._checkpoints = checkpoints
+        self.models = Models(scene)
 
     def issued(self, entry: Entry) -> None:
         """A grant: in an open case, for the agent and action of its step, permitted by policy."""
@@ -38,6 +40,7 @@ class Grants:
         if not self._people.active(entry.actor):
             self._scene.trouble("grant-key", f"{entry.actor} was not active")
         self._people.registry.granted(entry.actor, entry.time, entry.data.get("expires"))
+        self.models.granted(entry, self._definition(entry))
         self._scene.grants[grant] = Grant(entry)
         self._step(entry)
         self.decided(entry, permitted=True)
@@ -56,12 +59,15 @@ class Grants:
                 self._scene.trouble(name, said)
 
     def _step_of(self, entry: Entry) -> Step | None:
-        case = self._scene.cases.get(entry.case or "")
-        definition = None if case is None else self._scene.processes.get(case.process_digest)
+        definition = self._definition(entry)
         activity = entry.data.get("activity")
         if definition is None or not isinstance(activity, dict):
             return None
         return definition.step(str(activity.get("activity_type")))
+
+    def _definition(self, entry: Entry) -> ProcessDefinition | None:
+        case = self._scene.cases.get(entry.case or "")
+        return None if case is None else self._scene.processes.get(case.process_digest)
 
     def decided(self, entry: Entry, *, permitted: bool) -> None:
         """A policy decision: asked again of the same policies, in the context that was kept."""

@@ -57,6 +57,8 @@ _ACTS = {
     EntryType.KEY_REVOKED: "key.revoke",
     EntryType.OPERATOR_ROLES_SET: "operator.roles",
     EntryType.OPERATOR_INVITED: "operator.invite",
+    EntryType.MODEL_SUSPENDED: "model.suspend",
+    EntryType.MODEL_RESUMED: "model.resume",
     EntryType.SESSION_ENDED: "session.end",
     EntryType.NOTICE_RESENT: "notice.resend",
     EntryType.GLASS_BROKEN: "glass.break",

@@ -34,6 +34,8 @@ _ALWAYS = {
     EntryType.KEY_PUBLISHED,
     EntryType.KEY_RETIRED,
     EntryType.GOVERNANCE_PUBLISHED,
+    EntryType.MODEL_SUSPENDED,
+    EntryType.MODEL_RESUMED,
 }
 _PUBLISHED = {
     EntryType.PROCESS_PUBLISHED: ("digest", "process_digest"),

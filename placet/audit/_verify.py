@@ -26,6 +26,7 @@ from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
 from placet.audit._holds import Holds
+from placet.audit._models import MODELS
 from placet.audit._people import STOPS, People, with_act
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Case, Scene
@@ -231,17 +232,23 @@ class Walk:
             case _ if with_act(entry):
                 self._people.act(entry)
                 self.checkpoints.emergencies.acted(entry)
-                if entry.type in STOPS:
-                    self._grants.stopped(entry)
-                elif entry.type in HOLDS:
-                    self._holds.changed(entry)
-                if entry.type in AT_CHECKPOINT:
-                    self.checkpoints.acted(entry)
+                self._acted(entry)
             case EntryType.SESSION_ENDED:
                 self._people.session_over(entry)
             case _:
                 return False
         return True
+
+    def _acted(self, entry: Entry) -> None:
+        """What a signed act changes of grants, holds and checkpoints."""
+        if entry.type in STOPS:
+            self._grants.stopped(entry)
+        elif entry.type in MODELS:
+            self._grants.models.changed(entry)
+        elif entry.type in HOLDS:
+            self._holds.changed(entry)
+        if entry.type in AT_CHECKPOINT:
+            self.checkpoints.acted(entry)
 
     def _payload_key_rotated(self, data: Mapping[str, JsonValue]) -> None:
         """A new tenant key for payloads takes the place of the one that was told before."""

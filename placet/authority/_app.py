@@ -51,6 +51,7 @@ from placet.authority._key_ages import KeyAges
 from placet.authority._leaving import Leaving
 from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
+from placet.authority._models import ModelRoutes
 from placet.authority._notices import list_deliveries
 from placet.authority._payloads import PayloadService
 from placet.authority._people import People, issue_session
@@ -179,6 +180,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/overview", lists.overview),
         ("GET", "/v1/events", lists.events),
         ("GET", "/v1/identities/{kind}", routes.identities),
+        ("GET", "/v1/models", ModelRoutes(services).stopped),
         ("GET", "/v1/registry", routes.registry),
         ("GET", "/v1/identity-reports/{report}", routes.identity_report),
         ("GET", "/v1/left-behind/{identity:path}", routes.left_behind),

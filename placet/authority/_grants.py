@@ -33,6 +33,7 @@ from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._histories import Seen
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._models import stopped
 from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._registry import Entitled, NotEntitled, entitlement
 from placet.authority._requests import Sender, use_sender
@@ -226,6 +227,9 @@ class Grants:
             self._stop_without_orchestrator(tx, ask, entitled.reason)
             return _deny(tx, ask, entitled.description, ("I10", entitled.reason))
         ask = replace(ask, until=entitled.ends_at)
+        wrong = _wrong_model(tx, ask, definition)
+        if wrong is not None:
+            return _deny(tx, ask, wrong.description, wrong.reasons)
         wrong = _wrong_state(tx, ask, case)
         if wrong is not None:
             return _deny(tx, ask, wrong.description, wrong.reasons)
@@ -362,6 +366,8 @@ class Grants:
             "details_digest": digest_bytes(said),
             **policy,
         }
+        if asked.model is not None:
+            data["model"] = asked.model
         if ask.facts.versions:
             data["versions"] = dict[str, JsonValue](ask.facts.versions)
         if approval is not None:
@@ -419,6 +425,16 @@ def _wrong_step(ask: _Ask, step: Step) -> _Deny | None:
         return _Deny("this step is another agent's", ("I1", "agent"))
     if asked.action != step.action or asked.system != step.system:
         return _Deny(f"this step is for {step.action} at {step.system} alone", ("I1", "action"))
+    return None
+
+
+def _wrong_model(tx: Tx, ask: _Ask, definition: ProcessDefinition) -> _Deny | None:
+    """Whether the step asks a model unnamed or stopped, or names one that it does not ask."""
+    model = ask.details.model
+    if definition.thinks(ask.details.activity.activity_type) != (model is not None):
+        return _Deny("a step that asks a model names it, and no other does", ("I1", "model"))
+    if model is not None and stopped(tx, model):
+        return _Deny(f"the model {model} is suspended", ("I10", "model_suspended"))
     return None
 
 
@@ -511,6 +527,7 @@ def _deny(
             "system": asked.system,
             "asked_case": asked.case,
             "activity": asked.activity.model_dump(mode="json"),
+            **({} if asked.model is None else {"model": asked.model}),
             "reasons": list(reasons),
             **(policy or {}),
         },

@@ -16,6 +16,7 @@ from placet.cli._emergencies import emergency
 from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
 from placet.cli._joining import joining_commands
+from placet.cli._models import model
 from placet.cli._notices import notice
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
@@ -39,6 +40,7 @@ app.add_typer(vendor, name="vendor")
 app.add_typer(case, name="case")
 app.add_typer(act, name="act")
 app.add_typer(governance, name="governance")
+app.add_typer(model, name="model")
 app.add_typer(notice, name="notice")
 app.add_typer(emergency, name="emergency")
 app.add_typer(checkpoint, name="checkpoint")

@@ -92,6 +92,8 @@ class EntryType(StrEnum):
     ACT_REFUSED = "act.refused"
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"
+    MODEL_SUSPENDED = "model.suspended"
+    MODEL_RESUMED = "model.resumed"
     NOTICE_RESENT = "notice.resent"
     GLASS_BROKEN = "glass.broken"
     REVIEW_CLOSED = "review.closed"

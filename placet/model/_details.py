@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._digest import Digest
 from placet.model._ids import SYSTEM_URN, Action, CaseId, Identifier, Jti, RecordId
+from placet.model._reasoning import ModelName
 from placet.model._values import Model, Money
 
 SystemUrn = Annotated[
@@ -40,6 +41,9 @@ class _RecordDetails(Model):
     identifier: RecordId
     case: CaseId
     activity: ActivityRef
+    model: ModelName | None = None
+    """The language model that the step will ask, as its worker says: it may stop the step, never
+    permit it."""
 
     @property
     def audience(self) -> str:

@@ -15,6 +15,7 @@ from placet.model._digest import Digest
 from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._presentation import DataPath, Presentation
+from placet.model._reasoning import Reasoning
 from placet.model._values import Model
 
 Template = Annotated[
@@ -164,6 +165,7 @@ class ProcessDefinition(Model):
     checkpoints: tuple[CheckpointDefinition, ...] = ()
     presentation: Presentation = Presentation()
     results: tuple[CaseResult, ...] = ()
+    reasonings: tuple[Reasoning, ...] | None = None
     code: Digest | None = None
 
     @model_validator(mode="after")
@@ -212,7 +214,30 @@ class ProcessDefinition(Model):
             _need(self.name, "checkpoint", checkpoints, (each.checkpoint for each in result.ends))
         for relation in self.relations:
             self._check_relation(relation)
+        for reasoning in self.reasonings or ():
+            self._check_reasoning(reasoning)
         return self
+
+    def _check_reasoning(self, reasoning: Reasoning) -> None:
+        """Its steps exist, are one agent's, and read and leave what they must."""
+        think = self.step(reasoning.think)
+        if think is None or reasoning.conversation not in think.produces:
+            raise ValueError(f"{self.name}: {reasoning.name} has no step that leaves what is said")
+        names = [each.name for each in self.reasonings or ()]
+        if len(names) != len(set(names)):
+            raise ValueError(f"{self.name}: a reasoning is named twice")
+        needed = [(think, reasoning.conversation)]
+        for tool in reasoning.tools:
+            step = self.step(tool.step)
+            if step is None or step.agent != think.agent or tool.result not in step.produces:
+                raise ValueError(
+                    f"{self.name}: {reasoning.name}: {tool.step} is no step of {think.agent} that "
+                    f"leaves {tool.result}"
+                )
+            needed += [(step, reasoning.conversation), (think, tool.result)]
+        for step, part in needed:
+            if part not in step.inputs:
+                raise ValueError(f"{self.name}: {step.activity_type} must be let read {part}")
 
     def _check_relation(self, relation: Relation) -> None:
         bound = set(template_variables(self.subject))
@@ -232,6 +257,14 @@ class ProcessDefinition(Model):
     def step(self, activity_type: str) -> Step | None:
         """The step of an activity type, or ``None`` if this process has no such step."""
         return next((step for step in self.steps if step.activity_type == activity_type), None)
+
+    def reasoning(self, name: str) -> Reasoning | None:
+        """The reasoning of that name, or ``None``."""
+        return next((each for each in self.reasonings or () if each.name == name), None)
+
+    def thinks(self, activity_type: str) -> bool:
+        """Whether a step calls a language model."""
+        return any(each.think == activity_type for each in self.reasonings or ())
 
     def relation(self, name: str) -> Relation:
         """The relation of that name.

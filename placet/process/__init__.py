@@ -9,6 +9,13 @@ from placet.process._orchestrating import (
     orchestrating,
 )
 from placet.process._processes import Attached, Paper, Process
+from placet.process._reasoning import (
+    Reasoned,
+    ReasoningWorkflow,
+    ThinkRequest,
+    Thought,
+    ToolRequest,
+)
 from placet.process._requests import CheckpointRequest, CloseRequest, StepRequest, StopRequest
 from placet.process._workflow import (
     ADMITTED,
@@ -34,8 +41,13 @@ __all__ = [
     "NotTaken",
     "Paper",
     "Process",
+    "Reasoned",
+    "ReasoningWorkflow",
     "StepRequest",
     "StopRequest",
+    "ThinkRequest",
+    "Thought",
+    "ToolRequest",
     "code_digest",
     "orchestrating",
     "refused_for",

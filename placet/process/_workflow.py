@@ -131,8 +131,9 @@ class GovernedWorkflow:
         result: type[_T],
         *,
         timeout: timedelta = STEP_TIMEOUT,
+        within: timedelta | None = None,
     ) -> _T:
-        """Run one governed step on its agent's queue.
+        """Run one governed step on its agent's queue; ``within`` is for all its tries together.
 
         Raises:
             ActivityError: the step failed for good; :func:`refused_for` says if it was denied.
@@ -145,7 +146,10 @@ class GovernedWorkflow:
             request,
             result_type=result,
             task_queue=step.agent,
-            start_to_close_timeout=timeout,
+            # The server cuts the parts to the whole: said here, the command stays the code's own.
+            schedule_to_close_timeout=within,
+            schedule_to_start_timeout=within,
+            start_to_close_timeout=timeout if within is None else min(timeout, within),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=_RETRY,
             summary=f"{step.action} {request.record}",

@@ -97,6 +97,7 @@ ROUTES = (
     Route("GET", "/v1/cases/{case}/entries", "session", query="from,limit"),
     Route("POST", "/v1/cases/{case}/keys", "header", "agent:orchestrator"),
     Route("GET", "/v1/overview", "session"),
+    Route("GET", "/v1/models", "session"),
     Route("GET", "/v1/events", "session", query="after"),
     Route("GET", "/v1/identities/{kind}", "session"),
     Route("GET", "/v1/registry", "session", query="kind,after"),

@@ -17,6 +17,7 @@ from placet.authority._acts._checkpoints import CheckpointActs
 from placet.authority._acts._emergencies import EmergencyActs
 from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
+from placet.authority._acts._models import ModelActs
 from placet.authority._acts._notices import NoticeActs
 from placet.authority._acts._proposals import ProposalActs
 from placet.authority._acts._publishing import PublishingActs
@@ -62,6 +63,7 @@ class Acts:
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
             **HoldActs(core).handlers(),
+            **ModelActs(core).handlers(),
             **NoticeActs().handlers(),
             **EmergencyActs(core).handlers(),
             **CheckpointActs(core, definitions).handlers(),

@@ -22,7 +22,7 @@ from placet.authority._store._people_tables import (
     SignedInRow,
     SubjectRow,
 )
-from placet.authority._store._registry_tables import JoinToken, Ownership, Registered
+from placet.authority._store._registry_tables import JoinToken, Ownership, Registered, StoppedModel
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -104,6 +104,7 @@ __all__ = [
     "SignedHead",
     "SignedInRow",
     "SigningKey",
+    "StoppedModel",
     "Store",
     "StoreError",
     "StoreMismatch",

@@ -55,4 +55,11 @@ class JoinToken(Row, table=True):
     status: str
 
 
+class StoppedModel(Row, table=True):
+    """A language model that may not be asked until it is resumed; ``*`` stands for all."""
+
+    model: str = Field(primary_key=True)
+    resumed_at: datetime | None = time_or_none()
+
+
 REGISTRY.configure()

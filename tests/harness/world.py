@@ -78,6 +78,10 @@ async def temporal_server(*settings: str) -> AsyncIterator[Client]:
         yield environment.client
 
 
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass
 class World:
     """What a test can reach."""
@@ -91,13 +95,16 @@ class World:
     agents: dict[str, SigningKey] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
+    clock: Callable[[], datetime] = _wall_clock
 
     async def agent_client(self, agent: str) -> Client:
         """A Temporal client with the agent's plugin."""
         if agent not in self.clients:
             config = AgentConfig(agent, self.agents[agent], self.issuer, {})
             address = self.temporal.service_client.config.target_host
-            self.clients[agent] = await Client.connect(address, plugins=[PlacetPlugin(config)])
+            self.clients[agent] = await Client.connect(
+                address, plugins=[PlacetPlugin(config, clock=self.clock)]
+            )
         return self.clients[agent]
 
     @contextlib.asynccontextmanager
@@ -213,7 +220,7 @@ async def serving(
     settings: AuthoritySettings,
     temporal: Client,
     *,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = _wall_clock,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> AsyncIterator[None]:
     """Serve an authority on its port; ``wrap`` stands between it and the network."""
@@ -245,9 +252,13 @@ async def world(
     folder: Path,
     database_url: str | None = None,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    clock: Callable[[], datetime] = _wall_clock,
     **more: Any,
 ) -> AsyncIterator[World]:
-    """A world with its people, agents and the parcel process; ``more`` are further settings."""
+    """A world with its people, agents and the parcel process; ``more`` are further settings.
+
+    ``clock`` is everybody's: the authority's, the people's and the workers'.
+    """
     port = free_port()
     settings = AuthoritySettings(
         issuer=f"http://127.0.0.1:{port}",
@@ -260,10 +271,10 @@ async def world(
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(PASSPHRASE), [("ada", admin_key.public)])
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(serving(settings, temporal, wrap=wrap))
-        admin = OperatorClient(settings.issuer, "operator:ada", admin_key)
+        await stack.enter_async_context(serving(settings, temporal, clock=clock, wrap=wrap))
+        admin = OperatorClient(settings.issuer, "operator:ada", admin_key, clock=clock)
         await stack.enter_async_context(admin)
-        made = World(settings.issuer, settings, reading(temporal, settings), admin)
+        made = World(settings.issuer, settings, reading(temporal, settings), admin, clock=clock)
         for name, roles in PEOPLE.items():
             key = SigningKey.generate()
             principal = f"operator:{name}"
@@ -271,7 +282,7 @@ async def world(
                 "operator.enrol", principal, EnrolIdentity(jwk=key.public.jwk(), roles=roles)
             )
             made.keys[name] = key
-            person = OperatorClient(settings.issuer, principal, key)
+            person = OperatorClient(settings.issuer, principal, key, clock=clock)
             made.people[name] = await stack.enter_async_context(person)
         for agent in AGENTS:
             key = made.agents[agent] = SigningKey.generate()

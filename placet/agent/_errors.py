@@ -9,11 +9,13 @@
     ├── type SettlementRefused  terminal: the authority does not take what the step leaves behind
     ├── type StepRefused        terminal: a system of record refused the request for good
     ├── type Unauthenticated    retryable: the authority does not know this worker, or its clock
-    ├── type Unavailable        retryable: the authority or a system is away
+    ├── type Unavailable        retryable: the authority or a system is away, or a limit is met
     └── type Unspeakable        retryable: an error that can't be looked at for tokens
 
     NotGoverned                 current_grant() was called where no governed step runs
 """
+
+from datetime import timedelta
 
 from temporalio.exceptions import ApplicationError
 
@@ -70,6 +72,7 @@ def unspeakable(error: BaseException) -> ApplicationError:
     )
 
 
-def unavailable(what: str) -> ApplicationError:
-    """Something is away; the step is tried again."""
-    return ApplicationError(what, type="Unavailable")
+def unavailable(what: str, seconds: int | None = None) -> ApplicationError:
+    """Something is away; the step is tried again, in so many seconds if that is known."""
+    again = None if seconds is None else timedelta(seconds=seconds)
+    return ApplicationError(what, type="Unavailable", next_retry_delay=again)

@@ -103,7 +103,7 @@ class AuthorityLink:
         """
         answer = await self._asks_of(details.activity.activity_type).put(details)
         if isinstance(answer, GrantRefused):
-            raise self._refusal(200, answer.problem)
+            raise self._refusal(200, answer.problem, answer.retry_after)
         return answer
 
     def _asks_of(self, activity_type: str) -> "Batches[RequestedDetails, HeldGrant | GrantRefused]":
@@ -274,7 +274,7 @@ class AuthorityLink:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
 
-    def _refusal(self, status: int, problem: Problem) -> Exception:
+    def _refusal(self, status: int, problem: Problem, retry_after: int | None = None) -> Exception:
         error, description, reasons = problem.error, problem.error_description, problem.reasons
         if error in _TERMINAL:
             return denied(description or error, reasons or (error,))
@@ -283,6 +283,8 @@ class AuthorityLink:
             return unauthenticated(description)
         if _TOO_LARGE in reasons:  # only a settlement can be
             return settlement_refused(description)
+        if "limit" in reasons:
+            return unavailable(description, retry_after)
         return unavailable(f"the authority answered {status} {error}".strip())
 
     def _say(self, why: str) -> None:

@@ -317,6 +317,12 @@ class People:
         if owner is not None and not self.active(str(owner)):
             self._scene.trouble("registry", f"{owner} is not active, and can own nothing")
         self.registry.owner_changed(target, entry)
+        if entry.type is EntryType.IDENTITY_DISOWNED:
+            self._stopped.add(target)
+
+    def suspended(self, identity: str) -> None:
+        """The authority has suspended one by itself, by the rules."""
+        self._stopped.add(identity)
 
     def session_over(self, entry: Entry) -> None:
         """A session that ends without a person's word, and its key with it."""

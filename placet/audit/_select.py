@@ -53,6 +53,7 @@ _STANDING = {
     EntryType.OPERATOR_OFFBOARDED: "target",
     EntryType.IDENTITY_REGISTERED: "target",
     EntryType.IDENTITY_ENDED: "target",
+    EntryType.IDENTITY_EXCEEDED: "target",
     EntryType.IDENTITY_FOLLOWED: "target",
     EntryType.IDENTITY_ORPHANED: "target",
     EntryType.IDENTITY_DISOWNED: "target",

@@ -8,7 +8,8 @@
 4. (I3) Each policy decision comes out the same from its kept context and policy set.
 5. (I4) Each grant was issued in a case that was open, for a step of its process, and ended at most
    once.
-   Nothing that rests on someone's standing, or key, outlives it (I10).
+   Nothing that rests on someone's standing, or key, outlives it (I10); what goes beyond an
+   identity's limits had the consequence that the rules name.
 6. (I13) What people were shown was settled under a grant, and is there as it was settled.
 7. A case's result is what its record shows, and its history is sealed within an hour (I9).
 """
@@ -26,6 +27,7 @@ from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
 from placet.audit._holds import Holds
+from placet.audit._limits import Limits
 from placet.audit._models import MODELS
 from placet.audit._people import STOPS, People, with_act
 from placet.audit._report import Collector, Report
@@ -43,7 +45,7 @@ from placet.ledger import (
     open_checkpoint,
     verify_log,
 )
-from placet.model import ARCHIVED_WITHIN
+from placet.model import ARCHIVED_WITHIN, Beyond
 from placet.rules import UnsupportedResult, policy_changes, require_supported
 
 RUNS = {EntryType.CASE_STARTED, EntryType.CASE_CONTINUED, EntryType.CASE_ADMITTED}
@@ -118,6 +120,13 @@ def log_verifier(origin: str, jwk: Mapping[str, str]) -> NoteVerifier:
     return NoteVerifier(origin, base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
 
 
+def suspended_by_rule(entry: Entry) -> bool:
+    """Whether the authority itself suspends an identity with this entry."""
+    if entry.type is EntryType.IDENTITY_EXCEEDED:
+        return entry.data.get("beyond") == Beyond.SUSPEND
+    return entry.type is EntryType.IDENTITY_DISOWNED
+
+
 class Walk:
     """One pass over the log."""
 
@@ -127,6 +136,7 @@ class Walk:
         self._people = People(scene)
         self.checkpoints = Checkpoints(scene, self._people)
         self._grants = Grants(scene, self._people, self.checkpoints)
+        self._limits = Limits(scene, self._people)
         self._holds = Holds(scene, self._people)
         self._last: datetime | None = None
         self._payload_key: JsonValue = None
@@ -189,8 +199,13 @@ class Walk:
             pass
         elif entry.type is EntryType.GRANT_ISSUED:
             self._grants.issued(entry)
-        elif entry.type is EntryType.GRANT_DENIED and "context_digest" in entry.data:
-            self._grants.decided(entry, permitted=False)
+            self._limits.granted(entry)
+        elif entry.type is EntryType.GRANT_DENIED:
+            if "context_digest" in entry.data:
+                self._grants.decided(entry, permitted=False)
+            self._limits.denied(entry)
+        elif entry.type is EntryType.IDENTITY_EXCEEDED:
+            self._limits.exceeded(entry)
         elif entry.type in ENDS:
             self._grants.ended(entry)
         elif entry.type in USES:
@@ -203,6 +218,8 @@ class Walk:
             self.checkpoints.timed(entry)
         elif entry.type in CHECKPOINT_ENDS:
             self.checkpoints.ended(entry)
+        if suspended_by_rule(entry):
+            self._grants.stopped(entry)
         self._published(entry)
         self._case(entry)
 

@@ -654,7 +654,7 @@ def _require_grant(action: str, needed: str, case: str, request: Request) -> Non
 
 def _grant_answer(issued: IssuedGrant | Refusal) -> GrantGiven | GrantRefused:
     if isinstance(issued, Refusal):
-        return GrantRefused(problem=issued.problem)
+        return GrantRefused(problem=issued.problem, retry_after=issued.retry_after)
     return GrantGiven(
         access_token=issued.token, expires_in=issued.expires_in, details=issued.details
     )

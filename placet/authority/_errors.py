@@ -10,6 +10,7 @@
     ├── NotFound                  404
     ├── WrongMethod               405
     ├── Conflict                  409
+    ├── TooMuch                   429 slow_down, with Retry-After
     └── Unavailable               503 temporarily_unavailable, with Retry-After
 
 Descriptions name what was wrong and what to do; they carry no secret and tell nobody of a record
@@ -28,6 +29,8 @@ class Refusal(Exception):
     """An answer that is not the one that was asked for."""
 
     status = 400
+    retry_after: int | None = None
+    """Seconds after which to ask again, if that is known."""
 
     def __init__(self, error: str, description: str, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(f"{error}: {description}")
@@ -88,10 +91,21 @@ class Conflict(Refusal):
         super().__init__("conflict", description, reasons)
 
 
+class TooMuch(Refusal):
+    """The asker goes beyond a limit: nothing was decided, ask again when there is room."""
+
+    status = 429
+
+    def __init__(self, description: str, measure: str, seconds: int) -> None:
+        super().__init__("slow_down", description, ("limit", measure))
+        self.retry_after = seconds
+
+
 class Unavailable(Refusal):
     """Something the answer needs is away: nothing was decided, ask again later."""
 
     status = 503
+    retry_after = 1
 
     def __init__(self, description: str) -> None:
         super().__init__("temporarily_unavailable", description)

@@ -16,6 +16,7 @@
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,11 +29,12 @@ from placet.authority._approvals import Approval, Lacking, void, weigh
 from placet.authority._continuing import Continuing
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
-from placet.authority._errors import Denied, Refusal, Unavailable
+from placet.authority._errors import Denied, Refusal, TooMuch, Unavailable
 from placet.authority._facts import FactsClient, FetchedFacts
 from placet.authority._histories import Seen
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._limits import Held, hold_back, note_denial
 from placet.authority._models import stopped
 from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._registry import Entitled, NotEntitled, entitlement
@@ -109,6 +111,15 @@ class _Deny:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Slow:
+    """No decision: a limit is met, as is on the ledger; when there is room again."""
+
+    description: str
+    measure: str
+    until: datetime
+
+
 class Grants:
     """Issues grants."""
 
@@ -129,7 +140,7 @@ class Grants:
         """
         ask = await self._look(sender, details)
 
-        def write(tx: Tx) -> GrantClaims | _Deny:
+        def write(tx: Tx) -> GrantClaims | _Deny | _Slow:
             use_sender(tx, sender)
             return self._decide(tx, ask)
 
@@ -149,7 +160,7 @@ class Grants:
         """
         asks = await asyncio.gather(*(self._look_or_refuse(sender, each) for each in asked))
 
-        def write(tx: Tx) -> list[GrantClaims | _Deny | Refusal]:
+        def write(tx: Tx) -> list[GrantClaims | _Deny | _Slow | Refusal]:
             use_sender(tx, sender)
             return [each if isinstance(each, Refusal) else self._part(tx, each) for each in asks]
 
@@ -163,23 +174,28 @@ class Grants:
         except Refusal as refusal:
             return refusal
 
-    def _part(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny | Refusal:
+    def _part(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny | _Slow | Refusal:
         try:
             with tx.part():
                 return self._decide(tx, ask)
         except Refusal as refusal:
             return refusal
 
-    def _sign_or_refuse(self, answer: GrantClaims | _Deny | Refusal) -> IssuedGrant | Refusal:
+    def _sign_or_refuse(
+        self, answer: GrantClaims | _Deny | _Slow | Refusal
+    ) -> IssuedGrant | Refusal:
         try:
             return answer if isinstance(answer, Refusal) else self._sign(answer)
-        except Denied as denied:
-            return denied
+        except (Denied, TooMuch) as refusal:
+            return refusal
 
-    def _sign(self, answer: GrantClaims | _Deny) -> IssuedGrant:
+    def _sign(self, answer: GrantClaims | _Deny | _Slow) -> IssuedGrant:
         if isinstance(answer, _Deny):
             raise Denied(answer.description, answer.reasons)
         now = self._core.clock()
+        if isinstance(answer, _Slow):
+            seconds = math.ceil((answer.until - now).total_seconds())
+            raise TooMuch(answer.description, answer.measure, max(1, seconds))
         token = sign_grant(answer, self._core.keys.signer(now))
         return IssuedGrant(token, answer.exp - int(now.timestamp()), answer.details)
 
@@ -207,7 +223,14 @@ class Grants:
 
     # --- inside the transaction ---------------------------------------------------------------
 
-    def _decide(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny:
+    def _decide(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny | _Slow:
+        answer = self._judge(tx, ask)
+        if isinstance(answer, _Deny):
+            case, asked = tx.get(Case, ask.details.case), ask.details.identifier
+            note_denial(tx, ask.sender.principal, case, asked, answer.reasons)
+        return answer
+
+    def _judge(self, tx: Tx, ask: _Ask) -> GrantClaims | _Deny | _Slow:
         standing = key_standing(tx, ask.sender.principal, ask.sender.thumbprint, tx.now)
         if standing != ACTIVE:
             self._stop_without_orchestrator(tx, ask, standing)
@@ -239,6 +262,9 @@ class Grants:
         if not entitled.serves(activity.task_queue):
             said = "this worker's key is for other task queues"
             return _deny(tx, ask, said, ("I1", "task_queue"))
+        held = hold_back(tx, ask.sender.principal, case, ask.details.identifier)
+        if held is not None:
+            return _held_back(tx, ask, held)
         try:
             require_in_scope(
                 definition,
@@ -416,6 +442,12 @@ class Grants:
             cnf=Confirmation(jkt=ask.sender.jkt),
             authorization_details=(details,),
         )
+
+
+def _held_back(tx: Tx, ask: _Ask, held: Held) -> _Deny | _Slow:
+    if held.until is not None:
+        return _Slow(held.description, held.measure.value, held.until)
+    return _deny(tx, ask, held.description, ("limit", held.measure.value))
 
 
 def _wrong_step(ask: _Ask, step: Step) -> _Deny | None:

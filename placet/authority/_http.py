@@ -202,8 +202,8 @@ def answer(model: BaseModel, status: int = 200) -> Response:
 def refuse(refusal: Refusal) -> Response:
     """A refusal as its answer."""
     headers = {"Cache-Control": "no-store"}
-    if refusal.status == 503:
-        headers["Retry-After"] = "1"
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, Unauthenticated):
         headers["WWW-Authenticate"] = (
             f'DPoP error="{refusal.problem.error}", algs="ES256 Ed25519 EdDSA"'

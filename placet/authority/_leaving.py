@@ -2,7 +2,7 @@
 
 1. When an owner is offboarded, the named deputy owns at once. Without one who is active, the
    identity goes on until the grace is over that the rules give: from that instant it has no owner,
-   gets no grant, and its live ones end.
+   is suspended, and its live grants end.
 2. All identities of a third party are switched off in one act, which names those that its signer
    was shown: if there are others by now, it is refused.
 3. (I4) Everything that follows stands on the ledger, in the same transaction.
@@ -32,6 +32,7 @@ from placet.authority._store import (
     Tx,
     table_of,
 )
+from placet.authority._suspending import suspend
 from placet.authority._usage import steps_of
 from placet.model import ADMINISTRATOR, LeftBehind, VendorView, is_ours
 
@@ -85,7 +86,7 @@ async def disown_orphans(core: Core) -> None:
             row = tx.get(Registered, each.identity)
             if row is None or row.owned_until is None or tx.now < row.owned_until:
                 continue
-            revoked = revoke_all_of(tx, row.identity, "no_owner", AUTHORITY)
+            revoked = suspend(tx, row.identity, "no_owner")
             said: dict[str, JsonValue] = {"target": row.identity, "revoked_grants": revoked}
             entry = tx.append("identity.disowned", AUTHORITY, said)
             change_owner(tx, row, None, entry)

@@ -209,6 +209,7 @@ def register(
         "review_by": body.review_by,
         "ends_at": body.ends_at,
         "said_json": canonical_json(body).decode(),
+        "suspended_for": None,
         "registered_at": tx.now,
         "registered_by": by,
         **imported,
@@ -307,13 +308,14 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
     return RegisteredView(
         identity=row.identity,
         kind=kind_of(row.identity),
-        status=_status(reader, row.identity),
+        status=_status(reader, row),
         owner=row.owner,
         deputy=row.deputy,
         credential_since=since,
         last_used=last or row.last_used,
         live_grants=live,
         lacks=tuple(each.description for each in lacks(row, now)),
+        suspended_for=row.suspended_for,
         keys=tuple(
             KeyView(
                 thumbprint=key.thumbprint,
@@ -330,8 +332,10 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
     )
 
 
-def _status(reader: Reader, identity: str) -> str:
-    if not is_ours(identity):
-        return "elsewhere"
-    found = reader.get(Identity, identity)
-    return "invited" if found is None else found.status
+def _status(reader: Reader, row: Registered) -> str:
+    found = reader.get(Identity, row.identity) if is_ours(row.identity) else None
+    if found is not None:
+        return found.status
+    if row.suspended_for is not None:
+        return "suspended"
+    return "invited" if is_ours(row.identity) else "elsewhere"

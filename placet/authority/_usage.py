@@ -50,11 +50,17 @@ _LAST = (
 _LIVE = select(func.count()).where(
     _GRANT.c.agent == bindparam("agent"), _GRANT.c.status == "issued"
 )
+_LASTS = or_(_REG.c.ends_at.is_(None), _REG.c.ends_at > bindparam("now"))
 _WORKS = and_(
-    or_(_REG.c.ends_at.is_(None), _REG.c.ends_at > bindparam("now")),
+    _LASTS,
     ~exists().where(_IDENTITY.c.principal == _REG.c.identity, _IDENTITY.c.status != ACTIVE),
 )
 """What has ended, or is off, is wrong no more."""
+_COMES_BACK = and_(
+    _LASTS,
+    ~exists().where(_IDENTITY.c.principal == _REG.c.identity, _IDENTITY.c.status == "offboarded"),
+)
+"""What is suspended since nobody owns it waits for someone all the same."""
 
 _GRANTED_SINCE = exists().where(
     _GRANT.c.agent == _REG.c.identity, _GRANT.c.issued_at > bindparam("since")
@@ -70,9 +76,9 @@ _OLD_KEY = exists().where(
 _HAS_KEY = exists().where(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE)
 
 
-def _of(*where: Any) -> Select[Any, Any, Any, Any]:
+def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any]:
     columns = (_REG.c.identity, _REG.c.owner, _REG.c.environment, _REG.c.last_used)
-    chosen = select(*columns).where(_REG.c.identity > bindparam("after"), _WORKS, *where)
+    chosen = select(*columns).where(_REG.c.identity > bindparam("after"), still, *where)
     return chosen.order_by(_REG.c.identity).limit(PAGE)
 
 
@@ -83,7 +89,7 @@ QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any]] = {
         or_(_REG.c.last_used.is_(None), _REG.c.last_used <= bindparam("since")),
         _REG.c.first_seen <= bindparam("since"),
     ),
-    IdentityReport.UNOWNED: _of(_REG.c.owner.is_(None)),
+    IdentityReport.UNOWNED: _of(_REG.c.owner.is_(None), still=_COMES_BACK),
     IdentityReport.LONG_LIVED: _of(or_(_OLD_KEY, _REG.c.credential_since <= bindparam("since"))),
     IdentityReport.CROSS_ENVIRONMENT: _of(
         _HAS_KEY, _REG.c.environment.is_not(None), _REG.c.environment != bindparam("here")

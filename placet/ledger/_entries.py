@@ -32,6 +32,7 @@ class EntryType(StrEnum):
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     IDENTITY_ENDED = "identity.ended"
+    IDENTITY_EXCEEDED = "identity.exceeded"
     IDENTITY_FOLLOWED = "identity.followed"
     IDENTITY_IMPORTED = "identity.imported"
     IDENTITY_ORPHANED = "identity.orphaned"

@@ -163,6 +163,7 @@ from placet.model._ids import (
     spell_id,
     system_urn,
 )
+from placet.model._limits import Beyond, Limit, Measure, WorkingHours
 from placet.model._lists import (
     MAX_PAGE,
     CaseOrder,
@@ -313,6 +314,7 @@ __all__ = [
     "AuthorityMatrix",
     "BarsSection",
     "Beside",
+    "Beyond",
     "BreakGlass",
     "Budget",
     "Calendar",
@@ -420,7 +422,9 @@ __all__ = [
     "KeyView",
     "KeyedValue",
     "LeftBehind",
+    "Limit",
     "MayDo",
+    "Measure",
     "Mode",
     "Model",
     "ModelName",
@@ -515,6 +519,7 @@ __all__ = [
     "VendorView",
     "Verdict",
     "WaitsFor",
+    "WorkingHours",
     "Workload",
     "answered_digest",
     "asked_digest",

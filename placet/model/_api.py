@@ -378,9 +378,13 @@ class GrantGiven(Model):
 
 
 class GrantRefused(Model):
-    """Why there is no grant, as the token endpoint would say it."""
+    """Why there is no grant, as the token endpoint would say it.
+
+    ``retry_after`` is in how many seconds to ask again, where that is known.
+    """
 
     problem: Problem
+    retry_after: int | None = None
 
 
 class GrantAnswers(Model):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._ids import CaseId, CheckpointId, Jti, Name, Principal
+from placet.model._limits import DENIED_OFTEN, Limit, Measure, WorkingHours
 from placet.model._matrix import Need
 from placet.model._values import Model, Money, UtcTime, WebAddress
 
@@ -123,7 +124,8 @@ class IdentityRules(Model):
     ``rotate_days``; the earlier one goes on for ``overlap_minutes``, so that no step is dropped.
     An identity that did nothing for ``stale_days`` is stale; what it may do and did not for
     ``unused_days`` is too much. Whose owner left without a deputy goes on for
-    ``owner_grace_days``.
+    ``owner_grace_days``. ``limits`` and ``hours`` bound what each does before it is slowed down,
+    looked at by a person, or suspended.
     """
 
     key_days: int = Field(default=90, ge=1, le=3650)
@@ -132,11 +134,15 @@ class IdentityRules(Model):
     stale_days: int = Field(default=90, ge=1, le=3650)
     unused_days: int = Field(default=90, ge=1, le=3650)
     owner_grace_days: int = Field(default=7, ge=0, le=365)
+    limits: tuple[Limit, ...] = Field(default=(DENIED_OFTEN,), max_length=100)
+    hours: tuple[WorkingHours, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")
     def _in_time(self) -> Self:
         if self.rotate_days >= self.key_days:
             raise ValueError("rotate_days: must be less than key_days")
+        if any(each.measure is Measure.HOURS for each in self.limits):
+            raise ValueError("limits: hours are no number; they stand in hours")
         return self
 
 

@@ -216,8 +216,9 @@ class Did(Model):
 class RegisteredView(Model):
     """One non-human identity, as the registry has it.
 
-    ``status`` is ``active``, ``suspended`` or ``offboarded`` of those that Placet enrols; else
-    ``invited`` (no key yet) or ``elsewhere``. ``lacks`` says in words why it gets no grant.
+    ``status`` is ``active``, ``suspended`` or ``offboarded``; ``invited`` without a key yet, and
+    ``elsewhere`` of those that others own. ``lacks`` says in words why it gets no grant, and
+    ``suspended_for`` why the authority itself has suspended it.
     """
 
     identity: IdentityId
@@ -236,6 +237,7 @@ class RegisteredView(Model):
     review_by: UtcTime | None = None
     ends_at: UtcTime | None = None
     lacks: tuple[str, ...] = ()
+    suspended_for: str | None = None
     keys: tuple[KeyView, ...] = ()
     last_used: UtcTime | None = None
     may: tuple[MayDo, ...] = ()

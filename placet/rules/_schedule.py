@@ -56,7 +56,7 @@ def business_time(calendar: Calendar, start: datetime, span: timedelta) -> datet
         BadCalendar: the zone is not known here, or that moment does not come within years.
     """
     left = span
-    for opens, closes in _openings(calendar, start):
+    for opens, closes in openings(calendar, start):
         begins = max(opens, start)
         if closes <= begins:
             continue
@@ -66,7 +66,7 @@ def business_time(calendar: Calendar, start: datetime, span: timedelta) -> datet
     raise BadCalendar(f"calendar {calendar.name} is not open for {span} within five years")
 
 
-def _openings(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, datetime]]:
+def openings(calendar: Calendar, start: datetime) -> Iterator[tuple[datetime, datetime]]:
     """When the calendar opens and closes, day by day, in UTC."""
     try:
         zone = ZoneInfo(calendar.zone)

@@ -88,12 +88,15 @@ async def test_without_a_deputy_an_identity_has_a_grace_and_no_more(authority: A
         await until(disowned)
         found = await ada.registered("agent:scale")
         assert (found.owner, len(found.lacks)) == (None, 1)
+        assert (found.status, found.suspended_for) == ("suspended", "no_owner")
         assert {each.identity for each in await ada.identity_report("unowned")} == {
             "agent:carrier",
             "agent:scale",
         }
         await ada.act("identity.register", "agent:scale", SAID)
-        assert (await ada.registered("agent:scale")).lacks == ()
+        await ada.act("agent.resume", "agent:scale", WHY)
+        found = await ada.registered("agent:scale")
+        assert (found.status, found.lacks) == ("active", ())
         assert await holds(ada) == []
 
 

@@ -2,9 +2,9 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ class Reply:
 
     status: int
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def reasons(self) -> list[str]:
@@ -87,7 +88,7 @@ async def ask(
     proof = make_proof(proof_key or key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
     async with httpx.AsyncClient() as http:
         response = await http.post(url, data=form, headers={"DPoP": proof})
-    return Reply(response.status_code, response.json())
+    return Reply(response.status_code, response.json(), response.headers)
 
 
 async def call(

@@ -31,6 +31,7 @@ from placet.authority._store import (
     Identity,
     IdentityKey,
     InvitationRow,
+    Registered,
     SessionRow,
     SubjectRow,
     Tx,
@@ -207,6 +208,8 @@ class IdentityActs:
             raise Conflict(f"{principal} is {identity.status}; it can't be {status} now")
         tx.change(Identity, principal, status=status, status_at=tx.now, status_by=act.actor)
         revoked = 0
+        if status == ACTIVE and tx.get(Registered, principal) is not None:
+            tx.change(Registered, principal, suspended_for=None)
         if status != ACTIVE:
             revoked = revoke_all_of(tx, principal, entry_type, act.actor)
             revoke_resting_on(tx, principal)

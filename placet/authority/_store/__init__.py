@@ -22,7 +22,14 @@ from placet.authority._store._people_tables import (
     SignedInRow,
     SubjectRow,
 )
-from placet.authority._store._registry_tables import JoinToken, Ownership, Registered, StoppedModel
+from placet.authority._store._registry_tables import (
+    Denial,
+    JoinToken,
+    LimitState,
+    Ownership,
+    Registered,
+    StoppedModel,
+)
 from placet.authority._store._store import Store
 from placet.authority._store._tables import (
     Archive,
@@ -70,6 +77,7 @@ __all__ = [
     "DecisionRow",
     "Delegation",
     "DeliveryRow",
+    "Denial",
     "EvidenceOpened",
     "GovernanceRow",
     "Grant",
@@ -84,6 +92,7 @@ __all__ = [
     "JoinToken",
     "LedgerEntry",
     "LedgerNode",
+    "LimitState",
     "ListedBarred",
     "ListedCheckpoint",
     "ListedRole",

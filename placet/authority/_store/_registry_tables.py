@@ -2,9 +2,18 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index
 from sqlmodel import Field
 
-from placet.authority._store._base import REGISTRY, Row, number_field, time_field, time_or_none
+from placet.authority._store._base import (
+    COUNTED,
+    REGISTRY,
+    Row,
+    number_field,
+    serial_key,
+    time_field,
+    time_or_none,
+)
 
 
 class Registered(Row, table=True):
@@ -13,7 +22,7 @@ class Registered(Row, table=True):
     ``owned_until``: its owner has left, and nobody has followed. ``credential_since`` and
     ``last_used`` are told of identities that others own. ``said_json`` is the whole
     :class:`placet.model.RegisterIdentity`, where one was signed; ``source`` the inventory that
-    named it last.
+    named it last. ``suspended_for`` is why the authority itself has suspended it.
     """
 
     identity: str = Field(primary_key=True)
@@ -29,6 +38,7 @@ class Registered(Row, table=True):
     ends_at: datetime | None = time_or_none(index=True)
     source: str | None = Field(default=None, index=True)
     said_json: str | None = None
+    suspended_for: str | None = None
     first_seen: datetime = time_field()
     registered_at: datetime = time_field()
     registered_by: str
@@ -60,6 +70,34 @@ class StoppedModel(Row, table=True):
 
     model: str = Field(primary_key=True)
     resumed_at: datetime | None = time_or_none()
+
+
+class Denial(Row, table=True):
+    """An agent was denied something; in a case, if that was a running step of its own."""
+
+    __table_args__ = (
+        Index("denial_of", "agent", "at"),
+        Index("denial_in_case", "agent", "case_id", "at"),
+        COUNTED,
+    )
+    id: int = serial_key()
+    agent: str
+    case_id: str | None = None
+    at: datetime = time_field()
+
+
+class LimitState(Row, table=True):
+    """Where an agent stands at one measure (of denials in a case: in that case).
+
+    It is counted ``since`` the last time that it went beyond and a person was to look, and refused
+    ``until`` it is within the limit again.
+    """
+
+    agent: str = Field(primary_key=True)
+    measure: str = Field(primary_key=True)
+    case_id: str = Field(primary_key=True)
+    since: datetime | None = time_or_none()
+    until: datetime | None = time_or_none()
 
 
 REGISTRY.configure()

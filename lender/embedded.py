@@ -34,7 +34,7 @@ from placet.client import OperatorClient
 from placet.ledger import NoteSigner
 from placet.model import AuthorityMatrix, EnrolIdentity, Mode, PublishPolicy
 from placet.tokens import SigningKey, read_key_file, write_key_file
-from worker.registry import ACTIVITIES, PROCESSES
+from worker.registry import ACTIVITIES, PROCESSES, READING_AGENTS
 from workflows import loan_draw
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
@@ -307,7 +307,7 @@ async def _create(made: Embedded) -> None:
     if not admin.exists():
         for kind, names in (
             ("people", (ADMINISTRATOR, *PEOPLE)),
-            ("agents", tuple(ACTIVITIES)),
+            ("agents", (*ACTIVITIES, *READING_AGENTS)),
             ("lender", SYSTEMS),
         ):
             (made.folder / kind).mkdir(exist_ok=True, mode=0o700)
@@ -342,7 +342,7 @@ async def _enrol(made: Embedded, mode: Mode) -> None:
             key = read_key_file(made.folder / "people" / f"{name}.key", passphrase_of(name))
             body = EnrolIdentity(jwk=dict(key.public.jwk()), roles=roles)
             await admin.act("operator.enrol", f"operator:{name}", body)
-        for agent in ACTIVITIES:
+        for agent in (*ACTIVITIES, *READING_AGENTS):
             key = read_key_file(made.folder / "agents" / f"{agent}.key")
             body = EnrolIdentity(jwk=dict(key.public.jwk()), owner=f"operator:{ADMINISTRATOR}")
             await admin.act("agent.enrol", f"agent:{agent}", body)

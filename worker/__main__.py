@@ -5,8 +5,10 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,14 +18,18 @@ from temporalio.worker import Worker
 from placet.agent import AgentConfig, PlacetPlugin
 from placet.audit import workflow_runner
 from placet.tokens import KeyFileError, read_key_file
-from worker.registry import ACTIVITIES, PROCESSES
+from worker.registry import ACTIVITIES, PROCESSES, READING_AGENTS, reading
 
 _LAST_BREATH = 0.5
 """Seconds the loop runs on after the worker (sdk-python issue 300: crashes at the end)."""
 
 
 class WorkerSettings(BaseSettings):
-    """``PLACET_WORKER_*``: where the key is, and where everyone else."""
+    """``PLACET_WORKER_*``: where the key is, and where everyone else.
+
+    ``model`` is what an agent that reasons asks, as Pydantic AI names it (``openai:gpt-5``), and
+    ``model_answers_as`` what its provider must call it in every answer.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
 
@@ -31,6 +37,8 @@ class WorkerSettings(BaseSettings):
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
+    model: str | None = None
+    model_answers_as: str | None = None
     systems: dict[str, str] = Field(
         default={
             "loan-servicing": "http://127.0.0.1:8611",
@@ -43,7 +51,7 @@ class WorkerSettings(BaseSettings):
 def main() -> int:
     """Run a worker; exit status 0 after a clean stop, 2 for wrong use, 3 if it can't start."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Run one agent's worker.")
-    parser.add_argument("--agent", required=True, choices=sorted(ACTIVITIES))
+    parser.add_argument("--agent", required=True, choices=sorted([*ACTIVITIES, *READING_AGENTS]))
     agent: str = parser.parse_args().agent
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
@@ -59,14 +67,36 @@ def main() -> int:
         return 3
     config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
     try:
-        asyncio.run(_run(config, settings))
-    except RuntimeError as error:
+        asyncio.run(_run(config, settings, _activities(agent, settings)))
+    except (RuntimeError, NoModel) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
     return 0
 
 
-async def _run(config: AgentConfig, settings: WorkerSettings) -> None:
+class NoModel(Exception):
+    """An agent that reasons has no model to ask; the message says what is missing."""
+
+
+def _activities(agent: str, settings: WorkerSettings) -> Sequence[Callable[..., Any]]:
+    if agent in ACTIVITIES:
+        return ACTIVITIES[agent]
+    if settings.model is None:
+        raise NoModel(f"{agent} reasons: set PLACET_WORKER_MODEL, say to openai:gpt-5")
+    try:
+        # An extra, and dear to load: only who reasons has it.
+        from placet.agent.reasoning.models import BadModel, ModelMind  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise NoModel(f"{agent} reasons, which needs placet[llm]; it is not installed") from None
+    try:
+        return reading(agent, ModelMind(settings.model, answers_as=settings.model_answers_as))
+    except BadModel as error:
+        raise NoModel(f"PLACET_WORKER_MODEL: {error}") from None
+
+
+async def _run(
+    config: AgentConfig, settings: WorkerSettings, activities: Sequence[Callable[..., Any]]
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,7 +110,7 @@ async def _run(config: AgentConfig, settings: WorkerSettings) -> None:
     worker = Worker(
         client,
         task_queue=config.agent,
-        activities=ACTIVITIES[config.agent],
+        activities=activities,
         workflows=[process.workflow for process in PROCESSES] if orchestrates else [],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=timedelta(seconds=20),

@@ -14,6 +14,12 @@ from activities.draw._steps import (
     recompute_analysis,
     screen_payee,
 )
+from activities.reading._steps import (
+    analyse_read_draw,
+    check_reading,
+    reading_activities,
+    recompute_read_analysis,
+)
 from activities.reallocation._steps import (
     check_reallocation,
     read_moves,
@@ -21,10 +27,16 @@ from activities.reallocation._steps import (
     recompute_reallocation,
 )
 from placet.agent import ORCHESTRATION
+from placet.agent.reasoning import Mind
 from placet.process import Process
-from workflows import budget_reallocation, loan_draw
+from workflows import budget_reallocation, loan_draw, loan_draw_read
+from workflows.read_definition import READERS
 
-PROCESSES: tuple[Process, ...] = (loan_draw.PROCESS, budget_reallocation.PROCESS)
+PROCESSES: tuple[Process, ...] = (
+    loan_draw.PROCESS,
+    budget_reallocation.PROCESS,
+    loan_draw_read.PROCESS,
+)
 
 ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "orchestrator": ORCHESTRATION,
@@ -37,9 +49,23 @@ ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
         look_again,
         read_moves,
         check_reallocation,
+        analyse_read_draw,
     ),
-    "draw-verifier": (recompute_analysis, recompute_reallocation),
+    "draw-verifier": (
+        recompute_analysis,
+        recompute_reallocation,
+        check_reading,
+        recompute_read_analysis,
+    ),
     "compliance-checker": (screen_payee,),
     "disbursement": (disburse, reallocate),
 }
 """The activities of each agent; the orchestrator runs the workflows as well."""
+
+READING_AGENTS: Mapping[str, str] = {agent: reader for reader, agent in READERS.items()}
+"""The agents that reason, and what each is as a reader; their workers need a model."""
+
+
+def reading(agent: str, mind: Mind) -> tuple[Callable[..., Any], ...]:
+    """The activities of an agent that reasons, with the model that it asks."""
+    return reading_activities(loan_draw_read.PROCESS.definition, READING_AGENTS[agent], mind)

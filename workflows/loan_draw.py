@@ -63,6 +63,13 @@ class LoanDrawReview(GovernedWorkflow):
         return None if again else outcome.status.value
 
     async def _analyse(self, case: CaseInput) -> AnalysisRef:
+        await self._gather(case)
+        analysis = await self.take(case, "analyse_draw", case.subject, AnalysisRef)
+        await self.take(case, "recompute_analysis", case.subject, PartRef)
+        return analysis
+
+    async def _gather(self, case: CaseInput) -> None:
+        """Read and ask what the analysis rests on."""
         subject = case.subject
         loan_id, draw = subject.split("/")[1], int(subject.split("/")[3])
         await self.take(case, "read_packet", f"{subject}/packet", PacketRef)
@@ -74,9 +81,6 @@ class LoanDrawReview(GovernedWorkflow):
             self.take(case, "match_invoices", subject, PartRef),
             *(self.take(case, "screen_payee", payee, PartRef) for payee in loan.payees),
         )
-        analysis = await self.take(case, "analyse_draw", subject, AnalysisRef)
-        await self.take(case, "recompute_analysis", subject, PartRef)
-        return analysis
 
     async def _pay(self, case: CaseInput) -> str | None:
         loan = "/".join(case.subject.split("/")[:2])

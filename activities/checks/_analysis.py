@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from activities.checks import _documents, _loan, _people, _sov
+from activities.checks import _documents, _loan, _people, _reading, _sov
 from activities.checks._given import ZERO, Check, Given, total
 from lender.model import (
     Adjustment,
@@ -16,6 +16,7 @@ from lender.model import (
     LoanFile,
     Packet,
     Payment,
+    Reading,
     Row,
     ScheduleRow,
     Screening,
@@ -59,13 +60,17 @@ def analyse(
     matches: tuple[InvoiceMatch, ...],
     today: date,
     cuts: tuple[Cut, ...] = (),
+    reading: Reading | None = None,
 ) -> Analysis:
     """Run all checks and work out what is recommended. Pure: the same inputs, the same bytes.
 
-    ``cuts`` is what people took off rows: they lower what is recommended by just that much.
+    ``cuts`` is what people took off rows: they lower what is recommended by just that much. A
+    ``reading`` adds findings, and changes nothing else.
     """
     given = Given(packet, loan, draw, screenings, matches, today, cuts)
     results = tuple(check(given) for check in CHECKS)
+    if reading is not None:
+        results = (*results, *_reading.results(reading))
     requested = _requested(given)
     adjustments = _adjustments(given)
     payments, recommended = _pay(given, results, requested, adjustments)

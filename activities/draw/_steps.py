@@ -1,13 +1,19 @@
 """The governed steps of a draw review: thin shells over the readers, the checks and HTTP."""
 
 import asyncio
-from datetime import UTC, date, datetime
 from urllib.parse import quote
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from temporalio import activity
 
-from activities.checks import analyse, day_to_confirm
+from activities.draw._analysing import (
+    InvoiceAnswer,
+    draw_of,
+    keep_recomputed,
+    the_packet,
+    today,
+    write_analysis,
+)
 from activities.draw._requests import (
     AnalysisRef,
     DisbursementRef,
@@ -15,16 +21,12 @@ from activities.draw._requests import (
     LookRef,
     PacketRef,
 )
-from activities.packet import apply_keyed, read_files
+from activities.packet import read_files
 from lender.model import (
     Analysis,
     BilledInvoice,
-    Cut,
-    Cuts,
-    InvoiceMatch,
     KeyedValues,
     LoanFile,
-    Packet,
     Payments,
     PriorDraw,
     Screening,
@@ -32,10 +34,8 @@ from lender.model import (
     worsened,
 )
 from placet.agent import current_grant, governed, read_answer, require_ok
-from placet.model import Digest, Model, PartRef, Proposal, digest_json
+from placet.model import Digest, Model, PartRef
 from placet.process import StepRequest
-
-_COMPLIANCE_CHECKS = {"payee.screened", "payee.bank_changed"}
 
 
 class StoredFile(Model):
@@ -59,12 +59,6 @@ class InvoiceQuestion(Model):
     invoices: tuple[BilledInvoice, ...]
 
 
-class InvoiceAnswer(Model):
-    """Which of them were billed before."""
-
-    matches: tuple[InvoiceMatch, ...]
-
-
 class SecondLook(Model):
     """The loan as it stands just before paying, and what is worse than it was analysed."""
 
@@ -83,18 +77,12 @@ class Disbursed(Model):
     version: int
 
 
-def _draw(record: str) -> tuple[str, int]:
-    """Loan and draw of ``loan/<loan>/draw/<n>[/packet]``."""
-    segments = record.split("/")
-    return segments[1], int(segments[3])
-
-
 @activity.defn
 @governed(action="packet:read", system="document-storage")
 async def read_packet(request: StepRequest) -> PacketRef:
     """Read the newest packet of the draw, file by file."""
     grant = current_grant()
-    loan, draw = _draw(request.record)
+    loan, draw = draw_of(request.record)
     base = f"/loans/{loan}/draws/{draw}/packet"
     manifest = read_answer(await grant.request("GET", base), Manifest)
     files: dict[str, bytes] = {}
@@ -137,7 +125,7 @@ async def read_loan(request: StepRequest) -> LoanRef:
 async def read_earlier_draw(request: StepRequest) -> PartRef:
     """Read the draw before this one."""
     grant = current_grant()
-    loan, draw = _draw(request.record)
+    loan, draw = draw_of(request.record)
     found = read_answer(await grant.request("GET", f"/loans/{loan}/draws/{draw}"), PriorDraw)
     return grant.keep("earlier_draw", found)
 
@@ -147,8 +135,8 @@ async def read_earlier_draw(request: StepRequest) -> PartRef:
 async def match_invoices(request: StepRequest) -> PartRef:
     """Ask whether the packet's invoices were billed before, in any loan."""
     grant = current_grant()
-    loan, draw = _draw(request.record)
-    packet = await _packet()
+    loan, draw = draw_of(request.record)
+    packet = await the_packet()
     invoices = tuple(
         BilledInvoice(vendor=each.vendor.value, number=each.number.value, amount=each.amount.value)
         for each in packet.invoices
@@ -179,30 +167,14 @@ async def screen_payee(request: StepRequest) -> PartRef:
 @governed(action="analysis:write", system="loan-servicing")
 async def analyse_draw(request: StepRequest) -> AnalysisRef:
     """Run every check and write the analysis to the draw."""
-    grant = current_grant()
-    loan, draw = _draw(request.record)
-    analysis = await _analyse(request, _today())
-    answer = await grant.request("PUT", f"/loans/{loan}/draws/{draw}/analysis", json=analysis)
-    require_ok(answer)
-    worst = [finding.check for finding in analysis.findings]
-    grant.reason(
-        f"{len(analysis.results)} checks, {len(worst)} findings; "
-        f"recommended {analysis.recommended} of {analysis.requested}"
-    )
-    part = grant.keep("analysis", analysis, _proposal(analysis))
-    return AnalysisRef(
-        part=part,
-        compliance=bool(_COMPLIANCE_CHECKS & set(worst)),
-        payable=analysis.recommended > 0,
-    )
+    return await write_analysis(request)
 
 
 @activity.defn
 @governed(action="analysis:recompute", system="authority")
 async def recompute_analysis(request: StepRequest) -> PartRef:
     """Make the analysis again from the same inputs, under another identity (I3)."""
-    analysis = await _analyse(request, await _confirmed_day())
-    return current_grant().keep("recomputed", analysis, _proposal(analysis))
+    return await keep_recomputed(request)
 
 
 @activity.defn
@@ -215,7 +187,7 @@ async def look_again(request: StepRequest) -> LookRef:
     analysis = Analysis.model_validate(settled.part.data)
     loan = read_answer(await grant.request("GET", f"/loans/{loan_id}"), LoanFile)
     unchanged = loan.version == analysis.loan_version
-    worse = worsened(loan, analysis, _today())
+    worse = worsened(loan, analysis, today())
     said = "the loan is as it was analysed" if unchanged else "the loan has changed"
     grant.reason("; ".join((said, *(f"{each.value}: {why}" for each, why in worse.items()))))
     look = SecondLook(
@@ -231,7 +203,7 @@ async def look_again(request: StepRequest) -> LookRef:
 async def disburse(request: StepRequest) -> DisbursementRef:
     """Pay the approved payments, once."""
     grant = current_grant()
-    loan, draw = _draw(request.record)
+    loan, draw = draw_of(request.record)
     (settled,) = await grant.inputs("analysis")
     payments = Analysis.model_validate(settled.part.data).payments
     answer = await grant.request(
@@ -241,70 +213,4 @@ async def disburse(request: StepRequest) -> DisbursementRef:
     grant.reason(f"paid {paid.amount} in {len(paid.payments)} payments")
     return DisbursementRef(
         part=grant.keep("disbursement", paid), payments_digest=payments_digest(payments)
-    )
-
-
-async def _packet() -> Packet:
-    """The packet as it was read, with what people keyed since."""
-    grant = current_grant()
-    (settled,) = await grant.inputs("packet")
-    packet = Packet.model_validate(settled.part.data)
-    for keyed in await grant.inputs("keyed"):
-        packet = apply_keyed(packet, KeyedValues.model_validate(keyed.part.data).values)
-    return packet
-
-
-async def _cuts() -> tuple[Cut, ...]:
-    """What people took off rows since."""
-    left = await current_grant().inputs("adjustments")
-    return tuple(cut for each in left for cut in Cuts.model_validate(each.part.data).rows)
-
-
-async def _analyse(request: StepRequest, today: date) -> Analysis:
-    """The analysis of the settled inputs: what counts is what was settled (I13)."""
-    grant = current_grant()
-    _, draw = _draw(request.record)
-    packet = await _packet()
-    (loan_part,) = await grant.inputs("loan")
-    loan = LoanFile.model_validate(loan_part.part.data)
-    screenings = tuple(
-        Screening.model_validate(each.part.data) for each in await grant.inputs("screening")
-    )
-    matches = tuple(
-        match
-        for each in await grant.inputs("invoice_matches")
-        for match in InvoiceAnswer.model_validate(each.part.data).matches
-    )
-    # Read, so that people are shown it beside the analysis; the loan carries the same rows.
-    await grant.inputs("earlier_draw")
-    return await asyncio.to_thread(
-        analyse, packet, loan, draw, screenings, matches, today, await _cuts()
-    )
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
-async def _confirmed_day() -> date:
-    (settled,) = await current_grant().inputs("analysis")
-    try:
-        said = Analysis.model_validate(settled.part.data).as_of
-    except ValidationError:
-        return _today()
-    return day_to_confirm(said, _today())
-
-
-def _proposal(analysis: Analysis) -> Proposal:
-    return Proposal(
-        amount=analysis.recommended,
-        requested=analysis.requested,
-        findings=analysis.findings,
-        payments_digest=payments_digest(analysis.payments),
-        adjustments_digest=digest_json(
-            [each.model_dump(mode="json") for each in analysis.adjustments]
-        )
-        if analysis.adjustments
-        else None,
-        record_version=analysis.version,
     )

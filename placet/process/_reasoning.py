@@ -66,13 +66,17 @@ class ToolRequest(StepRequest):
 
 
 class Reasoned(Model):
-    """How a reasoning ended, what it took, and the last part of its conversation."""
+    """How a reasoning ended, what it took, and the last part of its conversation.
+
+    ``results`` is what became of the last turn's calls, which the model was told no more.
+    """
 
     reasoning: Identifier
     ending: Ending
     spent: Spent
     part: PartRef | None = None
     reasons: tuple[str, ...] = ()
+    results: tuple[CallResult, ...] = ()
 
 
 class ReasoningWorkflow(GovernedWorkflow):
@@ -89,7 +93,9 @@ class ReasoningWorkflow(GovernedWorkflow):
         while True:
             reached = _reached(budget, spent, until)
             if reached is not None:
-                return Reasoned(reasoning=name, ending=reached, spent=spent, part=part)
+                return Reasoned(
+                    reasoning=name, ending=reached, spent=spent, part=part, results=results
+                )
             turn += 1
             request = ThinkRequest(
                 case=case, record=subject, reasoning=name, turn=turn, results=results, spent=spent
@@ -101,7 +107,12 @@ class ReasoningWorkflow(GovernedWorkflow):
             except ActivityError as error:
                 ending, reasons = _failed(error)
                 return Reasoned(
-                    reasoning=name, ending=ending, spent=spent, part=part, reasons=reasons
+                    reasoning=name,
+                    ending=ending,
+                    spent=spent,
+                    part=part,
+                    reasons=reasons,
+                    results=results,
                 )
             part = thought.part
             spent = _add(spent, thought)

@@ -216,19 +216,19 @@ class Desk:
         return Decimal(sum(each.amount_cents for each in rows)) / 100
 
     @contextlib.asynccontextmanager
-    async def mode(self, mode: Mode) -> AsyncIterator[None]:
+    async def mode(self, mode: Mode, process: str = PROCESS.name) -> AsyncIterator[None]:
         """Agents go alone as far as this; afterwards the mode is *assist* again."""
-        await self._set(mode)
+        await self._set(mode, process)
         try:
             yield
         finally:
-            await self._set(Mode.ASSIST)
+            await self._set(Mode.ASSIST, process)
 
-    async def _set(self, mode: Mode) -> None:
+    async def _set(self, mode: Mode, process: str) -> None:
         admin = self.people[ADMINISTRATOR]
         published = await admin.get("/v1/published")
         matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
-        ours = [each for each in matrices if each.process == PROCESS.name]
+        ours = [each for each in matrices if each.process == process]
         newest = max(ours, key=lambda each: each.version)
         body = newest.model_copy(update={"mode": mode, "version": newest.version + 1})
         await admin.act("matrix.publish", body.process, body)

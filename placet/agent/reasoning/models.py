@@ -55,7 +55,7 @@ class ModelMind:
         tries: int = 3,
         pause: float = 1.0,
     ) -> None:
-        self._model = model if isinstance(model, Model) else infer_model(model)
+        self._model = model if isinstance(model, Model) else _infer(model)
         self._name = name or (model if isinstance(model, str) else model.model_id)
         self._answers_as = answers_as
         self._price = price
@@ -140,6 +140,17 @@ class ModelMind:
             return _up(response.cost().total_price)
         except (AssertionError, LookupError, ValueError):  # nobody knows the price
             return None
+
+
+class BadModel(ValueError):
+    """No provider knows such a model, or its provider lacks something; the message says what."""
+
+
+def _infer(name: str) -> Model:
+    try:
+        return infer_model(name)
+    except (ImportError, UserError, ValueError) as error:
+        raise BadModel(f"{name}: {str(error).splitlines()[0][:300]}") from None
 
 
 def _up(dollars: Decimal) -> Decimal:

@@ -518,13 +518,20 @@ class OperatorClient:
 
         For what looks at one case, or audits; a list of what waits is :meth:`checkpoint_page`.
         """
+        return [each async for each in self.each_checkpoint(status, case)]
+
+    async def each_checkpoint(
+        self, status: str | None = None, case: str | None = None
+    ) -> AsyncIterator[CheckpointView]:
+        """The same, one at a time: of a whole authority there may be more than memory holds."""
         query = CheckpointQuery(
             status=CheckpointStatus(status) if status else None,
             case=case,
             sort=CheckpointOrder.OPENED,
             limit=MAX_PAGE,
         )
-        return [await self.checkpoint(line.id) async for line in self.checkpoint_lines(query)]
+        async for line in self.checkpoint_lines(query):
+            yield await self.checkpoint(line.id)
 
     async def overview(self) -> Overview:
         """How much there is, and how much waits for this operator."""

@@ -2,7 +2,8 @@
 
 1. A forged history can make the SDK wait for ever, and workflow code may keep its thread:
    a child that takes longer than its limit is killed, and its case has the trouble that says so.
-2. Memory stays flat: an archive is fetched when its turn comes, and forgotten with its report.
+2. Memory stays flat: an archive is fetched when its turn comes, and forgotten with its report; a
+   child that has replayed many is followed by a new one, since the SDK keeps some of each.
 3. Children get one case's entries and archive, and the workflow's class by its name; they load the
    code that is installed, never any from what they are given.
 """
@@ -12,6 +13,7 @@ import logging
 import multiprocessing
 import os
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ CASE_LIMIT = 120.0
 """Seconds for one case; a case of a thousand events takes about two."""
 _BEGINNING = 60.0
 """Seconds more for a child's first case: it loads the code."""
+_CASES = 100
+"""So many a child replays in its life: some 30 KiB stay of each, and a beginning takes a second."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class _Child:
     link: Connection
     case: str = ""
     until: float = 0.0
-    fresh: bool = True
+    given: int = 0
 
 
 def replay_many(
@@ -99,17 +103,16 @@ class _Crew:
                     continue
                 case, child.case = child.case, ""
                 yield case, report
+                if child.given >= _CASES and child in self._children:
+                    self._bury(child)
                 if waiting:
                     alive = child in self._children
                     self._give(child if alive else self._begin(), waiting.popleft())
 
     def end(self) -> None:
         """Leave no child behind."""
-        for child in self._children:
-            child.process.kill()
-            child.process.join()
-            child.link.close()
-        self._children.clear()
+        for child in tuple(self._children):
+            self._bury(child)
 
     def _begin(self) -> _Child:
         here, there = multiprocessing.Pipe()
@@ -123,7 +126,7 @@ class _Crew:
         return child
 
     def _give(self, child: _Child, case: str) -> None:
-        indices = self._entries.get(case, [])
+        indices = self._entries.get(case, ())
         archive = self._files.archives.get(case)
         one = replace(
             self._files,
@@ -133,14 +136,15 @@ class _Crew:
             archives={} if archive is None else {case: archive},
             kept={},
             parts={},
+            attachments={},
             acts={},
             checkpoints={},
             matrices=(),
             policies=(),
         )
         child.case = case
-        child.until = time.monotonic() + self._limit + (_BEGINNING if child.fresh else 0)
-        child.fresh = False
+        child.until = time.monotonic() + self._limit + (0 if child.given else _BEGINNING)
+        child.given += 1
         child.link.send(_Job(one, case, self._code(case), self._sealed))
 
     def _hear(self, child: _Child) -> Report:
@@ -151,24 +155,27 @@ class _Crew:
         assert isinstance(report, Report)
         return report
 
-    def _kill(self, child: _Child, name: str, found: str) -> Report:
+    def _bury(self, child: _Child) -> None:
         child.process.kill()
         child.process.join()
         child.link.close()
         self._children.remove(child)
+
+    def _kill(self, child: _Child, name: str, found: str) -> Report:
+        self._bury(child)
         return Report(checked={}, troubles=(Trouble(name=name, place=child.case, found=found),))
 
 
-def _by_case(files: LogFiles) -> dict[str, list[int]]:
+def _by_case(files: LogFiles) -> "dict[str, array[int]]":
     """Where each case's entries stand among those that are there."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, array[int]] = {}
     for at, data in enumerate(files.entries):
         try:
             case = decode_entry(data).case
         except EntryError:
             continue  # verifying the log names it
         if case is not None:
-            found.setdefault(case, []).append(at)
+            found.setdefault(case, array("Q")).append(at)
     return found
 
 

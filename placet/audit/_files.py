@@ -1,7 +1,7 @@
 """What an auditor works on: plain data, however it was fetched. Nothing here is believed yet."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from placet.model import CaseArchive, CheckpointView, Model, salted_digest
@@ -45,7 +45,7 @@ class LogFiles:
 
     origin: str
     issuer: str
-    entries: tuple[bytes, ...]
+    entries: Sequence[bytes]
     head: str
     trusted_log_key: str | None = None
     trusted_administrators: tuple[str, ...] = ()

@@ -10,12 +10,13 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from placet.audit import (
@@ -55,7 +56,7 @@ from placet.cli._output import (
 from placet.cli._processes import processes
 from placet.cli._replaying import replay_cases
 from placet.cli._witness import witness, witness_key
-from placet.ledger import Entry, EntryError, EntryType, LedgerError, decode_entry
+from placet.ledger import EntryError, EntryType, LedgerError, decode_entry
 from placet.model import Model, Thumbprint, digest_bytes
 
 _SHOWN = 10
@@ -192,9 +193,14 @@ def replay_(
                 files = run(_fetch(known))
             cases = [case] if case is not None else sorted(files.archives)
             reports = {"the ledger": verify(files)}
-        code = {each: code_of(files, each) for each in cases}
         reports |= replay_cases(
-            files, cases, code.__getitem__, sealed=not without_seal, jobs=jobs, limit=limit
+            files,
+            cases,
+            codes_of(files, cases),
+            sealed=not without_seal,
+            jobs=jobs,
+            limit=limit,
+            terminal=Console(stderr=True),
         )
         if as_json:
             print(
@@ -376,43 +382,44 @@ def flight_(
 
 async def record_case(files: LogFiles, case: str) -> Flight:
     """Record a closed case's flight with the workflow code of its process, as installed here."""
-    return await record_flight(files, case, [code_of(files, case)])
+    return await record_flight(files, case, [codes_of(files, [case])(case)])
 
 
-def code_of(files: LogFiles, case: str) -> type:
-    """The workflow code of a closed case's process, as it is installed here.
+def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type]:
+    """The workflow code of closed cases' processes, as it is installed here.
 
     Whether it is what was published, the replay says.
     """
-    name = process_of(files, case)
-    if not name:
-        raise fail(f"the ledger has no case {case}", USAGE)
-    if case not in files.archives and not any(_of_type(files, case, EntryType.CASE_CLOSED)):
-        raise fail(f"case {case} is open: it is replayed once it has closed", USAGE)
-    try:
-        found = processes().get(name)
-    except ModuleNotFoundError as error:
-        raise fail(f"the process {name!r} can't be loaded here: there is no {error.name}") from None
-    if found is None:
-        raise fail(f"the process {name!r} of case {case} is not installed here")
-    return found.workflow
-
-
-def process_of(files: LogFiles, case: str) -> str:
-    """The process that a case was opened under, as the ledger says; empty if it does not."""
-    return next(
-        (str(each.data.get("process")) for each in _of_type(files, case, EntryType.CASE_OPENED)), ""
-    )
-
-
-def _of_type(files: LogFiles, case: str, kind: EntryType) -> Iterator[Entry]:
+    asked, opened, closed = set(cases), dict[str, str](), set(files.archives)
     for data in files.entries:
         try:
             entry = decode_entry(data)
         except EntryError:
+            continue  # verifying the log names it
+        if entry.case not in asked:
             continue
-        if entry.case == case and entry.type is kind:
-            yield entry
+        if entry.type is EntryType.CASE_OPENED:
+            opened.setdefault(str(entry.case), str(entry.data.get("process")))
+        elif entry.type is EntryType.CASE_CLOSED:
+            closed.add(str(entry.case))
+    for case in cases:
+        if case not in opened:
+            raise fail(f"the ledger has no case {case}", USAGE)
+        if case not in closed:
+            raise fail(f"case {case} is open: it is replayed once it has closed", USAGE)
+    code = {each: _installed(each) for each in sorted(set(opened.values()))}
+    return lambda case: code[opened[case]]
+
+
+def _installed(process: str) -> type:
+    try:
+        found = processes().get(process)
+    except ModuleNotFoundError as error:
+        said = f"the process {process!r} can't be loaded here: there is no {error.name}"
+        raise fail(said) from None
+    if found is None:
+        raise fail(f"the process {process!r} is not installed here: install what brings it")
+    return found.workflow
 
 
 def print_report(report: Report, *, as_json: bool = False) -> None:

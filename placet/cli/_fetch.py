@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 from placet.audit import ActFile, Kept, LogFiles, head_size, only, select
-from placet.cli._spool import Archives, Spool
+from placet.cli._spool import Models, Pieces, Spool
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
-from placet.model import CaseArchive, CheckpointView, Part
+from placet.model import CaseArchive, CheckpointView, Model, Part
 
-T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 _PAGE = 1024
 _KEPT = ("context_digest", "reasoning_digest")
 _LEAVES = {"grant.settled", "checkpoint.adjusted", "checkpoint.keyed", "case.resubmitted"}
@@ -29,7 +29,9 @@ async def fetch_log(
     head = await client.head()
     progress("entries")
     entries = await fetch_entries(client)
-    checkpoints = await client.checkpoints()
+    checkpoints = Models(CheckpointView)
+    async for each in client.each_checkpoint():
+        checkpoints.put(each.id, each)
     files = await _contents(
         client, head or "", entries, entries, checkpoints, trust=trust or {}, progress=progress
     )
@@ -49,7 +51,7 @@ def _log(
     return LogFiles(
         origin=client.issuer.split("://", 1)[1] + "/ledger",
         issuer=client.issuer,
-        entries=tuple(entries),
+        entries=entries,
         head=head,
         trusted_log_key=trust.get("log_key"),
         trusted_administrators=tuple(trust.get("administrators", ())),
@@ -68,9 +70,8 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
     entries = await fetch_entries(client)
     whole = entries[: head_size(head or "")]
     chosen = [whole[index] for index in select(whole, case)]
-    files = await _contents(
-        client, head or "", entries, chosen, await client.checkpoints(case=case)
-    )
+    checkpoints = {each.id: each for each in await client.checkpoints(case=case)}
+    files = await _contents(client, head or "", entries, chosen, checkpoints)
     return only(files, case)
 
 
@@ -84,13 +85,13 @@ async def fetch_decisions(
     if whole:
         return await fetch_log(client)
     entries = await fetch_entries(client)
-    chosen = [
+    chosen = (
         each
         for each in entries
         if "context_digest" in (entry := json.loads(each))["data"]
         and (since is None or datetime.fromisoformat(entry["time"]) >= since)
-    ]
-    return await _contents(client, "", entries, chosen, ())
+    )
+    return await _contents(client, "", entries, chosen, {})
 
 
 async def _head_of(client: OperatorClient, size: int) -> str:
@@ -105,20 +106,18 @@ async def _contents(
     client: OperatorClient,
     head: str,
     entries: Sequence[bytes],
-    chosen: Sequence[bytes],
-    checkpoints: Sequence[CheckpointView],
+    chosen: Iterable[bytes],
+    checkpoints: Mapping[str, CheckpointView],
     *,
     trust: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> LogFiles:
     """The log's files, with what the chosen entries refer to."""
-    parsed = [json.loads(each) for each in chosen]
     progress("acts, contexts, archives")
-    acts: dict[str, ActFile] = {}
-    kept: dict[str, Kept] = {}
-    parts: dict[str, Kept] = {}
-    attachments, archives = Spool(), Archives()
-    for entry in parsed:
+    acts, kept, parts = Models(ActFile), Models(Kept), Models(Kept)
+    attachments, archives = Spool(), Models(CaseArchive)
+    for each in chosen:
+        entry = json.loads(each)
         data = entry.get("data", {})
         if isinstance(data.get("act"), str) and entry["type"] != "act.refused":
             await _get(client, f"/v1/acts/{data['act']}", acts, data["act"], _act)
@@ -130,12 +129,9 @@ async def _contents(
             await _get(client, path, parts, part["digest"], _part)
         if entry["type"] == "checkpoint.attached":
             await _attached(client, str(data["target"]), str(data["act"]), attachments)
-        if entry["type"] == "case.archived" and entry["case"] not in archives:
-            one: dict[str, CaseArchive] = {}
+        if entry["type"] == "case.archived":
             path = f"/v1/cases/{entry['case']}/archive"
-            await _get(client, path, one, entry["case"], CaseArchive.model_validate)
-            for case, archive in one.items():
-                archives.put(case, archive)
+            await _get(client, path, archives, entry["case"], CaseArchive.model_validate)
     published = await client.get("/v1/published")
     return dataclasses.replace(
         _log(client, head, entries, trust or {}),
@@ -143,7 +139,7 @@ async def _contents(
         kept=kept,
         parts=parts,
         attachments=attachments,
-        checkpoints={each.id: each for each in checkpoints},
+        checkpoints=checkpoints,
         processes=tuple(published["processes"]),
         matrices=tuple(published["matrices"]),
         policies=tuple((each["policies"], each["schema"]) for each in published["policies"]),
@@ -151,12 +147,13 @@ async def _contents(
     )
 
 
-async def fetch_entries(client: OperatorClient) -> list[bytes]:
+async def fetch_entries(client: OperatorClient) -> Pieces:
     """Every entry of the log, as its canonical bytes."""
-    found: list[bytes] = []
+    found = Pieces()
     while True:
         page = await client.get(f"/v1/ledger/entries?from={len(found)}&limit={_PAGE}")
-        found += [each.encode() for each in page["entries"]]
+        for each in page["entries"]:
+            found.append(each.encode())
         if len(page["entries"]) < _PAGE:
             return found
 
@@ -176,14 +173,14 @@ async def _heads(client: OperatorClient) -> list[str]:
 async def _get(
     client: OperatorClient,
     path: str,
-    into: dict[str, T],
+    into: Models[M],
     name: str,
-    read: Callable[[dict[str, Any]], T],
+    read: Callable[[dict[str, Any]], M],
 ) -> None:
     if name in into:
         return
     try:
-        into[name] = read(await client.get(path))
+        into.put(name, read(await client.get(path)))
     except AuthorityError as error:
         if error.status != 404:
             raise

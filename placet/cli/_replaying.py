@@ -16,8 +16,12 @@ def replay_cases(
     sealed: bool,
     jobs: int | None,
     limit: float,
+    terminal: Console,
 ) -> dict[str, Report]:
-    """Replay cases; the reports in the order of the cases. Progress goes to the standard error."""
+    """Replay cases; the reports in the order of the cases.
+
+    ``terminal`` shows how far it is, if it is one.
+    """
     found: dict[str, Report] = {}
     columns = (
         TextColumn("replaying"),
@@ -26,7 +30,7 @@ def replay_cases(
         TimeRemainingColumn(),
         TextColumn("{task.fields[wrong]} do not hold"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=terminal, transient=True) as progress:
         task = progress.add_task("", total=len(cases), wrong=0)
         for case, report in replay_many(
             files, cases, code, sealed=sealed, children=jobs, limit=limit

@@ -1,11 +1,16 @@
 """Many cases side by side, each in a process that can be ended."""
 
 import dataclasses
+import io
 from collections.abc import Iterator, Mapping
 
 import pytest
+from rich.console import Console
 
-from placet.audit import replay_many
+from placet.audit import ActFile, replay_many
+from placet.audit._crew import _Crew
+from placet.cli._replaying import replay_cases
+from placet.cli._spool import Models, Pieces
 from placet.model import CaseArchive
 from tests.audit.recording import Recorded, forged_history
 from tests.audit.strangers import Dying, NeverEnding
@@ -73,3 +78,51 @@ def test_a_child_that_hangs_or_dies_ends_its_case_alone(
     found = dict(replay_many(recorded.files, cases, one_is_bad, children=1, limit=10))
     assert [each.name for each in found[recorded.dispatched].troubles] == [name]
     assert found[recorded.rejected].holds
+
+
+def test_a_child_that_has_replayed_many_is_followed_by_another(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9: what the SDK keeps of each case ends with the child; no case is lost between two."""
+    monkeypatch.setattr("placet.audit._crew._CASES", 2)
+    begun = list[object]()
+    begin = _Crew._begin
+
+    def counted(crew: _Crew) -> object:
+        begun.append(child := begin(crew))
+        return child
+
+    monkeypatch.setattr(_Crew, "_begin", counted)
+    cases = [recorded.dispatched, recorded.rejected, recorded.held, recorded.large]
+    found = dict(replay_many(recorded.files, cases, code, children=1))
+    assert sorted(found) == sorted(cases)
+    assert all(each.holds for each in found.values())
+    assert len(begun) == 2
+
+
+def test_progress_says_how_many_are_done_and_how_many_do_not_hold(recorded: Recorded) -> None:
+    """I9: on the terminal's standard error, while it goes on; the reports are as asked for."""
+    files = forged_history(recorded.files, recorded.large, change_result)
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=100)
+    cases = [recorded.large, recorded.dispatched]
+    found = replay_cases(files, cases, code, sealed=True, jobs=1, limit=60, terminal=terminal)
+    assert list(found) == cases
+    for line in ("0/2", "1/2", "2/2", "1 do not hold"):
+        assert line in shown.getvalue()
+
+
+def test_what_is_audited_stands_on_disk_as_it_was_fetched() -> None:
+    """I8: entries in their order, and kept texts with whatever a stranger put into them."""
+    entries = Pieces()
+    for each in (b"first", b"", b"third\n"):
+        entries.append(each)
+    assert (entries[0], entries[-1], len(entries)) == (b"first", b"third\n", 3)
+    assert entries[1:] == (b"", b"third\n")
+    assert list(entries) == [b"first", b"", b"third\n"]
+    with pytest.raises(IndexError):
+        entries[3]
+    acts = Models(ActFile)
+    acts.put("one", ActFile(jws="a.b.c", body='{"half":"\ud800"}'))
+    assert acts["one"].body == '{"half":"\ud800"}'
+    assert (list(acts), "two" in acts) == (["one"], False)

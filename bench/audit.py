@@ -27,6 +27,7 @@ from placet.audit import (
     LogFiles,
     read_bundle,
     replay_many,
+    verify,
     verify_bundle,
     workflow_runner,
     write_bundle,
@@ -41,6 +42,7 @@ from placet.authority._store import (
     hash_reader,
 )
 from placet.cli._fetch import fetch_case, fetch_log
+from placet.client import OperatorClient
 from placet.ledger import (
     Checkpoint,
     Frontier,
@@ -51,6 +53,7 @@ from placet.ledger import (
     verify_log,
 )
 from placet.payloads import PLAIN
+from placet.tokens import read_key_file
 from tests.harness.world import until
 
 APPENDS, BATCH, ROUNDS = 3000, 100, 3
@@ -232,13 +235,17 @@ async def _opened(path: Path) -> None:
 
 async def replaying(stage: Stage) -> list[Result]:
     """Archived cases a second, each with a history of its own, in one child, beside the SDK's bare
-    Replayer in this process; and the most memory of such a child, beside one that did ten."""
+    Replayer in this process; and the memory of auditing them all, beside that of auditing ten."""
+    await _closed(stage, FEW)
+    few = await asyncio.to_thread(_audited_apart, stage)
     cases = await _closed(stage, CASES)
+    many = await asyncio.to_thread(_audited_apart, stage)
     files = await fetch_log(stage.auditor)
-    few = await asyncio.to_thread(_replayed_apart, files, cases[:FEW])
-    many = await asyncio.to_thread(_replayed_apart, files, cases)
-    if many.held != CASES:
-        raise RuntimeError(f"{CASES - many.held} of {CASES} replays do not hold")
+    begun = time.perf_counter()
+    held = await asyncio.to_thread(_replayed, files, cases)
+    rate = CASES / (time.perf_counter() - begun)
+    if held != CASES:
+        raise RuntimeError(f"{CASES - held} of {CASES} replays do not hold")
     histories = [
         WorkflowHistory.from_json(case, files.archives[case].runs[0].history) for case in cases
     ]
@@ -252,7 +259,7 @@ async def replaying(stage: Stage) -> list[Result]:
     return [
         Result(
             "replay.over_replayer",
-            CASES / many.seconds,
+            rate,
             plain,
             "cases/s",
             f"Temporal's Replayer alone, {CASES} archived cases of {STEPS + 1} steps",
@@ -260,42 +267,61 @@ async def replaying(stage: Stage) -> list[Result]:
         ),
         Result(
             "replay.peak_memory",
-            many.peak,
-            few.peak,
+            many.child,
+            few.child,
             "MiB",
-            f"the same after {FEW} cases, not {CASES}",
+            f"one of the processes that replay, with {few.cases} cases and not {many.cases}",
+            1,
+        ),
+        Result(
+            "replay.fetched_memory",
+            many.parent,
+            few.parent,
+            "MiB",
+            f"the process that fetches and verifies the log, with {few.cases} cases, not "
+            f"{many.cases}",
             1,
         ),
     ]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Replayed:
-    """How many replays held, how long they took, and the most memory of the child that did them."""
+class _Audited:
+    """How many cases were fetched, verified and replayed, and the most memory of each process."""
 
-    held: int
-    seconds: float
-    peak: float
+    cases: int
+    parent: float
+    child: float
 
 
-def _replayed_apart(files: LogFiles, cases: list[str]) -> _Replayed:
-    """Replay in a process that has no other child, whose memory is then that of its only one."""
+def _audited_apart(stage: Stage) -> _Audited:
+    """Audit everything in a process of its own, as ``placet audit replay --all --jobs 1`` does."""
     there, here = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    plain = dataclasses.replace(files, archives={each: files.archives[each] for each in cases})
-    process = context.Process(target=_replay_and_tell, args=(here, plain, cases))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_audit_and_tell, args=(here, stage.issuer, stage.folder / "auditor.key")
+    )
     process.start()
     here.close()
-    told: _Replayed = there.recv()
+    told: _Audited = there.recv()
     process.join()
     return told
 
 
-def _replay_and_tell(here: Connection, files: LogFiles, cases: list[str]) -> None:
-    begun = time.perf_counter()
-    held = _replayed(files, cases)
-    took = time.perf_counter() - begun
-    here.send(_Replayed(held, took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024))
+def _audit_and_tell(here: Connection, issuer: str, key: Path) -> None:
+    files = asyncio.run(_fetched(issuer, key))
+    cases = sorted(files.archives)
+    if not verify(files).holds or _replayed(files, cases) != len(cases):
+        raise RuntimeError("the log does not hold")
+    peaks = [
+        resource.getrusage(whose).ru_maxrss / 1024
+        for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    here.send(_Audited(len(cases), *peaks))
+
+
+async def _fetched(issuer: str, key: Path) -> LogFiles:
+    async with OperatorClient(issuer, "operator:auditor", read_key_file(key, None)) as client:
+        return await fetch_log(client)
 
 
 def _replayed(files: LogFiles, cases: list[str]) -> int:

@@ -53,7 +53,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     keys = {name: SigningKey.generate() for name in names}
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(_PASSPHRASE), [("ada", keys["ada"].public)])
-    for agent in (AGENT, ORCHESTRATOR):
+    for agent in (AGENT, ORCHESTRATOR, "auditor"):
         write_key_file(folder / f"{agent}.key", keys[agent], None)
     async with contextlib.AsyncExitStack() as stack:
         environment = await stack.enter_async_context(

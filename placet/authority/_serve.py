@@ -59,6 +59,10 @@ from placet.ledger import NoteSigner, sign_checkpoint
 
 _log = logging.getLogger("placet.authority")
 
+_REST = 4.0
+"""How many times as long as a look at Temporal took the next one waits: however many cases are open
+and however slow Temporal is, looking takes a fifth of the time at most."""
+
 
 def _system_clock() -> datetime:
     return datetime.now(UTC)
@@ -101,8 +105,8 @@ async def open_authority(
                 _follow(store, ARCHIVING, services.archivist.archive_closed, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
-                _follow(store, None, services.cases.watch_open, 5.0),
-                _follow(store, None, services.archivist.watch_closed, 10.0),
+                _follow(store, None, services.cases.watch_open, 5.0, _REST),
+                _follow(store, None, services.archivist.watch_closed, 10.0, _REST),
                 _follow(store, ERASED, store.forget, 60.0),
                 _follow(store, None, lambda: load_keys(store, keys), 5.0),
             )
@@ -161,10 +165,19 @@ def _head_signer(core: Core) -> Callable[[int, bytes], str]:
 
 
 async def _follow(
-    store: Store, topic: str | None, job: Callable[[], Awaitable[object]], pause: float
+    store: Store,
+    topic: str | None,
+    job: Callable[[], Awaitable[object]],
+    pause: float,
+    rest: float = 0.0,
 ) -> None:
-    """Run a job whenever ``topic`` changes, and at least every ``pause`` seconds."""
+    """Run a job whenever ``topic`` changes, and at least every ``pause`` seconds.
+
+    Without a topic it rests ``rest`` times as long as it took, if that is more.
+    """
+    now = asyncio.get_running_loop().time
     while True:
+        began = now()
         seen = store.number(topic) if topic else 0
         try:
             await job()
@@ -173,7 +186,7 @@ async def _follow(
         except Exception:  # noqa: BLE001 - a job must outlive one bad row; it is logged and retried
             _log.exception("a job failed and is tried again")
         if topic is None:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, rest * (now() - began)))
         else:
             await store.changed(topic, seen, pause)
 

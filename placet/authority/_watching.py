@@ -3,7 +3,8 @@
 1. What Temporal shows to have begun or ended since the last look, and not as the authority started
    it, is looked at at once.
 2. Every open case is looked at in turn, a few at each look: what leaves no such trace (a workflow
-   that was paused, or has vanished) is found within minutes.
+   that was paused, or has vanished) is found within minutes. The longer a look takes, the longer
+   the next one waits, so that watching takes its share of the time and no more.
 """
 
 from datetime import datetime, timedelta

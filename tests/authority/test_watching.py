@@ -1,5 +1,6 @@
 """Thousands of open cases are watched without asking Temporal about each of them at each look."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -7,7 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
+import pytest
+
+from placet.authority import AuthoritySettings, SigningKeys, Store, _serve, create_log
 from placet.authority._core import Core
 from placet.authority._store import Case, Tx
 from placet.authority._temporal import SeenRun
@@ -83,3 +86,24 @@ async def test_each_comes_in_its_turn_and_what_is_strange_at_once(tmp_path: Path
         assert len(again) == IN_TURN + 2
         assert again.intersection(last) == {last[1], last[2]}
         assert temporal.everything == [False] * 4
+
+
+@pytest.mark.parametrize(("rest", "least"), [(0.0, 5.0), (1_000_000.0, 1000.0)])
+async def test_the_longer_a_look_takes_the_longer_the_next_one_waits(
+    monkeypatch: pytest.MonkeyPatch, rest: float, least: float
+) -> None:
+    """Where it takes long, all else gets its turn; another job's pause is what it is."""
+    pauses: list[float] = []
+
+    async def look() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(_serve.asyncio, "sleep", pause)
+    with pytest.raises(asyncio.CancelledError):
+        await _serve._follow(cast("Any", None), None, look, 5.0, rest)  # noqa: SLF001 - its pace
+    assert (pauses[0] >= least, pauses[0] == 5.0) == (True, rest == 0.0)

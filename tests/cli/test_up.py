@@ -1,5 +1,6 @@
 """``placet up`` leaves nothing running, however it is ended."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from lender import commands
 
 
 def children(parent: int) -> list[int]:
@@ -25,8 +28,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_closed_terminal_ends_every_part(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_closed_terminal_ends_every_part(tmp_path: Path) -> None:
     """Parts that outlive their command hold ports, keys and memory."""
     process = subprocess.Popen(
         [sys.executable, "-m", "placet.cli", "up"],
@@ -42,7 +44,7 @@ def test_a_closed_terminal_ends_every_part(tmp_path: Path, number: signal.Signal
                 break
         parts = children(process.pid)
         assert len(parts) >= 9  # Temporal, the authority, the systems of record, six workers
-        process.send_signal(number)
+        process.send_signal(signal.SIGHUP)
         assert process.wait(timeout=60) == 0
         assert [pid for pid in parts if alive(pid)] == []
     finally:
@@ -50,3 +52,12 @@ def test_a_closed_terminal_ends_every_part(tmp_path: Path, number: signal.Signal
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+async def test_each_way_to_stop_it_is_heard(number: signal.Signals) -> None:
+    """What ends then is the same whichever it was: the test above."""
+    waiting = asyncio.create_task(commands._until_stopped())
+    await asyncio.sleep(0)  # it listens from its first step on
+    os.kill(os.getpid(), number)
+    await waiting

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from placet.authority._payload_keys import PayloadKeys
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
@@ -30,7 +32,23 @@ def _stretched(passphrase: str, salt: bytes) -> bytes:
 
 PayloadKeys._stretched = lambda self, salt: _stretched(self._passphrase.decode(), salt)  # type: ignore[method-assign]  # in tests alone
 
-LONGEST = ("kill", "workflows", "tui", "cli")
+LONGEST = ("kill", "workflows", "audit", "tui", "cli")
+SHARING = ("workflows", "audit")
+"""Folders whose modules share what takes long to make: one process has the whole folder."""
+
+
+class Sharing(LoadScopeScheduling):
+    """Files are given to processes as a whole, and some folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        return folder if folder in SHARING else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """How the tests are shared out when there is more than one process."""
+    return Sharing(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -101,13 +101,20 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    async with await make_worker(config, settings):
+        await stop.wait()
+    await asyncio.sleep(_LAST_BREATH)
+
+
+async def make_worker(config: AgentConfig, settings: WorkerSettings) -> Worker:
+    """The agent's worker, not yet at work."""
     client = await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         plugins=[PlacetPlugin(config)],
     )
     orchestrates = config.agent == "orchestrator"
-    worker = Worker(
+    return Worker(
         client,
         task_queue=config.agent,
         activities=activities,
@@ -115,9 +122,6 @@ async def _run(
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=timedelta(seconds=20),
     )
-    async with worker:
-        await stop.wait()
-    await asyncio.sleep(_LAST_BREATH)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from placet.model import (
 from placet.tokens import SigningKey
 from tests.harness import parcels, processes
 from tests.harness.reading import reading
+from tests.harness.waiting import pauses
 
 PASSPHRASE = "a passphrase for tests only"
 PEOPLE = {
@@ -186,11 +187,12 @@ class World:
 async def until(look: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until ``look`` gives something; a stated condition, never a fixed time."""
     async with asyncio.timeout(seconds):
+        waits = pauses()
         while True:
             found = await look()
             if found:
                 return found
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(next(waits))
 
 
 def sandbox() -> SandboxedWorkflowRunner:

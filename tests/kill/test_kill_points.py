@@ -24,6 +24,7 @@ from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import CaseView, CheckpointView, Verdict
+from tests.harness.waiting import pauses
 from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
 
@@ -81,6 +82,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedd
 async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 180) -> T:
     """Wait for a stated condition; the authority, or what it asks, may be away meanwhile."""
     async with asyncio.timeout(seconds):
+        waits = pauses()
         while True:
             try:
                 found = await look()
@@ -92,7 +94,7 @@ async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 180) -
                 found = None
             if found is not None:
                 return found
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(next(waits))
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""One set of embedded parts for a module: their start is most of what a test would take."""
+"""One set of embedded parts for the folder: their start is most of what a test would take."""
 
 from collections.abc import AsyncIterator
 
@@ -8,9 +8,15 @@ import pytest_asyncio
 from tests.workflows.desk import Desk, open_desk
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    """The lender's people, on all parts; what the tests leave behind must hold (I8, I9)."""
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def parts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """The lender's people, on all parts."""
     async with open_desk(tmp_path_factory.mktemp("desk")) as opened:
         yield opened
-        await opened.audit()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def desk(parts: Desk) -> AsyncIterator[Desk]:
+    """The same; what a module's tests leave behind must hold (I8, I9)."""
+    yield parts
+    await parts.audit()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from temporalio.client import Client
+from temporalio.worker import Worker
 from typer.testing import CliRunner
 
 from lender import storage
@@ -18,7 +19,9 @@ from lender.demo import Books
 from lender.embedded import ADMINISTRATOR, Embedded, embedded, passphrase_of
 from lender.model import LoanFile
 from lender.samples import make_loan, plan_for, write_packet
+from lender.serve import SYSTEMS
 from lender.servicing import payments_made
+from placet.agent import AgentConfig
 from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.cli._app import app
@@ -34,9 +37,11 @@ from placet.model import (
     Mode,
     Verdict,
 )
-from placet.tokens import SigningKey
+from placet.tokens import SigningKey, read_key_file
 from tests.harness.secrets import histories, tokens_in
-from worker.registry import PROCESSES
+from tests.harness.waiting import pauses
+from worker.__main__ import WorkerSettings, make_worker
+from worker.registry import ACTIVITIES, PROCESSES
 from workflows.loan_draw import PROCESS
 
 T = TypeVar("T")
@@ -46,11 +51,12 @@ PEOPLE = ("dana", "omar", "sofia", "cora", "ines", "una", ADMINISTRATOR)
 async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 110) -> T:
     """Wait for a stated condition."""
     async with asyncio.timeout(seconds):
+        waits = pauses()
         while True:
             found = await look()
             if found is not None:
                 return found
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(next(waits))
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Desk:
     books: Books
     people: dict[str, OperatorClient] = field(default_factory=dict)
     loans: int = 0
+    audited: set[str] = field(default_factory=set)
 
     def take_in_loan(self) -> LoanFile:
         """A loan of its own, whose first draw is small enough for automatic mode."""
@@ -173,8 +180,9 @@ class Desk:
         return events
 
     async def audit(self) -> None:
-        """The whole ledger is verified, and each closed case replayed and reconciled with it."""
-        closed = {each.id: each.process for each in await self.people["una"].cases("closed")}
+        """The whole ledger is verified, and each case closed since is replayed and reconciled."""
+        found = await self.people["una"].cases("closed")
+        closed = {each.id: each.process for each in found if each.id not in self.audited}
         for case in closed:
             await self.history(case)
         temporal = await Client.connect(self.made.temporal)
@@ -187,6 +195,7 @@ class Desk:
         for case, process in closed.items():
             troubles = (await replay(files, case, [code[process]])).troubles
             assert troubles == (), troubles
+        self.audited |= closed.keys()
 
     async def entries(self, case: str) -> list[dict[str, Any]]:
         """The ledger's entries about a case."""
@@ -236,10 +245,28 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def open_desk(folder: Path, *, workers: bool = True) -> AsyncIterator[Desk]:
-    """All parts embedded, with or without the agents' workers, and the people's clients."""
+    """All parts embedded, with or without the agents' workers, and the people's clients.
+
+    The orchestrator is a process of its own, the agents are in this one: each would take seconds
+    to start. ``tests/kill`` has each as a process.
+    """
     async with contextlib.AsyncExitStack() as stack:
-        made = await stack.enter_async_context(embedded(folder / "parts", workers=workers))
+        made = await stack.enter_async_context(embedded(folder / "parts", workers=False))
         desk = Desk(made, folder, Books.of(made))
         for name in PEOPLE:
             desk.people[name] = await stack.enter_async_context(made.person(name))
+        if workers:
+            made.start("worker-orchestrator")
+            for agent in ACTIVITIES.keys() - {"orchestrator"}:
+                await stack.enter_async_context(await _worker(made, agent))
         yield desk
+
+
+async def _worker(made: Embedded, agent: str) -> Worker:
+    key_file = made.folder / "agents" / f"{agent}.key"
+    systems = {each: made.lender.url(each) for each in SYSTEMS}
+    settings = WorkerSettings(
+        key_file=key_file, issuer=made.issuer, temporal_address=made.temporal, systems=systems
+    )
+    config = AgentConfig(agent, read_key_file(key_file), made.issuer, systems, key_file)
+    return await make_worker(config, settings)

@@ -18,7 +18,7 @@ from placet.client import AuthorityError
 from placet.model import Hold, Mode, Reason, Verdict
 from tests.workflows.desk import Desk, until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 
 
 async def test_people_are_shown_what_they_sign(desk: Desk) -> None:

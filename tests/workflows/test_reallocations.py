@@ -14,7 +14,7 @@ from placet.client import AuthorityError
 from placet.model import ActAnswer, CheckpointView, Reason, Verdict
 from tests.workflows.desk import Desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 
 APPROVAL = "reallocation-approval"
 HEAD = "From item,To item,Amount,Reason\n"

@@ -101,12 +101,14 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with await make_worker(config, settings):
+    async with await make_worker(config, settings, activities):
         await stop.wait()
     await asyncio.sleep(_LAST_BREATH)
 
 
-async def make_worker(config: AgentConfig, settings: WorkerSettings) -> Worker:
+async def make_worker(
+    config: AgentConfig, settings: WorkerSettings, activities: Sequence[Callable[..., Any]]
+) -> Worker:
     """The agent's worker, not yet at work."""
     client = await Client.connect(
         settings.temporal_address,

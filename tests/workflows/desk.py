@@ -269,4 +269,4 @@ async def _worker(made: Embedded, agent: str) -> Worker:
         key_file=key_file, issuer=made.issuer, temporal_address=made.temporal, systems=systems
     )
     config = AgentConfig(agent, read_key_file(key_file), made.issuer, systems, key_file)
-    return await make_worker(config, settings)
+    return await make_worker(config, settings, ACTIVITIES[agent])

@@ -69,3 +69,13 @@ READING_AGENTS: Mapping[str, str] = {agent: reader for reader, agent in READERS.
 def reading(agent: str, mind: Mind) -> tuple[Callable[..., Any], ...]:
     """The activities of an agent that reasons, with the model that it asks."""
     return reading_activities(loan_draw_read.PROCESS.definition, READING_AGENTS[agent], mind)
+
+
+def draw_reader(mind: Mind) -> tuple[Callable[..., Any], ...]:
+    """The first reader's activities."""
+    return reading("draw-reader", mind)
+
+
+def draw_second_reader(mind: Mind) -> tuple[Callable[..., Any], ...]:
+    """The second reader's."""
+    return reading("draw-second-reader", mind)

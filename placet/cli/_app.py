@@ -16,6 +16,7 @@ from placet.cli._emergencies import emergency
 from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
 from placet.cli._joining import joining_commands
+from placet.cli._mcp import mcp_command
 from placet.cli._models import model
 from placet.cli._notices import notice
 from placet.cli._policy import policy
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(authority, name="authority")
 agents = identity_commands("agent", "Agents: identities that do steps.")
 joining_commands(agents)
+mcp_command(agents)
 app.add_typer(agents, name="agent")
 app.add_typer(identity_commands("operator", "Operators: people."), name="operator")
 app.add_typer(identity_commands("system", "Systems of record."), name="system")

@@ -174,8 +174,8 @@ def told(messages: Sequence[ModelMessage]) -> list[str]:
 
 
 @asynccontextmanager
-async def room(world: World) -> AsyncIterator[Room]:
-    """Publish the process and run its workers."""
+async def room(world: World, *, outside: bool = False) -> AsyncIterator[Room]:
+    """Publish the process and run its workers; ``outside``: but the one that reasons."""
     await publish(world.admin, DEFINITION, MATRIX, POLICIES, SCHEMA)
     made = Room(world)
     mind = ModelMind(
@@ -193,6 +193,8 @@ async def room(world: World) -> AsyncIterator[Room]:
     }
     async with AsyncExitStack() as stack:
         for agent, own in activities.items():
+            if outside and agent == "scale":
+                continue
             worker = Worker(
                 await world.agent_client(agent),
                 task_queue=agent,

@@ -1,0 +1,112 @@
+"""``placet agent mcp``: a case's governed tools for an agent made with anything."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from placet.agent import AgentConfig, PlacetPlugin
+from placet.cli._base import USAGE, fail, failures, run
+from placet.cli._settings import load_settings
+from placet.tokens import read_key_file
+
+_GROUP = "placet.reasoners"
+"""Entry points: an agent's name, and what makes its activities from a mind."""
+
+
+class McpSettings(BaseSettings):
+    """``PLACET_WORKER_*``, as for any worker; ``mcp_token`` is what an HTTP client must say."""
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
+
+    key_file: Path
+    issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    systems: dict[str, str] = Field(
+        default={
+            "loan-servicing": "http://127.0.0.1:8611",
+            "document-storage": "http://127.0.0.1:8612",
+            "compliance": "http://127.0.0.1:8613",
+        }
+    )
+    mcp_token: SecretStr | None = Field(default=None, min_length=20)
+
+
+def mcp_command(app: typer.Typer) -> None:
+    """Serving tools over MCP."""
+
+    @app.command("mcp")
+    def mcp(
+        case: Annotated[str, typer.Option(help="The case to work on.")],
+        agent: Annotated[str, typer.Option(help="The agent to work as.")],
+        http: Annotated[
+            int | None, typer.Option(help="Serve streamable HTTP on this port of 127.0.0.1.")
+        ] = None,
+    ) -> None:
+        """Serve a case's governed tools over the Model Context Protocol, on stdio unless told.
+
+        Each call takes a step of the case, under its own grant, as any agent's step.
+        """
+        with failures():
+            settings = load_settings(McpSettings)
+            if http is not None and settings.mcp_token is None:
+                raise fail("set PLACET_WORKER_MCP_TOKEN, which clients must say", USAGE)
+            makes = [each for each in entry_points(group=_GROUP) if each.name == agent]
+            if not makes:
+                raise fail(f"no installed package has an agent {agent} that reasons", USAGE)
+            run(_serve(settings, case, agent, makes[0].load(), http))
+
+
+async def _serve(
+    settings: McpSettings,
+    case: str,
+    agent: str,
+    make: Callable[[Any], Sequence[Callable[..., Any]]],
+    http: int | None,
+) -> None:
+    try:
+        # An extra, and dear to load.
+        from placet.agent.reasoning.mcp import (  # noqa: PLC0415
+            OutsideMind,
+            guarded,
+            over_stdio,
+            think_of,
+        )
+    except ModuleNotFoundError:
+        raise fail("this needs placet[llm], which is not installed") from None
+    key = read_key_file(settings.key_file)
+    config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
+    client = await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        plugins=[PlacetPlugin(config)],
+    )
+    mind = OutsideMind(case, agent, client)
+    activities = make(mind)
+    think_of(activities, mind)
+    worker = Worker(
+        client,
+        task_queue=agent,
+        activities=activities,
+        graceful_shutdown_timeout=timedelta(seconds=2),
+    )
+    async with worker:
+        if http is None or settings.mcp_token is None:
+            async with over_stdio(mind) as serving:
+                await serving
+        else:
+            app = guarded(mind.server.streamable_http_app(), settings.mcp_token.get_secret_value())
+            await uvicorn.Server(
+                uvicorn.Config(app, host="127.0.0.1", port=http, log_level="warning")
+            ).serve()
+    await asyncio.sleep(0.5)  # sdk-python issue 300: crashes at the end

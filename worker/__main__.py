@@ -67,7 +67,7 @@ def main() -> int:
         return 3
     config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
     try:
-        asyncio.run(_run(config, settings))
+        asyncio.run(_run(config, settings, _activities(agent, settings)))
     except (RuntimeError, NoModel) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
@@ -94,7 +94,9 @@ def _activities(agent: str, settings: WorkerSettings) -> Sequence[Callable[..., 
         raise NoModel(f"PLACET_WORKER_MODEL: {error}") from None
 
 
-async def _run(config: AgentConfig, settings: WorkerSettings) -> None:
+async def _run(
+    config: AgentConfig, settings: WorkerSettings, activities: Sequence[Callable[..., Any]]
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,7 +119,7 @@ async def make_worker(
     return Worker(
         client,
         task_queue=config.agent,
-        activities=_activities(config.agent, settings),
+        activities=activities,
         workflows=[process.workflow for process in PROCESSES] if orchestrates else [],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=timedelta(seconds=20),

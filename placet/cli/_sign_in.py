@@ -53,18 +53,35 @@ def sign_in(
         show({"operator": name, "until": str(done.session_ends_at)}, as_json=as_json)
 
 
-def sign_out(as_json: AsJson = False) -> None:
+def sign_out(
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="On all your devices, say because one is lost.")
+    ] = False,
+    of: Annotated[
+        str | None, typer.Option(help="Another person, on all their devices (administrators).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """End the session of this device's key."""
 
-    async def work() -> ActAnswer:
+    async def work() -> list[ActAnswer]:
         async with operator_client() as client:
-            for entry in reversed(await client.entries("session.started")):
-                if entry["data"]["jwk"].get("kid") == client.thumbprint:
-                    return await client.act("session.end", str(entry["data"]["session"]), {})
-            raise fail("this key has no session")
+            ended = {each["data"]["session"] for each in await client.entries("session.ended")}
+            whose = client.operator if of is None else f"operator:{of}"
+            live = [
+                each["data"]
+                for each in await client.entries("session.started")
+                if each["data"]["principal"] == whose and each["data"]["session"] not in ended
+            ]
+            live.sort(key=lambda each: each["jwk"].get("kid") == client.thumbprint)  # its own last
+            if not everywhere and of is None:
+                live = [each for each in live if each["jwk"].get("kid") == client.thumbprint]
+            if not live:
+                raise fail("this key has no session" if of is None else f"{of} has no session")
+            return [await client.act("session.end", str(each["session"]), {}) for each in live]
 
     with failures():
-        show(run(work()), as_json=as_json)
+        show(run(work()), as_json=as_json, columns=("act", "target", "status", "entry"))
 
 
 def session_file(key_file: Path) -> Path:

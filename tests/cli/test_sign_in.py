@@ -57,6 +57,13 @@ def test_a_person_signs_in_and_out(
     assert json.loads(signed_in.out)["operator"] == "cleo"
     assert "AAAA" in signed_in.err  # what to enter, and where, is for a person to read
     assert placet("case", "list", **own).code == 0
-    assert placet("sign-out", **own).code == 0
+    tablet = {**own, "PLACET_KEY_FILE": str(tmp_path / "tablet.key")}
+    assert placet("sign-in", **tablet).code == 0
+    done = placet("sign-out", "--of", "cleo", "--json", **served.variables)  # an administrator
+    assert (done.code, len(json.loads(done.out))) == (0, 2), done
+    assert placet("case", "list", **tablet).code == 1
+    assert placet("sign-out", "--everywhere", **own).code == 1  # her key is hers no more
+    assert placet("sign-in", **own).code == 0
+    assert placet("sign-out", "--everywhere", **own).code == 0
     after = placet("case", "list", **own)
     assert (after.code, "ended" in after.err) == (1, True), after

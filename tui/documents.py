@@ -1,13 +1,8 @@
-"""The documents behind a case: fetched where its process keeps them, and shown as text.
+"""A document that someone opens: fetched, and given to the system's viewer.
 
-1. A document is the one that was read, or it is not shown: its digest is the evidence's.
-2. Documents come from strangers: they are read in a process of their own.
-3. A viewer is given a copy, of a kind that no desktop runs; it goes when the console does.
+A viewer gets a copy, of a kind that no desktop runs; it goes when the console does.
 """
 
-import asyncio
-import contextlib
-import json
 import os
 import shlex
 import shutil
@@ -16,11 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from placet.cli import processes
-from placet.model import digest_bytes
+from placet.cli import File, NoDocument, fetch_document
 from tui.answers import Refused
-from tui.evidence import File
-from tui.page import SECONDS, NoText, Page, pages_of
 
 VIEWED = frozenset({"pdf", "xlsx", "csv", "txt", "png", "jpg", "jpeg", "tif", "tiff", "gif"})
 """Kinds of files that are given to a viewer: nothing that a desktop would run."""
@@ -32,48 +24,10 @@ async def fetch(process: str, subject: str, file: File) -> bytes:
     Raises:
         Refused: this machine can't reach it, or there is another one by now.
     """
-    content = await asyncio.to_thread(_fetch, process, subject, file)
-    if digest_bytes(content) != file.digest:
-        raise Refused(f"{file.name} is not the document that was read: its digest is another")
-    return content
-
-
-def _fetch(process: str, subject: str, file: File) -> bytes:
-    found = processes().get(process)
-    if found is None or found.document is None:
-        raise Refused(f"the package of {process} that is installed here reads no documents")
     try:
-        return found.document(subject, file.name, file.digest)
-    except (ValueError, OSError) as error:
+        return await fetch_document(process, subject, file)
+    except NoDocument as error:
         raise Refused(str(error)) from None
-
-
-async def read_text(name: str, content: bytes) -> tuple[Page, ...]:
-    """A document as text, read in a process of its own that ends in time.
-
-    Raises:
-        NoText: there is none, and why.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tui.page", Path(name).name),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(SECONDS):
-            said, _ = await process.communicate(content)
-        answer = json.loads(said)
-    except (TimeoutError, ValueError):
-        raise NoText("it takes too much to read as text: open it in a viewer") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if "no_text" in answer:
-        raise NoText(str(answer["no_text"]))
-    return pages_of(answer["pages"])
 
 
 class Viewer:

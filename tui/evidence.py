@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from placet.cli import Spot, read_value, value_at
 from placet.model import (
     BarsSection,
     FieldsSection,
     Finding,
     InputPart,
     Place,
-    Presentation,
     ProcessDefinition,
     Section,
     ShownColumn,
@@ -23,7 +23,6 @@ from placet.model import (
 from tui.text import harmless
 from tui.words import currency, is_number, written
 
-Spot = tuple[str, str]
 _PIECES = re.compile(r"[0-9]+|[^0-9]+")
 
 
@@ -122,43 +121,20 @@ def sections(
     return shown
 
 
-@dataclass(frozen=True)
-class File:
-    """A document of a case, as the evidence names it."""
-
-    name: str
-    digest: str
-
-
-def files_of(presentation: Presentation, parts: Sequence[InputPart]) -> tuple[File, ...]:
-    """The documents that the evidence names, each with its digest."""
-    listed = presentation.files
-    if listed is None:
-        return ()
-    found: dict[str, File] = {}
-    for each in parts:
-        rows = at(each.part.data, listed.rows) if each.part.name == listed.part else None
-        for row in rows if isinstance(rows, list) else ():
-            name, digest = (read_value(at(row, path))[0] for path in (listed.name, listed.digest))
-            if isinstance(name, str) and isinstance(digest, str):
-                found[name] = File(name, digest)
-    return tuple(found.values())
-
-
 def lowerable(definition: ProcessDefinition, parts: Sequence[InputPart]) -> Lowerable | None:
     """The rows that people may take amounts off, if the process lets them."""
     for section in definition.presentation.sections:
         if not isinstance(section, TableSection) or not section.lowers:
             continue
         data = [each.part.data for each in parts if each.part.name == section.part]
-        listed = at(data[-1], section.rows) if data else None
+        listed = value_at(data[-1], section.rows) if data else None
         columns = [
             each
             for each in section.columns
             if each.beside is None and each.rank == 0 and each.path != section.key
         ][:_BESIDE_ITEM]
         items = {
-            str(read_value(at(row, section.key))[0]): tuple(
+            str(read_value(value_at(row, section.key))[0]): tuple(
                 _value(row, each, "").text for each in columns
             )
             for row in (listed if isinstance(listed, list) else ())
@@ -180,23 +156,6 @@ def marks_by_place(findings: Iterable[Finding]) -> dict[Spot, tuple[Finding, ...
     return found
 
 
-def at(data: Any, path: str) -> Any:
-    """What stands at a dotted path, or ``None``."""
-    for name in path.split(".") if path else ():
-        if not isinstance(data, Mapping):
-            return None
-        data = data.get(name)
-    return data
-
-
-def read_value(value: Any) -> tuple[Any, Spot | None]:
-    """A value without its place, and the place."""
-    if isinstance(value, Mapping) and "value" in value and isinstance(value.get("place"), Mapping):
-        place = value["place"]
-        return value["value"], (str(place.get("document", "")), str(place.get("spot", "")))
-    return value, None
-
-
 def _section(
     section: Section,
     data: Sequence[Mapping[str, Any]],
@@ -208,7 +167,7 @@ def _section(
             rows = tuple(
                 _row((Value(harmless(each.label)), _value(data[-1], each, sign)), marks)
                 for each in section.fields
-                if at(data[-1], each.path) is not None
+                if value_at(data[-1], each.path) is not None
             )
             return Table(section.title, ("", ""), (False, True), rows, fields=True)
         case TableSection():
@@ -235,7 +194,7 @@ def _row(
 
 
 def _value(data: Any, shown: ShownValue, sign: str) -> Value:
-    found, place = read_value(at(data, shown.path))
+    found, place = read_value(value_at(data, shown.path))
     return Value(_written(found, shown.kind, sign), place, is_number(shown.kind))
 
 
@@ -259,14 +218,16 @@ def _table_rows(
     sign: str,
 ) -> Iterator[Row]:
     whole = data[-1]
-    listed = at(whole, section.rows) if section.rows else list(data)
+    listed = value_at(whole, section.rows) if section.rows else list(data)
     lookup = {
-        (each.beside.rows, each.beside.key): _by_key(at(whole, each.beside.rows), each.beside.key)
+        (each.beside.rows, each.beside.key): _by_key(
+            value_at(whole, each.beside.rows), each.beside.key
+        )
         for each in section.columns
         if each.beside is not None
     }
     for row in listed if isinstance(listed, list) else ():
-        key = str(read_value(at(row, section.key))[0])
+        key = str(read_value(value_at(row, section.key))[0])
         yield _row(
             tuple(_cell(row, each, key, lookup, sign) for each in section.columns),
             marks,
@@ -276,7 +237,7 @@ def _table_rows(
 
 def _by_key(rows: Any, path: str) -> dict[str, Any]:
     listed = rows if isinstance(rows, list) else []
-    return {str(read_value(at(row, path))[0]): row for row in listed}
+    return {str(read_value(value_at(row, path))[0]): row for row in listed}
 
 
 def _cell(
@@ -293,11 +254,11 @@ def _cell(
 
 def _bars(section: BarsSection, data: Mapping[str, Any], sign: str) -> Iterator[Bar]:
     made: list[tuple[str, str, Decimal]] = []
-    rows = at(data, section.rows) if section.rows else [data]
+    rows = value_at(data, section.rows) if section.rows else [data]
     for row in rows if isinstance(rows, list) else ():
-        name = harmless(str(read_value(at(row, section.label))[0])) if section.label else ""
+        name = harmless(str(read_value(value_at(row, section.label))[0])) if section.label else ""
         for each in section.values:
-            value = read_value(at(row, each.path))[0]
+            value = read_value(value_at(row, each.path))[0]
             try:
                 number = Decimal(str(value))
             except InvalidOperation:

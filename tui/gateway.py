@@ -220,6 +220,7 @@ class Gateway:
         reason_code: str | None,
         exceptions: Mapping[str, str],
         comment: str | None,
+        stands_in_for: str | None = None,
     ) -> str:
         """Sign a decision on what was shown, if the checkpoint is still the same.
 
@@ -236,6 +237,7 @@ class Gateway:
                 reason_code=reason_code,
                 exceptions=exceptions,
                 comment=comment,
+                stands_in_for=stands_in_for,
                 ledger_head=await self._client.head(),
             )
 
@@ -269,6 +271,11 @@ class Gateway:
         """Attach a file."""
         with ways_to_fail():
             return await self._client.attach(checkpoint, name, content, media_type)
+
+    async def attachment(self, shown: CheckpointView, act: str) -> bytes:
+        """A file that someone attached, held to the digest that was signed."""
+        with ways_to_fail():
+            return await self._client.attachment(shown, act)
 
     async def lower(self, shown: CheckpointView, rows: Sequence[RowCut]) -> ActAnswer:
         """Approve less: take amounts off rows of what was shown.

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from placet.model import CheckpointStatus, CheckpointView, Compared, Finding, Severity
+from placet.cli import files_of
+from placet.model import CheckpointStatus, CheckpointView, Compared, DecisionView, Finding, Severity
 from tui import words
 from tui.answers import CaseFile, word_of
 from tui.evidence import (
@@ -14,7 +15,6 @@ from tui.evidence import (
     Table,
     Value,
     documents,
-    files_of,
     place_words,
     sections,
 )
@@ -158,7 +158,8 @@ def asked_panel(file: CaseFile, now: datetime) -> Panel:
     lines += [
         (
             "Decided",
-            f"{words.person(each.operator)}: {each.verdict}, {words.ago(each.decided_at, now)}",
+            f"{words.person(each.operator)}{_for(each)}: {each.verdict}, "
+            f"{words.ago(each.decided_at, now)}",
             "good",
         )
         for each in view.decisions
@@ -173,6 +174,10 @@ def asked_panel(file: CaseFile, now: datetime) -> Panel:
     ]
     columns = (Column("", 19), Column("", 30, grow=1))
     return Panel("What is asked", columns, tuple(rows), len(view.missing), "warn")
+
+
+def _for(word: DecisionView) -> str:
+    return f" for {words.person(word.stands_in_for)}" if word.stands_in_for else ""
 
 
 def _table(table: Table) -> Panel:
@@ -378,7 +383,12 @@ def said_panel(view: CheckpointView, now: datetime) -> Panel:
                     Cell(words.ago(each.at, now), "muted"),
                     Cell(harmless(text)),
                 ),
-                ((f"{words.person(each.operator)}\n", "head"), harmless(text, lines=True)),
+                (
+                    (f"{words.person(each.operator)}\n", "head"),
+                    harmless(text, lines=True),
+                    ("\nv reads it, and opens it in a viewer" if each.name else "", "muted"),
+                ),
+                attached=each.act if each.name else "",
             )
         )
     columns = (Column("Who", 12), Column("When", 14, drop=1), Column("What", 30, grow=1))

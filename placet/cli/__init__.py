@@ -22,8 +22,19 @@ if TYPE_CHECKING:
         run,
         show,
     )
+    from placet.cli._documents import (
+        File,
+        NoDocument,
+        Spot,
+        fetch_document,
+        files_of,
+        read_text,
+        read_value,
+        value_at,
+    )
     from placet.cli._fetch import fetch_case, fetch_log
     from placet.cli._output import offline_failures
+    from placet.cli._pages import Found, NoText, Page, find
     from placet.cli._processes import processes
     from placet.cli._settings import OperatorSettings, load_settings
 
@@ -32,27 +43,44 @@ __all__ = [
     "REFUSED",
     "USAGE",
     "CommandFailed",
+    "File",
+    "Found",
+    "NoDocument",
+    "NoText",
     "OperatorSettings",
+    "Page",
+    "Spot",
     "console",
     "data_folder",
     "fail",
     "failures",
     "fetch_case",
+    "fetch_document",
     "fetch_log",
+    "files_of",
+    "find",
     "load_settings",
     "main",
     "offline_failures",
     "print_report",
     "print_timeline",
     "processes",
+    "read_text",
+    "read_value",
     "record_case",
     "run",
     "show",
+    "value_at",
 ]
 _PARTS = {
     "_audit": ("print_report", "print_timeline", "record_case"),
+    "_documents": (
+        *("File", "NoDocument", "Spot"),
+        *("fetch_document", "files_of", "read_text", "read_value", "value_at"),
+    ),
     "_fetch": ("fetch_case", "fetch_log"),
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
+    "_pages": ("Found", "NoText", "Page", "find"),
     "_processes": ("processes",),
     "_settings": ("OperatorSettings", "load_settings"),
 }

@@ -13,12 +13,12 @@ from placet.cli._authority import authority
 from placet.cli._base import failures
 from placet.cli._cases import case
 from placet.cli._emergencies import emergency
-from placet.cli._floor import checkpoint
 from placet.cli._identities import identity_commands
 from placet.cli._joining import joining_commands
 from placet.cli._mcp import mcp_command
 from placet.cli._models import model
 from placet.cli._notices import notice
+from placet.cli._papers import checkpoint
 from placet.cli._policy import policy
 from placet.cli._proposals import act, governance
 from placet.cli._registry import identity, vendor

@@ -569,18 +569,28 @@ def approve(
 
 @checkpoint.command()
 def reject(
-    checkpoint_id: str, reason_code: Code = None, comment: Comment = None, as_json: AsJson = False
+    checkpoint_id: str,
+    reason_code: Code = None,
+    comment: Comment = None,
+    stands_in_for: StandsInFor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Reject."""
-    _decide(Verdict.REJECT, checkpoint_id, None, None, reason_code, comment, as_json=as_json)
+    told = (Verdict.REJECT, checkpoint_id, None, None, reason_code, comment)
+    _decide(*told, as_json=as_json, stands_in_for=stands_in_for)
 
 
 @checkpoint.command("return")
 def return_(
-    checkpoint_id: str, reason_code: Code = None, comment: Comment = None, as_json: AsJson = False
+    checkpoint_id: str,
+    reason_code: Code = None,
+    comment: Comment = None,
+    stands_in_for: StandsInFor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Return, with questions."""
-    _decide(Verdict.RETURN, checkpoint_id, None, None, reason_code, comment, as_json=as_json)
+    told = (Verdict.RETURN, checkpoint_id, None, None, reason_code, comment)
+    _decide(*told, as_json=as_json, stands_in_for=stands_in_for)
 
 
 @checkpoint.command()

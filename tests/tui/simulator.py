@@ -17,6 +17,7 @@ import httpx
 from placet.ledger import decode_entry, encode_entry
 from placet.ledger._entries import Entry
 from placet.model import (
+    Attach,
     AuthorityMatrix,
     CaseStatus,
     CaseView,
@@ -54,6 +55,7 @@ from placet.model import (
     Prospect,
     RegisteredView,
     Relation,
+    RemarkView,
     ReportLine,
     Requirement,
     ReviewView,
@@ -185,6 +187,7 @@ class Simulator:
     asked: list[str] = field(default_factory=list)
     registry: list[RegisteredView] = field(default_factory=list)
     wrong: list[ReportLine] = field(default_factory=list)
+    files: dict[str, tuple[dict[str, object], bytes]] = field(default_factory=dict)
     left: list[LeftBehind] = field(default_factory=list)
     vendors: list[VendorView] = field(default_factory=list)
 
@@ -338,6 +341,27 @@ class Simulator:
         self.entries.append(encode_entry(entry))
         return len(self.entries) - 1
 
+    def attach(self, checkpoint: str, name: str, content: bytes) -> str:
+        """Someone has attached a file; the act that did."""
+        act = f"{len(self.files):024}"
+        digest = salted_digest(SALT, content)
+        body = Attach(
+            name=name, media_type="text/plain", size=len(content), salt=SALT, digest=digest
+        )
+        self.files[act] = (body.model_dump(mode="json"), content)
+        remark = RemarkView(
+            act=act,
+            operator="operator:carl",
+            at=NOW,
+            name=name,
+            media_type="text/plain",
+            size=len(content),
+            digest=digest,
+        )
+        view = self.checkpoints[checkpoint]
+        self.checkpoints[checkpoint] = view.model_copy(update={"remarks": (*view.remarks, remark)})
+        return act
+
     def change(self, checkpoint: str, **members: object) -> None:
         """Show something else at a checkpoint, with digests that are right."""
         view = self.checkpoints[checkpoint].model_copy(update=members)
@@ -423,6 +447,10 @@ class Simulator:
                 return _model(self._prospect(self.checkpoints[name], self._asker(request)))
             case ["v1", "checkpoints", name]:
                 return _model(self.checkpoints.get(name))
+            case ["v1", "checkpoints", _, "attachments", act]:
+                return httpx.Response(200, content=self.files[act][1])
+            case ["v1", "acts", act]:
+                return httpx.Response(200, json={"body": json.dumps(self.files[act][0])})
             case ["v1", "checkpoints", name, "decisions"]:
                 return self._decide(name, json.loads(request.content)["decision"])
             case ["v1", "acts"]:
@@ -499,7 +527,7 @@ class Simulator:
         )
 
     def _prospect(self, view: CheckpointView, who: str) -> Prospect:
-        facts = OperatorFacts(principal=who, active=True, roles=self.people[who][0])
+        facts = self._facts(who)
         return prospect(
             view.requirement,
             facts,
@@ -636,6 +664,7 @@ class Simulator:
             verdict=claims.verdict.value,
             decided_at=datetime.now(UTC),
             jws=jws,
+            stands_in_for=claims.stands_in_for,
         )
         self.checkpoints[name] = view = view.model_copy(
             update={
@@ -649,15 +678,20 @@ class Simulator:
         return self._decided(view, claims.jti)
 
     def _claims(self, jws: str):
-        for name, (roles, key) in self.people.items():
+        for name, (_, key) in self.people.items():
             try:
                 claims = verify_decision(
                     jws, key, operator=name, audience=ISSUER, now=datetime.now(UTC)
                 )
             except TokenError:
                 continue
-            return claims, OperatorFacts(principal=name, active=True, roles=roles)
+            return claims, self._facts(name)
         raise TokenError("nobody's key signed this")
+
+    def _facts(self, who: str) -> OperatorFacts:
+        absent = tuple(each.giver for each in self.delegations if each.delegate == who)
+        roles = self.people[who][0]
+        return OperatorFacts(principal=who, active=True, roles=roles, stands_in_for=absent)
 
     def _counted(self, view: DecisionView) -> CountedDecision:
         return CountedDecision(

@@ -55,7 +55,7 @@ def parcels(simulator: Simulator, label: bytes, monkeypatch: pytest.MonkeyPatch)
             "sheet": lambda view, parts: Paper("sheet.xlsx", b"PK"),
         },
     )
-    for module in ("tui.documents", "tui.screens.papers", "tui.screens.intake"):
+    for module in ("placet.cli._documents", "tui.screens.papers", "tui.screens.intake"):
         monkeypatch.setattr(f"{module}.processes", lambda: {"parcels": process})
     return simulator
 

@@ -9,16 +9,17 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from placet.cli import File, files_of
 from placet.model import ADMINISTRATOR, CheckpointDefinition, CheckpointStatus, Governance
 from tui import acts, words
 from tui.acts import Deed
 from tui.answers import CaseFile
 from tui.asking import Asking
-from tui.evidence import File, files_of, lowerable
+from tui.evidence import lowerable
 from tui.panels import PanelRow
 from tui.screens.act import Act
 from tui.screens.comment import Comment
-from tui.screens.document import DocumentScreen
+from tui.screens.document import AttachedScreen, DocumentScreen
 from tui.text import harmless
 
 AUDITOR = "auditor"
@@ -115,7 +116,8 @@ class Around(Screen[None], Asking):
         asked = self._asked(file)
         match action:
             case "document":
-                return bool(self._files(file))
+                attached = any(each.name for each in file.checkpoint.remarks)
+                return attached or bool(self._files(file))
             case "write":
                 return bool(roles - {AUDITOR})
             case "hold" | "lift":
@@ -230,8 +232,13 @@ class Around(Screen[None], Asking):
         self.app.push_screen(KeyIn(file, *place, fields), self._done)
 
     def action_document(self) -> None:
-        """Read the document of the row under the cursor, where it is cited."""
-        file, place = self._file, self._place()
+        """Read the document of the row under the cursor, where it is cited; or an attached file."""
+        row, file = self._row(), self._file
+        if row is not None and file is not None and row.attached:
+            remark = next(each for each in file.checkpoint.remarks if each.act == row.attached)
+            self.app.push_screen(AttachedScreen(file.checkpoint, remark))
+            return
+        place = self._place()
         if file is not None and place is not None:
             self.app.push_screen(DocumentScreen(file.case.process, file.checkpoint.subject, *place))
 

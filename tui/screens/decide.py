@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on, work
@@ -38,6 +39,16 @@ _EFFECTS: Mapping[Verdict, str] = {
     Verdict.ABSTAIN: "You stand aside for good; your word can't count here any more.",
     Verdict.WITHDRAW: "Your earlier word no longer counts; you may decide again.",
 }
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What was typed and chosen in the dialog."""
+
+    reason: str | None
+    accepted: Mapping[str, str]
+    comment: str | None
+    stands_in_for: str | None
 
 
 class Accept(Checkbox):
@@ -87,6 +98,12 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         asked = self._shown.requirement.exceptions if self._verdict is Verdict.APPROVE else ()
         return tuple(each for each in asked if each not in mine)
 
+    @property
+    def _absent(self) -> tuple[str, ...]:
+        """Who has handed over to me for now."""
+        own = self._verdict in {Verdict.ABSTAIN, Verdict.WITHDRAW}
+        return () if own else self._file.prospect.stands_in_for
+
     def _left(self, finding: str) -> str:
         roles = self._shown.requirement.accepting(finding) or ()
         return f"  left to {' or '.join(roles)}"
@@ -129,6 +146,14 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     [(each.replace("_", " "), each) for each in self._reasons()],
                     prompt="choose a reason",
                     id="reason",
+                    compact=True,
+                )
+            if self._absent:
+                yield Label("Whose place you take; the word is yours, and you two have one")
+                yield Select(
+                    [(f"I stand in for {words.person(each)}", each) for each in self._absent],
+                    prompt="my own",
+                    id="stands-in-for",
                     compact=True,
                 )
             yield Label("Comment, kept with the decision")
@@ -240,12 +265,12 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             self.query_one("#passphrase", Input).focus()
             return
         comment = self.query_one("#comment", Input).value.strip() or None
-        self.sign(reason, accepted, comment, secret)
+        absent = self.query_one("#stands-in-for", Select).value if self._absent else None
+        stands_in_for = absent if isinstance(absent, str) else None
+        self.sign(_Told(reason, accepted, comment, stands_in_for), secret)
 
     @work(exclusive=True, group="sign")
-    async def sign(
-        self, reason: str | None, accepted: Mapping[str, str], comment: str | None, secret: str
-    ) -> None:
+    async def sign(self, told: _Told, secret: str) -> None:
         """Sign and send; whatever goes wrong is said here."""
         self._signing = True
         button = self.query_one("#sign", Button)
@@ -261,9 +286,10 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     self._shown,
                     self._verdict,
                     amount=amount if self._verdict is Verdict.APPROVE else None,
-                    reason_code=reason,
-                    exceptions=accepted,
-                    comment=comment,
+                    reason_code=told.reason,
+                    exceptions=told.accepted,
+                    comment=told.comment,
+                    stands_in_for=told.stands_in_for,
                 )
             answer = await self.session.gateway.send(self._shown.id, self._signed)
         except WrongKey as error:

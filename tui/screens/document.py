@@ -1,6 +1,7 @@
 """A document as text, with the place that was cited marked; or in the system's viewer."""
 
 import io
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui.answers import Refused
+from placet.cli import File, Found, NoText, Page, find, read_text
+from placet.model import CheckpointView, RemarkView
+from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
-from tui.documents import fetch, read_text
-from tui.evidence import File
-from tui.page import Found, NoText, Page, find
+from tui.documents import fetch
 from tui.said import Piece, said
 from tui.text import fit, harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
@@ -36,11 +37,20 @@ class PageTable(VirtualTable, Asking):
     @work(exclusive=True, group="document")
     async def read(self, process: str, subject: str, file: File, spot: str) -> None:
         """Fetch it, and read it as text."""
-        self._named = file.name
+        await self._read(file.name, fetch(process, subject, file), spot)
+
+    @work(exclusive=True, group="document")
+    async def read_attached(self, shown: CheckpointView, remark: RemarkView) -> None:
+        """The same of a file that someone attached."""
+        content = self.session.gateway.attachment(shown, remark.act)
+        await self._read(remark.name or "", content, "")
+
+    async def _read(self, name: str, fetched: Awaitable[bytes], spot: str) -> None:
+        self._named = name
         try:
-            self._content = await fetch(process, subject, file)
-            self.pages = await read_text(file.name, self._content)
-        except (Refused, NoText) as error:
+            self._content = await fetched
+            self.pages = await read_text(name, self._content)
+        except (Away, Refused, NotShown, NoText) as error:
             self.say(harmless(str(error)))
             return
         self.found = find(self.pages, spot)
@@ -108,10 +118,11 @@ class DocumentScreen(Screen[None], Asking):
 
     def __init__(self, process: str, subject: str, file: File, spot: str) -> None:
         super().__init__()
-        self._process = process
-        self._subject = subject
-        self._file = file
+        self._named = file.name
         self._spot = spot
+        self._begin: Callable[[PageTable], object] = lambda table: table.read(
+            process, subject, file, spot
+        )
 
     def compose(self) -> ComposeResult:
         """What it is, and its text."""
@@ -124,12 +135,12 @@ class DocumentScreen(Screen[None], Asking):
         """Fetch it."""
         table = self.query_one(PageTable)
         table.focus()
-        table.read(self._process, self._subject, self._file, self._spot)
+        self._begin(table)
         self._say()
 
     def _say(self) -> None:
         table = self.query_one(PageTable)
-        pieces: list[Piece] = [(harmless(self._file.name), "head")]
+        pieces: list[Piece] = [(harmless(self._named), "head")]
         if table.pages:
             page = table.pages[table.page]
             pieces.append(f"  {harmless(page.title)}, {table.page + 1} of {len(table.pages)}")
@@ -167,3 +178,11 @@ class DocumentScreen(Screen[None], Asking):
         """The line under the cursor, through the terminal."""
         self.app.copy_to_clipboard(self._line())
         self.app.notify(f"Copied: {fit(harmless(self._line()), 40).strip()}", markup=False)
+
+
+class AttachedScreen(DocumentScreen):
+    """A file that someone attached to a checkpoint."""
+
+    def __init__(self, shown: CheckpointView, remark: RemarkView) -> None:
+        super().__init__("", "", File(remark.name or "", remark.digest), "")
+        self._begin = lambda table: table.read_attached(shown, remark)

@@ -10,11 +10,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
+from placet.cli import File
 from placet.model import AT_SPOT, KeyedValue, ShownValue
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
 from tui.asking import Asking
-from tui.evidence import File
 from tui.said import said
 from tui.screens.document import PageTable
 from tui.session import WrongKey

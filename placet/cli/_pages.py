@@ -1,7 +1,7 @@
 """A document as text: pages of rows, and the place that a finding cites. Pure, but for ``main``.
 
-Documents come from strangers. They are read in a process of their own (``python -m tui.page``),
-which has so much time and memory and no more, and gives back plain text.
+Documents come from strangers. They are read in a process of their own, ``python -m
+placet.cli._pages``, which has so much time and memory and no more, and gives back plain text.
 """
 
 import csv

@@ -1,0 +1,181 @@
+"""``placet checkpoint …``: documents as text, attached files, and what is written for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placet.cli._base import REFUSED, USAGE, AsJson, fail, failures, operator_client, run, show
+from placet.cli._cases import checkpoint_id
+from placet.cli._documents import File, NoDocument, fetch_document, files_of, read_text
+from placet.cli._floor import checkpoint
+from placet.cli._output import harmless
+from placet.cli._pages import NoText, Page, find
+from placet.cli._processes import processes
+from placet.client import OperatorClient
+from placet.model import CaseView, CheckpointView, InputPart, ProcessDefinition
+from placet.process import Paper
+
+__all__ = ["checkpoint"]
+
+Save = Annotated[Path | None, typer.Option(help="Keep it as this file, which must be new.")]
+Shown = tuple[CaseView, CheckpointView, list[InputPart]]
+
+
+async def _shown(client: OperatorClient, identifier: str) -> Shown:
+    """A checkpoint with its case and every part of its evidence, each held to its digest."""
+    view = await client.checkpoint(checkpoint_id(identifier))
+    case = await client.case(view.case)
+    digests = [each.digest for each in view.evidence.items]
+    return case, view, [await client.part(view.case, each) for each in digests]
+
+
+async def _files(client: OperatorClient, shown: Shown) -> tuple[File, ...]:
+    case, _, parts = shown
+    published = await client.get("/v1/published")
+    found = (ProcessDefinition.model_validate_json(each) for each in published["processes"])
+    wanted = (case.process, case.process_version)
+    definition = next((each for each in found if (each.name, each.version) == wanted), None)
+    return files_of(definition.presentation, parts) if definition else ()
+
+
+@checkpoint.command()
+def documents(identifier: str, as_json: AsJson = False) -> None:
+    """List the documents that the evidence was read from, each with its digest."""
+
+    async def work() -> list[dict[str, str]]:
+        async with operator_client() as client:
+            found = await _files(client, await _shown(client, identifier))
+            return [{"name": each.name, "digest": each.digest} for each in found]
+
+    with failures():
+        show(run(work()), as_json=as_json, columns=("name", "digest"))
+
+
+@checkpoint.command()
+def document(
+    identifier: str,
+    name: str,
+    spot: Annotated[
+        str | None, typer.Option(help="Mark this place, as a finding names it: page 2, Total.")
+    ] = None,
+    save: Save = None,
+) -> None:
+    """Print a document's text with a place marked by ▶, or keep the document itself.
+
+    It comes from where the process's package keeps it, and is the one that the evidence names.
+    """
+
+    async def work() -> tuple[bytes, tuple[Page, ...]]:
+        async with operator_client() as client:
+            shown = await _shown(client, identifier)
+            found = await _files(client, shown)
+            file = next((each for each in found if each.name == name), None)
+            if file is None:
+                names = ", ".join(each.name for each in found) or "none"
+                raise fail(f"the evidence names no document {name!r}; there are: {names}", USAGE)
+            content = await fetch_document(shown[0].process, shown[1].subject, file)
+            return content, () if save else await read_text(name, content)
+
+    with failures():
+        try:
+            content, pages = run(work())
+        except NoDocument as error:
+            raise fail(str(error), REFUSED) from None
+        except NoText as error:
+            raise fail(f"{error}: --save FILE") from None
+        if save is not None:
+            _keep(save, content)
+        else:
+            _print_pages(pages, spot)
+
+
+def _print_pages(pages: Sequence[Page], spot: str | None) -> None:
+    found = find(tuple(pages), spot) if spot else None
+    for at, page in enumerate(pages):
+        print(f"== {harmless(page.title)}")
+        if any(page.labels):
+            print("   " + " | ".join(harmless(each) for each in page.labels))
+        for number, row in enumerate(page.rows):
+            here = found is not None and (found.page, found.row) == (at, number)
+            print(f"{'▶' if here else ' '}  {' | '.join(harmless(each) for each in row)}")
+    if spot and found is None:
+        typer.echo(f"placet: {harmless(spot)}: not found in its text", err=True)
+
+
+@checkpoint.command("file")
+def attached(identifier: str, act: str, save: Save = None) -> None:
+    """Print a file that someone attached as text, or keep it; checked against its signed digest.
+
+    ACT is the act that attached it: see remarks in `placet checkpoint show --json`.
+    """
+
+    async def work() -> tuple[bytes, tuple[Page, ...]]:
+        async with operator_client() as client:
+            view = await client.checkpoint(checkpoint_id(identifier))
+            named = next((each.name for each in view.remarks if each.act == act), None)
+            if named is None:
+                acts = ", ".join(each.act for each in view.remarks if each.name) or "none"
+                raise fail(f"nothing was attached by {act}; files are of: {acts}", USAGE)
+            content = await client.attachment(view, act)
+            return content, () if save else await read_text(named, content)
+
+    with failures():
+        try:
+            content, pages = run(work())
+        except NoText as error:
+            raise fail(f"{error}: --save FILE") from None
+        if save is not None:
+            _keep(save, content)
+        else:
+            _print_pages(pages, None)
+
+
+@checkpoint.command()
+def write(
+    identifier: str,
+    paper: Annotated[str | None, typer.Argument(help="Which; without it they are listed.")] = None,
+    save: Save = None,
+) -> None:
+    """Write a letter or a worksheet from what a checkpoint shows; the process's package does it.
+
+    For a draw: `deficiency_letter`, the letter to the borrower, and `worksheet`, as XLSX.
+    """
+
+    async def work() -> dict[str, Paper]:
+        async with operator_client() as client:
+            case, view, parts = await _shown(client, identifier)
+            found = processes().get(case.process)
+            if found is None or not found.papers:
+                raise fail(f"the package of {case.process} that is installed here writes none")
+            names = [paper] if paper is not None else sorted(found.papers)
+            if not set(names) <= found.papers.keys():
+                raise fail(f"it writes {', '.join(sorted(found.papers))}, no {paper}", USAGE)
+            return {each: found.papers[each](view, parts) for each in names}
+
+    with failures():
+        try:
+            written = run(work())
+        except (ValueError, OSError) as error:
+            raise fail(str(error)) from None
+        if paper is None:
+            for name, each in written.items():
+                print(f"{name}  {harmless(each.name)}  {len(each.content)} bytes")
+            return
+        (made,) = written.values()
+        if save is None and made.name.endswith((".txt", ".md")):
+            for line in made.content.decode("utf-8", "replace").splitlines():
+                print(harmless(line))
+        else:
+            _keep(save or Path(made.name), made.content)
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a new file; what is there already is never written over."""
+    try:
+        with path.expanduser().open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise fail(f"{path} is there already: choose another name", USAGE) from None
+    print(f"kept as {path.expanduser().absolute()}")

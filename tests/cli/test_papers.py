@@ -1,0 +1,120 @@
+"""Documents, attached files and papers at the command line: what the console shows, in plain text."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from placet.client import OperatorClient
+from placet.process import Paper, Process
+from placet.tokens import SigningKey, write_key_file
+from tests.cli.conftest import Ended, Placet
+from tests.tui.simulator import ISSUER, PARCELS, Simulator
+
+Say = Callable[..., Ended]
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    made = Simulator()
+    made.document = b"Label\nkg: 2\n"
+    process = Process(
+        definition=PARCELS,
+        workflow=object,
+        document=lambda subject, name, digest: made.document,
+        papers={
+            "note": lambda view, parts: Paper("note.txt", f"about {view.subject}\x1b".encode()),
+            "sheet": lambda view, parts: Paper("sheet.xlsx", b"PK"),
+        },
+    )
+    client = functools.partial(OperatorClient, transport=made.transport())
+    monkeypatch.setattr("placet.cli._base.OperatorClient", client)
+    for module in ("_documents", "_papers"):
+        monkeypatch.setattr(f"placet.cli.{module}.processes", lambda: {"parcels": process})
+    return made
+
+
+@pytest.fixture
+def say(simulator: Simulator, placet: Placet, tmp_path: Path) -> Say:
+    key = SigningKey.generate()
+    write_key_file(tmp_path / "omar.key", key)
+    simulator.enrol("omar", ("officer",), key.public)
+    told = {"PLACET_ISSUER": ISSUER, "PLACET_OPERATOR": "omar", "PLACET_KEY_FILE": "omar.key"}
+
+    def say(*words: str, code: int = 0) -> Ended:
+        ended = placet("checkpoint", *words, **told)
+        assert ended.code == code, ended
+        return ended
+
+    return say
+
+
+def test_a_document_is_printed_with_its_cited_place_marked_or_kept(
+    simulator: Simulator, say: Say, tmp_path: Path
+) -> None:
+    """I13: it is the very document that the evidence names, or nothing is printed."""
+    view = simulator.add(7)
+    assert "label.pdf" in say("documents", view.id).out
+    ended = say("document", view.id, "label.pdf", code=3)
+    assert "it can't be read as text" in ended.err  # what is here is no PDF
+    say("document", view.id, "label.pdf", "--save", "kept.pdf")
+    assert (tmp_path / "kept.pdf").read_bytes() == simulator.document
+    ended = say("document", view.id, "label.pdf", "--save", "kept.pdf", code=2)
+    assert "is there already" in ended.err
+    ended = say("document", view.id, "lable.pdf", code=2)
+    assert "there are: label.pdf" in ended.err
+    simulator.document = b"another"
+    ended = say("document", view.id, "label.pdf", code=1)
+    assert "is not the document that was read" in ended.err
+
+
+def test_an_attached_file_is_printed_or_kept(
+    simulator: Simulator, say: Say, tmp_path: Path
+) -> None:
+    view = simulator.add(7)
+    act = simulator.attach(view.id, "note.txt", b"seen \x1b[2J twice\n")
+    ended = say("file", view.id, act)
+    assert "seen" in ended.out
+    assert "\x1b" not in ended.out
+    say("file", view.id, act, "--save", "note.txt")
+    assert (tmp_path / "note.txt").read_bytes() == b"seen \x1b[2J twice\n"
+    ended = say("file", view.id, "x" * 24, code=2)
+    assert f"files are of: {act}" in ended.err
+
+
+def test_papers_are_listed_printed_and_kept(simulator: Simulator, say: Say, tmp_path: Path) -> None:
+    view = simulator.add(7)
+    assert say("write", view.id).out.splitlines() == [
+        "note  note.txt  25 bytes",
+        "sheet  sheet.xlsx  2 bytes",
+    ]
+    ended = say("write", view.id, "note")
+    assert ended.out == "about depot/D-1/parcel/7\ufffd\n"
+    say("write", view.id, "sheet", "--save", "s.xlsx")
+    assert (tmp_path / "s.xlsx").read_bytes() == b"PK"
+    assert "it writes note, sheet" in say("write", view.id, "letter", code=2).err
+
+
+def test_a_cited_place_is_marked(simulator: Simulator, say: Say, label_pdf: bytes) -> None:
+    simulator.document = label_pdf
+    view = simulator.add(7)
+    ended = say("document", view.id, "label.pdf", "--spot", "page 1, kg")
+    assert ended.out == "== page 1\n   Parcel label\n▶  kg: 2\n"
+    ended = say("document", view.id, "label.pdf", "--spot", "page 9")
+    assert "page 9: not found" in ended.err
+    assert "▶" not in ended.out
+
+
+@pytest.fixture
+def label_pdf() -> bytes:
+    import io  # noqa: PLC0415 - for this one document
+
+    from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415 - the same
+
+    out = io.BytesIO()
+    canvas = Canvas(out)
+    for number, line in enumerate(["Parcel label", "kg: 2"]):
+        canvas.drawString(72, 720 - 20 * number, line)
+    canvas.save()
+    return out.getvalue()

@@ -32,6 +32,7 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
         invoices=analysis.invoices,
         claims=analysis.claims,
         disbursed=analysis.recommended,
+        inspected=analysis.inspected,
     )
     try:
         return LoanFile.model_validate(

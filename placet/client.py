@@ -51,6 +51,8 @@ from placet.model import (
     Event,
     ForCheckpoint,
     Governance,
+    GroupPage,
+    GroupQuery,
     ImportedIdentity,
     ImportIdentities,
     InputPart,
@@ -500,6 +502,12 @@ class OperatorClient:
         """A page of checkpoints; ``after`` is the ``next`` of the page before."""
         found = await self._get("/v1/checkpoints", _parameters(query, after))
         return self._model(found, CheckpointPage)
+
+    async def checkpoint_groups(self, query: GroupQuery, after: str | None = None) -> GroupPage:
+        """A page of the groups that the checkpoints of a query fall into, each counted."""
+        return self._model(
+            await self._get("/v1/checkpoint-groups", _parameters(query, after)), GroupPage
+        )
 
     async def checkpoint_lines(self, query: CheckpointQuery) -> AsyncIterator[CheckpointLine]:
         """Every row of a list, page by page."""

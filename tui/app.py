@@ -19,7 +19,7 @@ from textual.command import Provider
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from tui import words
+from tui import saved, words
 from tui.answers import Away, Refused
 from tui.asking import Listener
 from tui.commands import Acts
@@ -94,6 +94,7 @@ class Console(App[None]):
         super().__init__()
         self._given = given
         self._settings = settings
+        self._own_views = saved.load(settings.views_file)
         self._passphrase = passphrase
         self._fixed = fixed
         self._transport = transport
@@ -109,6 +110,21 @@ class Console(App[None]):
     def views(self) -> Mapping[str, str]:
         """The saved views that the person has set, as queries by name."""
         return self._settings.views
+
+    @property
+    def own_views(self) -> Mapping[str, str]:
+        """The views that were saved from the screen."""
+        return self._own_views
+
+    def keep_views(self, views: Mapping[str, str]) -> None:
+        """Save the views of one's own.
+
+        Raises:
+            ValueError: there are too many, or a name is none.
+            OSError: the file can't be written.
+        """
+        saved.keep(self._settings.views_file, views)
+        self._own_views = dict(views)
 
     @property
     def hint(self) -> str:

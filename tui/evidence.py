@@ -9,17 +9,18 @@ from typing import Any
 from placet.cli import Spot, read_value, value_at
 from placet.model import (
     BarsSection,
+    ChartSection,
     FieldsSection,
     Finding,
     InputPart,
     Place,
     ProcessDefinition,
-    Section,
     ShownColumn,
     ShownValue,
     TableSection,
     ValueKind,
 )
+from tui.charts import Chart, chart
 from tui.text import harmless
 from tui.words import currency, is_number, written
 
@@ -73,7 +74,7 @@ class Bars:
     bars: tuple[Bar, ...]
 
 
-Shown = Table | Bars
+Shown = Table | Bars | Chart
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,10 @@ def sections(
     sign = currency(definition)
     shown: list[Shown] = []
     for section in definition.presentation.sections:
+        if isinstance(section, ChartSection):
+            drawn = chart(section, parts, sign)
+            shown += [drawn] if drawn.points else []
+            continue
         data = [each.part.data for each in parts if each.part.name == section.part]
         if data:
             made = _section(section, data, marks, sign)
@@ -157,7 +162,7 @@ def marks_by_place(findings: Iterable[Finding]) -> dict[Spot, tuple[Finding, ...
 
 
 def _section(
-    section: Section,
+    section: FieldsSection | TableSection | BarsSection,
     data: Sequence[Mapping[str, Any]],
     marks: Mapping[Spot, tuple[Finding, ...]],
     sign: str,

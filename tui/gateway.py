@@ -26,6 +26,8 @@ from placet.model import (
     DecisionAnswer,
     DelegationView,
     Governance,
+    GroupPage,
+    GroupQuery,
     InputPart,
     KeyedValue,
     Overview,
@@ -110,6 +112,12 @@ class Gateway:
         with ways_to_fail():
             await self._learn_definitions()
             return await self._client.checkpoint_page(query, after)
+
+    async def groups(self, query: GroupQuery, after: str | None = None) -> GroupPage:
+        """A page of groups of what waits, counted by the authority."""
+        with ways_to_fail():
+            await self._learn_definitions()
+            return await self._client.checkpoint_groups(query, after)
 
     async def lines(self) -> list[CheckpointLine]:
         """Everything that is open, up to a limit: for what counts or joins, not for the queue."""

@@ -8,10 +8,12 @@ from placet.cli import files_of
 from placet.model import CheckpointStatus, CheckpointView, Compared, DecisionView, Finding, Severity
 from tui import words
 from tui.answers import CaseFile, word_of
+from tui.charts import Chart, legend, picture
 from tui.evidence import (
     Bars,
     Document,
     Row,
+    Shown,
     Table,
     Value,
     documents,
@@ -67,7 +69,7 @@ def panels(file: CaseFile, now: datetime) -> list[Panel]:
         shown.append(said_panel(view, now))
     if file.definition is not None:
         described = sections(file.definition, file.parts, findings)
-        shown += [_table(each) if isinstance(each, Table) else _bars(each) for each in described]
+        shown += [_panel(each) for each in described]
     named = files_of(file.definition.presentation, file.parts) if file.definition else ()
     read = documents(file.parts, findings, tuple(each.name for each in named))
     if read:
@@ -180,6 +182,16 @@ def _for(word: DecisionView) -> str:
     return f" for {words.person(word.stands_in_for)}" if word.stands_in_for else ""
 
 
+def _panel(shown: Shown) -> Panel:
+    match shown:
+        case Table():
+            return _table(shown)
+        case Bars():
+            return _bars(shown)
+        case Chart():
+            return _chart(shown)
+
+
 def _table(table: Table) -> Panel:
     columns = [Column("", 1), *_columns(table)]
     rows = [_row(table, each) for each in table.rows]
@@ -253,6 +265,31 @@ def _bars(chart: Bars) -> Panel:
         Column("", _BAR),
     )
     return Panel(chart.title, columns, tuple(rows))
+
+
+def _chart(shown: Chart) -> Panel:
+    rows = []
+    for point in shown.points:
+        amounts = [Cell(text) for text in point.texts]
+        look: list[Piece] = [(f"{point.label}\n", "head")]
+        for series, text in zip(shown.series, point.texts, strict=True):
+            look += [(f"{series.label}  ", "muted"), (f"{text or 'not known'}\n", "strong")]
+        look.append((legend(shown.series), "accent"))
+        drawn = Cell(picture(point, shown.series, _BAR), "accent")
+        rows.append(PanelRow((Cell(point.label), drawn, *amounts), tuple(look)))
+    widths = [
+        max(len(series.label), *(len(each.texts[at]) for each in shown.points))
+        for at, series in enumerate(shown.series)
+    ]
+    columns = (
+        Column("", max(len(each.label) for each in shown.points)),
+        Column(legend(shown.series), _BAR),
+        *(
+            Column(each.label, width, right=True, drop=at)
+            for at, (each, width) in enumerate(zip(shown.series, widths, strict=True), 1)
+        ),
+    )
+    return Panel(shown.title, columns, tuple(rows))
 
 
 def documents_panel(found: Sequence[Document]) -> Panel:

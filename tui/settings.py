@@ -1,5 +1,7 @@
 """How the console looks and listens: ``PLACET_CONSOLE_*``, or ``[console]`` in ``placet.toml``."""
 
+import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +14,11 @@ from pydantic_settings import (
 )
 
 from placet.model import CheckpointQuery
+
+
+def _views_file() -> Path:
+    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(home) / "placet" / "views.json"
 
 
 class ConsoleSettings(BaseSettings):
@@ -29,6 +36,7 @@ class ConsoleSettings(BaseSettings):
     idle_minutes: float = Field(default=10, ge=0, le=1440)  # 0: never
     keys: dict[str, str] = Field(default_factory=dict)
     views: dict[str, str] = Field(default_factory=dict)  # of the queue, each as a query
+    views_file: Path = Field(default_factory=_views_file)  # those saved from the screen
     hint: str = Field(default="", max_length=200)  # shown where a passphrase is asked
     viewer: str = Field(default="", max_length=200)  # opens documents; the desktop's own if empty
     port: int = Field(default=8620, ge=0, le=65535)
@@ -61,14 +69,14 @@ def view_query(text: str) -> dict[str, Any]:
     """A view, written as the query of ``GET /v1/checkpoints``: ``for=me&amount_min=50000.00``.
 
     Raises:
-        ValueError: it is no such query, or says what the queue asks for itself.
+        ValueError: it is no such query, or says how much the queue asks for.
     """
     told = {
         {"for": "waits_for"}.get(name, name): value
         for name, value in parse_qsl(text, strict_parsing=True)
     }
-    if found := {"sort", "text", "limit"} & told.keys():
-        raise ValueError(f"{', '.join(sorted(found))}: the queue's own keys say that")
+    if "limit" in told:
+        raise ValueError("limit: the queue asks for as much as is looked at")
     query = CheckpointQuery.model_validate_strings(told)
     return query.model_dump(include=set(told))
 

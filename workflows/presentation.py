@@ -4,6 +4,11 @@ from lender.model import Summary
 from placet.model import (
     BarsSection,
     Beside,
+    ChartPoints,
+    ChartSection,
+    ChartSeries,
+    ChartValue,
+    Drawn,
     FieldsSection,
     FilesOf,
     Presentation,
@@ -28,6 +33,16 @@ def _line(path: str, label: str) -> ShownValue:
 
 def _column(path: str, label: str, kind: ValueKind = ValueKind.TEXT, rank: int = 0) -> ShownColumn:
     return ShownColumn(path=path, label=label, kind=kind, rank=rank)
+
+
+def _history(paid: str) -> tuple[ChartValue, ...]:
+    """Budget, billed, disbursed and inspected, all to date: of a draw before, or of this one."""
+    return (
+        ChartValue(path="scheduled_value", rows="rows"),
+        ChartValue(path="total", rows="rows"),
+        ChartValue(path=paid, adds_up=True),
+        ChartValue(path="inspected"),
+    )
 
 
 def _keyed(form: str, **fields: ValueKind) -> tuple[ShownValue, ...]:
@@ -172,15 +187,25 @@ PRESENTATION = Presentation(
                 ShownValue(path="equity_in", label="Equity in", kind=_MONEY),
             ),
         ),
-        BarsSection(
+        ChartSection(
             title="Draws of this loan",
-            part="loan",
-            rows="prior_draws",
-            label="number",
-            prefix="draw ",
-            values=(
-                ShownValue(path="earned_less_retainage", label="Earned", kind=_MONEY),
-                ShownValue(path="disbursed", label="Disbursed", kind=_MONEY),
+            series=(
+                ChartSeries(label="Budget", drawn=Drawn.WHOLE),
+                ChartSeries(label="Billed", drawn=Drawn.FILL),
+                ChartSeries(label="Disbursed", drawn=Drawn.FILL),
+                ChartSeries(label="Inspected", drawn=Drawn.MARK),
+            ),
+            points=(
+                ChartPoints(
+                    part="loan",
+                    rows="prior_draws",
+                    label="number",
+                    prefix="draw ",
+                    values=_history("disbursed"),
+                ),
+                ChartPoints(
+                    part="analysis", label="draw", prefix="draw ", values=_history("recommended")
+                ),
             ),
         ),
         FieldsSection(

@@ -93,6 +93,7 @@ def analyse(
         earned_less_retainage=earned.value if earned else None,
         basis=_basis(given),
         inspected_by=_inspector(packet),
+        inspected=_documents.inspected_worth(given),
     )
 
 

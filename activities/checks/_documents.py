@@ -14,6 +14,7 @@ from lender.model import (
     WaiverKind,
     lien_finding,
     title_is_current,
+    to_cents,
 )
 from placet.model import CheckResult, Place, Severity
 
@@ -59,6 +60,17 @@ def seen_complete(given: Given) -> dict[str, Read[Decimal]]:
     for row in inspection.rows if inspection else ():
         told.setdefault(row.item.value, {}).setdefault(row.complete.value, row.complete)
     return {item: next(iter(ways.values())) for item, ways in told.items() if len(ways) == 1}
+
+
+def inspected_worth(given: Given) -> Decimal | None:
+    """What the work that the inspector saw is worth by the G703; nothing if none was read."""
+    seen = seen_complete(given)
+    found = [
+        to_cents(row.scheduled_value.value * seen[row.item.value].value)
+        for row in given.rows
+        if row.item.value in seen
+    ]
+    return sum(found, ZERO) if found else None
 
 
 def allowed_work(value: Decimal, complete: Decimal, tolerance: Decimal) -> Decimal:

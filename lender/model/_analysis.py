@@ -72,7 +72,7 @@ class Analysis(Model):
     """The analysis of one draw. The same inputs give the same bytes.
 
     ``as_of`` is the day that its checks took for the day of funding, in UTC; ``inspected_by`` whom
-    the inspection report names as its inspector.
+    the inspection report names as its inspector, ``inspected`` what the work they saw is worth.
     """
 
     as_of: date
@@ -92,6 +92,7 @@ class Analysis(Model):
     earned_less_retainage: Money | None = None
     basis: Basis
     inspected_by: Text | None = None
+    inspected: Money | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

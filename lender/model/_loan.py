@@ -142,7 +142,8 @@ class Claim(Model):
 class PriorDraw(Model):
     """A draw that was disbursed: what the next one continues.
 
-    ``funded`` is the day it was paid; a loan that was taken in from elsewhere may not have it.
+    ``funded`` is the day it was paid; a loan that was taken in from elsewhere may not have it, nor
+    ``inspected``, what the work that the inspector saw is worth.
     """
 
     number: int = Field(ge=1, le=MAX_DRAW)
@@ -154,6 +155,7 @@ class PriorDraw(Model):
     invoices: tuple[BilledInvoice, ...] = ()
     claims: tuple[Claim, ...] = ()
     disbursed: Money
+    inspected: Money | None = None
 
 
 class Retainage(Model):

@@ -177,6 +177,7 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/delegations", routes.delegations),
         ("POST", "/v1/decisions", routes.decide_many),
         ("POST", "/v1/checkpoints/{checkpoint}/decisions", routes.decide),
+        ("GET", "/v1/checkpoint-groups", lists.groups),
         ("GET", "/v1/overview", lists.overview),
         ("GET", "/v1/events", lists.events),
         ("GET", "/v1/identities/{kind}", routes.identities),

@@ -7,16 +7,19 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from placet.authority._core import Core
+from placet.authority._counts import overview
 from placet.authority._errors import Invalid
 from placet.authority._events import Events
+from placet.authority._groups import list_groups
 from placet.authority._http import answer, describe, one_header, one_query
-from placet.authority._lists import Asker, list_cases, list_checkpoints, overview
+from placet.authority._lists import list_cases, list_checkpoints
+from placet.authority._paging import Asker
 from placet.authority._requests import Requests
 from placet.authority._views import Views
-from placet.model import CaseQuery, CheckpointQuery
+from placet.model import CaseQuery, CheckpointQuery, GroupQuery
 from placet.tokens import SessionClaims
 
-QueryT = TypeVar("QueryT", CheckpointQuery, CaseQuery)
+QueryT = TypeVar("QueryT", CheckpointQuery, CaseQuery, GroupQuery)
 _CURSOR = 300
 _RECORD = 200
 _OTHER_NAMES = {"for": "waits_for"}
@@ -68,6 +71,17 @@ class ListRoutes:
         return answer(
             await self._s.core.store.read(
                 lambda reader: list_checkpoints(reader, query, asker, after, now)
+            )
+        )
+
+    async def groups(self, request: Request) -> Response:
+        """A page of the groups that the checkpoints of a query fall into, each counted."""
+        _, asker = await admit(self._s.requests, self._s.views, request)
+        query, after = _query(request, GroupQuery)
+        now = self._s.core.clock()
+        return answer(
+            await self._s.core.store.read(
+                lambda reader: list_groups(reader, query, asker, after, now)
             )
         )
 

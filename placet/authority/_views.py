@@ -8,7 +8,7 @@ from placet.authority._core import Core
 from placet.authority._errors import NotFound
 from placet.authority._evidence import input_part
 from placet.authority._identities import require_active, roles_of
-from placet.authority._lists import Asker
+from placet.authority._paging import Asker
 from placet.authority._requests import use_proof
 from placet.authority._showing import delegations, foresee, note_opened, prove, show
 from placet.authority._store import (

@@ -56,6 +56,24 @@ class Claimed(StrEnum):
     NONE = "none"
 
 
+class Due(StrEnum):
+    """When an open checkpoint is due: ``day`` and ``week``: within so long."""
+
+    OVERDUE = "overdue"
+    DAY = "day"
+    WEEK = "week"
+    LATER = "later"
+
+
+class Gravest(StrEnum):
+    """How grave the gravest finding is."""
+
+    BLOCKING = "blocking"
+    WARNING = "warning"
+    INFO = "info"
+    NONE = "none"
+
+
 class CheckpointQuery(Model):
     """Which checkpoints, in which order: the query of ``GET /v1/checkpoints``.
 
@@ -76,6 +94,8 @@ class CheckpointQuery(Model):
     amount_min: Money | None = None
     amount_max: Money | None = None
     text: SearchText | None = None
+    due: Due | None = None
+    gravest: Gravest | None = None
     sort: CheckpointOrder = CheckpointOrder.URGENCY
     limit: int = Field(default=100, ge=1, le=MAX_PAGE)
 
@@ -84,6 +104,26 @@ class CheckpointQuery(Model):
         if self.role is not None and self.waits_for is not None:
             raise ValueError("ask for a role or for whom it waits, not for both")
         return self
+
+
+class Grouping(StrEnum):
+    """What a list is grouped by. ``record``: by the record at the root, such as ``loan/L-1001``."""
+
+    PROCESS = "process"
+    KIND = "kind"
+    URGENCY = "urgency"
+    FINDINGS = "findings"
+    RECORD = "record"
+
+
+class GroupQuery(CheckpointQuery):
+    """Which groups the checkpoints of a query fall into: of ``GET /v1/checkpoint-groups``."""
+
+    by: Grouping = Grouping.KIND
+
+    def of(self) -> CheckpointQuery:
+        """The query whose checkpoints are grouped."""
+        return CheckpointQuery.model_validate(self.model_dump(exclude={"by"}))
 
 
 class CaseQuery(Model):
@@ -155,6 +195,21 @@ class Count(Model):
 
     count: int
     more: bool = False
+
+
+class CheckpointGroup(Model):
+    """One group: its name, how many are in it, and the query that lists them."""
+
+    name: str
+    count: Count
+    query: CheckpointQuery
+
+
+class GroupPage(Model):
+    """A page of groups; ``next`` asks for the one after it."""
+
+    groups: tuple[CheckpointGroup, ...]
+    next: str | None = None
 
 
 class Overview(Model):

@@ -6,9 +6,9 @@ in an evidence part's data. A value that was read from a document is an object w
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from placet.model._ids import Identifier
 from placet.model._values import Model
@@ -54,43 +54,104 @@ class ShownColumn(ShownValue):
     rank: int = Field(default=0, ge=0, le=9)
 
 
-class FieldsSection(Model):
+class _OfOnePart(Model):
+    """A section of one part."""
+
+    title: Label
+    part: Identifier
+
+    @property
+    def parts(self) -> tuple[Identifier, ...]:
+        """The evidence parts that are shown."""
+        return (self.part,)
+
+
+class FieldsSection(_OfOnePart):
     """Values one below the other."""
 
     kind: Literal["fields"] = "fields"
-    title: Label
-    part: Identifier
     fields: tuple[ShownValue, ...] = Field(min_length=1, max_length=60)
 
 
-class TableSection(Model):
+class TableSection(_OfOnePart):
     """A list as a table; without ``rows`` each part of that name is a row.
 
     ``lowers``: people may take amounts off these rows, each named by its ``key``.
     """
 
     kind: Literal["table"] = "table"
-    title: Label
-    part: Identifier
     rows: DataPath = ""
     key: DataPath = ""
     columns: tuple[ShownColumn, ...] = Field(min_length=1, max_length=20)
     lowers: bool = False
 
 
-class BarsSection(Model):
+class BarsSection(_OfOnePart):
     """A small chart: a bar for each value of money, or for each row of a list."""
 
     kind: Literal["bars"] = "bars"
-    title: Label
-    part: Identifier
     rows: DataPath = ""
     label: DataPath = ""
     prefix: Wording = ""
     values: tuple[ShownValue, ...] = Field(min_length=1, max_length=12)
 
 
-Section = Annotated[FieldsSection | TableSection | BarsSection, Field(discriminator="kind")]
+class Drawn(StrEnum):
+    """How a series is drawn: the ``whole`` that others are part of, a ``fill``, or a ``mark``."""
+
+    WHOLE = "whole"
+    FILL = "fill"
+    MARK = "mark"
+
+
+class ChartSeries(Model):
+    """One series of a chart: what people call it, and how it is drawn."""
+
+    label: Label
+    drawn: Drawn
+
+
+class ChartValue(Model):
+    """An amount of a point; with ``rows`` their sum, with ``adds_up`` all points' so far."""
+
+    path: DataPath
+    rows: DataPath = ""
+    adds_up: bool = False
+
+
+class ChartPoints(Model):
+    """Points of a chart: the rows of a part, or the part itself; a value for each series."""
+
+    part: Identifier
+    rows: DataPath = ""
+    label: DataPath = ""
+    prefix: Wording = ""
+    values: tuple[ChartValue, ...] = Field(min_length=1, max_length=6)
+
+
+class ChartSection(Model):
+    """A chart over time: one line for each point, all series of amounts in it on one scale."""
+
+    kind: Literal["chart"] = "chart"
+    title: Label
+    series: tuple[ChartSeries, ...] = Field(min_length=1, max_length=6)
+    points: tuple[ChartPoints, ...] = Field(min_length=1, max_length=4)
+
+    @property
+    def parts(self) -> tuple[Identifier, ...]:
+        """The evidence parts that are shown."""
+        return tuple(each.part for each in self.points)
+
+    @model_validator(mode="after")
+    def _has_a_value_for_each_series(self) -> Self:
+        if any(len(each.values) != len(self.series) for each in self.points):
+            raise ValueError("points: each has as many values as there are series")
+        return self
+
+
+Section = Annotated[
+    FieldsSection | TableSection | BarsSection | ChartSection, Field(discriminator="kind")
+]
 
 
 class FilesOf(Model):

@@ -204,7 +204,8 @@ class ProcessDefinition(Model):
             _need(self.name, shown, checkpoint.evidence, (each.part for each in checkpoint.named))
             others = [name for name in checkpoints if name != checkpoint.name]
             _need(self.name, "checkpoint", others, (p.checkpoint for p in checkpoint.after))
-        _need(self.name, "evidence part", parts, (s.part for s in self.presentation.sections))
+        shown_parts = (p for s in self.presentation.sections for p in s.parts)
+        _need(self.name, "evidence part", parts, shown_parts)
         bound = template_variables(self.subject)
         said = _VARIABLE.findall(self.presentation.subject)
         _need(self.name, "variable of the subject", bound, said)

@@ -96,6 +96,7 @@ ROUTES = (
     Route("POST", "/v1/decisions", "signature"),
     Route("GET", "/v1/cases/{case}/entries", "session", query="from,limit"),
     Route("POST", "/v1/cases/{case}/keys", "header", "agent:orchestrator"),
+    Route("GET", "/v1/checkpoint-groups", "session", query="by,status,limit,after"),
     Route("GET", "/v1/overview", "session"),
     Route("GET", "/v1/models", "session"),
     Route("GET", "/v1/events", "session", query="after"),

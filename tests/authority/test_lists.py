@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
+from placet.authority._counts import MOST_COUNTED, overview
 from placet.authority._errors import Invalid
+from placet.authority._groups import list_groups
 from placet.authority._lines import relist
-from placet.authority._lists import Asker, list_cases, list_checkpoints, overview
+from placet.authority._lists import list_cases, list_checkpoints
+from placet.authority._paging import Asker
 from placet.authority._store import Checkpoint, DecisionRow, Reader, Store
 from placet.model import (
     CaseQuery,
     CheckpointOrder,
     CheckpointPage,
     CheckpointQuery,
+    GroupPage,
+    GroupQuery,
 )
 from tests.authority import ORIGIN
 from tests.harness.crowd import NOON, Asked, put, put_many
@@ -358,6 +363,8 @@ FLAT: tuple[dict[str, Any], ...] = (
     {"amount_min": "899990.00"},
     {"amount_min": "1.00"},
     {"status": "expired"},
+    {"due": "day"},
+    {"gravest": "blocking", "status": "open"},
 )
 
 
@@ -391,6 +398,74 @@ async def test_the_last_page_costs_what_the_first_does(
         return plans(reader, lambda: list_checkpoints(reader, wanted, HAL, after, NOON))
 
     assert_flat(await crowded.read(look))
+
+
+async def groups(
+    store: Store, by: str, asker: Asker = UNA, after: str | None = None, **query: Any
+) -> GroupPage:
+    wanted = GroupQuery(by=by, **query)
+    return await store.read(lambda r: list_groups(r, wanted, asker, after, NOON))
+
+
+@pytest.mark.parametrize("asker", [UNA, CLEO], ids=["all", "mine"])
+async def test_groups_count_what_their_queries_list(store: Store, asker: Asker) -> None:
+    """Each group holds what its query lists, and together they hold all, each once."""
+    hours = (-1, 2, 30, 100, 400)
+    await fill(
+        store,
+        *(
+            Asked(
+                number,
+                subject=f"loan/L-{number % 3}/draw/{number}",
+                roles=("clerk",) if number % 2 else ("chief",),
+                due=timedelta(hours=hours[number % len(hours)]),
+                severities=(("blocking",), ("warning", "info"), ())[number % 3],
+            )
+            for number in range(1, 31)
+        ),
+    )
+    query = {"waits_for": "me"} if asker is CLEO else {"status": "open"}
+    whole = await numbers(store, asker, **query)
+    for by in ("urgency", "findings", "record"):
+        found = (await groups(store, by, asker, **query)).groups
+        listed = []
+        for each in found:
+            rows = await numbers(store, asker, **each.query.model_dump(exclude_none=True))
+            assert len(rows) == each.count.count
+            listed += rows
+        assert sorted(listed) == sorted(whole)
+        assert len(found) > 2
+
+
+async def test_records_are_grouped_page_by_page(store: Store) -> None:
+    await fill(store, *(Asked(n, subject=f"loan/L-{n:03}/draw/1") for n in range(1, 8)))
+    seen: list[str] = []
+    after: str | None = None
+    while True:
+        found = await groups(store, "record", after=after, limit=3)
+        seen += [each.name for each in found.groups]
+        after = found.next
+        if after is None:
+            break
+    assert seen == [f"loan/L-{number:03}" for number in range(1, 8)]
+    with pytest.raises(Invalid, match="one page"):
+        await groups(store, "urgency", after="loan/L-001")
+
+
+async def test_groups_are_read_no_further_than_they_are_counted(crowded: Store) -> None:
+    """No statement of a page of groups reads or sorts the whole floor, on either database."""
+    for by in ("urgency", "findings", "record"):
+        wanted = GroupQuery(by=by, status="open", limit=20)
+
+        def look(reader: Reader, wanted: GroupQuery = wanted) -> list[str]:
+            return plans(reader, lambda: list_groups(reader, wanted, CLEO, None, NOON))
+
+        for plan in await crowded.read(look):
+            if "Actual Rows" in plan:
+                assert read_rows(plan) <= MOST_COUNTED + 1, plan[:1500]
+            else:
+                assert not re.search(r"SCAN listed_\w+$", plan, re.MULTILINE), plan
+                assert "TEMP B-TREE" not in plan, plan
 
 
 async def test_counts_are_bounded(crowded: Store) -> None:

@@ -117,7 +117,11 @@ class Desk:
 
 
 @pytest.fixture
-def open_console(simulator: Simulator, keys: dict[str, tuple[Path, SigningKey]]) -> Opened:
+def open_console(
+    simulator: Simulator, keys: dict[str, tuple[Path, SigningKey]], tmp_path: Path
+) -> Opened:
+    views_file = tmp_path / "views.json"  # never the person's own who runs this
+
     @asynccontextmanager
     async def opened(
         name: str = "omar",
@@ -128,7 +132,7 @@ def open_console(simulator: Simulator, keys: dict[str, tuple[Path, SigningKey]])
     ):
         app = Console(
             Given(ISSUER, name, keys[name][0]),
-            ConsoleSettings(**{"idle_minutes": 0, **settings}),
+            ConsoleSettings(**{"idle_minutes": 0, "views_file": views_file, **settings}),
             passphrase=passphrase,
             transport=simulator.transport,
         )

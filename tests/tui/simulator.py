@@ -21,9 +21,15 @@ from placet.model import (
     AuthorityMatrix,
     CaseStatus,
     CaseView,
+    ChartPoints,
+    ChartSection,
+    ChartSeries,
+    ChartValue,
     CheckpointDefinition,
+    CheckpointGroup,
     CheckpointLine,
     CheckpointPage,
+    CheckpointQuery,
     CheckpointRule,
     CheckpointStatus,
     CheckpointView,
@@ -32,6 +38,8 @@ from placet.model import (
     DecisionAnswer,
     DecisionView,
     DelegationView,
+    Drawn,
+    Due,
     Evidence,
     EvidenceItem,
     Exclusion,
@@ -40,6 +48,8 @@ from placet.model import (
     Finding,
     FindingCounts,
     Governance,
+    Gravest,
+    GroupPage,
     InputPart,
     LeftBehind,
     Mode,
@@ -142,6 +152,27 @@ PARCELS = ProcessDefinition(
                 columns=(
                     ShownColumn(path="name", label="Thing"),
                     ShownColumn(path="value", label="Worth", kind=ValueKind.MONEY),
+                ),
+            ),
+            ChartSection(
+                title="Weighings",
+                series=(
+                    ChartSeries(label="Allowed", drawn=Drawn.WHOLE),
+                    ChartSeries(label="Said", drawn=Drawn.FILL),
+                    ChartSeries(label="Scales", drawn=Drawn.MARK),
+                ),
+                points=(
+                    ChartPoints(
+                        part="weighing",
+                        rows="before",
+                        label="number",
+                        prefix="no. ",
+                        values=(
+                            ChartValue(path="allowed"),
+                            ChartValue(path="said"),
+                            ChartValue(path="seen"),
+                        ),
+                    ),
                 ),
             ),
         ),
@@ -249,6 +280,10 @@ class Simulator:
                 "contents": [
                     {"name": read(f"thing {each}", "list.csv", f"row {each}"), "value": "1.50"}
                     for each in range(3)
+                ],
+                "before": [
+                    {"number": each, "allowed": "5.00", "said": f"{each}.00", "seen": "1.50"}
+                    for each in (1, 2)
                 ],
                 "files": [{"name": "label.pdf", "digest": digest_bytes(self.document)}],
             },
@@ -441,6 +476,8 @@ class Simulator:
                 return _model(_of(self.vendors, "vendor", name))
             case ["v1", "checkpoints"]:
                 return self._checkpoints(query, self._asker(request))
+            case ["v1", "checkpoint-groups"]:
+                return self._groups(query, self._asker(request))
             case ["v1", "overview"]:
                 return self._overview(self._asker(request))
             case ["v1", "checkpoints", name, "prospect"]:
@@ -572,7 +609,26 @@ class Simulator:
             mine=self._prospect(view, who).may_decide,
         )
 
-    def _checkpoints(self, query: dict[str, list[str]], who: str) -> httpx.Response:
+    def _groups(self, query: dict[str, list[str]], who: str) -> httpx.Response:
+        by = query.get("by", ["kind"])[0]
+        narrowings = {
+            "kind": [("parcels: dispatch", {"process": "parcels", "name": "dispatch"})],
+            "process": [("parcels", {"process": "parcels"})],
+            "urgency": [(each.value, {"due": each.value, "status": "open"}) for each in Due],
+            "findings": [(each.value, {"gravest": each.value}) for each in Gravest],
+            "record": [("depot/D-1", {"record": "depot/D-1/"})],
+        }[by]
+        told = {{"for": "waits_for"}.get(n, n): v[0] for n, v in query.items() if n != "by"}
+        found = []
+        for name, more in narrowings:
+            narrow = CheckpointQuery.model_validate_strings({**told, **more})
+            lines = self._chosen({**query, **{n: [v] for n, v in more.items()}}, who)
+            if lines:
+                count = Count(count=len(lines))
+                found.append(CheckpointGroup(name=name, count=count, query=narrow))
+        return _model(GroupPage(groups=tuple(found)))
+
+    def _chosen(self, query: dict[str, list[str]], who: str) -> list[CheckpointLine]:
         def asks(name: str) -> str | None:
             return query.get(name, [None])[0]
 
@@ -587,6 +643,17 @@ class Simulator:
             lines = [each for each in lines if each.claimed_by == who]
         for word in (asks("text") or "").casefold().split():
             lines = [each for each in lines if word in each.subject.casefold()]
+        if asks("gravest") is not None:
+            lines = [each for each in lines if _gravest(each) == asks("gravest")]
+        if asks("due") is not None:
+            lines = [each for each in lines if _due(each) == asks("due")]
+        return lines
+
+    def _checkpoints(self, query: dict[str, list[str]], who: str) -> httpx.Response:
+        def asks(name: str) -> str | None:
+            return query.get(name, [None])[0]
+
+        lines = self._chosen(query, who)
         order = asks("sort") or "urgency"
         keys = {
             "urgency": lambda each: each.due_at,
@@ -751,6 +818,16 @@ class _Events(httpx.AsyncByteStream):
                 yield f"id: {size}\n\n".encode()
             await asyncio.sleep(0.01)  # the server's own turn
         raise httpx.ReadError("the line broke")
+
+
+def _gravest(line: CheckpointLine) -> str:
+    counts = line.findings
+    return "blocking" if counts.blocking else "warning" if counts.warning else "none"
+
+
+def _due(line: CheckpointLine) -> str:
+    days = (line.due_at - datetime.now(UTC)) / timedelta(days=1)
+    return "overdue" if days < 0 else "day" if days < 1 else "week" if days < 7 else "later"
 
 
 def _problem(error: str, description: str, reasons: list[str] | None = None) -> dict[str, object]:

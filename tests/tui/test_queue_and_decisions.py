@@ -1,5 +1,8 @@
 """From the queue to a signed decision: every act by key and by mouse, and what must stop it."""
 
+import json
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from textual.widgets import Button, Checkbox, Input, Select
@@ -7,8 +10,10 @@ from textual.widgets import Button, Checkbox, Input, Select
 from placet.model import CheckpointStatus, Need, digest_json
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import Simulator
+from tui import saved
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
+from tui.screens.own_views import OwnViews
 from tui.settings import ConsoleSettings
 from tui.widgets.table import VirtualTable
 
@@ -307,20 +312,74 @@ async def test_the_queue_is_grouped_and_seen_by_ones_own_views(
     async with open_console(views={"grave": "status=open&severity=blocking"}) as desk:
         table = desk.app.screen.query_one("#queue-table", VirtualTable)
         await desk.press("u")
-        await desk.expect("Dispatch, parcels: 3", "by kind")
-        await desk.press("u", "u")
-        await desk.expect("── warnings: 2", "── blocking: 1")
-        assert table.rows.count == 5
-        await desk.press("home", "enter", "space")  # a group's name is no case, and can't be marked
-        assert not isinstance(desk.app.screen, CaseScreen)
+        await desk.expect("▾── Dispatch, parcels: 3", "by kind")
+        await desk.press("u", "u", "u")
+        await desk.expect("▾── blocking: 1", "▸── warnings: 2", "by findings")
+        assert table.rows.count == 3
+        await desk.press("home", "space")  # a group's name is no case, and can't be marked
         assert not table.marked
-        await desk.press("u")
+        await desk.press("end", "enter")
+        await desk.expect("▸── blocking: 1", "▾── warnings: 2")
+        assert table.rows.count == 4
+        await desk.press("enter")
+        await desk.expect("▸── warnings: 2")
+        assert table.rows.count == 2
+        assert not isinstance(desk.app.screen, CaseScreen)
+        await desk.press("u", "u")
         for _ in range(6):  # after the six that everybody has
             await desk.press("v")
         await desk.expect("grave: 1")
 
 
-@pytest.mark.parametrize("query", ["sort=amount", "severity=grave", "nothing"])
+async def test_a_view_is_saved_renamed_and_deleted_from_the_screen(
+    open_console: Opened, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.add(7)
+    simulator.add(8)
+    kept = tmp_path / "own" / "views.json"
+    async with open_console(views_file=kept) as desk:
+        await desk.press("slash")
+        await desk.type("parcel/8")
+        await desk.press("enter", "V")
+        await desk.on(OwnViews)
+        await desk.press("ctrl+s")
+        await desk.expect("Type a name for it.")
+        await desk.type("eight")
+        await desk.press("enter")
+        await desk.expect("eight: 1 of 2 open")
+        assert json.loads(kept.read_text()) == {"eight": "for=me&text=parcel%2F8"}
+    async with open_console(views_file=kept) as desk:
+        for _ in range(6):  # after the six that everybody has
+            await desk.press("v")
+        await desk.expect("eight: 1 of 2 open")
+        await desk.press("V")
+        await desk.on(OwnViews)
+        desk.app.screen.query_one("#view-name", Input).value = "number eight"
+        await desk.push("#rename")
+        await desk.expect("eight is number eight now.")
+        assert list(json.loads(kept.read_text())) == ["number eight"]
+        await desk.press("f8")
+        await desk.expect("number eight is gone.")
+        await desk.press("escape")
+        await desk.expect("all that is open: 2")
+    assert json.loads(kept.read_text()) == {}
+
+
+def test_a_file_of_views_that_is_none_is_left_alone(tmp_path: Path) -> None:
+    """I12: what is no view is left out, and a file is replaced as a whole or not at all."""
+    path = tmp_path / "views.json"
+    assert saved.load(path) == {}
+    for text in ("", "[1]", "{", '{"a": 1, "b": "severity=grave", "c": "for=me"}', "[" * 9999):
+        path.write_text(text)
+        assert saved.load(path) == ({"c": "for=me"} if '"c"' in text else {})
+    with pytest.raises(ValueError, match="40 views"):
+        saved.keep(path, {str(number): "for=me" for number in range(41)})
+    with pytest.raises(ValueError, match="1 to 40 characters"):
+        saved.keep(path, {"x" * 41: "for=me"})
+    assert path.read_text() == "[" * 9999
+
+
+@pytest.mark.parametrize("query", ["limit=5", "severity=grave", "nothing"])
 def test_a_view_that_is_none_stops_the_start(query: str) -> None:
     with pytest.raises(ValidationError, match="mine: .* is no view"):
         ConsoleSettings(views={"mine": query})

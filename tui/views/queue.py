@@ -1,7 +1,8 @@
 """The queue: what waits for me, and what waits for others, the most urgent first."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -11,90 +12,36 @@ from textual.widgets import Input, Static
 
 from placet.model import (
     MAX_PAGE,
+    CheckpointGroup,
     CheckpointLine,
     CheckpointOrder,
     CheckpointQuery,
-    CheckpointStatus,
-    Claimed,
     Count,
-    Severity,
-    WaitsFor,
+    Grouping,
+    GroupQuery,
 )
-from tui import words
 from tui.said import Piece, said
 from tui.settings import view_query
 from tui.text import harmless
 from tui.views.base import View
-from tui.widgets.table import Cell, Column, Rows, VirtualTable
-
-T = TypeVar("T")
-_COLUMNS = (
-    Column("Time left", 14, key="urgency"),
-    Column("What", 20, grow=3),
-    Column("Amount", 15, right=True, key="amount"),
-    Column("Findings", 16),
-    Column("Decided", 14, grow=2, drop=2),
-    Column("Still missing", 22, grow=4, drop=1),
-    Column("Checkpoint", 18, grow=1, drop=3),
+from tui.waiting import (
+    BY_COLUMN,
+    COLUMNS,
+    GROUPS,
+    SORTS,
+    VIEWS,
+    counted,
+    following,
+    group_cells,
+    line_cells,
+    line_look,
 )
+from tui.widgets.table import Cell, Rows, VirtualTable
 
-SORTS: dict[CheckpointOrder, str] = {
-    CheckpointOrder.URGENCY: "the most urgent first",
-    CheckpointOrder.AMOUNT_DOWN: "the largest amount first",
-    CheckpointOrder.AMOUNT: "the smallest amount first",
-    CheckpointOrder.OPENED: "the longest waiting first",
-    CheckpointOrder.OPENED_DOWN: "the newest first",
-}
-_BY_COLUMN = {
-    "urgency": (CheckpointOrder.URGENCY,),
-    "amount": (CheckpointOrder.AMOUNT_DOWN, CheckpointOrder.AMOUNT),
-}
-
-SAVED: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "mine": ("waits for me", {"waits_for": WaitsFor.ME}),
-    "others": ("waits for others", {"waits_for": WaitsFor.OTHERS}),
-    "all": ("all that is open", {"status": CheckpointStatus.OPEN}),
-    "blocking": (
-        "with blocking findings",
-        {"status": CheckpointStatus.OPEN, "severity": Severity.BLOCKING},
-    ),
-    "claimed": ("claimed by me", {"claimed": Claimed.ME}),
-    "overdue": ("over their time", {"status": CheckpointStatus.OPEN, "overdue": True}),
-}
 _AHEAD = 50  # rows below the cursor: the next page is asked for before they are reached
 _LIVE_UP_TO = 1000  # rows that are asked for again by themselves when something changes
-
-
-def _due(line: CheckpointLine) -> str:
-    left = (line.due_at - words.now()).total_seconds()
-    days = ((0, "over their time"), (86_400, "due within a day"), (7 * 86_400, "due within a week"))
-    return next((said_ for limit, said_ in days if left <= limit), "due later")
-
-
-def _weight(line: CheckpointLine) -> str:
-    if line.findings.blocking:
-        return "blocking"
-    return "warnings" if line.findings.warning else "nothing that weighs"
-
-
-GROUPS: dict[str, tuple[str, Callable[[CheckpointLine], str]]] = {
-    "kind": ("by kind", lambda line: f"{line.title}, {line.process}"),
-    "due": ("by time", _due),
-    "findings": ("by findings", _weight),
-}
-
-
-def grouped(lines: Sequence[CheckpointLine], group: str) -> list[CheckpointLine | str]:
-    """The rows under their groups' names, in the order in which each first comes."""
-    if group not in GROUPS:
-        return list(lines)
-    found: dict[str, list[CheckpointLine]] = {}
-    for each in lines:
-        found.setdefault(GROUPS[group][1](each), []).append(each)
-    made: list[CheckpointLine | str] = []
-    for name, rows in found.items():
-        made += [name, *rows]
-    return made
+_GROUPS = 50  # groups that are asked for at a time
+_GROUP = "group "  # what the id of a group's row begins with
 
 
 class Queue(View):
@@ -111,7 +58,8 @@ class Queue(View):
             tooltip="Mine, others', all, blocking, claimed, late",
         ),
         Binding("s", "sort", "Sort", id="queue.sort", tooltip="By time, amount or age"),
-        Binding("u", "group", "Group", id="queue.group", tooltip="By kind, by time, by findings"),
+        Binding("u", "group", "Group", id="queue.group", tooltip="By kind, time, findings, record"),
+        Binding("V", "keep", "Own views", id="queue.keep", tooltip="Save, rename, delete a view"),
         Binding("space", "mark", "Mark", id="queue.mark", tooltip="Mark several, to decide them"),
         Binding(
             "A", "bulk", "Approve marked", id="queue.bulk", tooltip="Approve all that are marked"
@@ -125,26 +73,38 @@ class Queue(View):
         self._lines: list[CheckpointLine] = []
         self._by_id: dict[str, CheckpointLine] = {}
         self._saved = ""
+        self._by_group: dict[str, CheckpointGroup] = {}
         self._sort = CheckpointOrder.URGENCY
         self._next: str | None = None
         self._count: Count | None = None
         self._mine: Count | None = None
         self._behind = False
         self._chosen = False
-        self._group = ""
-        self._views = dict(SAVED)
+        self._group: Grouping | None = None
+        self._groups: list[CheckpointGroup] = []
+        self._more_groups: str | None = None
+        self._opened: str | None = None
+        self._views = dict(VIEWS)
 
     def on_mount(self) -> None:
         """The person's own views come after the ones that everybody has."""
-        for name, query in self.console.views.items():
-            self._views[name] = (harmless(name), view_query(query))
+        self._learn_views()
+
+    def _learn_views(self) -> None:
+        own = {**self.console.views, **self.console.own_views}
+        self._views = {
+            **VIEWS,
+            **{name: (harmless(name), view_query(query)) for name, query in own.items()},
+        }
+        if self._saved not in self._views:
+            self._saved = ""
 
     def compose(self) -> ComposeResult:
         """Filter, list, look."""
         yield Static(id="queue-head", classes="view-head")
         yield Input(placeholder="any word of it; escape to clear", classes="filter")
         with Horizontal(classes="split"):
-            yield VirtualTable(_COLUMNS, marks=True, empty="Looking …", id="queue-table")
+            yield VirtualTable(COLUMNS, marks=True, empty="Looking …", id="queue-table")
             yield Static(id="queue-look", classes="side")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -154,11 +114,20 @@ class Queue(View):
         return super().check_action(action, parameters)
 
     @property
+    def _asked(self) -> dict[str, Any]:
+        """What is asked for, beside the order: the view, and the filter on top of it."""
+        view = dict(self._views[self._saved][1])
+        wanted = f"{view.pop('text', None) or ''} {self.query_one(Input).value}"
+        wanted = " ".join(wanted.split())[:100]
+        return {**view, "text": wanted or None}
+
+    @property
     def _query(self) -> CheckpointQuery:
-        wanted = " ".join(self.query_one(Input).value.split())[:100]
-        return CheckpointQuery(
-            **self._views[self._saved][1], sort=self._sort, text=wanted or None, limit=MAX_PAGE
-        )
+        """The rows that are shown: of the open group, if there are groups."""
+        group = next((each for each in self._groups if each.name == self._opened), None)
+        if self._group is not None and group is not None:
+            return group.query.model_copy(update={"sort": self._sort, "limit": MAX_PAGE})
+        return CheckpointQuery(**self._asked, sort=self._sort, limit=MAX_PAGE)
 
     @work(exclusive=True, group="queue")
     async def load(self) -> None:
@@ -178,9 +147,11 @@ class Queue(View):
             return
         if not self._chosen:  # until someone chooses: what waits for them, once there is something
             self._saved = "mine" if overview.mine.count else self._saved or "all"
+        if self._group is not None and not await self._load_groups(self._group):
+            return
         found: list[CheckpointLine] = []
         after: str | None = None
-        while True:
+        while self._group is None or self._opened:
             page = await self.ask(gateway.page(self._query, after))
             if page is None:
                 return
@@ -192,10 +163,35 @@ class Queue(View):
         self._mine = overview.mine
         self._show()
 
+    async def _load_groups(self, by: Grouping) -> bool:
+        """The first groups; the one that was open stays so, else the first is."""
+        query = GroupQuery(**self._asked, by=by, limit=_GROUPS)
+        page = await self.ask(self.session.gateway.groups(query))
+        if page is None:
+            return False
+        self._groups, self._more_groups = list(page.groups), page.next
+        names = [each.name for each in self._groups]
+        if self._opened is None or self._opened not in {"", *names}:
+            self._opened = names[0] if names else ""
+        return True
+
     @work(exclusive=True, group="queue")
     async def look_anew(self) -> None:
         """Another question: from its first page."""
         await self._load_anew(0)
+
+    @work(exclusive=True, group="queue-groups")
+    async def more_groups(self) -> None:
+        """The next page of groups."""
+        after, by = self._more_groups, self._group
+        if after is None or by is None:
+            return
+        query = GroupQuery(**self._asked, by=by, limit=_GROUPS)
+        page = await self.ask(self.session.gateway.groups(query, after))
+        if page is not None and (self._more_groups, self._group) == (after, by):
+            self._groups += page.groups
+            self._more_groups = page.next
+            self._show()
 
     @work(exclusive=True, group="queue-more")
     async def more(self) -> None:
@@ -218,13 +214,13 @@ class Queue(View):
         lines = self._lines
         self._by_id = {each.id: each for each in lines}
         table = self.query_one(VirtualTable)
-        table.sorted_by = next((k for k, v in _BY_COLUMN.items() if self._sort in v), "")
+        table.sorted_by = next((k for k, v in BY_COLUMN.items() if self._sort in v), "")
         label = self._views[self._saved][0]
         filtered = bool(self.query_one(Input).value.strip())
         table.say("Nothing fits the filter." if filtered else f"Nothing here: {label}.")
-        rows = grouped(lines, self._group)
-        ids = [each if isinstance(each, str) else each.id for each in rows]
-        table.show(Rows.of(ids, lambda at: self._row_cells(rows[at])))
+        rows = self._rows(lines)
+        self._by_group = {key: each for key, each in rows if isinstance(each, CheckpointGroup)}
+        table.show(Rows.of([key for key, _ in rows], lambda at: self._cells(rows[at][1])))
         self._say()
         self._look()
         self.screen.refresh_bindings()
@@ -234,9 +230,9 @@ class Queue(View):
         shown = f"{len(self._lines)}{' and more' if self._next else ''}"
         pieces: list[Piece] = [
             (f"{self._views[self._saved][0]}: {shown}", "strong"),
-            f"  of {_counted(self._count)} open, {_counted(self._mine)} for you",
+            f"  of {counted(self._count)} open, {counted(self._mine)} for you",
             f"  ·  {SORTS[self._sort]}",
-            f", {GROUPS[self._group][0]}" if self._group else "",
+            f", {GROUPS[self._group]}" if self._group else "",
         ]
         if marked:
             pieces.append((f"  ·  {marked} marked", "accent"))
@@ -244,61 +240,35 @@ class Queue(View):
             pieces.append(("  ·  something changed: f5", "warn"))
         self.query_one("#queue-head", Static).update(said(*pieces))
 
-    def _row_cells(self, row: CheckpointLine | str) -> Sequence[Cell]:
-        if not isinstance(row, str):
-            return self._cells(row)
-        count = sum(GROUPS[self._group][1](each) == row for each in self._lines)
-        more = "+" if self._next else ""
-        return (Cell("──", "accent"), Cell(f"{harmless(row)}: {count}{more}", "accent"))
+    def _rows(
+        self, lines: list[CheckpointLine]
+    ) -> list[tuple[str, CheckpointLine | CheckpointGroup]]:
+        """The lines; or the groups, with the lines of the open one below its name."""
+        listed: list[tuple[str, CheckpointLine | CheckpointGroup]] = [(e.id, e) for e in lines]
+        if self._group is None:
+            return listed
+        made: list[tuple[str, CheckpointLine | CheckpointGroup]] = []
+        for each in self._groups:
+            made.append((f"{_GROUP}{each.name}", each))
+            made += listed if each.name == self._opened else []
+        return made
 
-    def _subject(self, line: CheckpointLine) -> str:
-        definition = self.session.gateway.newest_definition(line.process)
-        return harmless(words.subject_words(definition, line.subject))
-
-    def _cells(self, line: CheckpointLine) -> Sequence[Cell]:
-        left, tone = words.time_left(line.due_at, words.now())
-        definition = self.session.gateway.newest_definition(line.process)
-        return (
-            Cell(left, tone),
-            Cell(self._subject(line)),
-            Cell(words.money(line.amount, words.currency(definition))),
-            findings_cell(line),
-            Cell(decided_words(line), "plain" if line.decided else "muted"),
-            Cell(harmless("; ".join(line.missing)), "muted"),
-            Cell(harmless(line.title), "muted"),
-        )
+    def _cells(self, row: CheckpointLine | CheckpointGroup) -> Sequence[Cell]:
+        gateway = self.session.gateway
+        if isinstance(row, CheckpointLine):
+            return line_cells(row, gateway.newest_definition(row.process))
+        definition = gateway.newest_definition(row.query.process) if row.query.process else None
+        return group_cells(row, definition, opened=row.name == self._opened)
 
     def _look(self) -> None:
         table = self.query_one(VirtualTable)
         line = self._by_id.get(table.row)
-        self.query_one("#queue-look", Static).update(
-            said(*(self._look_at(line) if line else [("Nothing is selected.", "muted")]))
-        )
-
-    def _look_at(self, line: CheckpointLine) -> list[Piece]:
-        left, tone = words.time_left(line.due_at, words.now())
-        definition = self.session.gateway.newest_definition(line.process)
-        amount = words.money(line.amount, words.currency(definition))
-        mine = line.mine
-        made: list[Piece] = [
-            (f"{self._subject(line)}\n", "head"),
-            f"{harmless(line.title)}\n\n",
-            (f"{amount}\n", "strong"),
-            (f"{left}, until {words.clock(line.due_at)}\n\n", tone),
-            ("waits for you\n" if mine else "does not wait for you\n", "good" if mine else "muted"),
-            ("\nFindings\n", "head"),
-            (f"{findings_cell(line).text}\n", findings_cell(line).tone),
-            ("\nStill missing\n", "head"),
-        ]
-        made += [f"{harmless(each)}\n" for each in line.missing] or ["nothing\n"]
-        made.append(("\nDecided\n", "head"))
-        made += [
-            f"{words.person(each.operator)}: {harmless(each.verdict)}\n" for each in line.decided
-        ] or [("nobody yet\n", "muted")]
-        if line.claimed_by:
-            made.append((f"\nclaimed by {words.person(line.claimed_by)}\n", "accent"))
-        made.append((f"\n{line.id}\n{line.case}", "muted"))
-        return made
+        made: list[Piece] = [("Nothing is selected.", "muted")]
+        if line is not None:
+            made = line_look(line, self.session.gateway.newest_definition(line.process))
+        elif table.row in self._by_group:
+            made = [("Enter opens the group, or closes it.", "muted")]
+        self.query_one("#queue-look", Static).update(said(*made))
 
     # --- acts ----------------------------------------------------------------------------------
 
@@ -307,21 +277,28 @@ class Queue(View):
         """Look at another row; ask for more before the last one is reached."""
         self._look()
         table = self.query_one(VirtualTable)
-        if self._next and table.cursor >= table.rows.count - _AHEAD:
+        last = self._lines[-1].id if self._lines else ""
+        if self._next and table.cursor >= (table.rows.index_of(last) or 0) - _AHEAD:
             self.more()
+        if self._more_groups and table.cursor >= table.rows.count - _AHEAD:
+            self.more_groups()
 
     @on(VirtualTable.Opened)
     def opened(self, event: VirtualTable.Opened) -> None:
-        """Open the row's case."""
+        """Open the row's case, or its group."""
         if event.row in self._by_id:
             self._open(event.row)
+        elif event.row in self._by_group:
+            name = self._by_group[event.row].name
+            self._opened = "" if self._opened == name else name
+            self.look_anew()
 
     @on(VirtualTable.HeaderClicked)
     def header(self, event: VirtualTable.HeaderClicked) -> None:
         """Sort by a column."""
-        orders = _BY_COLUMN.get(event.key, ())
+        orders = BY_COLUMN.get(event.key, ())
         if orders:
-            self._sort = _next(orders, self._sort) if self._sort in orders else orders[0]
+            self._sort = following(orders, self._sort) if self._sort in orders else orders[0]
             self.look_anew()
 
     def _open(self, row: str) -> None:
@@ -351,18 +328,42 @@ class Queue(View):
 
     def action_saved(self) -> None:
         """The next saved view."""
-        self._saved = _next(list(self._views), self._saved or "mine")
-        self._chosen = True
+        self._go_to(following(list(self._views), self._saved or "mine"))
+
+    def _go_to(self, view: str) -> None:
+        self._saved, self._chosen = view, True
+        self._sort = self._views[view][1].get("sort", self._sort)
         self.look_anew()
+
+    def action_keep(self) -> None:
+        """Save what is shown as a view of one's own; rename or delete one."""
+        from tui.screens.own_views import OwnViews  # noqa: PLC0415 - not before the first screen
+
+        shown = self._asked if self._saved else {}
+        told = CheckpointQuery(**shown, sort=self._sort).model_dump(
+            mode="json", exclude_defaults=True
+        )
+        told = {{"waits_for": "for"}.get(name, name): value for name, value in told.items()}
+        told = {name: "true" if value is True else value for name, value in told.items()}
+        self.app.push_screen(OwnViews(urlencode(told), self._saved), self._kept)
+
+    def _kept(self, view: str | None) -> None:
+        self._learn_views()
+        if view in self._views:
+            self.action_clear()
+            self._go_to(view)
+        elif not self._saved:
+            self._go_to("all")
 
     def action_group(self) -> None:
         """The next way to group, the last of which is none."""
-        self._group = _next(["", *GROUPS], self._group)
-        self._show()
+        self._group = following([None, *GROUPS], self._group)
+        self._groups, self._more_groups, self._opened = [], None, None
+        self.look_anew()
 
     def action_sort(self) -> None:
         """The next order."""
-        self._sort = _next(list(SORTS), self._sort)
+        self._sort = following(list(SORTS), self._sort)
         self.look_anew()
 
     def action_filter(self) -> None:
@@ -390,33 +391,3 @@ class Queue(View):
     def filter_done(self) -> None:
         """Back to the list, which stays filtered."""
         self.query_one(VirtualTable).focus()
-
-
-def _counted(count: Count | None) -> str:
-    return "?" if count is None else f"{count.count:,}{'+' if count.more else ''}"
-
-
-def _next(names: Sequence[T], name: T) -> T:
-    return names[(names.index(name) + 1) % len(names)]
-
-
-def findings_cell(line: CheckpointLine) -> Cell:
-    """Findings in words, the worst first."""
-    parts = [
-        f"{count} {name}"
-        for count, name in ((line.findings.blocking, "blocking"), (line.findings.warning, "warn"))
-        if count
-    ]
-    tone = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
-    return Cell(
-        ", ".join(parts) or ("none" if not line.findings.info else f"{line.findings.info} info"),
-        tone,
-    )
-
-
-def decided_words(line: CheckpointLine) -> str:
-    """Who has decided, and how."""
-    return harmless(
-        ", ".join(f"{words.person(each.operator)} {each.verdict}" for each in line.decided)
-        or "nobody yet"
-    )

@@ -37,6 +37,7 @@ class ListedCheckpoint(Row, table=True):
         Index("listed_process_amount", "status", "process", "amount", "id"),
         Index("listed_process_opened", "status", "process", "opened_at", "id"),
         Index("listed_severity", "status", "severity"),
+        Index("listed_record", "status", "subject"),
         Index(
             "listed_claimed",
             "claimed_by",

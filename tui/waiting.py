@@ -1,0 +1,159 @@
+"""What waits, as rows of the queue: orders, views, groups, and the words for each. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from placet.model import (
+    CheckpointGroup,
+    CheckpointLine,
+    CheckpointOrder,
+    CheckpointStatus,
+    Claimed,
+    Count,
+    Due,
+    Gravest,
+    Grouping,
+    ProcessDefinition,
+    Severity,
+    WaitsFor,
+)
+from tui import words
+from tui.said import Piece
+from tui.text import harmless
+from tui.widgets.table import Cell, Column
+
+T = TypeVar("T")
+COLUMNS = (
+    Column("Time left", 14, key="urgency"),
+    Column("What", 20, grow=3),
+    Column("Amount", 15, right=True, key="amount"),
+    Column("Findings", 16),
+    Column("Decided", 14, grow=2, drop=2),
+    Column("Still missing", 22, grow=4, drop=1),
+    Column("Checkpoint", 18, grow=1, drop=3),
+)
+SORTS: Mapping[CheckpointOrder, str] = {
+    CheckpointOrder.URGENCY: "the most urgent first",
+    CheckpointOrder.AMOUNT_DOWN: "the largest amount first",
+    CheckpointOrder.AMOUNT: "the smallest amount first",
+    CheckpointOrder.OPENED: "the longest waiting first",
+    CheckpointOrder.OPENED_DOWN: "the newest first",
+}
+BY_COLUMN: Mapping[str, tuple[CheckpointOrder, ...]] = {
+    "urgency": (CheckpointOrder.URGENCY,),
+    "amount": (CheckpointOrder.AMOUNT_DOWN, CheckpointOrder.AMOUNT),
+}
+VIEWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "mine": ("waits for me", {"waits_for": WaitsFor.ME}),
+    "others": ("waits for others", {"waits_for": WaitsFor.OTHERS}),
+    "all": ("all that is open", {"status": CheckpointStatus.OPEN}),
+    "blocking": (
+        "with blocking findings",
+        {"status": CheckpointStatus.OPEN, "severity": Severity.BLOCKING},
+    ),
+    "claimed": ("claimed by me", {"claimed": Claimed.ME}),
+    "overdue": ("over their time", {"status": CheckpointStatus.OPEN, "overdue": True}),
+}
+GROUPS: Mapping[Grouping, str] = {
+    Grouping.KIND: "by kind",
+    Grouping.PROCESS: "by process",
+    Grouping.URGENCY: "by time",
+    Grouping.FINDINGS: "by findings",
+    Grouping.RECORD: "by record",
+}
+_NAMES: Mapping[str, str] = {
+    Due.OVERDUE: "over their time",
+    Due.DAY: "due within a day",
+    Due.WEEK: "due within a week",
+    Due.LATER: "due later",
+    Gravest.BLOCKING: "blocking",
+    Gravest.WARNING: "warnings",
+    Gravest.INFO: "nothing that weighs",
+    Gravest.NONE: "no finding",
+}
+
+
+def following(names: Sequence[T], name: T) -> T:
+    """The one after, the first after the last."""
+    return names[(names.index(name) + 1) % len(names)]
+
+
+def counted(count: Count | None) -> str:
+    """How many, or at least how many."""
+    return "?" if count is None else f"{count.count:,}{'+' if count.more else ''}"
+
+
+def group_cells(
+    group: CheckpointGroup, definition: ProcessDefinition | None, *, opened: bool
+) -> Sequence[Cell]:
+    """A group's name and count, as a row; ``▾`` where its checkpoints stand below it."""
+    name = _NAMES.get(group.name, group.name)
+    asked = definition.checkpoint(group.query.name) if definition and group.query.name else None
+    if asked is not None:
+        name = f"{asked.title}, {group.query.process}"
+    return (
+        Cell("▾──" if opened else "▸──", "accent"),
+        Cell(f"{harmless(name)}: {counted(group.count)}", "accent"),
+    )
+
+
+def line_cells(line: CheckpointLine, definition: ProcessDefinition | None) -> Sequence[Cell]:
+    """One checkpoint as a row."""
+    left, tone = words.time_left(line.due_at, words.now())
+    return (
+        Cell(left, tone),
+        Cell(harmless(words.subject_words(definition, line.subject))),
+        Cell(words.money(line.amount, words.currency(definition))),
+        findings_cell(line),
+        Cell(_decided(line), "plain" if line.decided else "muted"),
+        Cell(harmless("; ".join(line.missing)), "muted"),
+        Cell(harmless(line.title), "muted"),
+    )
+
+
+def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> list[Piece]:
+    """A closer look at one."""
+    left, tone = words.time_left(line.due_at, words.now())
+    amount = words.money(line.amount, words.currency(definition))
+    mine = line.mine
+    findings = findings_cell(line)
+    made: list[Piece] = [
+        (f"{harmless(words.subject_words(definition, line.subject))}\n", "head"),
+        f"{harmless(line.title)}\n\n",
+        (f"{amount}\n", "strong"),
+        (f"{left}, until {words.clock(line.due_at)}\n\n", tone),
+        ("waits for you\n" if mine else "does not wait for you\n", "good" if mine else "muted"),
+        ("\nFindings\n", "head"),
+        (f"{findings.text}\n", findings.tone),
+        ("\nStill missing\n", "head"),
+    ]
+    made += [f"{harmless(each)}\n" for each in line.missing] or ["nothing\n"]
+    made.append(("\nDecided\n", "head"))
+    made += [
+        f"{words.person(each.operator)}: {harmless(each.verdict)}\n" for each in line.decided
+    ] or [("nobody yet\n", "muted")]
+    if line.claimed_by:
+        made.append((f"\nclaimed by {words.person(line.claimed_by)}\n", "accent"))
+    made.append((f"\n{line.id}\n{line.case}", "muted"))
+    return made
+
+
+def findings_cell(line: CheckpointLine) -> Cell:
+    """Findings in words, the worst first."""
+    parts = [
+        f"{count} {name}"
+        for count, name in ((line.findings.blocking, "blocking"), (line.findings.warning, "warn"))
+        if count
+    ]
+    tone = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
+    return Cell(
+        ", ".join(parts) or ("none" if not line.findings.info else f"{line.findings.info} info"),
+        tone,
+    )
+
+
+def _decided(line: CheckpointLine) -> str:
+    return harmless(
+        ", ".join(f"{words.person(each.operator)} {each.verdict}" for each in line.decided)
+        or "nobody yet"
+    )

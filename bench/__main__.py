@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.audit import MEASURES as AUDIT
+from bench.console import console
 from bench.inbox import inbox
 from bench.measures import MEASURES
 from bench.results import Figure, Result
@@ -24,18 +25,19 @@ _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
     *AUDIT,
     waiting,  # after the audits: its log would be theirs as well
-    inbox,  # last: it fills the lists with what can't be audited
+    inbox,  # after that: it fills the lists with what can't be audited
+    console,  # last: on those lists
 )
 RESULTS = Path(__file__).parent / "results.json"
 
 
 async def run(folder: Path) -> list[Result | Figure]:
     """Take every measurement on one stage; what is measured is written before the next begins."""
-    console = Console(stderr=True)
+    output = Console(stderr=True)
     results: list[Result | Figure] = []
     async with stage(folder) as ready:
         for measure in _MEASURES:
-            with console.status(f"measuring {measure.__name__}"):
+            with output.status(f"measuring {measure.__name__}"):
                 found = await measure(ready)
             results += [found] if isinstance(found, Result | Figure) else found
             write(results)

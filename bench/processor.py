@@ -35,11 +35,17 @@ def resident() -> dict[str, float]:
         return {}
     held: dict[str, float] = {}
     for part, folder, command in _children():
-        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
-            if part != "worker" or "bench.worker governed" in command:
-                pages = int(folder.joinpath("statm").read_text().split()[1])
-                held[part] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        if part != "worker" or "bench.worker governed" in command:
+            held[part] = resident_of(int(folder.name))
     return held
+
+
+def resident_of(process: int) -> float:
+    """MiB in memory now of one process; 0 where Linux does not count it."""
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(_PROC.joinpath(f"{process}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return 0.0
 
 
 def _children() -> Iterator[tuple[str, Path, str]]:

@@ -21,7 +21,7 @@ from placet.client import OperatorClient
 from placet.model import EnrolIdentity, PublishPolicy
 from placet.tokens import SigningKey, write_key_file
 
-_PASSPHRASE = "only a benchmark"
+PASSPHRASE = "only a benchmark"
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,15 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         issuer=issuer,
         port=ports[0],
         database_url=f"sqlite:///{folder}/authority.db",
-        key_passphrase=_PASSPHRASE,
+        key_passphrase=PASSPHRASE,
     )
     names = ("ada", "porter", "clerk", "auditor", AGENT, ASKER, ORCHESTRATOR)
     keys = {name: SigningKey.generate() for name in names}
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await create_log(store, SigningKeys(_PASSPHRASE), [("ada", keys["ada"].public)])
+        await create_log(store, SigningKeys(PASSPHRASE), [("ada", keys["ada"].public)])
     for agent in (AGENT, ORCHESTRATOR, "auditor"):
         write_key_file(folder / f"{agent}.key", keys[agent], None)
+    write_key_file(folder / "clerk.key", keys["clerk"], PASSPHRASE)
     async with contextlib.AsyncExitStack() as stack:
         environment = await stack.enter_async_context(
             await WorkflowEnvironment.start_local(
@@ -72,7 +73,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                     "PLACET_AUTHORITY_ISSUER": issuer,
                     "PLACET_AUTHORITY_PORT": str(ports[0]),
                     "PLACET_AUTHORITY_DATABASE_URL": settings.database_url,
-                    "PLACET_AUTHORITY_KEY_PASSPHRASE": _PASSPHRASE,
+                    "PLACET_AUTHORITY_KEY_PASSPHRASE": PASSPHRASE,
                     "PLACET_AUTHORITY_TEMPORAL_ADDRESS": address,
                 },
                 log=folder / "authority.log",

@@ -6,6 +6,7 @@ on screen (:class:`Listener`); what can't be reached is said at the top and aske
 
 import asyncio
 import contextlib
+import gc
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import events, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.reactive import reactive
@@ -29,6 +30,7 @@ from tui.screens.main import Main
 from tui.screens.sign_in import SignIn
 from tui.session import Given, Session, Transport
 from tui.settings import ConsoleSettings
+from tui.typing_ahead import TypingAhead
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 _TELL_EVERY = 0.2
@@ -38,7 +40,7 @@ _LOOKING = frozenset(
 """Groups of workers that look again at what changed."""
 
 
-class Console(App[None]):
+class Console(TypingAhead):
     """The console."""
 
     TITLE = "Placet"
@@ -158,6 +160,11 @@ class Console(App[None]):
         self.set_interval(_TELL_EVERY, self._tell_on)
         if self._settings.idle_minutes:
             self.set_interval(1, self._look_at_the_clock)
+
+    def on_ready(self) -> None:
+        """It is on screen: from here on there may be garbage."""
+        gc.freeze()
+        gc.enable()
 
     def action_sign_out(self) -> None:
         """Forget who is signed in, and all that is shown, and ask who comes next."""

@@ -1,5 +1,6 @@
 """``placet console``: the entry point. It loads what the first screen needs, and no server."""
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -25,6 +26,7 @@ def console(
             return
         if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
             raise fail("the console needs a terminal; placet checkpoint does all the same", USAGE)
+        gc.disable()  # until its first screen: loading leaves no garbage, and looking takes a tenth
         from tui.app import Console, given_of  # noqa: PLC0415 - settings are judged first
 
         passphrase = who.passphrase.get_secret_value() if who.passphrase else ""

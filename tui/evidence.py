@@ -105,6 +105,12 @@ class Document:
     readings: tuple[Reading, ...] = ()
     marks: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The spots that findings cite and nothing was read at: what may be there to be keyed."""
+        read = {each.spot for each in self.readings}
+        return tuple(sorted((each for each in self.marks if each not in read), key=_spot_order))
+
 
 def sections(
     definition: ProcessDefinition, parts: Sequence[InputPart], findings: Sequence[Finding]

@@ -81,12 +81,13 @@ def findings_panel(findings: Sequence[Finding]) -> Panel:
     """The findings, the worst first."""
     order = list(Severity)[::-1]
     ranked = sorted(findings, key=lambda each: order.index(each.severity))
+    differ = any(each.difference for each in findings)
     rows = [
         PanelRow(
             (
                 Cell(*SEVERITY[each.severity]),
                 Cell(harmless(each.message)),
-                Cell(harmless(each.difference or "")),
+                *((Cell(harmless(each.difference or "")),) if differ else ()),
                 Cell(each.check, "muted"),
             ),
             tuple(finding_look(each)),
@@ -98,8 +99,8 @@ def findings_panel(findings: Sequence[Finding]) -> Panel:
     columns = (
         Column("Weight", 10),
         Column("What was found", 30, grow=1),
-        Column("Difference", 14, right=True, drop=2),
-        Column("Check", 20, drop=1),
+        *((Column("Difference", 14, right=True, drop=2),) if differ else ()),
+        Column("Check", max([5, *(len(each.check) for each in findings)]), drop=1),
     )
     return Panel(
         "Findings", columns, tuple(rows), weighty or len(rows), "bad" if weighty else "warn"
@@ -229,8 +230,14 @@ def _row(table: Table, row: Row) -> PanelRow:
         look += finding_look(finding)
     if table.fields:
         look.insert(0, (f"{row.values[0].text}  ", "muted"))
-    places = tuple(value.place for value in row.values if value.place)
-    return PanelRow(tuple(cells), tuple(look), places, row.item)
+    read = [value.place for value in row.values if value.place]
+    wrong = [
+        place
+        for finding in row.marks
+        for side in finding.compared
+        if (place := (side.place.document, side.place.spot)) in read
+    ]
+    return PanelRow(tuple(cells), tuple(look), tuple(dict.fromkeys([*wrong, *read])), row.item)
 
 
 def _value_look(label: str, value: Value) -> Iterable[Piece]:
@@ -305,10 +312,8 @@ def documents_panel(found: Sequence[Document]) -> Panel:
                 ((document.name, ""),),
             )
         )
-        unread = dict(document.marks)
         for each in document.readings:
             findings = document.marks.get(each.spot, ())
-            unread.pop(each.spot, None)
             worst = _worst(findings)
             sign, tone = (
                 ("", "plain") if worst is None else (SEVERITY[worst][0][0], SEVERITY[worst][1])
@@ -334,7 +339,8 @@ def documents_panel(found: Sequence[Document]) -> Panel:
                     ((document.name, each.spot),),
                 )
             )
-        for spot, findings in unread.items():
+        for spot in document.unread:
+            findings = document.marks[spot]
             worst = _worst(findings)
             assert worst is not None
             sign, tone = SEVERITY[worst][0][0], SEVERITY[worst][1]

@@ -9,7 +9,17 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 from textual.widgets import Button, Input, Select
 
-from placet.model import CheckpointStatus, Governance, ProposalView, StepUp, digest_json
+from placet.model import (
+    CheckpointStatus,
+    Compared,
+    Finding,
+    Governance,
+    Place,
+    ProposalView,
+    Severity,
+    StepUp,
+    digest_json,
+)
 from placet.process import Attached, Paper, Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import NOW, PARCELS, Simulator
@@ -192,6 +202,42 @@ async def test_what_could_not_be_read_is_keyed_beside_its_page(
     assert (act, target) == ("checkpoint.key", view.id)
     keyed = {"document": "label.pdf", "spot": "page 1, kg", "field": "value"}
     assert body["values"] == [{**keyed, "value": "2 kg"}]
+
+
+async def test_the_cells_of_a_row_are_keyed_together(
+    open_console: Opened, parcels: Simulator
+) -> None:
+    """What could not be read in a table's row is keyed cell by cell, the page following along."""
+    view = parcels.add(7)
+    cells = [
+        Finding(
+            id=f"list.read#{at}",
+            check="list.read",
+            severity=Severity.WARNING,
+            message="is no amount",
+            compared=(
+                Compared(label="read", value="?", place=Place(document="label.pdf", spot=spot)),
+            ),
+        )
+        for at, spot in enumerate(("page 1, Weight", "page 1, Sender:"))
+    ]
+    proposal = view.evidence.proposal.model_copy(update={"findings": tuple(cells)})
+    evidence = view.evidence.model_copy(update={"proposal": proposal})
+    parcels.change(view.id, evidence=evidence)
+    async with open_console() as desk:
+        await desk.press("enter", "tab", "K")
+        await desk.on(KeyIn)
+        await desk.expect("what stands at page 1, Weight", "what stands at page 1, Sender:")
+        for at, value in enumerate(("12.00", "3")):
+            desk.app.screen.query_one(f"#field-{at}", Input).focus()
+            await desk.type(value)
+        await desk.expect("▶ 2 Sender: Harbor Street")
+        await sign(desk)
+        await desk.on(CaseScreen)
+    ((_, act, target, body),) = parcels.acts
+    assert (act, target) == ("checkpoint.key", view.id)
+    told = [(each["spot"], each["field"], each["value"]) for each in body["values"]]
+    assert told == [("page 1, Weight", "value", "12.00"), ("page 1, Sender:", "value", "3")]
 
 
 async def test_papers_are_changed_and_kept(

@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from textual import events
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from tests.tui.conftest import PASSPHRASE, Opened
 from tests.tui.simulator import Simulator
@@ -11,6 +13,7 @@ from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.sign_in import SignIn
 from tui.text import fit, harmless
+from tui.views.queue import Queue
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -215,3 +218,48 @@ async def test_a_small_screen_says_whether_the_authority_answers(
         simulator.away = True
         await desk.until(lambda: bool(desk.app.live))
         await desk.expect(desk.app.live)
+
+
+async def test_keys_of_one_burst_reach_what_they_were_typed_for(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """Over a slow line keys come together: what follows a tab or an enter goes to the next field."""
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "h")
+        typed = ["tab", "tab", *"x1", "enter", *"why", "enter", *PASSPHRASE, "enter"]
+        for key in typed:
+            desk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        secret = desk.app.screen.query_one("#passphrase", Input)
+        await desk.until(lambda: bool(secret.value) and desk.app.focused.id == "sign")
+        told = {each.id: each.value for each in desk.app.screen.query(Input)}
+        assert told["why"] == "why"
+        assert told["passphrase"] == PASSPHRASE
+        assert told["record"].endswith("x1")
+    assert simulator.acts == []
+
+
+async def test_a_key_whose_widget_goes_away_holds_nothing_up(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "h")
+        for key in ("escape", "escape", "slash", *"seven"):
+            desk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await desk.until(lambda: desk.app.screen.query(Queue) and desk.sees("seven"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_no_key_at_the_foot_is_cut(
+    open_console: Opened, simulator: Simulator, width: int
+) -> None:
+    """What does not fit is left out whole; help, the palette and how much is wrong always fit."""
+    simulator.add(7, blocking=True)
+    async with open_console(size=(width, 24)) as desk:
+        await desk.press("enter")
+        await desk.expect("f1 Help", "palette", "a Approve")
+        keys = [each for each in desk.app.screen.query(FooterKey) if each.display]
+        foot = desk.text().splitlines()[-1]
+        assert all(each.description in foot for each in keys)
+        assert desk.sees("What is asked 2")

@@ -60,9 +60,12 @@ class Act(ModalScreen[str | None], Asking):
             self.dismiss(None)
 
     @on(Input.Submitted)
-    def onwards(self) -> None:
-        """Enter goes on, and never signs."""
-        self.focus_next()
+    def onwards(self, event: Input.Submitted) -> None:
+        """Enter goes on, at last to the button that names the act, and never signs."""
+        if event.input.id == "passphrase":
+            self.query_one("#sign", Button).focus()
+        else:
+            self.focus_next()
 
     @on(Button.Pressed, "#sign")
     def pressed(self) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 
 from placet.cli import File, files_of
@@ -15,12 +16,13 @@ from tui import acts, words
 from tui.acts import Deed
 from tui.answers import CaseFile
 from tui.asking import Asking
-from tui.evidence import lowerable
+from tui.evidence import documents, lowerable
 from tui.panels import PanelRow
 from tui.screens.act import Act
 from tui.screens.comment import Comment
 from tui.screens.document import AttachedScreen, DocumentScreen
 from tui.text import harmless
+from tui.widgets.table import VirtualTable
 
 AUDITOR = "auditor"
 _ACTS = frozenset(
@@ -32,7 +34,7 @@ _ACTS = frozenset(
 
 
 class Around(Screen[None], Asking):
-    """A screen of one checkpoint; what it shows is its heir's."""
+    """A screen of one checkpoint: what it reads and shows, its rows among it, is its heir's."""
 
     # The decisions, which are the heir's, stand first at the foot of the screen.
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,14 +92,15 @@ class Around(Screen[None], Asking):
 
     _file: CaseFile | None = None
     _governance: Governance | None = None
+    _rows: tuple[PanelRow, ...] = ()
 
-    def load(self) -> object:
-        """Read it again."""
-        raise NotImplementedError
+    class Acted(Message):
+        """An act was done: what is shown is to be read again."""
 
     def _row(self) -> PanelRow | None:
         """The row under the cursor."""
-        raise NotImplementedError
+        at = self.query_one("#rows", VirtualTable).row
+        return self._rows[int(at)] if at and int(at) < len(self._rows) else None
 
     # --- what is offered -----------------------------------------------------------------------
 
@@ -163,7 +166,7 @@ class Around(Screen[None], Asking):
     def _done(self, done: str | None) -> None:
         if done:
             self.app.notify(done, markup=False)
-            self.load()
+            self.post_message(self.Acted())
 
     def action_claim(self) -> None:
         """Say that I see to it, or that I no longer do."""
@@ -178,7 +181,7 @@ class Around(Screen[None], Asking):
         back = view.claim is not None and view.claim.operator == self.session.me.principal
         if await self.ask(self.session.gateway.claim(view.id, back=back)) is not None:
             self.app.notify("No longer claimed." if back else "Claimed.", markup=False)
-            self.load()
+            self.post_message(self.Acted())
 
     def action_comment(self) -> None:
         """Say something about it."""
@@ -228,8 +231,11 @@ class Around(Screen[None], Asking):
             return
         from tui.screens.key import KeyIn  # noqa: PLC0415 - not before it is asked for
 
+        document, spot = place
+        found = documents(file.parts, file.checkpoint.evidence.proposal.findings)
+        unread = next((each.unread for each in found if each.name == document.name), ())
         fields = file.definition.presentation.keyed
-        self.app.push_screen(KeyIn(file, *place, fields), self._done)
+        self.app.push_screen(KeyIn(file, document, spot, fields, unread), self._done)
 
     def action_document(self) -> None:
         """Read the document of the row under the cursor, where it is cited; or an attached file."""

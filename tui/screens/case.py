@@ -10,22 +10,23 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from placet.ledger import EntryType
 from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.answers import CaseFile, Listed, changed
 from tui.asking import Listener
-from tui.panels import Panel, PanelRow, my_word, panels
+from tui.panels import Panel, my_word, panels
 from tui.said import said
 from tui.screens.around import Around
 from tui.screens.decide import Decide
 from tui.story import reasoning_panel, story_panel
 from tui.text import harmless
+from tui.widgets.keys import Keys
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
-_INDEX = (Column("Read", 16, grow=1), Column("", 3, right=True))
+_INDEX = (Column("Read", 12, grow=1), Column("", 3, right=True))
 
 
 class CaseScreen(Around, Listener):
@@ -43,7 +44,6 @@ class CaseScreen(Around, Listener):
         self._checkpoint = checkpoint
         self._panels: list[Panel] = []
         self._late: list[Panel] = []
-        self._rows: tuple[PanelRow, ...] = ()
         self._stale = False
 
     def compose(self) -> ComposeResult:
@@ -56,7 +56,7 @@ class CaseScreen(Around, Listener):
                 yield VirtualTable((Column("", 10, grow=1),), empty="Nothing here.", id="rows")
                 with VerticalScroll(id="detail"):
                     yield Static(id="detail-text")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Read it."""
@@ -64,6 +64,11 @@ class CaseScreen(Around, Listener):
         self.load()
 
     # --- reading -------------------------------------------------------------------------------
+
+    @on(Around.Acted)
+    def acted(self) -> None:
+        """It may look different now."""
+        self.load()
 
     @work(exclusive=True, group="case")
     async def load(self) -> None:
@@ -196,10 +201,6 @@ class CaseScreen(Around, Listener):
         row = self._row()
         self.query_one("#detail-text", Static).update(said(*(row.look if row else ())))
         self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
-
-    def _row(self) -> PanelRow | None:
-        at = self.query_one("#rows", VirtualTable).row
-        return self._rows[int(at)] if at and int(at) < len(self._rows) else None
 
     # --- acts ----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from placet.model import CaseView
 from tui import words
@@ -19,6 +19,7 @@ from tui.gateway import Gateway
 from tui.said import said
 from tui.steps import Step, of_flight, of_ledger, side_by_side
 from tui.text import harmless
+from tui.widgets.keys import Keys
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 
@@ -106,7 +107,7 @@ class Compare(Screen[None], Asking):
             ),
             empty="Reading …",
         )
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Read the other."""

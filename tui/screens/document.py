@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from placet.cli import File, Found, NoText, Page, find, read_text
 from placet.model import CheckpointView, RemarkView
@@ -18,6 +18,7 @@ from tui.asking import Asking
 from tui.documents import fetch
 from tui.said import Piece, said
 from tui.text import fit, harmless
+from tui.widgets.keys import Keys
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 _WIDEST = 24
@@ -53,6 +54,10 @@ class PageTable(VirtualTable, Asking):
         except (Away, Refused, NotShown, NoText) as error:
             self.say(harmless(str(error)))
             return
+        self.seek(spot)
+
+    def seek(self, spot: str) -> None:
+        """Turn to a spot, and mark it."""
         self.found = find(self.pages, spot)
         self.page = self.found.page if self.found else 0
         self.turn(0)
@@ -129,7 +134,7 @@ class DocumentScreen(Screen[None], Asking):
         yield Static(id="document-head", classes="headline")
         yield PageTable(id="page")
         yield Static(id="document-line")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Fetch it."""

@@ -139,9 +139,12 @@ class Intake(ModalScreen[str | None], Asking):
             each.display = each.id == f"of-{self._process}"
 
     @on(Input.Submitted)
-    def onwards(self) -> None:
-        """Enter goes on, and never signs."""
-        self.focus_next()
+    def onwards(self, event: Input.Submitted) -> None:
+        """Enter goes on, at last to the button that names the act, and never signs."""
+        if event.input.id == "passphrase":
+            self.query_one("#sign", Button).focus()
+        else:
+            self.focus_next()
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from pydantic import ValidationError
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -20,12 +20,17 @@ from tui.screens.document import PageTable
 from tui.session import WrongKey
 from tui.text import harmless
 
-_THERE = ShownValue(path=AT_SPOT, label="What you read there")
-_WORDS = {AT_SPOT: "the value at that place"}
+_LABEL = 60
+_WORDS = {AT_SPOT: "the values at their places"}
 
 
 class KeyIn(ModalScreen[str | None], Asking):
-    """Every value that may be keyed, one line each; those that are left empty are not keyed."""
+    """Every value that may be keyed, one line each; those that are left empty are not keyed.
+
+    First the value at the place where the cursor was, and those at the other places of the same
+    document that could not be read, the cells of a table's row among them. The page follows the
+    line that has the focus.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="key.cancel", tooltip="Sign nothing"),
@@ -33,13 +38,22 @@ class KeyIn(ModalScreen[str | None], Asking):
     ]
 
     def __init__(
-        self, file: CaseFile, document: File, spot: str, fields: tuple[ShownValue, ...]
+        self,
+        file: CaseFile,
+        document: File,
+        spot: str,
+        fields: tuple[ShownValue, ...],
+        unread: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self._file = file
         self._document = document
         self._spot = spot
-        self._fields = (_THERE, *fields) if spot else fields
+        spots = [each for each in dict.fromkeys((spot, *unread)) if each]
+        self._lines = (
+            *((each, ShownValue(path=AT_SPOT, label=_at(each))) for each in spots),
+            *((spot, each) for each in fields),
+        )
         self._signing = False
 
     @property
@@ -66,7 +80,7 @@ class KeyIn(ModalScreen[str | None], Asking):
                         id="form",
                         compact=True,
                     )
-                    for at, each in enumerate(self._fields):
+                    for at, (_, each) in enumerate(self._lines):
                         with Vertical(id=f"line-{at}", classes="line"):
                             yield Label(harmless(each.label))
                             yield Input(
@@ -88,28 +102,38 @@ class KeyIn(ModalScreen[str | None], Asking):
         page.read(self._file.case.process, subject, self._document, self._spot)
 
     def _forms(self) -> list[str]:
-        return list(dict.fromkeys(form_of(each) for each in self._fields))
+        return list(dict.fromkeys(form_of(each) for _, each in self._lines))
 
     def _guess(self) -> str:
         forms, name = self._forms(), self._document.name.casefold()
-        if self._spot:
+        if AT_SPOT in forms:
             return AT_SPOT
         return next((each for each in forms if each in name), forms[0])
 
     @on(Select.Changed, "#form")
     def other_form(self, event: Select.Changed) -> None:
         """The lines of another form; what was typed into others is not keyed."""
-        for at, each in enumerate(self._fields):
+        for at, (_, each) in enumerate(self._lines):
             self.query_one(f"#line-{at}").display = form_of(each) == event.value
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Turn the page to the place whose value is typed."""
+        name = event.widget.id or ""
+        if name.startswith("field-"):
+            spot, _ = self._lines[int(name.removeprefix("field-"))]
+            self.query_one(PageTable).seek(spot)
 
     def action_view(self) -> None:
         """Look at it in the system's viewer."""
         self.query_one(PageTable).view()
 
     @on(Input.Submitted)
-    def onwards(self) -> None:
-        """Enter goes on, and never signs."""
-        self.focus_next()
+    def onwards(self, event: Input.Submitted) -> None:
+        """Enter goes on, at last to the button that names the act, and never signs."""
+        if event.input.id == "passphrase":
+            self.query_one("#sign", Button).focus()
+        else:
+            self.focus_next()
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -122,29 +146,29 @@ class KeyIn(ModalScreen[str | None], Asking):
         """Look whether all is there, then sign."""
         form = self.query_one("#form", Select).value
         typed = [
-            (each.path, self.query_one(f"#field-{at}", Input).value.strip())
-            for at, each in enumerate(self._fields)
+            (spot, each.path, self.query_one(f"#field-{at}", Input).value.strip())
+            for at, (spot, each) in enumerate(self._lines)
             if form_of(each) == form
         ]
         secret = self.query_one("#passphrase", Input).value if self.session.protected else ""
-        if not any(value for _, value in typed):
+        if not any(value for *_, value in typed):
             self._say("Key at least one value.")
             self.query_one(Select).focus()
         elif self.session.protected and not secret:
             self._say("Type the passphrase of your key: it signs this.")
             self.query_one("#passphrase", Input).focus()
         elif not self._signing:
-            self.sign([(name, value) for name, value in typed if value], secret)
+            self.sign([each for each in typed if each[-1]], secret)
 
     @work(exclusive=True, group="sign")
-    async def sign(self, typed: list[tuple[str, str]], secret: str) -> None:
+    async def sign(self, typed: list[tuple[str, str, str]], secret: str) -> None:
         """Sign and send; whatever goes wrong is said here."""
         self._signing = True
         self._say("Signing …", "muted")
         try:
             values = [
-                KeyedValue(document=self._document.name, spot=self._spot, field=name, value=value)
-                for name, value in typed
+                KeyedValue(document=self._document.name, spot=spot, field=name, value=value)
+                for spot, name, value in typed
             ]
             await self.session.confirm(secret)
             answer = await self.session.gateway.key_in(self._file.checkpoint, values)
@@ -158,6 +182,12 @@ class KeyIn(ModalScreen[str | None], Asking):
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#key-said", Static).update(said((harmless(text), tone)))
+
+
+def _at(spot: str) -> str:
+    """A spot as a label; what a document calls its places may be long."""
+    said_ = f"what stands at {spot}"
+    return said_ if len(said_) <= _LABEL else f"{said_[: _LABEL - 1]}…"
 
 
 def form_of(field: ShownValue) -> str:

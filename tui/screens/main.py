@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widgets import ContentSwitcher, Static
 
 from tui.asking import Asking, Listener
 from tui.said import said
@@ -18,6 +18,7 @@ from tui.views.overview import Floor
 from tui.views.people import People
 from tui.views.pipeline import Pipeline
 from tui.views.queue import Queue
+from tui.widgets.keys import Keys
 from tui.words import person
 
 _VIEWS: tuple[tuple[str, type[View]], ...] = (
@@ -75,7 +76,7 @@ class Main(Screen[None], Asking, Listener):
         with ContentSwitcher(initial=_VIEWS[0][0], id="views"):
             for name, kind in _VIEWS:
                 yield kind(id=name)
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Show the first view."""

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from placet.model import CaseView
 from tui import words
@@ -19,6 +19,7 @@ from tui.audit import STAGES, Audited, audit_case
 from tui.said import Piece, said
 from tui.steps import Step, find, of_flight, of_ledger
 from tui.text import harmless
+from tui.widgets.keys import Keys
 from tui.widgets.slider import Slider
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
@@ -62,7 +63,7 @@ class Replay(Screen[None], Asking):
             yield VirtualTable(_COLUMNS, empty="Reading …", id="steps")
             with VerticalScroll(id="step"):
                 yield Static(id="step-text")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Read the story, then prove it."""

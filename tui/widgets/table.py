@@ -178,8 +178,14 @@ class VirtualTable(ScrollView, can_focus=True):
             self.refresh()
             self.action_move(1)
 
+    @property
+    def _seen(self) -> int:
+        """The cells of a line that can be seen: what stands under a scroll bar can't."""
+        scrolls = self.rows.count + 1 > self.size.height > 0
+        return self.size.width - (self.styles.scrollbar_size_vertical if scrolls else 0)
+
     def _measure(self) -> None:
-        width = self.size.width or 80
+        width = self._seen or 80
         lead = 2 if self._with_marks else 0
         chosen = list(enumerate(self.columns))
         while len(chosen) > 1 and self._needed(chosen) + lead > width:

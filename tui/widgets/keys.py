@@ -1,0 +1,43 @@
+"""The line of keys at the foot of a screen: each is there whole, or in the help and the palette."""
+
+from rich.cells import cell_len
+from textual import on
+from textual.events import Resize
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey  # it has no other address; Textual is pinned
+
+_BORDER = 1  # before the palette
+
+
+class Keys(Footer):
+    """Textual's own footer, which cuts the last key in two where the screen is narrow.
+
+    Keys that do not fit are left out, the last ones first; help and the palette have them all.
+    """
+
+    @on(Resize)
+    def fit(self) -> None:
+        """Another width."""
+        self.call_after_refresh(self._fit)
+
+    async def recompose(self) -> None:
+        """Other keys."""
+        await super().recompose()
+        self._fit()
+
+    def _fit(self) -> None:
+        keys = list(self.query(FooterKey))
+        kept = [each for each in keys if each.has_class("-command-palette") or _helps(each)]
+        left = self.size.width - sum(_width(each) for each in kept) - _BORDER
+        for each in keys:
+            if each not in kept:
+                left -= _width(each)
+                each.display = left >= 0
+
+
+def _helps(key: FooterKey) -> bool:
+    return key.action.removeprefix("app.") == "help"
+
+
+def _width(key: FooterKey) -> int:
+    return cell_len(key.render().plain)

@@ -28,6 +28,8 @@ from placet.model import (
     ActClaims,
     Adjust,
     Attach,
+    CampaignView,
+    Candidate,
     CasePage,
     CaseQuery,
     CaseStatus,
@@ -728,6 +730,17 @@ class OperatorClient:
     async def vendor(self, vendor: str) -> VendorView:
         """What switching off a third party would stop now."""
         return self._model(await self._get(f"/v1/vendors/{_segment(vendor)}"), VendorView)
+
+    async def candidates(self, days: int) -> list[Candidate]:
+        """Whom a campaign should look at: by risk, and by the day on which the review is due."""
+        found = self._member(
+            await self._get("/v1/campaign-candidates", {"days": str(days)}), "candidates"
+        )
+        return [Candidate.model_validate(each) for each in found]
+
+    async def campaign(self, campaign: str) -> CampaignView:
+        """A campaign of reviews, and how far it is."""
+        return self._model(await self._get(f"/v1/campaigns/{_segment(campaign)}"), CampaignView)
 
     async def import_identities(
         self, source: str, rows: Sequence[ImportedIdentity]

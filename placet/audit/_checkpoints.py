@@ -21,6 +21,8 @@ from placet.model import (
     ExclusionReason,
     NamedHand,
     NotAgain,
+    Part,
+    Verdict,
     digest_bytes,
     digest_json,
 )
@@ -36,6 +38,7 @@ from placet.rules import (
     check_step_up,
     escalated,
     excluded,
+    named_decider,
     named_hands,
     outcome_status,
     requirement,
@@ -63,6 +66,7 @@ class _Open:
     escalated: int = 0
     keys: dict[str, str] = field(default_factory=dict)
     """The key that each decision was signed with."""
+    rejected_for: str | None = None
 
 
 class Checkpoints:
@@ -140,8 +144,11 @@ class Checkpoints:
 
     def _named(self, defined: CheckpointDefinition, view: CheckpointView) -> tuple[NamedHand, ...]:
         """Whom the evidence names as having had a hand in it."""
+        return named_hands(defined.named, self._parts(view))
+
+    def _parts(self, view: CheckpointView) -> list[Part]:
         parts = [self._scene.part(each.digest) for each in view.evidence.items]
-        return named_hands(defined.named, [part for part in parts if part is not None])
+        return [part for part in parts if part is not None]
 
     def _lead(self, view: CheckpointView) -> tuple[str, str | None]:
         """What the first part says, and who said it."""
@@ -155,6 +162,11 @@ class Checkpoints:
     def stand(self, case: str) -> dict[str, CheckpointStatus]:
         """How the newest checkpoint of each name stands in a case."""
         return {name: each.status for name, each in self._of_case.get(case, {}).items()}
+
+    def rejected_for(self, case: str, name: str) -> str | None:
+        """The reason that was signed with the rejection of a case's newest checkpoint."""
+        newest = self._newest(case, name)
+        return None if newest is None else newest.rejected_for
 
     def _proposed(self, view: CheckpointView) -> None:
         """What people decide on is what the first part proposed."""
@@ -181,6 +193,7 @@ class Checkpoints:
                 automatic=None if asked.needs else self._automatic(view, case),
                 opened=entry.time,
                 named=() if defined is None else self._named(defined, view),
+                decided_by=None if defined is None else named_decider(defined, self._parts(view)),
                 expires_as="expired" if defined is None else defined.expires_as,
             )
         except RuleError as error:
@@ -380,6 +393,8 @@ class Checkpoints:
         except ValidationError as error:
             self._scene.trouble("decision-refusable", f"not a checkpoint: {error.error_count()}")
         standing.keys[claims.jti] = str(entry.data.get("key"))
+        if claims.verdict is Verdict.REJECT:
+            standing.rejected_for = claims.reason_code
         self.emergencies.decided(view.id, claims.iss)
         standing.decisions.append(
             CountedDecision(

@@ -75,6 +75,11 @@ _USED = Shows(
     (E.GRANT_USED, E.ACTION_REQUESTED, E.ACTION_PERFORMED),
 )
 _LEAKED = Shows("tokens found in what a step wanted to send out", (E.GRANT_LEAKED,))
+_REVIEWED = Shows(
+    "campaigns started, identities kept, narrowed, ended or suspended by them, and management's "
+    "acknowledgement of each campaign",
+    (E.CAMPAIGN_STARTED, E.IDENTITY_REVIEWED, E.CAMPAIGN_ACKNOWLEDGED),
+)
 _PUBLISHED = Shows(
     "processes, authority matrices and policies published, each by a signed act",
     (E.PROCESS_PUBLISHED, E.MATRIX_PUBLISHED, E.POLICY_PUBLISHED),
@@ -149,8 +154,7 @@ CONTROLS: dict[Framework, tuple[Control, ...]] = {
         Control(
             "7.2.5.1",
             "Access by application and system accounts is reviewed periodically",
-            (_OFFBOARDED, _PUBLISHED),
-            "the review itself and management's acknowledgement of it",
+            (_REVIEWED, _OFFBOARDED),
         ),
         Control(
             "8.6.1",

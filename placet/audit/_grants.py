@@ -39,7 +39,7 @@ class Grants:
             self._scene.trouble("grant-key", f"{entry.actor} has no such key")
         if not self._people.active(entry.actor):
             self._scene.trouble("grant-key", f"{entry.actor} was not active")
-        self._people.registry.granted(entry.actor, entry.time, entry.data.get("expires"))
+        self._people.registry.granted(entry.actor, entry.time, entry.data)
         self.models.granted(entry, self._definition(entry))
         self._scene.grants[grant] = Grant(entry)
         self._step(entry)

@@ -51,6 +51,8 @@ _ACTS = {
     EntryType.OPERATOR_OFFBOARDED: "operator.offboard",
     EntryType.IDENTITY_REGISTERED: "identity.register",
     EntryType.IDENTITY_ENDED: "identity.end",
+    EntryType.CAMPAIGN_STARTED: "campaign.start",
+    EntryType.CAMPAIGN_ACKNOWLEDGED: "campaign.acknowledge",
     EntryType.IDENTITY_IMPORTED: "identity.import",
     EntryType.VENDOR_SWITCHED_OFF: "vendor.off",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
@@ -87,6 +89,7 @@ _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
 # what at a checkpoint is looked at with the checkpoint.
 # A second signature is the owner's, too, and a proposal's own author may withdraw it.
 _NO_FIXED_ROLE = {
+    EntryType.CAMPAIGN_ACKNOWLEDGED,  # the rules name the roles: looked at with the campaign
     EntryType.HOLD_PLACED,
     EntryType.HOLD_LIFTED,
     EntryType.CASE_RESUBMITTED,

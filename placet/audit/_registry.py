@@ -29,6 +29,7 @@ class Registry:
         self._grace: dict[str, datetime] = {}
         self._workloads: dict[str, JsonValue] = {}
         self._invited: dict[str, Entry] = {}
+        self._narrowed: dict[str, tuple[str, ...]] = {}
 
     def owner(self, identity: str) -> str | None:
         """Who owns an identity now."""
@@ -77,6 +78,7 @@ class Registry:
         self._workloads[identity] = data.get("workload")
         self._deputies[identity] = data.get("deputy")
         self._grace.pop(identity, None)
+        self._narrowed.pop(identity, None)
         try:
             self._ends[identity] = datetime.fromisoformat(str(ends))
         except ValueError:
@@ -103,8 +105,19 @@ class Registry:
             self._scene.trouble("registry", f"{data.get('owner')} is no deputy for {identity}")
         self._own(identity, str(data.get("owner")))
 
-    def granted(self, identity: str, at: datetime, until: JsonValue) -> None:
+    def narrowed(self, identity: str, actions: JsonValue) -> None:
+        """Its owner's review has left it these actions alone."""
+        self._narrowed[identity] = _texts(actions)
+
+    def ended(self, identity: str, at: datetime) -> None:
+        """It ends now."""
+        self._ends[identity] = at
+
+    def granted(self, identity: str, at: datetime, data: Mapping[str, JsonValue]) -> None:
         """A grant: to an identity that someone owns, and that has not ended when it ends (I10)."""
+        until, left = data.get("expires"), self._narrowed.get(identity)
+        if left is not None and data.get("action") not in left:
+            self._scene.trouble("grant-narrowed", f"a review took this action from {identity}")
         if self.owner(identity) is None:
             self._scene.trouble("grant-unowned", f"nobody owns {identity}")
         elif identity in self._grace and at >= self._grace[identity]:

@@ -5,6 +5,7 @@ from pydantic import JsonValue
 from placet.audit._scene import read_json
 from placet.ledger import EntryType
 from placet.model import (
+    AcknowledgeCampaign,
     AddKey,
     Adjust,
     Attach,
@@ -21,6 +22,7 @@ from placet.model import (
     PublishPolicy,
     RegisterIdentity,
     SetRoles,
+    StartCampaign,
     SwitchOff,
     digest_json,
 )
@@ -87,6 +89,11 @@ def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
         case EntryType.IDENTITY_IMPORTED:
             imported = ImportIdentities.model_validate_json(body)
             return {"rows": len(imported.rows), "rows_digest": digest_json(read_json(body))}
+        case EntryType.CAMPAIGN_STARTED:
+            return {"identities": list(StartCampaign.model_validate_json(body).identities)}
+        case EntryType.CAMPAIGN_ACKNOWLEDGED:
+            seen: dict[str, JsonValue] = AcknowledgeCampaign.model_validate_json(body).model_dump()
+            return seen
         case EntryType.VENDOR_SWITCHED_OFF:
             return {"identities": list(SwitchOff.model_validate_json(body).identities)}
         case EntryType.OPERATOR_ROLES_SET:

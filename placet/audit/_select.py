@@ -54,6 +54,7 @@ _STANDING = {
     EntryType.IDENTITY_REGISTERED: "target",
     EntryType.IDENTITY_ENDED: "target",
     EntryType.IDENTITY_EXCEEDED: "target",
+    EntryType.IDENTITY_REVIEWED: "target",
     EntryType.IDENTITY_FOLLOWED: "target",
     EntryType.IDENTITY_ORPHANED: "target",
     EntryType.IDENTITY_DISOWNED: "target",

@@ -22,6 +22,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from placet.audit._attending import AT_CHECKPOINT, leaves
+from placet.audit._campaigns import CAMPAIGNS, Campaigns
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
@@ -45,7 +46,7 @@ from placet.ledger import (
     open_checkpoint,
     verify_log,
 )
-from placet.model import ARCHIVED_WITHIN, Beyond
+from placet.model import ARCHIVED_WITHIN, Beyond, Reviewed
 from placet.rules import UnsupportedResult, policy_changes, require_supported
 
 RUNS = {EntryType.CASE_STARTED, EntryType.CASE_CONTINUED, EntryType.CASE_ADMITTED}
@@ -124,6 +125,8 @@ def suspended_by_rule(entry: Entry) -> bool:
     """Whether the authority itself suspends an identity with this entry."""
     if entry.type is EntryType.IDENTITY_EXCEEDED:
         return entry.data.get("beyond") == Beyond.SUSPEND
+    if entry.type is EntryType.IDENTITY_REVIEWED:
+        return entry.data.get("outcome") in {Reviewed.ENDED, Reviewed.SUSPENDED}
     return entry.type is EntryType.IDENTITY_DISOWNED
 
 
@@ -137,6 +140,7 @@ class Walk:
         self.checkpoints = Checkpoints(scene, self._people)
         self._grants = Grants(scene, self._people, self.checkpoints)
         self._limits = Limits(scene, self._people)
+        self._campaigns = Campaigns(scene, self._people, self.checkpoints)
         self._holds = Holds(scene, self._people)
         self._last: datetime | None = None
         self._payload_key: JsonValue = None
@@ -204,8 +208,6 @@ class Walk:
             if "context_digest" in entry.data:
                 self._grants.decided(entry, permitted=False)
             self._limits.denied(entry)
-        elif entry.type is EntryType.IDENTITY_EXCEEDED:
-            self._limits.exceeded(entry)
         elif entry.type in ENDS:
             self._grants.ended(entry)
         elif entry.type in USES:
@@ -218,10 +220,18 @@ class Walk:
             self.checkpoints.timed(entry)
         elif entry.type in CHECKPOINT_ENDS:
             self.checkpoints.ended(entry)
-        if suspended_by_rule(entry):
-            self._grants.stopped(entry)
+        self._of_identities(entry)
         self._published(entry)
         self._case(entry)
+
+    def _of_identities(self, entry: Entry) -> None:
+        """What the authority itself did with an identity: by its limits, or by its review."""
+        if entry.type is EntryType.IDENTITY_EXCEEDED:
+            self._limits.exceeded(entry)
+        elif entry.type is EntryType.IDENTITY_REVIEWED:
+            self._campaigns.reviewed(entry)
+        if suspended_by_rule(entry):
+            self._grants.stopped(entry)
 
     def _of_people(self, entry: Entry) -> bool:
         """Whether it is of people, their keys and their acts; what does not hold is told."""
@@ -262,6 +272,8 @@ class Walk:
             self._grants.stopped(entry)
         elif entry.type in MODELS:
             self._grants.models.changed(entry)
+        elif entry.type in CAMPAIGNS:
+            self._campaigns.acted(entry)
         elif entry.type in HOLDS:
             self._holds.changed(entry)
         if entry.type in AT_CHECKPOINT:

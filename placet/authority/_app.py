@@ -15,6 +15,8 @@ from starlette.routing import Route
 
 from placet.authority._acts import Acts, list_proposals, list_reviews, show_proposal
 from placet.authority._archiving import Archivist
+from placet.authority._campaign_routes import CampaignRoutes
+from placet.authority._campaigns import Campaigns
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
@@ -126,6 +128,7 @@ class Services:
     registry: Registry
     usage: Usage
     leaving: Leaving
+    campaigns: Campaigns
     inventories: Inventories
     ledger: LedgerReads
     events: Events
@@ -135,6 +138,7 @@ def make_app(services: Services) -> Starlette:
     """The ASGI application."""
     routes = Routes(services)
     lists = ListRoutes(services)
+    campaigns = CampaignRoutes(services)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/healthz", routes.health),
         ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
@@ -169,6 +173,10 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
         ("POST", "/v1/cases/{case}/close", routes.close_case),
         ("POST", "/v1/cases/{case}/stop", routes.stop_case),
+        ("GET", "/v1/cases/{case}/review", campaigns.look),
+        ("POST", "/v1/cases/{case}/review", campaigns.carry_out),
+        ("GET", "/v1/campaign-candidates", campaigns.candidates),
+        ("GET", "/v1/campaigns/{campaign}", campaigns.campaign),
         ("GET", "/v1/checkpoints", lists.checkpoints),
         ("GET", "/v1/checkpoints/{checkpoint}", routes.checkpoint),
         ("GET", "/v1/checkpoints/{checkpoint}/prospect", routes.prospect),

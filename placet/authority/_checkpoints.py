@@ -14,7 +14,7 @@ from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._evidence import Gathered, NoEvidence, gather, says_the_same
 from placet.authority._facts import FactsClient, FetchedFacts
-from placet.authority._hands import barred, named
+from placet.authority._hands import barred, decider, named
 from placet.authority._histories import Seen
 from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import (
@@ -139,6 +139,7 @@ class Checkpoints:
                 opened=tx.now,
                 named=named(tx, checkpoint, gathered.items),
                 expires_as=checkpoint.expires_as,
+                decided_by=decider(tx, checkpoint, gathered.items),
             )
         except MissingFact as error:
             raise Unavailable(str(error)) from None

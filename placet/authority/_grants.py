@@ -250,6 +250,8 @@ class Grants:
             self._stop_without_orchestrator(tx, ask, entitled.reason)
             return _deny(tx, ask, entitled.description, ("I10", entitled.reason))
         ask = replace(ask, until=entitled.ends_at)
+        if entitled.narrowed_to is not None and step.action not in entitled.narrowed_to:
+            return _deny(tx, ask, "its owner's review took this action away", ("I10", "narrowed"))
         wrong = _wrong_model(tx, ask, definition)
         if wrong is not None:
             return _deny(tx, ask, wrong.description, wrong.reasons)

@@ -29,7 +29,7 @@ from placet.model import (
     Proposal,
     template_variables,
 )
-from placet.rules import approvals, excluded, named_hands, subject_variables
+from placet.rules import approvals, excluded, named_decider, named_hands, subject_variables
 
 KEY_IN = "checkpoint.key"
 _PART, _ACT, _CHECKPOINT = table_of(PartRow), table_of(SignedActRow), table_of(Checkpoint)
@@ -81,6 +81,16 @@ def named(
         if each.name in wanted
     ]
     return named_hands(checkpoint.named, [unpack(row) for row in rows if row is not None])
+
+
+def decider(
+    reader: Reader, checkpoint: CheckpointDefinition, items: Iterable[EvidenceItem]
+) -> Principal | None:
+    """The one person who decides, where the process says that its evidence names them."""
+    if checkpoint.decided_by is None:
+        return None
+    found = (reader.first(PartRow, PartRow.digest == each.digest) for each in items)
+    return named_decider(checkpoint, [unpack(row) for row in found if row is not None])
 
 
 def approvers_before(

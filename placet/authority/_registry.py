@@ -47,6 +47,7 @@ _ENTITLED = select(
     _REGISTERED.c.owned_until,
     _REGISTERED.c.ends_at,
     _REGISTERED.c.environment,
+    _REGISTERED.c.narrowed_json,
     _KEY.c.runs_on_json,
 ).where(
     _REGISTERED.c.identity == bindparam("identity"),
@@ -65,6 +66,8 @@ class Entitled:
 
     ends_at: datetime | None
     runs_on: tuple[str, ...] | None
+    narrowed_to: tuple[str, ...] | None = None
+    """All the actions that its owner's review has left it, if it was narrowed."""
 
     def serves(self, task_queue: str | None) -> bool:
         """Whether the key may serve a task queue."""
@@ -97,7 +100,19 @@ def entitlement(
     if _is_elsewhere(row.environment, environment):
         return _ELSEWHERE
     runs_on = None if row.runs_on_json is None else tuple(json.loads(row.runs_on_json))
-    return Entitled(row.ends_at, runs_on)
+    return Entitled(row.ends_at, runs_on, narrowed_to(row))
+
+
+class Narrowed(Protocol):
+    """What of an identity says whether a review has narrowed it."""
+
+    @property
+    def narrowed_json(self) -> str | None: ...
+
+
+def narrowed_to(row: Narrowed) -> tuple[str, ...] | None:
+    """All the actions that a review has left to an identity; ``None``: none has narrowed it."""
+    return None if row.narrowed_json is None else tuple(json.loads(row.narrowed_json))
 
 
 class Owned(Protocol):
@@ -210,6 +225,7 @@ def register(
         "ends_at": body.ends_at,
         "said_json": canonical_json(body).decode(),
         "suspended_for": None,
+        "narrowed_json": None,
         "registered_at": tx.now,
         "registered_by": by,
         **imported,
@@ -316,6 +332,7 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
         live_grants=live,
         lacks=tuple(each.description for each in lacks(row, now)),
         suspended_for=row.suspended_for,
+        narrowed_to=narrowed_to(row),
         keys=tuple(
             KeyView(
                 thumbprint=key.thumbprint,

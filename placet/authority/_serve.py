@@ -18,6 +18,7 @@ from placet.authority._acts import OPENING, Acts, end_emergencies, lapse_proposa
 from placet.authority._app import Services, make_app
 from placet.authority._archiving import ARCHIVING, Archivist
 from placet.authority._bootstrap import NoLog, load_keys
+from placet.authority._campaigns import Campaigns
 from placet.authority._cases import Cases
 from placet.authority._channels import channels
 from placet.authority._checkpoints import Checkpoints
@@ -123,6 +124,7 @@ async def open_authority(
 
 def _services(core: Core, session: aiohttp.ClientSession) -> Services:
     definitions = Definitions()
+    campaigns = Campaigns(core, definitions)
     facts = FactsClient(core, session)
     sessions = Sessions(core, Provider(core, session))
     vouching = Vouching(core, sessions)
@@ -139,7 +141,8 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         revoking=Revoking(core),
         checkpoints=Checkpoints(core, definitions, facts),
         decisions=Decisions(core, vouching),
-        acts=Acts(core, definitions, facts, vouching),
+        acts=Acts(core, definitions, facts, vouching, campaigns),
+        campaigns=campaigns,
         cases=Cases(core, definitions),
         archivist=Archivist(core),
         payloads=PayloadService(core, definitions),

@@ -115,6 +115,13 @@ def at_work(reader: Reader, identity: str) -> tuple[datetime | None, int]:
     return reader.scalar(_LAST, asked), reader.scalar(_LIVE, asked)
 
 
+def did_of(reader: Reader, identity: str) -> tuple[Did, ...]:
+    """What an identity was granted, by action."""
+    rows = reader.execute(_DID, {"agent": identity}) if is_ours(identity) else ()
+    seen = (tuple(row) for row in rows)
+    return tuple(Did(action=action, times=times, last=last) for action, times, last in seen)
+
+
 class Usage:
     """Reads for operators."""
 
@@ -126,13 +133,8 @@ class Usage:
         agent = view.identity
 
         def read(reader: Reader) -> RegisteredView:
-            rows: Iterable[Any] = ()
-            if is_ours(agent):
-                rows = reader.execute(_DID, {"agent": agent})
-            seen = (tuple(row) for row in rows)
-            did = [Did(action=action, times=times, last=last) for action, times, last in seen]
             may = tuple(steps_of(reader).get(agent, ()))
-            return view.model_copy(update={"did": tuple(did), "may": may})
+            return view.model_copy(update={"did": did_of(reader, agent), "may": may})
 
         return await self._core.store.read(read)
 

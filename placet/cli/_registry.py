@@ -9,6 +9,7 @@ import typer
 from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, read_text, run, show
 from placet.cli._identities import Why
 from placet.cli._inventories import BadInventory, read_inventory
+from placet.cli._reviews import review
 from placet.model import (
     ActAnswer,
     CredentialKind,
@@ -27,6 +28,7 @@ identity = typer.Typer(
     help="Non-human identities: what each is for, whose it is, and until when.",
     no_args_is_help=True,
 )
+identity.add_typer(review, name="review")
 vendor = typer.Typer(help="Third parties that run identities.", no_args_is_help=True)
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, UTC.")]
 

@@ -68,6 +68,7 @@ class Requirement(Model):
     decide at all, nor may anyone whom ``named`` could name; at least one approver must be outside
     ``not_all_of``. ``tier`` is the upper limit of the matrix's tier that was taken (``None``: above
     every limit), ``added`` names what the matrix added to it, and ``facts`` are what that rests on.
+    ``decided_by`` is the one person who decides, or is stood in for, if there is such.
     Undecided at its deadline, it has ended as ``expires_as``. In an emergency it is asked until
     ``emergency_until``, and then what was asked before.
     """
@@ -88,6 +89,7 @@ class Requirement(Model):
     emergency_until: UtcTime | None = None
     named: tuple[NamedHand, ...] = ()
     expires_as: ExpiryStatus = "expired"
+    decided_by: Principal | None = None
 
     def bars(self, *people: Principal) -> bool:
         """Whether any of these people may not decide, for whatever reason."""

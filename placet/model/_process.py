@@ -107,7 +107,7 @@ class CheckpointDefinition(Model):
     it stays open, and ``expires_as`` what it has ended as then: never as approved. ``adjustments``
     and ``keyed`` name the parts in which people lower an amount row by row, or key what could not
     be read; without a name they can't. ``named`` says where the evidence names its preparers and
-    inspectors.
+    inspectors, and ``decided_by`` where its proposal names the one person who decides.
     """
 
     name: Name
@@ -120,6 +120,7 @@ class CheckpointDefinition(Model):
     keyed: Identifier | None = None
     expires_as: ExpiryStatus = "expired"
     named: tuple[NamedIn, ...] = ()
+    decided_by: DataPath | None = None
 
     @property
     def left_by_people(self) -> tuple[Identifier, ...]:

@@ -218,7 +218,8 @@ class RegisteredView(Model):
 
     ``status`` is ``active``, ``suspended`` or ``offboarded``; ``invited`` without a key yet, and
     ``elsewhere`` of those that others own. ``lacks`` says in words why it gets no grant, and
-    ``suspended_for`` why the authority itself has suspended it.
+    ``suspended_for`` why the authority itself has suspended it; ``narrowed_to`` are all the actions
+    that its owner's review has left it.
     """
 
     identity: IdentityId
@@ -238,6 +239,7 @@ class RegisteredView(Model):
     ends_at: UtcTime | None = None
     lacks: tuple[str, ...] = ()
     suspended_for: str | None = None
+    narrowed_to: tuple[Action, ...] | None = None
     keys: tuple[KeyView, ...] = ()
     last_used: UtcTime | None = None
     may: tuple[MayDo, ...] = ()

@@ -127,6 +127,8 @@ def _wrong_person(
         yield Refusal.OUT_OF_ROLE
     if requirement.bars(operator.principal):
         yield Refusal.SEGREGATION
+    if requirement.decided_by not in (None, operator.principal, claims.stands_in_for):
+        yield Refusal.ANOTHERS
     absent = claims.stands_in_for
     if absent is not None:
         if absent not in operator.stands_in_for or absent == operator.principal:

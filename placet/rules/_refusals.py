@@ -16,6 +16,7 @@ class Refusal(StrEnum):
     OPERATOR_NOT_ACTIVE = "operator_not_active"
     OUT_OF_ROLE = "out_of_role"
     SEGREGATION = "segregation"
+    ANOTHERS = "anothers"
     DECIDED_ALREADY = "decided_already"
     ABSTAINED = "abstained"
     NOTHING_TO_WITHDRAW = "nothing_to_withdraw"
@@ -51,6 +52,7 @@ _WORDS = {
     Refusal.OPERATOR_NOT_ACTIVE: "you are suspended or offboarded",
     Refusal.OUT_OF_ROLE: "you have none of the roles that are asked for",
     Refusal.SEGREGATION: "you may not decide here: you had a hand in it",
+    Refusal.ANOTHERS: "someone else decides here, whom the evidence names",
     Refusal.DECIDED_ALREADY: "you have decided already; withdraw that first",
     Refusal.ABSTAINED: "you have abstained",
     Refusal.NOTHING_TO_WITHDRAW: "you have no decision here to withdraw",

@@ -90,6 +90,7 @@ def requirement(
     opened: datetime,
     named: Iterable[NamedHand] = (),
     expires_as: ExpiryStatus = "expired",
+    decided_by: Principal | None = None,
 ) -> Requirement:
     """What ``checkpoint`` asks of whom for ``proposal``, under ``matrix`` as it is now.
 
@@ -104,6 +105,8 @@ def requirement(
         named: whom the evidence names as having had a hand in it
             (:func:`placet.rules.named_hands`).
         expires_as: what the process makes of it when nobody has decided in time.
+        decided_by: the one person who decides, if the evidence names them
+            (:func:`placet.rules.named_decider`).
 
     Raises:
         BadCalendar: the lender's calendar can't be used.
@@ -144,6 +147,7 @@ def requirement(
         schedule=schedule_of(matrix, rule, opened),
         named=tuple(named),
         expires_as=expires_as,
+        decided_by=decided_by,
     )
 
 

@@ -5,9 +5,10 @@ An agent counts as whoever owned it while the case was open, and administrators 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from placet.model import (
+    CheckpointDefinition,
     Exclusion,
     ExclusionReason,
     NamedHand,
@@ -15,8 +16,10 @@ from placet.model import (
     Part,
     Principal,
 )
+from placet.rules._errors import BadProposal
 
 _LONGEST_NAME = 300
+_PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)
 
 
 def excluded(
@@ -71,6 +74,28 @@ def named_hands(named: Iterable[NamedIn], parts: Iterable[Part]) -> tuple[NamedH
         for name in _texts(part.data, each.path.split(".") if each.path else [])
     ]
     return tuple(dict.fromkeys(found))
+
+
+def named_decider(checkpoint: CheckpointDefinition, parts: Iterable[Part]) -> Principal | None:
+    """The one person whom the proposal's part names to decide; ``None``: whoever has the role.
+
+    Raises:
+        BadProposal: what is named is no principal.
+    """
+    if checkpoint.decided_by is None:
+        return None
+    for part in parts:
+        if part.name == checkpoint.proposal:
+            for name in _texts(part.data, checkpoint.decided_by.split(".")):
+                return _principal(checkpoint.name, name)
+    return None
+
+
+def _principal(checkpoint: str, name: str) -> Principal:
+    try:
+        return _PRINCIPAL.validate_python(name)
+    except ValidationError:
+        raise BadProposal(f"{checkpoint}: the one who decides is no person's name") from None
 
 
 def _texts(data: JsonValue, path: list[str]) -> Iterator[str]:

@@ -50,6 +50,7 @@ def test_the_public_names_are_pinned() -> None:
         "limits_of",
         "load_policies",
         "missing",
+        "named_decider",
         "named_hands",
         "needed_fact",
         "next_instant",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from placet.authority._acts._act import Act, Asked, Handler, No, Refused
+from placet.authority._acts._campaigns import CampaignActs
 from placet.authority._acts._cases import CaseActs
 from placet.authority._acts._checkpoints import CheckpointActs
 from placet.authority._acts._emergencies import EmergencyActs
@@ -22,6 +23,7 @@ from placet.authority._acts._notices import NoticeActs
 from placet.authority._acts._proposals import ProposalActs
 from placet.authority._acts._publishing import PublishingActs
 from placet.authority._acts._registry import RegistryActs
+from placet.authority._campaigns import Campaigns
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
@@ -50,7 +52,12 @@ class Acts:
     """Carries out signed acts."""
 
     def __init__(
-        self, core: Core, definitions: Definitions, facts: FactsClient, vouching: Vouching
+        self,
+        core: Core,
+        definitions: Definitions,
+        facts: FactsClient,
+        vouching: Vouching,
+        campaigns: Campaigns,
     ) -> None:
         self._core = core
         self._vouching = vouching
@@ -62,6 +69,7 @@ class Acts:
             **RegistryActs(core).handlers(),
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
+            **CampaignActs(campaigns).handlers(),
             **HoldActs(core).handlers(),
             **ModelActs(core).handlers(),
             **NoticeActs().handlers(),

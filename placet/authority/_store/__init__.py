@@ -2,6 +2,7 @@
 
 from placet.authority._store._access import Access, Reader, table_of
 from placet.authority._store._attention import Delegation, EvidenceOpened, Remark
+from placet.authority._store._campaign_tables import Campaign, CampaignItemRow
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._list_tables import (
@@ -68,6 +69,8 @@ __all__ = [
     "NO_AMOUNT",
     "Access",
     "Archive",
+    "Campaign",
+    "CampaignItemRow",
     "Case",
     "CaseCode",
     "CaseKey",

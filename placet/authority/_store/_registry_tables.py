@@ -22,7 +22,8 @@ class Registered(Row, table=True):
     ``owned_until``: its owner has left, and nobody has followed. ``credential_since`` and
     ``last_used`` are told of identities that others own. ``said_json`` is the whole
     :class:`placet.model.RegisterIdentity`, where one was signed; ``source`` the inventory that
-    named it last. ``suspended_for`` is why the authority itself has suspended it.
+    named it last. ``suspended_for`` is why the authority itself has suspended it, and
+    ``narrowed_json`` all the actions that its owner's review has left it.
     """
 
     identity: str = Field(primary_key=True)
@@ -39,6 +40,7 @@ class Registered(Row, table=True):
     source: str | None = Field(default=None, index=True)
     said_json: str | None = None
     suspended_for: str | None = None
+    narrowed_json: str | None = None
     first_seen: datetime = time_field()
     registered_at: datetime = time_field()
     registered_by: str

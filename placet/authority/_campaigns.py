@@ -1,0 +1,338 @@
+"""Reviews of identities, as far as they are the authority's (invariants I4, I5, I6, I10).
+
+1. (I5) What an owner decided is looked up here, at the case's own checkpoint; whoever asks to have
+   it carried out says nothing of it. Silence past the deadline suspends.
+2. (I11) An identity is reviewed once in a campaign: asked again, the answer is the first one; a
+   second case on it is refused while the first goes on.
+3. (I4) What follows, and the entry that says so, are one transaction.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from pydantic import JsonValue
+from sqlalchemy import bindparam, or_, select
+
+from placet.authority._approvals import newest_checkpoint
+from placet.authority._core import AUTHORITY, Core
+from placet.authority._definitions import Definitions
+from placet.authority._errors import Conflict, NotFound
+from placet.authority._governance import governance
+from placet.authority._identities import ACTIVE
+from placet.authority._outcomes import outcome_of, require_live
+from placet.authority._registry import narrowed_to, view
+from placet.authority._requests import use_proof
+from placet.authority._revocations import revoke_all_of
+from placet.authority._store import (
+    Campaign,
+    CampaignItemRow,
+    Case,
+    Identity,
+    Reader,
+    Registered,
+    Tx,
+    table_of,
+)
+from placet.authority._suspending import suspend
+from placet.authority._usage import did_of, steps_of
+from placet.model import (
+    MOST_AT_ONCE,
+    NARROW,
+    RECERTIFICATION,
+    CampaignItem,
+    CampaignView,
+    Candidate,
+    CarriedOut,
+    CaseStatus,
+    CheckpointStatus,
+    Did,
+    MayDo,
+    Outcome,
+    Reviewed,
+    ReviewedIdentity,
+    Risk,
+    canonical_json,
+    is_ours,
+)
+from placet.tokens import GrantClaims, Proof
+
+_REG, _IDENTITY = table_of(Registered), table_of(Identity)
+_ITEM = table_of(CampaignItemRow)
+_DUE = (
+    select(_REG)
+    .outerjoin(_IDENTITY, _IDENTITY.c.principal == _REG.c.identity)
+    .where(
+        or_(_REG.c.review_by.is_(None), _REG.c.review_by <= bindparam("until")),
+        or_(_REG.c.ends_at.is_(None), _REG.c.ends_at > bindparam("now")),
+        or_(_IDENTITY.c.status.is_(None), _IDENTITY.c.status == ACTIVE),
+        _REG.c.suspended_for.is_(None),
+    )
+    .order_by(_REG.c.review_by, _REG.c.identity)
+    .limit(20 * MOST_AT_ONCE)
+)
+_HIGHEST = tuple(Risk)
+
+
+class Campaigns:
+    """Reads for people, and what a review's steps ask for."""
+
+    def __init__(self, core: Core, definitions: Definitions) -> None:
+        self._core = core
+        self._definitions = definitions
+
+    async def candidates(self, days: int) -> list[Candidate]:
+        """Whom a campaign should look at: by risk, then by the day on which the review is due."""
+        now = self._core.clock()
+        until = now + timedelta(days=days)
+
+        def read(reader: Reader) -> list[Candidate]:
+            guarded, steps = self._guarded(reader), steps_of(reader)
+            found = [
+                Candidate(
+                    identity=row.identity,
+                    owner=row.owner,
+                    risk=_risk(row.owner, guarded, steps.get(row.identity, ())),
+                    review_by=row.review_by,
+                )
+                for row in reader.rows(Registered, _DUE, {"until": until, "now": now})
+            ]
+            # A sort keeps the order by date.
+            return sorted(found, key=lambda each: _HIGHEST.index(each.risk))[:MOST_AT_ONCE]
+
+        return await self._core.store.read(read)
+
+    async def show(self, campaign: str) -> CampaignView:
+        """A campaign, and how far it is.
+
+        Raises:
+            NotFound: there is no such campaign.
+        """
+
+        def read(reader: Reader) -> CampaignView:
+            found = campaign_view(reader, campaign)
+            if found is None:
+                raise NotFound("there is no such campaign")
+            return found
+
+        return await self._core.store.read(read)
+
+    def risk_of(self, reader: Reader, row: Registered) -> Risk:
+        """How much an identity could do."""
+        may = steps_of(reader).get(row.identity, ())
+        return _risk(row.owner, self._guarded(reader), may)
+
+    def _guarded(self, reader: Reader) -> frozenset[tuple[str, str]]:
+        """The steps that people must approve, by process and activity type."""
+        found = set[tuple[str, str]]()
+        for name in {each.process for steps in steps_of(reader).values() for each in steps}:
+            definition = self._definitions.newest_process(reader, name)
+            for step in definition.steps if definition else ():
+                if step.approval is not None:
+                    found.add((name, step.activity_type))
+        return frozenset(found)
+
+    # --- a review's steps ---------------------------------------------------------------------
+
+    async def look(self, claims: GrantClaims, proof: Proof) -> ReviewedIdentity:
+        """What the owner of an identity is shown; its review has begun with this.
+
+        Raises:
+            Conflict: the review is over, or another case is at it.
+            Forbidden: the grant has ended.
+            NotFound: the case is about no identity of a campaign.
+        """
+
+        def look(tx: Tx) -> ReviewedIdentity:
+            use_proof(tx, proof)
+            require_live(tx, claims)
+            item = _begin(tx, claims.txn)
+            if item.done_json is not None:
+                raise Conflict("this identity was reviewed in this campaign", ("I11", "reviewed"))
+            row = tx.get(Registered, item.identity)
+            assert row is not None  # the registry forgets none
+            shown = view(tx, row, tx.now)
+            may, did, unused = _uses(tx, item.identity, tx.now)
+            return ReviewedIdentity(
+                campaign=item.campaign,
+                identity=item.identity,
+                owner=row.owner,
+                risk=self.risk_of(tx, row),
+                kind=shown.kind.value,
+                status=shown.status,
+                purpose=shown.purpose,
+                environment=shown.environment,
+                vendor=shown.vendor,
+                review_by=shown.review_by,
+                ends_at=shown.ends_at,
+                last_used=max((each.last for each in did), default=row.last_used),
+                lacks=shown.lacks,
+                may=may,
+                did=did,
+                unused=unused,
+            )
+
+        return await self._core.store.write(look)
+
+    async def carry_out(self, claims: GrantClaims, proof: Proof) -> CarriedOut:
+        """Do what the owner has signed, or suspend where nobody has; once.
+
+        Raises:
+            Conflict: nobody has decided, and there is time left.
+            Forbidden: the grant has ended.
+            NotFound: the case is about no identity of a campaign.
+        """
+
+        def carry(tx: Tx) -> CarriedOut:
+            use_proof(tx, proof)
+            require_live(tx, claims)
+            item = _begin(tx, claims.txn)
+            if item.done_json is not None:
+                return CarriedOut.model_validate_json(item.done_json)
+            checkpoint = newest_checkpoint(tx, claims.txn, RECERTIFICATION)
+            outcome = None if checkpoint is None else outcome_of(checkpoint)
+            if outcome is None or outcome.status not in _ENDS:
+                raise Conflict("the owner has not decided", ("I5", "undecided"))
+            done = _carry_out(tx, item.identity, _reviewed(outcome))
+            said: dict[str, JsonValue] = {
+                "target": item.identity,
+                "campaign": item.campaign,
+                "checkpoint": outcome.checkpoint_id,
+                **done.model_dump(mode="json", exclude={"identity"}),
+            }
+            case = tx.get(Case, claims.txn)
+            tx.append(
+                "identity.reviewed",
+                AUTHORITY,
+                said,
+                case=claims.txn,
+                record=None if case is None else case.subject,
+            )
+            key = (item.campaign, item.number)
+            tx.change(CampaignItemRow, key, done_json=canonical_json(done).decode())
+            return done
+
+        return await self._core.store.write(carry)
+
+
+_ENDS = {CheckpointStatus.APPROVED, CheckpointStatus.REJECTED, CheckpointStatus.EXPIRED}
+
+
+def _reviewed(outcome: Outcome) -> Reviewed:
+    if outcome.status is CheckpointStatus.APPROVED:
+        return Reviewed.KEPT
+    if outcome.status is CheckpointStatus.EXPIRED:
+        return Reviewed.SUSPENDED
+    return Reviewed.NARROWED if outcome.reason_code == NARROW else Reviewed.ENDED
+
+
+def _carry_out(tx: Tx, identity: str, outcome: Reviewed) -> CarriedOut:
+    rules = governance(tx).identities
+    now = datetime.fromtimestamp(int(tx.now.timestamp()), UTC)
+    row = tx.get(Registered, identity)
+    assert row is not None
+    again = now + timedelta(days=rules.review_days)
+    if row.ends_at is not None:
+        again = min(again, row.ends_at)
+    if outcome is Reviewed.KEPT:
+        tx.change(Registered, identity, review_by=again)
+        return CarriedOut(identity=identity, outcome=outcome, review_by=again)
+    if outcome is Reviewed.NARROWED:
+        may, _, unused = _uses(tx, identity, tx.now)
+        left = tuple(sorted({each.action for each in may} - set(unused)))
+        narrowed = canonical_json(list(left)).decode()
+        tx.change(Registered, identity, review_by=again, narrowed_json=narrowed)
+        revoked = revoke_all_of(tx, identity, "narrowed", AUTHORITY)
+        return CarriedOut(
+            identity=identity,
+            outcome=outcome,
+            review_by=again,
+            actions=left,
+            revoked_grants=revoked,
+        )
+    if outcome is Reviewed.SUSPENDED:
+        revoked = suspend(tx, identity, "review_unanswered")
+        return CarriedOut(identity=identity, outcome=outcome, revoked_grants=revoked)
+    if tx.get(Identity, identity) is not None:
+        tx.change(Identity, identity, status="offboarded", status_at=tx.now, status_by=AUTHORITY)
+    tx.change(Registered, identity, ends_at=now)
+    revoked = revoke_all_of(tx, identity, "ended", AUTHORITY)
+    return CarriedOut(identity=identity, outcome=outcome, revoked_grants=revoked)
+
+
+def _uses(
+    reader: Reader, identity: str, now: datetime
+) -> tuple[tuple[MayDo, ...], tuple[Did, ...], tuple[str, ...]]:
+    """What an identity may do, did, and may do and did not for as long as the rules name."""
+    if not is_ours(identity):
+        return (), (), ()
+    may, did = tuple(steps_of(reader).get(identity, ())), did_of(reader, identity)
+    row = reader.get(Registered, identity)
+    left = None if row is None else narrowed_to(row)
+    if left is not None:
+        may = tuple(each for each in may if each.action in left)
+    since = governance(reader).identities.unused_days
+    last = {each.action: each.last for each in did}
+    oldest = now - timedelta(days=since)
+    used = {action for action, at in last.items() if at > oldest}
+    return may, did, tuple(sorted({each.action for each in may} - used))
+
+
+def _begin(tx: Tx, case_id: str) -> CampaignItemRow:
+    """The item that a case is about; it is that case's from now on.
+
+    Raises:
+        Conflict: another case is at it.
+        NotFound: the case is about none.
+    """
+    case = tx.get(Case, case_id)
+    words = [] if case is None else case.subject.split("/")
+    item = None
+    if len(words) == 4 and words[0] == "campaign" and words[3].isdecimal():
+        item = tx.get(CampaignItemRow, (words[1], int(words[3][:9])))
+    if item is None:
+        raise NotFound("the case is about no identity of a campaign")
+    if item.case_id not in (None, case_id):
+        other = tx.get(Case, item.case_id)
+        if item.done_json is not None or (other is not None and other.status != CaseStatus.CLOSED):
+            raise Conflict(f"{item.case_id} reviews this identity", ("I11", "reviewed"))
+    if item.case_id != case_id:
+        tx.change(CampaignItemRow, (item.campaign, item.number), case_id=case_id)
+    return item
+
+
+def campaign_view(reader: Reader, campaign: str) -> CampaignView | None:
+    """A campaign, and how far it is; ``None`` if there is no such."""
+    row = reader.get(Campaign, campaign)
+    if row is None:
+        return None
+    items = reader.all(
+        CampaignItemRow, CampaignItemRow.campaign == campaign, order_by=[CampaignItemRow.number]
+    )
+    return CampaignView(
+        campaign=row.name,
+        started_by=row.started_by,
+        started_at=row.started_at,
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=row.acknowledged_at,
+        items=tuple(
+            CampaignItem(
+                number=each.number,
+                subject=f"campaign/{campaign}/identity/{each.number}",
+                identity=each.identity,
+                owner=each.owner,
+                risk=Risk(each.risk),
+                case=each.case_id,
+                outcome=None
+                if each.done_json is None
+                else CarriedOut.model_validate_json(each.done_json).outcome,
+            )
+            for each in items
+        ),
+    )
+
+
+def _risk(owner: str | None, guarded: frozenset[tuple[str, str]], may: Iterable[MayDo]) -> Risk:
+    steps = list(may)
+    if owner is None or any((each.process, each.activity_type) in guarded for each in steps):
+        return Risk.HIGH
+    return Risk.MEDIUM if steps else Risk.LOW

@@ -1,0 +1,6 @@
+"""Processes by which a lender governs its own identities; they run on the engine as any other."""
+
+from placet.governance._definition import DEFINITION
+from placet.governance._workflow import PROCESS, IdentityReview
+
+__all__ = ["DEFINITION", "PROCESS", "IdentityReview"]

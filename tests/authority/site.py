@@ -86,6 +86,10 @@ ROUTES = (
     Route("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", "grant"),
     Route("POST", "/v1/cases/{case}/close", "grant"),
     Route("POST", "/v1/cases/{case}/stop", "grant"),
+    Route("GET", "/v1/cases/{case}/review", "grant"),
+    Route("POST", "/v1/cases/{case}/review", "grant"),
+    Route("GET", "/v1/campaign-candidates", "session", query="days"),
+    Route("GET", "/v1/campaigns/{campaign}", "session"),
     Route("GET", "/v1/checkpoints", "session", query="status,case,limit,amount_min,after"),
     Route("GET", "/v1/checkpoints/{checkpoint}", "session"),
     Route("GET", "/v1/checkpoints/{checkpoint}/prospect", "session"),
@@ -236,6 +240,7 @@ class Site:
             "identity": "agent:scale",
             "report": "stale",
             "vendor": "acme",
+            "campaign": "autumn",
             "source": "iam",
             "index": "0",
             "tile": "0/000.p/1",
@@ -309,9 +314,12 @@ class Site:
             return connection.execute(waiting).first() is None
 
     def rows(self) -> dict[str, set[str]]:
-        """Every row of the store but used ids, the ledger (looked at apart) and the live grant's."""
+        """Every row of the store but used ids, the ledger (looked at apart) and the live grant's.
+
+        Denials are counted as the ledger's entries are.
+        """
         apart = {"used_jti", "ledger_entry", "ledger_node", "tree_state", "writer_state"}
-        apart |= {"signed_head", "grant_", "grant_revocation", "context_blob"}
+        apart |= {"signed_head", "grant_", "grant_revocation", "context_blob", "denial"}
         apart |= {"signed_in", "evidence_opened"}
         apart |= {"denial"}  # each has its entry, which the test has to mean
         with self.engines.reader.connect() as connection:

@@ -178,6 +178,11 @@ SCENARIOS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "no role": ({"operator": {"roles": ()}}, {"out_of_role"}),
     "out of role": ({"operator": {"roles": ("auditor", "inspector")}}, {"out_of_role"}),
     "one role of many": ({"operator": {"roles": ("auditor", "senior-approver")}}, set()),
+    "another's to decide": (
+        {"requirement": {"decided_by": "operator:olga"}},
+        {"anothers"},
+    ),
+    "one's own to decide": ({"requirement": {"decided_by": ANA.principal}}, set()),
     "opened the case": (
         {"claims": {"iss": "operator:opener"}, "operator": {"principal": "operator:opener"}},
         {"segregation"},

@@ -174,7 +174,7 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/v1/cases/{case}/close", routes.close_case),
         ("POST", "/v1/cases/{case}/stop", routes.stop_case),
         ("GET", "/v1/cases/{case}/review", campaigns.look),
-        ("POST", "/v1/cases/{case}/review", campaigns.carry_out),
+        ("POST", "/v1/cases/{case}/review-outcome", campaigns.carry_out),
         ("GET", "/v1/campaign-candidates", campaigns.candidates),
         ("GET", "/v1/campaigns/{campaign}", campaigns.campaign),
         ("GET", "/v1/checkpoints", lists.checkpoints),

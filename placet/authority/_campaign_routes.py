@@ -37,7 +37,8 @@ class CampaignRoutes:
     async def candidates(self, request: Request) -> Response:
         """Whom a campaign should look at, by risk and date."""
         await admit(self._s.requests, self._s.views, request)
-        days = one_query(request, "days") or "0"
+        asked = one_query(request, "days")
+        days = "0" if asked is None else asked
         if not days.isdecimal() or len(days) > 4:
             raise Invalid("invalid_request", "days: must be a number of days")
         found = await self._s.campaigns.candidates(int(days))

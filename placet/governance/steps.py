@@ -24,7 +24,7 @@ async def look_at_identity(request: StepRequest) -> PartRef:
 @governed(action="identity:carry-out", system="authority")
 async def carry_out_review(request: StepRequest) -> ReviewEnd:
     """Have the authority carry out what the owner said, or that they were silent."""
-    answer = await current_grant().request("POST", f"/v1/cases/{request.case}/review")
+    answer = await current_grant().request("POST", f"/v1/cases/{request.case}/review-outcome")
     done = read_answer(answer, CarriedOut)
     return ReviewEnd(part=current_grant().keep("carried_out", done), outcome=done.outcome)
 

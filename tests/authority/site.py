@@ -87,7 +87,7 @@ ROUTES = (
     Route("POST", "/v1/cases/{case}/close", "grant"),
     Route("POST", "/v1/cases/{case}/stop", "grant"),
     Route("GET", "/v1/cases/{case}/review", "grant"),
-    Route("POST", "/v1/cases/{case}/review", "grant"),
+    Route("POST", "/v1/cases/{case}/review-outcome", "grant"),
     Route("GET", "/v1/campaign-candidates", "session", query="days"),
     Route("GET", "/v1/campaigns/{campaign}", "session"),
     Route("GET", "/v1/checkpoints", "session", query="status,case,limit,amount_min,after"),

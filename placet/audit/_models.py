@@ -26,7 +26,7 @@ class Models:
         self._stopped.add(model)
         for name, grant in self._scene.grants.items():
             asked = grant.issued.data.get("model")
-            if grant.ended is None and asked is not None and model in {ALL_MODELS, asked}:
+            if grant.ended is None and asked is not None and model in {ALL_MODELS, str(asked)}:
                 self._scene.trouble("grant-outlives", f"{name}, which asks {asked}, lives on")
 
     def granted(self, entry: Entry, definition: ProcessDefinition | None) -> None:

@@ -8,6 +8,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from placet.model import (
@@ -102,8 +103,11 @@ def escalated(requirement: Requirement, level: int) -> Requirement:
             need.model_copy(update={"roles": tuple(dict.fromkeys((*need.roles, *each.roles)))})
             for need in requirement.needs
         )
-        members = {name: getattr(requirement, name) for name in Requirement.model_fields}
-        requirement = Escalated(**(members | {"needs": needs}), before=requirement, level=number)
+        members: dict[str, Any] = {
+            name: getattr(requirement, name) for name in Requirement.model_fields
+        }
+        members["needs"] = needs
+        requirement = Escalated(**members, before=requirement, level=number)
     return requirement
 
 

@@ -110,6 +110,18 @@ async def test_each_blocking_finding_is_accepted_by_itself(
     assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
 
 
+async def test_a_blocking_finding_is_read_whole_before_it_is_accepted(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: nobody accepts what a narrow screen cuts off."""
+    told = "by more than the carrier allows for one that goes by road and not by sea, says wharf-17"
+    simulator.add(7, blocking=True, comment=told)
+    async with open_console(size=(80, 24)) as desk:
+        await desk.press("enter", "a")
+        await desk.on(Decide)
+        await desk.expect("I accept this one", "wharf-17")
+
+
 async def test_a_wrong_passphrase_signs_nothing(open_console: Opened, simulator: Simulator) -> None:
     view = simulator.add(7)
     async with open_console() as desk:

@@ -125,7 +125,8 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             messages = {each.id: each.message for each in self._shown.evidence.proposal.findings}
             for at, each in enumerate(self._exceptions):
                 text = harmless(messages.get(each, each))
-                yield Accept(said(text), id=f"exception-{at}", tooltip=each)
+                yield Static(said(("● ", "bad"), text))  # a box's own label is cut, and never wraps
+                yield Accept("I accept this one", id=f"exception-{at}", tooltip=each)
                 yield Input(
                     id=f"why-{at}",
                     classes="why",

@@ -28,7 +28,7 @@ from placet.agent.reasoning._mind import (
     RawCall,
     ToolSpec,
 )
-from placet.agent.reasoning._tools import _clean, _refused, read_call, tool_specs
+from placet.agent.reasoning._tools import clean, read_call, refused, tool_specs
 from placet.model import (
     CENT,
     CONCLUDE,
@@ -154,7 +154,7 @@ class _Thinker:
         return Conversation(
             reasoning=self._reasoning.name,
             instructions=brief.instructions,
-            opening=_clean(brief.opening),
+            opening=clean(brief.opening),
             instructions_digest=digest_bytes(brief.instructions.encode()),
             tools_digest=digest_json(shown),
         )
@@ -181,7 +181,7 @@ class _Thinker:
                 model=self._mind.name,
                 request_digest=asked,
                 trouble=trouble,
-                why=_clean(str(error))[:500],
+                why=clean(str(error))[:500],
             )
         return self._kept(question, answered, asked)
 
@@ -202,7 +202,7 @@ class _Thinker:
         turn = Turn(
             told=question.told,
             model=self._mind.name,
-            answered_by=_clean(answered.answered_by)[:200] if answered.answered_by else None,
+            answered_by=clean(answered.answered_by)[:200] if answered.answered_by else None,
             request_digest=asked,
             said=_cut(answered.said, _MAX_SAID - 200),
             thought=_cut(answered.thought, _MAX_SAID - 200),
@@ -226,22 +226,22 @@ class _Thinker:
     def _conclude(self, number: int, call: RawCall) -> tuple[Use, dict[str, JsonValue] | None]:
         """The model's answer, if it has the form that is asked for."""
         key = f"c{number}"
-        text = _clean(call.arguments)
+        text = clean(call.arguments)
         shown = _cut(text, MAX_ARGUMENTS)
         if len(text) > MAX_CONCLUSION:
             why = "the answer is too long"
-            return _refused(key, CONCLUDE, shown, CallStatus.MALFORMED, why), None
+            return refused(key, CONCLUDE, shown, CallStatus.MALFORMED, why), None
         try:
             found = self._form.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(str(each) for each in first["loc"])
-            why = _clean(f"{place}: {first['msg']}")[:500]
-            return _refused(key, CONCLUDE, shown, CallStatus.MALFORMED, why), None
+            why = clean(f"{place}: {first['msg']}")[:500]
+            return refused(key, CONCLUDE, shown, CallStatus.MALFORMED, why), None
         except RecursionError:
             why = "the answer is nested too deeply"
-            return _refused(key, CONCLUDE, shown, CallStatus.MALFORMED, why), None
-        use = _refused(key, CONCLUDE, shown, CallStatus.DONE, "the answer")
+            return refused(key, CONCLUDE, shown, CallStatus.MALFORMED, why), None
+        use = refused(key, CONCLUDE, shown, CallStatus.DONE, "the answer")
         said: dict[str, JsonValue] = json.loads(found.model_dump_json(exclude_none=True))
         return use, said
 
@@ -291,7 +291,7 @@ def _as_json(settled: InputPart) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    clean = _clean(text)
-    if len(clean) <= longest:
-        return clean
-    return f"{clean[:longest]}\n[cut here: {len(clean) - longest} characters more]"
+    shown = clean(text)
+    if len(shown) <= longest:
+        return shown
+    return f"{shown[:longest]}\n[cut here: {len(shown) - longest} characters more]"

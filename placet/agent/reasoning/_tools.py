@@ -93,24 +93,25 @@ def read_call(
     definition: ProcessDefinition, reasoning: Reasoning, subject: str, number: int, call: RawCall
 ) -> Use:
     """A call as it was made, and whether it can be taken."""
-    key, name = f"c{number}", _clean(call.name)[:200]
+    key, name = f"c{number}", clean(call.name)[:200]
     if len(call.arguments) > MAX_ARGUMENTS:
-        shown = _clean(call.arguments[:200]) + _CUT
-        return _refused(key, name, shown, CallStatus.MALFORMED, "the arguments are too long")
-    shown = _clean(call.arguments)
+        shown = clean(call.arguments[:200]) + _CUT
+        return refused(key, name, shown, CallStatus.MALFORMED, "the arguments are too long")
+    shown = clean(call.arguments)
     tool = reasoning.tool(name)
     if tool is None:
-        return _refused(key, name, shown, CallStatus.UNKNOWN, "there is no such tool")
+        return refused(key, name, shown, CallStatus.UNKNOWN, "there is no such tool")
     try:
         record, _ = _arguments(tool, shown, own_record(definition, tool, subject))
     except ValueError as error:
-        return _refused(key, name, shown, CallStatus.MALFORMED, str(error)[:500], tool.step)
+        return refused(key, name, shown, CallStatus.MALFORMED, str(error)[:500], tool.step)
     return Use(called=Called(key=key, tool=tool.step, record=record), name=name, arguments=shown)
 
 
-def _refused(
+def refused(
     key: str, name: str, arguments: str, status: CallStatus, why: str, tool: str | None = None
 ) -> Use:
+    """A call that comes to nothing more, and why."""
     called = Called(key=key, tool=tool, refused=status)
     return Use(called=called, name=name, arguments=arguments, problem=why)
 
@@ -155,7 +156,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Text that can be kept: no half of a surrogate pair, and no NUL."""
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 

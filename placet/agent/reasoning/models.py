@@ -75,6 +75,7 @@ class ModelMind:
             NoAnswer: it failed each time, or was too slow.
             Unreadable: what it said is no response of a model, or another model's.
         """
+        why = "never asked"
         for number in range(1, self._tries + 1):
             try:
                 async with asyncio.timeout(self._seconds):

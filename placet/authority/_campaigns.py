@@ -111,7 +111,7 @@ class Campaigns:
         def read(reader: Reader) -> CampaignView:
             found = campaign_view(reader, campaign)
             if found is None:
-                raise NotFound("there is no such campaign")
+                raise NotFound(f"there is no campaign {campaign[:100]!r}")
             return found
 
         return await self._core.store.read(read)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import AsJson, fail, failures, operator_client, run, show
+from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, run, show
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
     REVIEW_PROCESS,
@@ -106,7 +106,8 @@ async def begin(
             raise
         wanted = tuple(identities)
         if not wanted:
-            raise fail("no identity is to be reviewed; see: placet identity review due") from None
+            said = "no identity of another's is to be reviewed; see: placet identity review due"
+            raise fail(said, USAGE) from None
         try:
             await client.act("campaign.start", campaign, StartCampaign(identities=wanted))
         except AuthorityError as refused:

@@ -32,9 +32,8 @@ class IdentityReview(GovernedWorkflow):
         await self.take(case, "look_at_identity", case.subject, PartRef)
         outcome = await self.checkpoint(RECERTIFICATION, case.case, case.subject)
         if outcome.status is CheckpointStatus.RETURNED:
-            return (
-                outcome.status.value
-            )  # it is open in its campaign, and asked anew in another case
+            # It is open in its campaign, and asked anew in another case.
+            return outcome.status.value
         if outcome.status not in _SPOKEN:
             return None
         end = await self.take(case, "carry_out_review", case.subject, ReviewEnd)

@@ -38,3 +38,21 @@ def test_an_agent_is_registered_and_a_worker_joins_as_it(
     assert "agent:scale" in listed.out
     away = placet(*joining, PLACET_ISSUER="http://127.0.0.1:9", PLACET_JOIN_TOKEN=token)
     assert (away.code, "run this again" in away.err) == (3, True), away
+
+
+def test_a_campaign_is_prepared_and_not_by_the_owner(placet: Placet, served: Served) -> None:
+    """I6, I12: one reviews nothing of one's own; each refusal says what would have been needed."""
+    own = served.variables
+    ending = ("--review-by", "2026-01-01", "--ends", "2098-01-01")
+    registered = placet("identity", "register", "bot:nightly", *SAID, *ending, **own)
+    assert registered.code == 0, registered
+    due = placet("identity", "review", "due", "--days", "30", "--json", **own)
+    assert "bot:nightly" in [each["identity"] for each in json.loads(due.out)]
+    mine = placet("identity", "review", "start", "spring", **own)
+    assert (mine.code, "no identity of another's" in mine.err) == (2, True), mine
+    named = ("identity", "review", "start", "spring", "--identity", "bot:nightly")
+    refused = placet(*named, **own)
+    assert (refused.code, "another administrator must" in refused.err) == (1, True), refused
+    for words in (("show", "autumn"), ("acknowledge", "autumn")):
+        unknown = placet("identity", "review", *words, **own)
+        assert (unknown.code, "autumn" in unknown.err) == (1, True), unknown

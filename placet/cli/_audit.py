@@ -416,9 +416,10 @@ def _installed(process: str) -> type:
         found = processes().get(process)
     except ModuleNotFoundError as error:
         said = f"the process {process!r} can't be loaded here: there is no {error.name}"
-        raise fail(said) from None
+        raise fail(said, USAGE) from None  # not 3: that says of a log that it holds
     if found is None:
-        raise fail(f"the process {process!r} is not installed here: install what brings it")
+        said = f"the process {process!r} is not installed here: install what brings it"
+        raise fail(said, USAGE)
     return found.workflow
 
 

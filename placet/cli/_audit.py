@@ -415,7 +415,10 @@ def _installed(process: str) -> type:
     try:
         found = processes().get(process)
     except ModuleNotFoundError as error:
-        said = f"the process {process!r} can't be loaded here: there is no {error.name}"
+        said = (
+            f"the process {process!r} can't be loaded here: there is no {error.name}; "
+            "install what brings the process with all that it needs"
+        )
         raise fail(said, USAGE) from None  # not 3: that says of a log that it holds
     if found is None:
         said = f"the process {process!r} is not installed here: install what brings it"

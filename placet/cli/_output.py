@@ -129,11 +129,14 @@ def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=True))
     elif isinstance(rows, list):
-        table = Table()
-        for column in columns:
-            table.add_column(column, overflow="fold")  # an id is there to be copied
-        for row in rows:
-            table.add_row(*(escape(_cell(row.get(column))) for column in columns))
+        cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+        table, half = Table(), console().width // 2
+        for at, column in enumerate(columns):
+            # An id, which stands first, is there to be copied: in one line where there is room.
+            whole = at == 0 and all(len(each[0]) <= half for each in cells)
+            table.add_column(column, overflow="fold", no_wrap=whole)
+        for each in cells:
+            table.add_row(*(escape(cell) for cell in each))
         console().print(table)
     else:
         for name, value in rows.items():

@@ -1,6 +1,6 @@
 """Saying why: what is missing, which word fills which place, and what one more would do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from placet.model import (
@@ -8,6 +8,7 @@ from placet.model import (
     CheckpointStatus,
     DecisionClaims,
     Digest,
+    FindingId,
     OutcomeProof,
     Principal,
     Prospect,
@@ -22,6 +23,8 @@ from placet.rules._quorum import outcome_status
 from placet.rules._schedule import level_of
 from placet.rules._words import CountedDecision, Words, entitled
 
+_NAMED = 3
+"""So many exceptions of one kind are named; all stand among the findings."""
 _NOBODY_YET = "0" * 16
 """The id of a word that nobody has signed: it is tried, and never kept."""
 
@@ -41,14 +44,24 @@ def missing(requirement: Requirement, decisions: Sequence[CountedDecision]) -> t
         _in_words(count, roles) + ("" if stage == now else ", after that")
         for (stage, roles), count in sorted(lacking.items(), key=lambda each: each[0][0])
     ]
-    for finding in words.unaccepted():
-        roles = requirement.accepting(finding)
-        by = "whoever approves" if roles is None else " or ".join(roles)
-        said.append(f"the exception {finding}, accepted by: {by}")
+    said += _exceptions(requirement, words.unaccepted())
     if not words.independent():
         people = ", ".join(each.partition(":")[2] for each in requirement.not_all_of)
         said.append(f"an independent approval: by someone other than {people}")
     return tuple(said)
+
+
+def _exceptions(requirement: Requirement, findings: Iterable[FindingId]) -> Iterator[str]:
+    """Those that the same people may accept, in one line however many there are."""
+    accepted: dict[str, list[FindingId]] = {}
+    for finding in findings:
+        roles = requirement.accepting(finding)
+        by = "whoever approves" if roles is None else " or ".join(roles)
+        accepted.setdefault(by, []).append(finding)
+    for by, some in accepted.items():
+        names = ", ".join(some[:_NAMED]) + (", …" if len(some) > _NAMED else "")
+        what = f"the exception {names}" if len(some) == 1 else f"{len(some)} exceptions ({names})"
+        yield f"{what}, accepted by: {by}"
 
 
 def _in_words(count: int, roles: tuple[str, ...]) -> str:

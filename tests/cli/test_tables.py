@@ -5,7 +5,13 @@ import pytest
 from placet.cli._output import show
 
 CASE = "case-3js76tx6z94bm1x4xtdszbgzf9"
-ROW = {"id": CASE, "subject": "loan/L-1003/draw/1", "status": "closed", "result": "disbursed"}
+ROW = {
+    "id": CASE,
+    "subject": "loan/L-1003/draw/1",
+    "status": "closed",
+    "result": "disbursed",
+    "archive": "sealed",
+}
 
 
 @pytest.mark.parametrize(("width", "whole"), [(40, False), (80, True), (120, True)])

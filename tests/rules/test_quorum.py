@@ -717,6 +717,16 @@ def test_what_comes_after_is_said_to_come_after() -> None:
     ) == ("the exception sov.arithmetic#row-1, accepted by: senior-approver",)
 
 
+def test_many_exceptions_are_missing_in_one_line() -> None:
+    """A packet that can't be read has dozens: what else is missing must not drown in them."""
+    findings = tuple(f"sov.arithmetic#row-{number}" for number in range(1, 31))
+    many = EXCEPTED.model_copy(update={"exceptions": findings})
+    assert missing(many, [said("ana", "approve", OFFICER), said("ben", "approve", OFFICER)]) == (
+        "30 exceptions (sov.arithmetic#row-1, sov.arithmetic#row-2, sov.arithmetic#row-3, …), "
+        "accepted by: senior-approver",
+    )
+
+
 def test_i6_a_withdrawn_approval_is_no_approval() -> None:
     """I6: the approvals that count are the words that stand, of people who are asked."""
     heard = [

@@ -2,8 +2,7 @@
 
 1. A forged history can make the SDK wait for ever, and workflow code may keep its thread:
    a child that takes longer than its limit is killed, and its case has the trouble that says so.
-2. Memory stays flat: an archive is fetched when its turn comes, and forgotten with its report; a
-   child that has replayed many is followed by a new one, since the SDK keeps some of each.
+2. Memory stays flat: an archive is fetched when its turn comes, and forgotten with its report.
 3. Children get one case's entries and archive, and the workflow's class by its name; they load the
    code that is installed, never any from what they are given.
 """
@@ -29,8 +28,6 @@ CASE_LIMIT = 120.0
 """Seconds for one case; a case of a thousand events takes about two."""
 _BEGINNING = 60.0
 """Seconds more for a child's first case: it loads the code."""
-_CASES = 100
-"""So many a child replays in its life: some 30 KiB stay of each, and a beginning takes a second."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class _Child:
     link: Connection
     case: str = ""
     until: float = 0.0
-    given: int = 0
+    fresh: bool = True
 
 
 def replay_many(
@@ -103,8 +100,6 @@ class _Crew:
                     continue
                 case, child.case = child.case, ""
                 yield case, report
-                if child.given >= _CASES and child in self._children:
-                    self._bury(child)
                 if waiting:
                     alive = child in self._children
                     self._give(child if alive else self._begin(), waiting.popleft())
@@ -143,8 +138,8 @@ class _Crew:
             policies=(),
         )
         child.case = case
-        child.until = time.monotonic() + self._limit + (0 if child.given else _BEGINNING)
-        child.given += 1
+        child.until = time.monotonic() + self._limit + (_BEGINNING if child.fresh else 0)
+        child.fresh = False
         child.link.send(_Job(one, case, self._code(case), self._sealed))
 
     def _hear(self, child: _Child) -> Report:

@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from placet.audit import ActFile, replay_many
-from placet.audit._crew import _Crew
 from placet.cli._replaying import replay_cases
 from placet.cli._spool import Models, Pieces
 from placet.model import CaseArchive
@@ -78,26 +77,6 @@ def test_a_child_that_hangs_or_dies_ends_its_case_alone(
     found = dict(replay_many(recorded.files, cases, one_is_bad, children=1, limit=10))
     assert [each.name for each in found[recorded.dispatched].troubles] == [name]
     assert found[recorded.rejected].holds
-
-
-def test_a_child_that_has_replayed_many_is_followed_by_another(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """I9: what the SDK keeps of each case ends with the child; no case is lost between two."""
-    monkeypatch.setattr("placet.audit._crew._CASES", 2)
-    begun = list[object]()
-    begin = _Crew._begin
-
-    def counted(crew: _Crew) -> object:
-        begun.append(child := begin(crew))
-        return child
-
-    monkeypatch.setattr(_Crew, "_begin", counted)
-    cases = [recorded.dispatched, recorded.rejected, recorded.held, recorded.large]
-    found = dict(replay_many(recorded.files, cases, code, children=1))
-    assert sorted(found) == sorted(cases)
-    assert all(each.holds for each in found.values())
-    assert len(begun) == 2
 
 
 def test_progress_says_how_many_are_done_and_how_many_do_not_hold(recorded: Recorded) -> None:

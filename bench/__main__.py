@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from bench.attacks import attacks
 from bench.audit import MEASURES as AUDIT
 from bench.console import console
 from bench.inbox import inbox
@@ -20,10 +21,11 @@ from bench.results import Figure, Result
 from bench.stage import Stage, stage
 from bench.waiting import waiting
 
-_Found = Result | list[Result] | list[Figure]
+_Found = Result | list[Result] | list[Figure] | list[Figure | Result]
 _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
     *AUDIT,
+    attacks,  # before the lists are long: each of its cases is replayed from the whole log
     waiting,  # after the audits: its log would be theirs as well
     inbox,  # after that: it fills the lists with what can't be audited
     console,  # last: on those lists
@@ -46,7 +48,7 @@ async def run(folder: Path) -> list[Result | Figure]:
 
 def write(results: list[Result | Figure]) -> None:
     """Write the figures, each with the plain thing beside it."""
-    said = {each.name: _spelled(each) for each in results}
+    said = {each.name: spelled(each) for each in results}
     machine = {
         "python": platform.python_version(),
         "processor": platform.machine(),
@@ -55,7 +57,8 @@ def write(results: list[Result | Figure]) -> None:
     RESULTS.write_text(json.dumps({"machine": machine, "figures": said}, indent=2) + "\n")
 
 
-def _spelled(result: Result | Figure) -> dict[str, Any]:
+def spelled(result: Result | Figure) -> dict[str, Any]:
+    """A figure as the file has it."""
     value = {"value": round(result.value, 3), "samples": result.samples}
     if isinstance(result, Figure):
         return {**value, "unit": result.unit}
@@ -78,7 +81,7 @@ def _spelled(result: Result | Figure) -> dict[str, Any]:
 
 def show(results: list[Result | Figure]) -> None:
     """Print the figures."""
-    table = Table("figure", "ratio", "governed", "plain", "beside")
+    table = Table(Column("figure", overflow="fold"), "ratio", "governed", "plain", "beside")
     for each in results:
         if isinstance(each, Figure):
             table.add_row(each.name, "", f"{each.value:.1f} {each.unit}", "", "")

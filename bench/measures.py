@@ -54,7 +54,7 @@ async def throughput(stage: Stage) -> list[Result]:
     spent: dict[str, list[dict[str, float]]] = {"bare": [], "governed": []}
     count = CASES * (STEPS + 1)
     for number in range(ROUNDS + 1):
-        for side, run in (("bare", _run_bare), ("governed", _run_governed)):
+        for side, run in (("bare", run_bare), ("governed", _run_governed)):
             before, begun = seconds(), time.perf_counter()
             await asyncio.gather(*(run(stage, f"t{number}-{case}") for case in range(CASES)))
             took = time.perf_counter() - begun
@@ -78,7 +78,8 @@ def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {part: statistics.median(each[part] for each in rounds) for part in rounds[0]}
 
 
-async def _run_bare(stage: Stage, name: str, steps: int = STEPS) -> None:
+async def run_bare(stage: Stage, name: str, steps: int = STEPS) -> None:
+    """A plain workflow of so many steps, to its end."""
     handle = await _start_bare(stage, name, steps)
     await handle.result()
 

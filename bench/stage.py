@@ -30,6 +30,7 @@ class Stage:
 
     temporal: Client
     issuer: str
+    admin: OperatorClient
     porter: OperatorClient
     clerk: OperatorClient
     auditor: OperatorClient
@@ -94,7 +95,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
             if said != b"ready\n":
                 raise SystemExit(f"the {side} worker did not start")
         yield Stage(
-            environment.client, issuer, porter, clerk, auditor, keys[ASKER], folder, settings
+            environment.client, issuer, admin, porter, clerk, auditor, keys[ASKER], folder, settings
         )
 
 

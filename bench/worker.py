@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
+from bench.bank import BankTask
 from bench.work import (
     AGENT,
     ORCHESTRATOR,
@@ -41,6 +42,7 @@ async def main() -> None:
         AGENT: [governed_touch if governed else bare_touch],
         ORCHESTRATOR: list(ORCHESTRATION) if governed else [bare_close],
     }
+    workflows: list[type] = [GovernedBench, BankTask] if governed else [BareBench]
     async with contextlib.AsyncExitStack() as stack:
         for agent in (AGENT, ORCHESTRATOR):
             if governed:
@@ -55,9 +57,7 @@ async def main() -> None:
                 client,
                 task_queue=agent if governed else f"bare-{agent}",
                 activities=activities[agent],
-                workflows=[GovernedBench if governed else BareBench]
-                if agent == ORCHESTRATOR
-                else [],
+                workflows=workflows if agent == ORCHESTRATOR else [],
                 workflow_runner=workflow_runner(),
             )
             await stack.enter_async_context(worker)

@@ -12,7 +12,7 @@ from temporalio.worker import ExecuteActivityInput
 
 from placet.agent._errors import UngovernedActivity, ungoverned
 from placet.model import ActivityRef, RequestedDetails, system_urn
-from placet.process import StepRequest
+from placet.process import StepRequest, ToolRequest
 
 _MARK = "__placet_governed__"
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -76,6 +76,7 @@ def requested_details(step: ExecuteActivityInput) -> RequestedDetails:
         case=request.case,
         activity=running_activity(),
         model=model,
+        amount=request.amount if isinstance(request, ToolRequest) else None,
     )
 
 

@@ -1,5 +1,7 @@
 """A policy decision asked again: of the same policies, in the context that was kept (I3)."""
 
+from decimal import Decimal
+
 from placet.audit._scene import Scene, read_json
 from placet.ledger import Entry
 from placet.rules import Permitted, PolicyRequest, decide
@@ -24,10 +26,11 @@ def decided_again(scene: Scene, entry: Entry, *, permitted: bool) -> PolicyReque
     except (ValueError, TypeError) as error:
         scene.trouble("context", f"the kept context is no question: {error}")
         return None
-    if (question.principal, question.action, question.record) != (
+    if (question.principal, question.action, question.record, _claimed(question)) != (
         entry.actor,
         data.get("action"),
         entry.record,
+        data.get("amount"),
     ):
         scene.trouble("context-says-other", "the kept context is of another question")
     answer = decide(loaded, question)
@@ -36,3 +39,10 @@ def decided_again(scene: Scene, entry: Entry, *, permitted: bool) -> PolicyReque
     elif list(answer.policies) != data.get("policies"):
         scene.trouble("policy-reasons", "other policies decided than the ledger says")
     return question
+
+
+def _claimed(question: PolicyRequest) -> str | None:
+    """The amount that the agent claimed, as an entry spells it."""
+    claim = question.context.get("claim")
+    cents = claim.get("amount_cents") if isinstance(claim, dict) else None
+    return f"{Decimal(cents) / 100:.2f}" if isinstance(cents, int) else None

@@ -1,4 +1,4 @@
-"""Language models: none is asked unnamed, and none while it is stopped (I10)."""
+"""Language models: none is asked unnamed, none while it is stopped (I10), and amounts are said."""
 
 from placet.audit._scene import Scene
 from placet.ledger import Entry, EntryType
@@ -35,5 +35,7 @@ class Models:
         step = str(activity.get("activity_type")) if isinstance(activity, dict) else ""
         if definition is not None and definition.thinks(step) != (model is not None):
             self._scene.trouble("grant-model", "a step asks a model if, and only if, it names one")
+        if definition is not None and definition.takes_amount(step) != ("amount" in entry.data):
+            self._scene.trouble("grant-amount", "a tool says an amount if, and only if, it has one")
         if model is not None and {ALL_MODELS, str(model)} & self._stopped:
             self._scene.trouble("grant-model", f"{model} was stopped")

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from placet.audit._files import LogFiles
 from placet.audit._report import spelled
 from placet.ledger import Entry, EntryError, EntryType, decode_entry
@@ -71,9 +73,10 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             activity = data.get("activity")
             step = str(activity.get("activity_type")) if isinstance(activity, dict) else "?"
             activities[grant] = step
-            return f"{step}: {data.get('action')} permitted by {_names(data.get('policies'))}"
+            permitted = f"{data.get('action')}{_amount(data)} permitted by"
+            return f"{step}: {permitted} {_names(data.get('policies'))}"
         case EntryType.GRANT_DENIED:
-            return f"{data.get('action')} denied: {_names(data.get('reasons'))}"
+            return f"{data.get('action')}{_amount(data)} denied: {_names(data.get('reasons'))}"
         case EntryType.GRANT_SETTLED:
             reason = _reasoning(files, str(data.get("reasoning_digest")))
             return f"{activities.get(grant, '?')} {data.get('outcome')}{reason}"
@@ -102,6 +105,11 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{data.get('action')} ends with status {data.get('status')}"
         case _:
             return _PLAIN.get(entry.type, entry.type.value.replace(".", " "))
+
+
+def _amount(data: Mapping[str, JsonValue]) -> str:
+    """The amount that a model asked for, where its tool has one."""
+    return f" of {data['amount']}" if "amount" in data else ""
 
 
 def _ended(kind: EntryType, data: Mapping[str, object]) -> str:

@@ -6,7 +6,9 @@
    alone. The record must be one that the relation derives from the case's subject.
 3. (I3) Cedar permits it, without an evaluation error; a guarded step's context is the authority's.
 4. (I4) Grant, or denial, and its ledger entry are one transaction, durable before the answer.
-5. (I5) A guarded grant carries what people fixed, looked up here, whatever was asked.
+5. (I5) A guarded grant carries what people fixed, looked up here, whatever was asked. Where a
+   model's tool says an amount, that is the agent's claim: policy may refuse it, and nothing above
+   it is granted.
 6. (I10) Identity, key, owner and case are read in the transaction that gives the grant, which
    never outlives the identity's end date.
 7. (I9) A guarded grant's entry holds the digest of the history as it was just before, which extends
@@ -60,6 +62,7 @@ from placet.rules import (
     Permitted,
     PolicyRequest,
     StepFacts,
+    cents,
     decide,
     guarded_context,
     require_in_scope,
@@ -252,7 +255,7 @@ class Grants:
         ask = replace(ask, until=entitled.ends_at)
         if entitled.narrowed_to is not None and step.action not in entitled.narrowed_to:
             return _deny(tx, ask, "its owner's review took this action away", ("I10", "narrowed"))
-        wrong = _wrong_model(tx, ask, definition)
+        wrong = _wrong_claim(tx, ask, definition)
         if wrong is not None:
             return _deny(tx, ask, wrong.description, wrong.reasons)
         wrong = _wrong_state(tx, ask, case)
@@ -322,8 +325,10 @@ class Grants:
             on_hold=on_hold(tx, ask.details.identifier),
         )
         approval: Approval | None = None
+        amount = ask.details.amount
+        claim = {} if amount is None else {"amount_cents": cents(amount)}
         if step.approval is None:
-            context = step_context(facts)
+            context = step_context(facts, claim=claim)
         else:
             weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.issuer)
             if isinstance(weighed, Lacking):
@@ -378,8 +383,8 @@ class Grants:
         if ask.until is not None:
             expires = min(expires, ask.until)
         asked = ask.details
-        fixed = {} if approval is None else approval.fixed()
-        details = GrantedDetails.model_validate({**asked.model_dump(), **fixed})
+        fixed = {"max_amount": asked.amount} if approval is None else approval.fixed()
+        details = GrantedDetails.model_validate({**asked.model_dump(exclude={"amount"}), **fixed})
         said = canonical_json(details)
         last_started = activity.last_started.isoformat()
         data: dict[str, JsonValue] = {
@@ -396,6 +401,8 @@ class Grants:
         }
         if asked.model is not None:
             data["model"] = asked.model
+        if asked.amount is not None:
+            data["amount"] = f"{asked.amount:.2f}"
         if ask.facts.versions:
             data["versions"] = dict[str, JsonValue](ask.facts.versions)
         if approval is not None:
@@ -462,13 +469,20 @@ def _wrong_step(ask: _Ask, step: Step) -> _Deny | None:
     return None
 
 
-def _wrong_model(tx: Tx, ask: _Ask, definition: ProcessDefinition) -> _Deny | None:
-    """Whether the step asks a model unnamed or stopped, or names one that it does not ask."""
+def _wrong_claim(tx: Tx, ask: _Ask, definition: ProcessDefinition) -> _Deny | None:
+    """Whether the step asks a model unnamed or stopped, or names one that it does not ask.
+
+    The same for an amount: a tool that has one says it.
+    """
     model = ask.details.model
     if definition.thinks(ask.details.activity.activity_type) != (model is not None):
         return _Deny("a step that asks a model names it, and no other does", ("I1", "model"))
     if model is not None and stopped(tx, model):
         return _Deny(f"the model {model} is suspended", ("I10", "model_suspended"))
+    if definition.takes_amount(ask.details.activity.activity_type) != (
+        ask.details.amount is not None
+    ):
+        return _Deny("a tool that has an amount says it, and no other step", ("I3", "amount"))
     return None
 
 
@@ -562,6 +576,7 @@ def _deny(
             "asked_case": asked.case,
             "activity": asked.activity.model_dump(mode="json"),
             **({} if asked.model is None else {"model": asked.model}),
+            **({} if asked.amount is None else {"amount": f"{asked.amount:.2f}"}),
             "reasons": list(reasons),
             **(policy or {}),
         },

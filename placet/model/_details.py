@@ -62,15 +62,21 @@ class _RecordDetails(Model):
 
 
 class RequestedDetails(_RecordDetails):
-    """What an asker may send: one system, one action, one record, one attempt of one activity."""
+    """What an asker may send: one system, one action, one record, one attempt of one activity.
+
+    ``amount`` is what a model asked for, where its tool has one: the agent's claim, which policy
+    may refuse, and above which nothing is granted.
+    """
+
+    amount: Money | None = None
 
 
 class GrantedDetails(_RecordDetails):
     """What was granted; for a guarded action also what people fixed, set by the authority alone.
 
-    ``max_amount`` is in US dollars; ``approvals`` are the ids of the decisions that count, bound
-    to the evidence of ``evidence_digest``; ``record_version`` is the state of the record that they
-    rest on.
+    ``max_amount`` is in US dollars: what people fixed, or what the step asked for. ``approvals``
+    are the ids of the decisions that count, bound to the evidence of ``evidence_digest``;
+    ``record_version`` is the state of the record that they rest on.
     """
 
     max_amount: Money | None = None

@@ -236,6 +236,10 @@ class ProcessDefinition(Model):
                     f"{self.name}: {reasoning.name}: {tool.step} is no step of {think.agent} that "
                     f"leaves {tool.result}"
                 )
+            if tool.amount is not None and step.approval is not None:
+                raise ValueError(
+                    f"{self.name}: {tool.step} is guarded: its amount is what people fixed"
+                )
             needed += [(step, reasoning.conversation), (think, tool.result)]
         for step, part in needed:
             if part not in step.inputs:
@@ -267,6 +271,11 @@ class ProcessDefinition(Model):
     def thinks(self, activity_type: str) -> bool:
         """Whether a step calls a language model."""
         return any(each.think == activity_type for each in self.reasonings or ())
+
+    def takes_amount(self, activity_type: str) -> bool:
+        """Whether a step is a tool whose calls say an amount."""
+        tools = (tool for each in self.reasonings or () for tool in each.tools)
+        return any(tool.step == activity_type and tool.amount is not None for tool in tools)
 
     def relation(self, name: str) -> Relation:
         """The relation of that name.

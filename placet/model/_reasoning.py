@@ -43,11 +43,11 @@ CONCLUDE = "conclude"
 
 
 class ToolArgument(Model):
-    """One argument of a tool, besides the record."""
+    """One argument of a tool, besides the record. ``money`` is written like ``"184200.00"``."""
 
     name: Identifier
     description: Annotated[str, StringConstraints(min_length=1, max_length=300)]
-    kind: Literal["text", "integer"] = "text"
+    kind: Literal["text", "integer", "money"] = "text"
     longest: int = Field(default=300, ge=1, le=MAX_ARGUMENTS)
     required: bool = True
 
@@ -56,12 +56,22 @@ class Tool(Model):
     """A step that the model may ask for; ``step`` is its activity type and the tool's name.
 
     Every tool takes the record that it is about as well. ``result`` is the part that it leaves.
+    ``amount`` names the argument that says how much: the grant is asked for that amount, policy may
+    refuse it, and the grant is for no more.
     """
 
     step: Identifier
     description: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     result: Identifier
     arguments: tuple[ToolArgument, ...] = Field(default=(), max_length=12)
+    amount: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _amount_is_money(self) -> "Tool":
+        said = next((each for each in self.arguments if each.name == self.amount), None)
+        if self.amount is not None and (said is None or said.kind != "money" or not said.required):
+            raise ValueError(f"{self.step}: {self.amount} is no argument of money that is required")
+        return self
 
 
 class Budget(Model):
@@ -126,7 +136,7 @@ CallKey = Annotated[str, StringConstraints(pattern=r"^c[1-9][0-9]{0,3}$")]
 
 
 class Called(Model):
-    """One call as workflow code knows it: no argument but the record.
+    """One call as workflow code knows it: no argument but the record, and the amount if it has one.
 
     ``refused`` is what is wrong with it at once; such a call is never scheduled.
     """
@@ -134,6 +144,7 @@ class Called(Model):
     key: CallKey
     tool: Identifier | None = None
     record: RecordId | None = None
+    amount: Money | None = None
     refused: CallStatus | None = None
 
 

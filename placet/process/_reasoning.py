@@ -6,7 +6,7 @@
 2. A denial is a fact that the model is told, and counted; a budget that is reached ends it. So it
    ends by itself, whatever the model does (I12).
 3. No text of a document, of a tool's result or of the model comes here: keys, records and digests
-   alone (I7). Arguments stay in the conversation, where the tool's step reads them.
+   alone, and a call's amount (I7). Arguments stay in the conversation: the tool's step reads them.
 """
 
 from datetime import datetime, timedelta
@@ -58,11 +58,15 @@ class Thought(Model):
 
 
 class ToolRequest(StepRequest):
-    """Do what the model asked for: the call's key in a turn of a reasoning's conversation."""
+    """Do what the model asked for: the call's key in a turn of a reasoning's conversation.
+
+    ``amount`` is the call's, where its tool has one: the step's grant is asked for that much.
+    """
 
     reasoning: Identifier
     turn: int = Field(ge=1)
     key: Identifier
+    amount: Money | None = None
 
 
 class Reasoned(Model):
@@ -154,6 +158,7 @@ class ReasoningWorkflow(GovernedWorkflow):
             reasoning=reasoning.name,
             turn=asked.turn,
             key=called.key,
+            amount=called.amount,
         )
         try:
             part = await self.step(tool.step, request, PartRef, within=left)

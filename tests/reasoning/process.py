@@ -40,6 +40,7 @@ def _look(name: str, relation: str, action: str = "parcel:look") -> Step:
 
 
 PAGE = ToolArgument(name="page", description="Which page.", kind="integer", required=False)
+AMOUNT = ToolArgument(name="amount", description="How much.", kind="money")
 DEFINITION = ProcessDefinition(
     name="parcel-reading",
     version=1,
@@ -60,6 +61,7 @@ DEFINITION = ProcessDefinition(
         _look("read_slip", "parcel"),
         _look("read_earlier", "earlier"),
         _look("send_off", "parcel", "parcel:send"),  # a tool that no policy permits
+        _look("charge", "parcel", "parcel:charge"),  # by policy up to 20.00
         _look("burn", "parcel"),  # a step of the process that is no tool
         *(
             _step(name, "orchestrator", action)
@@ -75,6 +77,13 @@ DEFINITION = ProcessDefinition(
                 Tool(step="read_slip", description="Read.", result="slip", arguments=(PAGE,)),
                 Tool(step="read_earlier", description="Read an earlier one.", result="slip"),
                 Tool(step="send_off", description="Send it off.", result="slip"),
+                Tool(
+                    step="charge",
+                    description="Charge for it.",
+                    result="slip",
+                    arguments=(AMOUNT,),
+                    amount="amount",
+                ),
             ),
             budget=Budget(
                 model_calls=8, tool_calls=12, tokens=50_000, seconds=60, cost="1.00", refusals=4
@@ -85,6 +94,12 @@ DEFINITION = ProcessDefinition(
 )
 SCHEMA = processes.SCHEMA.replace(
     'action "parcel:weigh",', 'action "parcel:weigh", "parcel:think", "parcel:look", "parcel:send",'
+).replace(
+    "  type Step =",
+    """  type Charge = { ledger: Ledger, claim: { amount_cents: Long } };
+  action "parcel:charge"
+    appliesTo { principal: [Agent], resource: [Record], context: Charge };
+  type Step =""",
 )
 POLICIES = (
     processes.POLICIES
@@ -95,6 +110,11 @@ permit (
   action in [Placet::Action::"parcel:think", Placet::Action::"parcel:look"],
   resource
 );
+@id("charges")
+permit (principal == Placet::Agent::"scale", action == Placet::Action::"parcel:charge", resource);
+@id("charges-little")
+forbid (principal, action == Placet::Action::"parcel:charge", resource)
+  when { context.claim.amount_cents > 2000 };
 """
 )
 MATRIX = AuthorityMatrix(

@@ -88,7 +88,17 @@ async def burn(request: ToolRequest) -> PartRef:
     return await _read(request)
 
 
-TOOLS = (read_slip, read_earlier, send_off, burn)
+@activity.defn
+@governed(action="parcel:charge", system="authority")
+async def charge(request: ToolRequest) -> PartRef:
+    """Charge what the grant is for."""
+    grant = current_grant()
+    given = await asked_for(request, DEFINITION, READING)
+    TAKEN.append((f"charge {grant.details.max_amount}", request.record))
+    return grant.keep("slip", Slip(text=f"charged {given['amount']}"))
+
+
+TOOLS = (read_slip, read_earlier, send_off, charge, burn)
 
 
 async def brief() -> Brief:

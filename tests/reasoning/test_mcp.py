@@ -97,7 +97,14 @@ async def test_an_agent_over_http_works_under_grants_and_is_denied_the_rest(outs
         async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as http:
             async with Client(streamable_http_client(url, http_client=http)) as agent:
                 tools = {each.name for each in (await agent.list_tools()).tools}
-                assert tools == {"brief", "read_slip", "read_earlier", "send_off", "conclude"}
+                assert tools == {
+                    "brief",
+                    "read_slip",
+                    "read_earlier",
+                    "send_off",
+                    "charge",
+                    "conclude",
+                }
                 assert "Read the slip" in said(await agent.call_tool("brief", {}))
                 assert "page 3: a slip of" in said(await agent.call_tool("read_slip", {"page": 3}))
                 no = await agent.call_tool("read_slip", {"record": "depot/D9/parcel/1"})

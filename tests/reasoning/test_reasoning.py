@@ -19,10 +19,10 @@ from placet.agent.reasoning import thinking
 from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.client import AuthorityError
-from placet.model import Reason, answered_digest, asked_digest
+from placet.model import ProcessDefinition, Reason, Tool, answered_digest, asked_digest
 from tests.harness.secrets import histories, tokens_in
 from tests.harness.world import temporal_server, world
-from tests.reasoning.process import DEFINITION, ParcelReading
+from tests.reasoning.process import DEFINITION, PAGE, ParcelReading
 from tests.reasoning.room import TAKEN, Room, Said, room, told
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -111,6 +111,44 @@ async def test_what_is_denied_is_a_fact_for_the_model_and_for_the_ledger(reading
     assert result == "concluded"
     denied = await reading.entries(case, "grant.denied")
     assert [each["data"]["reasons"][0] for each in denied] == ["I2", "I3"]
+
+
+async def test_a_tool_that_is_allowed_is_denied_for_too_much(reading: Room) -> None:
+    """I3: the amount is asked for with the call; policy says how much, and no more is granted."""
+    amounts = ["20.01", "-1.00", "1e1", "20.00"]
+
+    def asks(turn: int, messages: Sequence[ModelMessage]) -> Said:
+        if turn and turn < 4:
+            assert told(messages)[0].startswith("denied: I3" if turn == 1 else "not done: ")
+        if turn < 4:
+            return [("charge", {"amount": amounts[turn]})]
+        assert "charged 20.00" in told(messages)[0]
+        return [("conclude", {"says": "charged"})]
+
+    before = len(TAKEN)
+    case, result = await reading.play(asks)
+    assert result == "concluded"
+    assert [each for each, _ in TAKEN[before:]] == ["charge 20.00"]
+    issued, denied = [await reading.entries(case, f"grant.{how}") for how in ("issued", "denied")]
+    assert [each["data"].get("amount") for each in denied] == ["20.01"]
+    assert denied[0]["data"]["policies"] == ["charges-little"]
+    assert {each["data"].get("amount") for each in issued} == {None, "20.00"}
+
+
+async def test_a_worker_that_keeps_the_amount_back_gets_no_grant(
+    reading: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I3: the process says which tools have an amount, and not the worker."""
+    monkeypatch.setattr("placet.agent._governed.ToolRequest", int)  # no request is one
+
+    def asks(turn: int, messages: Sequence[ModelMessage]) -> Said:
+        if turn == 0:
+            return [("charge", {"amount": "20.00"})]
+        return [("conclude", {"says": told(messages)[0]})]
+
+    case, _ = await reading.play(asks)
+    said = (await reading.conversation(case)).turns[-1].conclusion
+    assert said is not None and str(said["says"]).startswith("denied: I3, amount")
 
 
 async def test_who_is_denied_again_and_again_is_stopped(reading: Room) -> None:
@@ -286,6 +324,37 @@ async def test_a_model_that_is_stopped_is_asked_nothing_more(reading: Room, mode
     with pytest.raises(AuthorityError, match="is not suspended"):
         await admin.act("model.resume", model, why)
     assert (await reading.play(_concludes))[1] == "concluded"
+
+
+_CHARGE = DEFINITION.reasonings[0].tool("charge")  # type: ignore[index]  # it has one
+
+
+@pytest.mark.parametrize(
+    "change", [{"amount": "page"}, {"arguments": ()}, {"arguments": (PAGE,), "amount": "page"}]
+)
+async def test_an_amount_is_an_argument_of_money(change: dict[str, object]) -> None:
+    """I12: a process that says otherwise can't be published."""
+    assert _CHARGE is not None
+    with pytest.raises(ValueError, match="is no argument of money that is required"):
+        Tool.model_validate({**_CHARGE.model_dump(), **change})
+
+
+async def test_the_amount_of_a_guarded_step_is_peoples() -> None:
+    """I5: a model says no amount where people do."""
+    steps = [
+        each.model_copy(update={"approval": "dispatch"}) if each.activity_type == "charge" else each
+        for each in DEFINITION.steps
+    ]
+    with pytest.raises(ValueError, match="its amount is what people fixed"):
+        ProcessDefinition.model_validate(
+            {
+                **{name: getattr(DEFINITION, name) for name in ProcessDefinition.model_fields},
+                "steps": steps,
+                "checkpoints": [
+                    {"name": "dispatch", "title": "x", "evidence": ["slip"], "proposal": "slip"}
+                ],
+            }
+        )
 
 
 async def test_a_reasoning_has_to_be_the_process_own() -> None:

@@ -2,14 +2,15 @@
 
 1. A tool exists only if the signed process has it for this reasoning.
 2. Arguments are read once, before anything is scheduled: another name, kind or length is refused
-   with what is wrong, and the record must be spelled as one (I12).
+   with what is wrong, and record and money must be spelled as such (I12).
 3. The step reads what it is to do from the settled conversation (I13), and only if that is what its
-   own grant is for.
+   own grant is for: the tool, the record, and the amount where it has one.
 """
 
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from temporalio.exceptions import ApplicationError
@@ -27,13 +28,14 @@ from placet.model import (
     RecordId,
     Tool,
     Use,
+    parse_money,
     template_variables,
 )
 from placet.process import ToolRequest
 
 Arguments = Mapping[str, str | int]
 _RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
-_KINDS = {"text": "string", "integer": "integer"}
+_KINDS = {"text": "string", "integer": "integer", "money": "string"}
 _CUT = "…"
 
 
@@ -65,6 +67,8 @@ def _spec(tool: Tool, own: str | None) -> ToolSpec:
         }
         if each.kind == "text":
             member["maxLength"] = each.longest
+        if each.kind == "money":
+            member["pattern"] = r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$"
         members[each.name] = member
     required: list[JsonValue] = [each.name for each in tool.arguments if each.required]
     schema: dict[str, JsonValue] = {
@@ -102,10 +106,15 @@ def read_call(
     if tool is None:
         return refused(key, name, shown, CallStatus.UNKNOWN, "there is no such tool")
     try:
-        record, _ = _arguments(tool, shown, own_record(definition, tool, subject))
+        record, given = _arguments(tool, shown, own_record(definition, tool, subject))
     except ValueError as error:
         return refused(key, name, shown, CallStatus.MALFORMED, str(error)[:500], tool.step)
-    return Use(called=Called(key=key, tool=tool.step, record=record), name=name, arguments=shown)
+    called = Called(key=key, tool=tool.step, record=record, amount=_amount(tool, given))
+    return Use(called=called, name=name, arguments=shown)
+
+
+def _amount(tool: Tool, given: Arguments) -> Decimal | None:
+    return None if tool.amount is None else parse_money(str(given[tool.amount]))
 
 
 def refused(
@@ -142,11 +151,13 @@ def _arguments(tool: Tool, text: str, own: str | None) -> tuple[str, Arguments]:
         if value is None and not argument.required:
             given.pop(name, None)
             continue
-        wanted = str if argument.kind == "text" else int
+        wanted = int if argument.kind == "integer" else str
         if type(value) is not wanted:
             raise ValueError(f"{name}: must be {_KINDS[argument.kind]}")
         if isinstance(value, str) and len(value) > argument.longest:
             raise ValueError(f"{name}: longer than {argument.longest} characters")
+        if argument.kind == "money" and parse_money(str(value)) < 0:
+            raise ValueError(f"{name}: an amount below zero")
         if isinstance(value, int) and abs(value) >= 2**53:
             raise ValueError(f"{name}: too large a number")
     return record, given
@@ -180,7 +191,9 @@ async def asked_for(
             if (called.key, called.tool, called.record) != (request.key, tool.step, grant.record):
                 continue
             own = own_record(definition, tool, settled.part.record)
-            return _arguments(tool, use.arguments, own)[1]
+            given = _arguments(tool, use.arguments, own)[1]
+            if tool.amount is None or grant.details.max_amount == _amount(tool, given):
+                return given
     raise ApplicationError(
         "no model has asked for this call", type="StepRefused", non_retryable=True
     )

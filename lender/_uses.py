@@ -9,16 +9,22 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from fastapi import Request
+from sqlalchemy import insert
 from sqlmodel import Field, Session, delete, select
 
+from lender._scope import ANY, Reach, Scope
 from lender._service import Base, Database, Failure
-from placet.model import Digest, GrantUse, UseStage
-from placet.resource import CannotJudge, Guard, Refused, VerifiedGrant
+from placet.model import Digest, FactsAnswer, GrantId, GrantUse, UseStage
+from placet.resource import GRANTS_KEPT, CannotJudge, Guard, Refused, VerifiedGrant
+from placet.tokens import SKEW
 
 T = TypeVar("T")
+_LOOKING = timedelta(seconds=30)
+"""How long a look for the authority may take."""
 _PAGE = 256
 """Uses of one page: as many as the authority takes at once."""
 
@@ -29,7 +35,10 @@ class Told(Base, table=True):
     """A use that the authority must hear of; gone once it has."""
 
     __tablename__ = "use_outbox"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - as SQLAlchemy reads it
+    __table_args__ = {  # noqa: RUF012 - as SQLAlchemy reads it
+        "sqlite_autoincrement": True,
+        **Reach("body::json ->> 'grant' = (SELECT granted(':grant'))", reads=False, adds=ANY).info,
+    }
     seq: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True)
     body: str
@@ -66,6 +75,8 @@ class Use:
         self.grant = grant
         self._database = database
         self._guard = guard
+        what, ends = grant.claims.details, grant.claims.expires_at + SKEW
+        self._scope = Scope(grant.id, what.action, what.identifier, ends)
         self._number = secrets.token_hex(8)  # one grant may be used, and refused, many times
         self._stage = UseStage.USE
         self._body: Digest | None = None
@@ -90,7 +101,7 @@ class Use:
         Raises:
             Failure: what the work raises, or the database is busy.
         """
-        return await self._database.run(work)
+        return await self._database.run(work, self._scope)
 
     async def run(self, work: Callable[[Session], T], body: Digest | None = None) -> T:
         """Do the work and write its use, in one transaction.
@@ -105,7 +116,7 @@ class Use:
             self._put(session, 200)
             return done
 
-        return await self._database.run(both)
+        return await self._database.run(both, self._scope)
 
     async def refused(self, status: int) -> None:
         """Write that nothing came of it."""
@@ -118,8 +129,9 @@ class Use:
         use = self._guard.use(
             self.grant, self._id(self._stage.value), self._stage, status, self._body
         )
-        session.add(Told(id=use.id, body=use.model_dump_json()))
-        session.flush()
+        # Inline: who may not read the outbox can't be given its number either.
+        told = insert(Told).values(id=use.id, body=use.model_dump_json()).inline()
+        session.execute(told)
 
     def _id(self, what: str) -> str:
         return f"{what}-{self.grant.id}-{self._number}"
@@ -149,3 +161,27 @@ class Desk:
         except Exception:
             await use.refused(500)
             raise
+
+    async def tell_facts(
+        self, request: Request, record: str, read: Callable[[Session], FactsAnswer]
+    ) -> FactsAnswer:
+        """Tell the authority of a record, which is all that the looking reaches.
+
+        Raises:
+            Refused: it is not the authority who asks, or it asks about another record.
+            Failure: what reading raises, or the database is busy.
+        """
+        await self.guard.require_inquiry(request, record)
+        return await self.database.run(read, Scope("", "facts", record, _now() + _LOOKING))
+
+    async def end(self, grants: Sequence[GrantId]) -> None:
+        """The guard has heard that these grants ended.
+
+        Raises:
+            Failure: the database is away.
+        """
+        await self.database.end(grants, _now() + GRANTS_KEPT)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -107,7 +107,7 @@ def make_service(desk: Desk) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with guard.following():
+        async with guard.following(desk.end):
             telling = asyncio.create_task(tell_uses(guard, Outbox(desk.database)))
             try:
                 yield

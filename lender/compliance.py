@@ -4,10 +4,12 @@ from typing import Literal, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from pydantic import JsonValue
 from sqlalchemy import CheckConstraint
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, delete, select
 
+from lender._scope import Reach
 from lender._service import Base, Database, Failure
 from lender._uses import Desk
 from lender._web import PayeePath, answer, make_service, parse_record
@@ -23,7 +25,10 @@ class PayeeRow(Base, table=True):
     """A payee's standing: one, however many loans pay it."""
 
     __tablename__ = "payee"
-    __table_args__ = (CheckConstraint("standing IN ('clear', 'hit')", name="standing_known"),)
+    __table_args__ = (
+        CheckConstraint("standing IN ('clear', 'hit')", name="standing_known"),
+        Reach("id = (SELECT granted('payee')) OR id IN (SELECT payee FROM payee_of_loan)").info,
+    )
     id: str = Field(primary_key=True)
     name: str
     standing: str = "clear"
@@ -34,6 +39,7 @@ class PayeeOfLoan(Base, table=True):
     """A loan pays a payee."""
 
     __tablename__ = "payee_of_loan"
+    __table_args__ = Reach("loan = (SELECT granted('loan'))").info
     loan: str = Field(primary_key=True)
     payee: str = Field(primary_key=True, foreign_key="payee.id")
 
@@ -101,12 +107,12 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
 
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
-        await guard.require_inquiry(request, record)
-        loan, _ = parse_record(record)
-        screening = await database.run(lambda session: _worst(session, loan))
-        return answer(
-            FactsAnswer(record=record, version=LIST_VERSION, facts={"screening": screening})
-        )
+        def read(session: Session) -> FactsAnswer:
+            loan, _ = parse_record(record)
+            facts: dict[str, JsonValue] = {"screening": _worst(session, loan)}
+            return FactsAnswer(record=record, version=LIST_VERSION, facts=facts)
+
+        return answer(await desk.tell_facts(request, record, read))
 
     return app
 

@@ -6,10 +6,11 @@ import os
 import secrets
 import socket
 from pathlib import Path
+from typing import Self
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lender import compliance, servicing, storage
@@ -26,7 +27,8 @@ class LenderSettings(BaseSettings):
     ``folder`` holds each system's key file, the staff's upload token and, unless ``database_url``
     names a PostgreSQL database (``postgresql://…``), a SQLite file for each system. In PostgreSQL
     each system keeps to a schema of its own: ``loan_servicing``, ``document_storage``,
-    ``compliance``.
+    ``compliance``; it makes them as the role of ``database_url``, and its requests come in as the
+    role of ``requests_url``, which owns nothing and reaches what a grant gives it.
     """
 
     # A URL may carry a password: an error must not repeat it.
@@ -36,11 +38,21 @@ class LenderSettings(BaseSettings):
 
     folder: Path = Path("var/lender")
     database_url: str | None = Field(default=None, pattern=r"^postgresql://", repr=False)
+    requests_url: str | None = Field(default=None, pattern=r"^postgresql://", repr=False)
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     servicing_port: int = Field(default=8611, ge=1, le=65535)
     storage_port: int = Field(default=8612, ge=1, le=65535)
     compliance_port: int = Field(default=8613, ge=1, le=65535)
     ready_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _both_roles(self) -> Self:
+        if (self.database_url is None) != (self.requests_url is None):
+            raise ValueError(
+                "database_url and requests_url go together: one names the tables' owner, the other "
+                "the role that requests come in as"
+            )
+        return self
 
     def port(self, system: str) -> int:
         """A system's port."""
@@ -58,7 +70,8 @@ class LenderSettings(BaseSettings):
             Failure: it is away.
         """
         if self.database_url is not None:
-            return Database(self.database_url, schema=system.replace("-", "_"))
+            schema = system.replace("-", "_")
+            return Database(self.database_url, schema=schema, requests_url=self.requests_url)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Database(f"sqlite:///{self.folder / system}.db")
 

@@ -3,7 +3,7 @@
 import base64
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import anyio.to_thread
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, func, select
 
 from lender._folders import MAX_FILE, MAX_FILES, MAX_PACKET, read_packet_folder
+from lender._scope import Reach
 from lender._service import Base, Database, Failure
 from lender._uses import Desk
 from lender._web import (
@@ -41,6 +42,9 @@ class FileRow(Base, table=True):
     """One file of one version of a packet."""
 
     __tablename__ = "packet_file"
+    __table_args__ = Reach(
+        "loan = (SELECT granted('loan')) AND draw = (SELECT granted('draw')::int)"
+    ).info
     loan: str = Field(primary_key=True)
     draw: int = Field(primary_key=True)
     version: int = Field(primary_key=True)
@@ -212,16 +216,28 @@ def make_app(database: Database, guard: Guard, staff_token: str) -> FastAPI:
 
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
-        await guard.require_inquiry(request, record)
+        return answer(await desk.tell_facts(request, record, _facts(record)))
+
+    return app
+
+
+def _facts(record: str) -> Callable[[Session], FactsAnswer]:
+    """The work that tells the authority of a packet.
+
+    Raises:
+        Failure: (the work) there is none.
+    """
+
+    def read(session: Session) -> FactsAnswer:
         loan, draw = parse_record(record.removesuffix("/packet"))
         if draw is None or record != _packet(loan, draw):
             raise Failure(404, "not_found", "there are no facts of such a record")
-        newest = await database.run(lambda session: _newest(session, loan, draw))
+        newest = _newest(session, loan, draw)
         if newest == 0:
             raise Failure(404, "not_found", "there is no packet for this draw")
-        return answer(FactsAnswer(record=record, version=str(newest), facts={}))
+        return FactsAnswer(record=record, version=str(newest), facts={})
 
-    return app
+    return read
 
 
 def _packet(loan: str, draw: int) -> str:

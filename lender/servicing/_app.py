@@ -1,7 +1,10 @@
 """The loan servicing system's routes: each asks for its grant, and writes down its use."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from sqlmodel import Session
 
 from lender._service import Database, Failure
 from lender._uses import Desk
@@ -24,7 +27,7 @@ from lender.servicing._loans import (
 )
 from lender.servicing._paying import Disbursement
 from lender.servicing._reallocating import Application, find_moves, reallocation_facts
-from placet.model import digest_json
+from placet.model import FactsAnswer, digest_json
 from placet.resource import Guard
 
 
@@ -80,13 +83,19 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
 
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
-        await guard.require_inquiry(request, record)
-        asked = parse_reallocation(record)
-        if asked is not None:
-            return answer(await database.run(reallocation_facts(record, *asked)))
-        return answer(await database.run(facts_of(record, *parse_record(record))))
+        return answer(await desk.tell_facts(request, record, _facts(record)))
 
     return app
+
+
+def _facts(record: str) -> Callable[[Session], FactsAnswer]:
+    def read(session: Session) -> FactsAnswer:
+        asked = parse_reallocation(record)
+        if asked is not None:
+            return reallocation_facts(record, *asked)(session)
+        return facts_of(record, *parse_record(record))(session)
+
+    return read
 
 
 def _draw(loan: str, draw: int) -> str:

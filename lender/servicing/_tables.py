@@ -3,14 +3,30 @@
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, CheckConstraint
-from sqlmodel import Field, Session, select
+from sqlmodel import Field, Session, func, select
 
+from lender._scope import Reach
 from lender._service import Base, Failure
 from lender.model import BilledInvoice, LoanFile
 from placet.model import digest_json
 
 FIRST_BILLING = frozenset({"first_billing_pkey", "first_billing.digest"})
 """What the databases call the key that lets only one draw be the first to bill an invoice."""
+
+
+_LOAN = "loan = (SELECT granted('loan'))"
+_DRAW = f"{_LOAN} AND draw = (SELECT granted('draw')::int)"
+_PAYING = ("draw:disburse",)
+_REALLOCATING = ("budget:reallocate",)
+_BILLED_ELSEWHERE = """
+    CREATE OR REPLACE FUNCTION billed_elsewhere(asked text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+        SELECT EXISTS (
+            SELECT FROM invoice i WHERE i.digest = asked
+            AND (i.loan, i.draw) <> (granted('loan'), granted('draw')::int))
+    $$
+"""
+"""In PostgreSQL a request sees no other loan's invoices; without a grant none was billed."""
 
 
 class LoanRow(Base, table=True):
@@ -20,6 +36,7 @@ class LoanRow(Base, table=True):
     __table_args__ = (
         CheckConstraint("disbursed_cents <= commitment_cents", name="within_commitment"),
         CheckConstraint("disbursed_cents >= 0", name="not_negative"),
+        Reach("id = (SELECT granted('loan'))", locks=True, changes=(*_PAYING, *_REALLOCATING)).info,
     )
     id: str = Field(primary_key=True)
     version: int
@@ -42,6 +59,7 @@ class AnalysisRow(Base, table=True):
     """The analysis of a draw, as an agent wrote it last."""
 
     __tablename__ = "analysis"
+    __table_args__ = Reach(_DRAW, adds=("analysis:write",), changes=("analysis:write",)).info
     loan: str = Field(primary_key=True)
     draw: int = Field(primary_key=True)
     digest: str
@@ -52,6 +70,7 @@ class PaymentRow(Base, table=True):
     """One payment; its id makes it count once."""
 
     __tablename__ = "payment"
+    __table_args__ = Reach(_DRAW, adds=_PAYING).info
     id: str = Field(primary_key=True)
     loan: str = Field(index=True)
     draw: int
@@ -66,6 +85,7 @@ class DisbursementRow(Base, table=True):
     """One draw's disbursement: what was asked and answered, and the draw's version it rests on."""
 
     __tablename__ = "disbursement"
+    __table_args__ = Reach(_DRAW, adds=_PAYING).info
     loan: str = Field(primary_key=True)
     draw: int = Field(primary_key=True)
     digest: str
@@ -78,6 +98,9 @@ class ReallocationRow(Base, table=True):
     """What was asked to be reallocated; once it was done, what was answered and on which state."""
 
     __tablename__ = "reallocation"
+    __table_args__ = Reach(
+        f"{_LOAN} AND number = (SELECT granted('reallocation')::int)", changes=_REALLOCATING
+    ).info
     loan: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     digest: str
@@ -90,6 +113,9 @@ class InvoiceRow(Base, table=True):
     """An invoice that a draw billed, by its digest: what is looked for is told by who asks."""
 
     __tablename__ = "invoice"
+    __table_args__ = Reach(
+        _DRAW, reads=False, adds=_PAYING, answers=("billed_elsewhere(text)", _BILLED_ELSEWHERE)
+    ).info
     digest: str = Field(primary_key=True)
     loan: str = Field(primary_key=True)
     draw: int = Field(primary_key=True)
@@ -99,6 +125,7 @@ class FirstBillingRow(Base, table=True):
     """An invoice that was billed by whichever draw was first: its key lets only one be that."""
 
     __tablename__ = "first_billing"
+    __table_args__ = Reach("true", reads=False, adds=_PAYING).info
     digest: str = Field(primary_key=True)
 
 
@@ -121,7 +148,10 @@ def lock_loan(session: Session, loan: str) -> LoanRow:
 
 def billed_elsewhere(session: Session, loan: str, draw: int, invoice: BilledInvoice) -> bool:
     """Whether another draw, of this loan or any other, billed the invoice."""
-    rows = session.exec(select(InvoiceRow).where(InvoiceRow.digest == digest_json(invoice)))
+    digest = digest_json(invoice)
+    if session.get_bind().dialect.name == "postgresql":
+        return bool(session.exec(select(func.billed_elsewhere(digest))).one())
+    rows = session.exec(select(InvoiceRow).where(InvoiceRow.digest == digest))
     return any((row.loan, row.draw) != (loan, draw) for row in rows)
 
 

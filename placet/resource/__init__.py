@@ -2,12 +2,13 @@
 
 from placet.resource._authority import AuthorityAway, SystemLink
 from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, WrongAction
-from placet.resource._feed import FEED_MAX_AGE
+from placet.resource._feed import FEED_MAX_AGE, GRANTS_KEPT
 from placet.resource._guard import Guard, VerifiedGrant
 from placet.resource._outbox import UseOutbox, tell_uses
 
 __all__ = [
     "FEED_MAX_AGE",
+    "GRANTS_KEPT",
     "AuthorityAway",
     "BadToken",
     "CannotJudge",

@@ -10,17 +10,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from placet.model import Name
+from placet.model import GrantId, Name
 from placet.resource._authority import AuthorityAway, SystemLink
 
 FEED_MAX_AGE = timedelta(seconds=2)
 """How old the feed may be; beyond it the authority itself is asked about each grant."""
 
+GRANTS_KEPT = timedelta(minutes=2)
+"""How long it is remembered that a grant ended: longer than any lives, skew included."""
+
+Ended = Callable[[Sequence[GrantId]], Awaitable[None]]
+"""Who is told of grants that ended, again if it raises."""
+
 _PAUSE = 0.5
-_KEPT = timedelta(minutes=2)  # longer than any grant lives, skew included
 _log = logging.getLogger("placet.resource")
 
 
@@ -44,11 +49,11 @@ class RevocationFeed:
             return False
         return timedelta(0) <= self._clock() - self._complete_at <= FEED_MAX_AGE
 
-    async def follow(self, link: SystemLink) -> None:
+    async def follow(self, link: SystemLink, tell: Ended | None = None) -> None:
         """Follow the feed until cancelled."""
         while True:
             try:
-                while await self._read_page(link):
+                while await self._read_page(link, tell):
                     pass
             except AuthorityAway as error:
                 _log.warning("%s: the revocation feed waits: %s", self._system, error)
@@ -56,13 +61,15 @@ class RevocationFeed:
                 _log.exception("%s: the revocation feed failed and is asked again", self._system)
             await asyncio.sleep(_PAUSE)
 
-    async def _read_page(self, link: SystemLink) -> bool:
+    async def _read_page(self, link: SystemLink, tell: Ended | None) -> bool:
         """Read what comes after the cursor; whether there is more to read at once."""
         asked = self._clock()
         found = await link.revocations(self._cursor)
-        until = asked + _KEPT
+        until = asked + GRANTS_KEPT
         self._ended = {grant: end for grant, end in self._ended.items() if end > asked}
         self._ended |= {each.grant: until for each in found.revocations}
+        if tell is not None and found.revocations:
+            await tell([each.grant for each in found.revocations])
         if found.cursor < self._cursor:
             _log.error(
                 "%s: the revocation feed went back from %d to %d; it is read again from its start",

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from placet.model import Digest, GrantUse, Name, UseStage, system_urn
 from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
 from placet.resource._errors import BadToken, NoToken, WrongAction
-from placet.resource._feed import RevocationFeed
+from placet.resource._feed import Ended, RevocationFeed
 from placet.resource._keys import AuthorityKeys
 from placet.resource._replay import ReplayCache
 from placet.tokens import (
@@ -86,11 +86,14 @@ class Guard:
         self._link: SystemLink | None = None
 
     @contextlib.asynccontextmanager
-    async def following(self) -> AsyncIterator["Guard"]:
-        """Follow the authority for as long as the context lasts."""
+    async def following(self, ended: Ended | None = None) -> AsyncIterator["Guard"]:
+        """Follow the authority for as long as the context lasts.
+
+        ``ended`` is told of each grant that ended, so that a database can hold to it by itself.
+        """
         async with aiohttp.ClientSession() as session:
             self._link = SystemLink(self.system, self._issuer, self._key, session, self._clock)
-            follower = asyncio.create_task(self._feed.follow(self._link))
+            follower = asyncio.create_task(self._feed.follow(self._link, ended))
             try:
                 yield self
             finally:

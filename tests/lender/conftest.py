@@ -9,6 +9,7 @@ import pytest
 from lender.serve import LenderSettings
 from tests.authority.throwaway_postgresql import PostgresqlCluster
 from tests.lender.lending import Lending, lending
+from tests.lender.roles import settings_on
 
 
 @pytest.fixture
@@ -27,9 +28,7 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         return
     cluster: PostgresqlCluster = request.getfixturevalue("postgresql")
     name = cluster.create_database()
-    async with _lending(
-        request, LenderSettings(folder=tmp_path, database_url=cluster.url(name))
-    ) as made:
+    async with _lending(request, settings_on(cluster, name, tmp_path)) as made:
         yield made
     cluster.drop_database(name)
 
@@ -42,4 +41,4 @@ async def _lending(
     async with lending(databases) as made:
         yield made
     for each in databases.values():
-        each.engine.dispose()
+        each.close()

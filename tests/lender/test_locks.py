@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from lender.serve import LenderSettings
 from lender.servicing import import_loan, read_loan
 from placet.model import digest_json
 from tests.authority.throwaway_postgresql import PostgresqlCluster
@@ -23,6 +22,7 @@ from tests.lender.lending import (
     require_problem,
     until,
 )
+from tests.lender.roles import settings_on
 
 SYSTEMS = ("loan-servicing",)
 
@@ -30,11 +30,11 @@ SYSTEMS = ("loan-servicing",)
 @pytest.fixture
 async def bank(postgresql: PostgresqlCluster, tmp_path: Path) -> Any:
     name = postgresql.create_database()
-    settings = LenderSettings(folder=tmp_path, database_url=postgresql.url(name))
+    settings = settings_on(postgresql, name, tmp_path)
     databases = {"loan-servicing": settings.database("loan-servicing")}
     async with lending(databases) as made:
         yield made
-    databases["loan-servicing"].engine.dispose()
+    databases["loan-servicing"].close()
     postgresql.drop_database(name)
 
 

@@ -6,11 +6,12 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import inspect, text
 
-from lender._service import Database, Failure
+from lender._service import Failure
 from lender.serve import LenderSettings
 from lender.servicing import import_loan, read_loan
 from tests.authority.throwaway_postgresql import PostgresqlCluster
 from tests.lender.lending import LOAN, loan_file
+from tests.lender.roles import settings_on, urls
 
 
 def test_without_a_url_each_system_has_a_file_of_its_own(tmp_path: Path) -> None:
@@ -27,7 +28,8 @@ def test_the_url_comes_from_the_environment(
 ) -> None:
     """One URL for all three: in PostgreSQL each system keeps to a schema of its own."""
     name = postgresql.create_database()
-    monkeypatch.setenv("PLACET_LENDER_DATABASE_URL", postgresql.url(name))
+    for setting, url in urls(postgresql, name).items():
+        monkeypatch.setenv(f"PLACET_LENDER_{setting.upper()}", url)
     settings = LenderSettings(folder=tmp_path / "lender")
     servicing, compliance = (settings.database(each) for each in ("loan-servicing", "compliance"))
     import_loan(servicing, loan_file())
@@ -43,7 +45,7 @@ def test_the_url_comes_from_the_environment(
     again = settings.database("loan-servicing")
     assert read_loan(again, LOAN) == loan_file()
     for each in (servicing, compliance, again):
-        each.engine.dispose()
+        each.close()
     postgresql.drop_database(name)
 
 
@@ -58,22 +60,31 @@ def test_a_url_of_another_database_stops_the_start(url: str) -> None:
 
 def test_a_url_is_not_shown() -> None:
     """A password in it stays out of what is printed (I7)."""
-    assert "secret" not in repr(LenderSettings(database_url="postgresql://u:secret@h/x"))
+    url = "postgresql://u:secret@h/x"
+    assert "secret" not in repr(LenderSettings(database_url=url, requests_url=url))
 
 
-def test_a_database_that_is_away_says_so(postgresql: PostgresqlCluster) -> None:
+@pytest.mark.parametrize("alone", ["database_url", "requests_url"])
+def test_one_role_alone_stops_the_start(alone: str) -> None:
+    """I1: in PostgreSQL no request comes in as the tables' owner."""
+    with pytest.raises(ValidationError, match="database_url and requests_url go together"):
+        LenderSettings.model_validate({alone: "postgresql://u@h/x"})
+
+
+def test_a_database_that_is_away_says_so(postgresql: PostgresqlCluster, tmp_path: Path) -> None:
     """I12: busy or away is an answer, not a crash; it works again when the database does."""
     name = postgresql.create_database()
-    database = Database(postgresql.url(name), schema="loan_servicing")
+    settings = settings_on(postgresql, name, tmp_path)
+    database = settings.database("loan-servicing")
     import_loan(database, loan_file())
     with postgresql.outage(name):
         with pytest.raises(Failure) as away:
             read_loan(database, LOAN)
         assert (away.value.status, away.value.problem.error) == (503, "temporarily_unavailable")
         with pytest.raises(Failure):
-            Database(postgresql.url(name), schema="loan_servicing")
+            settings.database("loan-servicing")
     assert read_loan(database, LOAN) == loan_file()
-    database.engine.dispose()
+    database.close()
     postgresql.drop_database(name)
 
 
@@ -88,6 +99,7 @@ def test_the_systems_say_that_their_database_is_away(
     for name, value in {
         "PLACET_LENDER_FOLDER": str(tmp_path),
         "PLACET_LENDER_DATABASE_URL": f"postgresql://u:secret@/x?host={tmp_path}",
+        "PLACET_LENDER_REQUESTS_URL": f"postgresql://r:secret@/x?host={tmp_path}",
     }.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "loan.json").write_text(loan_file().model_dump_json())

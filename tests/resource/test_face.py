@@ -9,6 +9,7 @@ from placet import resource
 def test_the_public_names() -> None:
     assert resource.__all__ == [
         "FEED_MAX_AGE",
+        "GRANTS_KEPT",
         "AuthorityAway",
         "BadToken",
         "CannotJudge",

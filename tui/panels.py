@@ -31,6 +31,7 @@ SEVERITY = {
 }
 _BAR = 28
 _WIDEST = 40
+_LEAST = 14
 
 
 @dataclass(frozen=True)
@@ -206,10 +207,13 @@ def _columns(table: Table) -> Iterable[Column]:
     for at, label in enumerate(table.labels):
         longest = max((len(row.values[at].text) for row in table.rows), default=0)
         width = min(_WIDEST, max(len(label), longest, 3))
-        # The first columns say which row it is: they are the last to go.
+        # The first columns say which row it is: they are the last to go, and words the first to
+        # shrink.
         rank = table.ranks[at] if table.ranks else 0
         drop = 100 * rank + at if at > 1 else 0
-        yield Column(label, width, right=table.numbers[at], drop=drop)
+        least = width if at == 0 or table.numbers[at] or table.fields else min(width, _LEAST)
+        grow = 1 if least < width else 0
+        yield Column(label, least, grow, right=table.numbers[at], drop=drop, most=width)
 
 
 def _row(table: Table, row: Row) -> PanelRow:
@@ -222,9 +226,11 @@ def _row(table: Table, row: Row) -> PanelRow:
         )
         cells.append(Cell(value.text, tone if hit else "plain"))
     look: list[Piece] = []
+    longest = max(len(label) for label in table.labels)
+    widest = max((len(value.text) for value in row.values), default=0)
     for label, value in zip(table.labels, row.values, strict=True):
         if value.text and not (table.fields and not label and value.place is None):
-            look += _value_look(label, value)
+            look += _value_look(label.ljust(longest), value, min(_WIDEST, widest))
     for finding in row.marks:
         look.append("\n")
         look += finding_look(finding)
@@ -240,13 +246,14 @@ def _row(table: Table, row: Row) -> PanelRow:
     return PanelRow(tuple(cells), tuple(look), tuple(dict.fromkeys([*wrong, *read])), row.item)
 
 
-def _value_look(label: str, value: Value) -> Iterable[Piece]:
+def _value_look(label: str, value: Value, width: int) -> Iterable[Piece]:
+    """A line: what it is, the value, and where it was read."""
     if label:
-        yield (f"{label} ", "muted")
-    yield (value.text, "strong")
+        yield (f"{label}  ", "muted")
+    yield (value.text.rjust(width) if value.number else value.text.ljust(width), "strong")
     if value.place:
-        yield (f" {harmless(value.place[1] or value.place[0])}", "accent")
-    yield "   "
+        yield (f"  {harmless(value.place[1] or value.place[0])}", "accent")
+    yield "\n"
 
 
 def _worst(findings: Iterable[Finding]) -> Severity | None:
@@ -438,11 +445,17 @@ def said_panel(view: CheckpointView, now: datetime) -> Panel:
     return Panel("Comments", columns, tuple(rows), len(rows), "accent")
 
 
+_UNUSUAL = {"added_by_matrix": "the matrix asks more", "blocking": "blocking finding"}
+
+
 def unusual_panel(view: CheckpointView) -> Panel:
     """What is not as it mostly is: what to read first."""
     rows = [
         PanelRow(
-            (Cell(harmless(each.kind.replace("_", " ")), "warn"), Cell(harmless(each.text))),
+            (
+                Cell(_UNUSUAL.get(each.kind, harmless(each.kind.replace("_", " "))), "warn"),
+                Cell(harmless(each.text)),
+            ),
             (harmless(each.text),),
         )
         for each in view.unusual

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from placet.audit import Changed, DecisionFrame, Flight, Frame, GrantFrame
 
 _LONGEST = 300
+_TASK = "workflow task"
+_KINDS = {
+    "workflow execution started": "case started",
+    "workflow execution completed": "case ended",
+    "workflow execution signaled": "signal",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,11 @@ class Step:
     tone: str
     look: tuple[Piece, ...]
     kinds: frozenset[str] = frozenset()
+
+    @property
+    def alike(self) -> str:
+        """What is the same in another case that went the same way."""
+        return f"{self.what}  {self.detail}"
 
 
 def of_ledger(entries: Sequence[Listed]) -> list[Step]:
@@ -70,11 +81,14 @@ def _of_frame(frame: "Frame") -> Step:
     kinds |= {"change"} if frame.changes else set()
     kinds |= {"checkpoint"} if frame.decisions else set()
     tone = "bad" if "trouble" in kinds else "accent" if "checkpoint" in kinds else "plain"
+    kind = frame.type.replace("_", " ")
+    said = harmless(frame.what.removeprefix(kind).removeprefix(": "))
+    own = kind.startswith(_TASK)  # Temporal's own: the workflow is asked what comes next
     return Step(
         frame.time[11:19],
-        frame.type.replace("_", " "),
-        harmless(frame.what),
-        tone if frame.changes or tone != "plain" else "muted",
+        _TASK if own else _KINDS.get(kind, kind.replace("activity task", "step")),
+        f"{kind.removeprefix(_TASK).strip()} {said}".strip() if own else said,
+        "muted" if tone == "plain" and own else tone,
         tuple(_look(frame)),
         frozenset(kinds),
     )
@@ -163,7 +177,7 @@ def side_by_side(
 ) -> list[tuple[Step | None, Step | None]]:
     """Two stories aligned: the same things on one line, what only one has beside nothing."""
     matcher = SequenceMatcher(
-        None, [each.what for each in left], [each.what for each in right], autojunk=False
+        None, [each.alike for each in left], [each.alike for each in right], autojunk=False
     )
     made: list[tuple[Step | None, Step | None]] = []
     for _, i1, i2, j1, j2 in matcher.get_opcodes():

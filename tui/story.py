@@ -1,9 +1,9 @@
 """What the ledger tells of a case, and what agents gave as their reasons, as panels. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from placet.ledger import Entry
-from tui.answers import Listed, read_details
+from tui.answers import Listed
 from tui.panels import Panel, PanelRow
 from tui.said import Piece
 from tui.text import harmless
@@ -71,10 +71,37 @@ def entry_words(entry: Entry) -> str:
 
 def entry_look(listed: Listed) -> tuple[Piece, ...]:
     """An entry, whole."""
+    kind = listed.entry.type.value if listed.entry else "damaged"
     return (
-        (f"entry {listed.index}\n", "head"),
-        harmless(read_details(listed.text), lines=True),
+        (f"entry {listed.index}  {kind}\n", "head"),
+        *(_told(listed.entry) if listed.entry else (harmless(listed.text, lines=True),)),
     )
+
+
+def _told(entry: Entry) -> Iterator[Piece]:
+    """Who, when and about what; then what it says, name by name."""
+    yield f"{entry.actor}\n"
+    yield (f"{entry.time.isoformat()}\n", "muted")
+    for each in (entry.record, entry.case):
+        yield (f"{harmless(each)}\n", "accent") if each else ""
+    yield "\n"
+    for name, value in _flat("", entry.data):
+        yield (f"{harmless(name)}\n", "muted")
+        yield f"  {harmless(value)}\n"
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """The values inside, each under its names; what is empty says nothing."""
+    if isinstance(value, Mapping):
+        for each, inner in value.items():
+            yield from _flat(f"{name} {each}".strip().replace("_", " "), inner)
+    elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+        for at, inner in enumerate(value, 1):
+            yield from _flat(f"{name} {at}", inner)
+    elif isinstance(value, list):
+        yield from [(name, ", ".join(str(each) for each in value))] if value else ()
+    elif value is not None and value != "":
+        yield name, str(value)
 
 
 def reasoning_panel(told: Sequence[tuple[Listed, str, str]]) -> Panel:

@@ -24,13 +24,13 @@ from tui.widgets.table import Cell, Column
 
 T = TypeVar("T")
 COLUMNS = (
-    Column("Time left", 14, key="urgency"),
-    Column("What", 20, grow=3),
-    Column("Amount", 15, right=True, key="amount"),
+    Column("Time left", 12, key="urgency"),
+    Column("What", 19, grow=3, most=40),
+    Column("Amount", 14, right=True, key="amount"),
     Column("Findings", 16),
-    Column("Decided", 14, grow=2, drop=2),
-    Column("Still missing", 22, grow=4, drop=1),
-    Column("Checkpoint", 18, grow=1, drop=3),
+    Column("Decided", 7, grow=2, drop=1),
+    Column("Still missing", 22, grow=5, drop=2),
+    Column("Checkpoint", 18, grow=2, drop=3),
 )
 SORTS: Mapping[CheckpointOrder, str] = {
     CheckpointOrder.URGENCY: "the most urgent first",
@@ -91,17 +91,15 @@ def group_cells(
     asked = definition.checkpoint(group.query.name) if definition and group.query.name else None
     if asked is not None:
         name = f"{asked.title}, {group.query.process}"
-    return (
-        Cell("▾──" if opened else "▸──", "accent"),
-        Cell(f"{harmless(name)}: {counted(group.count)}", "accent"),
-    )
+    sign = "▾──" if opened else "▸──"
+    return (Cell(f"{sign} {harmless(name)}: {counted(group.count)}", "accent"),)
 
 
 def line_cells(line: CheckpointLine, definition: ProcessDefinition | None) -> Sequence[Cell]:
     """One checkpoint as a row."""
     left, tone = words.time_left(line.due_at, words.now())
     return (
-        Cell(left, tone),
+        Cell(words.in_a_row(left), tone),
         Cell(harmless(words.subject_words(definition, line.subject))),
         Cell(words.money(line.amount, words.currency(definition))),
         findings_cell(line),
@@ -153,7 +151,7 @@ def findings_cell(line: CheckpointLine) -> Cell:
 
 
 def _decided(line: CheckpointLine) -> str:
-    return harmless(
-        ", ".join(f"{words.person(each.operator)} {each.verdict}" for each in line.decided)
-        or "nobody yet"
-    )
+    """How many words of how many, and whose: ``1 of 3: cora approve``."""
+    asked = sum(need.count for need in line.needs)
+    said = ", ".join(f"{words.person(each.operator)} {each.verdict}" for each in line.decided)
+    return harmless(f"{len(line.decided)} of {asked}{': ' if said else ''}{said}")

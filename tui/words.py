@@ -65,6 +65,11 @@ def time_left(deadline: datetime, now: datetime) -> tuple[str, str]:
     return f"{span(seconds)} left", tone
 
 
+def in_a_row(left: str) -> str:
+    """What is left, under a label that says so."""
+    return left.removesuffix(" left").replace("over since", "over")
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """How long ago."""
     return f"{span((now - moment).total_seconds())} ago"

@@ -117,11 +117,11 @@ PRESENTATION = Presentation(
             columns=(
                 _column("item", "Item"),
                 _column("description", "Description of work"),
-                _column("scheduled_value", "C Scheduled", _MONEY),
-                _column("previous", "D Previous", _MONEY, 1),
+                _column("scheduled_value", "C Scheduled", _MONEY, 2),
+                _column("previous", "D Previous", _MONEY, 3),
                 _column("this_period", "E This period", _MONEY),
-                _column("stored", "F Stored", _MONEY, 2),
-                _column("total", "G To date", _MONEY),
+                _column("stored", "F Stored", _MONEY, 4),
+                _column("total", "G To date", _MONEY, 1),
                 _column("percent", "G÷C", _PERCENT),
                 ShownColumn(
                     path="complete",
@@ -129,8 +129,8 @@ PRESENTATION = Presentation(
                     kind=_PERCENT,
                     beside=Beside(rows="inspection.rows", key="item"),
                 ),
-                _column("balance", "H Balance", _MONEY, 3),
-                _column("retainage", "I Retainage", _MONEY, 3),
+                _column("balance", "H Balance", _MONEY, 5),
+                _column("retainage", "I Retainage", _MONEY, 5),
             ),
         ),
         TableSection(

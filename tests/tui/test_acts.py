@@ -332,9 +332,7 @@ async def test_a_return_is_answered(
     parcels.change(view.id, status=CheckpointStatus.RETURNED)
     async with open_console("carl") as desk:
         await desk.press("2")
-        await desk.expect("1 returned", "whoever opened it")
-        await desk.press("s")
-        await desk.expect("by stage")
+        await desk.expect("by stage", "── returned: 1", "whoever opened it")
         await desk.press("u")
         await desk.expect("Answer the return of parcel 7 of D-1?")
         desk.app.screen.query_one("#attach-box-of-parcels", Input).value = str(tmp_path)

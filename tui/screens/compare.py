@@ -148,9 +148,9 @@ class Compare(Screen[None], Asking):
         same = _same(self._pairs[at])
         tone = "muted" if same else "warn"
         return (
-            Cell(f"{left.what}  {left.detail}" if left else "", tone),
+            Cell(left.alike if left else "", tone),
             Cell("" if same else "≠", "warn"),
-            Cell(f"{right.what}  {right.detail}" if right else "", tone),
+            Cell(right.alike if right else "", tone),
         )
 
     def action_next(self) -> None:
@@ -164,4 +164,4 @@ class Compare(Screen[None], Asking):
 
 def _same(pair: tuple[Step | None, Step | None]) -> bool:
     left, right = pair
-    return left is not None and right is not None and left.what == right.what
+    return left is not None and right is not None and left.alike == right.alike

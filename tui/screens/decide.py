@@ -14,6 +14,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
@@ -54,12 +55,9 @@ class _Told:
 class Accept(Checkbox):
     """A box that is empty until it is ticked: Textual's own differs by its colour alone."""
 
-    BUTTON_INNER = " "
-
-    def watch_value(self) -> None:
-        """Tick it, or not."""
-        self.BUTTON_INNER = "✓" if self.value else " "
-        super().watch_value()
+    @property
+    def _button(self) -> Content:
+        return Content("[✓]" if self.value else "[ ]")
 
 
 class Decide(ModalScreen[str | None], Asking, Listener):

@@ -20,11 +20,11 @@ from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 TAIL = 1024
 _COLUMNS = (
-    Column("Entry", 8, right=True),
+    Column("Entry", 7, right=True),
     Column("When", 14),
-    Column("What", 20),
-    Column("Who", 22, grow=1, drop=1),
-    Column("", 20, grow=3, drop=2),
+    Column("What", 18),
+    Column("Who", 19, grow=2, drop=1, most=28),
+    Column("", 11, grow=3, drop=2),
 )
 
 

@@ -6,26 +6,30 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, Static
 
 from placet.model import ADMINISTRATOR, CaseStatus, CaseView, CheckpointLine
 from tui import acts, words
 from tui.acts import Deed
 from tui.answers import Me
-from tui.said import said
+from tui.said import Piece, said
 from tui.screens.act import Act
+from tui.stages import Stage, case_cells, case_look, stage_of
 from tui.text import harmless
 from tui.views.base import View
+from tui.waiting import line_look
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 _COLUMNS = (
-    Column("What", 20, grow=2),
-    Column("Stage", 22, grow=1),
-    Column("Waits for", 24, grow=3, drop=1),
-    Column("Due", 14, drop=2),
-    Column("Opened by", 10, drop=3),
-    Column("Opened", 11, right=True, drop=4),
+    Column("What", 19, grow=2, most=40),
+    Column("Stage", 18, grow=1, most=34),
+    Column("Waits for", 20, grow=4, drop=1),
+    Column("Due", 12, drop=2),
+    Column("Opened by", 9, drop=3),
+    Column("Opened", 15, right=True, drop=4),
 )
+_STAGE = "stage:"
 SAVED: dict[str, tuple[str, Callable[[CaseView, Me], bool]]] = {
     "open": ("open", lambda case, me: case.status is not CaseStatus.CLOSED),  # noqa: ARG005 - one shape for all
     "mine": (
@@ -45,7 +49,7 @@ class Pipeline(View):
         Binding("p", "replay", "Replay", id="cases.replay", tooltip="Step through what happened"),
         Binding("slash", "filter", "Filter", id="cases.filter", tooltip="Filter by any word"),
         Binding("v", "saved", "View", id="cases.view", tooltip="Open, mine, closed, all"),
-        Binding("s", "stages", "By stage", id="cases.stages", tooltip="By stage, or by age"),
+        Binding("s", "stages", "Sort", id="cases.stages", tooltip="By stage, or by age"),
         Binding("n", "open", "New case", id="cases.new", tooltip="Take a folder in as a case"),
         Binding("u", "answer", "Answer", id="cases.answer", tooltip="Answer a return"),
         Binding("h", "hold", "Hold", id="cases.hold", tooltip="Put a hold on the record"),
@@ -61,14 +65,17 @@ class Pipeline(View):
         self._by_id: dict[str, CaseView] = {}
         self._waiting: dict[str, CheckpointLine] = {}
         self._returned: set[str] = set()
-        self._by_stage = False
+        self._by_stage = True
         self._saved = "open"
 
     def compose(self) -> ComposeResult:
         """Filter and list."""
         yield Static(id="cases-head", classes="view-head")
         yield Input(placeholder="any word of it; escape to clear", classes="filter")
-        yield VirtualTable(_COLUMNS, empty="Looking …", id="cases-table")
+        with Horizontal(classes="split"):
+            yield VirtualTable(_COLUMNS, empty="Looking …", id="cases-table")
+            with VerticalScroll(classes="side"):
+                yield Static(id="cases-look")
 
     @work(exclusive=True, group="cases")
     async def load(self) -> None:
@@ -95,24 +102,33 @@ class Pipeline(View):
             for each in self._cases
             if keep(each, me) and all(word in self._haystack(each) for word in wanted)
         ]
-        if self._by_stage:
-            chosen.sort(key=lambda each: self._stage(each)[0])
         self._by_id = {each.id: each for each in chosen}
+        stages: dict[Stage, list[CaseView]] = {}
+        for each in chosen:
+            stages.setdefault(self._stage(each), []).append(each)
+        rows: list[tuple[str, tuple[Stage, int] | CaseView]] = []
+        if self._by_stage:
+            for stage in sorted(stages):
+                rows.append((f"{_STAGE}{stage.name}", (stage, len(stages[stage]))))
+                rows += [(each.id, each) for each in stages[stage]]
+        else:
+            rows = [(each.id, each) for each in chosen]
         table = self.query_one(VirtualTable)
         table.say(f"No case here: {label}.")
-        table.show(Rows.of([each.id for each in chosen], lambda at: self._cells(chosen[at])))
-        stages: dict[str, int] = {}
-        for each in chosen:
-            stage = self._stage(each)[0]
-            stages[stage] = stages.get(stage, 0) + 1
-        summary = "  ·  ".join(f"{count} {stage}" for stage, count in stages.items())
+        shown = [each for each in _COLUMNS if each.label != "Stage" or not self._by_stage]
+        table.show(Rows.of([row for row, _ in rows], lambda at: self._cells(rows[at][1])), shown)
+        if table.cursor == 0 and table.row.startswith(_STAGE):
+            table.cursor = 1  # the first case, so that what can be done with it is offered
+        summary = "  ·  ".join(f"{len(stages[each])} {each.name}" for each in sorted(stages))
+        order = "by stage" if self._by_stage else "the newest first"
         self.query_one("#cases-head", Static).update(
             said(
                 (f"cases, {label}: {len(chosen)}", "strong"),
-                f"  {summary}",
-                ("  ·  by stage" if self._by_stage else "", "muted"),
+                (f"  ·  {order}", "muted"),
+                f"  ·  {summary}" if summary else "",
             )
         )
+        self._look()
         self.screen.refresh_bindings()
 
     def _subject(self, case: CaseView) -> str:
@@ -120,37 +136,30 @@ class Pipeline(View):
         return harmless(words.subject_words(definition, case.subject))
 
     def _haystack(self, case: CaseView) -> str:
-        parts = (case.id, case.subject, self._subject(case), case.opened_by, self._stage(case)[0])
+        stage = self._stage(case).name
+        parts = (case.id, case.subject, self._subject(case), case.opened_by, stage)
         return " ".join(parts).casefold()
 
-    def _stage(self, case: CaseView) -> tuple[str, str]:
-        line = self._waiting.get(case.id)
-        if case.status is CaseStatus.CLOSED:
-            return harmless(f"closed: {case.result or '?'}"), "muted"
-        if case.status is CaseStatus.STOPPED:
-            return "stopped", "bad"
-        if line is not None:
-            return harmless(line.title), "accent"
-        if case.id in self._returned:
-            return "returned", "warn"
-        return "agents at work", "plain"
+    def _stage(self, case: CaseView) -> Stage:
+        return stage_of(case, self._waiting.get(case.id), returned=case.id in self._returned)
 
-    def _cells(self, case: CaseView) -> tuple[Cell, ...]:
-        line = self._waiting.get(case.id)
-        now = words.now()
-        left, tone = words.time_left(line.due_at, now) if line else ("", "plain")
-        stage, weight = self._stage(case)
-        waits = "; ".join(line.missing) if line else case.stopped_for or ""
-        if case.id in self._returned:
-            waits = "whoever opened it, to answer"
-        return (
-            Cell(self._subject(case)),
-            Cell(stage, weight),
-            Cell(harmless(waits), "bad" if case.stopped_for else "plain"),
-            Cell(left, tone),
-            Cell(words.person(case.opened_by), "muted"),
-            Cell(words.ago(case.opened_at, now), "muted"),
-        )
+    def _cells(self, row: tuple[Stage, int] | CaseView) -> tuple[Cell, ...]:
+        if isinstance(row, tuple):
+            stage, count = row
+            return (Cell(f"── {stage.name}: {count}", stage.tone),)
+        line = self._waiting.get(row.id)
+        cells = case_cells(row, self._subject(row), self._stage(row), line, words.now())
+        return (cells[0], *cells[2:]) if self._by_stage else cells
+
+    def _look(self) -> None:
+        case = self._case()
+        made: list[Piece] = [("Nothing is selected.", "muted")]
+        if case is not None:
+            line = self._waiting.get(case.id)
+            definition = self.session.gateway.newest_definition(case.process)
+            made = line_look(line, definition) if line else []
+            made = made or case_look(case, self._subject(case), self._stage(case), words.now())
+        self.query_one("#cases-look", Static).update(said(*made))
 
     # --- acts ----------------------------------------------------------------------------------
 
@@ -180,6 +189,7 @@ class Pipeline(View):
     @on(VirtualTable.Moved)
     def moved(self) -> None:
         """Other acts fit another row."""
+        self._look()
         self.screen.refresh_bindings()
 
     @on(VirtualTable.Opened)
@@ -190,7 +200,7 @@ class Pipeline(View):
             from tui.screens.case import CaseScreen  # noqa: PLC0415 - not before the first screen
 
             self.app.push_screen(CaseScreen(line.id))
-        else:
+        elif event.row in self._by_id:
             self._replay(event.row)
 
     def action_replay(self) -> None:

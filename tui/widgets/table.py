@@ -25,7 +25,7 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """A column: at least so wide, growing by its share of what is left.
+    """A column: at least so wide, growing by its share of what is left, to ``most`` if that is set.
 
     Columns of the highest ``drop`` are left out first where the table is too narrow.
     """
@@ -36,6 +36,7 @@ class Column:
     right: bool = False
     drop: int = 0
     key: str = ""
+    most: int = 0
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ class VirtualTable(ScrollView, can_focus=True):
         made: list[tuple[int, Column, int]] = []
         for index, column in chosen:
             extra = spare * column.grow // shares if shares else 0
-            made.append((index, column, column.width + extra))
+            wide = column.width + extra
+            made.append((index, column, min(wide, column.most) if column.most else wide))
         self._layout_made = _Layout(made)
         total = sum(size for _, _, size in made) + _GAP * (len(made) - 1) + lead
         self.virtual_size = Size(max(width, total), self.rows.count + 1)
@@ -246,6 +248,9 @@ class VirtualTable(ScrollView, can_focus=True):
         made: list[tuple[str, str]] = []
         if self._with_marks:
             made.append(("✓ " if self.rows.id_of(index) in self.marked else "  ", "accent"))
+        if len(cells) == 1 < len(self._layout_made.columns):  # it says what stands below it
+            width = max(0, self._seen - 2 * len(made))
+            return [*made, (fit(cells[0].text, width), cells[0].tone)]
         for at, column, size in self._layout_made.columns:
             cell = cells[at] if at < len(cells) else Cell("")
             made.append((fit(cell.text, size, right=column.right) + " " * _GAP, cell.tone))

@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                     "PLACET_AUTHORITY_KEY_PASSPHRASE": PASSPHRASE,
                     "PLACET_AUTHORITY_TEMPORAL_ADDRESS": address,
                 },
-                log=folder / "authority.log",
+                folder / "authority.log",
             )
         )
         await _answers(issuer)
@@ -89,11 +90,8 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         for side in ("bare", "governed"):
             command = [sys.executable, "-m", "bench.worker", side, "--temporal", address]
             command += ["--issuer", issuer, "--folder", str(folder)]
-            worker = stack.enter_context(_program(command, {}, speaks=True))
-            assert worker.stdout is not None
-            said = await asyncio.to_thread(worker.stdout.readline)
-            if said != b"ready\n":
-                raise SystemExit(f"the {side} worker did not start")
+            log = folder / f"{side}-worker.log"
+            await asyncio.to_thread(_ready, stack.enter_context(_program(command, {}, log)), log)
         yield Stage(
             environment.client, issuer, admin, porter, clerk, auditor, keys[ASKER], folder, settings
         )
@@ -121,21 +119,25 @@ async def _answers(issuer: str) -> None:
             await asyncio.sleep(0.05)
 
 
+def _ready(worker: subprocess.Popen[bytes], log: Path) -> None:
+    while b"ready\n" not in log.read_bytes():
+        if worker.poll() is not None:
+            raise SystemExit(f"the worker did not start: {log.read_text()}")
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def _program(
-    command: list[str],
-    settings: Mapping[str, str],
-    *,
-    speaks: bool = False,
-    log: Path | None = None,
+    command: list[str], settings: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    said = None if log is None else log.open("wb")  # each notice is a line of it
+    # A file, not a pipe: the SDK warns on standard output, and waits for ever once a pipe is full.
+    said = log.open("wb")
     process = subprocess.Popen(
         command,
+        stdout=said,
         stderr=said,
         env={**os.environ, **settings},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if speaks else subprocess.DEVNULL,
     )
     try:
         yield process
@@ -146,6 +148,4 @@ def _program(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for stream in (process.stdout, said):
-            if stream is not None:
-                stream.close()
+        said.close()

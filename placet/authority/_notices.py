@@ -11,7 +11,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
@@ -26,7 +26,7 @@ NOTICE = "notice"
 """The outbox's kind of a notice that was not handed to its channels yet."""
 
 NOTICES = "notices"
-"""The topic that wakes whoever hands them over."""
+"""The topic that wakes whoever hands them over, one channel beside the other."""
 
 MAX_TRIES = 10
 """About a quarter of an hour; after that a person looks."""
@@ -92,13 +92,23 @@ class Notices:
         self._core = core
         self._channels = {each.name: each for each in channels}
 
-    async def deliver(self) -> None:
-        """Take what was told since, and send what is due."""
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self._channels)
+
+    async def take(self) -> None:
+        """Make deliveries of what was told since; a channel that is gone gets dead letters."""
         if await self._core.store.read(lambda reader: bool(_waiting(reader, 1))):
             for told in await self._core.store.write(self._take):
                 _log.info("%s %s", told["kind"], told["checkpoint"] or told["case"] or "")
+        for row in await self._core.store.read(lambda reader: _homeless(reader, self.channels)):
+            await self._send(row)
+
+    async def deliver(self, channel: str) -> None:
+        """Send what is due at one channel: a receiver that is slow holds up nobody else's."""
         now = self._core.clock()
-        for row in await self._core.store.read(lambda reader: _due(reader, now)):
+        for row in await self._core.store.read(lambda reader: _due(reader, channel, now)):
             await self._send(row)
 
     def _take(self, tx: Tx) -> list[dict[str, JsonValue]]:
@@ -120,6 +130,7 @@ class Notices:
                 )
             tx.change(OutboxRow, row.id, done_at=tx.now)
             taken.append(told)
+        tx.notify(NOTICES)  # for each channel to look
         return taken
 
     def _said(self, told: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -218,11 +229,23 @@ async def list_deliveries(core: Core, status: str | None, after: int) -> list[De
     ]
 
 
-def _due(reader: Reader, now: datetime) -> list[DeliveryRow]:
+def _due(reader: Reader, channel: str, now: datetime) -> list[DeliveryRow]:
     return reader.all(
         DeliveryRow,
+        DeliveryRow.channel == channel,
         DeliveryRow.status.in_(_OPEN),  # type: ignore[attr-defined]  # a column on the class
         DeliveryRow.next_try_at <= now,
+        order_by=[DeliveryRow.id],
+        limit=PAGE,
+    )
+
+
+def _homeless(reader: Reader, channels: Collection[str]) -> list[DeliveryRow]:
+    """What was to go to channels that the settings no longer name."""
+    return reader.all(
+        DeliveryRow,
+        DeliveryRow.channel.not_in(channels),  # type: ignore[attr-defined]  # a column on the class
+        DeliveryRow.status.in_(_OPEN),  # type: ignore[attr-defined]  # a column on the class
         order_by=[DeliveryRow.id],
         limit=PAGE,
     )

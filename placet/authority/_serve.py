@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import aiohttp
 import uvicorn
@@ -92,13 +93,18 @@ async def open_authority(
             raise NoLog("the database has no log yet; run: placet authority init")
         core = Core(settings, store, Temporal(client), keys, clock, random)
         services = _services(core, session)
+        notices = Notices(core, channels(settings, session))
         running = [
             asyncio.create_task(each)
             for each in (
                 store.sign_heads(_head_signer(core)),
                 _follow(store, OPENING, services.cases.start_opened, 1.0),
                 _follow(store, OUTBOX, Outbox(core).deliver, 1.0),
-                _follow(store, NOTICES, Notices(core, channels(settings, session)).deliver, 1.0),
+                _follow(store, NOTICES, notices.take, 1.0),
+                *(
+                    _follow(store, NOTICES, partial(notices.deliver, each), 1.0)
+                    for each in notices.channels
+                ),
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
                 _follow(store, None, lambda: end_emergencies(core), 1.0),
                 _follow(store, None, lambda: disown_orphans(core), 2.0),

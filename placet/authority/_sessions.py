@@ -11,6 +11,7 @@
 4. (I4, I7) Beginning and end are on the ledger; the refresh token rests encrypted.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -41,6 +42,11 @@ _LOST = {"left", "groups_changed"}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _RETRY = timedelta(seconds=5)
 _LEASE = timedelta(seconds=30)
+"""For how long one process asks about a session; it may have died since."""
+
+_LOOK_AGAIN = 0.05
+"""Seconds between two looks for the answer that another process gets."""
+
 _STARTS_A_MINUTE = 60
 """Sign-ins that one process begins at the provider in a minute: anyone may ask for one."""
 
@@ -190,6 +196,7 @@ class Sessions:
             next_check_at=ends
             if person.refresh_token is None
             else min(ends, tx.now + timedelta(seconds=provider.recheck_seconds)),
+            vouched_at=tx.now,
             status=ACTIVE,
         )
         tx.add(session)
@@ -299,18 +306,39 @@ class Sessions:
             await self.recheck_one(row)
 
     async def recheck_one(self, row: SessionRow) -> bool:
-        """End a session that is over, or ask the provider about it; whether that was answered."""
+        """End a session that is over, or ask the provider about it; whether that was answered.
+
+        Who is asked about already, here or by another process, is waited for: nothing passes on an
+        answer that is still on its way.
+        """
         provider = (await self._core.store.read(governance)).identity_provider
         if self._core.clock() >= row.ends_at:
             await self._end(row, "over")
         elif provider is None or provider.issuer != row.issuer:
             await self._end(row, "provider_changed")
-        elif row.sealed is not None and await self._core.store.write(lambda tx: _claim(tx, row)):
+        elif row.sealed is not None:
+            while not await self._core.store.write(lambda tx: _claim(tx, row)):
+                answered = await self._answered(row)
+                if answered is not None:
+                    return answered
             return await self._ask(provider, row, row.sealed)
-        return True  # it is over, or another process has just asked
+        return True  # it is over
+
+    async def _answered(self, row: SessionRow) -> bool | None:
+        """Wait for whoever asks about it: whether they were answered, or None if they are gone."""
+        while True:
+            current = await self._core.store.read(lambda reader: reader.get(SessionRow, row.id))
+            if current is None or current.status != ACTIVE or current.vouched_at != row.vouched_at:
+                return True
+            if current.asking_until is None:
+                return None if current.next_check_at == row.next_check_at else False
+            if current.asking_until <= self._core.clock():
+                return None
+            await asyncio.sleep(_LOOK_AGAIN)
 
     async def _ask(self, provider: IdentityProvider, row: SessionRow, sealed: str) -> bool:
         kept = json.loads(unseal(self._core, REFRESH, sealed))
+        asked_at = self._core.clock()
         try:
             person = await self._provider.refresh(
                 provider, kept["token"], kept["nonce"], kept["sub"]
@@ -330,7 +358,7 @@ class Sessions:
             if provider.roles_of(person.groups) != tuple(json.loads(row.roles_json)):
                 await self._end(row, "groups_changed")
             else:
-                await self._trust(provider, row, person, kept)
+                await self._trust(provider, row, person, kept, asked_at)
         return True
 
     async def _trust(
@@ -339,8 +367,9 @@ class Sessions:
         row: SessionRow,
         person: Person,
         kept: Mapping[str, str],
+        asked_at: datetime,
     ) -> None:
-        """The provider vouches for it once more."""
+        """The provider vouches for it once more, as of when it was asked."""
         newer = person.refresh_token or kept["token"]
         sealed = seal(
             self._core,
@@ -353,7 +382,14 @@ class Sessions:
             if current is None or current.status != ACTIVE:
                 return
             again = tx.now + timedelta(seconds=provider.recheck_seconds)
-            tx.change(SessionRow, row.id, sealed=sealed, next_check_at=min(again, row.ends_at))
+            tx.change(
+                SessionRow,
+                row.id,
+                sealed=sealed,
+                next_check_at=min(again, row.ends_at),
+                vouched_at=asked_at,
+                asking_until=None,
+            )
             if key is not None and key.session_id == row.id:
                 trusted = tx.now + timedelta(seconds=provider.trust_seconds)
                 tx.change(IdentityKey, row.thumbprint, expires_at=min(trusted, row.ends_at))
@@ -362,7 +398,9 @@ class Sessions:
 
     async def _retry(self, row: SessionRow) -> None:
         await self._core.store.write(
-            lambda tx: tx.change(SessionRow, row.id, next_check_at=tx.now + _RETRY)
+            lambda tx: tx.change(
+                SessionRow, row.id, next_check_at=tx.now + _RETRY, asking_until=None
+            )
         )
 
     async def _end(self, row: SessionRow, reason: str) -> None:
@@ -377,9 +415,12 @@ class Sessions:
 def _claim(tx: Tx, row: SessionRow) -> bool:
     """Whether this process asks: a refresh token that is sent twice ends the session."""
     current = tx.get(SessionRow, row.id)
-    if current is None or current.status != ACTIVE or current.next_check_at != row.next_check_at:
+    if current is None or current.status != ACTIVE or current.sealed != row.sealed:
         return False
-    tx.change(SessionRow, row.id, next_check_at=tx.now + _LEASE)
+    if current.asking_until is not None and current.asking_until > tx.now:
+        return False
+    until = tx.now + _LEASE
+    tx.change(SessionRow, row.id, next_check_at=until, asking_until=until)
     return True
 
 

@@ -51,8 +51,6 @@ class Vouching:
     def __init__(self, core: Core, sessions: Sessions) -> None:
         self._core = core
         self._sessions = sessions
-        self._vouched: dict[str, datetime] = {}
-        """When the provider last vouched for a session, by the session's id."""
         self._quiet: dict[str, datetime] = {}
         """Until when nobody is asked about who reads with a key, by the key's thumbprint."""
         self._asking: dict[str, asyncio.Task[bool]] = {}
@@ -94,8 +92,7 @@ class Vouching:
         )
         if rules is None or row is None or row.sealed is None:
             return _UNKNOWN
-        last = self._vouched.get(row.id, row.started_at)
-        left = last + timedelta(seconds=rules.decision_seconds) - now
+        left = row.vouched_at + timedelta(seconds=rules.decision_seconds) - now
         if left > timedelta(0) or (self._away_until is not None and now < self._away_until):
             return max(left, timedelta(0))
         task = self._asking.get(row.id)
@@ -130,12 +127,8 @@ class Vouching:
 
     def _answered(self, session: str, task: asyncio.Task[bool]) -> None:
         self._asking.pop(session, None)
-        if len(self._vouched) >= _MOST_KEPT:
-            self._vouched.clear()  # each is asked for once more
         trouble = task.exception()
         if trouble is not None:
             _log.warning("session %s could not be looked at: %s", session, trouble)
-        elif task.result():
-            self._vouched[session] = self._core.clock()
-        else:
+        elif not task.result():
             self._away_until = self._core.clock() + _PAUSE

@@ -38,6 +38,10 @@ class Forger:
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "good"}))
     nonce: str = ""
     make: Callable[["Forger", dict[str, Any]], str] | None = None
+    refreshes: bool = False
+    refreshing: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
 
     def claims(self) -> dict[str, Any]:
         """A good ID token's."""
@@ -83,10 +87,17 @@ class Forger:
                 }
             )
 
-        async def token(_: Request) -> Response:
+        async def token(request: Request) -> Response:
+            form = parse_qs((await request.body()).decode())
+            if form["grant_type"] == ["refresh_token"]:
+                self.asked += 1
+                self.refreshing.set()
+                await self.answering.wait()
+                return JSONResponse({"error": "invalid_grant"}, 400)  # who asks about them: left
             claims = self.claims()
             made = self.sign(claims) if self.make is None else self.make(self, claims)
-            return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": made})
+            told = {"access_token": "x", "token_type": "Bearer", "id_token": made}
+            return JSONResponse(told | ({"refresh_token": "once"} if self.refreshes else {}))
 
         async def jwks(_: Request) -> Response:
             return JSONResponse({"keys": [self.key.as_dict(private=False)]})
@@ -126,6 +137,8 @@ async def at(tmp_path: Path) -> AsyncIterator[tuple[Alone, Forger]]:
             issuer=forger.issuer,
             client_id="placet",
             algorithms=("ES256",),
+            recheck_seconds=1,
+            decision_seconds=0,
             roles=(GroupRoles(group="clerks", roles=("clerk",)),),
         )
         async with made.ada() as ada:
@@ -190,6 +203,30 @@ async def test_forged_id_tokens_open_nothing(at: tuple[Alone, Forger]) -> None:
     async with authority.ada() as ada:
         started = await ada.entries("session.started")
         assert [each["data"]["principal"] for each in started] == ["operator:cleo"]
+
+
+@pytest.mark.parametrize("doing", ["reads", "acts"])
+async def test_nothing_passes_while_the_answer_is_on_its_way(
+    at: tuple[Alone, Forger], doing: str
+) -> None:
+    """I10: the regular look, or another process, asks about who left; whatever they try in that
+    very instant waits for that answer, and the provider is asked once."""
+    authority, forger = at
+    forger.refreshes = True
+    async with OperatorClient(authority.settings.issuer, "operator:x", SigningKey.generate()) as it:
+        await it.finish_sign_in(await it.begin_sign_in())
+        await asyncio.wait_for(forger.refreshing.wait(), 30)
+        trying = asyncio.create_task(
+            it.cases() if doing == "reads" else it.act("hold.place", "depot/D1", {"reason": "so"})
+        )
+        await asyncio.wait({trying}, timeout=0.5)  # time enough to be let through wrongly
+        forger.answering.set()
+        with pytest.raises(AuthorityError) as refused:
+            await trying
+    assert refused.value.problem.reasons == ("I10", "lost")
+    assert forger.asked == 1
+    async with authority.ada() as ada:
+        assert await ada.entries("hold.placed") == []
 
 
 _LIES = {

@@ -38,6 +38,9 @@ class Receiver:
     port: int
     status: int = 200
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    slow: asyncio.Event = field(default_factory=asyncio.Event)
+    """Until it is set, ``/slow`` takes a notice and answers nothing."""
 
     @property
     def ids(self) -> list[str]:
@@ -52,7 +55,11 @@ async def receiver() -> AsyncIterator[Receiver]:
 
     async def take(request: Request) -> Response:
         made.got.append((dict(request.headers), await request.body()))
-        return Response(status_code=made.status)
+        made.paths.append(request.url.path)
+        if request.url.path == "/slow":
+            await made.slow.wait()
+        elsewhere = {"location": "/elsewhere"} if made.status == 307 else {}
+        return Response(status_code=made.status, headers=elsewhere)
 
     app = Starlette(routes=[Route("/{any:path}", take, methods=["POST"])])
     server = uvicorn.Server(
@@ -177,6 +184,39 @@ async def test_what_nobody_takes_becomes_a_dead_letter_and_is_sent_again(
         with pytest.raises(AuthorityError, match="dead letter"):
             await ada.act("notice.resend", str(dead.id), {})
         assert await holds(ada) == []
+
+
+async def test_a_receiver_that_is_slow_holds_up_nobody_else(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """One that takes a notice and does not answer waits alone; the others hear of all of them."""
+    address = f"http://127.0.0.1:{receiver.port}"
+    hooks = tuple(
+        {"name": name, "url": f"{address}/{name}", "secret": SECRET} for name in ("slow", "desk")
+    )
+    async with told(tmp_path, receiver, webhooks=hooks) as made, made.ada() as ada:
+        await made.core_write(lambda tx: put_notice(tx, "checkpoint.waiting", "ckpt-1"))
+        await until(lambda: _came(receiver, {"/slow": 1, "/desk": 1}))
+        await made.core_write(lambda tx: put_notice(tx, "checkpoint.waiting", "ckpt-2"))
+        await until(lambda: _came(receiver, {"/slow": 1, "/desk": 2}))
+        receiver.slow.set()
+        await settled(ada, "done")
+    assert receiver.paths.count("/slow") == 2
+
+
+async def _came(receiver: Receiver, wanted: dict[str, int]) -> bool:
+    return {path: receiver.paths.count(path) for path in wanted} == wanted
+
+
+async def test_a_redirect_is_not_followed(tmp_path: Path, receiver: Receiver) -> None:
+    """What a receiver answers sends a notice nowhere else, inside the house or out of it."""
+    receiver.status = 307
+    async with told(tmp_path, receiver) as made, made.ada() as ada:
+        await propose(ada)
+        await tried(ada, 1)
+        (waiting,) = await ada.notices()
+    assert waiting.trouble == "answered 307"
+    assert set(receiver.paths) == {"/hook"}
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")

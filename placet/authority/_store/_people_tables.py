@@ -42,7 +42,8 @@ class SessionRow(Row, table=True):
     """A person's session through the identity provider, and the key that it is bound to.
 
     ``subject_digest`` fixes who it is at the provider; ``sealed`` is the refresh token, encrypted
-    (I7). ``status``: active, ended.
+    (I7). ``vouched_at`` is when the provider was asked that answered last; ``asking_until`` says
+    that someone asks it now. ``status``: active, ended.
     """
 
     __table_args__ = (Index("session_due", "status", "next_check_at"),)
@@ -56,6 +57,8 @@ class SessionRow(Row, table=True):
     started_at: datetime = time_field()
     ends_at: datetime = time_field()
     next_check_at: datetime = time_field()
+    vouched_at: datetime = time_field()
+    asking_until: datetime | None = time_or_none()
     status: str
     ended_for: str | None = None
 
@@ -106,7 +109,7 @@ class DeliveryRow(Row, table=True):
 
     __table_args__ = (
         UniqueConstraint("notice", "channel"),
-        Index("delivery_due", "status", "next_try_at"),
+        Index("delivery_due", "channel", "status", "next_try_at"),
         COUNTED,
     )
     id: int = serial_key()

@@ -483,16 +483,20 @@ class OperatorClient:
         """A page of cases; ``after`` is the ``next`` of the page before."""
         return self._model(await self._get("/v1/cases", _parameters(query, after)), CasePage)
 
-    async def cases(self, status: str | None = None) -> list[CaseView]:
-        """All cases, or those of one status: every page."""
-        query = CaseQuery(status=CaseStatus(status) if status else None, limit=MAX_PAGE)
-        found: list[CaseView] = []
+    async def case_lines(self, query: CaseQuery) -> AsyncIterator[CaseView]:
+        """Every case of a list, page by page."""
         after: str | None = None
         while True:
             page = await self.case_page(query, after)
-            found += page.cases
+            for each in page.cases:
+                yield each
             if (after := page.next) is None:
-                return found
+                return
+
+    async def cases(self, status: str | None = None) -> list[CaseView]:
+        """All cases, or those of one status: every page."""
+        query = CaseQuery(status=CaseStatus(status) if status else None, limit=MAX_PAGE)
+        return [each async for each in self.case_lines(query)]
 
     async def case(self, case: str) -> CaseView:
         """One case."""

@@ -1,7 +1,6 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,75 +10,36 @@ from rich.markup import escape
 
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
+from placet.cli._lists import case, checkpoint, tell_late
 from placet.cli._output import harmless
 from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
-    MAX_PAGE,
     ActAnswer,
     AdmitCase,
-    ArchiveState,
     AuthorityMatrix,
     CaseId,
+    CaseQuery,
     CaseStatus,
     CaseView,
     CheckpointId,
-    CheckpointLine,
-    CheckpointOrder,
-    CheckpointQuery,
     CheckpointStatus,
     CheckpointView,
-    Claimed,
     DecisionAnswer,
     Hold,
     InputPart,
     Reason,
     RecordId,
-    Severity,
     Verdict,
-    WaitsFor,
     parse_money,
     template_variables,
 )
 from placet.process import Attached, Process
 
-case = typer.Typer(help="Cases: open, look, resubmit, hold, end.", no_args_is_help=True)
-checkpoint = typer.Typer(help="Checkpoints: look, decide.", no_args_is_help=True)
 _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
 _RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-@case.command("list")
-def list_cases(status: CaseStatus | None = None, as_json: AsJson = False) -> None:
-    """List cases."""
-
-    async def work() -> list[CaseView]:
-        async with operator_client() as client:
-            return await client.cases(status.value if status else None)
-
-    with failures():
-        found = run(work())
-        show(found, as_json=as_json, columns=("id", "subject", "status", "result", "archive"))
-        _tell_late(found)
-
-
-def _tell_late(cases: list[CaseView]) -> None:
-    """Say which cases raise an alarm, or have no sealed history yet, though they should (I9)."""
-    now = datetime.now(UTC)
-    for each in cases:
-        if each.alarm is not None and each.archive is not ArchiveState.ERASED:
-            typer.echo(f"placet: {each.id}: alarm: {each.alarm}", err=True)
-        elif each.archive in {ArchiveState.FAILED, ArchiveState.LOST}:
-            why = f"{each.archive}: {each.archive_trouble or 'its execution has vanished'}"
-            typer.echo(f"placet: {each.id}: its history is not sealed, {why}", err=True)
-        elif each.archive_late(now):
-            typer.echo(
-                f"placet: {each.id} was closed at {each.closed_at} and its history is not sealed: "
-                "its workflow still runs, or Temporal is away",
-                err=True,
-            )
 
 
 @case.command("show")
@@ -93,7 +53,7 @@ def show_case(case_id: str, as_json: AsJson = False) -> None:
     with failures():
         found = run(work())
         show(found, as_json=as_json)
-        _tell_late([found])
+        tell_late([found])
 
 
 @case.command("open", context_settings=_EXTRA)
@@ -116,7 +76,8 @@ def open_case(
         async def work() -> ActAnswer:
             async with operator_client() as client:
                 await _require_opener(client, process)
-                taken = [each for each in await client.cases() if each.subject == subject]
+                found = [each async for each in client.case_lines(CaseQuery(record=subject))]
+                taken = [each for each in found if each.subject == subject]
                 if any(each.status is not CaseStatus.CLOSED for each in taken):
                     raise fail(f"{subject} has an open case already", REFUSED)
                 absent = [name for name in found.attach if name not in options]
@@ -314,82 +275,6 @@ def _act(act: str, target: str, body: Any, *, as_json: bool) -> None:
 
 
 # --- checkpoints ------------------------------------------------------------------------------
-
-
-@checkpoint.command("list")
-def list_checkpoints(
-    status: CheckpointStatus | None = CheckpointStatus.OPEN,
-    mine: Annotated[bool, typer.Option(help="What waits for you alone.")] = False,
-    others: Annotated[bool, typer.Option(help="What waits for others.")] = False,
-    process: Annotated[str | None, typer.Option(help="Of this process.")] = None,
-    role: Annotated[str | None, typer.Option(help="What waits for this role.")] = None,
-    record: Annotated[str | None, typer.Option(help="Records that begin so.")] = None,
-    severity: Annotated[
-        Severity | None, typer.Option(help="With a finding at least as grave.")
-    ] = None,
-    overdue: Annotated[bool, typer.Option(help="What is past its time.")] = False,
-    claimed: Annotated[Claimed | None, typer.Option(help="Claimed by whom.")] = None,
-    at_least: Annotated[str | None, typer.Option(help="Amounts from this on.")] = None,
-    at_most: Annotated[str | None, typer.Option(help="Amounts up to this.")] = None,
-    text: Annotated[str | None, typer.Option(help="Words of its record, title or id.")] = None,
-    sort: Annotated[CheckpointOrder, typer.Option(help="The order.")] = CheckpointOrder.URGENCY,
-    limit: Annotated[int, typer.Option(help="Rows at most.")] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """List what waits for people, most urgent first."""
-    with failures():
-        if mine and others:
-            raise fail("--mine or --others, not both", USAGE)
-        waits_for = WaitsFor.ME if mine else WaitsFor.OTHERS if others else None
-        query = CheckpointQuery.model_validate(
-            {
-                "status": status,
-                "process": process,
-                "role": role,
-                "waits_for": waits_for,
-                "record": record,
-                "severity": severity,
-                "overdue": overdue,
-                "claimed": claimed,
-                "amount_min": at_least,
-                "amount_max": at_most,
-                "text": text,
-                "sort": sort,
-                "limit": min(limit, MAX_PAGE) if limit > 0 else limit,
-            }
-        )
-
-        async def work() -> list[CheckpointLine]:
-            found: list[CheckpointLine] = []
-            async with operator_client() as client:
-                async for line in client.checkpoint_lines(query):
-                    found.append(line)
-                    if len(found) == limit:
-                        break
-            return found
-
-        lines = run(work())
-        if as_json:
-            show(lines, as_json=True)
-        else:
-            show([_in_columns(each) for each in lines], as_json=False, columns=_COLUMNS)
-
-
-_COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "missing")
-
-
-def _in_columns(line: CheckpointLine) -> dict[str, str]:
-    counts = line.findings
-    return {
-        "id": line.id,
-        "title": line.title,
-        "subject": line.subject,
-        "status": line.status.value,
-        "amount": "" if line.amount is None else f"{line.amount:,.2f}",
-        "findings": f"{counts.blocking} blocking, {counts.warning} warning",
-        "due": line.due_at.isoformat(timespec="minutes"),
-        "missing": "; ".join(line.missing),
-    }
 
 
 @checkpoint.command("show")

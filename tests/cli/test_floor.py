@@ -231,6 +231,26 @@ def test_a_hold_is_placed_and_lifted(floor: Floor) -> None:
     floor.say("ana", *lift)
 
 
+def test_lists_are_narrowed_by_the_server_and_say_what_they_left_out(floor: Floor) -> None:
+    """What waits is found without reading all of it, and nobody takes a part for the whole."""
+    for number, severities in ((1, ("blocking",)), (2, ())):
+        floor.asked(subject=f"loan/L-LIST/draw/{number}", severities=severities)
+    ours = ("--record", "loan/L-LIST")
+    both = floor.say("ben", "checkpoint", "list", *ours, "--json")
+    assert (len(json.loads(both.out)), both.err) == (2, "")
+    one = floor.say("ben", "checkpoint", "list", *ours, "--limit", "1", "--json")
+    assert len(json.loads(one.out)) == 1
+    assert "more than these 1" in one.err
+    grave = floor.say("ben", "checkpoint", "list", *ours, "--gravest", "blocking", "--json")
+    assert [each["subject"] for each in json.loads(grave.out)] == ["loan/L-LIST/draw/1"]
+    groups = floor.say("ben", "checkpoint", "groups", "--by", "findings", *ours, "--json")
+    assert sum(each["count"]["count"] for each in json.loads(groups.out)) == 2
+    cases = floor.say("ben", "case", "list", *ours, "--limit", "1", "--json")
+    assert len(json.loads(cases.out)) == 1
+    assert "more than these 1" in cases.err
+    assert floor.say("ben", "case", "list", "--limit", "0", code=2).err
+
+
 def test_what_is_keyed_or_lowered_wrong_is_refused_before_it_is_signed(floor: Floor) -> None:
     """I12: a usage error names what was wrong."""
     checkpoint = floor.asked()

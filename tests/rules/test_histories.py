@@ -33,6 +33,7 @@ from placet.model import (
     ExclusionReason,
     Need,
     PlannedEscalation,
+    Prospect,
     Requirement,
     Schedule,
     Verdict,
@@ -81,6 +82,15 @@ NEEDS = st.lists(
     min_size=1,
     max_size=3,
 )
+
+
+STAGED = st.builds(
+    lambda first, then, many: [_need([first], 1, 1), _need(then, many, 2)],
+    st.sampled_from(ROLES),
+    st.lists(st.sampled_from(ROLES), min_size=1, max_size=2, unique=True),
+    st.integers(1, 3),
+)
+"""One before several others: what rests on whose word."""
 
 
 @dataclass
@@ -226,7 +236,7 @@ class Histories(RuleBasedStateMachine):
             min_size=len(PEOPLE),
             max_size=len(PEOPLE),
         ),
-        needs=NEEDS,
+        needs=STAGED | NEEDS,
     )
     def enrol(self, roles: list[frozenset[str]], needs: list[Need]) -> None:
         self.people = {name: Person(each) for name, each in zip(PEOPLE, roles, strict=True)}
@@ -275,7 +285,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.status is not OPEN or len(self.decisions) > 3)
     @rule(
-        needs=NEEDS,
+        needs=STAGED | NEEDS,
         barred=st.lists(st.sampled_from(PEOPLE), max_size=1),
         apart=st.lists(st.sampled_from(PEOPLE), max_size=2, unique=True),
         acceptors=st.none() | st.just(()) | st.just(("senior",)),
@@ -387,6 +397,15 @@ class Histories(RuleBasedStateMachine):
         self._send(claims)
         return claims
 
+    @precondition(lambda self: self.status is OPEN)
+    @rule(which=st.integers(0, 9))
+    def approve_in_turn(self, which: int) -> None:
+        """Someone who may approve now does: what follows happens deep in a history."""
+        self.look()
+        may = [each for each in PEOPLE if self._foreseen(each).may_approve]
+        if may:
+            self._send(self._sign(may[which % len(may)], "approve", None))
+
     @rule(target=signed, first=st.sampled_from(PEOPLE), second=st.sampled_from(PEOPLE))
     def two_at_once(self, first: str, second: str) -> object:
         """Two people, or one on two devices, in the same instant: the ledger has an order."""
@@ -490,6 +509,11 @@ class Histories(RuleBasedStateMachine):
             stands_in_for=self._stands_in_for(who),
         )
 
+    def _foreseen(self, who: str) -> Prospect:
+        return prospect(
+            self.asked, self._facts(who), self._standing(), self.evidence, self.fixed, self.now
+        )
+
     def _standing(self) -> CheckpointStanding:
         return CheckpointStanding(
             id=self.checkpoint,
@@ -546,9 +570,7 @@ class Histories(RuleBasedStateMachine):
     def ask_first(self, who: str) -> None:
         """What a word would do is what it then does."""
         self.look()
-        foreseen = prospect(
-            self.asked, self._facts(who), self._standing(), self.evidence, self.fixed, self.now
-        )
+        foreseen = self._foreseen(who)
         before = list(self.decisions)
         counted = self._send(self._sign(who, "approve", None))
         assert counted == foreseen.may_approve

@@ -16,7 +16,7 @@ from placet.authority._core import Core
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Forbidden, NotFound, Unauthenticated
 from placet.authority._governance import governance
-from placet.authority._identities import ACTIVE, key_standing, roles_of, signed_in_at
+from placet.authority._identities import ACTIVE, MENDS, key_standing, roles_of, signed_in_at
 from placet.authority._outcomes import settle_status, standing_of
 from placet.authority._standing_in import stands_in_for
 from placet.authority._store import (
@@ -159,6 +159,7 @@ class Decisions:
             row = advance(tx, case, row)
         asked = asked_of(row)
         decisions = counted_decisions(tx, row.id)
+        standing = key_standing(tx, claims.iss, key.thumbprint, tx.now)
         try:
             check_decision(
                 asked,
@@ -167,8 +168,9 @@ class Decisions:
                 claims,
                 OperatorFacts(
                     principal=claims.iss,
-                    active=key_standing(tx, claims.iss, key.thumbprint, tx.now) == ACTIVE,
+                    active=standing == ACTIVE,
                     roles=roles,
+                    mend=MENDS.get(standing, ""),
                     stands_in_for=()
                     if case is None
                     else stands_in_for(tx, claims.iss, case.process, tx.now),

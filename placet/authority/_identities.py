@@ -60,6 +60,16 @@ def key_standing(reader: Reader, principal: str, thumbprint: str, now: datetime)
     return "expired" if found.expires_at is not None and found.expires_at <= now else ACTIVE
 
 
+MENDS = {
+    "suspended": "that an administrator resumes it",
+    "revoked": "another key, which an administrator enrols",
+    "expired": "the identity provider's word, which it has not given for a while; sign in again",
+    ENDED: "a new session; sign in again",
+    LOST: "a group that has a role here; sign in again once you are in one",
+}
+"""What would make an operator or their key active again, by what it is."""
+
+
 def word_standing(reader: Reader, principal: str, thumbprint: str) -> str:
     """``active``, or what keeps a word that was given before from counting now.
 
@@ -105,7 +115,13 @@ def require_active(reader: Reader, principal: str, thumbprint: str, now: datetim
     if standing == "unknown":
         raise Unauthenticated("invalid_client", "the client or its key is not enrolled")
     if standing != ACTIVE:
-        raise Forbidden(f"{principal} or its key is {standing}", ("I10", standing))
+        raise Forbidden(not_active(principal, standing), ("I10", standing))
+
+
+def not_active(principal: str, standing: str) -> str:
+    """What keeps an identity or its key from counting, and what would have been needed."""
+    mend = MENDS.get(standing) if principal.startswith("operator:") else None
+    return f"{principal} or its key is {standing}" + ("" if mend is None else f"; needed: {mend}")
 
 
 def use_jti(tx: Tx, issuer: str, jti: str, expires: datetime) -> None:

@@ -36,6 +36,8 @@ from placet.model import (
 )
 from placet.process import Attached, Process
 
+__all__ = ["case", "checkpoint", "checkpoint_id"]
+
 _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
 _RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
@@ -76,8 +78,8 @@ def open_case(
         async def work() -> ActAnswer:
             async with operator_client() as client:
                 await _require_opener(client, process)
-                found = [each async for each in client.case_lines(CaseQuery(record=subject))]
-                taken = [each for each in found if each.subject == subject]
+                cases = [each async for each in client.case_lines(CaseQuery(record=subject))]
+                taken = [each for each in cases if each.subject == subject]
                 if any(each.status is not CaseStatus.CLOSED for each in taken):
                     raise fail(f"{subject} has an open case already", REFUSED)
                 absent = [name for name in found.attach if name not in options]

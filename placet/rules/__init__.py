@@ -12,7 +12,12 @@ from placet.rules._context import (
     guarded_context,
     step_context,
 )
-from placet.rules._deciding import CheckpointStanding, OperatorFacts, check_decision
+from placet.rules._deciding import (
+    CheckpointStanding,
+    OperatorFacts,
+    check_decision,
+    without_a_hand,
+)
 from placet.rules._emergency import emergency_requirement
 from placet.rules._errors import (
     BadCalendar,
@@ -135,4 +140,5 @@ __all__ = [
     "subject_variables",
     "unusual",
     "waiting_roles",
+    "without_a_hand",
 ]

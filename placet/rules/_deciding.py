@@ -29,13 +29,15 @@ from placet.rules._words import CountedDecision, Words, fits
 class OperatorFacts(Model):
     """What the authority knows of the operator whose enrolled key signed.
 
-    ``stands_in_for`` are the people who have handed over to them for this time.
+    ``stands_in_for`` are the people who have handed over to them for this time; ``mend`` says what
+    would make them, or the key that signed, active, where they are not.
     """
 
     principal: Principal
     active: bool
     roles: tuple[Name, ...]
     stands_in_for: tuple[Principal, ...] = ()
+    mend: str = ""
 
 
 class CheckpointStanding(Model):
@@ -87,7 +89,8 @@ def check_decision(
     if claims.verdict is Verdict.APPROVE:
         broken += _wrong_content(requirement, claims, operator, standing)
     if broken:
-        raise DecisionRefused(tuple(broken), needed(requirement, words, broken, operator))
+        said = needed(requirement, words, broken, claims, operator, standing)
+        raise DecisionRefused(tuple(broken), said)
 
 
 def _wrong_target(
@@ -192,35 +195,77 @@ def needed(
     requirement: Requirement,
     words: Words,
     broken: Iterable[Refusal],
+    claims: DecisionClaims,
     operator: OperatorFacts,
+    standing: CheckpointStanding,
 ) -> tuple[str, ...]:
     """What would have been needed, where that is not plain from the refusal itself."""
-    said: list[str] = []
     reasons = set(broken)
+    return (
+        *_needed_of_time(reasons, standing),
+        *_needed_of_person(requirement, words, reasons, claims, operator),
+        *_needed_of_content(requirement, reasons, operator),
+    )
+
+
+def _needed_of_time(reasons: set[Refusal], standing: CheckpointStanding) -> Iterable[str]:
+    if Refusal.NOT_OPEN in reasons:
+        yield f"it is {standing.status.value}"
+    elif Refusal.PAST_DEADLINE in reasons:
+        yield f"needed: before {standing.deadline.isoformat(timespec='seconds')}"
+
+
+def _needed_of_person(
+    requirement: Requirement,
+    words: Words,
+    reasons: set[Refusal],
+    claims: DecisionClaims,
+    operator: OperatorFacts,
+) -> Iterable[str]:
+    if Refusal.OPERATOR_NOT_ACTIVE in reasons and operator.mend:
+        yield f"needed: {operator.mend}"
     if Refusal.OUT_OF_ROLE in reasons:
         asked = sorted({role for need in requirement.needs for role in need.roles})
-        said.append(f"needed: the role {' or '.join(asked) or '(nobody)'}")
+        yield f"needed: the role {' or '.join(asked) or '(nobody)'}"
     if Refusal.SEGREGATION in reasons:
-        whys = dict.fromkeys(requirement.barring(operator.principal))
-        said.append(f"needed: someone who has not {' and '.join(_HANDS[why] for why in whys)}")
+        yield f"needed: {without_a_hand(requirement, operator.principal)}"
+    if Refusal.ANOTHERS in reasons:
+        yield f"needed: {requirement.decided_by}"
     if Refusal.NOT_YOUR_TURN in reasons:
         stage = words.stage
         first = [seat.place for seat in words.seats() if seat.word is None]
         lacking = {in_role(need) for need in first if need.stage == stage}
-        said.append(f"needed first: an approval by {' and by '.join(sorted(lacking))}")
+        yield f"needed first: an approval by {' and by '.join(sorted(lacking))}"
+    for refusal, whose in (
+        (Refusal.SPOKEN_FOR, operator.principal),
+        (Refusal.ABSENT_HAS_DECIDED, claims.stands_in_for),
+    ):
+        word = None if whose is None else words.of_person(whose)
+        if refusal in reasons and word is not None:
+            yield f"needed first: {word.operator} withdraws"
+
+
+def _needed_of_content(
+    requirement: Requirement, reasons: set[Refusal], operator: OperatorFacts
+) -> Iterable[str]:
     if Refusal.AMOUNT_DIFFERS in reasons:
-        said.append(f"needed: exactly {requirement.amount}; a lower amount is new evidence")
+        yield f"needed: exactly {requirement.amount}; a lower amount is new evidence"
     if Refusal.EXCEPTIONS_NOT_ACCEPTED in reasons:
         mine = requirement.acceptable_by(frozenset(operator.roles))
-        said.append(f"needed: {', '.join(mine)}"[:600])
+        yield f"needed: {', '.join(mine)}"[:600]
     if Refusal.EXCEPTIONS_OUT_OF_ROLE in reasons:
         roles = {
             role
             for finding in requirement.exceptions
             for role in requirement.accepting(finding) or ()
         }
-        said.append(f"needed: the role {' or '.join(sorted(roles - set(operator.roles)))}")
-    return tuple(said)
+        yield f"needed: the role {' or '.join(sorted(roles - set(operator.roles)))}"
+
+
+def without_a_hand(requirement: Requirement, person: Principal) -> str:
+    """Who could decide in place of someone who had a hand in it, in words."""
+    whys = dict.fromkeys(requirement.barring(person))
+    return f"someone who has not {' and '.join(_HANDS[why] for why in whys)}"
 
 
 def in_role(need: Need) -> str:

@@ -29,7 +29,7 @@ from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
 from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
 from placet.authority._governance import governance
-from placet.authority._identities import ACTIVE, key_standing, roles_of
+from placet.authority._identities import ACTIVE, key_standing, not_active, roles_of
 from placet.authority._store import Identity, IdentityKey, Reader, SignedActRow, Tx
 from placet.authority._vouching import Vouching
 from placet.model import ActAnswer, ActClaims, SignedAct, canonical_json, digest_json
@@ -149,7 +149,7 @@ class Acts:
         standing = key_standing(tx, claims.iss, key.thumbprint, tx.now)
         try:
             if standing != ACTIVE:
-                raise No(f"{claims.iss} or its key is {standing}", "I10", standing)
+                raise No(not_active(claims.iss, standing), "I10", standing)
             answer = self._proposals.propose(tx, act) if waits and tried else handler(tx, act)
         except No as error:
             return self._refuse(tx, act, error.refused)

@@ -56,7 +56,7 @@ from placet.model import (
     Reason,
     salted_digest,
 )
-from placet.rules import entitled
+from placet.rules import entitled, without_a_hand
 
 MAX_REMARKS = 200
 """Comments and files at one checkpoint: who needs more writes a document."""
@@ -379,7 +379,8 @@ def _require_entitled(row: Checkpoint, act: Act) -> None:
     """
     asked = asked_of(row)
     if asked.bars(act.actor):
-        raise No("you may not decide here: you had a hand in it", "segregation")
+        needed = without_a_hand(asked, act.actor)
+        raise No(f"you may not decide here: you had a hand in it; needed: {needed}", "segregation")
     if not entitled(asked, (act.actor,), act.roles):
         roles = sorted({role for need in asked.needs for role in need.roles})
         raise No(f"{act.claims.act} needs the role {' or '.join(roles) or '(nobody)'}", "role")

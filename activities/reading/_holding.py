@@ -1,16 +1,20 @@
 """Holding a model's statements to their places. Pure; a model's word alone is worth nothing here.
 
 1. A statement stands only if each of its quotes is at the place that it names, letter by letter but
-   for white space.
-2. A number in a statement stands in its quotes, or in what the packet's readers read; the model
-   counts and adds nothing.
-3. Confidence is a rule, not the model's opinion of itself.
+   for white space, and is more than a scrap: whole words, and enough of them to say something.
+2. A number in a statement, in digits or in words, stands in its quotes, or in digits in what the
+   packet's readers read; the model counts and adds nothing.
+3. Confidence is a rule, not the model's opinion of itself. Who has opened nothing has read nothing.
+
+That a statement follows from its quotes is not checked: no rule can. People see both together.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+
+from pydantic import JsonValue
 
 from lender.model import (
     Concern,
@@ -23,13 +27,22 @@ from lender.model import (
     Statement,
     Unsupported,
 )
-from placet.model import Conversation, Ending
+from placet.model import CallStatus, Conversation, Ending
 from placet.process import Reasoned
 
 Words = Mapping[str, Mapping[str, str]]
 """The words of each document, by its spots."""
 
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
+_WORD = re.compile(r"[^\s()$%;:\"']+")
+_NUMBER_WORDS = re.compile(
+    r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|[mb]illions?|dozens?"
+    r"|half|twice|thrice|doubled?|tripled?)\b"
+)
+_SCRAP = 8
+"""Letters and digits that a quote has at least, unless it is all that stands at its place."""
+
 _KEPT_CALLS = 200
 
 
@@ -78,7 +91,7 @@ def hold(heard: Sequence[Heard], words: Words, numbers: frozenset[Decimal]) -> R
     runs = tuple(_run(each) for each in heard)
     return Reading(
         runs=runs,
-        confidence=_confidence(runs, len(statements), len(dropped), apart),
+        confidence=_confidence(heard, runs, len(statements), len(dropped), apart),
         statements=tuple(statements),
         unsupported=tuple(dropped),
         disagreements=apart,
@@ -98,14 +111,23 @@ def cited(heard: Sequence[Heard]) -> frozenset[str]:
 
 
 def numbers_in(text: str) -> frozenset[Decimal]:
-    """The numbers that stand in a text, however their thousands are written."""
-    found = set()
-    for match in _NUMBER.findall(text):
-        try:
-            found.add(Decimal(match.replace(",", "")).normalize())
-        except InvalidOperation:  # pragma: no cover - digits of no known script
-            continue
-    return frozenset(found)
+    """The numbers that stand in a text by themselves, however their thousands are written."""
+    words = (_bare(each) for each in _WORD.findall(text))
+    return frozenset(_number(each) for each in words if _NUMBER.fullmatch(each))
+
+
+def numbers_of(read: JsonValue) -> frozenset[Decimal]:
+    """The numbers in what was read of a packet; digests and places have none."""
+    match read:
+        case str():
+            return frozenset() if read.startswith("sha-256:") else numbers_in(read)
+        case dict():
+            parts = [each for name, each in read.items() if name not in {"place", "places"}]
+            return frozenset(number for each in parts for number in numbers_of(each))
+        case list():
+            return frozenset(number for each in read for number in numbers_of(each))
+        case _:
+            return frozenset() if read is None else numbers_in(str(read))
 
 
 def _lacks(said: Statement, words: Words, numbers: frozenset[Decimal]) -> str | None:
@@ -117,16 +139,47 @@ def _lacks(said: Statement, words: Words, numbers: frozenset[Decimal]) -> str | 
             return f"there is no document {document[:100]!r} that can be read"
         if spot not in pages:
             return f"{document[:100]!r} has no {spot[:60]!r}"
-        if _plain(quote.words) not in _plain(pages[spot]):
+        words, page = _plain(quote.words), _plain(pages[spot])
+        if not _stands(words, page):
             return f"{spot[:60]} of {document[:100]!r} does not say so"
-    known = numbers | numbers_in(" ".join(each.words for each in said.quotes))
-    for number in sorted(numbers_in(said.says) - known):
-        return f"the number {number:f} stands neither in its quotes nor in the packet"
+        if words != page and sum(each.isalnum() for each in words) < _SCRAP:
+            return f"{words!r} is too little to rest on"
+    quoted = _plain(" ".join(each.words for each in said.quotes))
+    known = numbers | numbers_in(quoted)
+    for word in _unquoted(said.says, quoted):
+        if not _NUMBER.fullmatch(word) or _number(word) not in known:
+            return f"the number {word[:100]} stands neither in its quotes nor in the packet"
     return None
 
 
 def _plain(text: str) -> str:
     return " ".join(text.split())
+
+
+def _stands(words: str, page: str) -> bool:
+    """Whether words stand in a page, from the beginning of a word to the end of one."""
+    begins = r"\b" if words[:1].isalnum() else ""
+    ends = r"\b" if words[-1:].isalnum() else ""
+    return bool(words) and re.search(f"{begins}{re.escape(words)}{ends}", page) is not None
+
+
+def _unquoted(says: str, quoted: str) -> list[str]:
+    """The words of a statement that say a number, and do not stand in its quotes as they are."""
+    words = [_bare(each) for each in _WORD.findall(says)]
+    numbers = [each for each in words if any(c.isnumeric() for c in each)]
+    numbers += _NUMBER_WORDS.findall(says.casefold())
+    there = {_bare(each).casefold() for each in _WORD.findall(quoted)}
+    there |= set(_NUMBER_WORDS.findall(quoted.casefold()))
+    return [each for each in numbers if each.casefold() not in there]
+
+
+def _bare(word: str) -> str:
+    """A word without what ends a sentence."""
+    return word.strip(".,!?-–—")
+
+
+def _number(digits: str) -> Decimal:
+    return Decimal(digits.replace(",", "")).normalize()
 
 
 def _disagreements(heard: Sequence[Heard], statements: Sequence[ReadStatement]) -> tuple[str, ...]:
@@ -156,11 +209,23 @@ def _disagreements(heard: Sequence[Heard], statements: Sequence[ReadStatement]) 
 
 
 def _confidence(
-    runs: Sequence[ReaderRun], stand: int, dropped: int, apart: tuple[str, ...]
+    heard: Sequence[Heard],
+    runs: Sequence[ReaderRun],
+    stand: int,
+    dropped: int,
+    apart: tuple[str, ...],
 ) -> Confidence:
-    if apart or dropped > stand or any(each.ending is not Ending.CONCLUDED for each in runs):
+    if apart or not stand or dropped > stand or not all(_has_read(each) for each in heard):
+        return Confidence.LOW
+    if any(each.ending is not Ending.CONCLUDED for each in runs):
         return Confidence.LOW
     return Confidence.MEDIUM if dropped else Confidence.HIGH
+
+
+def _has_read(each: Heard) -> bool:
+    """Whether a reader was given anything by a tool; what it is told first are files' names."""
+    told = (told for turn in (each.said.turns if each.said else ()) for told in turn.told)
+    return any(each.result.status is CallStatus.DONE for each in told)
 
 
 def _run(each: Heard) -> ReaderRun:

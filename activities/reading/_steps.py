@@ -18,7 +18,7 @@ from activities.draw._requests import AnalysisRef
 from activities.draw._steps import Manifest
 from activities.packet._grids import UnreadableFile
 from activities.reading._documents import read_words
-from activities.reading._holding import Heard, cited, hold, numbers_in
+from activities.reading._holding import Heard, cited, hold, numbers_of
 from activities.reading._requests import CheckReading
 from lender.model import DocumentText, DrawAnswer, LoanFile, Page, PriorDraw, Reading
 from placet.agent import current_grant, governed, read_answer, require_ok
@@ -166,7 +166,7 @@ async def check_reading(request: CheckReading) -> PartRef:
             words[name] = dict(await asyncio.to_thread(read_words, name, data))
         except UnreadableFile:
             continue
-    reading = hold(heard, words, numbers_in(packet.model_dump_json(exclude_none=True)))
+    reading = hold(heard, words, numbers_of(packet.model_dump(mode="json", exclude_none=True)))
     grant.reason(
         f"{len(reading.statements)} statements stand, {len(reading.unsupported)} were dropped; "
         f"confidence {reading.confidence}"

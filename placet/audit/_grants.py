@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue, ValidationError
 
 from placet.audit._checkpoints import Checkpoints
+from placet.audit._conversations import Conversations
 from placet.audit._decisions import decided_again
 from placet.audit._models import Models
 from placet.audit._people import People
@@ -25,6 +26,7 @@ class Grants:
         self._people = people
         self._checkpoints = checkpoints
         self.models = Models(scene)
+        self._conversations = Conversations(scene)
 
     def issued(self, entry: Entry) -> None:
         """A grant: in an open case, for the agent and action of its step, permitted by policy."""
@@ -43,6 +45,7 @@ class Grants:
         self.models.granted(entry, self._definition(entry))
         self._scene.grants[grant] = Grant(entry)
         self._step(entry)
+        self._conversations.asked(entry, self._definition(entry))
         self.decided(entry, permitted=True)
 
     def _step(self, entry: Entry) -> None:
@@ -130,6 +133,7 @@ class Grants:
                     self._scene.cases[entry.case].settled.add(self._scene.parts[digest].name)
             except ValidationError:
                 self._scene.trouble("part-not-produced", "the settlement names no part")
+        self._conversations.settled(entry, grant.issued, self._definition(grant.issued))
 
     def used(self, entry: Entry) -> None:
         """A use at a system of record: of a grant for it, for this action and record."""

@@ -10,7 +10,8 @@
    once.
    Nothing that rests on someone's standing, or key, outlives it (I10); what goes beyond an
    identity's limits had the consequence that the rules name.
-6. (I13) What people were shown was settled under a grant, and is there as it was settled.
+6. (I13) What people were shown was settled under a grant, and is there as it was settled. What a
+   model was told and said fits itself, the turns before, and each grant of its tools.
 7. A case's result is what its record shows, and its history is sealed within an hour (I9).
 """
 

@@ -150,7 +150,9 @@ class GovernedWorkflow:
             schedule_to_close_timeout=within,
             schedule_to_start_timeout=within,
             start_to_close_timeout=timeout if within is None else min(timeout, within),
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT
+            if within is None
+            else min(HEARTBEAT_TIMEOUT, within),
             retry_policy=_RETRY,
             summary=f"{step.action} {request.record}",
         )

@@ -39,6 +39,9 @@ def _look(name: str, relation: str, action: str = "parcel:look") -> Step:
     return _step(name, "scale", action, relation, inputs=("conversation",), produces=("slip",))
 
 
+HURRY = "D7"
+"""The depot whose parcels are read in a hurry."""
+
 PAGE = ToolArgument(name="page", description="Which page.", kind="integer", required=False)
 AMOUNT = ToolArgument(name="amount", description="How much.", kind="money")
 DEFINITION = ProcessDefinition(
@@ -57,6 +60,13 @@ DEFINITION = ProcessDefinition(
             "parcel:think",
             inputs=("conversation", "slip"),
             produces=("conversation",),
+        ),
+        _step(
+            "think_soon",
+            "scale",
+            "parcel:think",
+            inputs=("hurry", "slip"),
+            produces=("hurry",),
         ),
         _look("read_slip", "parcel"),
         _look("read_earlier", "earlier"),
@@ -88,6 +98,9 @@ DEFINITION = ProcessDefinition(
             budget=Budget(
                 model_calls=8, tool_calls=12, tokens=50_000, seconds=60, cost="1.00", refusals=4
             ),
+        ),
+        Reasoning(
+            name="hurrying", think="think_soon", conversation="hurry", budget=Budget(seconds=3)
         ),
     ),
     results=tuple(CaseResult(name=each.value) for each in Ending),
@@ -137,6 +150,7 @@ class ParcelReading(ReasoningWorkflow):
     @workflow.run
     async def run(self, case: CaseInput) -> str:
         """Run one case."""
-        reasoned = await self.reason("reading", case.case, case.subject)
+        name = "hurrying" if case.subject.startswith(f"depot/{HURRY}/") else "reading"
+        reasoned = await self.reason(name, case.case, case.subject)
         await self.close(case.case, case.subject, reasoned.ending.value)
         return reasoned.ending.value

@@ -117,18 +117,18 @@ class Room:
     """A model that has begun to speak (the first) goes on when the second is set."""
     subjects: Iterator[int] = field(default_factory=lambda: iter(range(10, 999)))
 
-    async def open(self, script: Script) -> str:
+    async def open(self, script: Script, depot: str = "D1") -> str:
         """A case whose model follows a script."""
-        subject = f"depot/D1/parcel/{next(self.subjects)}"
+        subject = f"depot/{depot}/parcel/{next(self.subjects)}"
         self.scripts[subject] = script
         opened = await self.world.people["pat"].open_case("parcel-reading", subject)
         assert opened.case is not None
         self.world.started.append(opened.case)
         return opened.case
 
-    async def play(self, script: Script) -> tuple[str, str]:
+    async def play(self, script: Script, depot: str = "D1") -> tuple[str, str]:
         """A case and its result."""
-        case = await self.open(script)
+        case = await self.open(script, depot)
         return case, str((await self.world.until_closed(case)).result)
 
     async def conversation(self, case: str) -> Conversation:
@@ -197,9 +197,10 @@ async def room(world: World, *, outside: bool = False) -> AsyncIterator[Room]:
         pause=0.01,
     )
     think = thinking(DEFINITION, "reading", mind, brief, Answer)
+    think_soon = thinking(DEFINITION, "hurrying", mind, brief, Answer)
     activities: dict[str, list[Callable[..., Any]]] = {
         "orchestrator": list(ORCHESTRATION[2:]),
-        "scale": [think, *TOOLS],
+        "scale": [think, think_soon, *TOOLS],
     }
     async with AsyncExitStack() as stack:
         for agent, own in activities.items():

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
-import pytest_asyncio
 from pydantic_ai.messages import (
     BinaryContent,
     FilePart,
@@ -16,37 +15,12 @@ from pydantic_ai.messages import (
 )
 
 from placet.agent.reasoning import thinking
-from placet.audit import replay, verify
-from placet.cli import fetch_log
 from placet.client import AuthorityError
 from placet.model import ProcessDefinition, Reason, Tool, answered_digest, asked_digest
-from tests.harness.secrets import histories, tokens_in
-from tests.harness.world import temporal_server, world
-from tests.reasoning.process import DEFINITION, PAGE, ParcelReading
-from tests.reasoning.room import TAKEN, Room, Said, room, told
+from tests.reasoning.process import DEFINITION, PAGE
+from tests.reasoning.room import TAKEN, Room, Said, told
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def reading(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Room]:
-    """A room; when all tests are done its whole log is verified, and each case replayed (I8, I9)."""
-    async with temporal_server() as temporal:
-        async with world(temporal, tmp_path_factory.mktemp("room")) as made:
-            async with room(made) as opened:
-                yield opened
-                una = made.people["una"]
-                closed = [each.id for each in await una.cases("closed")]
-                assert closed
-                for case in closed:
-                    await made.until_archived(case)
-                    found = await histories(made.temporal, case, made.settings)
-                    assert tokens_in(found) == []
-                    assert "a slip of" not in found  # I7: no document's text
-                files = await fetch_log(una)
-                assert verify(files).troubles == ()
-                for case in closed:
-                    assert (await replay(files, case, [ParcelReading])).troubles == ()
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 
 
 def _concludes(turn: int, messages: Sequence[ModelMessage]) -> Said:

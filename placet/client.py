@@ -62,6 +62,7 @@ from placet.model import (
     KeyIn,
     LeftBehind,
     OpenCase,
+    Order,
     OutcomeProof,
     Overview,
     Problem,
@@ -741,6 +742,12 @@ class OperatorClient:
             await self._get("/v1/campaign-candidates", {"days": str(days)}), "candidates"
         )
         return [Candidate.model_validate(each) for each in found]
+
+    async def orders(self, identity: str) -> list[Order]:
+        """The orders to rotate or offboard an identity that others own, the newest first."""
+        path = f"/v1/orders/{quote(identity, safe='/:')}"
+        found = self._member(await self._get(path), "orders")
+        return [Order.model_validate(each) for each in found]
 
     async def campaign(self, campaign: str) -> CampaignView:
         """A campaign of reviews, and how far it is."""

@@ -112,14 +112,24 @@ class CurrentGrant:
         Raises:
             ValueError: a part of this name was kept already.
         """
-        if name in self._parts:
-            raise ValueError(f"the part {name} was kept already")
         salt = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         said: dict[str, JsonValue] = data.model_dump(mode="json", exclude_none=True)
-        part = Part(name=name, record=self.record, salt=salt, data=said, proposal=proposal)
-        self._parts[name] = part
-        ref = PartRef(name=name, record=self.record, digest=salted_digest(salt, part.content()))
-        self._refs[name] = ref
+        return self.keep_part(
+            Part(name=name, record=self.record, salt=salt, data=said, proposal=proposal)
+        )
+
+    def keep_part(self, part: Part) -> PartRef:
+        """Leave a part as it is, say as the authority told it.
+
+        Raises:
+            ValueError: a part of this name was kept already.
+        """
+        if part.name in self._parts:
+            raise ValueError(f"the part {part.name} was kept already")
+        self._parts[part.name] = part
+        digest = salted_digest(part.salt, part.content())
+        ref = PartRef(name=part.name, record=part.record, digest=digest)
+        self._refs[part.name] = ref
         return ref
 
     async def inputs(self, name: str) -> tuple[InputPart, ...]:

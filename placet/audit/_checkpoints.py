@@ -163,6 +163,11 @@ class Checkpoints:
         """How the newest checkpoint of each name stands in a case."""
         return {name: each.status for name, each in self._of_case.get(case, {}).items()}
 
+    def newest(self, case: str, name: str) -> str | None:
+        """The newest checkpoint of a name in a case, by its id."""
+        found = self._newest(case, name)
+        return None if found is None else str(found.opened.data.get("checkpoint"))
+
     def rejected_for(self, case: str, name: str) -> str | None:
         """The reason that was signed with the rejection of a case's newest checkpoint."""
         newest = self._newest(case, name)

@@ -57,6 +57,11 @@ _OFFBOARDED = Shows(
         E.MODEL_SUSPENDED,
     ),
 )
+_PROVEN = Shows(
+    "identities that others own rotated or offboarded by their owners' tools: each ordered by a "
+    "signed act, called and proven",
+    (E.IDENTITY_ORDERED, E.TOOL_BEGUN, E.IDENTITY_PROVEN),
+)
 _REGISTERED = Shows(
     "identities registered, each with owner, purpose, environment and end, by a signed act",
     (E.IDENTITY_REGISTERED,),
@@ -114,7 +119,9 @@ _ERASED = Shows("content erased under two signatures", (E.CASE_ERASED,))
 
 CONTROLS: dict[Framework, tuple[Control, ...]] = {
     Framework.OWASP_NHI: (
-        Control("NHI1:2025", "Improper Offboarding", (_OFFBOARDED, _ENROLLED, _REGISTERED)),
+        Control(
+            "NHI1:2025", "Improper Offboarding", (_OFFBOARDED, _PROVEN, _ENROLLED, _REGISTERED)
+        ),
         Control(
             "NHI2:2025",
             "Secret Leakage",
@@ -135,7 +142,7 @@ CONTROLS: dict[Framework, tuple[Control, ...]] = {
             (),
             "the configuration of clouds and pipelines",
         ),
-        Control("NHI7:2025", "Long-Lived Secrets", (_ISSUED, _ENDED, _ROTATED)),
+        Control("NHI7:2025", "Long-Lived Secrets", (_ISSUED, _ENDED, _ROTATED, _PROVEN)),
         Control(
             "NHI8:2025",
             "Environment Isolation",

@@ -117,6 +117,10 @@ class Grants:
             if step is None or told.get("name") not in step.produces:
                 self._scene.trouble("part-not-produced", f"the step leaves no {told.get('name')}")
             digest = str(told.get("digest"))
+            if step is not None and told.get("name") in step.told:
+                name = str(told.get("name"))
+                if self._scene.told.get((entry.case or "", name)) != digest:
+                    self._scene.trouble("part-told", f"{name} is not what the authority told")
             self._scene.content("part", self._scene.files.parts, digest)
             try:
                 self._scene.parts[digest] = EvidenceItem.model_validate(

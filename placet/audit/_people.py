@@ -54,6 +54,7 @@ _ACTS = {
     EntryType.CAMPAIGN_STARTED: "campaign.start",
     EntryType.CAMPAIGN_ACKNOWLEDGED: "campaign.acknowledge",
     EntryType.IDENTITY_IMPORTED: "identity.import",
+    EntryType.IDENTITY_ORDERED: "identity.order",
     EntryType.VENDOR_SWITCHED_OFF: "vendor.off",
     EntryType.KEY_ENROLLED: "{kind}.enrol",
     EntryType.KEY_REVOKED: "key.revoke",
@@ -90,6 +91,7 @@ _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
 # A second signature is the owner's, too, and a proposal's own author may withdraw it.
 _NO_FIXED_ROLE = {
     EntryType.CAMPAIGN_ACKNOWLEDGED,  # the rules name the roles: looked at with the campaign
+    EntryType.IDENTITY_ORDERED,  # its owner orders it, too: looked at with the order
     EntryType.HOLD_PLACED,
     EntryType.HOLD_LIFTED,
     EntryType.CASE_RESUBMITTED,

@@ -18,6 +18,7 @@ from placet.model import (
     InviteAgent,
     KeyIn,
     OpenCase,
+    OrderIdentity,
     ProcessDefinition,
     PublishPolicy,
     RegisterIdentity,
@@ -89,6 +90,8 @@ def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
         case EntryType.IDENTITY_IMPORTED:
             imported = ImportIdentities.model_validate_json(body)
             return {"rows": len(imported.rows), "rows_digest": digest_json(read_json(body))}
+        case EntryType.IDENTITY_ORDERED:
+            return {"goal": OrderIdentity.model_validate_json(body).goal.value}
         case EntryType.CAMPAIGN_STARTED:
             return {"identities": list(StartCampaign.model_validate_json(body).identities)}
         case EntryType.CAMPAIGN_ACKNOWLEDGED:

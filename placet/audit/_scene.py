@@ -96,6 +96,8 @@ class Scene:
     case: str | None = None
     erased: set[str] = field(default_factory=set)
     part_cases: dict[str, str] = field(default_factory=dict)
+    told: dict[tuple[str, str], JsonValue] = field(default_factory=dict)
+    """What the authority told last in a case to leave under a name, by its digest."""
 
     def __post_init__(self) -> None:
         """Read what was published; what can't be read is missing where an entry names it."""

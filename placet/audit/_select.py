@@ -3,7 +3,7 @@
 1. The case's own entries.
 2. The log's first entry, and the log's and the authority's own keys.
 3. What was published and is named by one of these: process, matrix, policies.
-4. Holds on the case's records, or on what these lie below.
+4. Holds on the case's records, or on what these lie below, and the order that it is about.
 5. Whoever acts in any of these: their enrolment, and each change of their standing.
 6. How many sign what changes that, and what was proposed and countersigned of these.
 
@@ -113,6 +113,8 @@ def _concerns(
     if type_ in _PUBLISHED:
         name, _ = _PUBLISHED[EntryType(type_)]
         return (EntryType(type_), data.get(name)) in named
+    if type_ == EntryType.IDENTITY_ORDERED:
+        return f"identity-order/{data.get('order')}" in records
     held = entry.get("record")
     return type_ in _HOLDS and any(
         record == held or record.startswith(f"{held}/") for record in records

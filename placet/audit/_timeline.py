@@ -61,6 +61,9 @@ _PLAIN = {
     EntryType.CHECKPOINT_KEYED: "keys what could not be read",
     EntryType.CHECKPOINT_RECALLED: "takes the checkpoint back, to ask anew",
     EntryType.DELEGATION_GIVEN: "hands over for a time",
+    EntryType.PART_TOLD: "tells word for word what people are shown",
+    EntryType.TOOL_BEGUN: "lets the owner's tool be called",
+    EntryType.IDENTITY_PROVEN: "takes the proof of the owner's tool",
 }
 """What is told of entries that need no more than a few words."""
 

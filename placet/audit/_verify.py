@@ -31,6 +31,7 @@ from placet.audit._grants import ENDS, USES, Grants
 from placet.audit._holds import Holds
 from placet.audit._limits import Limits
 from placet.audit._models import MODELS
+from placet.audit._orders import ORDERS, Orders
 from placet.audit._people import STOPS, People, with_act
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Case, Scene
@@ -142,6 +143,7 @@ class Walk:
         self._grants = Grants(scene, self._people, self.checkpoints)
         self._limits = Limits(scene, self._people)
         self._campaigns = Campaigns(scene, self._people, self.checkpoints)
+        self._orders = Orders(scene, self._people, self.checkpoints)
         self._holds = Holds(scene, self._people)
         self._last: datetime | None = None
         self._payload_key: JsonValue = None
@@ -231,6 +233,8 @@ class Walk:
             self._limits.exceeded(entry)
         elif entry.type is EntryType.IDENTITY_REVIEWED:
             self._campaigns.reviewed(entry)
+        elif entry.type in ORDERS:
+            self._orders.told(entry)
         if suspended_by_rule(entry):
             self._grants.stopped(entry)
 
@@ -275,6 +279,8 @@ class Walk:
             self._grants.models.changed(entry)
         elif entry.type in CAMPAIGNS:
             self._campaigns.acted(entry)
+        elif entry.type is EntryType.IDENTITY_ORDERED:
+            self._orders.ordered(entry)
         elif entry.type in HOLDS:
             self._holds.changed(entry)
         if entry.type in AT_CHECKPOINT:
@@ -328,6 +334,8 @@ class Walk:
             )
             scene.known("process", scene.processes, data.get("process_digest"))
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
+        elif entry.type is EntryType.PART_TOLD:
+            scene.told[entry.case, str(data.get("name"))] = data.get("digest")
         elif entry.type is EntryType.CASE_RESUBMITTED and entry.case in scene.cases:
             scene.cases[entry.case].resubmitters.add(entry.actor)
             leaves(scene, entry)
@@ -338,6 +346,7 @@ class Walk:
             elif entry.type is EntryType.CASE_CLOSED:
                 case.status, case.closed_at = "closed", entry.time
                 self._result(entry, entry.case, case)
+                self._orders.closed(entry)
             else:
                 case.archived = True
         elif entry.type in RUNS and entry.case in scene.cases:

@@ -55,6 +55,8 @@ from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._models import ModelRoutes
 from placet.authority._notices import list_deliveries
+from placet.authority._order_routes import OrderRoutes
+from placet.authority._orders import Orders
 from placet.authority._payloads import PayloadService
 from placet.authority._people import People, issue_session
 from placet.authority._provider import DEVICE_GRANT
@@ -129,6 +131,7 @@ class Services:
     usage: Usage
     leaving: Leaving
     campaigns: Campaigns
+    orders: Orders
     inventories: Inventories
     ledger: LedgerReads
     events: Events
@@ -139,6 +142,7 @@ def make_app(services: Services) -> Starlette:
     routes = Routes(services)
     lists = ListRoutes(services)
     campaigns = CampaignRoutes(services)
+    orders = OrderRoutes(services)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/healthz", routes.health),
         ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
@@ -175,6 +179,10 @@ def make_app(services: Services) -> Starlette:
         ("POST", "/v1/cases/{case}/stop", routes.stop_case),
         ("GET", "/v1/cases/{case}/review", campaigns.look),
         ("POST", "/v1/cases/{case}/review-outcome", campaigns.carry_out),
+        ("GET", "/v1/cases/{case}/order", orders.look),
+        ("POST", "/v1/cases/{case}/tool", orders.begin),
+        ("POST", "/v1/cases/{case}/tool-proof", orders.prove),
+        ("GET", "/v1/orders/{identity:path}", orders.of),
         ("GET", "/v1/campaign-candidates", campaigns.candidates),
         ("GET", "/v1/campaigns/{campaign}", campaigns.campaign),
         ("GET", "/v1/checkpoints", lists.checkpoints),

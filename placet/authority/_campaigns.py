@@ -4,7 +4,8 @@
    it carried out says nothing of it. Silence past the deadline suspends.
 2. (I11) An identity is reviewed once in a campaign: asked again, the answer is the first one; a
    second case on it is refused while the first goes on.
-3. (I4) What follows, and the entry that says so, are one transaction.
+3. (I13) What the owner is shown is told by the authority, word for word.
+4. (I4) What follows, and the entry that says so, are one transaction.
 """
 
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ from placet.authority._store import (
     table_of,
 )
 from placet.authority._suspending import suspend
+from placet.authority._told import tell
 from placet.authority._usage import did_of, steps_of
 from placet.model import (
     MOST_AT_ONCE,
@@ -48,6 +50,8 @@ from placet.model import (
     Did,
     MayDo,
     Outcome,
+    Part,
+    Proposal,
     Reviewed,
     ReviewedIdentity,
     Risk,
@@ -133,16 +137,17 @@ class Campaigns:
 
     # --- a review's steps ---------------------------------------------------------------------
 
-    async def look(self, claims: GrantClaims, proof: Proof) -> ReviewedIdentity:
-        """What the owner of an identity is shown; its review has begun with this.
+    async def look(self, claims: GrantClaims, proof: Proof) -> Part:
+        """What the owner of an identity is shown, word for word; its review has begun with this.
 
         Raises:
             Conflict: the review is over, or another case is at it.
             Forbidden: the grant has ended.
             NotFound: the case is about no identity of a campaign.
         """
+        salt = self._core.new_salt()
 
-        def look(tx: Tx) -> ReviewedIdentity:
+        def look(tx: Tx) -> Part:
             use_proof(tx, proof)
             require_live(tx, claims)
             item = _begin(tx, claims.txn)
@@ -152,7 +157,7 @@ class Campaigns:
             assert row is not None  # the registry forgets none
             shown = view(tx, row, tx.now)
             may, did, unused = _uses(tx, item.identity, tx.now)
-            return ReviewedIdentity(
+            seen = ReviewedIdentity(
                 campaign=item.campaign,
                 identity=item.identity,
                 owner=row.owner,
@@ -170,6 +175,7 @@ class Campaigns:
                 did=did,
                 unused=unused,
             )
+            return tell(tx, claims, salt, "identity", seen, Proposal())
 
         return await self._core.store.write(look)
 

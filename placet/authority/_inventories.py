@@ -28,7 +28,8 @@ def changes(
 ) -> list[tuple[ImportedIdentity, bool]]:
     """The rows that say something else than the registry, each with whether it is new.
 
-    Where a row names no owner, those that stand stay.
+    Where a row names no owner, those that stand stay; where it names an older credential than the
+    owner's tool has proven since, that stays.
     """
     found: list[tuple[ImportedIdentity, bool]] = []
     for row in rows:
@@ -40,6 +41,9 @@ def changes(
         if said.owner is None:
             stands = {"owner": known.owner, "deputy": known.deputy}
             said = said.model_copy(update=stands)
+        proven, told = known.proven_since, said.credential_since
+        if proven is not None and (told is None or told < proven):
+            said = said.model_copy(update={"credential_since": proven})
         stood = known.said_json and RegisterIdentity.model_validate_json(known.said_json)
         if (stood, known.last_used, known.source) != (said, row.last_used, source):
             found.append((row.model_copy(update={"said": said}), False))

@@ -38,6 +38,7 @@ from placet.authority._key_ages import KeyAges
 from placet.authority._leaving import Leaving, disown_orphans
 from placet.authority._log import LedgerReads
 from placet.authority._notices import NOTICES, Notices
+from placet.authority._orders import Orders
 from placet.authority._outbox import TOPIC as OUTBOX
 from placet.authority._outbox import Outbox
 from placet.authority._payloads import PayloadService
@@ -149,6 +150,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         decisions=Decisions(core, vouching),
         acts=Acts(core, definitions, facts, vouching, campaigns),
         campaigns=campaigns,
+        orders=Orders(core),
         cases=Cases(core, definitions),
         archivist=Archivist(core),
         payloads=PayloadService(core, definitions),

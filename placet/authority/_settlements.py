@@ -2,7 +2,8 @@
 
 1. Only the agent that holds the grant settles it, with its own key and the key the grant is bound
    to; also after the grant's time, as long as the ledger has not closed it.
-2. A part counts only if the signed process lets this step produce it, about the grant's record.
+2. A part counts only if the signed process lets this step produce it, about the grant's record;
+   one that the authority tells, only as it was told.
 3. Told twice, the same settlement is answered the same; another one is refused.
 4. A refusal says whether it is final: the same settlement would be refused again.
 
@@ -31,6 +32,7 @@ from placet.authority._store import (
     Tx,
     table_of,
 )
+from placet.authority._told import as_told
 from placet.kill import kill_point
 from placet.model import (
     MAX_PART_BYTES,
@@ -130,15 +132,18 @@ class Settling:
         if kind is None:
             return "the grant's case is gone"
         step = kind.definition.step(grant.activity_type)
-        allowed = () if step is None else step.produces
+        if step is None:
+            return "the process has no such step"
         names = [part.name for part in told.parts]
         if len(set(names)) != len(names):
             return "a part is named twice"
         for part in told.parts:
-            if part.name not in allowed:
+            if part.name not in step.produces:
                 return f"the process does not let this step produce {part.name}"
             if part.record != grant.record:
                 return f"part {part.name} is about another record than the grant's"
+            if not as_told(tx, grant, step, part.name, part.digest):
+                return f"part {part.name} is not what the authority told"
             if part.size > MAX_PART_BYTES:
                 return f"part {part.name} is larger than {MAX_PART_BYTES} bytes"
         return None

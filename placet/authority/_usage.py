@@ -241,7 +241,7 @@ def _end(identity: str) -> str:
 def _fresh_key(identity: str) -> str:
     if identity.startswith("agent:"):
         return f"placet agent invite {identity.partition(':')[2]} --environment … --queue …"
-    return f"placet identity register {identity} --since TODAY …"
+    return f"placet identity rotate {identity} --reason …"
 
 
 _MENDS: Mapping[IdentityReport, Callable[[str], str]] = {

@@ -10,9 +10,7 @@
 import csv
 import io
 import json
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from placet.cli._output import first_error
-from placet.model import ImportedIdentity, is_ours
+from placet.model import ImportedIdentity, is_ours, looks_secret
 
 COLUMNS = (
     "kind",
@@ -43,15 +41,6 @@ COLUMNS = (
 _SECRET_NAMES = re.compile(
     r"secret|password|passwd|private|token_value|api_?key_value", re.IGNORECASE
 )
-_SECRETS = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|\bgh[pousr]_\w{20,}"
-    r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\b[sr]k_live_\w{16,}|\bxox[abprs]-[\w-]{10,}"
-    r"|\bAIza[\w-]{30,}|\bnpm_\w{30,}|://[^/\s:@]+:[^/\s:@]+@"
-)
-_LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
-_BITS = 4.2
-"""Entropy of a letter: hexadecimal digests and words stay below, random base64 does not."""
-
 _AWS_NOTHING = {"N/A", "no_information", "not_supported", ""}
 _AWS_OWN = {"user", "arn", "password_enabled", "access_key_1_active", "access_key_2_active"}
 _AWS_PASSWORDS = re.compile(r"password_(?:enabled|last_used|last_changed|next_rotation)")
@@ -140,15 +129,8 @@ def _refuse_secrets(number: int, row: Mapping[str, str]) -> None:
             raise BadInventory(
                 f"row {number}, {name[:40]!r}: a secret is not imported; take it out"
             )
-        if _SECRETS.search(value) or any(map(_is_random, _LONG_WORD.findall(value))):
+        if looks_secret(value):
             raise BadInventory(f"row {number}, {name[:40]!r}: it looks like a secret; take it out")
-
-
-def _is_random(word: str) -> bool:
-    counts = Counter(word).values()
-    bits = -sum(count / len(word) * math.log2(count / len(word)) for count in counts)
-    mixed = all(re.search(kind, word) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    return mixed and bits > _BITS
 
 
 def _identity(

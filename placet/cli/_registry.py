@@ -9,6 +9,7 @@ import typer
 from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, read_text, run, show
 from placet.cli._identities import Why
 from placet.cli._inventories import BadInventory, read_inventory
+from placet.cli._orders import offboard, orders, rotate
 from placet.cli._reviews import review
 from placet.model import (
     ActAnswer,
@@ -29,6 +30,9 @@ identity = typer.Typer(
     no_args_is_help=True,
 )
 identity.add_typer(review, name="review")
+identity.command()(rotate)
+identity.command()(offboard)
+identity.command("orders")(orders)
 vendor = typer.Typer(help="Third parties that run identities.", no_args_is_help=True)
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A day, UTC.")]
 

@@ -91,6 +91,7 @@ DEFINITION = ProcessDefinition(
             system="authority",
             relation="review",
             produces=("identity",),
+            told=("identity",),
         ),
         Step(
             activity_type="carry_out_review",

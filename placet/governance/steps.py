@@ -8,7 +8,7 @@ from temporalio import activity
 
 from placet.agent import current_grant, governed, read_answer
 from placet.governance._requests import ReviewEnd
-from placet.model import CarriedOut, PartRef, Proposal, ReviewedIdentity
+from placet.model import CarriedOut, Part, PartRef
 from placet.process import StepRequest
 
 
@@ -17,7 +17,7 @@ from placet.process import StepRequest
 async def look_at_identity(request: StepRequest) -> PartRef:
     """Fetch what the owner is shown."""
     answer = await current_grant().request("GET", f"/v1/cases/{request.case}/review")
-    return current_grant().keep("identity", read_answer(answer, ReviewedIdentity), Proposal())
+    return current_grant().keep_part(read_answer(answer, Part))
 
 
 @activity.defn(name="carry_out_review")

@@ -214,6 +214,25 @@ from placet.model._matrix import (
     Tier,
 )
 from placet.model._names import could_name
+from placet.model._orders import (
+    ANOTHER_TRY,
+    CONFIRMATION,
+    NO_PROOF,
+    OFFBOARDING_PROCESS,
+    ROTATION_PROCESS,
+    SKEW,
+    Goal,
+    Order,
+    OrderId,
+    OrderIdentity,
+    Proven,
+    ShownOrder,
+    Standing,
+    ToolFailure,
+    ToolProof,
+    ToolTask,
+    proof_trouble,
+)
 from placet.model._presentation import (
     BarsSection,
     Beside,
@@ -296,6 +315,9 @@ from placet.model._registry import (
     join_digest,
     kind_of,
 )
+from placet.model._secrets import (
+    looks_secret,
+)
 from placet.model._signed import AcceptedException, ActClaims, DecisionClaims, Verdict
 from placet.model._time import (
     Calendar,
@@ -305,15 +327,17 @@ from placet.model._time import (
     Schedule,
     TimeRule,
 )
-from placet.model._values import CENT, Model, Money, UtcTime, format_time, parse_money
+from placet.model._values import CENT, Model, Money, UtcTime, WebAddress, format_time, parse_money
 
 __all__ = [
     "ADMINISTRATOR",
     "ALL_MODELS",
+    "ANOTHER_TRY",
     "ARCHIVED_WITHIN",
     "AT_SPOT",
     "CENT",
     "CONCLUDE",
+    "CONFIRMATION",
     "MAX_ARGUMENTS",
     "MAX_ATTACHMENT",
     "MAX_PAGE",
@@ -322,8 +346,12 @@ __all__ = [
     "MOST_AT_ONCE",
     "NARROW",
     "NEEDS_TWO",
+    "NO_PROOF",
+    "OFFBOARDING_PROCESS",
     "RECERTIFICATION",
     "REVIEW_PROCESS",
+    "ROTATION_PROCESS",
+    "SKEW",
     "SYSTEM_URN",
     "AcceptedException",
     "AcceptedView",
@@ -429,6 +457,7 @@ __all__ = [
     "FindingCounts",
     "FindingId",
     "ForCheckpoint",
+    "Goal",
     "Governance",
     "GrantAnswers",
     "GrantAsks",
@@ -483,6 +512,9 @@ __all__ = [
     "OneAnswer",
     "OpenCase",
     "OpenCheckpoint",
+    "Order",
+    "OrderId",
+    "OrderIdentity",
     "Outcome",
     "OutcomeProof",
     "Overview",
@@ -500,6 +532,7 @@ __all__ = [
     "ProposalStatus",
     "ProposalView",
     "Prospect",
+    "Proven",
     "PublishPolicy",
     "Reason",
     "Reasoning",
@@ -537,6 +570,7 @@ __all__ = [
     "Settlements",
     "Severity",
     "ShownColumn",
+    "ShownOrder",
     "ShownValue",
     "SignInAnswer",
     "SignInBegun",
@@ -544,6 +578,7 @@ __all__ = [
     "SignedDecision",
     "SignedDecisions",
     "Spent",
+    "Standing",
     "StartCampaign",
     "Step",
     "StepUp",
@@ -558,6 +593,9 @@ __all__ = [
     "Told",
     "Tool",
     "ToolArgument",
+    "ToolFailure",
+    "ToolProof",
+    "ToolTask",
     "Trouble",
     "Turn",
     "Uncounted",
@@ -569,6 +607,7 @@ __all__ = [
     "VendorView",
     "Verdict",
     "WaitsFor",
+    "WebAddress",
     "WorkingHours",
     "Workload",
     "answered_digest",
@@ -584,8 +623,10 @@ __all__ = [
     "is_ours",
     "join_digest",
     "kind_of",
+    "looks_secret",
     "parse_money",
     "payloads_digest",
+    "proof_trouble",
     "read_digest",
     "salted_digest",
     "spell_id",

@@ -125,8 +125,10 @@ class IdentityRules(Model):
     An identity that did nothing for ``stale_days`` is stale; what it may do and did not for
     ``unused_days`` is too much. Whose owner left without a deputy goes on for
     ``owner_grace_days``. An owner who keeps one looks at it again after ``review_days``, and
-    someone in a role of ``managers`` acknowledges what came of a campaign. ``limits`` and ``hours``
-    bound what each does before it is slowed down, looked at by a person, or suspended.
+    someone in a role of ``managers`` acknowledges what came of a campaign. With
+    ``confirm_rotation`` a person confirms the rotation of an identity that others own before its
+    owner's tool is called, as each offboarding is. ``limits`` and ``hours`` bound what each does
+    before it is slowed down, looked at by a person, or suspended.
     """
 
     key_days: int = Field(default=90, ge=1, le=3650)
@@ -136,6 +138,7 @@ class IdentityRules(Model):
     unused_days: int = Field(default=90, ge=1, le=3650)
     owner_grace_days: int = Field(default=7, ge=0, le=365)
     review_days: int = Field(default=90, ge=1, le=3650)
+    confirm_rotation: bool = False
     managers: tuple[Name, ...] = Field(default=("management",), min_length=1, max_length=20)
     limits: tuple[Limit, ...] = Field(default=(DENIED_OFTEN,), max_length=100)
     hours: tuple[WorkingHours, ...] = Field(default=(), max_length=20)

@@ -62,7 +62,8 @@ class FactSource(Model):
 class Step(Model):
     """One activity type: which agent may take which action, where, on which relation.
 
-    ``inputs`` names evidence parts that the step may read, ``produces`` those it may leave.
+    ``inputs`` names evidence parts that the step may read, ``produces`` those it may leave, and
+    ``told`` those of them that it must leave word for word as the authority told it.
     ``confirms`` names a part that the step recomputes: equal digests of two agents allow
     automatic mode. A step with ``approval`` is guarded: it needs that checkpoint's approved
     outcome, and the grant carries what people fixed.
@@ -75,6 +76,7 @@ class Step(Model):
     relation: Name
     inputs: tuple[Identifier, ...] = ()
     produces: tuple[Identifier, ...] = ()
+    told: tuple[Identifier, ...] = ()
     confirms: Identifier | None = None
     approval: Name | None = None
     facts: tuple[Identifier, ...] = ()
@@ -197,6 +199,8 @@ class ProcessDefinition(Model):
         _need(self.name, "checkpoint", checkpoints, (s.approval for s in self.steps if s.approval))
         _need(self.name, "fact", facts, (fact for step in self.steps for fact in step.facts))
         _need(self.name, "evidence part", parts, (p for s in self.steps for p in s.inputs))
+        for step in self.steps:
+            _need(self.name, f"part of {step.activity_type}", step.produces, step.told)
         _need(self.name, "evidence part", produced, (s.confirms for s in self.steps if s.confirms))
         for checkpoint in self.checkpoints:
             _need(self.name, "evidence part", parts, checkpoint.evidence)

@@ -10,40 +10,57 @@ from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.worker import Worker
 
-from placet.agent import governed
-from placet.audit import verify
+from placet.agent import current_grant, governed, read_answer
+from placet.audit import Framework, coverage, verify
 from placet.cli import fetch_log
 from placet.cli._reviews import begin
 from placet.client import AuthorityError, OperatorClient
 from placet.governance import DEFINITION, IdentityReview
 from placet.governance._requests import ReviewEnd
-from placet.governance.steps import carry_out_review, look_at_identity
+from placet.governance.steps import carry_out_review
 from placet.model import (
     AcknowledgeCampaign,
     AuthorityMatrix,
     CampaignItem,
     CheckpointView,
     EnrolIdentity,
+    Part,
+    PartRef,
     RegisterIdentity,
     Reviewed,
     StartCampaign,
     TimeRule,
     Verdict,
+    digest_bytes,
 )
 from placet.process import StepRequest
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import troubles
 from tests.harness.world import World, publish, until, world
 from tests.spine.test_identities import registration
-from tests.workflows.test_whole_time import Skipping, time
+from tests.workflows.test_whole_time import Skipping, time, waiting
 
 __all__ = ["time"]
 CAMPAIGN = "autumn"
 OWNER = "operator:olga"
 KEEP, NARROW, END, SILENT = "bot:nightly", "agent:scale", "api-key:acme/1", "agent:carrier"
+COLOURED = "bot:coloured"
+WANTED = (KEEP, NARROW, END, SILENT)
 _LOST: list[str] = []
+
+
+@activity.defn(name="look_at_identity")
+@governed(action="identity:look", system="authority")
+async def colours_one(request: StepRequest) -> PartRef:
+    """A turned agent: of one identity it says that it was used lately."""
+    answer = await current_grant().request("GET", f"/v1/cases/{request.case}/review")
+    told = read_answer(answer, Part)
+    if told.data["identity"] == COLOURED:
+        told = told.model_copy(update={"data": {**told.data, "last_used": "2026-11-01T00:00:00Z"}})
+    return current_grant().keep_part(told)
 
 
 @activity.defn(name="carry_out_review")
@@ -72,9 +89,8 @@ async def person(w: World, name: str, *roles: str) -> AsyncIterator[OperatorClie
         yield client
 
 
-@contextlib.asynccontextmanager
-async def reviewing(w: World) -> AsyncIterator[None]:
-    """The process is published, and its agents work."""
+async def _published(w: World) -> None:
+    """The process is published, and its agent enrolled."""
     matrix = AuthorityMatrix.model_validate_json(shipped("authority-matrix.json"))
     rule = matrix.rules[0].model_copy(update={"time": TimeRule(due=30, expires=60)})
     matrix = matrix.model_copy(update={"rules": (rule,)})
@@ -84,45 +100,38 @@ async def reviewing(w: World) -> AsyncIterator[None]:
     key = w.agents["identity-reviewer"] = SigningKey.generate()
     body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:ada")
     await w.admin.act("agent.enrol", "agent:identity-reviewer", body)
+
+
+@contextlib.asynccontextmanager
+async def _working(w: World) -> AsyncIterator[None]:
+    """Those who order and do the steps of reviews."""
     worker = Worker(
         await w.agent_client("identity-reviewer"),
         task_queue="identity-reviewer",
-        activities=[look_at_identity, carries_out_and_dies],
+        activities=[colours_one, carries_out_and_dies],
     )
     async with w.workers(workflows=(IdentityReview,), only=("orchestrator",)), worker:
         yield
 
 
 async def _registered(w: World) -> None:
-    for identity in (KEEP, NARROW, END, SILENT):
+    for identity in (KEEP, NARROW, END, SILENT, COLOURED):
         said: RegisterIdentity = registration(owner=OWNER)
         await w.admin.act("identity.register", identity, said)
 
 
-async def test_owners_keep_narrow_and_end_and_silence_suspends(
-    time: Skipping, tmp_path: Path
-) -> None:
-    """I4, I5, I6, I10, I11: each by a signed word of its owner, once; management acknowledges."""
-    async with (
-        world(time.temporal, tmp_path, clock=time.now) as w,
-        person(w, "olga", "identity-owner") as olga,
-        person(w, "otto", "identity-owner") as otto,
-        person(w, "mira", "management") as mira,
-        reviewing(w),
-    ):
-        await _registered(w)
-        found = await w.admin.candidates(365)
-        assert {KEEP, NARROW, END, SILENT} <= {each.identity for each in found}
-        with pytest.raises(AuthorityError, match="is yours"):
-            body = StartCampaign(identities=("agent:second-scale",))
-            await w.admin.act("campaign.start", "mine", body)
-        wanted = (KEEP, NARROW, END, SILENT)
+async def _asked_and_answered(
+    w: World, olga: OperatorClient, otto: OperatorClient, mira: OperatorClient
+) -> dict[str, CheckpointView]:
+    """A campaign in which all but one are decided, and that one waits for time alone."""
+    async with _working(w):
+        await _no_agent_colours_it(w)
         # Cut off right after the start; then two at once go on with it.
-        await w.admin.act("campaign.start", CAMPAIGN, StartCampaign(identities=wanted))
-        views = await asyncio.gather(*(begin(w.admin, CAMPAIGN, wanted) for _ in range(2)))
-        assert [each.identity for each in views[0].items] == list(wanted)
+        await w.admin.act("campaign.start", CAMPAIGN, StartCampaign(identities=WANTED))
+        views = await asyncio.gather(*(begin(w.admin, CAMPAIGN, WANTED) for _ in range(2)))
+        assert [each.identity for each in views[0].items] == list(WANTED)
         opened = [e for e in await w.entries("case.opened") if e["record"].startswith("campaign/")]
-        assert len(opened) == 4
+        assert len(opened) == 5
 
         async def asked() -> dict[str, CheckpointView] | None:
             shown = {}
@@ -144,8 +153,32 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
             await mira.act("campaign.acknowledge", CAMPAIGN, views[0].counted())
         for identity in (KEEP, NARROW, END):
             await w.until_closed(shown[identity].case)
-        await time.to(shown[SILENT].deadline + timedelta(seconds=30), shown[SILENT].case)
-        assert (await w.until_closed(shown[SILENT].case)).result == "suspended"
+        await until(lambda: waiting(w, shown[SILENT].case))
+    return shown
+
+
+async def test_owners_keep_narrow_and_end_and_silence_suspends(
+    time: Skipping, tmp_path: Path
+) -> None:
+    """I4, I5, I6, I10, I11, I13: each by a signed word of its owner, once; management acknowledges."""
+    async with (
+        world(time.temporal, tmp_path, clock=time.now) as w,
+        person(w, "olga", "identity-owner") as olga,
+        person(w, "otto", "identity-owner") as otto,
+        person(w, "mira", "management") as mira,
+    ):
+        await _published(w)
+        await _registered(w)
+        found = await w.admin.candidates(365)
+        assert {KEEP, NARROW, END, SILENT} <= {each.identity for each in found}
+        with pytest.raises(AuthorityError, match="is yours"):
+            body = StartCampaign(identities=("agent:second-scale",))
+            await w.admin.act("campaign.start", "mine", body)
+        shown = await _asked_and_answered(w, olga, otto, mira)
+        silent_case = shown[SILENT].case
+        await time.to(shown[SILENT].deadline + timedelta(seconds=30), silent_case)
+        async with _working(w):
+            assert (await w.until_closed(silent_case)).result == "suspended"
         seen = await mira.campaign(CAMPAIGN)
         assert _came(seen.items) == {
             KEEP: Reviewed.KEPT,
@@ -153,7 +186,7 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
             END: Reviewed.ENDED,
             SILENT: Reviewed.SUSPENDED,
         }
-        kept, narrowed, ended, silent = [await w.admin.registered(each) for each in wanted]
+        kept, narrowed, ended, silent = [await w.admin.registered(each) for each in WANTED]
         assert kept.review_by is not None
         assert timedelta(days=89) < kept.review_by - time.now() <= timedelta(days=90)
         assert (narrowed.status, narrowed.narrowed_to) == ("active", ())
@@ -168,14 +201,36 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
         assert len(_LOST) == len(await w.entries("identity.reviewed")) == 4
         files = await fetch_log(w.people["una"])
         assert verify(files).troubles == ()
+        of_accounts = {each.id: each for each in coverage(files, Framework.PCI_DSS).controls}
+        held = of_accounts["7.2.5.1"].evidence
+        (of_reviews,) = [each for each in held if "identity.reviewed" in each.types]
+        assert of_reviews.types["identity.reviewed"] == 4
+        assert of_reviews.types["campaign.acknowledged"] == 1
         for type_, change, name in _FORGED:
             assert name in troubles(files, type_, change), (type_, change)
+
+
+async def _no_agent_colours_it(w: World) -> None:
+    """I13: what owners are shown is what the authority told, or nobody is asked."""
+    await begin(w.admin, "coloured", (COLOURED,))
+
+    async def given_up() -> str | None:
+        (item,) = (await w.admin.campaign("coloured")).items
+        if item.case is None:
+            return None
+        told = await w.temporal.get_workflow_handle(item.case).describe()
+        return item.case if told.status is WorkflowExecutionStatus.FAILED else None
+
+    case = await until(given_up)
+    assert not [e for e in await w.entries("checkpoint.opened") if e["case"] == case]
+    assert [e["actor"] for e in await w.entries("part.told") if e["case"] == case]
 
 
 _FORGED: tuple[tuple[str, Any, str], ...] = (
     ("identity.reviewed", {"outcome": "kept"}, "review"),
     ("identity.reviewed", {"target": KEEP}, "review"),
     ("identity.reviewed", None, "campaign"),
+    ("part.told", {"digest": digest_bytes(b"another")}, "part-told"),
     ("campaign.acknowledged", {"kept": 2}, "campaign"),
     ("campaign.acknowledged", "operator:olga", "campaign"),
 )

@@ -87,7 +87,7 @@ async def _told(w: World, case: str) -> list[str]:
     return [each["type"] for each in entries if each["type"].startswith(("checkpoint", "decision"))]
 
 
-async def _waiting(w: World, *cases: str) -> bool:
+async def waiting(w: World, *cases: str) -> bool:
     """Each of these cases waits for its timer, and for nothing else."""
     for case in cases:
         handle = await w.workflow(case)
@@ -122,7 +122,7 @@ async def test_a_real_case_is_reminded_of_escalates_and_ends_as_its_process_says
             decided, forgotten = [await w.open(f"depot/D1/parcel/{n}") for n in (7, 8)]
             shown = await w.until_checkpoint(decided)
             opened = max(shown.opened_at, (await w.until_checkpoint(forgotten)).opened_at)
-            await until(lambda: _waiting(w, decided, forgotten))
+            await until(lambda: waiting(w, decided, forgotten))
 
         async def told(kind: str) -> bool:
             return all([kind in await _told(w, case) for case in (decided, forgotten)])
@@ -133,13 +133,13 @@ async def test_a_real_case_is_reminded_of_escalates_and_ends_as_its_process_says
             await until(lambda: told("checkpoint.reminded"))
             with pytest.raises(AuthorityError, match="none of the roles"):
                 await hal.decide(shown, Verdict.APPROVE, amount=amount)
-            await until(lambda: _waiting(w, decided, forgotten))
+            await until(lambda: waiting(w, decided, forgotten))
         await time.to(opened + ESCALATED + SHORTLY, decided, forgotten)
         async with w.workers():
             await until(lambda: told("checkpoint.escalated"))
             await hal.decide(shown, Verdict.APPROVE, amount=amount)
             approved = await w.until_closed(decided)
-            await until(lambda: _waiting(w, forgotten))
+            await until(lambda: waiting(w, forgotten))
         await time.to(opened + EXPIRED + SHORTLY, forgotten)
         async with w.workers():
             returned = await w.until_closed(forgotten)

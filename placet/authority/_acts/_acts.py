@@ -20,6 +20,7 @@ from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
 from placet.authority._acts._models import ModelActs
 from placet.authority._acts._notices import NoticeActs
+from placet.authority._acts._orders import OrderActs
 from placet.authority._acts._proposals import ProposalActs
 from placet.authority._acts._publishing import PublishingActs
 from placet.authority._acts._registry import RegistryActs
@@ -70,6 +71,7 @@ class Acts:
             **PublishingActs(definitions).handlers(),
             **cases.handlers(),
             **CampaignActs(campaigns).handlers(),
+            **OrderActs(core).handlers(),
             **HoldActs(core).handlers(),
             **ModelActs(core).handlers(),
             **NoticeActs().handlers(),

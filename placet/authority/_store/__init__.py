@@ -2,7 +2,7 @@
 
 from placet.authority._store._access import Access, Reader, table_of
 from placet.authority._store._attention import Delegation, EvidenceOpened, Remark
-from placet.authority._store._campaign_tables import Campaign, CampaignItemRow
+from placet.authority._store._campaign_tables import Campaign, CampaignItemRow, ToldPart
 from placet.authority._store._engines import Waits, read_url
 from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
 from placet.authority._store._list_tables import (
@@ -13,6 +13,7 @@ from placet.authority._store._list_tables import (
     ListedWord,
 )
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
+from placet.authority._store._order_tables import OrderRow
 from placet.authority._store._people_tables import (
     DeliveryRow,
     GovernanceRow,
@@ -101,6 +102,7 @@ __all__ = [
     "ListedRole",
     "ListedWord",
     "Matrix",
+    "OrderRow",
     "OutboxRow",
     "Ownership",
     "PartRow",
@@ -123,6 +125,7 @@ __all__ = [
     "StoreUnavailable",
     "SubjectRow",
     "TenantKey",
+    "ToldPart",
     "TreeState",
     "Tx",
     "UsedJti",

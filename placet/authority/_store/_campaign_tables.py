@@ -1,4 +1,4 @@
-"""Tables of campaigns: which identities their owners look at again, and what came of it."""
+"""Tables of campaigns: which identities their owners look at again, and what they are told."""
 
 from datetime import datetime
 
@@ -28,6 +28,14 @@ class CampaignItemRow(Row, table=True):
     risk: str
     case_id: str | None = None
     done_json: str | None = None
+
+
+class ToldPart(Row, table=True):
+    """What the authority told a case's step last to leave under a name, by its salted digest."""
+
+    case_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    digest: str
 
 
 REGISTRY.configure()

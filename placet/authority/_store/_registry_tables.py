@@ -20,7 +20,8 @@ class Registered(Row, table=True):
     """A non-human identity, ours or others'; what was never said of it is empty.
 
     ``owned_until``: its owner has left, and nobody has followed. ``credential_since`` and
-    ``last_used`` are told of identities that others own. ``said_json`` is the whole
+    ``last_used`` are told of identities that others own; ``proven_since`` is what its owner's tool
+    proved of the former. ``said_json`` is the whole
     :class:`placet.model.RegisterIdentity`, where one was signed; ``source`` the inventory that
     named it last. ``suspended_for`` is why the authority itself has suspended it, and
     ``narrowed_json`` all the actions that its owner's review has left it.
@@ -34,6 +35,7 @@ class Registered(Row, table=True):
     environment: str | None = None
     vendor: str | None = Field(default=None, index=True)
     credential_since: datetime | None = time_or_none(index=True)
+    proven_since: datetime | None = time_or_none()
     last_used: datetime | None = time_or_none()
     review_by: datetime | None = time_or_none(index=True)
     ends_at: datetime | None = time_or_none(index=True)

@@ -9,7 +9,7 @@ from placet.authority._store._errors import StoreMismatch
 from placet.authority._store._tables import SchemaVersion, TreeState
 from placet.ledger import Frontier
 
-SCHEMA_VERSION = 22
+SCHEMA_VERSION = 23
 """Raised with every change of the tables that older code can't work with."""
 
 _SETUP_LOCK = 0x706C61636574  # "placet": one process at a time makes the tables

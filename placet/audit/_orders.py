@@ -1,0 +1,122 @@
+"""Orders: a tool is called as a person ordered and confirmed, once a word, and proves it once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from placet.audit._checkpoints import Checkpoints
+from placet.audit._people import People
+from placet.audit._scene import Scene
+from placet.ledger import Entry, EntryType
+from placet.model import (
+    ADMINISTRATOR,
+    ANOTHER_TRY,
+    CONFIRMATION,
+    CheckpointStatus,
+    Goal,
+    ToolProof,
+    proof_trouble,
+)
+
+ORDERS = {EntryType.TOOL_BEGUN, EntryType.IDENTITY_PROVEN}
+_DONE = {"rotated", "offboarded"}
+
+
+@dataclass
+class _Order:
+    identity: str
+    goal: Goal
+    at: datetime
+    confirm: bool
+    tries: int = 0
+    said: str | None = None
+    """The checkpoint at which people last let the tool be called again."""
+    case: str | None = None
+    """The case that called the tool last."""
+    proven: bool = False
+
+
+class Orders:
+    """Orders as the log gives, tries and proves them."""
+
+    def __init__(self, scene: Scene, people: People, checkpoints: Checkpoints) -> None:
+        self._scene = scene
+        self._people = people
+        self._checkpoints = checkpoints
+        self._orders: dict[str, _Order] = {}
+
+    def ordered(self, entry: Entry) -> None:
+        """An order by an administrator, or by who owns the identity."""
+        data, identity = entry.data, str(entry.data.get("target"))
+        owner = self._people.registry.owner(identity) or data.get("owner")
+        if ADMINISTRATOR not in self._people.roles(entry.actor) and owner != entry.actor:
+            self._scene.trouble("order", f"{entry.actor} may order nothing of {identity}")
+        order = str(data.get("order"))
+        if order in self._orders:
+            self._scene.trouble("order", f"{order} was given before")
+        try:
+            goal = Goal(str(data.get("goal")))
+        except ValueError:
+            self._scene.trouble("order", f"{order} orders nothing that is known")
+            return
+        confirm = data.get("confirm") is True
+        if not confirm and (
+            goal is Goal.OFFBOARD or self._people.rules.identities.confirm_rotation
+        ):
+            self._scene.trouble("order", f"{order} needs a person's confirmation by the rules")
+        self._orders[order] = _Order(identity, goal, entry.time, confirm)
+
+    def told(self, entry: Entry) -> None:
+        """The tool is called, or it has proven what it did."""
+        found = self._orders.get(str(entry.data.get("order")))
+        said = (entry.data.get("target"), entry.data.get("goal"), entry.record)
+        if found is None or said != (found.identity, found.goal, self._subject(entry)):
+            self._scene.trouble("order", "nobody has ordered this")
+        elif entry.type is EntryType.TOOL_BEGUN:
+            self._begun(entry, found)
+        else:
+            self._proven(entry, found)
+
+    def closed(self, entry: Entry) -> None:
+        """A case that says that it was done has its proof."""
+        kind, _, order = (self._scene.cases[entry.case or ""].subject).partition("/")
+        found = self._orders.get(order) if kind == "identity-order" else None
+        done = entry.data.get("result") in _DONE
+        if found is not None and done and not (found.proven and found.case == entry.case):
+            self._scene.trouble("order", f"{order} was not proven in {entry.case}")
+
+    def _subject(self, entry: Entry) -> str:
+        return f"identity-order/{entry.data.get('order')}"
+
+    def _begun(self, entry: Entry, order: _Order) -> None:
+        self._scene.collector.count("calls of owners' tools")
+        case = entry.case or ""
+        stands = self._checkpoints.stand(case)
+        if order.confirm and stands.get(CONFIRMATION) is not CheckpointStatus.APPROVED:
+            self._scene.trouble("order", "the tool was called, and nobody had confirmed it")
+        if order.tries:
+            word = self._checkpoints.newest(case, ANOTHER_TRY)
+            approved = stands.get(ANOTHER_TRY) is CheckpointStatus.APPROVED
+            if not approved or word == order.said:
+                self._scene.trouble("order", "the tool was called again, and nobody said so")
+            order.said = word
+        if order.proven or entry.data.get("tries") != order.tries + 1:
+            self._scene.trouble("order", f"the tool was called before, {order.tries} times")
+        order.tries, order.case = order.tries + 1, case
+
+    def _proven(self, entry: Entry, order: _Order) -> None:
+        self._scene.collector.count("proofs of owners' tools")
+        if order.case != entry.case or order.proven:
+            self._scene.trouble("order", "it was proven before, or no tool was called")
+        order.proven = True
+        try:
+            proof = ToolProof.model_validate(entry.data.get("proof"), strict=False)
+        except ValidationError:
+            self._scene.trouble("order", "the proof is none")
+            return
+        trouble = proof_trouble(order.goal, proof, order.at, entry.time)
+        if trouble is not None:
+            self._scene.trouble("order", f"the proof proves nothing: {trouble}")
+        if order.goal is Goal.OFFBOARD:
+            self._people.registry.ended(order.identity, entry.time)

@@ -17,9 +17,19 @@ from temporalio.worker import Worker
 
 from placet.agent import AgentConfig, PlacetPlugin
 from placet.audit import workflow_runner
+from placet.governance.keeping import BadTools, Tools, read_tools
 from placet.tokens import KeyFileError, read_key_file
-from worker.registry import ACTIVITIES, PROCESSES, READING_AGENTS, reading
+from worker.registry import (
+    ACTIVITIES,
+    GOVERNANCE,
+    GOVERNING_AGENTS,
+    PROCESSES,
+    READING_AGENTS,
+    governing,
+    reading,
+)
 
+_AGENTS = sorted([*ACTIVITIES, *READING_AGENTS, *GOVERNING_AGENTS])
 _LAST_BREATH = 0.5
 """Seconds the loop runs on after the worker (sdk-python issue 300: crashes at the end)."""
 
@@ -28,7 +38,8 @@ class WorkerSettings(BaseSettings):
     """``PLACET_WORKER_*``: where the key is, and where everyone else.
 
     ``model`` is what an agent that reasons asks, as Pydantic AI names it (``openai:gpt-5``), and
-    ``model_answers_as`` what its provider must call it in every answer.
+    ``model_answers_as`` what its provider must call it in every answer. ``tools_file`` names the
+    owners' tools that ``identity-keeper`` may call.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
@@ -39,6 +50,7 @@ class WorkerSettings(BaseSettings):
     temporal_namespace: str = "default"
     model: str | None = None
     model_answers_as: str | None = None
+    tools_file: Path | None = None
     systems: dict[str, str] = Field(
         default={
             "loan-servicing": "http://127.0.0.1:8611",
@@ -51,7 +63,7 @@ class WorkerSettings(BaseSettings):
 def main() -> int:
     """Run a worker; exit status 0 after a clean stop, 2 for wrong use, 3 if it can't start."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Run one agent's worker.")
-    parser.add_argument("--agent", required=True, choices=sorted([*ACTIVITIES, *READING_AGENTS]))
+    parser.add_argument("--agent", required=True, choices=_AGENTS)
     agent: str = parser.parse_args().agent
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
@@ -68,7 +80,7 @@ def main() -> int:
     config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
     try:
         asyncio.run(_run(config, settings, _activities(agent, settings)))
-    except (RuntimeError, NoModel) as error:
+    except (RuntimeError, NoModel, BadTools) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
     return 0
@@ -81,6 +93,9 @@ class NoModel(Exception):
 def _activities(agent: str, settings: WorkerSettings) -> Sequence[Callable[..., Any]]:
     if agent in ACTIVITIES:
         return ACTIVITIES[agent]
+    if agent in GOVERNING_AGENTS:
+        file = settings.tools_file
+        return governing(agent, Tools() if file is None else read_tools(file))
     if settings.model is None:
         raise NoModel(f"{agent} reasons: set PLACET_WORKER_MODEL, say to openai:gpt-5")
     try:
@@ -120,7 +135,7 @@ async def make_worker(
         client,
         task_queue=config.agent,
         activities=activities,
-        workflows=[process.workflow for process in PROCESSES] if orchestrates else [],
+        workflows=[each.workflow for each in (*PROCESSES, *GOVERNANCE)] if orchestrates else [],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=timedelta(seconds=20),
     )

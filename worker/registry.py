@@ -26,8 +26,11 @@ from activities.reallocation._steps import (
     reallocate,
     recompute_reallocation,
 )
+from placet import governance
 from placet.agent import ORCHESTRATION
 from placet.agent.reasoning import Mind
+from placet.governance.keeping import Tools, keeper_activities
+from placet.governance.steps import ACTIVITIES as REVIEWING
 from placet.process import Process
 from workflows import budget_reallocation, loan_draw, loan_draw_read
 from workflows.read_definition import READERS
@@ -62,8 +65,24 @@ ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
 }
 """The activities of each agent; the orchestrator runs the workflows as well."""
 
+GOVERNANCE: tuple[Process, ...] = (
+    governance.PROCESS,
+    governance.ROTATION_PROCESS,
+    governance.OFFBOARDING_PROCESS,
+)
+"""The processes by which the lender's own identities are governed; the orchestrator runs them."""
+
+REVIEWER, KEEPER = "identity-reviewer", "identity-keeper"
+GOVERNING_AGENTS = (REVIEWER, KEEPER)
+"""Their agents. They are not the demo's: a lender enrols them to govern with."""
+
 READING_AGENTS: Mapping[str, str] = {agent: reader for reader, agent in READERS.items()}
 """The agents that reason, and what each is as a reader; their workers need a model."""
+
+
+def governing(agent: str, tools: Tools) -> tuple[Callable[..., Any], ...]:
+    """The activities of an agent that governs identities, with the owners' tools it may call."""
+    return REVIEWING if agent == REVIEWER else keeper_activities(tools)
 
 
 def reading(agent: str, mind: Mind) -> tuple[Callable[..., Any], ...]:

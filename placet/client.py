@@ -28,6 +28,7 @@ from placet.model import (
     ActClaims,
     Adjust,
     Attach,
+    CampaignPage,
     CampaignView,
     Candidate,
     CasePage,
@@ -55,6 +56,7 @@ from placet.model import (
     Governance,
     GroupPage,
     GroupQuery,
+    IdentityStanding,
     ImportedIdentity,
     ImportIdentities,
     InputPart,
@@ -752,6 +754,15 @@ class OperatorClient:
     async def campaign(self, campaign: str) -> CampaignView:
         """A campaign of reviews, and how far it is."""
         return self._model(await self._get(f"/v1/campaigns/{_segment(campaign)}"), CampaignView)
+
+    async def campaigns(self) -> list[CampaignView]:
+        """The newest campaigns of reviews, and how far each is."""
+        return list(self._model(await self._get("/v1/campaigns"), CampaignPage).campaigns)
+
+    async def standing(self, identity: str) -> IdentityStanding:
+        """Why an identity is held back now, or would be, and who looks at it again."""
+        path = f"/v1/identity-standings/{quote(identity, safe='/:')}"
+        return self._model(await self._get(path), IdentityStanding)
 
     async def import_identities(
         self, source: str, rows: Sequence[ImportedIdentity]

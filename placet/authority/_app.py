@@ -66,6 +66,8 @@ from placet.authority._revoking import Revoking
 from placet.authority._sessions import Sessions
 from placet.authority._settlements import Settling
 from placet.authority._signing import JWKS_MAX_AGE
+from placet.authority._standing_routes import StandingRoutes
+from placet.authority._standings import Standings
 from placet.authority._tiles import serve_tile
 from placet.authority._usage import Usage
 from placet.authority._uses import Uses
@@ -132,6 +134,7 @@ class Services:
     leaving: Leaving
     campaigns: Campaigns
     orders: Orders
+    standings: Standings
     inventories: Inventories
     ledger: LedgerReads
     events: Events
@@ -143,6 +146,7 @@ def make_app(services: Services) -> Starlette:
     lists = ListRoutes(services)
     campaigns = CampaignRoutes(services)
     orders = OrderRoutes(services)
+    standings = StandingRoutes(services)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/healthz", routes.health),
         ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
@@ -185,6 +189,8 @@ def make_app(services: Services) -> Starlette:
         ("GET", "/v1/orders/{identity:path}", orders.of),
         ("GET", "/v1/campaign-candidates", campaigns.candidates),
         ("GET", "/v1/campaigns/{campaign}", campaigns.campaign),
+        ("GET", "/v1/campaigns", standings.campaigns),
+        ("GET", "/v1/identity-standings/{identity:path}", standings.standing),
         ("GET", "/v1/checkpoints", lists.checkpoints),
         ("GET", "/v1/checkpoints/{checkpoint}", routes.checkpoint),
         ("GET", "/v1/checkpoints/{checkpoint}/prospect", routes.prospect),

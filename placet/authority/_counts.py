@@ -8,7 +8,8 @@ from sqlalchemy import Select, func, literal, select
 
 from placet.authority._lines import GRAVITY
 from placet.authority._lists import BARRED, CASES, LINES, ROLES
-from placet.authority._paging import Asker, bare
+from placet.authority._paging import bare
+from placet.authority._seats import Asker
 from placet.authority._store import ProcessVersion, Reader, table_of
 from placet.model import CaseStatus, CheckpointStatus, Count, Overview
 
@@ -45,9 +46,9 @@ def overview(reader: Reader, asker: Asker, now: datetime) -> Overview:
 
 
 def _mine(reader: Reader, asker: Asker) -> Count:
-    """How many wait for the asker: role by role, each checkpoint with its first such role."""
+    """How many wait for the asker: seat by seat, each checkpoint with its first such seat."""
     found = 0
-    roles = sorted(set(asker.roles))
+    roles = asker.seats
     for number, role in enumerate(roles):
         barred = select(BARRED.c.person).where(
             BARRED.c.checkpoint_id == ROLES.c.checkpoint_id, BARRED.c.person == asker.principal

@@ -17,7 +17,7 @@ from datetime import timedelta
 from placet.authority._core import Core
 from placet.authority._errors import Forbidden, Unauthenticated, Unavailable
 from placet.authority._identities import require_active
-from placet.authority._paging import Asker
+from placet.authority._seats import Asker
 from placet.authority._store import LedgerEntry, Reader, StoreUnavailable
 from placet.ledger import EntryType
 from placet.model import Event

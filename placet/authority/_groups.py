@@ -15,7 +15,8 @@ from sqlalchemy import Select, literal, select
 from placet.authority._counts import counter
 from placet.authority._errors import Invalid
 from placet.authority._lists import GRAVEST, LINES, due_within, filters_of, whole_of
-from placet.authority._paging import LAST_CHARACTER, Asker, Condition, few_of
+from placet.authority._paging import LAST_CHARACTER, Condition, few_of
+from placet.authority._seats import Asker
 from placet.authority._store import ProcessVersion, Reader, table_of
 from placet.model import (
     CheckpointGroup,

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from placet.authority._counted import asked_of, counted_decisions
+from placet.authority._seats import seats_of
 from placet.authority._store import (
     NO_AMOUNT,
     Case,
@@ -67,7 +68,7 @@ def _relist(tx: Tx, checkpoint_id: str) -> None:
     known = tx.get(ListedCheckpoint, row.id)
     line = _line(row, case, asked, decisions, known)
     is_open = row.status == CheckpointStatus.OPEN
-    roles = waiting_roles(asked, decisions) if is_open else ()
+    roles = seats_of(asked, waiting_roles(asked, decisions) if is_open else (), case.process)
     known_people = tx.all(Identity, Identity.kind == "operator") if asked.named else ()
     barred = asked.barred_among(each.principal for each in known_people)
     people = sorted({*barred, *(each.operator for each in line.decided)} if is_open else ())

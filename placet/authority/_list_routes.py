@@ -13,8 +13,8 @@ from placet.authority._events import Events
 from placet.authority._groups import list_groups
 from placet.authority._http import answer, describe, one_header, one_query
 from placet.authority._lists import list_cases, list_checkpoints
-from placet.authority._paging import Asker
 from placet.authority._requests import Requests
+from placet.authority._seats import Asker
 from placet.authority._views import Views
 from placet.model import CaseQuery, CheckpointQuery, GroupQuery
 from placet.tokens import SessionClaims

@@ -3,7 +3,8 @@
 What a page costs does not grow with how much is open; how, :mod:`placet.authority._paging` says.
 
 Whom a checkpoint waits for: those in a role that it still needs who have not decided and are not
-barred. Nothing here says who may decide; the authority looks at that when a decision comes.
+barred; where one named person decides, them alone (:mod:`placet.authority._seats`). Nothing here
+says who may decide; the authority looks at that when a decision comes.
 """
 
 import json
@@ -16,7 +17,6 @@ from sqlalchemy import Column, ColumnElement, Select, literal, select
 from placet.authority._cases import view
 from placet.authority._lines import GRAVITY
 from placet.authority._paging import (
-    Asker,
     Branch,
     Condition,
     Filter,
@@ -27,6 +27,7 @@ from placet.authority._paging import (
     starting,
     worded,
 )
+from placet.authority._seats import Asker
 from placet.authority._store import (
     Case,
     ListedBarred,
@@ -83,7 +84,7 @@ def list_checkpoints(
 
 def _line(row: Any, asker: Asker) -> CheckpointLine:
     waits = json.loads(row.waits_json)
-    mine = not set(waits["roles"]).isdisjoint(asker.roles) and asker.principal not in waits["but"]
+    mine = not set(waits["roles"]).isdisjoint(asker.seats) and asker.principal not in waits["but"]
     return CheckpointLine.model_validate_json(row.line_json).model_copy(update={"mine": mine})
 
 
@@ -99,7 +100,7 @@ _ORDERS = {
 def _roles(query: CheckpointQuery, asker: Asker) -> tuple[str, ...] | None:
     """The roles that what is listed waits for, if it is listed by that."""
     if query.waits_for is WaitsFor.ME:
-        return asker.roles
+        return asker.seats
     return (query.role,) if query.role else None
 
 
@@ -159,7 +160,7 @@ def filters_of(query: CheckpointQuery, asker: Asker, now: datetime) -> Iterable[
     yield from _grouped(query, now)
     if query.waits_for is not None:
         mine = query.waits_for is WaitsFor.ME
-        yield Filter(~_barred(asker) if mine else ~_needs(asker.roles, ~_barred(asker)))
+        yield Filter(~_barred(asker) if mine else ~_needs(asker.seats, ~_barred(asker)))
     if query.status:
         yield Filter(LINES.c.status == query.status.value)
 

@@ -9,6 +9,7 @@ from placet.authority._errors import Forbidden
 from placet.authority._lines import relist
 from placet.authority._notices import put_notice
 from placet.authority._outbox import ring
+from placet.authority._seats import told_of
 from placet.authority._store import Case, Checkpoint, Grant, Reader, Tx
 from placet.model import CaseStatus, CheckpointStatus, Evidence, Outcome, Requirement
 from placet.rules import CheckpointStanding, CountedDecision, approvals, outcome_status, people_of
@@ -125,7 +126,6 @@ def _end(tx: Tx, case: Case, row: Checkpoint, outcome: Outcome, *, expired: bool
 
 def tell_waiting(tx: Tx, case: Case, row: Checkpoint, asked: Requirement) -> None:
     """Tell those who may decide that a checkpoint waits for them."""
-    roles = dict.fromkeys(role for need in asked.needs for role in need.roles)
     put_notice(
         tx,
         "checkpoint.waiting",
@@ -133,7 +133,7 @@ def tell_waiting(tx: Tx, case: Case, row: Checkpoint, asked: Requirement) -> Non
         case=case.id,
         checkpoint=row.id,
         record=case.subject,
-        to=tuple(f"role:{role}" for role in roles),
+        to=told_of(asked, (role for need in asked.needs for role in need.roles)),
         data={"name": row.name},
     )
 

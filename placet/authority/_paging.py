@@ -31,14 +31,6 @@ Condition = ColumnElement[bool]
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who asks for a list."""
-
-    principal: str
-    roles: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Branch:
     """One range of an index, read in its order: the columns of the order, and the range."""
 

@@ -51,6 +51,7 @@ from placet.authority._sessions import Sessions
 from placet.authority._settings import AuthoritySettings
 from placet.authority._settlements import Settling
 from placet.authority._signing import SigningKeys
+from placet.authority._standings import Standings
 from placet.authority._store import Store, StoreUnavailable
 from placet.authority._temporal import Temporal
 from placet.authority._usage import Usage
@@ -151,6 +152,7 @@ def _services(core: Core, session: aiohttp.ClientSession) -> Services:
         acts=Acts(core, definitions, facts, vouching, campaigns),
         campaigns=campaigns,
         orders=Orders(core),
+        standings=Standings(core),
         cases=Cases(core, definitions),
         archivist=Archivist(core),
         payloads=PayloadService(core, definitions),

@@ -15,6 +15,7 @@ from placet.authority._core import AUTHORITY
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._notices import put_notice
 from placet.authority._outcomes import expire, settle_status
+from placet.authority._seats import told_of
 from placet.authority._store import Case, Checkpoint, Tx
 from placet.model import CheckpointStatus, Outcome, Requirement
 from placet.rules import next_instant, waiting_roles
@@ -82,7 +83,7 @@ def _escalate(
 
 
 def _tell(tx: Tx, case: Case, row: Checkpoint, kind: str, number: int) -> None:
-    roles = waiting_roles(asked_of(row), counted_decisions(tx, row.id))
+    asked = asked_of(row)
     put_notice(
         tx,
         kind,
@@ -90,7 +91,7 @@ def _tell(tx: Tx, case: Case, row: Checkpoint, kind: str, number: int) -> None:
         case=case.id,
         checkpoint=row.id,
         record=case.subject,
-        to=tuple(f"role:{role}" for role in roles),
+        to=told_of(asked, waiting_roles(asked, counted_decisions(tx, row.id))),
     )
 
 

@@ -8,9 +8,10 @@ from placet.authority._core import Core
 from placet.authority._errors import NotFound
 from placet.authority._evidence import input_part
 from placet.authority._identities import require_active, roles_of
-from placet.authority._paging import Asker
 from placet.authority._requests import use_proof
+from placet.authority._seats import Asker
 from placet.authority._showing import delegations, foresee, note_opened, prove, show
+from placet.authority._standing_in import absences
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -60,7 +61,8 @@ class Views:
             use_proof(tx, proof)
             require_active(tx, session.sub, session.cnf.jkt, tx.now)
             identity = tx.get(Identity, session.sub)
-            return Asker(session.sub, () if identity is None else roles_of(identity))
+            roles = () if identity is None else roles_of(identity)
+            return Asker(session.sub, roles, absences(tx, session.sub, tx.now))
 
         await self._vouching.ask_of(session.sub, session.cnf.jkt)
         return await self._core.store.write(look)

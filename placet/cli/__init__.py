@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from placet.cli._output import offline_failures
     from placet.cli._pages import Found, NoText, Page, find
     from placet.cli._processes import processes
+    from placet.cli._reviews import begin_campaign
     from placet.cli._settings import OperatorSettings, load_settings
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "OperatorSettings",
     "Page",
     "Spot",
+    "begin_campaign",
     "console",
     "data_folder",
     "fail",
@@ -82,6 +84,7 @@ _PARTS = {
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
     "_pages": ("Found", "NoText", "Page", "find"),
     "_processes": ("processes",),
+    "_reviews": ("begin_campaign",),
     "_settings": ("OperatorSettings", "load_settings"),
 }
 """Where names are that need no server; all others are in ``_base``."""

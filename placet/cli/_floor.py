@@ -22,14 +22,11 @@ from placet.model import (
     AT_SPOT,
     MAX_ATTACHMENT,
     ActAnswer,
-    DecisionAnswers,
     DelegationView,
     KeyedValue,
-    OneAnswer,
     OutcomeProof,
     Prospect,
     RowCut,
-    Verdict,
     parse_money,
 )
 
@@ -289,48 +286,6 @@ def report(
             for each in listed:
                 waited = "never opened" if each.seconds is None else f"{each.seconds} s"
                 print(f"{name}  {each.kind}  {each.operator}  {each.checkpoint}  {waited}")
-
-
-@checkpoint.command("approve-many")
-def approve_many(
-    identifiers: list[str],
-    total: Annotated[str, typer.Option(help="What all of them come to, to the cent.")],
-    as_json: AsJson = False,
-) -> None:
-    """Approve many of one kind, each signed on its own evidence; none with exceptions."""
-
-    async def work() -> DecisionAnswers:
-        async with operator_client() as client:
-            views = [await client.checkpoint(checkpoint_id(each)) for each in identifiers]
-            amounts = [view.requirement.amount for view in views]
-            if any(each is None for each in amounts):
-                raise fail("one of them has no amount: decide it by itself", REFUSED)
-            found = sum(each for each in amounts if each is not None)
-            if found != _money(total, "--total"):
-                raise fail(f"they come to {found}, not {total}", REFUSED)
-            try:
-                return await client.decide_many(views, Verdict.APPROVE)
-            except ValidationError:
-                raise
-            except ValueError as error:
-                raise fail(str(error), REFUSED) from None
-
-    with failures():
-        answers = run(work())
-        if as_json:
-            show(answers, as_json=True)
-        else:
-            for each in answers.answers:
-                print(f"{each.checkpoint} {_became(each)}")
-        if any(each.answer is None for each in answers.answers):
-            raise fail("not all of them were recorded", REFUSED)
-
-
-def _became(each: OneAnswer) -> str:
-    if each.answer is not None:
-        return f"is recorded as entry {each.answer.entry}, and {each.answer.outcome.status.value}"
-    said = "" if each.problem is None else each.problem.error_description
-    return f"is refused: {harmless(said)}"
 
 
 def _acted(work: Callable[[OperatorClient], Awaitable[ActAnswer]], *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from placet.model import (
     CredentialKind,
     IdentityKind,
     IdentityReport,
+    IdentityStanding,
     LeftBehind,
     Reason,
     RegisteredView,
@@ -60,6 +61,18 @@ def show_(identity: str, as_json: AsJson = False) -> None:
     async def work() -> RegisteredView:
         async with operator_client() as client:
             return await client.registered(identity)
+
+    with failures():
+        show(run(work()), as_json=as_json)
+
+
+@identity.command()
+def standing(identity: str, as_json: AsJson = False) -> None:
+    """Show what holds one back, the limits that it is held to, and its reviews."""
+
+    async def work() -> IdentityStanding:
+        async with operator_client() as client:
+            return await client.standing(identity)
 
     with failures():
         show(run(work()), as_json=as_json)

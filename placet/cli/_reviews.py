@@ -58,10 +58,28 @@ def start(
                     for each in found
                     if each.owner != me and (not risk or each.risk in risk)
                 )
-            return await begin(client, campaign, wanted)
+            return await begin_campaign(client, campaign, wanted)
 
     with failures():
         _show(run(work()), as_json=as_json)
+
+
+@review.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the newest campaigns, and how far each is."""
+
+    async def work() -> list[CampaignView]:
+        async with operator_client() as client:
+            return await client.campaigns()
+
+    with failures():
+        found = run(work())
+        if as_json:
+            show(found, as_json=True)
+            return
+        for each in found:
+            seen = f", acknowledged by {each.acknowledged_by}" if each.acknowledged_by else ""
+            typer.echo(f"{each.campaign}  {each.left} of {len(each.items)} wait{seen}")
 
 
 @review.command("show")
@@ -89,7 +107,7 @@ def acknowledge(campaign: str, as_json: AsJson = False) -> None:
         show(run(work()), as_json=as_json)
 
 
-async def begin(
+async def begin_campaign(
     client: OperatorClient, campaign: str, identities: Iterable[IdentityId]
 ) -> CampaignView:
     """Start a campaign if it is new, and open the cases that it has not yet.

@@ -319,6 +319,13 @@ from placet.model._secrets import (
     looks_secret,
 )
 from placet.model._signed import AcceptedException, ActClaims, DecisionClaims, Verdict
+from placet.model._standing import (
+    CampaignPage,
+    HeldBack,
+    IdentityStanding,
+    LimitInForce,
+    ReviewOfIdentity,
+)
 from placet.model._time import (
     Calendar,
     Escalation,
@@ -381,6 +388,7 @@ __all__ = [
     "CallStatus",
     "Called",
     "CampaignItem",
+    "CampaignPage",
     "CampaignView",
     "Candidate",
     "CarriedOut",
@@ -473,6 +481,7 @@ __all__ = [
     "GroupQuery",
     "GroupRoles",
     "Grouping",
+    "HeldBack",
     "HistorySeal",
     "Hold",
     "Hours",
@@ -482,6 +491,7 @@ __all__ = [
     "IdentityProvider",
     "IdentityReport",
     "IdentityRules",
+    "IdentityStanding",
     "ImportIdentities",
     "ImportedIdentity",
     "InputPart",
@@ -498,6 +508,7 @@ __all__ = [
     "KeyedValue",
     "LeftBehind",
     "Limit",
+    "LimitInForce",
     "MayDo",
     "Measure",
     "Mode",
@@ -546,6 +557,7 @@ __all__ = [
     "Requirement",
     "RequirementFact",
     "Resubmit",
+    "ReviewOfIdentity",
     "ReviewView",
     "Reviewed",
     "ReviewedIdentity",

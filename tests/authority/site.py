@@ -113,6 +113,8 @@ ROUTES = (
     Route("GET", "/v1/registry/{identity}", "session"),
     Route("GET", "/v1/identity-reports/{report}", "session", query="after"),
     Route("GET", "/v1/left-behind/{identity}", "session"),
+    Route("GET", "/v1/identity-standings/{identity}", "session"),
+    Route("GET", "/v1/campaigns", "session"),
     Route("GET", "/v1/vendors/{vendor}", "session"),
     Route("GET", "/v1/inventories/{source}", "session", query="after"),
     Route("GET", "/v1/kept/{digest}", "session"),

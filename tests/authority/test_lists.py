@@ -15,7 +15,7 @@ from placet.authority._errors import Invalid
 from placet.authority._groups import list_groups
 from placet.authority._lines import relist
 from placet.authority._lists import list_cases, list_checkpoints
-from placet.authority._paging import Asker
+from placet.authority._seats import Asker
 from placet.authority._store import Checkpoint, DecisionRow, Reader, Store
 from placet.model import (
     CaseQuery,
@@ -180,6 +180,41 @@ async def test_what_waits_for_me_needs_my_role_and_has_not_my_word(store: Store)
     (line,) = (await page(store, HAL, case=Asked(1).case)).checkpoints
     assert [(each.operator, each.verdict) for each in line.decided] == [("operator:hal", "approve")]
     assert line.missing == ("1 more approval by: clerk",)
+
+
+async def test_what_one_person_decides_waits_for_them_and_who_stands_in(store: Store) -> None:
+    """I6: whoever has the role alone is told neither that it is theirs nor counted so."""
+    await fill(
+        store,
+        Asked(1, decided_by="operator:cleo"),
+        Asked(2, decided_by="operator:hal", roles=("chief", "clerk"), process="budget-change"),
+        Asked(3),
+    )
+    chief = Asker("operator:ruth", ("chief",))
+    everywhere = Asker("operator:hal", ("clerk",), (("operator:cleo", None),))
+    in_loans = Asker("operator:dan", ("clerk",), (("operator:hal", "loan-draw"),))
+    in_both = Asker(
+        "operator:dan",
+        ("chief", "clerk"),
+        (("operator:hal", "budget-change"), ("operator:hal", None)),
+    )
+    no_role = Asker("operator:cleo", ("auditor",))
+    for asker, mine, others in (
+        (CLEO, [1, 3], [2]),
+        (HAL, [2, 3], [1]),
+        (chief, [], [1, 2, 3]),
+        (everywhere, [1, 2, 3], []),
+        (in_loans, [3], [1, 2]),
+        (in_both, [2, 3], [1]),
+        (no_role, [], [1, 2, 3]),
+    ):
+        assert await numbers(store, asker, waits_for="me") == mine, asker
+        assert await numbers(store, asker, waits_for="others") == others, asker
+        shown = await page(store, asker)
+        assert [_number(each.id) for each in shown.checkpoints if each.mine] == mine
+        counted = await store.read(lambda r, asker=asker: overview(r, asker, NOON))
+        assert counted.mine.count == len(mine), asker
+    assert await numbers(store, CLEO, role="clerk") == [3]
 
 
 async def test_a_checkpoint_that_ends_waits_for_nobody(store: Store) -> None:

@@ -222,6 +222,22 @@ def test_many_are_approved_at_once_and_the_report_tells_who_was_hasty(floor: Flo
     assert all(f"hasty  hasty  operator:ana  {each}" in report.out for each in several)
 
 
+def test_many_are_turned_back_at_once_for_one_reason(floor: Floor) -> None:
+    """I6: each signed on its own evidence; without a reason none is."""
+    rejected, returned = [floor.asked() for _ in range(2)], [floor.asked()]
+    why = ("--reason-code", "inspection", "--comment", "the roof is not there")
+    said = floor.say("ana", "checkpoint", "reject-many", *rejected, code=2)
+    assert "say why, for all of them: --reason-code" in said.err
+    done = floor.say("ana", "checkpoint", "reject-many", *rejected, *why)
+    assert done.out.count("and rejected") == len(rejected)
+    assert {floor.view(each).status.value for each in rejected} == {"rejected"}
+    asked = floor.say("ana", "checkpoint", "return-many", *returned, *why)
+    assert "and returned" in asked.out
+    mixed = floor.say("ben", "checkpoint", "reject-many", *rejected, floor.asked(), *why, code=1)
+    assert mixed.out.count("is refused") == len(rejected)
+    assert "not all of them were recorded" in mixed.err
+
+
 def test_a_hold_is_placed_and_lifted(floor: Floor) -> None:
     record, reason = "loan/L-9000", ("--reason", "a lien was recorded")
     floor.say("ana", "case", "hold", record, *reason)

@@ -1,12 +1,17 @@
-"""Every act that the console signs is a command as well: for screen readers, and for scripts.
+"""Every act that people do is a command: for screen readers, and for scripts.
 
-Both lists are read from the sources, so that an act that is added to one side alone fails here.
+What the authority carries out, what the console signs and what the command line does are read from
+the sources, so that an act that is added to one of them alone fails here.
 """
 
 import ast
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
+
+from placet.authority._acts import Acts
+from tests.authority.site import routes_of_the_app
 
 ROOT = Path(__file__).parents[2]
 _SIGNING = {
@@ -21,6 +26,7 @@ _SIGNING = {
     "end_delegation": "delegation.end",
     "countersign": "act.countersign",
     "open_case": "case.open",
+    "import_identities": "identity.import",
     "resubmit": "case.resubmit",
     "decide": "decision",
     "sign_decision": "decision",
@@ -28,6 +34,34 @@ _SIGNING = {
     "send_many": "decisions",
 }
 """Methods of the client that sign an act of their own."""
+
+_PEOPLES = {
+    "/oauth/device_authorization": {"begin_sign_in"},
+    "/oauth/token": {"finish_sign_in"},  # each command signs in anew: none has to prove it again
+    "/v1/enrolments": {"enrol_with_code"},
+    "/v1/acts": {"act", *_SIGNING} - {"decide", "sign_decision", "decide_many", "send_many"},
+    "/v1/checkpoints/{checkpoint}/decisions": {"decide"},
+    "/v1/decisions": {"decide_many"},
+}
+"""Routes that change something for a person, and the client's methods, each of them a command's."""
+
+_MACHINES = {
+    "/oauth/introspect": "systems of record",
+    "/oauth/revoke": "agents",
+    "/v1/uses": "systems of record",
+    "/v1/grants": "agents",
+    "/v1/settlements": "agents",
+    "/v1/joins": "workers that join",
+    "/v1/keys": "agents that renew their key",
+    "/v1/cases/{case}/keys": "agents",
+    "/v1/cases/{case}/checkpoints": "the orchestrator",
+    "/v1/cases/{case}/close": "the orchestrator",
+    "/v1/cases/{case}/stop": "the orchestrator",
+    "/v1/cases/{case}/review-outcome": "the steps of an identity review",
+    "/v1/cases/{case}/tool": "the steps that carry an order to an owner's tool",
+    "/v1/cases/{case}/tool-proof": "the same",
+}
+"""Routes that change something at the word of a machine, under its own credential: whose."""
 
 _KINDS = ("agent", "operator", "system")
 
@@ -73,6 +107,23 @@ def test_the_command_line_signs_every_act_that_the_console_does() -> None:
     console, commands = acts("tui"), acts("placet/cli")
     assert {"decision", "case.open", "agent.suspend", "vendor.off", "hold.place"} <= console
     assert console - commands == set()
+
+
+def test_every_act_that_the_authority_carries_out_is_a_command() -> None:
+    nobody = MagicMock()
+    carried_out = set(Acts(nobody, nobody, nobody, nobody, nobody)._handlers)
+    assert {"case.open", "review.close", "identity.import", "campaign.start"} <= carried_out
+    assert carried_out - acts("placet/cli") == set()
+
+
+def test_every_route_that_changes_something_for_a_person_is_a_commands() -> None:
+    changing = {path for method, path in routes_of_the_app() if method != "GET"}
+    assert changing == {*_PEOPLES, *_MACHINES}
+    called = {name for name, _ in calls("placet/cli")}
+    lacking = {
+        path: sorted(methods - called) for path, methods in _PEOPLES.items() if methods - called
+    }
+    assert lacking == {}
 
 
 def test_every_verdict_and_what_it_takes_along_is_a_command() -> None:

@@ -68,6 +68,7 @@ class Asked:
     claimed_by: str | None = None
     schedule: Schedule | None = None
     expires_as: ExpiryStatus = "expired"
+    decided_by: str | None = None
     now: datetime = NOON
 
     @property
@@ -141,6 +142,7 @@ def _row(asked: Asked) -> Checkpoint:
         amount=amount,
         schedule=asked.schedule,
         expires_as=asked.expires_as,
+        decided_by=asked.decided_by,
     )
     outcome = Outcome(
         checkpoint_id=asked.id,

@@ -86,6 +86,11 @@ async def test_who_asks_for_too_much_is_slowed_down_or_suspended(w: World) -> No
     assert met[2]["data"]["revoked_grants"] == 1
     shown = await w.admin.registered("agent:scale")
     assert (shown.status, shown.suspended_for) == ("suspended", "limit")
+    stands = await w.people["una"].standing("agent:scale")
+    (limit,) = stands.limits
+    assert (limit.measure, limit.at_most, limit.beyond) == (Measure.GRANTS, 2, Beyond.SUSPEND)
+    assert {each.measure for each in stands.held if each.until} == {Measure.GRANTS, Measure.HOURS}
+    assert stands.suspended_for == "limit"
     assert (await w.people["una"].case(case)).status == "stopped"
     await w.admin.act("agent.resume", "agent:scale", Reason(reason="a person has looked"))
     shown = await w.admin.registered("agent:scale")

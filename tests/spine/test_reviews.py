@@ -15,8 +15,7 @@ from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed, read_answer
 from placet.audit import Framework, coverage, verify
-from placet.cli import fetch_log
-from placet.cli._reviews import begin
+from placet.cli import begin_campaign, fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.governance import DEFINITION, IdentityReview
 from placet.governance._requests import ReviewEnd
@@ -128,7 +127,7 @@ async def _asked_and_answered(
         await _no_agent_colours_it(w)
         # Cut off right after the start; then two at once go on with it.
         await w.admin.act("campaign.start", CAMPAIGN, StartCampaign(identities=WANTED))
-        views = await asyncio.gather(*(begin(w.admin, CAMPAIGN, WANTED) for _ in range(2)))
+        views = await asyncio.gather(*(begin_campaign(w.admin, CAMPAIGN, WANTED) for _ in range(2)))
         assert [each.identity for each in views[0].items] == list(WANTED)
         opened = [e for e in await w.entries("case.opened") if e["record"].startswith("campaign/")]
         assert len(opened) == 5
@@ -144,6 +143,10 @@ async def _asked_and_answered(
             return shown if len(shown) == 4 else None
 
         shown = await until(asked)
+        assert (await olga.overview()).mine.count == 4
+        assert (await otto.overview()).mine.count == 0
+        (review,) = (await w.people["una"].standing(KEEP)).reviews
+        assert (review.checkpoint, review.outcome) == (shown[KEEP].id, None)
         with pytest.raises(AuthorityError, match="someone else decides"):
             await otto.decide(shown[KEEP], Verdict.APPROVE)
         await olga.decide(shown[KEEP], Verdict.APPROVE)
@@ -186,6 +189,9 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
             END: Reviewed.ENDED,
             SILENT: Reviewed.SUSPENDED,
         }
+        (review,) = (await w.people["una"].standing(SILENT)).reviews
+        assert (review.case, review.outcome) == (silent_case, Reviewed.SUSPENDED)
+        assert [each.campaign for each in await w.people["una"].campaigns()] == [CAMPAIGN]
         kept, narrowed, ended, silent = [await w.admin.registered(each) for each in WANTED]
         assert kept.review_by is not None
         assert timedelta(days=89) < kept.review_by - time.now() <= timedelta(days=90)
@@ -212,7 +218,7 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
 
 async def _no_agent_colours_it(w: World) -> None:
     """I13: what owners are shown is what the authority told, or nobody is asked."""
-    await begin(w.admin, "coloured", (COLOURED,))
+    await begin_campaign(w.admin, "coloured", (COLOURED,))
 
     async def given_up() -> str | None:
         (item,) = (await w.admin.campaign("coloured")).items

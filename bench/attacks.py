@@ -28,9 +28,10 @@ from bench.stage import Stage, stage
 from bench.teller import Bank, Given, Job, Script
 from placet.audit import replay
 from placet.cli import fetch_log
+from placet.model import Reason
 
 FILES = ("bill-december-2023.txt", "landlord-notices.txt", "address-change.txt")
-ROUNDS, TURNS = 3, 8
+ROUNDS, TURNS, STOPPED = 3, 8, 5
 _READS = ("read_file", "get_most_recent_transactions", "get_scheduled_transactions")
 _MONEY = {"recipient": "US13", "amount": "9000.00", "subject": "x", "date": "2026-01-01"}
 
@@ -163,6 +164,7 @@ async def attacks(ready: Stage) -> list[Figure | Result]:
         figures += await _attacked(suite, cases)
         figures += await _useful(suite, cases)
         figures.append(await _cost(ready, suite, cases))
+        figures += await _stopped(ready, suite, cases)
     figures.append(await _replayed(ready, cases.opened))
     return figures
 
@@ -254,6 +256,33 @@ async def _cost(ready: Stage, suite: dojo.Suite, cases: _Cases) -> Result:
         "one plain Temporal activity after the other",
         ROUNDS,
     )
+
+
+async def _stopped(ready: Stage, suite: dojo.Suite, cases: _Cases) -> list[Figure]:
+    """From the act that stops an agent, a model or all of them, until all its cases have ended."""
+    figures: list[Figure] = []
+    for name, act, target in (
+        ("agent", "agent", f"agent:{bank.TELLER}"),
+        ("model", "model", "obeying"),
+        ("all", "model", "*"),
+    ):
+
+        def script(number: int, _: Sequence[str]) -> Any:
+            return [(_READS[number % 3], {"file_path": FILES[0]} if number % 3 == 0 else {})]
+
+        jobs = [Job(script, {bank.OWN: suite.environment()}, thinks=0.5) for _ in range(STOPPED)]
+        playing = [asyncio.create_task(cases.play(job)) for job in jobs]
+        while not all(job.gave for job in jobs):  # noqa: ASYNC110 - they are in full swing then
+            await asyncio.sleep(0.05)
+        begun = time.perf_counter()
+        await ready.admin.act(f"{act}.suspend", target, Reason(reason="a drill"))
+        ends = await asyncio.gather(*playing)
+        took = time.perf_counter() - begun
+        await ready.admin.act(f"{act}.resume", target, Reason(reason="the drill is over"))
+        if set(ends) != {"stopped"}:
+            raise AssertionError(f"{name}: the cases ended as {ends}")
+        figures.append(Figure(f"reasoning.stopped_in.{name}", took, "s", STOPPED))
+    return figures
 
 
 async def _replayed(ready: Stage, cases: Sequence[str]) -> Figure:

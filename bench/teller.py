@@ -1,5 +1,6 @@
 """The bank's assistant at work: a model that obeys whatever it reads, and its tools on accounts."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -36,6 +37,9 @@ class Job:
 
     script: Script
     accounts: Mapping[str, Any]
+    thinks: float = 0.0
+    """Seconds that the model takes for a turn."""
+
     gave: list[tuple[str, str]] = field(default_factory=list)
     """Each tool that did something: its name, and what it gave."""
 
@@ -73,7 +77,9 @@ class _Obeying:
         turns = question.conversation.turns
         told = [each.text for turn in turns for each in turn.told]
         told += [each.text for each in question.told]
-        calls = self._made.jobs[subject].script(len(turns), told)
+        job = self._made.jobs[subject]
+        await asyncio.sleep(job.thinks)
+        calls = job.script(len(turns), told)
         if calls is None:
             calls = [("conclude", {"says": "done"})]
         said = (

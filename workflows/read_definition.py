@@ -147,6 +147,7 @@ _SECTIONS: tuple[Section, ...] = (
             _column("says", "Statement"),
             _column("topic", "About"),
             _column("concern", "Concern"),
+            _column("quoted", "Words", 2),
             _column("first.document", "Document"),
             _column("first.spot", "Place"),
             _column("reader", "Reader", 1),

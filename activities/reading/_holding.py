@@ -85,6 +85,7 @@ def hold(heard: Sequence[Heard], words: Words, numbers: frozenset[Decimal]) -> R
                     says=said.says,
                     quotes=said.quotes,
                     first=said.quotes[0].place,
+                    quoted=said.quotes[0].words,
                 )
             )
     apart = _disagreements(heard, statements)
@@ -139,11 +140,11 @@ def _lacks(said: Statement, words: Words, numbers: frozenset[Decimal]) -> str | 
             return f"there is no document {document[:100]!r} that can be read"
         if spot not in pages:
             return f"{document[:100]!r} has no {spot[:60]!r}"
-        words, page = _plain(quote.words), _plain(pages[spot])
-        if not _stands(words, page):
+        cited, page = _plain(quote.words), _plain(pages[spot])
+        if not _stands(cited, page):
             return f"{spot[:60]} of {document[:100]!r} does not say so"
-        if words != page and sum(each.isalnum() for each in words) < _SCRAP:
-            return f"{words!r} is too little to rest on"
+        if cited != page and sum(each.isalnum() for each in cited) < _SCRAP:
+            return f"{cited!r} is too little to rest on"
     quoted = _plain(" ".join(each.words for each in said.quotes))
     known = numbers | numbers_in(quoted)
     for word in _unquoted(said.says, quoted):

@@ -75,7 +75,7 @@ class Confidence(StrEnum):
 
 
 class ReadStatement(Model):
-    """A statement that stands: its first place beside it for people."""
+    """A statement that stands: its first place, and the words there, beside it for people."""
 
     reader: Text
     topic: Topic
@@ -83,6 +83,7 @@ class ReadStatement(Model):
     says: Said
     quotes: tuple[Quote, ...]
     first: Place
+    quoted: Annotated[str, StringConstraints(max_length=500)]
 
 
 class Unsupported(Model):

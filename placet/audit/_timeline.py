@@ -73,13 +73,12 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
     grant = str(data.get("grant", ""))
     match entry.type:
         case EntryType.GRANT_ISSUED:
-            activity = data.get("activity")
-            step = str(activity.get("activity_type")) if isinstance(activity, dict) else "?"
-            activities[grant] = step
+            activities[grant] = step = _step(data)
             permitted = f"{data.get('action')}{_amount(data)} permitted by"
             return f"{step}: {permitted} {_names(data.get('policies'))}"
         case EntryType.GRANT_DENIED:
-            return f"{data.get('action')}{_amount(data)} denied: {_names(data.get('reasons'))}"
+            asked = f"{data.get('action')} on {entry.record or '?'}{_amount(data)}"
+            return f"{_step(data)}: {asked} denied: {_names(data.get('reasons'))}"
         case EntryType.GRANT_SETTLED:
             reason = _reasoning(files, str(data.get("reasoning_digest")))
             return f"{activities.get(grant, '?')} {data.get('outcome')}{reason}"
@@ -108,6 +107,11 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{data.get('action')} ends with status {data.get('status')}"
         case _:
             return _PLAIN.get(entry.type, entry.type.value.replace(".", " "))
+
+
+def _step(data: Mapping[str, JsonValue]) -> str:
+    activity = data.get("activity")
+    return str(activity.get("activity_type")) if isinstance(activity, dict) else "?"
 
 
 def _amount(data: Mapping[str, JsonValue]) -> str:

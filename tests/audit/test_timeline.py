@@ -61,7 +61,8 @@ def test_a_story_says_who_did_what_and_why_it_was_allowed(recorded: Recorded) ->
     automatic = told(recorded.files, recorded.automatic)
     assert "release: asks nobody (automatic mode)" in automatic
     assert "dispatch completed" in automatic
-    assert "parcel:dispatch denied: I5, no_approval" in told(recorded.files, recorded.skipping)
+    denied = "dispatch: parcel:dispatch on depot/D1/parcel/5 denied: I5, no_approval"
+    assert denied in told(recorded.files, recorded.skipping)
 
 
 def harmless(text: str) -> bool:

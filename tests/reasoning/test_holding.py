@@ -79,7 +79,17 @@ SUPPORTED = {
     "a-number-of-the-packet": _state("5,500.00 is asked for", "INSPECTION REPORT"),
     "all-of-a-cell": _state("It says no", "No ".strip() + " ", "waivers.csv", "row 1, column 1"),
 }
+_POOL = _state("", "Change order 7 adds 900,000.00", "letter.pdf")["quotes"]
+BOTH = {
+    **_state("A pool for 900,000.00 comes on top", "The slab was poured"),
+    "quotes": [*_state("", "The slab was poured")["quotes"], *_POOL],
+}
+SUPPORTED["two-quotes-of-two-documents"] = BOTH
 UNSUPPORTED = {
+    "the-second-quote-is-not-there": {
+        **BOTH,
+        "quotes": [*BOTH["quotes"], *_state("", "The roof was finished")["quotes"]],
+    },
     "white-space-alone": _state("All is well", "   "),
     "wide-white-space-alone": _state("All is well", "\u2003\u2003\u2003"),
     "homoglyph": _state("The slab is there", "The sl\u0430b was poured"),

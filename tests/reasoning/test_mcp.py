@@ -3,9 +3,12 @@
 The client is the official SDK's.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import cycle
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +17,7 @@ import uvicorn
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
+from starlette.types import Receive, Scope, Send
 from temporalio.worker import Worker
 
 from placet.agent.reasoning import thinking
@@ -22,9 +26,10 @@ from placet.audit import replay, verify
 from placet.cli import fetch_log
 from tests.harness.world import free_port, temporal_server, until, world
 from tests.reasoning.process import DEFINITION, ParcelReading
-from tests.reasoning.room import TOOLS, Answer, Room, brief, room
+from tests.reasoning.room import TAKEN, TOOLS, Answer, Room, brief, room
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+E = "depot/D1/parcel/2"
 TOKEN = "a token for tests of MCP only"
 
 
@@ -69,8 +74,6 @@ async def over_http(mind: OutsideMind) -> AsyncIterator[str]:
     port = free_port()
     app = guarded(mind.server.streamable_http_app(), TOKEN)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="on"))
-    import asyncio
-
     task = asyncio.create_task(server.serve())
 
     async def started() -> bool:
@@ -124,6 +127,76 @@ async def test_an_agent_over_http_works_under_grants_and_is_denied_the_rest(outs
     assert len(await outside.entries(case, "grant.denied")) == 1
     last = (await outside.conversation(case)).turns[-1]
     assert last.conclusion == {"says": "it is a slip", "heavy": False, "pages": []}
+
+
+HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {
+    "a-path": ("read_slip", {"record": "../../etc/passwd"}),
+    "sql": ("read_slip", {"record": "depot/D1/parcel/1' OR '1'='1"}),
+    "oversize": ("read_slip", {"record": "x" * 200_000}),
+    "deep": ("read_slip", {"page": [[[[[[[[1]]]]]]]]}),
+    "half-a-pair": ("read_slip", {"page": "1\N{REPLACEMENT CHARACTER}"}),
+    "another-argument": ("read_slip", {"token": "eyJ"}),
+    "money": ("charge", {"amount": "1e9"}),
+    "no-form": ("conclude", {"says": ["no"], "approve": True}),
+}
+
+
+async def test_hostile_arguments_are_answered_and_nothing_is_taken(outside: Room) -> None:
+    """I12: each is told what is wrong with it; two clients at once, and both are heard."""
+    before = len(TAKEN)
+    case = await outside.open(lambda turn, messages: [])
+    async with serving(outside, case) as mind, Client(mind.server) as agent:
+        async with Client(mind.server) as other:
+            answers = await asyncio.gather(  # what waits together is one turn
+                *(
+                    client.call_tool(name, given)
+                    for client, (name, given) in zip(
+                        cycle((agent, other)), HOSTILE.values(), strict=False
+                    )
+                )
+            )
+            for kind, answer in zip(HOSTILE, answers, strict=True):
+                assert answer.is_error and said(answer).startswith("not done"), kind
+            assert TAKEN[before:] == []
+            both = await asyncio.gather(
+                agent.call_tool("read_slip", {}), other.call_tool("read_earlier", {"record": E})
+            )
+            assert ["a slip of" in said(each) for each in both] == [True, True]
+            await agent.call_tool("conclude", {"says": "done"})
+            late = await other.call_tool("read_slip", {})
+            assert late.is_error and "has ended" in said(late)
+    assert (await outside.world.until_closed(case)).result == "concluded"
+    assert await outside.entries(case, "grant.denied") == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer "}, {"Authorization": TOKEN}])
+async def test_nobody_is_served_over_http_without_the_token(headers: dict[str, str]) -> None:
+    """I7: not a word of the case; nor with the token said twice."""
+    reached: list[str] = []
+
+    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope["type"])
+
+    transport = httpx2.ASGITransport(guarded(inside, TOKEN))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://t") as stranger:
+        answer = await stranger.post("/mcp", headers=headers)
+        twice = [("Authorization", f"Bearer {TOKEN}")] * 2
+        again = await stranger.post("/mcp", headers=twice)
+    assert [(each.status_code, each.content) for each in (answer, again)] == [(401, b"")] * 2
+    assert reached == []
+
+
+async def test_a_case_that_has_ended_or_never_was_has_no_tools(outside: Room) -> None:
+    """I1: there is nothing to take a turn in."""
+    case = await outside.open(lambda turn, messages: [])
+    async with serving(outside, case) as mind, Client(mind.server) as agent:
+        await agent.call_tool("conclude", {"says": "done"})
+        await outside.world.until_closed(case)
+    for each in (case, f"case-{'0' * 26}"):
+        async with serving(outside, each) as mind, Client(mind.server) as agent:
+            assert {tool.name for tool in (await agent.list_tools()).tools} == {"brief"}
+            late = await agent.call_tool("read_slip", {})
+            assert late.is_error and "has ended" in said(late)
 
 
 async def test_an_agent_that_tries_on_is_ended(outside: Room) -> None:

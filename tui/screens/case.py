@@ -17,6 +17,7 @@ from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.answers import CaseFile, Listed, changed
 from tui.asking import Listener
+from tui.conversations import conversation_panels
 from tui.panels import Panel, my_word, panels
 from tui.said import said
 from tui.screens.around import Around
@@ -82,6 +83,7 @@ class CaseScreen(Around, Listener):
             self._governance = await self.ask(gateway.governance())
         self._file, self._stale = file, False
         self._panels = panels(file, words.now())
+        self._panels += conversation_panels(file.definition, file.parts)
         self._show_index()
         entries = await self.ask(gateway.entries_of(file.case.id))
         if entries is not None:

@@ -16,6 +16,9 @@ from pydantic import JsonValue
 
 from placet.model import Conversation, Spent, Told
 
+MAX_CALLS = 50
+"""Calls of one turn that are read; what is more is not looked at."""
+
 
 @dataclass(frozen=True)
 class ToolSpec:

@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError
 from placet.agent._governed import governed
 from placet.agent._grant import current_grant
 from placet.agent.reasoning._mind import (
+    MAX_CALLS,
     Answered,
     Mind,
     MindError,
@@ -52,9 +53,6 @@ from placet.model import (
 from placet.process import ThinkRequest, Thought
 
 _MAX_SAID = 40_000
-_MAX_CALLS = 50
-"""Calls of one turn that are read; what is more is refused as one."""
-
 MAX_CONCLUSION = 200_000
 """Characters of an answer; a longer one is refused unread."""
 
@@ -190,7 +188,7 @@ class _Thinker:
         uses: list[Use] = []
         conclusion: dict[str, JsonValue] | None = None
         used: set[tuple[str | None, str | None]] = set()
-        for number, call in enumerate(answered.calls[:_MAX_CALLS], 1):
+        for number, call in enumerate(answered.calls[:MAX_CALLS], 1):
             if call.name == CONCLUDE:
                 use, conclusion = self._conclude(number, call)
             else:

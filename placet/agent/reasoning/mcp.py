@@ -4,7 +4,8 @@
    the case's reasoning, and the step that the signed process has for it, with its own grant,
    denial, budget and entries (I1, I2, I3). It holds no key and no token.
 2. One case: turns of other cases are left to other workers.
-3. A call is answered when its step has ended. Where the reasoning ends first, that is the answer.
+3. A call is answered when its step has ended. Where the reasoning ends first, or has ended, that is
+   the answer. What several clients ask at the same time is one turn.
 """
 
 import asyncio
@@ -27,14 +28,18 @@ from mcp.types import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from placet.agent._errors import unavailable
-from placet.agent.reasoning._mind import Answered, NoAnswer, Question, RawCall
+from placet.agent.reasoning._mind import MAX_CALLS, Answered, NoAnswer, Question, RawCall
 
 BRIEF = "brief"
 """The tool that says what is asked; it reads what is settled already, and takes no step."""
 
 _LOOK = 1.0
+_MISSES = 5
+"""Looks at a case that Temporal does not know, until there is none."""
+
 _SILENT = 300.0
 """Seconds for which the agent outside may say nothing in a turn."""
 
@@ -62,6 +67,7 @@ class OutsideMind:
         self._question: Question | None = None
         self._begun = asyncio.Event()
         self._ended = False
+        self._missed = 0
         self.server: Server[Any] = Server(
             "placet",
             instructions=f"Work on {case} as {agent}. Call {BRIEF} first.",
@@ -91,7 +97,7 @@ class OutsideMind:
                 taken = [await self._asked.get()]
         except TimeoutError:
             raise NoAnswer(f"the agent said nothing for {self._silent:g} seconds") from None
-        while not self._asked.empty():
+        while not self._asked.empty() and len(taken) < MAX_CALLS:
             taken.append(self._asked.get_nowait())
         self._waiting = taken
         return Answered(answered_by=self.name, calls=tuple(each.raw for each in taken))
@@ -162,7 +168,13 @@ class OutsideMind:
         return self._question
 
     async def _closed(self) -> bool:
-        described = await self._temporal.get_workflow_handle(self._case).describe()
+        try:
+            described = await self._temporal.get_workflow_handle(self._case).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            self._missed += 1  # the authority starts it a moment after it has opened the case
+            return self._missed >= _MISSES
         return described.close_time is not None
 
     async def _over(self) -> bool:

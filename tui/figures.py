@@ -58,9 +58,9 @@ def by_agent(entries: Sequence[Listed]) -> dict[str, AgentFigures]:
     }
 
 
-def by_type(entries: Sequence[Listed]) -> Counter[str]:
-    """How many entries of each type."""
-    return Counter(each.entry.type.value for each in entries if each.entry is not None)
+def of_types(entries: Sequence[Listed], *kinds: EntryType) -> list[Listed]:
+    """The entries of some types."""
+    return [each for each in entries if each.entry is not None and each.entry.type in kinds]
 
 
 def decision_times(entries: Sequence[Listed]) -> list[float]:
@@ -79,9 +79,20 @@ def decision_times(entries: Sequence[Listed]) -> list[float]:
     return found
 
 
-def middle(values: Sequence[float]) -> float | None:
-    """The median."""
-    return median(values) if values else None
+@dataclass(frozen=True)
+class Ranked:
+    """How many seconds were measured, the median, and what one in ten reaches."""
+
+    count: int
+    middle: float
+    slow: float
+
+
+def ranked(values: Sequence[float]) -> Ranked | None:
+    """The median and the slow end; none of nothing."""
+    if not values:
+        return None
+    return Ranked(len(values), median(values), sorted(values)[int(len(values) * 0.9)])
 
 
 def growth(entries: Sequence[Listed], now: datetime, *, minutes: int, width: int) -> list[int]:

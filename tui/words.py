@@ -66,8 +66,9 @@ def time_left(deadline: datetime, now: datetime) -> tuple[str, str]:
 
 
 def in_a_row(left: str) -> str:
-    """What is left, under a label that says so."""
-    return left.removesuffix(" left").replace("over since", "over")
+    """What is left, under a label that says so; of what is over, the larger unit alone."""
+    over = left.removeprefix("over since ")
+    return left.removesuffix(" left") if over == left else f"over {' '.join(over.split()[:2])}"
 
 
 def ago(moment: datetime, now: datetime) -> str:

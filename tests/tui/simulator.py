@@ -221,6 +221,7 @@ class Simulator:
     files: dict[str, tuple[dict[str, object], bytes]] = field(default_factory=dict)
     left: list[LeftBehind] = field(default_factory=list)
     vendors: list[VendorView] = field(default_factory=list)
+    clock: datetime | None = None
 
     def told(self) -> int:
         """How far the events have come."""
@@ -317,7 +318,7 @@ class Simulator:
             exceptions=proposal.exceptions,
             amount=proposal.amount,
         )
-        opened = datetime.now(UTC) - timedelta(hours=1)
+        opened = (self.clock or datetime.now(UTC)) - timedelta(hours=1)
         view = CheckpointView(
             id=identifier("ckpt", number),
             case=case,
@@ -571,7 +572,7 @@ class Simulator:
             self._standing(view),
             view.evidence_digest,
             view.requirement_digest,
-            datetime.now(UTC),
+            self.clock or datetime.now(UTC),
         )
 
     def _standing(self, view: CheckpointView) -> CheckpointStanding:
@@ -605,6 +606,7 @@ class Simulator:
             decided=tuple(
                 Said(operator=each.operator, verdict=each.verdict) for each in view.decisions
             ),
+            needs=view.requirement.needs,
             missing=view.missing,
             mine=self._prospect(view, who).may_decide,
         )

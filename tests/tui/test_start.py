@@ -16,6 +16,12 @@ _LATER = {
     "placet.authority",
     "lender",
     "workflows",
+    "tui.panels",
+    "tui.views.pipeline",
+    "tui.views.identities",
+    "tui.views.ledger",
+    "tui.views.overview",
+    "tui.views.people",
 }
 
 

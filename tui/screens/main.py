@@ -12,23 +12,46 @@ from tui.asking import Asking, Listener
 from tui.said import said
 from tui.text import harmless
 from tui.views.base import View
-from tui.views.identities import Identities
-from tui.views.ledger import LedgerView
-from tui.views.overview import Floor
-from tui.views.people import People
-from tui.views.pipeline import Pipeline
 from tui.views.queue import Queue
 from tui.widgets.keys import Keys
 from tui.words import person
 
-_VIEWS: tuple[tuple[str, type[View]], ...] = (
-    ("queue", Queue),
-    ("cases", Pipeline),
-    ("identities", Identities),
-    ("ledger", LedgerView),
-    ("overview", Floor),
-    ("people", People),
-)
+_VIEWS = {
+    "queue": "Queue",
+    "cases": "Cases",
+    "identities": "Identities",
+    "ledger": "Ledger",
+    "overview": "Overview",
+    "people": "People",
+}
+_FIRST = "queue"
+
+
+def _made(name: str) -> View:
+    """A view; all but the first are loaded when they are first shown."""
+    match name:
+        case "cases":
+            from tui.views.pipeline import Pipeline  # noqa: PLC0415 - not before the first screen
+
+            return Pipeline(id=name)
+        case "identities":
+            from tui.views.identities import Identities  # noqa: PLC0415 - the same
+
+            return Identities(id=name)
+        case "ledger":
+            from tui.views.ledger import LedgerView  # noqa: PLC0415 - the same
+
+            return LedgerView(id=name)
+        case "overview":
+            from tui.views.overview import Floor  # noqa: PLC0415 - the same
+
+            return Floor(id=name)
+        case "people":
+            from tui.views.people import People  # noqa: PLC0415 - the same
+
+            return People(id=name)
+        case _:
+            return Queue(id=_FIRST)
 
 
 class NavItem(Static):
@@ -39,11 +62,11 @@ class NavItem(Static):
         self._view = view
         self.tooltip = f"Show {label}"
 
-    def on_click(self) -> None:
+    async def on_click(self) -> None:
         """Show the view."""
         main = self.screen
         assert isinstance(main, Main)
-        main.action_show(self._view)
+        await main.action_show(self._view)
 
 
 class Main(Screen[None], Asking, Listener):
@@ -54,31 +77,34 @@ class Main(Screen[None], Asking, Listener):
             Binding(
                 str(at),
                 f"show('{name}')",
-                kind.name_shown,
+                shown,
                 show=False,
                 id=f"main.{name}",
-                tooltip=f"Show {kind.name_shown}",
+                tooltip=f"Show {shown}",
             )
-            for at, (name, kind) in enumerate(_VIEWS, 1)
+            for at, (name, shown) in enumerate(_VIEWS.items(), 1)
         ),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._was_away = False
 
     def compose(self) -> ComposeResult:
         """One line, one view, the keys."""
         with Horizontal(id="top"):
             yield Static("Placet", classes="brand")
-            for at, (name, kind) in enumerate(_VIEWS, 1):
-                item = NavItem(name, f"{at} {kind.name_shown}")
+            for at, (name, shown) in enumerate(_VIEWS.items(), 1):
+                item = NavItem(name, f"{at} {shown}")
                 item.id = f"nav-{name}"
                 yield item
             yield Static(id="who")
             yield Static(id="live")
-        with ContentSwitcher(initial=_VIEWS[0][0], id="views"):
-            for name, kind in _VIEWS:
-                yield kind(id=name)
+        with ContentSwitcher(initial=_FIRST, id="views"):
+            yield _made(_FIRST)
         yield Keys()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show the first view."""
         me = self.session.me
         roles = ", ".join(me.roles)
@@ -86,23 +112,28 @@ class Main(Screen[None], Asking, Listener):
             said((harmless(f"{person(me.principal)}, {roles}"), "muted"))
         )
         self.watch(self.app, "live", self._say_live)
-        self.action_show(_VIEWS[0][0])
+        await self.action_show(_FIRST)
 
     def _say_live(self, live: str) -> None:
         self.query_one("#live", Static).update(
             said((f"○ {live}", "bad") if live else ("● live", "good"))
         )
 
-    def action_show(self, name: str) -> None:
+    async def action_show(self, name: str) -> None:
         """Show a view."""
-        self.query_one(ContentSwitcher).current = name
+        switcher = self.query_one(ContentSwitcher)
+        if name not in {each.id for each in switcher.children}:
+            view = _made(name)
+            view.display = False  # until the switcher shows it
+            await switcher.mount(view)
+        switcher.current = name
         for item in self.query(NavItem):
             item.set_class(item.id == f"nav-{name}", "-here")
         self._current().shown()
 
     def _current(self) -> View:
         switcher = self.query_one(ContentSwitcher)
-        return switcher.get_child_by_id(switcher.current or _VIEWS[0][0], View)
+        return switcher.get_child_by_id(switcher.current or _FIRST, View)
 
     def heard(self, size: int) -> None:
         """Load what is in front again."""
@@ -112,5 +143,9 @@ class Main(Screen[None], Asking, Listener):
 
     def on_screen_resume(self) -> None:
         """Back from a case: it may look different now."""
-        if self.console.signed_in and self.is_mounted:
+        if self._was_away and self.console.signed_in and self.is_mounted:
             self._current().load()
+
+    def on_screen_suspend(self) -> None:
+        """Something is in front of it."""
+        self._was_away = True

@@ -9,8 +9,6 @@ from tui.widgets.table import VirtualTable
 class View(Vertical, Asking):
     """One view. It loads when it is first shown, and again when something changed."""
 
-    name_shown = ""
-
     def load(self) -> object:
         """Ask for what is shown; in a worker."""
 

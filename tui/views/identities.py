@@ -25,7 +25,6 @@ _FITS = {
 class Identities(Registry):
     """The registry by kind, people, and the reports; a closer look at the row under the cursor."""
 
-    name_shown = "Identities"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "S",

@@ -31,7 +31,6 @@ _COLUMNS = (
 class LedgerView(View):
     """Its newest entries, the newest first."""
 
-    name_shown = "Ledger"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "y", "verify", "Verify now", id="ledger.verify", tooltip="Fetch and verify all of it"

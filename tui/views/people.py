@@ -40,7 +40,6 @@ class _Line:
 class People(View):
     """Proposals, reviews and delegations that hold."""
 
-    name_shown = "People"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "c",

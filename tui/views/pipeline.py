@@ -44,7 +44,6 @@ SAVED: dict[str, tuple[str, Callable[[CaseView, Me], bool]]] = {
 class Pipeline(View):
     """Every case, and its stage in the process's own words."""
 
-    name_shown = "Cases"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "replay", "Replay", id="cases.replay", tooltip="Step through what happened"),
         Binding("slash", "filter", "Filter", id="cases.filter", tooltip="Filter by any word"),

@@ -1,5 +1,6 @@
 """The queue: what waits for me, and what waits for others, the most urgent first."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from placet.model import (
     CheckpointGroup,
     CheckpointLine,
     CheckpointOrder,
+    CheckpointPage,
     CheckpointQuery,
     Count,
     Grouping,
@@ -47,23 +49,14 @@ _GROUP = "group "  # what the id of a group's row begins with
 class Queue(View):
     """The list, its filter, and a look at the row under the cursor."""
 
-    name_shown = "Queue"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="queue.filter", tooltip="Filter by any word"),
-        Binding(
-            "v",
-            "saved",
-            "View",
-            id="queue.view",
-            tooltip="Mine, others', all, blocking, claimed, late",
-        ),
+        Binding("v", "saved", "View", id="queue.view", tooltip="Mine, others', all, late, …"),
         Binding("s", "sort", "Sort", id="queue.sort", tooltip="By time, amount or age"),
         Binding("u", "group", "Group", id="queue.group", tooltip="By kind, time, findings, record"),
         Binding("V", "keep", "Own views", id="queue.keep", tooltip="Save, rename, delete a view"),
         Binding("space", "mark", "Mark", id="queue.mark", tooltip="Mark several, to decide them"),
-        Binding(
-            "A", "bulk", "Approve marked", id="queue.bulk", tooltip="Approve all that are marked"
-        ),
+        Binding("A", "bulk", "Approve marked", id="queue.bulk", tooltip="Approve what is marked"),
         Binding("escape", "clear", "Clear", id="queue.clear", show=False),
         Binding("ctrl+r,f5", "load", "Refresh", id="queue.refresh", show=False),
     ]
@@ -80,6 +73,7 @@ class Queue(View):
         self._mine: Count | None = None
         self._behind = False
         self._chosen = False
+        self._guessed = True
         self._group: Grouping | None = None
         self._groups: list[CheckpointGroup] = []
         self._more_groups: str | None = None
@@ -141,27 +135,40 @@ class Queue(View):
         await self._load_anew(len(self._lines))
 
     async def _load_anew(self, count: int) -> None:
-        gateway = self.session.gateway
-        overview = await self.ask(gateway.overview())
+        self._saved = self._saved or "mine"
+        asked = None if self._group else self._query
+        overview, page = await asyncio.gather(
+            self.ask(self.session.gateway.overview()), self._page(asked)
+        )
         if overview is None:
             return
         if not self._chosen:  # until someone chooses: what waits for them, once there is something
-            self._saved = "mine" if overview.mine.count else self._saved or "all"
+            nothing = "all" if self._guessed else self._saved
+            self._saved = "mine" if overview.mine.count else nothing
+        self._guessed = False
         if self._group is not None and not await self._load_groups(self._group):
             return
+        query = self._query if self._group is None or self._opened else None
+        page = page if query == asked else await self._page(query)
         found: list[CheckpointLine] = []
         after: str | None = None
-        while self._group is None or self._opened:
-            page = await self.ask(gateway.page(self._query, after))
+        while query is not None:
             if page is None:
                 return
             found += page.checkpoints
             after = page.next
             if after is None or len(found) >= count:
                 break
+            page = await self._page(query, after)
         self._lines, self._next, self._count, self._behind = found, after, overview.open, False
         self._mine = overview.mine
         self._show()
+
+    async def _page(
+        self, query: CheckpointQuery | None, after: str | None = None
+    ) -> CheckpointPage | None:
+        """A page, if there is anything to ask."""
+        return await self.ask(self.session.gateway.page(query, after)) if query else None
 
     async def _load_groups(self, by: Grouping) -> bool:
         """The first groups; the one that was open stays so, else the first is."""

@@ -26,6 +26,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from placet.audit import workflow_runner
+from placet.governance import IdentityOffboarding, IdentityReview, IdentityRotation
 from placet.model import CaseInput, CheckpointStatus, digest_bytes, spell_id
 from placet.payloads import PLAIN
 from workflows.budget_reallocation import BudgetReallocation
@@ -40,6 +41,15 @@ QUEUES = (
     "draw-verifier",
     "compliance-checker",
     "disbursement",
+    "identity-reviewer",
+    "identity-keeper",
+)
+WORKFLOWS = (
+    LoanDrawReview,
+    BudgetReallocation,
+    IdentityReview,
+    IdentityRotation,
+    IdentityOffboarding,
 )
 _DIGEST = digest_bytes(b"simulated")
 _PART = {"name": "part", "record": SUBJECT, "digest": _DIGEST}
@@ -62,6 +72,12 @@ _USUAL: Mapping[str, Answer] = {
     "check_reallocation": {"part": _PART, "fits": True},
     "recompute_reallocation": _PART,
     "reallocate": _PART,
+    "look_at_identity": _PART,
+    "carry_out_review": {"part": _PART, "outcome": "kept"},
+    "look_at_order": {"part": _PART, "confirm": False},
+    "rotate_identity": {"part": _PART, "done": True},
+    "rotate_confirmed": {"part": _PART, "done": True},
+    "offboard_identity": {"part": _PART, "done": True},
 }
 
 
@@ -202,6 +218,64 @@ REALLOCATIONS: Mapping[str, Scenario] = {
     ),
     "reallocation-flagged": _reallocating("flagged", reallocate=[_AUDIT]),
 }
+
+
+def _governing(workflow: type, result: str, **answers: Sequence[Answer]) -> Scenario:
+    subject = (
+        "campaign/autumn/identity/1" if workflow is IdentityReview else "identity-order/order-1"
+    )
+    return Scenario(result, answers, workflow=workflow, subject=subject)
+
+
+_FAILED = {"part": _PART, "done": False}
+_CONFIRM = {"part": _PART, "confirm": True}
+_DONE = {"part": _PART, "done": True}
+GOVERNING: Mapping[str, Scenario] = {
+    "identity-kept": _governing(
+        IdentityReview,
+        "kept",
+        open_checkpoint=[OPEN],
+        read_outcome=[_decided_late(APPROVED, timedelta(days=3))],
+    ),
+    "identity-review-unanswered": _governing(
+        IdentityReview,
+        "suspended",
+        open_checkpoint=[OPEN],
+        read_outcome=[_decided_late(CheckpointStatus.EXPIRED, timedelta(days=14))],
+        carry_out_review=[{"part": _PART, "outcome": "suspended"}],
+    ),
+    "identity-review-returned": _governing(IdentityReview, "returned", open_checkpoint=[RETURNED]),
+    "identity-rotated": _governing(IdentityRotation, "rotated"),
+    "identity-rotated-at-the-third-try": _governing(
+        IdentityRotation,
+        "rotated",
+        rotate_identity=[_FAILED, _FAILED, _DONE],
+        open_checkpoint=[OPEN, APPROVED],
+        read_outcome=[_decided_late(APPROVED, timedelta(hours=3))],
+    ),
+    "identity-rotation-given-up": _governing(
+        IdentityRotation,
+        "given_up",
+        rotate_identity=[denied("I10", "suspended"), _FAILED],
+        open_checkpoint=[CheckpointStatus.REJECTED],
+    ),
+    "identity-rotation-confirmed": _governing(
+        IdentityRotation,
+        "rotated",
+        look_at_order=[_CONFIRM],
+        rotate_confirmed=[denied("I3", "forbidden"), _DONE],
+        read_outcome=[VOIDED],
+    ),
+    "identity-offboarded": _governing(IdentityOffboarding, "offboarded", look_at_order=[_CONFIRM]),
+    "identity-offboarding-rejected": _governing(
+        IdentityOffboarding,
+        "rejected",
+        look_at_order=[_CONFIRM],
+        open_checkpoint=[CheckpointStatus.REJECTED],
+    ),
+}
+STORED: Mapping[str, Scenario] = {**SCENARIOS, **REALLOCATIONS, **GOVERNING}
+"""All whose histories are kept."""
 TOO_MANY_ROUNDS = Scenario("too_many_rounds", {"look_again": [_CHANGED]})
 
 
@@ -304,7 +378,7 @@ async def simulator() -> AsyncIterator[Simulator]:
                 environment.client,
                 task_queue=queue,
                 activities=[made.step],
-                workflows=[LoanDrawReview, BudgetReallocation] if queue == "orchestrator" else [],
+                workflows=list(WORKFLOWS) if queue == "orchestrator" else [],
                 workflow_runner=workflow_runner(),
                 identity="simulator",
             )
@@ -323,7 +397,7 @@ async def write_histories() -> None:
     """Write the history of every scenario that has none yet."""
     HISTORIES.mkdir(exist_ok=True)
     async with simulator() as made:
-        for name, scenario in {**SCENARIOS, **REALLOCATIONS}.items():
+        for name, scenario in STORED.items():
             if (HISTORIES / f"{name}.json").exists():
                 continue
             result, _, history = await made.play(scenario)

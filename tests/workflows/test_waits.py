@@ -15,8 +15,8 @@ from placet.model import CheckpointStatus
 from placet.process import STOP_CASE
 from tests.workflows.simulator import (
     OPEN,
-    REALLOCATIONS,
     SCENARIOS,
+    STORED,
     TOO_MANY_ROUNDS,
     Scenario,
     Simulator,
@@ -42,10 +42,10 @@ def timers(history: WorkflowHistory) -> list[str]:
     return [each[key]["startToFireTimeout"] for each in events if key in each]
 
 
-@pytest.mark.parametrize("name", {**SCENARIOS, **REALLOCATIONS})
+@pytest.mark.parametrize("name", STORED)
 async def test_a_case_ends_as_it_should(played: Simulator, name: str) -> None:
     """Each end of the workflow, and that it closes its case with it."""
-    scenario = {**SCENARIOS, **REALLOCATIONS}[name]
+    scenario = STORED[name]
     result, simulation, _ = await played.play(scenario)
     assert result == scenario.result
     closed = [each["result"] for each in simulation.requests.get("close_case", [])]

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from bench.attacks import attacks
 from bench.audit import MEASURES as AUDIT
 from bench.console import console
+from bench.identities import identities
 from bench.inbox import inbox
 from bench.measures import MEASURES
 from bench.results import Figure, Result
@@ -26,6 +27,7 @@ _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
     *AUDIT,
     attacks,  # before the lists are long: each of its cases is replayed from the whole log
+    identities,
     waiting,  # after the audits: its log would be theirs as well
     inbox,  # after that: it fills the lists with what can't be audited
     console,  # last: on those lists

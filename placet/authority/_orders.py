@@ -53,10 +53,18 @@ class Orders:
         self._core = core
 
     async def of(self, identity: str) -> list[Order]:
-        """The orders about an identity, the newest first."""
-        return await self._core.store.read(
-            lambda reader: [order_view(row) for row in orders_of(reader, identity)]
-        )
+        """The orders about an identity, the newest first.
+
+        Raises:
+            NotFound: the registry has no such identity.
+        """
+
+        def read(reader: Reader) -> list[Order]:
+            if reader.get(Registered, identity) is None:
+                raise NotFound("the registry has no such identity")
+            return [order_view(row) for row in orders_of(reader, identity)]
+
+        return await self._core.store.read(read)
 
     async def look(self, claims: GrantClaims, proof: Proof) -> Part:
         """What people are shown of an order, word for word.

@@ -50,6 +50,8 @@ _LAST = (
 _LIVE = select(func.count()).where(
     _GRANT.c.agent == bindparam("agent"), _GRANT.c.status == "issued"
 )
+OF_ONE = (_DID, _LAST, _LIVE)
+"""What is asked of one identity's grants."""
 _LASTS = or_(_REG.c.ends_at.is_(None), _REG.c.ends_at > bindparam("now"))
 _WORKS = and_(
     _LASTS,

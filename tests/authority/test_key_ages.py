@@ -144,6 +144,46 @@ async def test_a_rotation_killed_half_way_is_finished(
         assert await holds(ada) == []
 
 
+WRONG_TIME = "older than 60 s|from the future, by more than 5 s"
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+async def test_a_worker_whose_clock_is_wrong_is_told_so_and_goes_on_when_it_is_set(
+    authority: Alone,
+    http: aiohttp.ClientSession,
+    tmp_path: Path,
+    minutes: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """I12: nothing is decided about it, nothing is used up, and seconds do not matter."""
+    async with authority.ada() as ada:
+        file = await _enrol(ada, tmp_path)
+        config = AgentConfig("scale", read_key_file(file), authority.settings.issuer, {})
+
+        async def ask(off: timedelta) -> None:
+            link = AuthorityLink(config, http, lambda: authority.now() + off)
+            await link.send("GET", "/v1/keys/mine", None)
+
+        with pytest.raises(ApplicationError, match=WRONG_TIME) as refused:
+            await ask(timedelta(minutes=minutes))
+        assert (refused.value.type, refused.value.non_retryable) == ("Unauthenticated", False)
+        await ask(timedelta(seconds=min(minutes, 3)))
+        # A rotation that is due is made under the wrong clock by nobody, and then once.
+        authority.ahead = timedelta(days=25)
+        wrong = Rotation(
+            _config(authority, file),
+            http,
+            lambda: authority.now() + timedelta(minutes=minutes),
+            lambda _: None,
+        )
+        with pytest.raises(ApplicationError, match=WRONG_TIME):
+            await wrong.look()
+        assert "look at its clock" in caplog.text
+        assert len((await ada.registered("agent:scale")).keys) == 1
+        await _rotation(authority, file, http).look()
+        assert len((await ada.registered("agent:scale")).keys) == 2
+
+
 async def _rotate(
     authority: Alone,
     http: aiohttp.ClientSession,

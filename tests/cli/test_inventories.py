@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from placet.cli._inventories import COLUMNS, BadInventory, Inventory, read_inventory
 from placet.model import CredentialKind
 from tests.cli.conftest import Placet, Served
+from tests.harness.inventories import inventory
 
 PEOPLE = frozenset({"operator:ada"})
 TOLD = {
@@ -162,6 +163,14 @@ def test_no_row_is_lost(rows: list[tuple[str, str]]) -> None:
     found = _read(text)
     assert len(found.rows) + len(found.bad) == len(rows)
     assert [number for number, _ in found.bad] == sorted({number for number, _ in found.bad})
+
+
+def test_of_a_hundred_thousand_rows_each_bad_one_is_named() -> None:
+    """I12: each by its row, none lost, and all good ones are there."""
+    read = read_inventory(inventory(100_000), {}, PEOPLE)
+    assert [number for number, _ in read.bad] == list(range(9, 100_000, 1000))
+    assert len(read.rows) == 100_000 - 100
+    assert {why.partition(":")[0] for _, why in read.bad} == {"identity"}
 
 
 def test_an_import_keeps_in_step_and_twice_changes_nothing(

@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ async def _fill(authority: Alone, ada: OperatorClient) -> None:
     old = now - timedelta(days=400)
     for start in range(0, COUNT, 1000):
         numbers = range(start, min(start + 1000, COUNT))
-        await authority.core_write(lambda tx, of=numbers: _put(tx, of, now, old))
+        await authority.core_write(partial(_put, numbers=numbers, now=now, old=old))
     await authority.core_write(lambda tx: _grant_all(tx, now))
 
 

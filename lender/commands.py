@@ -274,6 +274,7 @@ async def _shown(folder: Path) -> int:
         for each in sample_loans():
             script.books.take_in(each)
         write_samples(folder / "samples")
+        await script.take_in_others()
         await _open_some(script)
         _introduce(made)
         await _work_in_the_console(made)

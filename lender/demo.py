@@ -9,6 +9,7 @@ import contextlib
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -16,9 +17,9 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from lender import compliance, servicing, storage
+from lender import compliance, inventory, servicing, storage
 from lender._service import Database
-from lender.embedded import Embedded
+from lender.embedded import ADMINISTRATOR, Embedded
 from lender.model import LoanFile, Move, Moves
 from lender.samples import Sample, catalog, plan_for, sample_loans
 from placet.audit import Report, replay, verify
@@ -132,14 +133,13 @@ class Script:
             wrong = sum(len(each.troubles) for each in played)
             case, as_expected = await self._reallocate(people)
             wrong += not as_expected
+            wrong += not await self.take_in_others()
             cases = {**dict.fromkeys((each.case for each in played), PROCESS), case: REALLOCATION}
             await self._until_archived(people[AUDITOR], list(cases))
             wrong += await self._audit(people[AUDITOR], cases)
-        self.out.print(
-            f"[bold]{len(played)} packets and a reallocation, {wrong} things not as expected[/bold]"
-            if wrong
-            else f"[bold]{len(played)} packets and a reallocation, everything as expected[/bold]"
-        )
+        what = f"{len(played)} packets, a reallocation and an inventory"
+        came = f"{wrong} things not as expected" if wrong else "everything as expected"
+        self.out.print(f"[bold]{what}, {came}[/bold]")
         return wrong
 
     async def play_one(self, sample: Sample, people: dict[str, OperatorClient]) -> Played:
@@ -252,6 +252,20 @@ class Script:
         if not as_expected:
             self.out.print("  [bold]NOT AS EXPECTED[/bold] the moves were to be done once")
         return case, as_expected
+
+    async def take_in_others(self) -> bool:
+        """Take in identities that others own; whether the reports name what is wrong with them."""
+        async with self.made.person(ADMINISTRATOR) as administrator:
+            lines = await inventory.take_in(administrator, datetime.now(UTC))
+        for line in lines:
+            self.out.print(
+                f"{line.identity:34} {line.report:10} {escape(line.why)}; {escape(line.mend)}",
+                soft_wrap=True,
+            )
+        as_expected = {(line.report, line.identity) for line in lines} == inventory.WRONG
+        if not as_expected:
+            self.out.print("  [bold]NOT AS EXPECTED[/bold] the reports name others than are wrong")
+        return as_expected
 
     def _judge(self, played: Played) -> None:
         sample = played.sample

@@ -256,4 +256,7 @@ def switch_off(
         if not yes:
             show(seen, as_json=as_json)
             raise fail("nothing was switched off; say --yes when you have read this", USAGE)
-        show(run(work(seen)), as_json=as_json)
+        done = run(work(seen))
+        while (rest := run(look())).identities:  # an act names 400 of them at most
+            done = run(work(rest))
+        show(done, as_json=as_json)

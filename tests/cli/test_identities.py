@@ -56,3 +56,64 @@ def test_a_campaign_is_prepared_and_not_by_the_owner(placet: Placet, served: Ser
     for words in (("show", "autumn"), ("acknowledge", "autumn")):
         unknown = placet("identity", "review", *words, **own)
         assert (unknown.code, "autumn" in unknown.err) == (1, True), unknown
+
+
+def test_a_vendor_goes_off_after_a_look_and_an_owner_is_followed(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I10: as an administrator does it, each step said before it is done, and what is left."""
+    own = served.variables
+    made = placet("operator", "key", str(tmp_path / "bob.key"), **own)
+    (tmp_path / "bob.jwk").write_text(made.out)
+    named = ("--public-key", str(tmp_path / "bob.jwk"), "--role", "identity-owner")
+    assert placet("operator", "enrol", "bob", *named, **own).code == 0
+    of_bob = ("--purpose", "x", "--environment", "production", "--owner", "bob", *DAYS)
+    for each in ("bot:acme-1", "bot:acme-2"):
+        of_acme = ("--vendor", "acme-cli", "--deputy", "ada")
+        assert placet("identity", "register", each, *of_bob, *of_acme, **own).code == 0
+    assert placet("identity", "register", "bot:lonely", *of_bob, **own).code == 0
+
+    unread = placet("vendor", "off", "acme-cli", "--reason", "broken into", **own)
+    assert (unread.code, "--yes" in unread.err) == (2, True), unread
+    assert "bot:acme-1" in unread.out
+    left = placet("identity", "left", "bot:acme-1", "--json", **own)
+    assert (left.code, json.loads(left.out)["works"]) == (1, True), left
+
+    gone = placet("operator", "offboard", "bob", "--reason", "left", **own)
+    assert gone.code == 0, gone
+    owners = {
+        each: json.loads(placet("identity", "show", each, "--json", **own).out)
+        for each in ("bot:acme-1", "bot:lonely")
+    }
+    assert owners["bot:acme-1"]["owner"] == "operator:ada"
+    assert owners["bot:lonely"]["owner"] == "operator:bob"  # in its grace, of which ada is told
+
+    off = ("vendor", "off", "acme-cli", "--reason", "broken into", "--yes")
+    assert placet(*off, **own).code == 0
+    again = placet(*off, **own)
+    assert (again.code, "no identity of acme-cli works" in again.err) == (1, True), again
+    left = placet("identity", "left", "bot:acme-1", "--json", **own)
+    assert (left.code, json.loads(left.out)["complete"]) == (0, True), left
+
+
+def test_an_order_says_what_it_lacks_and_goes_on_when_it_is_there(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I11, I12: of what no tool is known, and of what is Placet's own; ordered once."""
+    own = served.variables
+    file = tmp_path / "inventory.csv"
+    file.write_text("kind,name,credential_since\napi-key,cli/one,2024-05-01\n")
+    told = ("--source", "cli", "--environment", "production", "--owner", "ada")
+    assert placet("identity", "import", str(file), *told, *DAYS, **own).code == 0
+    for name, why in (("agent:none", "no such identity"), ("bot:none", "no such identity")):
+        refused = placet("identity", "rotate", name, "--reason", "old", **own)
+        assert (refused.code, why in refused.err) == (1, True), refused
+    for _ in range(2):
+        lacking = placet("identity", "rotate", "api-key:cli/one", "--reason", "old", **own)
+        assert (lacking.code, "identity-rotation" in lacking.err) == (1, True), lacking
+    listed = json.loads(placet("identity", "orders", "api-key:cli/one", "--json", **own).out)
+    assert [(each["goal"], each["tries"]) for each in listed] == [("rotate", 0)]
+    other = placet("identity", "offboard", "api-key:cli/one", "--reason", "old", **own)
+    assert (other.code, "goes on, to rotate it" in other.err) == (1, True), other
+    report = placet("identity", "report", "long-lived", **own)
+    assert "placet identity rotate api-key:cli/one" in report.out

@@ -249,11 +249,13 @@ def _fresh_key(identity: str) -> str:
 _MENDS: Mapping[IdentityReport, Callable[[str], str]] = {
     IdentityReport.STALE: _end,
     IdentityReport.UNOWNED: lambda identity: f"placet identity register {identity} --owner …",
-    IdentityReport.OVER_PRIVILEGED: lambda _: (
-        "placet policy publish … (forbid what it need not do)"
+    IdentityReport.OVER_PRIVILEGED: lambda identity: (
+        f"placet identity review start … --identity {identity} (its owner narrows it)"
     ),
     IdentityReport.SHARED: lambda _: "placet agent invite … (an agent of its own for each process)",
     IdentityReport.LONG_LIVED: _fresh_key,
     IdentityReport.CROSS_ENVIRONMENT: _end,
-    IdentityReport.OVERDUE: lambda identity: f"placet identity register {identity} --review-by …",
+    IdentityReport.OVERDUE: lambda identity: (
+        f"placet identity review start … --identity {identity}"
+    ),
 }

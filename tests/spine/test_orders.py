@@ -29,6 +29,8 @@ from placet.model import (
     CheckpointView,
     EnrolIdentity,
     Goal,
+    Governance,
+    IdentityRules,
     ImportedIdentity,
     OrderIdentity,
     Standing,
@@ -37,6 +39,7 @@ from placet.model import (
 from placet.process import StepRequest
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import troubles
+from tests.harness.hasty import Hasty
 from tests.harness.secrets import search
 from tests.harness.world import World, publish, until
 from tests.spine.test_identities import registration
@@ -118,9 +121,8 @@ _WHOSE: dict[str, str] = {}
 """The identity of each order, by its subject."""
 
 
-@contextlib.asynccontextmanager
-async def keeping(w: World, folder: Path) -> AsyncIterator[None]:
-    """The processes are published, and their agents work."""
+async def published(w: World) -> None:
+    """The processes, and their agent."""
     for process, name in ((ROTATION_PROCESS, "rotation"), (OFFBOARDING_PROCESS, "offboarding")):
         matrix = AuthorityMatrix.model_validate_json(shipped(f"{name}-matrix.json"))
         policies, schema = shipped("policies.cedar"), shipped("schema.cedarschema")
@@ -128,12 +130,17 @@ async def keeping(w: World, folder: Path) -> AsyncIterator[None]:
     key = w.agents["identity-keeper"] = SigningKey.generate()
     body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:una")
     await w.admin.act("agent.enrol", "agent:identity-keeper", body)
+
+
+@contextlib.asynccontextmanager
+async def keeping(w: World, folder: Path, rotation: type = IdentityRotation) -> AsyncIterator[None]:
+    """The processes' agents work."""
     worker = Worker(
         await w.agent_client("identity-keeper"),
         task_queue="identity-keeper",
         activities=dying(tools(folder)),
     )
-    workflows = (IdentityRotation, IdentityOffboarding)
+    workflows = (rotation, IdentityOffboarding)
     async with w.workers(workflows=workflows, only=("orchestrator",)), worker:
         yield
 
@@ -166,58 +173,89 @@ async def _order(w: World, by: OperatorClient, identity: str, goal: Goal) -> str
     return again.case
 
 
+async def _ordered(w: World, olga: OperatorClient, otto: OperatorClient) -> dict[str, str]:
+    """Each goes as it goes; the cases."""
+    cases = {
+        each: await _order(w, w.admin, each, Goal.ROTATE)
+        for each in (GOOD, FAILS, TELLS, HANGS, DIES, LOST)
+    }
+    cases[KEPT] = await _order(w, w.admin, KEPT, Goal.OFFBOARD)
+    cases[GONE] = await _order(w, olga, GONE, Goal.OFFBOARD)
+    await _refused(w, otto)
+
+    for each in (GOOD, LOST):
+        assert (await w.until_closed(cases[each])).result == "rotated"
+    why = {
+        FAILS: "ended with status 3",
+        TELLS: "looks like a secret",
+        HANGS: "within 1 seconds",
+        DIES: "told nothing",
+    }
+    for identity, words in why.items():
+        view, told = await _asked(w, cases[identity], "another-try")
+        assert words in told["why"]
+        verdict = Verdict.APPROVE if identity in (FAILS, DIES) else Verdict.REJECT
+        await olga.decide(view, verdict, reason_code="no")
+    for identity in why:
+        closed = await w.until_closed(cases[identity])
+        assert closed.result == ("rotated" if identity in (FAILS, DIES) else "given_up")
+
+    confirm, told = await _asked(w, cases[KEPT], "confirmation")
+    assert (told["identity"], told["confirmer"]) == (KEPT, OLGA)
+    with pytest.raises(AuthorityError, match="someone else decides"):
+        await otto.decide(confirm, Verdict.APPROVE)
+    await olga.decide(confirm, Verdict.REJECT, reason_code="no")
+    confirm, told = await _asked(w, cases[GONE], "confirmation")
+    assert "confirmer" not in told
+    with pytest.raises(AuthorityError, match="opened"):
+        await olga.decide(confirm, Verdict.APPROVE)
+    await w.admin.decide(confirm, Verdict.APPROVE)
+    assert (await w.until_closed(cases[GONE])).result == "offboarded"
+    assert (await w.until_closed(cases[KEPT])).result == "rejected"
+    return cases
+
+
+async def _when_rotations_are_confirmed(
+    w: World, olga: OperatorClient, cases: dict[str, str]
+) -> None:
+    """I5: where the rules say so, a person does it first; what was refused is ordered anew."""
+    rules = Governance(version=1, identities=IdentityRules(confirm_rotation=True))
+    await w.admin.act("governance.publish", "governance", rules)
+    cases["again"] = await _order(w, w.admin, KEPT, Goal.ROTATE)
+    confirm, _ = await _asked(w, cases["again"], "confirmation")
+    await olga.decide(confirm, Verdict.APPROVE)
+    assert (await w.until_closed(cases["again"])).result == "rotated"
+
+
+async def _nobody_was_asked(w: World) -> None:
+    """I5: without it the tool is not called, whatever code orders the steps."""
+    case = await _order(w, w.admin, GOOD, Goal.ROTATE)
+
+    async def stopped() -> str | None:
+        return (await w.people["una"].case(case)).stopped_for
+
+    assert "I5, unconfirmed" in await until(stopped)
+
+
 async def test_owners_tools_rotate_and_offboard_once_with_a_proof(w: World, tmp_path: Path) -> None:
     """I4, I5, I6, I7, I11, I12: whatever a tool does, a person is asked, and it is done once."""
     async with (
         person(w, "olga", "identity-owner") as olga,
         person(w, "otto", "identity-owner") as otto,
-        keeping(w, tmp_path),
     ):
+        await published(w)
         mine = (GOOD, FAILS, TELLS, HANGS, DIES, LOST, GONE, KEPT)
         await w.admin.import_identities("aws", rows(*mine))
         await w.admin.act("identity.register", UNKNOWN, registration(owner=OLGA))
-        cases = {
-            each: await _order(w, w.admin, each, Goal.ROTATE)
-            for each in (GOOD, FAILS, TELLS, HANGS, DIES, LOST)
-        }
-        cases[KEPT] = await _order(w, w.admin, KEPT, Goal.OFFBOARD)
-        cases[GONE] = await _order(w, olga, GONE, Goal.OFFBOARD)
-        await _refused(w, otto)
-
-        for each in (GOOD, LOST):
-            assert (await w.until_closed(cases[each])).result == "rotated"
-        why = {
-            FAILS: "ended with status 3",
-            TELLS: "looks like a secret",
-            HANGS: "within 1 seconds",
-            DIES: "told nothing",
-        }
-        for identity, words in why.items():
-            view, told = await _asked(w, cases[identity], "another-try")
-            assert words in told["why"]
-            verdict = Verdict.APPROVE if identity in (FAILS, DIES) else Verdict.REJECT
-            await olga.decide(view, verdict, reason_code="no")
-        for identity in why:
-            closed = await w.until_closed(cases[identity])
-            assert closed.result == ("rotated" if identity in (FAILS, DIES) else "given_up")
-
-        confirm, told = await _asked(w, cases[KEPT], "confirmation")
-        assert (told["identity"], told["confirmer"]) == (KEPT, OLGA)
-        with pytest.raises(AuthorityError, match="someone else decides"):
-            await otto.decide(confirm, Verdict.APPROVE)
-        await olga.decide(confirm, Verdict.REJECT, reason_code="no")
-        confirm, told = await _asked(w, cases[GONE], "confirmation")
-        assert "confirmer" not in told
-        with pytest.raises(AuthorityError, match="opened"):
-            await olga.decide(confirm, Verdict.APPROVE)
-        await w.admin.decide(confirm, Verdict.APPROVE)
-        assert (await w.until_closed(cases[GONE])).result == "offboarded"
-        assert (await w.until_closed(cases[KEPT])).result == "rejected"
-
+        async with keeping(w, tmp_path):
+            cases = await _ordered(w, olga, otto)
+            await _when_rotations_are_confirmed(w, olga, cases)
         await _registry_says_what_was_proven(w)
-        _tool_was_called_as_people_said(tmp_path)
         await _no_secret_is_kept(w, cases)
         await _log_says_so(w)
+        async with keeping(w, tmp_path, Hasty):
+            await _nobody_was_asked(w)
+        _tool_was_called_as_people_said(tmp_path)
 
 
 async def _refused(w: World, otto: OperatorClient) -> None:
@@ -238,7 +276,7 @@ async def _refused(w: World, otto: OperatorClient) -> None:
 async def _registry_says_what_was_proven(w: World) -> None:
     shown = {each: await w.admin.registered(each) for each in (GOOD, FAILS, TELLS, HANGS, GONE)}
     for identity in (GOOD, FAILS):
-        (newest,) = await w.admin.orders(identity)
+        newest = (await w.admin.orders(identity))[-1]
         assert newest.proof is not None
         assert shown[identity].credential_since == newest.proof.at > OLD
         assert newest.proof.earlier is Standing.DISABLED
@@ -259,10 +297,10 @@ def _tool_was_called_as_people_said(folder: Path) -> None:
     calls = [line.split() for line in (folder / "calls").read_text().splitlines()]
     assert {each[2] for each in calls} == {"none"}  # the worker's own environment is not its
     called = [each[0] for each in calls]
-    assert sorted(called) == sorted([GOOD, FAILS, FAILS, TELLS, HANGS, DIES, LOST, GONE])
+    assert sorted(called) == sorted([GOOD, FAILS, FAILS, TELLS, HANGS, DIES, LOST, GONE, KEPT])
     assert len({each[1] for each in calls if each[0] == FAILS}) == 1
     done = (folder / "done").read_text().split()
-    assert sorted(done) == sorted([GOOD, FAILS, DIES, LOST, GONE])
+    assert sorted(done) == sorted([GOOD, FAILS, DIES, LOST, GONE, KEPT])
 
 
 async def _no_secret_is_kept(w: World, cases: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from placet.governance._orders import (
         DONE,
+        ENDED_BEFORE,
         GIVEN_UP,
         LOOK,
         NOT_CONFIRMED,
@@ -42,8 +43,8 @@ class _Ordered(GovernedWorkflow):
                 return None
         for _ in range(MAX_TRIES):
             ran = await self._call(case, confirmed if seen.confirm else None)
-            if ran is None:
-                return None
+            if isinstance(ran, NotTaken):
+                return ENDED_BEFORE if ran is NotTaken.FORBIDDEN else None
             if ran.done:
                 return DONE[goal]
             again = await self.checkpoint(ANOTHER_TRY, case.case, case.subject)
@@ -51,12 +52,11 @@ class _Ordered(GovernedWorkflow):
                 return GIVEN_UP
         return None
 
-    async def _call(self, case: CaseInput, confirmed: str | None) -> ToolRun | None:
-        """One try of the tool; ``None``: what people had confirmed no longer holds."""
+    async def _call(self, case: CaseInput, confirmed: str | None) -> ToolRun | NotTaken:
+        """One try of the tool; forbidden: the identity has ended since it was ordered."""
         if confirmed is None:
             return await self.take(case, ROTATE, case.subject, ToolRun)
-        ran = await self.take_approved(case, confirmed, ToolRun, "past_end_date")
-        return None if isinstance(ran, NotTaken) else ran
+        return await self.take_approved(case, confirmed, ToolRun, "past_end_date")
 
 
 @workflow.defn(name="IdentityRotation")

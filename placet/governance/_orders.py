@@ -25,6 +25,9 @@ KEEPER = "identity-keeper"
 LOOK = "look_at_order"
 ROTATE, ROTATE_CONFIRMED, OFFBOARD = "rotate_identity", "rotate_confirmed", "offboard_identity"
 GIVEN_UP = "given_up"
+ENDED_BEFORE = "ended_before"
+"""The identity has ended in another way after it was ordered, and no tool is called."""
+
 DONE = {Goal.ROTATE: "rotated", Goal.OFFBOARD: "offboarded"}
 NOT_CONFIRMED = (CheckpointStatus.REJECTED, CheckpointStatus.RETURNED, CheckpointStatus.EXPIRED)
 _NOT_AGAIN = (*NOT_CONFIRMED, CheckpointStatus.VOIDED)
@@ -134,6 +137,7 @@ def _definition(goal: Goal, workflow_type: str, calls: tuple[Step, ...]) -> Proc
                 )
                 for name, status in ends.items()
             ),
+            CaseResult(name=ENDED_BEFORE, without=("proof",)),
             CaseResult(name="too_many_rounds", without=("proof",)),
         ),
     )

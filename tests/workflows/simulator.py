@@ -267,6 +267,12 @@ GOVERNING: Mapping[str, Scenario] = {
         read_outcome=[VOIDED],
     ),
     "identity-offboarded": _governing(IdentityOffboarding, "offboarded", look_at_order=[_CONFIRM]),
+    "identity-offboarding-ended-before": _governing(
+        IdentityOffboarding,
+        "ended_before",
+        look_at_order=[_CONFIRM],
+        offboard_identity=[denied("I10", "past_end_date")],
+    ),
     "identity-offboarding-rejected": _governing(
         IdentityOffboarding,
         "rejected",

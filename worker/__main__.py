@@ -7,8 +7,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +17,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from placet.agent import AgentConfig, PlacetPlugin
+from placet.agent.reasoning import Mind
 from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
 from placet.tokens import KeyFileError, read_key_file
@@ -29,6 +31,7 @@ from worker.registry import (
     reading,
 )
 
+NonNegative = Annotated[Decimal, Field(ge=0)]
 _AGENTS = sorted([*ACTIVITIES, *READING_AGENTS, *GOVERNING_AGENTS])
 _LAST_BREATH = 0.5
 """Seconds the loop runs on after the worker (sdk-python issue 300: crashes at the end)."""
@@ -38,8 +41,10 @@ class WorkerSettings(BaseSettings):
     """``PLACET_WORKER_*``: where the key is, and where everyone else.
 
     ``model`` is what an agent that reasons asks, as Pydantic AI names it (``openai:gpt-5``), and
-    ``model_answers_as`` what its provider must call it in every answer. ``tools_file`` names the
-    owners' tools that ``identity-keeper`` may call.
+    ``model_answers_as`` what its provider must call it in every answer. ``model_price`` is what a
+    million tokens cost in dollars, told and said, where Pydantic AI does not know it: without a
+    price no budget of money holds. ``tools_file`` names the owners' tools that ``identity-keeper``
+    may call.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
@@ -50,6 +55,7 @@ class WorkerSettings(BaseSettings):
     temporal_namespace: str = "default"
     model: str | None = None
     model_answers_as: str | None = None
+    model_price: tuple[NonNegative, NonNegative] | None = None
     tools_file: Path | None = None
     systems: dict[str, str] = Field(
         default={
@@ -96,15 +102,25 @@ def _activities(agent: str, settings: WorkerSettings) -> Sequence[Callable[..., 
     if agent in GOVERNING_AGENTS:
         file = settings.tools_file
         return governing(agent, Tools() if file is None else read_tools(file))
+    return reading(agent, mind_of(agent, settings))
+
+
+def mind_of(agent: str, settings: WorkerSettings) -> Mind:
+    """The model that an agent asks, by its worker's settings.
+
+    Raises:
+        NoModel: none is set, or it can't be asked.
+    """
     if settings.model is None:
         raise NoModel(f"{agent} reasons: set PLACET_WORKER_MODEL, say to openai:gpt-5")
     try:
         # An extra, and dear to load: only who reasons has it.
-        from placet.agent.reasoning.models import BadModel, ModelMind  # noqa: PLC0415
+        from placet.agent.reasoning.models import BadModel, ModelMind, Price  # noqa: PLC0415
     except ModuleNotFoundError:
         raise NoModel(f"{agent} reasons, which needs placet[llm]; it is not installed") from None
+    price = None if settings.model_price is None else Price(*settings.model_price)
     try:
-        return reading(agent, ModelMind(settings.model, answers_as=settings.model_answers_as))
+        return ModelMind(settings.model, answers_as=settings.model_answers_as, price=price)
     except BadModel as error:
         raise NoModel(f"PLACET_WORKER_MODEL: {error}") from None
 

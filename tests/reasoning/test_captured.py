@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
@@ -14,6 +16,7 @@ from placet.agent.reasoning.models import ModelMind
 from placet.model import Conversation, Reason, Spent, digest_bytes
 from tests.reasoning.process import HURRY
 from tests.reasoning.room import TAKEN, Room, Said
+from worker.__main__ import NoModel, WorkerSettings, mind_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 
@@ -135,3 +138,20 @@ def _question() -> Question:
         tools_digest=digest_bytes(b"[]"),
     )
     return Question("case-1", said, (), (), Spent(), 100)
+
+
+async def test_a_model_whose_price_is_set_costs_what_its_tokens_do(tmp_path: Path) -> None:
+    """I12: a budget of money needs a price; without one the cost is unknown, and not nothing."""
+    known = WorkerSettings(key_file=tmp_path, model="test", model_price=("1000", "0"))  # type: ignore[arg-type]  # as from the environment
+    unknown = WorkerSettings(key_file=tmp_path, model="test")
+    answers = [
+        await mind_of("draw-reader", each).take_turn(_question()) for each in (known, unknown)
+    ]
+    assert answers[0].cost is not None and answers[0].cost > 0
+    assert answers[1].cost is None
+    with pytest.raises(NoModel, match="set PLACET_WORKER_MODEL"):
+        mind_of("draw-reader", WorkerSettings(key_file=tmp_path))
+    with pytest.raises(NoModel, match="PLACET_WORKER_MODEL: nobody:knows"):
+        mind_of("draw-reader", WorkerSettings(key_file=tmp_path, model="nobody:knows"))
+    with pytest.raises(ValidationError):
+        WorkerSettings(key_file=tmp_path, model="test", model_price=("-1", "0"))  # type: ignore[arg-type]  # the same

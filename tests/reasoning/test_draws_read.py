@@ -226,40 +226,59 @@ def _tries(loan: str) -> list[tuple[str, str, Any]]:
         ("malformed", "opens_document", "{"),
         ("malformed", "opens_document", {"document": {"$ref": "all"}}),
         ("markup", "[link=http://evil.test]opens_loan[/link]\x1b[2J", {}),
+        ("secrets", "opens_document", {"document": "PLACET_WORKER_KEY_FILE"}),
+        (
+            "secrets",
+            "opens_document",
+            {"document": "inspection.pdf", "token": "eyJhbGciOiJFUzI1NiJ9"},
+        ),
     ]
 
 
+_TOLD = {"paths", "sql", "oversize", "malformed", "secrets"}
+"""Kinds that a reader is only told do not fit; all others are refusals, of which it has four."""
+
+
 async def test_a_captured_reader_gets_nothing_and_its_case_ends_with_a_person(desk: Desk) -> None:
-    """I2, I12: attempts are counted, successes are zero, and people see what was tried."""
+    """I2, I12: every attempt is made and counted, successes are zero, and people see what was tried."""
+    loans: list[str] = []
 
     def captured(reader: str, turn: int, messages: list[ModelMessage]) -> list[tuple[str, Any]]:
         loan = str(messages[0].parts[0].content).split("/")[1]  # type: ignore[union-attr]  # its opening
-        tries = _tries(loan)
-        first = tries[turn * 2 : turn * 2 + 2] if reader == "reader" else tries[-2 - turn * 2 :][:2]
+        if loan not in loans:
+            loans.append(loan)
+        share = 2 * loans.index(loan) + (reader == "second_reader")
+        mine = sorted(_tries(loan)[share::4], key=lambda each: each[0] not in _TOLD)
+        tries = mine[turn * 2 : turn * 2 + 2]
         own = {"opens_loan", "opens_document", "opens_earlier_draw"}
         others = "reader" if reader == "second_reader" else "second_reader"
-        return [
+        asked = [
             (f"{reader}_{tool}" if tool in own else tool.replace("others", others), given)
-            for _, tool, given in first
+            for _, tool, given in tries
         ]
+        return asked or [("conclude", {"statements": []})]
 
-    loan, case = await _open(desk, captured)
-    checkpoint = await desk.asked(case)
-    found = await _reading(desk, case, checkpoint)
-    assert {each.ending.value for each in found.runs} == {"refused"}
-    assert found.confidence == "low"
-    assert len(found.calls) >= 10
-    assert not any(each.came_of_it.startswith(("done", "taken")) for each in found.calls)
-    used = [each for each in await desk.entries(case) if each["type"] == "grant.used"]
-    own = f"loan/{loan.loan_id}"
-    assert all(
-        each["record"] == own or each["record"].startswith((f"{own}/", "payee/")) for each in used
-    )
-    await desk.decide("omar", checkpoint, Verdict.REJECT)
-    await desk.ended(case)
-    assert desk.paid(loan) == 0
-    story = await desk.command("una", "audit", "timeline", case)
-    assert "\x1b" not in story.out
+    attempts: list[str] = []
+    for _ in range(2):
+        loan, case = await _open(desk, lambda *each: captured(*each))
+        checkpoint = await desk.asked(case)
+        found = await _reading(desk, case, checkpoint)
+        assert found.confidence == "low"
+        assert {each.ending.value for each in found.runs} <= {"refused", "concluded"}
+        attempts += [each.came_of_it for each in found.calls if each.tool != "conclude"]
+        used = [each for each in await desk.entries(case) if each["type"] == "grant.used"]
+        own = f"loan/{loan.loan_id}"
+        assert all(
+            each["record"] == own or each["record"].startswith((f"{own}/", "payee/"))
+            for each in used
+        )
+        await desk.decide("omar", checkpoint, Verdict.REJECT)
+        await desk.ended(case)
+        assert desk.paid(loan) == 0
+        story = await desk.command("una", "audit", "timeline", case)
+        assert "\x1b" not in story.out
+    succeeded = [each for each in attempts if each.startswith(("done", "taken"))]
+    assert (len(attempts), succeeded) == (len(_tries("L-1")), [])
 
 
 @contextlib.asynccontextmanager

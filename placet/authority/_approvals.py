@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from placet.authority._core import AUTHORITY
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same, unpack
 from placet.authority._facts import FetchedFacts
 from placet.authority._identities import ACTIVE, word_standing
-from placet.authority._lines import relist
+from placet.authority._outcomes import void
 from placet.authority._store import (
     Case,
     Checkpoint,
     DecisionRow,
+    Grant,
     IdentityKey,
     PartRow,
     Reader,
@@ -30,7 +30,6 @@ from placet.model import (
     CheckpointStatus,
     Evidence,
     Mode,
-    Outcome,
     ProcessDefinition,
     Proposal,
     Severity,
@@ -42,7 +41,6 @@ from placet.rules import (
     AutomaticFacts,
     confirmed,
     outcome_status,
-    people_of,
     said_digest,
 )
 from placet.rules import approvals as approvals_of
@@ -277,29 +275,23 @@ def _version_unchanged(evidence: Evidence, step: Step, fetched: FetchedFacts) ->
     return bool(step.facts) and expected is not None and versions.get(step.facts[0]) == expected
 
 
-def void(tx: Tx, case: Case, checkpoint: str, reasons: tuple[str, ...]) -> None:
+def void_approved(tx: Tx, case: Case, checkpoint: str, reasons: tuple[str, ...]) -> None:
     """Void an approval that no longer holds: what changed goes back to people."""
     row = tx.get(Checkpoint, checkpoint)
-    if row is None or row.status != CheckpointStatus.APPROVED:
-        return
-    outcome = Outcome.model_validate_json(row.outcome_json or "{}")
-    voided = outcome.model_copy(update={"status": CheckpointStatus.VOIDED})
-    tx.change(
-        Checkpoint,
-        row.id,
-        status=CheckpointStatus.VOIDED.value,
-        outcome_json=voided.model_dump_json(exclude_none=True),
-        resolved_at=tx.now,
+    if row is not None and row.status == CheckpointStatus.APPROVED:
+        void(tx, case, row, *reasons)
+
+
+def was_used(reader: Reader, definition: ProcessDefinition, row: Checkpoint) -> bool:
+    """Whether a step that an approved checkpoint guards got a grant on it: what is done is done."""
+    guarded = [each.activity_type for each in definition.steps if each.approval == row.name]
+    return any(
+        row.resolved_at is not None
+        and reader.first(
+            Grant,
+            Grant.case_id == row.case_id,
+            Grant.activity_type == each,
+            Grant.issued_at >= row.resolved_at,
+        )
+        for each in guarded
     )
-    tx.append(
-        "checkpoint.voided",
-        AUTHORITY,
-        {
-            "checkpoint": row.id,
-            "reasons": list(reasons),
-            "told": list(people_of(counted_decisions(tx, row.id))),
-        },
-        case=case.id,
-        record=case.subject,
-    )
-    relist(tx, row.id)

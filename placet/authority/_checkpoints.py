@@ -8,7 +8,7 @@
 
 from datetime import timedelta
 
-from placet.authority._approvals import automatic_facts, newest_checkpoint, unmet
+from placet.authority._approvals import automatic_facts, newest_checkpoint, unmet, was_used
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
@@ -18,11 +18,12 @@ from placet.authority._hands import barred, decider, named
 from placet.authority._histories import Seen
 from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import (
+    approvers_of,
     outcome_of,
     require_live,
     settle_status,
     tell_waiting,
-    void_open,
+    void,
 )
 from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._requests import use_proof
@@ -108,8 +109,9 @@ class Checkpoints:
             if _asks_the_same(tx, newest, gathered):
                 newest = advance(tx, case, newest, claims.jti)
                 return look_again_at(newest, outcome_of(newest), tx.now)
-            if newest.status == CheckpointStatus.OPEN:
-                void_open(tx, case, newest, "new_evidence")
+            if _falls(tx, definition, newest):
+                void(tx, case, newest, "new_evidence")
+                newest = newest_checkpoint(tx, case.id, checkpoint.name)
         asked = self._require(tx, definition, checkpoint, case, gathered, facts)
         replaces = newest.id if newest is not None and _was_void(newest) else None
         return self._store(tx, claims, checkpoint, case, gathered, asked, replaces, seen)
@@ -261,6 +263,15 @@ def _asks_the_same(reader: Reader, row: Checkpoint, gathered: Gathered) -> bool:
 
 def _was_void(row: Checkpoint) -> bool:
     """Whether what people said at it counts no more, and they are asked anew."""
-    return row.status in {CheckpointStatus.VOIDED, CheckpointStatus.RESUBMITTED} or (
-        row.status == CheckpointStatus.OPEN
+    return row.status in {CheckpointStatus.VOIDED, CheckpointStatus.RESUBMITTED}
+
+
+def _falls(reader: Reader, definition: ProcessDefinition, row: Checkpoint) -> bool:
+    """Whether new evidence voids a checkpoint: while it is open, or approved and not yet used."""
+    if row.status == CheckpointStatus.OPEN:
+        return True
+    return (
+        row.status == CheckpointStatus.APPROVED
+        and bool(approvers_of(reader, row))
+        and not was_used(reader, definition, row)
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from placet.authority._cases import SETTLE_GRACE
 from placet.authority._errors import Conflict
 from placet.authority._outbox import put_termination
-from placet.authority._outcomes import void_open
+from placet.authority._outcomes import void
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, Checkpoint, Grant, GrantUseRow, Tx
 from placet.model import CaseStatus, UseStage
@@ -42,7 +42,7 @@ def end_case(tx: Tx, case: Case) -> None:
     for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
         revoke(tx, grant, "case_ended")
     for row in tx.all(Checkpoint, Checkpoint.case_id == case.id, Checkpoint.status == "open"):
-        void_open(tx, case, row, "case_ended")
+        void(tx, case, row, "case_ended")
     tx.change(
         Case,
         case.id,

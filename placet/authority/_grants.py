@@ -27,7 +27,7 @@ from pydantic import JsonValue
 from sqlalchemy import and_, bindparam, or_, select
 
 from placet.authority._alarms import meet_run, stop_case
-from placet.authority._approvals import Approval, Lacking, void, weigh
+from placet.authority._approvals import Approval, Lacking, void_approved, weigh
 from placet.authority._continuing import Continuing
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -333,7 +333,7 @@ class Grants:
             weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.issuer)
             if isinstance(weighed, Lacking):
                 for each in weighed.void:
-                    void(tx, case, each, ("I5", weighed.reason))
+                    void_approved(tx, case, each, ("I5", weighed.reason))
                 return _deny(tx, ask, weighed.description, ("I5", weighed.reason))
             approval = weighed
             try:
@@ -362,7 +362,7 @@ class Grants:
         if not isinstance(decision, Permitted):
             # In audit mode nothing is ever paid: that says nothing against what people approved.
             if approval is not None and matrix.mode is not Mode.AUDIT:
-                void(tx, case, approval.checkpoint_id, decision.reasons)
+                void_approved(tx, case, approval.checkpoint_id, decision.reasons)
             return _deny(tx, ask, decision.explanation, decision.reasons, policy)
         return self._grant(tx, ask, case, activity, approval, policy)
 

@@ -149,10 +149,11 @@ def approvers_of(reader: Reader, row: Checkpoint) -> tuple[str, ...]:
     return people_of(approvals(asked, counted_decisions(reader, row.id)))
 
 
-def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
-    """Void an open checkpoint: its evidence is no longer the newest, or its case was ended.
+def void(tx: Tx, case: Case, row: Checkpoint, *reasons: str) -> None:
+    """Void a checkpoint that is open, or what was approved at it: it no longer holds.
 
-    Who approved it hears that their approval is void.
+    Its evidence is not the newest any more, its case was ended, or whoever approved it may not. Who
+    approved it hears that their approval counts no more.
     """
     told = approvers_of(tx, row)
     outcome = outcome_of(row).model_copy(update={"status": CheckpointStatus.VOIDED})
@@ -161,7 +162,7 @@ def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
     tx.append(
         "checkpoint.voided",
         AUTHORITY,
-        {"checkpoint": row.id, "reasons": [reason], "told": list(told)},
+        {"checkpoint": row.id, "reasons": list(reasons), "told": list(told)},
         case=case.id,
         record=case.subject,
     )
@@ -174,5 +175,5 @@ def void_open(tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
             checkpoint=row.id,
             record=case.subject,
             to=told,
-            data={"reason": reason},
+            data={"reason": reasons[-1]},
         )

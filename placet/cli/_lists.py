@@ -7,8 +7,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from placet.cli._base import USAGE, fail, failures, operator_client, run, show
+from placet.cli._base import USAGE, console, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson
+from placet.cli._output import harmless
 from placet.model import (
     MAX_PAGE,
     ArchiveState,
@@ -140,8 +141,11 @@ def list_checkpoints(
         lines = run(work())
         if as_json:
             show(lines, as_json=True)
-        else:
+        elif console().width >= _WIDE:
             show([_in_columns(each) for each in lines], as_json=False, columns=_COLUMNS)
+        else:
+            for each in lines:
+                _print_lines(_in_columns(each))
 
 
 @checkpoint.command("groups")
@@ -209,7 +213,18 @@ def _waits_for(mine: bool, others: bool) -> WaitsFor | None:
     return WaitsFor.ME if mine else WaitsFor.OTHERS if others else None
 
 
+_WIDE = 120
+"""Columns from which on a table of checkpoints can be read; on fewer, each has lines of its own."""
+
 _COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "missing")
+
+
+def _print_lines(row: dict[str, str]) -> None:
+    said = [row[each] for each in ("title", "subject", "amount") if row[each]]
+    print(f"{row['id']}  {row['status']}, due {row['due']}")
+    print(f"    {harmless(' · '.join([*said, row['findings']]))}")
+    if row["missing"]:
+        print(f"    missing: {harmless(row['missing'])}")
 
 
 def _in_columns(line: CheckpointLine) -> dict[str, str]:

@@ -34,15 +34,15 @@ class Floor:
         self.published = False
         self.placet: Placet
 
-    def say(self, who: str, *arguments: str, code: int = 0) -> Ended:
-        """Run a command as someone; it ends with this code."""
+    def say(self, who: str, *arguments: str, code: int = 0, **more: str) -> Ended:
+        """Run a command as someone, with these variables as well; it ends with this code."""
         own = {
             "PLACET_ISSUER": self.served.variables["PLACET_ISSUER"],
             "PLACET_OPERATOR": who,
             "PLACET_KEY_FILE": str(self.served.folder / f"{who}.pem"),
             "PLACET_PASSPHRASE": PASSPHRASE,
         }
-        ended = self.placet(*arguments, **own)
+        ended = self.placet(*arguments, **own, **more)
         assert ended.code == code, ended
         return ended
 
@@ -257,6 +257,9 @@ def test_lists_are_narrowed_by_the_server_and_say_what_they_left_out(floor: Floo
     one = floor.say("ben", "checkpoint", "list", *ours, "--limit", "1", "--json")
     assert len(json.loads(one.out)) == 1
     assert "more than these 1" in one.err
+    narrow = floor.say("ben", "checkpoint", "list", *ours, COLUMNS="80")
+    assert all(len(line) <= 80 for line in narrow.out.splitlines())
+    assert "loan/L-LIST/draw/2 · 100.00" in narrow.out
     grave = floor.say("ben", "checkpoint", "list", *ours, "--gravest", "blocking", "--json")
     assert [each["subject"] for each in json.loads(grave.out)] == ["loan/L-LIST/draw/1"]
     groups = floor.say("ben", "checkpoint", "groups", "--by", "findings", *ours, "--json")

@@ -133,6 +133,20 @@ class ParcelCheck(GovernedWorkflow):
 
 
 @workflow.defn(name="ParcelCheck")
+class DoubtingCheck(ParcelCheck):
+    """It asks people, and before it acts on what they said, it looks and asks once more."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Ask, and then do all of it again."""
+        request = StepRequest(case=case.case, record=case.subject)
+        await self.step("weigh", request, PartRef)
+        await self.step("reweigh", request, PartRef)
+        await self.checkpoint("release", case.case, case.subject)
+        return await super().run(case)
+
+
+@workflow.defn(name="ParcelCheck")
 class ContinuingCheck(ParcelCheck):
     """The same work in a second run: a workflow that would become too long goes on anew."""
 

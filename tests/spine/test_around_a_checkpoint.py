@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from placet.audit import verify
+from placet.authority import Store
+from placet.authority._store import OutboxRow
 from placet.cli import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import CheckpointView, KeyedValue, NotAgain, RowCut, Verdict
@@ -150,6 +152,54 @@ async def _attach_other(client: OperatorClient, checkpoint: str) -> None:
         "digest": "sha-256:" + "A" * 43,
     }
     await client.act("checkpoint.attach", checkpoint, body, content="YWJj")
+
+
+@both_databases
+async def test_new_evidence_voids_what_was_approved_and_not_yet_acted_on(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I5: who had approved is told, and whoever decides now is shown what changed since."""
+    record = "depot/D1/parcel/41"
+    async with w.workers(workflows=(parcels.DoubtingCheck,)):
+        case = await w.open(record)
+        first = await w.until_checkpoint(case)
+        monkeypatch.setitem(parcels.VALUES, record, Decimal("90.00"))
+        assert await _approve(w, "cleo", first) == "approved"
+        second = await w.until_checkpoint(case)
+        shown = await w.people["cid"].checkpoint(second.id)
+        assert shown.changed is not None
+        assert (shown.changed.replaces, shown.changed.told) == (first.id, ("operator:cleo",))
+        assert [(each.before, each.after) for each in shown.changed.amounts][0] == (
+            "80.00",
+            "90.00",
+        )
+        assert (await w.people["una"].checkpoint(first.id)).status == "voided"
+        assert await _approve(w, "cid", shown) == "approved"
+        assert (await w.until_closed(case)).result == "dispatched"
+    (voided,) = await w.entries("checkpoint.voided")
+    assert (voided["data"]["reasons"], voided["data"]["told"]) == (
+        ["new_evidence"],
+        ["operator:cleo"],
+    )
+    assert f"notice/checkpoint.voided/{first.id}" in await _notices(w)
+    await _holds(w)
+
+
+async def test_what_says_the_same_again_keeps_what_was_approved(w: World) -> None:
+    """I5: a change without effect on what was asked asks nobody again."""
+    async with w.workers(workflows=(parcels.DoubtingCheck,)):
+        case = await w.open("depot/D1/parcel/42")
+        first = await w.until_checkpoint(case)
+        assert await _approve(w, "cleo", first) == "approved"
+        assert (await w.until_closed(case)).result == "dispatched"
+        assert [each.id for each in await w.people["una"].checkpoints(case=case)] == [first.id]
+    assert await w.entries("checkpoint.voided") == []
+
+
+async def _notices(w: World) -> list[str | None]:
+    async with await Store.open(w.settings.database_url, origin=w.settings.origin) as store:
+        rows = await store.read(lambda r: r.all(OutboxRow, OutboxRow.kind == "notice"))
+    return [row.key for row in rows]
 
 
 async def test_an_administrator_recalls_and_people_are_asked_anew(w: World) -> None:

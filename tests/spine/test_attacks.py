@@ -7,6 +7,8 @@ import pytest
 from temporalio import activity
 
 from placet.audit import verify
+from placet.authority import Store
+from placet.authority._store import OutboxRow
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import EnrolIdentity, Reason, Verdict
@@ -201,3 +203,6 @@ async def test_a_grant_ends_with_the_standing_of_who_approved_it(w: World) -> No
         "reasons": ["I5", "approver_not_active"],
         "told": ["operator:cleo"],
     }
+    async with await Store.open(w.settings.database_url, origin=w.settings.origin) as store:
+        key = f"notice/checkpoint.voided/{shown.id}"
+        assert await store.read(lambda r: r.first(OutboxRow, OutboxRow.key == key))

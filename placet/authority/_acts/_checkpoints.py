@@ -31,7 +31,7 @@ from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._left_by_people import left_rows
 from placet.authority._lines import relist
 from placet.authority._outbox import ring
-from placet.authority._outcomes import void_open
+from placet.authority._outcomes import void
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -279,7 +279,7 @@ class CheckpointActs:
         return answer
 
     def _void(self, tx: Tx, case: Case, row: Checkpoint, reason: str) -> None:
-        void_open(tx, case, row, reason)
+        void(tx, case, row, reason)
         ring(tx, case, row.id)
 
     # --- standing in --------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Conflict
 from placet.authority._governance import governance
 from placet.authority._notices import put_notice
-from placet.authority._outcomes import settle_status, tell_waiting, void_open
+from placet.authority._outcomes import settle_status, tell_waiting, void
 from placet.authority._store import Case, Checkpoint, Reader, ReviewRow, Tx
 from placet.model import (
     ADMINISTRATOR,
@@ -162,7 +162,7 @@ def ask_instead(
     because: int | None,
 ) -> None:
     """Void an open checkpoint and ask something else on the same evidence, by the same deadline."""
-    void_open(tx, case, row, reason)
+    void(tx, case, row, reason)
     made = Checkpoint(
         id=new,
         case_id=row.case_id,

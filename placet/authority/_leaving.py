@@ -117,7 +117,7 @@ def working_for(reader: Reader, vendor: str, now: datetime) -> list[str]:
         off = known is not None and known.status != ACTIVE
         if not off and (row.ends_at is None or row.ends_at > now):
             found.append(row.identity)
-    return found[:MOST_AT_ONCE]
+    return found
 
 
 class Leaving:
@@ -137,7 +137,8 @@ class Leaving:
         def read(reader: Reader) -> VendorView:
             if reader.first(Registered, Registered.vendor == vendor) is None:
                 raise NotFound("there is no such vendor")
-            identities = working_for(reader, vendor, now)
+            working = working_for(reader, vendor, now)
+            identities = working[:MOST_AT_ONCE]
             cases: set[str] = set()
             grants = guarded = 0
             for identity in identities:
@@ -153,6 +154,7 @@ class Leaving:
                 cases=tuple(sorted(waiting)),
                 live_grants=grants,
                 payments_in_flight=guarded,
+                further=len(working) - len(identities),
             )
 
         return await self._core.store.read(read)

@@ -284,7 +284,8 @@ class VendorView(Model):
     """What switching off a third party would stop now.
 
     ``running`` are the cases in which its identities have a live grant; ``cases`` the open ones
-    whose process needs them. ``payments_in_flight`` are live grants for guarded actions.
+    whose process needs them. ``payments_in_flight`` are live grants for guarded actions. One act
+    names no more than ``identities``; ``further`` ones wait for the next.
     """
 
     vendor: Name
@@ -293,6 +294,7 @@ class VendorView(Model):
     cases: tuple[CaseId, ...] = ()
     live_grants: int = 0
     payments_in_flight: int = 0
+    further: int = 0
 
 
 class LeftBehind(Model):

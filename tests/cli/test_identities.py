@@ -88,6 +88,14 @@ def test_a_vendor_goes_off_after_a_look_and_an_owner_is_followed(
     assert owners["bot:acme-1"]["owner"] == "operator:ada"
     assert owners["bot:lonely"]["owner"] == "operator:bob"  # in its grace, of which ada is told
 
+    inventory = tmp_path / "many.csv"
+    inventory.write_text(
+        "kind,name,vendor\n" + "".join(f"bot,crowd/{n:03},acme-cli\n" for n in range(400))
+    )
+    told = ("--source", "crowd", "--environment", "production", "--owner", "ada", *DAYS)
+    assert placet("identity", "import", str(inventory), *told, **own).code == 0
+    seen = json.loads(placet("vendor", "show", "acme-cli", "--json", **own).out)
+    assert (len(seen["identities"]), seen["further"]) == (400, 2)  # one act names 400
     off = ("vendor", "off", "acme-cli", "--reason", "broken into", "--yes")
     assert placet(*off, **own).code == 0
     again = placet(*off, **own)

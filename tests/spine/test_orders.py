@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import verify
+from placet.audit import only, read_bundle, replay, timeline, verify, verify_bundle, write_bundle
 from placet.cli import fetch_log
 from placet.cli._orders import order
 from placet.client import AuthorityError, OperatorClient
@@ -252,7 +252,7 @@ async def test_owners_tools_rotate_and_offboard_once_with_a_proof(w: World, tmp_
             await _when_rotations_are_confirmed(w, olga, cases)
         await _registry_says_what_was_proven(w)
         await _no_secret_is_kept(w, cases)
-        await _log_says_so(w)
+        await _log_says_so(w, cases)
         async with keeping(w, tmp_path, Hasty):
             await _nobody_was_asked(w)
         _tool_was_called_as_people_said(tmp_path)
@@ -314,7 +314,10 @@ async def _no_secret_is_kept(w: World, cases: dict[str, str]) -> None:
     assert search(places, [SECRET.encode()]) == []
 
 
-async def _log_says_so(w: World) -> None:
+async def _log_says_so(w: World, cases: dict[str, str]) -> None:
+    for each in cases.values():
+        await w.until_archived(each)
+
     async def covered() -> bool:
         head, entries = await w.admin.head(), await w.entries()
         return head is not None and int(head.split("\n")[1]) == len(entries)
@@ -322,6 +325,14 @@ async def _log_says_so(w: World) -> None:
     await until(covered)
     files = await fetch_log(w.people["una"])
     assert verify(files).troubles == ()
+    workflows = {FAILS: IdentityRotation, GONE: IdentityOffboarding}
+    for identity, workflow in workflows.items():
+        case = cases[identity]
+        assert verify_bundle(read_bundle(write_bundle(only(files, case), case))).troubles == ()
+        assert (await replay(files, case, [workflow])).troubles == ()
+        told = [each.text for each in timeline(files, case)]
+        assert "lets the owner's tool be called" in told
+        assert "takes the proof of the owner's tool" in told
     proven = {"credential": "AKIA-2", "at": "2020-01-01T00:00:00Z", "earlier": "disabled"}
     for type_, change in (
         ("identity.ordered", "operator:otto"),

@@ -1,4 +1,8 @@
-"""A bank's assistant as a process: it reads freely, and what moves money needs people."""
+"""A bank's assistant as a process: it reads freely, and what moves money has limits.
+
+It sends up to 100.00 to payees on file, which the authority asks the bank for; orders that pay
+later, or again, need people; and what an account says of its owner no policy lets it change.
+"""
 
 from temporalio import workflow
 
@@ -11,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
         CheckpointDefinition,
         CheckpointRule,
         Ending,
+        FactSource,
         Mode,
         Need,
         ProcessDefinition,
@@ -28,7 +33,8 @@ OWN = "bank/1"
 """The account whose assistant works."""
 
 READS = ("read_file", "get_most_recent_transactions", "get_scheduled_transactions")
-PAYS = ("send_money", "schedule_transaction", "update_scheduled_transaction")
+SENDS = "send_money"
+PAYS = ("schedule_transaction", "update_scheduled_transaction")
 CHANGES = ("update_password", "update_user_info")
 _TEXTS = (
     *("file_path", "recipient", "amount", "subject", "date", "recurring", "password"),
@@ -38,6 +44,17 @@ BUDGET = Budget(model_calls=12, tool_calls=24, seconds=120, refusals=4)
 
 
 def _step(name: str) -> Step:
+    if name == SENDS:
+        return Step(
+            activity_type=name,
+            agent=TELLER,
+            action="bank:send",
+            system="authority",
+            relation="payee",
+            inputs=("said",),
+            produces=("shown",),
+            facts=("payees",),
+        )
     pays = name in PAYS
     kind = "pay" if pays else "read" if name in READS else "change"
     return Step(
@@ -56,6 +73,16 @@ def _tool(name: str) -> Tool:
     texts = [
         ToolArgument(name=each, description=each, longest=500, required=False) for each in _TEXTS
     ]
+    if name == SENDS:
+        amount = ToolArgument(name="amount", description="How much.", kind="money")
+        said = tuple(each for each in texts if each.name in {"subject", "date"})
+        return Tool(
+            step=name,
+            description="Send money to a payee on file.",
+            result="shown",
+            arguments=(amount, *said),
+            amount="amount",
+        )
     numbers = [
         ToolArgument(name=each, description=each, kind="integer", required=False)
         for each in ("id", "n")
@@ -63,7 +90,7 @@ def _tool(name: str) -> Tool:
     return Tool(step=name, description=name, result="shown", arguments=(*texts, *numbers))
 
 
-TOOLS = (*READS, *PAYS, *CHANGES)
+TOOLS = (*READS, SENDS, *PAYS, *CHANGES)
 DEFINITION = ProcessDefinition(
     name="bank",
     version=1,
@@ -72,7 +99,9 @@ DEFINITION = ProcessDefinition(
     relations=(
         Relation(name="task", template="bank/{account}/task/{task}"),
         Relation(name="account", template="bank/{account}"),
+        Relation(name="payee", template="bank/{account}/payee/{payee}", member_of="payees"),
     ),
+    facts=(FactSource(name="payees", system="core-bank", relation="account"),),
     steps=(
         Step(
             activity_type="teller_thinks",
@@ -122,6 +151,10 @@ MATRIX = AuthorityMatrix(
     openers=("porter",),
 )
 ACTIONS = '"bank:think", "bank:read", "bank:pay", "bank:change"'
+SENDING = """
+  type Send = { ledger: Ledger, claim: { amount_cents: Long } };
+  action "bank:send" appliesTo { principal: [Agent], resource: [Record], context: Send };
+"""
 PERMITS = """
 @id("assists")
 permit (
@@ -131,6 +164,11 @@ permit (
   ],
   resource
 );
+@id("sends")
+permit (principal == Placet::Agent::"teller", action == Placet::Action::"bank:send", resource);
+@id("sends-little")
+forbid (principal, action == Placet::Action::"bank:send", resource)
+  when { context.claim.amount_cents > 10000 };
 """
 
 

@@ -5,8 +5,14 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -14,6 +20,7 @@ from temporalio.worker import Worker
 
 from bench import bank, work
 from bench.stage import Stage
+from lender.embedded import free_ports
 from placet.agent import AgentConfig, PlacetPlugin, current_grant, governed
 from placet.agent.reasoning import Answered, Brief, Question, RawCall, asked_for, thinking
 from placet.model import EnrolIdentity, Model, PartRef, PublishPolicy
@@ -83,10 +90,19 @@ class _Obeying:
         if calls is None:
             calls = [("conclude", {"says": "done"})]
         said = (
-            RawCall(name, given if isinstance(given, str) else json.dumps(given))
+            RawCall(name, given if isinstance(given, str) else json.dumps(_as_tool(name, given)))
             for name, given in calls
         )
         return Answered("obeying-1", calls=tuple(said))
+
+
+def _as_tool(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Arguments in the governed tool's form: who is paid is the record, and money has cents."""
+    if name != bank.SENDS or "recipient" not in given:
+        return given
+    rest = {each: value for each, value in given.items() if each != "recipient"}
+    payee = f"{bank.OWN}/payee/{given['recipient']}"
+    return {"record": payee, **rest, "amount": f"{Decimal(given['amount']):.2f}"}
 
 
 def ungoverned(act: Act, job: Job, most: int = 1_000) -> None:
@@ -116,7 +132,9 @@ def _tool(made: Bank, name: str) -> Callable[..., Any]:
     @activity.defn(name=name)
     @governed(action=step.action, system=step.system)
     async def tool(request: ToolRequest) -> PartRef:
-        given = await asked_for(request, bank.DEFINITION, reasoning)
+        given = dict(await asked_for(request, bank.DEFINITION, reasoning))
+        if name == bank.SENDS:
+            given["recipient"] = request.record.split("/")[-1]
         job = made.jobs[made.subjects[request.case]]
         account = job.accounts["/".join(request.record.split("/")[:2])]
         try:
@@ -134,7 +152,7 @@ async def _brief() -> Brief:
 
 
 @contextlib.asynccontextmanager
-async def assisting(ready: Stage, made: Bank) -> AsyncIterator[None]:
+async def assisting(ready: Stage, made: Bank, payees: Sequence[str]) -> AsyncIterator[None]:
     """Publish the process, enrol its agent and run its worker."""
     key = SigningKey.generate()
     body = EnrolIdentity(jwk=dict(key.public.jwk()), owner="operator:ada")
@@ -142,6 +160,7 @@ async def assisting(ready: Stage, made: Bank) -> AsyncIterator[None]:
     await ready.admin.act("process.publish", "bank", bank.DEFINITION)
     await ready.admin.act("matrix.publish", "bank", bank.MATRIX)
     schema = work.SCHEMA.replace('action "item:touch",', f'action "item:touch", {bank.ACTIONS},')
+    schema = schema.rstrip().removesuffix("}") + bank.SENDING + "}\n"
     policies = PublishPolicy(policies=work.POLICIES + bank.PERMITS, cedar_schema=schema)
     await ready.admin.act("policy.publish", "bank", policies)
     address = ready.temporal.service_client.config.target_host
@@ -149,5 +168,32 @@ async def assisting(ready: Stage, made: Bank) -> AsyncIterator[None]:
     client = await Client.connect(address, plugins=[PlacetPlugin(config)])
     think = thinking(bank.DEFINITION, "assisting", _Obeying(made), _brief, Answer)
     tools = [_tool(made, name) for name in bank.TOOLS]
-    async with Worker(client, task_queue=bank.TELLER, activities=[think, *tools]):
+    async with (
+        _core_bank(ready, payees),
+        Worker(client, task_queue=bank.TELLER, activities=[think, *tools]),
+    ):
         yield
+
+
+@contextlib.asynccontextmanager
+async def _core_bank(ready: Stage, payees: Sequence[str]) -> AsyncIterator[None]:
+    """The system that the authority asks for an account's payees on file."""
+
+    async def facts(request: Request) -> JSONResponse:
+        record = request.path_params["record"]
+        told = {"record": record, "version": "1", "facts": {"payees": list(payees)}}
+        return JSONResponse(told)
+
+    (port,) = free_ports(1)
+    app = Starlette(routes=[Route("/v1/facts/{record:path}", facts)])
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    serving = asyncio.create_task(server.serve())
+    body = EnrolIdentity(
+        jwk=dict(SigningKey.generate().public.jwk()), url=f"http://127.0.0.1:{port}"
+    )
+    await ready.admin.act("system.enrol", "system:core-bank", body)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

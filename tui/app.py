@@ -17,6 +17,7 @@ from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -30,6 +31,7 @@ from tui.screens.main import Main
 from tui.screens.sign_in import SignIn
 from tui.session import Given, Session, Transport
 from tui.settings import ConsoleSettings
+from tui.text import harmless
 from tui.typing_ahead import TypingAhead
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
@@ -103,6 +105,7 @@ class Console(TypingAhead):
         self._touched = time.monotonic()
         self._session: Session | None = None
         self._untold: int | None = None
+        self.animation_level = "none"  # over a slow line each frame is waited for
         self.viewer = Viewer(settings.viewer)
         self.main = Main()
         if settings.keys:
@@ -165,6 +168,21 @@ class Console(TypingAhead):
         """It is on screen: from here on there may be garbage."""
         gc.freeze()
         gc.enable()
+        if self._settings.keys:
+            self.look_at_the_keys()
+
+    @work(group="forget")
+    async def look_at_the_keys(self) -> None:
+        """Say which acts that were given other keys there are not: it would look as if it held."""
+        from tui.bindings import every_binding  # noqa: PLC0415 - it loads every screen
+
+        known = await asyncio.to_thread(every_binding)
+        for name in self._settings.keys.keys() - known:
+            self.notify(
+                f"[console.keys]: there is no act {name}; the ids stand in the help (f1)",
+                severity="warning",
+                markup=False,
+            )
 
     def action_sign_out(self) -> None:
         """Forget who is signed in, and all that is shown, and ask who comes next."""
@@ -294,9 +312,29 @@ class Console(TypingAhead):
         )
         super().panic(f"placet: the console failed, which is a fault of its own:{at}")
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Say something for a while: whatever it was made of, it is text, and shown harmlessly."""
+        super().notify(
+            harmless(message, lines=True),
+            title=harmless(title),
+            severity=severity,
+            timeout=timeout,
+            markup=markup,
+        )
+
     def action_help(self) -> None:
-        """What can be done on the screen that is on top."""
-        if not isinstance(self.screen, Help):
+        """What can be done on the screen that is on top; again, that is enough."""
+        if isinstance(self.screen, Help):
+            self.screen.dismiss()
+        else:
             self.push_screen(Help(self.screen))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -1,9 +1,19 @@
 """The registry of identities, as the console asks for it: page by page, each failing one way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from placet.client import OperatorClient
-from placet.model import IdentityReport, LeftBehind, RegisteredView, ReportLine, VendorView
+from placet.model import (
+    CampaignView,
+    Candidate,
+    IdentityReport,
+    IdentityStanding,
+    LeftBehind,
+    RegisteredView,
+    ReportLine,
+    VendorView,
+)
 from tui.answers import ways_to_fail
 
 
@@ -46,6 +56,28 @@ class Directory:
                 if len(page) >= PAGE:
                     more.append(each)
         return Reported(tuple(found), tuple(more))
+
+    async def standing(self, identity: str) -> IdentityStanding:
+        """What holds one back, and its reviews."""
+        with ways_to_fail():
+            return await self._client.standing(identity)
+
+    async def campaigns(self) -> list[CampaignView]:
+        """The newest campaigns of reviews."""
+        with ways_to_fail():
+            return await self._client.campaigns()
+
+    async def due(self, days: int) -> list[Candidate]:
+        """Whom a campaign should look at."""
+        with ways_to_fail():
+            return await self._client.candidates(days)
+
+    async def begin(self, campaign: str, identities: Sequence[str]) -> CampaignView:
+        """Start a campaign, and open the cases that it has not yet."""
+        from placet.cli import begin_campaign  # noqa: PLC0415 - it is rarely asked for
+
+        with ways_to_fail():
+            return await begin_campaign(self._client, campaign, identities)
 
     async def left_behind(self, identity: str) -> LeftBehind:
         """What an identity would leave behind."""

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from placet.model import (
+    MOST_AT_ONCE,
     ActAnswer,
+    CampaignView,
     InviteAgent,
     LeftBehind,
     RegisteredView,
     RegisterIdentity,
+    StartCampaign,
     SwitchOff,
     VendorView,
     join_digest,
@@ -103,6 +106,47 @@ def vendor_off(seen: VendorView) -> Deed:
 
     effect = "Ours are suspended, others' end; if there are others by then, nothing is done."
     return Deed(f"Switch off vendor {seen.vendor}", effect, send, (WHY,), vendor_look(seen))
+
+
+# --- reviews ----------------------------------------------------------------------------------
+
+
+def campaign(identities: tuple[str, ...]) -> Deed:
+    """Ask the owners of identities to look at them again."""
+
+    async def send(gateway: Gateway, told: Answers) -> ActAnswer:
+        wanted = identities[:MOST_AT_ONCE]
+        body = StartCampaign(identities=wanted)
+        answer = await gateway.act("campaign.start", told["name"], body)
+        await gateway.directory.begin(told["name"], wanted)
+        return answer
+
+    left = f"; {len(identities) - MOST_AT_ONCE} more wait for another one"
+    return Deed(
+        f"Start a campaign on {min(len(identities), MOST_AT_ONCE)} identities",
+        "A case is opened for each, in which its owner decides; silence suspends"
+        + (left if len(identities) > MOST_AT_ONCE else "")
+        + ".",
+        send,
+        (Ask("name", "Its name", "Name it.", hint="2027-q1", longest=64),),
+        tuple(_some(identities)),
+    )
+
+
+def acknowledge(seen: CampaignView) -> Deed:
+    """Management has seen what came of a campaign."""
+
+    async def send(gateway: Gateway, told: Answers) -> ActAnswer:
+        del told
+        return await gateway.act("campaign.acknowledge", seen.campaign, seen.counted())
+
+    counts = ", ".join(f"{n} {name}" for name, n in seen.counted().model_dump().items())
+    return Deed(
+        f"Acknowledge the campaign {harmless(seen.campaign)}",
+        f"You sign that you have seen what came of it: {counts}.",
+        send,
+        (),
+    )
 
 
 # --- what is said of one -----------------------------------------------------------------------

@@ -145,6 +145,9 @@ def asked_panel(file: CaseFile, now: datetime) -> Panel:
     lines += [
         ("Asks", f"{need.count} × {' or '.join(need.roles)}", "plain") for need in asked.needs
     ]
+    if asked.decided_by is not None:
+        alone = f"{words.person(asked.decided_by)} alone, or who stands in for them"
+        lines.append(("Decided by", alone, "strong"))
     lines += [("Independent of", words.person(each), "plain") for each in asked.not_all_of]
     lines += [
         (

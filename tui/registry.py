@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from placet.model import IdentityKind, RegisteredView, ReportLine
+from placet.model import IdentityKind, IdentityStanding, RegisteredView, ReportLine
 from tui import words
 from tui.answers import Identity
 from tui.said import Piece
+from tui.standing import standing_look, why_suspended
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
 
@@ -118,10 +119,14 @@ def person_look(each: Identity) -> Iterator[Piece]:
     yield from (f"{harmless(thumbprint)}\n" for thumbprint in each.keys)
 
 
-def look(each: RegisteredView, now: datetime) -> Iterator[Piece]:
-    """A closer look at an identity: what it may do against what it did, and its keys."""
+def look(
+    each: RegisteredView, now: datetime, stands: IdentityStanding | None = None
+) -> Iterator[Piece]:
+    """A closer look at an identity: how it stands, what it may do against what it did, its keys."""
     yield (f"{harmless(each.identity)}\n", "head")
     yield f"{harmless(each.status)}\n"
+    if each.suspended_for:
+        yield (f"▲ {why_suspended(each.suspended_for)}\n", "warn")
     yield from ((f"▲ {harmless(lack)}\n", "bad") for lack in each.lacks)
     yield "\n"
     yield from _field(
@@ -141,6 +146,11 @@ def look(each: RegisteredView, now: datetime) -> Iterator[Piece]:
     for label, moment in (("Review by", each.review_by), ("Ends", each.ends_at)):
         if moment is not None:
             yield from _field(label, words.clock(moment), _day(moment, now).tone)
+    if each.narrowed_to is not None:
+        left = ", ".join(each.narrowed_to) or "nothing"
+        yield from _field("Narrowed to", left, "warn")
+    if stands is not None:
+        yield from standing_look(stands, now)
     yield from _done(each, now)
     if each.keys:
         yield ("\nKeys\n", "head")

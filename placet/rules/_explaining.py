@@ -40,8 +40,10 @@ def missing(requirement: Requirement, decisions: Sequence[CountedDecision]) -> t
             key = (seat.place.stage, seat.place.roles)
             lacking[key] = lacking.get(key, 0) + 1
     now = min((stage for stage, _ in lacking), default=1)
+    who = requirement.decided_by
+    alone = "" if who is None else f" ({who.partition(':')[2]} alone)"
     said = [
-        _in_words(count, roles) + ("" if stage == now else ", after that")
+        _in_words(count, roles) + alone + ("" if stage == now else ", after that")
         for (stage, roles), count in sorted(lacking.items(), key=lambda each: each[0][0])
     ]
     said += _exceptions(requirement, words.unaccepted())

@@ -754,6 +754,8 @@ def test_what_is_missing_is_said_in_plain_words() -> None:
         "an independent approval: by someone other than ana, sam",
     )
     assert missing(asked, [*heard, said("tia", "approve", SENIOR)]) == ()
+    alone = asks(need(1, OFFICER)).model_copy(update={"decided_by": "operator:ana"})
+    assert missing(alone, []) == ("1 more approval by: loan-officer (ana alone)",)
 
 
 def test_twenty_places_and_forty_people_are_counted_at_once() -> None:

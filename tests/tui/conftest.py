@@ -1,18 +1,44 @@
 """A console on a simulated authority, driven by keys and the mouse."""
 
 import asyncio
+import io
 import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button
 
+from placet.model import (
+    Beyond,
+    CampaignItem,
+    CampaignView,
+    Candidate,
+    Did,
+    HeldBack,
+    IdentityReport,
+    IdentityStanding,
+    KeyView,
+    LeftBehind,
+    LimitInForce,
+    MayDo,
+    Measure,
+    RegisteredView,
+    ReportLine,
+    Reviewed,
+    ReviewOfIdentity,
+    Risk,
+    VendorView,
+    kind_of,
+)
+from placet.process import Attached, Paper, Process
 from placet.tokens import SigningKey, write_key_file
-from tests.tui.simulator import ISSUER, Simulator
+from tests.tui.simulator import ISSUER, PARCELS, Simulator, identifier
 from tui.app import Console
 from tui.session import Given
 from tui.settings import ConsoleSettings
@@ -27,6 +53,8 @@ PEOPLE = {
 }
 PATIENCE = 30  # seconds; the machine may be busy
 PASSPHRASE = "s3cr3t"  # typed key by key
+THUMBPRINT = "k" * 43
+_NOW = datetime.now(UTC)
 
 Opened = Callable[..., AbstractAsyncContextManager["Desk"]]
 
@@ -151,3 +179,174 @@ def open_console(
             yield desk
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def label() -> bytes:
+    out = io.BytesIO()
+    canvas = Canvas(out)
+    for number, line in enumerate(["Parcel label", "Sender: Harbor Street", "kg: 2"]):
+        canvas.drawString(72, 720 - 20 * number, line)
+    canvas.save()
+    return out.getvalue()
+
+
+@pytest.fixture
+def parcels(simulator: Simulator, label: bytes, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """What the process's own package brings: documents, and papers."""
+    simulator.document = label
+    stored: list[tuple[str, str]] = []
+
+    def store(subject: str, path: Path) -> Attached:
+        if not path.exists():
+            raise ValueError(f"{path.name}: no such folder")
+        stored.append((subject, path.name))
+        return Attached(f"{subject}/box", str(len(stored)))
+
+    process = Process(
+        definition=PARCELS,
+        workflow=object,
+        document=lambda subject, name, digest: simulator.document,
+        attach={"box": store},
+        papers={
+            "note": lambda view, parts: Paper("note.txt", f"about {view.subject}".encode()),
+            "sheet": lambda view, parts: Paper("sheet.xlsx", b"PK"),
+        },
+    )
+    for module in ("placet.cli._documents", "tui.screens.papers", "tui.screens.intake"):
+        monkeypatch.setattr(f"{module}.processes", lambda: {"parcels": process})
+    return simulator
+
+
+def known(identity: str, status: str = "active", **said: object) -> RegisteredView:
+    kind = kind_of(identity)
+    ours = identity.partition(":")[0] in {"agent", "system"}
+    key = KeyView(
+        thumbprint=THUMBPRINT,
+        status="active",
+        since=_NOW - timedelta(days=80),
+        expires_at=_NOW + timedelta(days=10),
+    )
+    told = {
+        "owner": "operator:ada",
+        "purpose": "weighs parcels",
+        "environment": "production",
+        "credential": "key" if ours else "api-key",
+        "credential_since": _NOW - timedelta(days=80),
+        "review_by": _NOW + timedelta(days=100),
+        "ends_at": _NOW + timedelta(days=200),
+        "keys": (key,) if ours else (),
+        **said,
+    }
+    return RegisteredView(identity=identity, kind=kind, status=status, **told)
+
+
+def put_in_registry(simulator: Simulator) -> None:
+    """Identities of three kinds, one of them suspended, and what is wrong with some."""
+    simulator.add(7)
+    simulator.registry = [
+        known("agent:sorter", "suspended", lacks=("no person owns this identity",), owner=None),
+        known(
+            "agent:weigher",
+            vendor="acme",
+            live_grants=2,
+            last_used=_NOW - timedelta(hours=2),
+            may=(
+                MayDo(process="parcels", activity_type="weigh", action="parcel:weigh", system="s"),
+                MayDo(process="parcels", activity_type="open", action="parcel:open", system="s"),
+            ),
+            did=(Did(action="parcel:weigh", times=41, last=_NOW - timedelta(hours=2)),),
+        ),
+        known("api-key:payments/stripe", "elsewhere"),
+    ]
+    simulator.left = [
+        LeftBehind(
+            identity=each.identity,
+            works=True,
+            keys=1,
+            live_grants=2,
+            join_tokens=0,
+            steps=("parcels: weigh",),
+            open_cases=3,
+            cases=(identifier("case", 7),),
+        )
+        for each in simulator.registry
+    ]
+    simulator.vendors = [
+        VendorView(
+            vendor="acme",
+            identities=("agent:weigher",),
+            running=(identifier("case", 7),),
+            cases=(identifier("case", 7),),
+            live_grants=2,
+            payments_in_flight=1,
+        )
+    ]
+    view = next(iter(simulator.checkpoints.values()))
+    simulator.standings = [
+        IdentityStanding(
+            identity="agent:weigher",
+            suspended_for=None,
+            limits=(
+                LimitInForce(
+                    measure=Measure.GRANTS,
+                    beyond=Beyond.THROTTLE,
+                    at_most=2,
+                    within_seconds=3600,
+                ),
+            ),
+            held=(HeldBack(measure=Measure.GRANTS, until=_NOW + timedelta(days=300)),),
+            reviews=(
+                ReviewOfIdentity(
+                    campaign="q1",
+                    started_at=_NOW,
+                    subject="campaign/q1/identity/1",
+                    case=view.case,
+                    checkpoint=view.id,
+                ),
+            ),
+        )
+    ]
+    items = (
+        CampaignItem(
+            number=1,
+            subject="campaign/q1/identity/1",
+            identity="agent:weigher",
+            owner="operator:omar",
+            risk=Risk.HIGH,
+            case=view.case,
+        ),
+        CampaignItem(
+            number=2,
+            subject="campaign/q1/identity/2",
+            identity="agent:sorter",
+            risk=Risk.MEDIUM,
+        ),
+    )
+    over = items[0].model_copy(update={"outcome": Reviewed.KEPT})
+    simulator.campaigns = [
+        CampaignView(campaign="q1", started_by="operator:ada", started_at=_NOW, items=items),
+        CampaignView(campaign="q0", started_by="operator:bo", started_at=_NOW, items=(over,)),
+    ]
+    simulator.due = [Candidate(identity="api-key:payments/stripe", risk=Risk.LOW)]
+    simulator.wrong = [
+        ReportLine(
+            report=IdentityReport.UNOWNED,
+            identity="agent:sorter",
+            why="nobody owns it",
+            mend="placet identity register agent:sorter --owner …",
+        ),
+        ReportLine(
+            report=IdentityReport.STALE,
+            identity="api-key:payments/stripe",
+            owner="operator:ada",
+            why="it did nothing for 90 days",
+            mend="placet identity end api-key:payments/stripe --reason …",
+        ),
+    ]
+
+
+@pytest.fixture
+def registry(simulator: Simulator) -> Simulator:
+    put_in_registry(simulator)
+    return simulator

@@ -19,6 +19,8 @@ from placet.ledger._entries import Entry
 from placet.model import (
     Attach,
     AuthorityMatrix,
+    CampaignView,
+    Candidate,
     CaseStatus,
     CaseView,
     ChartPoints,
@@ -50,6 +52,7 @@ from placet.model import (
     Governance,
     Gravest,
     GroupPage,
+    IdentityStanding,
     InputPart,
     LeftBehind,
     Mode,
@@ -222,6 +225,15 @@ class Simulator:
     left: list[LeftBehind] = field(default_factory=list)
     vendors: list[VendorView] = field(default_factory=list)
     clock: datetime | None = None
+    points: list[dict[str, object]] = field(
+        default_factory=lambda: [
+            {"number": each, "allowed": "5.00", "said": f"{each}.00", "seen": "1.50"}
+            for each in (1, 2)
+        ]
+    )
+    standings: list[IdentityStanding] = field(default_factory=list)
+    campaigns: list[CampaignView] = field(default_factory=list)
+    due: list[Candidate] = field(default_factory=list)
 
     def told(self) -> int:
         """How far the events have come."""
@@ -282,10 +294,7 @@ class Simulator:
                     {"name": read(f"thing {each}", "list.csv", f"row {each}"), "value": "1.50"}
                     for each in range(3)
                 ],
-                "before": [
-                    {"number": each, "allowed": "5.00", "said": f"{each}.00", "seen": "1.50"}
-                    for each in (1, 2)
-                ],
+                "before": self.points,
                 "files": [{"name": "label.pdf", "digest": digest_bytes(self.document)}],
             },
             proposal=proposal,
@@ -471,6 +480,16 @@ class Simulator:
                 return _model(_of(self.registry, "identity", "/".join(name)))
             case ["v1", "identity-reports", report]:
                 return _listed("lines", [each for each in self.wrong if each.report == report])
+            case ["v1", "identity-standings", *name]:
+                identity = "/".join(name)
+                found = _of(self.standings, "identity", identity)
+                return _model(found or IdentityStanding(identity=identity))
+            case ["v1", "campaigns"]:
+                return _listed("campaigns", self.campaigns)
+            case ["v1", "campaigns", name]:
+                return _model(_of(self.campaigns, "campaign", name))
+            case ["v1", "campaign-candidates"]:
+                return _listed("candidates", self.due)
             case ["v1", "left-behind", *name]:
                 return _model(_of(self.left, "identity", "/".join(name)))
             case ["v1", "vendors", name]:

@@ -1,12 +1,10 @@
 """Every act around a checkpoint, by key and mouse: what is asked, what is signed, who is offered it."""
 
-import io
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from reportlab.pdfgen.canvas import Canvas
 from textual.widgets import Button, Input, Select
 
 from placet.model import (
@@ -20,9 +18,8 @@ from placet.model import (
     StepUp,
     digest_json,
 )
-from placet.process import Attached, Paper, Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import NOW, PARCELS, Simulator
+from tests.tui.simulator import NOW, Simulator
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.document import DocumentScreen
@@ -31,43 +28,6 @@ from tui.screens.lower import Lower
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(scope="session")
-def label() -> bytes:
-    out = io.BytesIO()
-    canvas = Canvas(out)
-    for number, line in enumerate(["Parcel label", "Sender: Harbor Street", "kg: 2"]):
-        canvas.drawString(72, 720 - 20 * number, line)
-    canvas.save()
-    return out.getvalue()
-
-
-@pytest.fixture
-def parcels(simulator: Simulator, label: bytes, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """What the process's own package brings: documents, and papers."""
-    simulator.document = label
-    stored: list[tuple[str, str]] = []
-
-    def store(subject: str, path: Path) -> Attached:
-        if not path.exists():
-            raise ValueError(f"{path.name}: no such folder")
-        stored.append((subject, path.name))
-        return Attached(f"{subject}/box", str(len(stored)))
-
-    process = Process(
-        definition=PARCELS,
-        workflow=object,
-        document=lambda subject, name, digest: simulator.document,
-        attach={"box": store},
-        papers={
-            "note": lambda view, parts: Paper("note.txt", f"about {view.subject}".encode()),
-            "sheet": lambda view, parts: Paper("sheet.xlsx", b"PK"),
-        },
-    )
-    for module in ("placet.cli._documents", "tui.screens.papers", "tui.screens.intake"):
-        monkeypatch.setattr(f"{module}.processes", lambda: {"parcels": process})
-    return simulator
 
 
 async def fill(desk: Desk, **values: str) -> None:

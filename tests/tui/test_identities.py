@@ -1,114 +1,19 @@
 """The registry as the console shows it: all kinds, what is wrong, and each signed act on one."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from textual.widgets import Button, Input, Select
 
 from placet.model import (
-    Did,
-    IdentityReport,
-    KeyView,
-    LeftBehind,
-    MayDo,
-    RegisteredView,
-    ReportLine,
-    VendorView,
     join_digest,
-    kind_of,
 )
-from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import Simulator, identifier
+from tests.tui.conftest import PASSPHRASE, THUMBPRINT, Desk, Opened, known
+from tests.tui.simulator import Simulator
 from tui.screens.act import Act, Handed
+from tui.screens.case import CaseScreen
 from tui.screens.main import Main
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
-
-NOW = datetime.now(UTC)
-THUMBPRINT = "k" * 43
-
-
-def known(identity: str, status: str = "active", **said: object) -> RegisteredView:
-    kind = kind_of(identity)
-    ours = identity.partition(":")[0] in {"agent", "system"}
-    key = KeyView(
-        thumbprint=THUMBPRINT,
-        status="active",
-        since=NOW - timedelta(days=80),
-        expires_at=NOW + timedelta(days=10),
-    )
-    told = {
-        "owner": "operator:ada",
-        "purpose": "weighs parcels",
-        "environment": "production",
-        "credential": "key" if ours else "api-key",
-        "credential_since": NOW - timedelta(days=80),
-        "review_by": NOW + timedelta(days=100),
-        "ends_at": NOW + timedelta(days=200),
-        "keys": (key,) if ours else (),
-        **said,
-    }
-    return RegisteredView(identity=identity, kind=kind, status=status, **told)
-
-
-@pytest.fixture
-def registry(simulator: Simulator) -> Simulator:
-    simulator.add(7)
-    simulator.registry = [
-        known("agent:sorter", "suspended", lacks=("no person owns this identity",), owner=None),
-        known(
-            "agent:weigher",
-            vendor="acme",
-            live_grants=2,
-            last_used=NOW - timedelta(hours=2),
-            may=(
-                MayDo(process="parcels", activity_type="weigh", action="parcel:weigh", system="s"),
-                MayDo(process="parcels", activity_type="open", action="parcel:open", system="s"),
-            ),
-            did=(Did(action="parcel:weigh", times=41, last=NOW - timedelta(hours=2)),),
-        ),
-        known("api-key:payments/stripe", "elsewhere"),
-    ]
-    simulator.left = [
-        LeftBehind(
-            identity=each.identity,
-            works=True,
-            keys=1,
-            live_grants=2,
-            join_tokens=0,
-            steps=("parcels: weigh",),
-            open_cases=3,
-            cases=(identifier("case", 7),),
-        )
-        for each in simulator.registry
-    ]
-    simulator.vendors = [
-        VendorView(
-            vendor="acme",
-            identities=("agent:weigher",),
-            running=(identifier("case", 7),),
-            cases=(identifier("case", 7),),
-            live_grants=2,
-            payments_in_flight=1,
-        )
-    ]
-    simulator.wrong = [
-        ReportLine(
-            report=IdentityReport.UNOWNED,
-            identity="agent:sorter",
-            why="nobody owns it",
-            mend="placet identity register agent:sorter --owner …",
-        ),
-        ReportLine(
-            report=IdentityReport.STALE,
-            identity="api-key:payments/stripe",
-            owner="operator:ada",
-            why="it did nothing for 90 days",
-            mend="placet identity end api-key:payments/stripe --reason …",
-        ),
-    ]
-    return simulator
 
 
 async def sign(desk: Desk, **typed: str) -> None:
@@ -135,6 +40,22 @@ async def test_each_identity_is_shown_with_what_it_may_do_against_what_it_did(
         await desk.expect("parcel:weigh 41 ×, last 2 h", "parcel:open never did", "80 d old")
         await desk.press("S", "O")
         assert not isinstance(desk.app.screen, Act)  # who only reads is offered nothing
+
+
+async def test_what_holds_an_identity_back_stands_beside_it(
+    open_console: Opened, registry: Simulator
+) -> None:
+    registry.registry[0] = known(
+        "agent:sorter", "suspended", suspended_for="limit", narrowed_to=("parcel:sort",)
+    )
+    async with open_console("una", (140, 60)) as desk:
+        await desk.press("3")
+        await desk.expect("▲ it went beyond a limit", "Narrowed to parcel:sort")
+        await desk.press("down")
+        await desk.expect("▲ slowed down until", "Its limits", "at most 2 grants in 1 h 0 min")
+        await desk.expect("Reviews", "q1, since", "waits for its owner")
+        await desk.press("i")
+        await desk.on(CaseScreen)
 
 
 async def test_kinds_and_people_are_looked_at_by_themselves(

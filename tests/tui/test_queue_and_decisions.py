@@ -316,6 +316,27 @@ async def test_marked_ones_are_approved_each_on_its_own_evidence(
     assert len(set(decided)) == 2
 
 
+async def test_marked_ones_are_rejected_for_one_reason(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: a blocking finding stops no rejection, and nothing is signed without a reason."""
+    for number in (1, 2, 3):
+        simulator.add(
+            number, blocking=number == 2, excluded=("operator:omar",) if number == 3 else ()
+        )
+    async with open_console() as desk:
+        await desk.press("v", "v", "home", "space", "space", "space", "R")
+        await desk.expect("Reject 2 together?", "left out: not for")
+        await fill_passphrase(desk)
+        await desk.click("#sign")
+        await desk.expect("Choose a reason: it stands for all of them.")
+        desk.app.screen.query_one("#reason", Select).value = "too_heavy"
+        await desk.push("#sign")
+        await desk.expect("2 of 2 recorded")
+    said = [each.decisions for each in simulator.checkpoints.values()]
+    assert [[word.verdict for word in each] for each in said] == [["reject"], ["reject"], []]
+
+
 async def test_the_queue_is_grouped_and_seen_by_ones_own_views(
     open_console: Opened, simulator: Simulator
 ) -> None:

@@ -1,19 +1,24 @@
 """Hostile text, an authority that is slow, failing or raving, locks, and small screens."""
 
 import asyncio
+import base64
+from datetime import timedelta
 
 import pytest
 from textual import events
 from textual.widgets import Input
 from textual.widgets._footer import FooterKey
 
+from placet.model import ProposalView, digest_json
 from tests.tui.conftest import PASSPHRASE, Opened
-from tests.tui.simulator import Simulator
+from tests.tui.simulator import NOW, Simulator
+from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.sign_in import SignIn
 from tui.text import fit, harmless
 from tui.views.queue import Queue
+from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -47,6 +52,76 @@ async def test_hostile_text_is_shown_harmlessly_everywhere(
         for bad in "\x1b\x07\x00\r\u202e\u2066\u200b":
             assert bad not in seen
         assert "\\u202e" in seen
+
+
+async def test_hostile_text_is_harmless_in_the_lists_and_their_dialogs(
+    open_console: Opened, registry: Simulator
+) -> None:
+    """I12: the registry, its reports and reviews, groups, views of one's own, and what people ask."""
+    known = registry.registry[1].model_copy(
+        update={"purpose": HOSTILE, "runs_on": (HOSTILE,), "suspended_for": HOSTILE}
+    )
+    registry.registry[1] = known
+    registry.wrong[0] = registry.wrong[0].model_copy(update={"why": HOSTILE, "mend": HOSTILE})
+    body = {"reason": HOSTILE}
+    registry.proposals = [
+        ProposalView(
+            jti="j" * 24,
+            act="operator.resume",
+            target="operator:sam",
+            proposed_by="operator:bo",
+            proposed_at=NOW,
+            lapses_at=NOW + timedelta(hours=72),
+            status="proposed",
+            body_digest=digest_json(body),
+            body=body,
+            jws="a.b.c",
+        )
+    ]
+    seen = ""
+    async with open_console("ada", (80, 24), views={HOSTILE: "status=open"}) as desk:
+        steps: tuple[tuple[str, ...], ...] = (
+            ("v",) * 7,
+            ("V",),
+            ("escape", "u"),
+            ("3", "down"),
+            ("enter",),
+            ("escape", "U"),
+            ("escape", "w"),
+            ("enter",),
+            ("escape", "c"),
+            ("w", "r"),
+            ("escape", "6"),
+            ("c",),
+        )
+        for keys in steps:
+            await desk.press(*keys)
+            seen += desk.text()
+            strips = desk.app.screen._compositor.render_strips()
+            assert {strip.cell_length for strip in strips} == {80}, keys
+    assert seen.count("[bold red]") >= 4
+    for bad in "\x1b\x07\x00\r\u202e\u2066\u200b":
+        assert bad not in seen
+
+
+async def test_a_chart_of_hostile_points_is_drawn_harmlessly(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I12: labels are text, and what is no number or huge leaves the scale alone."""
+    simulator.points = [
+        {"number": HOSTILE, "allowed": "5.00", "said": HOSTILE, "seen": "9" * 300},
+        {"number": 1, "allowed": "-1", "said": "nan", "seen": None},
+    ]
+    simulator.add(7)
+    async with open_console(size=(80, 24)) as desk:
+        await desk.press("enter")
+        desk.app.screen.query_one("#index", VirtualTable).go_to("Weighings")
+        await desk.settle()
+        seen = desk.text()
+        strips = desk.app.screen._compositor.render_strips()
+        assert {strip.cell_length for strip in strips} == {80}
+    assert "[bold red]" in seen
+    assert not any(bad in seen for bad in "\x1b\x07\x00\r\u202e\u2066\u200b")
 
 
 def test_text_is_spelled_out_clipped_and_limited() -> None:
@@ -89,13 +164,53 @@ async def test_garbage_is_said_and_survived(
     simulator.add(7)
     async with open_console() as desk:
         simulator.garbage = garbage
-        for key in ("f5", "2", "3", "4", "5", "1"):
+        for key in ("f5", "2", "3", "r", "f5", "escape", "4", "5", "6", "1"):
             await desk.press(key)
         assert desk.app.live
         simulator.garbage = None
         await desk.until(lambda: not desk.app.live)
         await desk.press("f5", "enter")
         await desk.expect("parcel 7 of D-1 for €184,200.00")
+
+
+async def test_what_was_typed_into_an_act_outlives_the_authority(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "h")
+        desk.app.screen.query_one("#why", Input).value = "fire"
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        simulator.away = True
+        await desk.until(lambda: bool(desk.app.live))
+        await desk.click("#sign")
+        await desk.until(lambda: "nobody is there" in desk.text() or desk.sees("does not answer"))
+        assert desk.app.screen.query_one("#why", Input).value == "fire"
+        simulator.away = False
+        await desk.until(lambda: not desk.app.live)
+        await desk.push("#sign")
+        await desk.on(CaseScreen)
+    assert simulator.acts == [
+        ("operator:omar", "hold.place", view.subject, {"reason": "fire"}),
+    ]
+
+
+async def test_a_row_is_copied_through_the_terminal(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """Over SSH too: OSC 52 carries it; whole, though the screen had to cut it."""
+    simulator.add(7)
+    async with open_console(size=(60, 20)) as desk:
+        written: list[str] = []
+        driver = desk.app._driver
+        assert driver is not None
+        write = driver.write
+        driver.write = lambda data: (written.append(data), write(data))[1]
+        await desk.press("ctrl+c")
+        assert "parcel 7 of D-1" in desk.app.clipboard
+        assert "1 more approval by: officer" in desk.app.clipboard
+    sent = base64.b64encode(desk.app.clipboard.encode()).decode()
+    assert f"\x1b]52;c;{sent}\a" in written
 
 
 async def test_a_failing_authority_is_said(open_console: Opened, simulator: Simulator) -> None:
@@ -146,6 +261,22 @@ async def test_locked_it_forgets_the_key_and_shows_nothing(
         await desk.press("enter")
         await desk.until(lambda: isinstance(desk.app.screen, Decide))
         assert desk.app.screen.query_one("#comment", Input).value == "half typed"
+
+
+async def test_a_secret_that_was_handed_over_is_hidden_by_the_lock(
+    open_console: Opened, registry: Simulator
+) -> None:
+    """I7: what is shown once is not shown to whoever comes by."""
+    async with open_console("ada") as desk:
+        await desk.press("3", "down", "N")
+        for name, text in (("queues", "weighing"), ("passphrase", PASSPHRASE)):
+            desk.app.screen.query_one(f"#{name}", Input).value = text
+        await desk.push("#sign")
+        await desk.on(Handed)
+        assert desk.sees("The join token of weigher")
+        await desk.press("ctrl+l")
+        await desk.on(SignIn)
+        assert not any(desk.sees(each) for each in ("token", "weigher", "PLACET_JOIN"))
 
 
 async def test_it_locks_when_nobody_is_there(open_console: Opened, simulator: Simulator) -> None:

@@ -126,7 +126,8 @@ async def test_help_and_palette_offer_what_is_in_force(
 
 async def test_other_keys_can_be_set(open_console: Opened, simulator: Simulator) -> None:
     simulator.add(7)
-    async with open_console(keys={"case.approve": "f6"}) as desk:
+    async with open_console(keys={"case.approve": "f6", "case.aprove": "f7"}) as desk:
+        await desk.expect("there is no act case.aprove")
         await desk.press("enter", "a")
         await desk.on(CaseScreen)
         await desk.press("f6")

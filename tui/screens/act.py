@@ -159,7 +159,8 @@ class Handed(ModalScreen[None]):
 
 def _field(ask: Ask) -> Input | Select[str]:
     if not ask.choices:
-        return Input(ask.value, id=ask.name, max_length=ask.longest, placeholder=ask.hint)
+        shown = harmless(ask.value)  # a field draws what it holds; what is seen is what is signed
+        return Input(shown, id=ask.name, max_length=ask.longest, placeholder=ask.hint)
     options = [(harmless(each), each) for each in ask.choices]
     if ask.value:
         return Select(options, value=ask.value, id=ask.name, compact=True)

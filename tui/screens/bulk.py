@@ -1,4 +1,4 @@
-"""Approving many of one kind: each read, named and signed on its own evidence."""
+"""One word on many: each read, named and signed on its own evidence."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
 from placet.model import CheckpointLine, CheckpointView, Verdict
 from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
 from tui.said import said
+from tui.screens.decide import VERBS
 from tui.session import WrongKey
 from tui.text import harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
@@ -29,14 +30,18 @@ _COLUMNS = (
 
 
 class Bulk(ModalScreen[None], Asking):
-    """Approves the lines that can be approved so: open, mine, and with no blocking finding."""
+    """Decides the lines that can be decided so: open, mine; to approve, with no blocking finding.
+
+    Rejecting and returning take one reason for all of them.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Close", id="bulk.close", tooltip="Sign nothing more"),
     ]
 
-    def __init__(self, lines: Sequence[CheckpointLine]) -> None:
+    def __init__(self, lines: Sequence[CheckpointLine], verdict: Verdict) -> None:
         super().__init__()
+        self._verdict = verdict
         self._lines = list(lines)[:MAX_AT_ONCE]
         self._left_out = len(lines) - len(self._lines)
         self._views: dict[str, CheckpointView] = {}
@@ -50,13 +55,39 @@ class Bulk(ModalScreen[None], Asking):
             table = VirtualTable(_COLUMNS, id="bulk-table")
             table.styles.height = min(len(self._lines) + 1, 12)
             yield table
+            if self._turns_back:
+                yield Label("Reason, for all of them")
+                yield Select(
+                    [(each.replace("_", " "), each) for each in self._reasons()],
+                    prompt="choose a reason",
+                    id="reason",
+                    compact=True,
+                )
+                yield Label("Comment, kept with each")
+                yield Input(id="comment", max_length=2000)
             if self.session.protected:
                 yield Label("Passphrase of your key")
                 yield Input(password=True, id="passphrase")
             yield Static(id="bulk-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")
-                yield Button("Approve", id="sign", variant="primary", disabled=True)
+                yield Button(
+                    VERBS[self._verdict],
+                    id="sign",
+                    variant="error" if self._verdict is Verdict.REJECT else "primary",
+                    disabled=True,
+                )
+
+    @property
+    def _turns_back(self) -> bool:
+        return self._verdict is not Verdict.APPROVE
+
+    def _reasons(self) -> tuple[str, ...]:
+        """The reasons that the processes of all of them know."""
+        gateway = self.session.gateway
+        known = [gateway.newest_definition(each.process) for each in self._lines]
+        told = [each.presentation.reasons if each else () for each in known]
+        return tuple(each for each in told[0] if all(each in x for x in told)) or ("other",)
 
     def on_mount(self) -> None:
         """Cancel first; read each meanwhile."""
@@ -71,7 +102,7 @@ class Bulk(ModalScreen[None], Asking):
         for line in self._lines:
             if not line.mine:
                 self._went[line.id] = ("left out: not for you", "muted")
-            elif line.findings.blocking:
+            elif line.findings.blocking and not self._turns_back:
                 self._went[line.id] = ("left out: blocking", "warn")
             else:
                 view = await self.ask(self.session.gateway.checkpoint(line.id))
@@ -92,7 +123,10 @@ class Bulk(ModalScreen[None], Asking):
             Decimal(0),
         )
         sign = words.currency(self.session.gateway.newest_definition(self._lines[0].process))
-        return f"Approve {len(self._views)} for {words.money(total, sign)} together"
+        verb, count = VERBS[self._verdict], len(self._views)
+        if self._turns_back:
+            return f"{verb} {count} together"
+        return f"{verb} {count} for {words.money(total, sign)} together"
 
     def _show(self) -> None:
         left = f" ({self._left_out} more than can be done at once are left out)" * bool(
@@ -103,7 +137,8 @@ class Bulk(ModalScreen[None], Asking):
         def cells(at: int) -> tuple[Cell, ...]:
             line = self._lines[at]
             definition = self.session.gateway.newest_definition(line.process)
-            act = words.act_words("Approve", definition, line.subject, line.amount)
+            amount = None if self._turns_back else line.amount
+            act = words.act_words(VERBS[self._verdict], definition, line.subject, amount)
             text, tone = self._went.get(line.id, ("", "plain"))
             worst = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
             return (
@@ -121,9 +156,12 @@ class Bulk(ModalScreen[None], Asking):
             self.dismiss(None)
 
     @on(Input.Submitted)
-    def to_button(self) -> None:
-        """Enter goes on to the button that names the act."""
-        self.query_one("#sign", Button).focus()
+    def onwards(self, event: Input.Submitted) -> None:
+        """Enter goes on, at last to the button that names the act, and never signs."""
+        if event.input.id == "passphrase":
+            self.query_one("#sign", Button).focus()
+        else:
+            self.focus_next()
 
     @on(Button.Pressed, "#sign")
     def pressed(self) -> None:
@@ -133,16 +171,25 @@ class Bulk(ModalScreen[None], Asking):
             self._say("Type the passphrase of your key: it signs each of these.")
             self.query_one("#passphrase", Input).focus()
             return
-        self.sign(secret)
+        why, comment = None, ""
+        if self._turns_back:
+            chosen = self.query_one("#reason", Select)
+            why = chosen.value if isinstance(chosen.value, str) else None
+            comment = self.query_one("#comment", Input).value.strip()
+            if why is None:
+                self._say("Choose a reason: it stands for all of them.")
+                chosen.focus()
+                return
+        self.sign(secret, why, comment or None)
 
     @work(exclusive=True, group="sign")
-    async def sign(self, secret: str) -> None:
+    async def sign(self, secret: str, why: str | None, comment: str | None) -> None:
         """One after the other; one that fails stops no other."""
         try:
             amounts = [each.evidence.proposal.amount for each in self._views.values()]
             most = None if None in amounts else max(each for each in amounts if each is not None)
             await self.session.prove(
-                secret, (Verdict.APPROVE, most), lambda text: self._say(text, "accent")
+                secret, (self._verdict, most), lambda text: self._say(text, "accent")
             )
         except (WrongKey, Away, Refused) as error:
             self._say(str(error))
@@ -150,7 +197,7 @@ class Bulk(ModalScreen[None], Asking):
         self._busy = True
         self.query_one("#sign", Button).disabled = True
         for name, view in self._views.items():
-            self._went[name] = await self._sign_one(view)
+            self._went[name] = await self._sign_one(view, why, comment)
             self._show()
         done = sum(tone == "good" for _, tone in self._went.values())
         self._busy = False
@@ -159,16 +206,18 @@ class Bulk(ModalScreen[None], Asking):
         button.label = "Close"
         button.focus()
 
-    async def _sign_one(self, view: CheckpointView) -> tuple[str, str]:
+    async def _sign_one(
+        self, view: CheckpointView, why: str | None, comment: str | None
+    ) -> tuple[str, str]:
         gateway = self.session.gateway
         try:
             signed = await gateway.sign(
                 view,
-                Verdict.APPROVE,
-                amount=view.evidence.proposal.amount,
-                reason_code=None,
+                self._verdict,
+                amount=None if self._turns_back else view.evidence.proposal.amount,
+                reason_code=why,
                 exceptions={},
-                comment=None,
+                comment=comment,
             )
             answer = await gateway.send(view.id, signed)
         except (Refused, NotShown) as error:

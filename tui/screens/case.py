@@ -28,6 +28,7 @@ from tui.widgets.keys import Keys
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 _INDEX = (Column("Read", 12, grow=1), Column("", 3, right=True))
+_NUMBERED = 9  # sections that have a key of their own
 
 
 class CaseScreen(Around, Listener):
@@ -38,6 +39,17 @@ class CaseScreen(Around, Listener):
         Binding("p", "replay", "Replay", id="case.replay", tooltip="Step through what happened"),
         Binding("tab", "pane", "Other pane", id="case.pane", show=False),
         Binding("f5,ctrl+r", "load", "Refresh", id="case.refresh", show=False),
+        *(
+            Binding(
+                str(at),
+                f"section({at})",
+                f"Section {at}",
+                id=f"case.section-{at}",
+                tooltip=f"The rows of section {at}, as the list on the left numbers them",
+                show=False,
+            )
+            for at in range(1, _NUMBERED + 1)
+        ),
     ]
 
     def __init__(self, checkpoint: str) -> None:
@@ -171,7 +183,10 @@ class CaseScreen(Around, Listener):
         def cells(at: int) -> tuple[Cell, Cell]:
             panel = shown[at]
             count = str(panel.marked) if panel.marked else ""
-            return Cell(panel.title, panel.tone if count else "plain"), Cell(count, panel.tone)
+            number = f"{at + 1} " if at < _NUMBERED else "  "
+            return Cell(f"{number}{panel.title}", panel.tone if count else "plain"), Cell(
+                count, panel.tone
+            )
 
         before = index.row
         index.show(Rows.of([each.title for each in shown], cells))
@@ -245,6 +260,15 @@ class CaseScreen(Around, Listener):
         table.cursor = places.index(wanted)
         table.focus()
 
+    def action_section(self, number: int) -> None:
+        """To the rows of a section, by its number."""
+        title = (*self._panels, *self._late)[number - 1].title
+        with self.prevent(VirtualTable.Moved):  # it is shown here, from its first row
+            self.query_one("#index", VirtualTable).go_to(title)
+        self.query_one("#rows", VirtualTable).cursor = 0
+        self._show_panel()
+        self.query_one("#rows", VirtualTable).focus()
+
     def action_pane(self) -> None:
         """To the other pane."""
         index = self.query_one("#index", VirtualTable)
@@ -271,6 +295,8 @@ class CaseScreen(Around, Listener):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what this person can do here, and nothing else."""
+        if action == "section":
+            return int(str(parameters[0])) <= len(self._panels) + len(self._late)
         if action != "decide":
             return super().check_action(action, parameters)
         if self._file is None or not self.console.signed_in:

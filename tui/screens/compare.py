@@ -6,9 +6,9 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from placet.model import CaseView
 from tui import words
@@ -46,6 +46,8 @@ class Choose(ModalScreen[None], Asking):
             )
             table.styles.height = 14
             yield table
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Cancel", id="close")
 
     def on_mount(self) -> None:
         """Ask for them."""
@@ -70,6 +72,11 @@ class Choose(ModalScreen[None], Asking):
         table = self.query_one(VirtualTable)
         table.say("There is no other case.")
         table.show(Rows.of([each.id for each in self._cases], cells))
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        """None of them."""
+        self.dismiss()
 
     @on(VirtualTable.Opened)
     def chosen(self, event: VirtualTable.Opened) -> None:

@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from tui.said import Piece, said
 from tui.text import fit
@@ -28,6 +29,17 @@ class Help(ModalScreen[None]):
         with VerticalScroll(id="help", classes="dialog"):
             yield Static(said(("What you can do here", "head")), classes="dialog-title")
             yield Static(said(*self._lines()), id="help-text")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Close", id="close")
+
+    def on_mount(self) -> None:
+        """The keys scroll it."""
+        self.set_focus(self.query_one("#help"))
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        """Back."""
+        self.dismiss()
 
     def _lines(self) -> list[Piece]:
         acts: dict[str, tuple[list[str], str, str]] = {}
@@ -48,8 +60,9 @@ class Help(ModalScreen[None]):
         made.append(
             (
                 "\nEvery act is in the palette (ctrl+p) too, and at the foot of the screen for the "
-                "mouse.\nText is copied with the mouse and ctrl+c. Other keys for an act: its id "
-                'on the right, in placet.toml under [console.keys], as "case.approve" = "f5".',
+                "mouse.\nText is copied with the mouse and ctrl+c; where nothing is selected, that "
+                "copies the row under the cursor. Other keys for an act: its id on the right, in "
+                'placet.toml under [console.keys], as "case.approve" = "f5".',
                 "muted",
             )
         )

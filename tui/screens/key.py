@@ -92,6 +92,7 @@ class KeyIn(ModalScreen[str | None], Asking):
             yield Static(id="key-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")
+                yield Button("Open it", id="view", tooltip="In the system's viewer")
                 yield Button(said(self._act), id="sign", variant="warning")
 
     def on_mount(self) -> None:
@@ -123,6 +124,7 @@ class KeyIn(ModalScreen[str | None], Asking):
             spot, _ = self._lines[int(name.removeprefix("field-"))]
             self.query_one(PageTable).seek(spot)
 
+    @on(Button.Pressed, "#view")
     def action_view(self) -> None:
         """Look at it in the system's viewer."""
         self.query_one(PageTable).view()

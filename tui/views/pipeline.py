@@ -49,7 +49,7 @@ class Pipeline(View):
         Binding("slash", "filter", "Filter", id="cases.filter", tooltip="Filter by any word"),
         Binding("v", "saved", "View", id="cases.view", tooltip="Open, mine, closed, all"),
         Binding("s", "stages", "Sort", id="cases.stages", tooltip="By stage, or by age"),
-        Binding("n", "open", "New case", id="cases.new", tooltip="Take a folder in as a case"),
+        Binding("n", "take_in", "New case", id="cases.new", tooltip="Take a folder in as a case"),
         Binding("u", "answer", "Answer", id="cases.answer", tooltip="Answer a return"),
         Binding("h", "hold", "Hold", id="cases.hold", tooltip="Put a hold on the record"),
         Binding("l", "lift", "Lift hold", id="cases.lift", tooltip="Lift a hold from it"),
@@ -164,15 +164,17 @@ class Pipeline(View):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what this person can do with this case, as far as it is known."""
-        if action not in {"hold", "lift", "admit", "end", "open", "answer"}:
+        if action not in {"hold", "lift", "admit", "end", "take_in", "answer"}:
             return super().check_action(action, parameters)
         if not self.console.signed_in:
             return False
         roles = set(self.session.me.roles)
         case = self._case()
-        if action in {"open", "answer"}:
+        if action in {"take_in", "answer"}:
             opens = self._opens(roles)
-            return opens and (action == "open" or (case is not None and case.id in self._returned))
+            return opens and (
+                action == "take_in" or (case is not None and case.id in self._returned)
+            )
         if action in {"admit", "end"}:
             stopped = case is not None and case.status is CaseStatus.STOPPED
             return ADMINISTRATOR in roles and stopped
@@ -245,7 +247,7 @@ class Pipeline(View):
         if case is not None:
             self._ask_act(acts.end(case, self._subject(case)))
 
-    def action_open(self) -> None:
+    def action_take_in(self) -> None:
         """Take work in."""
         self._take_in(None)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
@@ -21,7 +21,9 @@ from placet.model import (
     Count,
     Grouping,
     GroupQuery,
+    Verdict,
 )
+from tui.queue_keys import KEYS
 from tui.said import Piece, said
 from tui.settings import view_query
 from tui.text import harmless
@@ -49,17 +51,7 @@ _GROUP = "group "  # what the id of a group's row begins with
 class Queue(View):
     """The list, its filter, and a look at the row under the cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", id="queue.filter", tooltip="Filter by any word"),
-        Binding("v", "saved", "View", id="queue.view", tooltip="Mine, others', all, late, …"),
-        Binding("s", "sort", "Sort", id="queue.sort", tooltip="By time, amount or age"),
-        Binding("u", "group", "Group", id="queue.group", tooltip="By kind, time, findings, record"),
-        Binding("V", "keep", "Own views", id="queue.keep", tooltip="Save, rename, delete a view"),
-        Binding("space", "mark", "Mark", id="queue.mark", tooltip="Mark several, to decide them"),
-        Binding("A", "bulk", "Approve marked", id="queue.bulk", tooltip="Approve what is marked"),
-        Binding("escape", "clear", "Clear", id="queue.clear", show=False),
-        Binding("ctrl+r,f5", "load", "Refresh", id="queue.refresh", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = list(KEYS)
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
@@ -322,8 +314,8 @@ class Queue(View):
             table.action_move(1)
         self._show()
 
-    def action_bulk(self) -> None:
-        """Approve what is marked, each on its own evidence."""
+    def action_bulk(self, verdict: str) -> None:
+        """One word on all that is marked, each on its own evidence."""
         marked = self.query_one(VirtualTable).marked
         chosen = [each for each in self._lines if each.id in marked]
         if not chosen:
@@ -331,7 +323,7 @@ class Queue(View):
             return
         from tui.screens.bulk import Bulk  # noqa: PLC0415 - not before the first screen
 
-        self.app.push_screen(Bulk(chosen))
+        self.app.push_screen(Bulk(chosen, Verdict(verdict)))
 
     def action_saved(self) -> None:
         """The next saved view."""

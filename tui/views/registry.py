@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from placet.model import RegisteredView, ReportLine
+from placet.model import IdentityStanding, RegisteredView, ReportLine, ReviewOfIdentity
 from tui import words
 from tui.answers import Identity
 from tui.directory import PAGE, Reported
@@ -25,6 +25,7 @@ from tui.registry import (
 )
 from tui.said import Piece, said
 from tui.screens.look import Look
+from tui.text import harmless
 from tui.views.base import View
 from tui.widgets.table import Cell, Rows, VirtualTable
 
@@ -46,6 +47,16 @@ class Registry(View):
             id="identities.wrong",
             tooltip="Stale, unowned, over-privileged, …: and what mends each",
         ),
+        Binding(
+            "i", "review", "Its review", id="identities.review", tooltip="The case of its review"
+        ),
+        Binding(
+            "r",
+            "reviews",
+            "Reviews",
+            id="identities.reviews",
+            tooltip="Campaigns of reviews, and whom the next one should look at",
+        ),
         Binding("c", "copy", "Copy", id="identities.copy", tooltip="Copy what mends it"),
         Binding("f5,ctrl+r", "load", "Refresh", id="identities.refresh", show=False),
     ]
@@ -61,6 +72,7 @@ class Registry(View):
         self._reported = Reported((), ())
         self._seen: dict[str, Seen] = {}
         self._whole: RegisteredView | None = None
+        self._stands: IdentityStanding | None = None
 
     def compose(self) -> ComposeResult:
         """List and look."""
@@ -126,8 +138,11 @@ class Registry(View):
         """What the one under the cursor may do, and did."""
         each = self._here()
         if isinstance(each, RegisteredView) and self.console.signed_in:
-            self._whole = await self.ask(self.session.gateway.directory.one(each.identity))
+            directory = self.session.gateway.directory
+            self._whole = await self.ask(directory.one(each.identity))
+            self._stands = await self.ask(directory.standing(each.identity))
             self._look()
+            self.screen.refresh_bindings()
 
     def _show(self) -> None:
         found: list[tuple[str, Seen]]
@@ -193,7 +208,19 @@ class Registry(View):
         if isinstance(each, Identity):
             return list(person_look(each))
         whole = self._registered_here()
-        return list(look(whole, words.now())) if whole else [("Nothing is selected.", "muted")]
+        if whole is None:
+            return [("Nothing is selected.", "muted")]
+        return list(look(whole, words.now(), self._standing_of(whole.identity)))
+
+    def _standing_of(self, identity: str) -> IdentityStanding | None:
+        stands = self._stands
+        return stands if stands is not None and stands.identity == identity else None
+
+    def _review(self) -> ReviewOfIdentity | None:
+        """The newest review of the one under the cursor, if it has begun."""
+        each = self._here()
+        stands = self._standing_of(each.identity) if isinstance(each, RegisteredView) else None
+        return next((x for x in stands.reviews if x.case), None) if stands else None
 
     def _look(self) -> None:
         self.query_one("#identities-look", Static).update(said(*self._pieces()))
@@ -218,6 +245,8 @@ class Registry(View):
         """A command to copy is there where something is wrong."""
         if action == "copy":
             return isinstance(self._here(), ReportLine)
+        if action == "review":
+            return self._review() is not None
         return super().check_action(action, parameters)
 
     def action_kind(self) -> None:
@@ -232,9 +261,27 @@ class Registry(View):
         self._wrong = not self._wrong
         self.look_anew()
 
+    def action_review(self) -> None:
+        """To where its owner decides, or else to what has happened."""
+        review = self._review()
+        if review is not None and review.checkpoint is not None:
+            from tui.screens.case import CaseScreen  # noqa: PLC0415 - not before the first screen
+
+            self.app.push_screen(CaseScreen(review.checkpoint))
+        elif review is not None and review.case is not None:
+            from tui.screens.replay import Replay  # noqa: PLC0415 - the same
+
+            self.app.push_screen(Replay(review.case))
+
+    def action_reviews(self) -> None:
+        """Campaigns of reviews."""
+        from tui.screens.reviews import Reviews  # noqa: PLC0415 - the same
+
+        self.app.push_screen(Reviews())
+
     def action_copy(self) -> None:
         """Copy the command that mends it."""
         each = self._here()
         if isinstance(each, ReportLine):
-            self.app.copy_to_clipboard(each.mend)
+            self.app.copy_to_clipboard(harmless(each.mend))  # it is pasted into a shell
             self.app.notify(f"Copied: {each.mend}", markup=False)

@@ -15,15 +15,32 @@ class Keys(Footer):
     Keys that do not fit are left out, the last ones first; help and the palette have them all.
     """
 
+    _shown: tuple[object, ...] = ()
+
     @on(Resize)
     def fit(self) -> None:
         """Another width."""
         self.call_after_refresh(self._fit)
 
     async def recompose(self) -> None:
-        """Other keys."""
-        await super().recompose()
+        """Other keys; the same are left as they are, since making them anew takes long."""
+        if not self.is_attached:
+            return  # its screen has gone while this was asked for
+        shown = self._offered()
+        if shown != self._shown:
+            self._shown = shown
+            await super().recompose()
         self._fit()
+
+    def _offered(self) -> tuple[object, ...]:
+        return (
+            self._bindings_ready,
+            *(
+                (key, each.binding, each.enabled, each.tooltip)
+                for key, each in self.screen.active_bindings.items()
+                if each.binding.show or key == self.app.COMMAND_PALETTE_BINDING
+            ),
+        )
 
     def _fit(self) -> None:
         keys = list(self.query(FooterKey))

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -68,8 +69,12 @@ class _Layout:
     columns: list[tuple[int, Column, int]] = field(default_factory=list)
 
 
-class VirtualTable(ScrollView, can_focus=True):
-    """Rows under a header; a cursor that stays on its row while the rows change around it."""
+class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows under a header; a cursor that stays on its row while the rows change around it.
+
+    A view's own scrolling keys are not inherited: left and right are the screens', to step and to
+    turn pages, and help named the wrong ones.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
@@ -78,6 +83,14 @@ class VirtualTable(ScrollView, can_focus=True):
         Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="table.page-down"),
         Binding("home,g", "edge(-1)", "First", show=False, id="table.first"),
         Binding("end,G", "edge(1)", "Last", show=False, id="table.last"),
+        Binding(
+            "ctrl+c",
+            "copy",
+            "Copy row",
+            show=False,
+            id="table.copy",
+            tooltip="Copy the row's text through the terminal, or what the mouse has selected",
+        ),
         Binding("enter", "open", "Open", id="table.open", tooltip="Open what the cursor is on"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -333,6 +346,15 @@ class VirtualTable(ScrollView, can_focus=True):
                 self.refresh()
             elif event.chain >= 2:
                 self.action_open()
+
+    def action_copy(self) -> None:
+        """Copy the row, whole: cells that are cut off here, and columns that had no room, too."""
+        if self.screen.get_selected_text() is not None:
+            raise SkipAction  # the screen copies what is selected
+        if self.rows.count:
+            text = "\t".join(each.text for each in self.rows.cells_of(self.cursor) if each.text)
+            self.app.copy_to_clipboard(text)
+            self.app.notify(f"Copied: {fit(text, 40).strip()}", markup=False)
 
     def on_focus(self) -> None:
         """The cursor shows where the keys go."""

@@ -15,6 +15,7 @@ from placet.agent import current_grant, governed, read_answer
 from placet.governance._orders import LOOK, OFFBOARD, ROTATE, ROTATE_CONFIRMED
 from placet.governance._requests import SeenOrder, ToolRun
 from placet.governance._tools import BadTools, Tool, ToolFailed, Tools, call, read_tools
+from placet.kill import kill_point
 from placet.model import (
     NO_PROOF,
     Part,
@@ -75,6 +76,7 @@ async def _call(tools: Tools, request: StepRequest) -> ToolRun:
             proof = await _proof(tools, task)
         except ToolFailed as error:
             return _failed(task, str(error))
+    kill_point("tool.before-proof")
     answer = await _ask(request, "tool-proof", proof)
     if answer.status == HTTPStatus.CONFLICT:
         problem = Problem.model_validate_json(answer.body)

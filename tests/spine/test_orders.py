@@ -2,7 +2,11 @@
 
 import contextlib
 import importlib.resources
-from collections.abc import AsyncIterator
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +41,7 @@ from placet.model import (
     Verdict,
 )
 from placet.process import StepRequest
-from placet.tokens import SigningKey
+from placet.tokens import SigningKey, write_key_file
 from tests.authority.test_two_administrators import troubles
 from tests.harness.hasty import Hasty
 from tests.harness.secrets import search
@@ -344,3 +348,53 @@ async def _log_says_so(w: World, cases: dict[str, str]) -> None:
         ("identity.proven", None),
     ):
         assert "order" in troubles(files, type_, change), (type_, change)
+
+
+@contextlib.contextmanager
+def keeper(w: World, folder: Path, kill_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """The keeping agent's worker, a process of its own, as it is started in production."""
+    file = folder / "tools.toml"
+    file.write_text(f'[aws.rotate]\ncommand = ["{folder / "tool"}"]\n')
+    key = folder / "keeper.key"
+    if not key.exists():
+        write_key_file(key, w.agents["identity-keeper"])
+    settings = {
+        "PLACET_WORKER_KEY_FILE": str(key),
+        "PLACET_WORKER_ISSUER": w.issuer,
+        "PLACET_WORKER_TEMPORAL_ADDRESS": w.temporal.service_client.config.target_host,
+        "PLACET_WORKER_TOOLS_FILE": str(file),
+        "PLACET_KILL_AT": kill_at,
+    }
+    command = [sys.executable, "-m", "worker", "--agent", "identity-keeper"]
+    process = subprocess.Popen(command, env={**os.environ, **settings})
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+async def test_a_tool_whose_worker_was_killed_is_called_again_on_a_persons_word(
+    w: World, tmp_path: Path
+) -> None:
+    """I11: killed between the tool and its proof, it is asked about, and done once."""
+    tools(tmp_path)
+    async with person(w, "olga", "identity-owner") as olga:
+        await published(w)
+        await w.admin.import_identities("aws", rows(GOOD))
+        async with w.workers(workflows=(IdentityRotation,), only=("orchestrator",)):
+            with keeper(w, tmp_path, "tool.before-proof") as killed:
+                case = await _order(w, w.admin, GOOD, Goal.ROTATE)
+                await until(lambda: _ended(killed))
+            assert killed.returncode == -signal.SIGKILL
+            with keeper(w, tmp_path):
+                view, told = await _asked(w, case, "another-try")
+                assert "told nothing" in told["why"]
+                await olga.decide(view, Verdict.APPROVE)
+                assert (await w.until_closed(case)).result == "rotated"
+    assert (tmp_path / "done").read_text().split() == [GOOD]
+    assert len((tmp_path / "calls").read_text().splitlines()) == 2
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None

@@ -25,7 +25,11 @@ from placet.model import (
     answered_digest,
     asked_digest,
     digest_bytes,
+    digest_json,
 )
+
+_Call = tuple[str | None, str | None, str | None]
+"""A tool, its record, and the amount as an entry spells it."""
 
 
 class Conversations:
@@ -33,7 +37,9 @@ class Conversations:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._left: dict[tuple[str, str], list[Conversation]] = {}
+        self._left: dict[tuple[str, str], set[str]] = {}
+        """Digests of the conversations, by case and reasoning: each has all turns before it."""
+        self._calls: dict[tuple[str, str], set[_Call]] = {}
         self._unread: set[tuple[str, str]] = set()
         """Where a conversation is gone, or is none: what followed it can't be held to it."""
 
@@ -46,26 +52,14 @@ class Conversations:
 
     def asked(self, entry: Entry, definition: ProcessDefinition | None) -> None:
         """A grant was given: if it is a tool's, a model has called it so."""
-        step = _step(entry)
-        for reasoning in (definition.reasonings or ()) if definition else ():
-            key = (entry.case or "", reasoning.name)
-            if reasoning.tool(step) is None or key in self._unread:
-                continue
-            calls = (
-                use.called
-                for each in self._left.get(key, ())
-                for turn in each.turns
-                for use in turn.uses
-                if use.called.refused is None
-            )
-            amount = entry.data.get("amount")
-            if not any(
-                (each.tool, each.record) == (step, entry.record) and _money(each.amount) == amount
-                for each in calls
-            ):
-                self._scene.trouble(
-                    "tool-uncalled", f"no model has called {step} on {entry.record} so"
-                )
+        step, amount = _step(entry), entry.data.get("amount")
+        reasonings = (definition.reasonings or ()) if definition else ()
+        keys = [(entry.case or "", each.name) for each in reasonings if each.tool(step)]
+        if not keys or any(each in self._unread for each in keys):
+            return
+        call = (step, entry.record, None if amount is None else str(amount))
+        if not any(call in self._calls.get(each, ()) for each in keys):
+            self._scene.trouble("tool-uncalled", f"no model has called {step} on {entry.record} so")
 
     def _said(self, case: str, reasoning: Reasoning, digest: str, issued: Entry) -> None:
         key = (case, reasoning.name)
@@ -80,11 +74,15 @@ class Conversations:
             self._scene.trouble("conversation", "what a model said is in no form")
             return
         self._scene.collector.count("models' turns")
-        before = self._left.setdefault(key, [])
+        before = self._left.setdefault(key, set())
         wrong = _wrong(found, before, reasoning, issued) or self._untold(found, case, reasoning)
         if wrong is not None:
             self._scene.trouble("conversation", wrong)
-        before.append(found)
+        before.add(_digest(found))
+        uses = (use.called for turn in found.turns[-1:] for use in turn.uses)
+        self._calls.setdefault(key, set()).update(
+            (each.tool, each.record, _money(each.amount)) for each in uses if each.refused is None
+        )
 
     def _untold(self, found: Conversation, case: str, reasoning: Reasoning) -> str | None:
         """What the last turn was told that is not so, or was not told."""
@@ -107,7 +105,7 @@ class Conversations:
 
 
 def _wrong(
-    found: Conversation, before: list[Conversation], reasoning: Reasoning, issued: Entry
+    found: Conversation, before: set[str], reasoning: Reasoning, issued: Entry
 ) -> str | None:
     """What of a conversation does not fit itself, those before it, or its step's grant."""
     if not found.turns or found.reasoning != reasoning.name:
@@ -123,13 +121,14 @@ def _wrong(
         return "what the model answered has no digest"
     if last.model != issued.data.get("model"):
         return f"{last.model} was asked, and the grant was for {issued.data.get('model')}"
-    if earlier.turns and not any(_up_to(each, len(earlier.turns)) == earlier for each in before):
+    if earlier.turns and _digest(earlier) not in before:
         return "the turns before are not those that were left before"
     return None
 
 
-def _up_to(conversation: Conversation, turns: int) -> Conversation:
-    return conversation.model_copy(update={"turns": conversation.turns[:turns]})
+def _digest(conversation: Conversation) -> str:
+    said: JsonValue = conversation.model_dump(mode="json")
+    return digest_json(said)
 
 
 def _answered(turn: Turn) -> bool:

@@ -282,16 +282,27 @@ def void_approved(tx: Tx, case: Case, checkpoint: str, reasons: tuple[str, ...])
         void(tx, case, row, *reasons)
 
 
-def was_used(reader: Reader, definition: ProcessDefinition, row: Checkpoint) -> bool:
-    """Whether a step that an approved checkpoint guards got a grant on it: what is done is done."""
-    guarded = [each.activity_type for each in definition.steps if each.approval == row.name]
-    return any(
-        row.resolved_at is not None
-        and reader.first(
+def waits_to_be_used(reader: Reader, definition: ProcessDefinition, row: Checkpoint) -> bool:
+    """Whether an approval guards a step that has had no grant since: what is done is done.
+
+    One that other checkpoints rest on guards what they guard. One that guards nothing was acted on
+    when the workflow went on.
+    """
+    names = {row.name} | {
+        each.name
+        for each in definition.checkpoints
+        if any(prior.checkpoint == row.name for prior in each.after)
+    }
+    guarded = [each.activity_type for each in definition.steps if each.approval in names]
+    since = row.resolved_at
+    if row.status != CheckpointStatus.APPROVED or since is None or not guarded:
+        return False
+    return not any(
+        reader.first(
             Grant,
             Grant.case_id == row.case_id,
             Grant.activity_type == each,
-            Grant.issued_at >= row.resolved_at,
+            Grant.issued_at >= since,
         )
         for each in guarded
     )

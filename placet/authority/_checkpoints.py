@@ -8,7 +8,7 @@
 
 from datetime import timedelta
 
-from placet.authority._approvals import automatic_facts, newest_checkpoint, unmet, was_used
+from placet.authority._approvals import automatic_facts, newest_checkpoint, unmet, waits_to_be_used
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
@@ -270,8 +270,5 @@ def _falls(reader: Reader, definition: ProcessDefinition, row: Checkpoint) -> bo
     """Whether new evidence voids a checkpoint: while it is open, or approved and not yet used."""
     if row.status == CheckpointStatus.OPEN:
         return True
-    return (
-        row.status == CheckpointStatus.APPROVED
-        and bool(approvers_of(reader, row))
-        and not was_used(reader, definition, row)
-    )
+    approved = bool(approvers_of(reader, row))
+    return approved and waits_to_be_used(reader, definition, row)

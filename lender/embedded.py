@@ -348,7 +348,11 @@ async def _enrol(made: Embedded, mode: Mode) -> None:
             await admin.act("agent.enrol", f"agent:{agent}", body)
         for system in SYSTEMS:
             key = read_key_file(made.folder / "lender" / f"{system}.key")
-            body = EnrolIdentity(jwk=dict(key.public.jwk()), url=made.lender.url(system))
+            body = EnrolIdentity(
+                jwk=dict(key.public.jwk()),
+                url=made.lender.url(system),
+                owner=f"operator:{ADMINISTRATOR}",
+            )
             await admin.act("system.enrol", f"system:{system}", body)
         for process in PROCESSES:
             rules = importlib.resources.files("policies") / process.name / "authority-matrix.json"

@@ -154,6 +154,8 @@ def _arguments(tool: Tool, text: str, own: str | None) -> tuple[str, Arguments]:
         wanted = int if argument.kind == "integer" else str
         if type(value) is not wanted:
             raise ValueError(f"{name}: must be {_KINDS[argument.kind]}")
+        if isinstance(value, str) and clean(value) != value:
+            raise ValueError(f"{name}: half of a character, or none")
         if isinstance(value, str) and len(value) > argument.longest:
             raise ValueError(f"{name}: longer than {argument.longest} characters")
         if argument.kind == "money" and parse_money(str(value)) < 0:

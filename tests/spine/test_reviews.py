@@ -191,7 +191,8 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
         }
         (review,) = (await w.people["una"].standing(SILENT)).reviews
         assert (review.case, review.outcome) == (silent_case, Reviewed.SUSPENDED)
-        assert [each.campaign for each in await w.people["una"].campaigns()] == [CAMPAIGN]
+        listed = [each.campaign for each in await w.people["una"].campaigns()]
+        assert listed == [CAMPAIGN, "coloured"]
         kept, narrowed, ended, silent = [await w.admin.registered(each) for each in WANTED]
         assert kept.review_by is not None
         assert timedelta(days=89) < kept.review_by - time.now() <= timedelta(days=90)

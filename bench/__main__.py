@@ -18,7 +18,7 @@ from bench.console import console
 from bench.identities import identities
 from bench.inbox import inbox
 from bench.measures import MEASURES
-from bench.results import Figure, Result
+from bench.results import RESULTS, Figure, Result, spelled
 from bench.stage import Stage, stage
 from bench.waiting import waiting
 
@@ -32,7 +32,6 @@ _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     inbox,  # after that: it fills the lists with what can't be audited
     console,  # last: on those lists
 )
-RESULTS = Path(__file__).parent / "results.json"
 
 
 async def run(folder: Path) -> list[Result | Figure]:
@@ -57,28 +56,6 @@ def write(results: list[Result | Figure]) -> None:
         "cores": os.cpu_count(),
     }
     RESULTS.write_text(json.dumps({"machine": machine, "figures": said}, indent=2) + "\n")
-
-
-def spelled(result: Result | Figure) -> dict[str, Any]:
-    """A figure as the file has it."""
-    value = {"value": round(result.value, 3), "samples": result.samples}
-    if isinstance(result, Figure):
-        return {**value, "unit": result.unit}
-    spent = {
-        side: {part: round(took, 2) for part, took in parts.items()}
-        for side, parts in result.processor.items()
-    }
-    return {
-        **value,
-        "unit": "ratio",
-        **({"processor_ms": spent} if spent else {}),
-        "governed": {"value": round(result.governed, 3), "unit": result.unit},
-        "plain": {
-            "value": round(result.plain, 3),
-            "unit": result.unit,
-            "what": result.plain_is,
-        },
-    }
 
 
 def show(results: list[Result | Figure]) -> None:

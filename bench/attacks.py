@@ -8,7 +8,6 @@ done or left to people.
 """
 
 import asyncio
-import json
 import logging
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ from typing import Any
 
 from bench import bank, dojo, teller
 from bench.measures import run_bare
-from bench.results import Figure, Result
+from bench.results import Figure, Result, add
 from bench.stage import Stage, stage
 from bench.teller import Bank, Given, Job, Script
 from placet.audit import replay
@@ -307,14 +306,10 @@ async def _replayed(ready: Stage, cases: Sequence[str]) -> Figure:
 
 
 async def _alone() -> None:
-    from bench.__main__ import RESULTS, spelled
-
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
         async with stage(Path(folder)) as ready:
             found = await attacks(ready)
-    kept = json.loads(RESULTS.read_text())
-    kept["figures"] |= {each.name: spelled(each) for each in found}
-    RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
+    add(found)
     for each in found:
         said = (
             f"{each.value:.2f} times" if isinstance(each, Result) else f"{each.value:g} {each.unit}"

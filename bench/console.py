@@ -1,7 +1,7 @@
 """The console on a real terminal, over HTTP to the authority: its start, its keys, its memory.
 
-``PLACET_BENCH_OPEN=1000 python -m bench.console`` measures that alone, with so many checkpoints
-open, and writes nothing.
+``python -m bench.console`` measures that alone and adds its figures to the results; with
+``PLACET_BENCH_OPEN=1000`` so many checkpoints are open, and nothing is written.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 
 from bench.processor import resident_of
-from bench.results import Figure
+from bench.results import Figure, add
 from bench.stage import PASSPHRASE, Stage, stage
 from bench.terminal import Terminal
 from bench.work import PROCESS
 from placet.authority import Store
-from placet.model import CheckpointQuery, WaitsFor
+from placet.model import CheckpointQuery, CheckpointStatus, Grouping, GroupQuery, WaitsFor
 from tests.harness.crowd import put_many
 
 OPEN = int(os.environ.get("PLACET_BENCH_OPEN", "100000"))
@@ -35,6 +35,7 @@ async def console(stage: Stage) -> list[Figure]:
     newest = await _open_one(stage)
     return [
         await _first_screen(stage),
+        *await _groups(stage),
         *await _keys(stage),
         *await _updates(stage, newest),
     ]
@@ -61,6 +62,21 @@ async def _first_screen(stage: Stage) -> Figure:
             shown = await terminal.drawn("for you", "Release the parcel")
             took.append((shown.at - terminal.begun) * 1000)
     return Figure("console.first_screen_ms", statistics.median(took[1:]), "ms", STARTS)
+
+
+async def _groups(stage: Stage) -> list[Figure]:
+    """All that is open in groups, each with its count, over HTTP with its proof."""
+    figures: list[Figure] = []
+    for by in Grouping:
+        query = GroupQuery(status=CheckpointStatus.OPEN, by=by, limit=50)
+        took: list[float] = []
+        for _ in range(PAGES + 2):
+            begun = time.perf_counter()
+            assert (await stage.clerk.checkpoint_groups(query)).groups
+            took.append((time.perf_counter() - begun) * 1000)
+        name = f"console.groups_by_{by.value}_ms"
+        figures.append(Figure(name, statistics.median(took[2:]), "ms", PAGES))
+    return figures
 
 
 async def _keys(stage: Stage) -> list[Figure]:
@@ -129,8 +145,11 @@ async def _alone() -> None:
                 for start in range(0, OPEN, _AT_ONCE):
                     numbers = range(start, min(start + _AT_ONCE, OPEN))
                     await store.write(partial(put_many, numbers=numbers))
-            for each in await console(ready):
-                print(f"{each.name}: {each.value:.1f} {each.unit}")
+            figures = await console(ready)
+    for each in figures:
+        print(f"{each.name}: {each.value:.1f} {each.unit}")
+    if "PLACET_BENCH_OPEN" not in os.environ:
+        add(figures)
 
 
 if __name__ == "__main__":

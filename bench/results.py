@@ -1,7 +1,12 @@
 """What a measurement gives: a figure, or a ratio with the plain thing beside it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results.json"
 
 
 @dataclass(frozen=True)
@@ -33,3 +38,32 @@ class Result:
     def value(self) -> float:
         """The governed thing over the plain one."""
         return self.governed / self.plain
+
+
+def spelled(result: Result | Figure) -> dict[str, Any]:
+    """A figure as the file has it."""
+    value = {"value": round(result.value, 3), "samples": result.samples}
+    if isinstance(result, Figure):
+        return {**value, "unit": result.unit}
+    spent = {
+        side: {part: round(took, 2) for part, took in parts.items()}
+        for side, parts in result.processor.items()
+    }
+    return {
+        **value,
+        "unit": "ratio",
+        **({"processor_ms": spent} if spent else {}),
+        "governed": {"value": round(result.governed, 3), "unit": result.unit},
+        "plain": {
+            "value": round(result.plain, 3),
+            "unit": result.unit,
+            "what": result.plain_is,
+        },
+    }
+
+
+def add(results: Sequence[Result | Figure]) -> None:
+    """Put figures that were measured alone beside those that are written."""
+    kept = json.loads(RESULTS.read_text())
+    kept["figures"] |= {each.name: spelled(each) for each in results}
+    RESULTS.write_text(json.dumps(kept, indent=2) + "\n")

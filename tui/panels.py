@@ -416,7 +416,7 @@ def my_word(file: CaseFile) -> tuple[str, str]:
         back = "; you can withdraw it while this is open" if mine.may_withdraw else ""
         return f"You have said {said}{back}.", "good"
     if not mine.may_approve:
-        why = "; ".join((*mine.needed, *mine.reasons)) or "your word would not count"
+        why = "; ".join(mine.needed or mine.reasons) or "your word would not count"
         return f"You may not approve this: {why}.".replace("_", " "), "warn"
     if mine.then is CheckpointStatus.APPROVED:
         return "Your approval would be the last: the case goes on.", "warn"

@@ -267,7 +267,7 @@ class Queue(View):
             made = line_look(line, self.session.gateway.newest_definition(line.process))
         elif table.row in self._by_group:
             made = [("Enter opens the group, or closes it.", "muted")]
-        self.query_one("#queue-look", Static).update(said(*made))
+        self.query_one("#queue-look", Static).update(said(*made), layout=False)
 
     # --- acts ----------------------------------------------------------------------------------
 

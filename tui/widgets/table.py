@@ -100,7 +100,7 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         "table--even",
         *(f"table--{each}" for each in TONES),
     }
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)  # two lines of it are, below
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -290,8 +290,9 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Keep the cursor in sight, and say where it is."""
         if old == new:
             return
-        self._scroll_to_cursor()
-        self.refresh()
+        self._scroll_to_cursor()  # which draws all of it, if it scrolls
+        self.refresh_line(old + 1)
+        self.refresh_line(new + 1)
         if self.row:
             self.post_message(self.Moved(self, self.row))
 

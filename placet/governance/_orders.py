@@ -33,13 +33,14 @@ NOT_CONFIRMED = (CheckpointStatus.REJECTED, CheckpointStatus.RETURNED, Checkpoin
 _NOT_AGAIN = (*NOT_CONFIRMED, CheckpointStatus.VOIDED)
 
 
-def _shown(path: str, label: str) -> ShownValue:
-    return ShownValue(path=path, label=label, kind=ValueKind.TEXT)
+def _shown(path: str, label: str, kind: ValueKind = ValueKind.TEXT) -> ShownValue:
+    return ShownValue(path=path, label=label, kind=kind)
 
 
 def _presentation(goal: Goal) -> Presentation:
     return Presentation(
         subject=f"{goal.value} by the order {{order}}",
+        reasons=("in_use", "wrong_identity", "looked_at_by_hand"),
         sections=(
             FieldsSection(
                 title="Order",
@@ -60,7 +61,7 @@ def _presentation(goal: Goal) -> Presentation:
             FieldsSection(
                 title="What the tool did",
                 part="failure",
-                fields=(_shown("tries", "Try"), _shown("why", "Why it failed")),
+                fields=(_shown("tries", "Tries", ValueKind.COUNT), _shown("why", "Why it failed")),
             ),
         ),
     )

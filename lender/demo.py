@@ -1,6 +1,7 @@
-"""The scripted demo: every sample packet and a reallocation through it all, and the proof of it.
+"""The scripted demo: every sample packet and more through it all, and the proof of it.
 
-It plays the people's parts with their own keys, says what happened to each packet, verifies the
+One packet is read by two scripted models as well, and value is moved between rows of a loan. It
+plays the people's parts with their own keys, says what happened to each packet, verifies the
 ledger and replays every case. What is not as expected is counted and told.
 """
 
@@ -22,6 +23,7 @@ from lender._service import Database
 from lender.embedded import ADMINISTRATOR, Embedded
 from lender.model import LoanFile, Move, Moves
 from lender.samples import Sample, catalog, plan_for, sample_loans
+from lender.scripted import scripted_readers
 from placet.audit import Report, replay, verify
 from placet.cli import fetch_log
 from placet.client import OperatorClient
@@ -29,6 +31,7 @@ from placet.model import CaseView, CheckpointView, Severity, Verdict
 from placet.process import Process
 from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
+from workflows.loan_draw_read import PROCESS as READ
 
 T = TypeVar("T")
 APPROVERS = ("cora", "omar", "sofia", "sam")
@@ -130,19 +133,38 @@ class Script:
                 done = await self.play_one(sample, people)
                 played.append(done)
                 self._tell(done)
-            wrong = sum(len(each.troubles) for each in played)
+            read = await self._read(people)
+            wrong = sum(len(each.troubles) for each in (*played, read))
             case, as_expected = await self._reallocate(people)
             wrong += not as_expected
             wrong += not await self.take_in_others()
-            cases = {**dict.fromkeys((each.case for each in played), PROCESS), case: REALLOCATION}
+            cases = dict.fromkeys((each.case for each in played), PROCESS)
+            cases |= {read.case: READ, case: REALLOCATION}
             await self._until_archived(people[AUDITOR], list(cases))
             wrong += await self._audit(people[AUDITOR], cases)
-        what = f"{len(played)} packets, a reallocation and an inventory"
+        what = f"{len(played)} packets, a reading, a reallocation and an inventory"
         came = f"{wrong} things not as expected" if wrong else "everything as expected"
         self.out.print(f"[bold]{what}, {came}[/bold]")
         return wrong
 
-    async def play_one(self, sample: Sample, people: dict[str, OperatorClient]) -> Played:
+    async def _read(self, people: dict[str, OperatorClient]) -> Played:
+        """Let two readers read a clean packet as well, and tell what came of it."""
+        clean = next(each for each in catalog() if each.finding is None)
+        async with scripted_readers(self.made):
+            played = await self.play_one(clean, people, READ)
+        denied = [
+            each
+            for each in await people[AUDITOR].entries("grant.denied")
+            if each.get("case") == played.case
+        ]
+        if len(denied) != 1:
+            played.troubles.append("the first reader was to be denied another loan, once")
+        self._tell(played, f"{READ.name}: ")
+        return played
+
+    async def play_one(
+        self, sample: Sample, people: dict[str, OperatorClient], process: Process = PROCESS
+    ) -> Played:
         """Take one packet from its files to the end of its case."""
         loan = self.books.loan(sample.loan)
         if sample.loan_change is not None:
@@ -156,7 +178,7 @@ class Script:
         played = Played(sample)
         before = self._paid(loan.loan_id)
         subject = f"loan/{loan.loan_id}/draw/{loan.next_draw}"
-        opened = await people[OPENER].open_case(PROCESS.name, subject)
+        opened = await people[OPENER].open_case(process.name, subject)
         played.case = str(opened.case)
         view = await self._decide_until_closed(played, people)
         played.result = view.result or ""
@@ -281,10 +303,10 @@ class Script:
     def _paid(self, loan: str) -> int:
         return sum(row.amount_cents for row in servicing.payments_made(self.books.servicing, loan))
 
-    def _tell(self, played: Played) -> None:
+    def _tell(self, played: Played, before: str = "") -> None:
         found = ", ".join(played.findings) or "no finding"
         self.out.print(
-            f"{played.sample.name:34} {played.result:10} paid {played.paid:>11}  "
+            f"{before + played.sample.name:34} {played.result:10} paid {played.paid:>11}  "
             f"{played.decisions} decisions  {escape(found)}",
             soft_wrap=True,
         )

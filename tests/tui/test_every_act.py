@@ -16,6 +16,7 @@ from placet.model import (
     BreakGlass,
     CaseStatus,
     CheckpointStatus,
+    ClaimView,
     DelegationView,
     Governance,
     IdentityRules,
@@ -660,6 +661,38 @@ async def test_acts_between_people_are_signed_as_they_were_shown(
         ("act.withdraw", "j" * 24, {"reason": "a mistake"}),
         ("review.close", "r" * 24, {"justified": False, "reason": "the roof was open"}),
         ("delegation.end", "d" * 24, {}),
+    ]
+
+
+async def test_acts_on_a_case_are_signed_as_they_were_shown(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """A stopped case is admitted, or ended; something is said, and who sees to it and no longer."""
+    stopped_case(simulator)
+    (view,) = simulator.checkpoints.values()
+    async with open_console("ada") as desk:
+        for key in ("m", "E"):
+            await desk.press("2", key)
+            await _type(desk, why="looked at it", passphrase=PASSPHRASE)
+            await desk.push("#sign")
+            await desk.on(Main)
+    async with open_console("omar") as desk:
+        await desk.press("enter", "m")
+        await desk.type("who weighed it?")
+        await desk.press("enter")
+        await desk.on(CaseScreen)
+        await desk.press("t")
+        claim = ClaimView(operator="operator:omar", claimed_at=NOW)
+        simulator.change(view.id, claim=claim)
+        await desk.settle()
+        await desk.press("f5", "t")
+        await desk.until(lambda: len(simulator.acts) == 5)
+    assert [each[1:] for each in simulator.acts] == [
+        ("case.admit", view.case, {"reason": "looked at it"}),
+        ("case.end", view.case, {"reason": "looked at it"}),
+        ("checkpoint.comment", view.id, {"text": "who weighed it?"}),
+        ("checkpoint.claim", view.id, {}),
+        ("checkpoint.unclaim", view.id, {}),
     ]
 
 

@@ -316,6 +316,26 @@ async def test_marked_ones_are_approved_each_on_its_own_evidence(
     assert len(set(decided)) == 2
 
 
+async def test_of_marked_ones_the_one_that_changed_is_not_signed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: each word is for the evidence that was read when the dialog opened."""
+    for number in (1, 2):
+        simulator.add(number, amount="100.00")
+    first, second = simulator.checkpoints.values()
+    async with open_console() as desk:
+        await desk.press("space", "space", "A")
+        await desk.expect("Approve 2 for €200.00 together")
+        proposal = first.evidence.proposal.model_copy(update={"findings": ()})
+        evidence = first.evidence.model_copy(update={"proposal": proposal})
+        simulator.change(first.id, evidence=evidence)
+        await fill_passphrase(desk)
+        await desk.push("#sign")
+        await desk.expect("1 of 2 recorded", "parcel 1 of D-1: refused: it has changed since")
+    assert simulator.checkpoints[first.id].decisions == ()
+    assert len(simulator.checkpoints[second.id].decisions) == 1
+
+
 async def test_marked_ones_are_rejected_for_one_reason(
     open_console: Opened, simulator: Simulator
 ) -> None:

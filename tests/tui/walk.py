@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.binding import Binding
 from textual.command import Command, CommandList, CommandPalette
-from textual.screen import Screen
+from textual.screen import ActiveBinding, Screen
 from textual.widgets import Static
 from textual.widgets._footer import FooterKey
 
@@ -103,43 +103,34 @@ def asks(seen: Seen) -> bool:
 # --- the three ways --------------------------------------------------------------------------
 
 
-def bindings(desk: Desk, name: str) -> dict[str, Binding]:
+def in_force(desk: Desk, name: str) -> dict[str, ActiveBinding]:
     """The keys of an act, as they are in force now."""
     return {
-        key: each.binding
+        key: each
         for key, each in desk.app.screen.active_bindings.items()
         if each.binding.id == name and each.enabled
     }
 
 
-async def by_palette(desk: Desk, binding: Binding, *, drawn: bool) -> None:
-    """Go down to its line, and enter; ``drawn``: on the screen, else as the palette would."""
-    if not drawn:
-        await _run_line(desk, binding)
-        return
+async def by_palette(desk: Desk, active: ActiveBinding) -> None:
+    """Open it, go down to the act's line, and enter."""
     await desk.pilot.press("ctrl+p")
-    at = await _listed(desk, binding)
+    at = await _line_of(desk, active)
     desk.app.screen.query_one(CommandList).highlighted = at
     await desk.pilot.press("enter")
 
 
-async def by_mouse(desk: Desk, act: Act, binding: Binding, *, drawn: bool) -> None:
+async def by_mouse(desk: Desk, act: Act, active: ActiveBinding) -> None:
     """What was named; else its name at the foot; else the palette, which is at the foot too."""
     if act.mouse:
         where = {"offset": act.offset} if act.offset else {}
         await desk.pilot.click(act.mouse, times=act.times, **where)
         return
-    for each in desk.app.screen.query(FooterKey):
-        if each.key == binding.key and each.region.width and each.display:
-            await desk.pilot.click(each)
-            return
-    foot = desk.app.screen.query_one("FooterKey.-command-palette")
-    assert foot.region in desk.app.screen.region
-    if not drawn:
-        await _run_line(desk, binding)
-        return
+    foot = _at_the_foot(desk, active.binding)
     await desk.pilot.click(foot)
-    at = await _listed(desk, binding)
+    if not foot.has_class("-command-palette"):
+        return
+    at = await _line_of(desk, active)
     found = desk.app.screen.query_one(CommandList)
     found.highlighted = at  # as the wheel would bring it into view
     found.scroll_to_highlight()
@@ -150,15 +141,24 @@ async def by_mouse(desk: Desk, act: Act, binding: Binding, *, drawn: bool) -> No
     await desk.pilot.click(found, offset=(2, line))
 
 
-async def _listed(desk: Desk, binding: Binding) -> int:
-    """Where the palette lists an act."""
+def _at_the_foot(desk: Desk, binding: Binding) -> FooterKey:
+    """The act's own name at the foot of the screen, or else the palette's."""
+    keys = [each for each in desk.app.screen.query(FooterKey) if each.display]
+    own = [each for each in keys if each.key == binding.key]
+    (foot, *_) = own or [each for each in keys if each.has_class("-command-palette")]
+    assert foot.region in desk.app.screen.region
+    return foot
+
+
+async def _line_of(desk: Desk, active: ActiveBinding) -> int:
+    """Where the open palette lists an act."""
 
     def place() -> int | None:
         if not isinstance(desk.app.screen, CommandPalette):
             return None
         found = desk.app.screen.query_one(CommandList).options
         return next(
-            (y for y, x in enumerate(found) if isinstance(x, Command) and _is(x.hit, binding)), None
+            (y for y, x in enumerate(found) if isinstance(x, Command) and _is(x.hit, active)), None
         )
 
     await desk.until(lambda: place() is not None)
@@ -167,28 +167,27 @@ async def _listed(desk: Desk, binding: Binding) -> int:
     return found
 
 
-async def _run_line(desk: Desk, binding: Binding) -> None:
-    """Find an act among the palette's lines, and run it."""
-    lines = [each async for each in Acts(desk.app.screen).discover() if _is(each, binding)]
-    assert lines, f"the palette has no line for {binding.id}"
-    desk.app.call_later(lines[0].command)
-    await desk.pilot.pause()
-
-
-def _is(hit: Any, binding: Binding) -> bool:
-    asked = getattr(hit.command, "args", ("",))[0]
-    return hit.text == binding.description and asked == binding.action
+def _is(hit: Any, active: ActiveBinding) -> bool:
+    """Whether a line of the palette does what a key does: the same act, of the same widget."""
+    asked = getattr(hit.command, "args", ())
+    return hit.text == active.binding.description and asked == (active.binding.action, active.node)
 
 
 async def walk(desk: Desk, simulator: Simulator, place: Place) -> None:
-    """Do every act of a place in every way."""
+    """Do every act of a place.
+
+    By all of its keys; by what it has for the mouse alone; and the first one by the palette and at
+    the foot as well, drawn and clicked. That takes long: of the others it is seen that the palette
+    has the line which does the same, and that the foot has its name, or the palette's.
+    """
     if not place.anew:
         await place.reach(desk)
         await _helped(desk, place)
     for act in place.acts:
-        drawn = act is place.acts[0]  # the palette is drawn once for each place: it takes long
-        await _try(desk, simulator, place, act, "palette", drawn=drawn)
-        await _try(desk, simulator, place, act, "mouse", drawn=drawn)
+        if act is place.acts[0]:
+            await _try(desk, simulator, place, act, "palette")
+        if act is place.acts[0] or act.mouse:
+            await _try(desk, simulator, place, act, "mouse")
         for key in await _try(desk, simulator, place, act, "key"):
             await _try(desk, simulator, place, act, "key", key)
 
@@ -196,7 +195,7 @@ async def walk(desk: Desk, simulator: Simulator, place: Place) -> None:
 async def _helped(desk: Desk, place: Place) -> None:
     """Help names what is in force at a place."""
     wanted = [each.id for each in place.acts if not each.before and each.id != "help.close"]
-    wanted = [each for each in wanted if bindings(desk, each)]
+    wanted = [each for each in wanted if in_force(desk, each)]
     await desk.press("f1")
     shown = str(desk.app.screen.query_one("#help-text", Static).content)
     assert [each for each in wanted if each not in shown] == []
@@ -204,14 +203,7 @@ async def _helped(desk: Desk, place: Place) -> None:
 
 
 async def _try(
-    desk: Desk,
-    simulator: Simulator,
-    place: Place,
-    act: Act,
-    way: str,
-    key: str = "",
-    *,
-    drawn: bool = False,
+    desk: Desk, simulator: Simulator, place: Place, act: Act, way: str, key: str = ""
 ) -> list[str]:
     """Do an act in one way, and come back; the other keys that it has."""
     if place.anew:
@@ -219,17 +211,20 @@ async def _try(
     if act.before:
         await desk.press(*act.before)
     desk.app.clear_notifications()
-    found = bindings(desk, act.id)
+    found = in_force(desk, act.id)
     assert found, f"{act.id} is not in force here:\n{desk.text()}"
     first, *more = found
+    lines = [each async for each in Acts(desk.app.screen).discover() if _is(each, found[first])]
+    assert lines, f"the palette has no line for {act.id}"
     before = (desk.text(), len(simulator.asked), len(simulator.acts))
     match way:
         case "key":
+            assert act.mouse or _at_the_foot(desk, found[first].binding)
             await desk.pilot.press(key or first)
         case "palette":
-            await by_palette(desk, found[first], drawn=drawn)
+            await by_palette(desk, found[first])
         case _:
-            await by_mouse(desk, act, found[first], drawn=drawn)
+            await by_mouse(desk, act, found[first])
     seen = Seen(desk, simulator, *before)
     try:
         await desk.until(lambda: act.comes_to(seen))

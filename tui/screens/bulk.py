@@ -22,6 +22,8 @@ from tui.text import harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 MAX_AT_ONCE = 50
+_TOLD = 5  # refusals that are told whole
+_TONES = {True: "good", False: "bad"}
 _COLUMNS = (
     Column("Act", 30, grow=2),
     Column("Findings", 16, drop=1),
@@ -201,10 +203,24 @@ class Bulk(ModalScreen[None], Asking):
             self._show()
         done = sum(tone == "good" for _, tone in self._went.values())
         self._busy = False
-        self._say(f"{done} of {len(self._views)} recorded.", "good" if done else "bad")
+        self._say(f"{done} of {len(self._views)} recorded.{self._not_done()}", _TONES[bool(done)])
         button = self.query_one("#cancel", Button)
         button.label = "Close"
         button.focus()
+
+    def _not_done(self) -> str:
+        """Why each that was to be signed was not, whole: the table may have to cut it."""
+        refused = [
+            f"\n{self._words_of(line)}: {self._went[line.id][0]}"
+            for line in self._lines
+            if line.id in self._views and self._went[line.id][1] == "bad"
+        ]
+        more = f"\nand {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
+        return "".join(refused[:_TOLD]) + more
+
+    def _words_of(self, line: CheckpointLine) -> str:
+        definition = self.session.gateway.newest_definition(line.process)
+        return words.subject_words(definition, line.subject)
 
     async def _sign_one(
         self, view: CheckpointView, why: str | None, comment: str | None
@@ -227,4 +243,4 @@ class Bulk(ModalScreen[None], Asking):
         return f"recorded, {answer.outcome.status.value}", "good"
 
     def _say(self, text: str, tone: str = "bad") -> None:
-        self.query_one("#bulk-said", Static).update(said((harmless(text), tone)))
+        self.query_one("#bulk-said", Static).update(said((harmless(text, lines=True), tone)))

@@ -21,6 +21,7 @@ from placet.model import (
     Count,
     Grouping,
     GroupQuery,
+    Overview,
     Verdict,
 )
 from tui.queue_keys import KEYS
@@ -129,9 +130,7 @@ class Queue(View):
     async def _load_anew(self, count: int) -> None:
         self._saved = self._saved or "mine"
         asked = None if self._group else self._query
-        overview, page = await asyncio.gather(
-            self.ask(self.session.gateway.overview()), self._page(asked)
-        )
+        overview, page = await asyncio.gather(self._counts(), self._page(asked))
         if overview is None:
             return
         if not self._chosen:  # until someone chooses: what waits for them, once there is something
@@ -155,6 +154,10 @@ class Queue(View):
         self._lines, self._next, self._count, self._behind = found, after, overview.open, False
         self._mine = overview.mine
         self._show()
+
+    async def _counts(self) -> Overview | None:
+        """How much there is; asked for in here, so that nothing is left over if it is cut off."""
+        return await self.ask(self.session.gateway.overview())
 
     async def _page(
         self, query: CheckpointQuery | None, after: str | None = None

@@ -48,7 +48,12 @@ class Registry(View):
             tooltip="Stale, unowned, over-privileged, …: and what mends each",
         ),
         Binding(
-            "i", "review", "Its review", id="identities.review", tooltip="The case of its review"
+            "i",
+            "review",
+            "Its review",
+            id="identities.review",
+            tooltip="The case of its review",
+            show=False,  # suspending must have its place at the foot of a small terminal
         ),
         Binding(
             "r",

@@ -146,6 +146,8 @@ def list_checkpoints(
         else:
             for each in lines:
                 _print_lines(_in_columns(each))
+            if not lines:
+                print("none")
 
 
 @checkpoint.command("groups")

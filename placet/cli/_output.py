@@ -123,13 +123,23 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         raise fail(f"{path}: {name}: {said}" if name else f"{path}: {said}", USAGE) from None
 
 
+_ROOM = 12
+"""What a column needs for a table to be read."""
+
+
 def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
-    """Print data: as JSON, or as a table of these columns."""
+    """Print data: as JSON, or as a table of these columns; row by row where it would not fit."""
     rows = [_plain(each) for each in data] if isinstance(data, list) else _plain(data)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=True))
     elif isinstance(rows, list):
         cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+        if console().width < _ROOM * len(columns):
+            for first, *rest in cells:
+                print(first)
+                for column, cell in zip(columns[1:], rest, strict=True):
+                    print(f"    {column}  {cell}")
+            return
         table, half = Table(), console().width // 2
         for at, column in enumerate(columns):
             # An id, which stands first, is there to be copied: in one line where there is room.

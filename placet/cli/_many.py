@@ -7,12 +7,14 @@ import typer
 from pydantic import ValidationError
 
 from placet.cli._base import REFUSED, USAGE, AsJson, fail, failures, operator_client, run, show
-from placet.cli._cases import Code, Comment, checkpoint_id
+from placet.cli._cases import Comment, checkpoint_id
 from placet.cli._floor import checkpoint
 from placet.cli._output import harmless
 from placet.model import CheckpointView, DecisionAnswers, OneAnswer, Verdict, parse_money
 
 __all__ = ["checkpoint"]
+
+Why = Annotated[str, typer.Option("--reason-code", help="Why, in one word, for all of them.")]
 
 
 @checkpoint.command("approve-many")
@@ -41,7 +43,7 @@ def approve_many(
 @checkpoint.command("reject-many")
 def reject_many(
     identifiers: list[str],
-    reason_code: Code = None,
+    reason_code: Why,
     comment: Comment = None,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +54,7 @@ def reject_many(
 @checkpoint.command("return-many")
 def return_many(
     identifiers: list[str],
-    reason_code: Code = None,
+    reason_code: Why,
     comment: Comment = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,13 +65,11 @@ def return_many(
 def _turn_many(
     verdict: Verdict,
     identifiers: list[str],
-    reason_code: str | None,
+    reason_code: str,
     comment: str | None,
     *,
     as_json: bool,
 ) -> None:
-    if reason_code is None:
-        raise fail("say why, for all of them: --reason-code", USAGE)
     _decide_many(
         verdict,
         identifiers,

@@ -117,9 +117,12 @@ def picture(point: Point, series: Sequence[ChartSeries], width: int) -> str:
 
 def legend(series: Sequence[ChartSeries]) -> str:
     """Which sign is which series."""
-    return "   ".join(
-        f"{sign} {each.label}" for sign, each in zip(_signs(series), series, strict=True)
-    )
+    return "   ".join(signed(series))
+
+
+def signed(series: Sequence[ChartSeries]) -> tuple[str, ...]:
+    """Each series with its sign before it."""
+    return tuple(f"{sign} {each.label}" for sign, each in zip(_signs(series), series, strict=True))
 
 
 def _signs(series: Sequence[ChartSeries]) -> Iterator[str]:

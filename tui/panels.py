@@ -8,7 +8,7 @@ from placet.cli import files_of
 from placet.model import CheckpointStatus, CheckpointView, Compared, DecisionView, Finding, Severity
 from tui import words
 from tui.answers import CaseFile, word_of
-from tui.charts import Chart, legend, picture
+from tui.charts import Chart, legend, picture, signed
 from tui.evidence import (
     Bars,
     Document,
@@ -295,15 +295,15 @@ def _chart(shown: Chart) -> Panel:
         drawn = Cell(picture(point, shown.series, _BAR), "accent")
         rows.append(PanelRow((Cell(point.label), drawn, *amounts), tuple(look)))
     widths = [
-        max(len(series.label), *(len(each.texts[at]) for each in shown.points))
-        for at, series in enumerate(shown.series)
+        max(len(label), *(len(each.texts[at]) for each in shown.points))
+        for at, label in enumerate(signed(shown.series))
     ]
     columns = (
         Column("", max(len(each.label) for each in shown.points)),
-        Column(legend(shown.series), _BAR),
+        Column("", _BAR),
         *(
-            Column(each.label, width, right=True, drop=at)
-            for at, (each, width) in enumerate(zip(shown.series, widths, strict=True), 1)
+            Column(label, width, right=True, drop=at)
+            for at, (label, width) in enumerate(zip(signed(shown.series), widths, strict=True), 1)
         ),
     )
     return Panel(shown.title, columns, tuple(rows))

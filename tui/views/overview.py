@@ -71,6 +71,8 @@ class Floor(View):
 
         def cells(at: int) -> tuple[Cell, ...]:
             label, count, picture, said_, tone = figures[at]
+            if not count:
+                return (Cell(f"── {label}" if label else "", "accent"),)
             return Cell(label), Cell(count, tone), Cell(picture, tone), Cell(said_, "muted")
 
         whole = len(entries) < _MOST

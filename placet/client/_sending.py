@@ -1,0 +1,268 @@
+"""How a client sends and is answered: its session, proofs of its key, and errors."""
+
+import functools
+import secrets
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from placet.model import (
+    Problem,
+    SignInAnswer,
+    SignInBegun,
+)
+from placet.tokens import (
+    SigningKey,
+    make_proof,
+    make_sign_in,
+)
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_SESSION_RENEW = 60
+M = TypeVar("M", bound=BaseModel)
+
+
+class AuthorityError(Exception):
+    """The authority refused; ``problem`` says why, ``status`` is the HTTP status."""
+
+    def __init__(self, status: int, problem: Problem) -> None:
+        reasons = f" [{', '.join(problem.reasons)}]" if problem.reasons else ""
+        super().__init__(f"{problem.error_description}{reasons}")
+        self.status = status
+        self.problem = problem
+
+
+class AuthorityAway(Exception):
+    """The authority does not answer, or not in the form it must."""
+
+
+class EvidenceMismatch(Exception):
+    """What is shown does not have the digest that would be signed; nothing was signed."""
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Whom clients trust; reading the authorities' certificates takes some 45 ms each time."""
+    return httpx.create_ssl_context()
+
+
+class Sender:
+    """One operator's key and session, and the way to the authority."""
+
+    def __init__(
+        self,
+        issuer: str,
+        operator: str,
+        key: SigningKey,
+        *,
+        clock: Callable[[], datetime] = _system_clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.issuer = issuer.rstrip("/")
+        self.operator = operator
+        self._key = key
+        self._clock = clock
+        self._http = httpx.AsyncClient(timeout=30, transport=transport, verify=_trusted())
+        self._session: tuple[str, float] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    @property
+    def thumbprint(self) -> str:
+        """The key's RFC 7638 thumbprint."""
+        return self._key.thumbprint
+
+    # --- signing in --------------------------------------------------------------------------
+
+    async def begin_sign_in(self, *, fresh: bool = False) -> SignInBegun:
+        """Begin a sign-in at the lender's identity provider, bound to this key.
+
+        Raises:
+            AuthorityError: the lender has none, or too many begin at once.
+        """
+        url = f"{self.issuer}/oauth/device_authorization"
+        request = self._http.build_request(
+            "POST",
+            url,
+            data={"client_id": "placet", **({"prompt": "login"} if fresh else {})},
+            headers={"DPoP": self._proof("POST", url)},
+        )
+        return self._model(await self._send(request), SignInBegun)
+
+    async def finish_sign_in(self, begun: SignInBegun) -> SignInAnswer | None:
+        """Whether the person has signed in by now; ``None`` before. Ask every ``interval`` seconds.
+
+        Raises:
+            AuthorityError: they did not, in time, or may not.
+        """
+        url = f"{self.issuer}/oauth/token"
+        request = self._http.build_request(
+            "POST",
+            url,
+            data={"grant_type": DEVICE_GRANT, "device_code": begun.device_code},
+            headers={"DPoP": self._proof("POST", url)},
+        )
+        try:
+            answer = self._model(await self._send(request), SignInAnswer)
+        except AuthorityError as error:
+            if error.problem.error in {"authorization_pending", "slow_down"}:
+                return None
+            raise
+        self.operator = answer.operator
+        self._session = (answer.access_token, self._clock().timestamp() + answer.expires_in)
+        return answer
+
+    async def sign_in_again(self) -> None:
+        """Sign in anew with the key: the authority then knows that it is at hand now."""
+        self._session = None
+        await self._token()
+
+    # --- sending -----------------------------------------------------------------------------
+
+    async def _pages(
+        self, path: str, name: str, query: Mapping[str, str], key: str = "id"
+    ) -> list[Any]:
+        found: list[Any] = []
+        after = ""
+        while True:
+            page = self._member(await self._get(path, {**query, "after": after}), name)
+            found += page
+            if len(page) < 100:
+                return found
+            after = page[-1][key]
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        url = self.issuer + path
+        headers = await self._headers(url)
+        return await self._send(self._http.build_request("GET", url, params=query, headers=headers))
+
+    async def _get_bytes(self, path: str) -> bytes:
+        url = self.issuer + path
+        request = self._http.build_request("GET", url, headers=await self._headers(url))
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        if response.status_code != 200:
+            raise self._refusal(response)
+        return response.content
+
+    async def _headers(self, url: str) -> dict[str, str]:
+        """What a read is sent with: the session, and a fresh proof for this address."""
+        token = await self._token()
+        return {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
+
+    async def _post(self, path: str, body: BaseModel, model: type[M]) -> M:
+        request = self._http.build_request(
+            "POST",
+            self.issuer + path,
+            content=body.model_dump_json(exclude_none=True),
+            headers={"Content-Type": "application/json"},
+        )
+        return self._model(await self._send(request), model)
+
+    async def _token(self) -> str:
+        now = self._clock().timestamp()
+        if self._session is not None and now + _SESSION_RENEW < self._session[1]:
+            return self._session[0]
+        url = f"{self.issuer}/oauth/token"
+        assertion = make_sign_in(
+            self._key,
+            self.operator,
+            issuer=self.issuer,
+            now=self._clock(),
+            jti=secrets.token_urlsafe(18),
+        )
+        request = self._http.build_request(
+            "POST",
+            url,
+            data={"grant_type": JWT_BEARER, "assertion": assertion},
+            headers={"DPoP": self._proof("POST", url)},
+        )
+        answer = await self._send(request)
+        token, lives = self._member(answer, "access_token"), self._member(answer, "expires_in")
+        if not isinstance(token, str) or not isinstance(lives, int):
+            raise AuthorityAway(f"what answers at {self.issuer} is no authority: no session")
+        self._session = (token, now + lives)
+        return self._session[0]
+
+    def _proof(self, method: str, url: str, token: str | None = None) -> str:
+        return make_proof(
+            self._key,
+            method,
+            url,
+            now=self._clock(),
+            jti=secrets.token_urlsafe(18),
+            access_token=token,
+        )
+
+    async def _send(self, request: httpx.Request) -> Any:
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        try:
+            if response.status_code == 200:
+                return response.json()
+        except ValueError as error:
+            raise self._wrong_form(response) from error
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> AuthorityError:
+        try:
+            problem = Problem.model_validate(response.json(), strict=False)
+        except ValueError as error:
+            raise self._wrong_form(response) from error
+        return AuthorityError(response.status_code, problem)
+
+    def _wrong_form(self, response: httpx.Response) -> AuthorityAway:
+        return AuthorityAway(
+            f"the authority at {self.issuer} answered {response.status_code} in a wrong form"
+        )
+
+    def _member(self, body: Any, name: str) -> Any:
+        if not isinstance(body, dict) or name not in body:
+            raise AuthorityAway(f"what answers at {self.issuer} is no authority: no {name}")
+        return body[name]
+
+    def _model(self, body: Any, model: type[M]) -> M:
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            raise AuthorityAway(
+                f"the answer of {self.issuer} is no {model.__name__}: {error.error_count()} errors"
+            ) from error
+
+
+def parameters(query: BaseModel, after: str | None) -> dict[str, str]:
+    """A query as the parameters of its route."""
+    told = query.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    if "waits_for" in told:
+        told["for"] = told.pop("waits_for")
+    spelled = {name: "true" if value is True else str(value) for name, value in told.items()}
+    return spelled if after is None else {**spelled, "after": after}
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path, whatever is in it."""
+    return quote(text, safe=":", errors="replace")

@@ -26,6 +26,9 @@ from placet.model import Goal, Model, Name, ToolProof, ToolTask, WebAddress, loo
 MOST_BYTES = 16 * 1024
 """Of an answer: a proof takes two hundred."""
 
+_SEEN_OFF = 5.0
+"""Seconds for what a killed command had written."""
+
 _ALWAYS = ("PATH", "HOME", "LANG")
 """What a command is told of the worker's environment, besides what its settings name."""
 
@@ -146,7 +149,18 @@ async def _run(tool: Tool, task: ToolTask, told: bytes) -> bytes:
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _see_off(process)
+
+
+async def _see_off(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a killed command: of its output too, or asyncio never calls it ended."""
+    assert process.stdout is not None
+    # What left its process group keeps the output open for as long as it likes.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SEEN_OFF):
+            while await process.stdout.read(MOST_BYTES):
+                pass
+            await process.wait()
 
 
 async def _read_all(stream: asyncio.StreamReader | aiohttp.StreamReader) -> bytes:

@@ -250,6 +250,24 @@ class Simulator:
         """Enrol a person."""
         self.people[f"operator:{name}"] = (roles, key)
 
+    def propose(self, reason: str = "back from leave") -> ProposalView:
+        """An act that one administrator has signed, and another has not."""
+        body = {"reason": reason}
+        proposal = ProposalView(
+            jti="j" * 24,
+            act="operator.resume",
+            target="operator:sam",
+            proposed_by="operator:bo",
+            proposed_at=NOW,
+            lapses_at=NOW + timedelta(hours=72),
+            status="proposed",
+            body_digest=digest_json(body),
+            body=body,
+            jws="a.b.c",
+        )
+        self.proposals = [proposal]
+        return proposal
+
     def add(
         self,
         number: int,

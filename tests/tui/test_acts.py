@@ -1,6 +1,5 @@
 """Every act around a checkpoint, by key and mouse: what is asked, what is signed, who is offered it."""
 
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,13 +12,12 @@ from placet.model import (
     Finding,
     Governance,
     Place,
-    ProposalView,
     Severity,
     StepUp,
     digest_json,
 )
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import NOW, Simulator
+from tests.tui.simulator import Simulator
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.document import DocumentScreen
@@ -306,20 +304,7 @@ async def test_a_return_is_answered(
 async def test_a_second_administrator_signs_what_was_proposed(
     open_console: Opened, simulator: Simulator
 ) -> None:
-    body = {"reason": "back from leave"}
-    proposal = ProposalView(
-        jti="j" * 24,
-        act="operator.resume",
-        target="operator:sam",
-        proposed_by="operator:bo",
-        proposed_at=NOW,
-        lapses_at=NOW + timedelta(hours=72),
-        status="proposed",
-        body_digest=digest_json(body),
-        body=body,
-        jws="a.b.c",
-    )
-    simulator.proposals = [proposal]
+    proposal = simulator.propose()
     async with open_console("omar") as desk:
         await desk.press("6")
         await desk.expect("operator.resume", "sam")

@@ -21,9 +21,7 @@ from placet.model import (
     Governance,
     IdentityRules,
     Need,
-    ProposalView,
     ReviewView,
-    digest_json,
 )
 from placet.tokens import SigningKey
 from tests.tui.conftest import PASSPHRASE, Desk, Opened, put_in_registry
@@ -199,21 +197,7 @@ def two_pages(simulator: Simulator) -> None:
 def between_people(simulator: Simulator) -> None:
     view = simulator.add(7)
     simulator.enrol("bo", ("administrator",), SigningKey.generate().public)
-    body = {"reason": "back from leave"}
-    simulator.proposals = [
-        ProposalView(
-            jti="j" * 24,
-            act="operator.resume",
-            target="operator:sam",
-            proposed_by="operator:bo",
-            proposed_at=NOW,
-            lapses_at=NOW + timedelta(hours=72),
-            status="proposed",
-            body_digest=digest_json(body),
-            body=body,
-            jws="a.b.c",
-        )
-    ]
+    simulator.propose()
     simulator.reviews = [
         ReviewView(
             id="r" * 24,

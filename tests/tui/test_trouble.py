@@ -2,16 +2,14 @@
 
 import asyncio
 import base64
-from datetime import timedelta
 
 import pytest
 from textual import events
 from textual.widgets import Input
 from textual.widgets._footer import FooterKey
 
-from placet.model import ProposalView, digest_json
 from tests.tui.conftest import PASSPHRASE, Opened
-from tests.tui.simulator import NOW, Simulator
+from tests.tui.simulator import Simulator
 from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
@@ -63,21 +61,7 @@ async def test_hostile_text_is_harmless_in_the_lists_and_their_dialogs(
     )
     registry.registry[1] = known
     registry.wrong[0] = registry.wrong[0].model_copy(update={"why": HOSTILE, "mend": HOSTILE})
-    body = {"reason": HOSTILE}
-    registry.proposals = [
-        ProposalView(
-            jti="j" * 24,
-            act="operator.resume",
-            target="operator:sam",
-            proposed_by="operator:bo",
-            proposed_at=NOW,
-            lapses_at=NOW + timedelta(hours=72),
-            status="proposed",
-            body_digest=digest_json(body),
-            body=body,
-            jws="a.b.c",
-        )
-    ]
+    registry.propose(HOSTILE)
     seen = ""
     async with open_console("ada", (80, 24), views={HOSTILE: "status=open"}) as desk:
         steps: tuple[tuple[str, ...], ...] = (

@@ -45,15 +45,19 @@ def is_number(kind: ValueKind) -> bool:
 
 
 def span(seconds: float) -> str:
-    """A length of time in its two largest units: ``3 d 4 h``, ``12 min``."""
+    """A length of time in its two largest units: ``3 d 4 h``, ``1 h``, ``12 min``."""
     left = int(abs(seconds))
     if left < _MINUTE:
         return f"{left} s"
     if left < _HOUR:
         return f"{left // _MINUTE} min"
     if left < _DAY:
-        return f"{left // _HOUR} h {left % _HOUR // _MINUTE} min"
-    return f"{left // _DAY} d {left % _DAY // _HOUR} h"
+        return _both(left // _HOUR, "h", left % _HOUR // _MINUTE, "min")
+    return _both(left // _DAY, "d", left % _DAY // _HOUR, "h")
+
+
+def _both(large: int, unit: str, small: int, smaller: str) -> str:
+    return f"{large} {unit} {small} {smaller}" if small else f"{large} {unit}"
 
 
 def time_left(deadline: datetime, now: datetime) -> tuple[str, str]:

@@ -52,7 +52,7 @@ async def test_what_holds_an_identity_back_stands_beside_it(
         await desk.press("3")
         await desk.expect("▲ it went beyond a limit", "Narrowed to parcel:sort")
         await desk.press("down")
-        await desk.expect("▲ slowed down until", "Its limits", "at most 2 grants in 1 h 0 min")
+        await desk.expect("▲ slowed down until", "Its limits", "at most 2 grants in 1 h")
         await desk.expect("Reviews", "q1, since", "waits for its owner")
         await desk.press("i")
         await desk.on(CaseScreen)

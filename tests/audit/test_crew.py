@@ -79,8 +79,11 @@ def test_a_child_that_hangs_or_dies_ends_its_case_alone(
     assert found[recorded.rejected].holds
 
 
-def test_progress_says_how_many_are_done_and_how_many_do_not_hold(recorded: Recorded) -> None:
+def test_progress_says_how_many_are_done_and_how_many_do_not_hold(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """I9: on the terminal's standard error, while it goes on; the reports are as asked for."""
+    monkeypatch.setenv("TERM", "xterm-256color")  # a dumb one is shown no progress
     files = forged_history(recorded.files, recorded.large, change_result)
     shown = io.StringIO()
     terminal = Console(file=shown, force_terminal=True, width=100)

@@ -9,7 +9,7 @@ from placet.authority._store._errors import StoreMismatch
 from placet.authority._store._tables import SchemaVersion, TreeState
 from placet.ledger import Frontier
 
-SCHEMA_VERSION = 23
+SCHEMA_VERSION = 24
 """Raised with every change of the tables that older code can't work with."""
 
 _SETUP_LOCK = 0x706C61636574  # "placet": one process at a time makes the tables
@@ -36,7 +36,13 @@ def _check_version(connection: Connection, origin: str) -> None:
         empty = Frontier()
         connection.execute(
             insert(table_of(TreeState)),
-            {"id": 1, "size": 0, "frontier": empty.encode(), "root": empty.root()},
+            {
+                "id": 1,
+                "batches": 0,
+                "size": 0,
+                "frontier": empty.encode(),
+                "root": empty.root(),
+            },
         )
         return
     if found["version"] != SCHEMA_VERSION:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from placet.authority._store._tx import Tx
 from placet.authority._store._writer import Member, Writer
 
 T = TypeVar("T")
+_log = logging.getLogger("placet.authority.store")
 
 
 LOOK_FOR_OTHERS = 1.0
@@ -48,7 +50,6 @@ class Store:
         self._topics = Topics()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="placet-store-reader")
         self._others: asyncio.Task[None] | None = None
-        self._appended = 0
         self._writer = Writer(engines, secrets.token_hex(16), clock, self._committed)
 
     @classmethod
@@ -73,6 +74,7 @@ class Store:
         store = cls(engines, origin, clock)
         try:
             await asyncio.to_thread(prepare, engines, origin)
+            store._topics.start(await store.read(_batches))
         except SQLAlchemyError as error:
             engines.dispose()
             raise StoreUnavailable(f"the database can't be opened: {first_line(error)}") from None
@@ -171,29 +173,25 @@ class Store:
         """Wait until ``topic`` has changed since its number was ``seen``; False after ``timeout``.
 
         ``"ledger"`` changes with every entry; other topics are what write functions give to
-        :meth:`Tx.notify`. When another process has appended entries, every topic changes, about
-        a second later: True means that it is worth looking.
+        :meth:`Tx.notify`. When another process has written, every topic changes, about a second
+        later: True means that it is worth looking.
         """
         return await self._topics.changed(topic, seen, timeout)
 
-    def _committed(self, topics: frozenset[str], appended: int) -> None:
+    def _committed(self, batch: int, topics: frozenset[str]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody follows any more
-            self._loop.call_soon_threadsafe(self._hear, topics, appended)
-
-    def _hear(self, topics: frozenset[str], appended: int) -> None:
-        self._appended += appended
-        self._topics.bump(topics)
+            self._loop.call_soon_threadsafe(self._topics.hear_own, batch, topics)
 
     async def _hear_others(self) -> None:
-        """Wake every follower when the ledger has grown by more than was appended here."""
-        by_others: int | None = None
+        """Wake every follower when there are commits that were not made here."""
         while True:
-            with contextlib.suppress(StoreUnavailable):  # nothing was heard; the next look may
-                size, _ = await self.head()
-                if by_others not in (None, size - self._appended):
-                    self._topics.bump_all()
-                by_others = size - self._appended
             await asyncio.sleep(LOOK_FOR_OTHERS)
+            try:
+                self._topics.hear(await self.read(_batches))
+            except StoreUnavailable:
+                continue  # nothing was heard; the next look may
+            except Exception:  # noqa: BLE001 - whoever follows must not go deaf over one look
+                _log.exception("what other processes wrote could not be looked for")
 
     # --- heads ------------------------------------------------------------------------------------
 
@@ -239,7 +237,16 @@ class Store:
 
 
 def _head(reader: Reader) -> tuple[int, bytes]:
+    state = _tree_state(reader)
+    return state.size, state.root
+
+
+def _batches(reader: Reader) -> int:
+    return _tree_state(reader).batches
+
+
+def _tree_state(reader: Reader) -> TreeState:
     state = reader.first(TreeState)
     if state is None:
         raise LookupError("the database has lost its tree_state row")
-    return state.size, state.root
+    return state

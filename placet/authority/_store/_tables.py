@@ -45,9 +45,13 @@ class LedgerEntry(Row, table=True):
 
 
 class TreeState(Row, table=True):
-    """The head's row: size and frontier of the tree. Whoever writes locks it first (I4)."""
+    """The head's row: size and frontier of the tree. Whoever writes locks it first (I4).
+
+    ``batches`` counts every commit of every process, so that each hears of the others'.
+    """
 
     id: int = number_field(primary_key=True)
+    batches: int = number_field()
     size: int = number_field()
     frontier: bytes
     root: bytes

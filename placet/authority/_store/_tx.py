@@ -27,6 +27,9 @@ class Batch:
     connection: Connection
     tree: Frontier
     clock: Callable[[], datetime]
+    number: int
+    """Which batch of all processes it is: they are counted under the head's row."""
+
     size_before: int
     topics: set[str] = field(default_factory=set[str])
 

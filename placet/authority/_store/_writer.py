@@ -42,9 +42,9 @@ LOOK_UP_SECONDS = 5.0
 
 _TREE = table_of(TreeState)
 _WRITER = table_of(WriterState)
-_LOCK_HEAD = select(_TREE.c.size, _TREE.c.frontier).with_for_update()
+_LOCK_HEAD = select(_TREE.c.batches, _TREE.c.size, _TREE.c.frontier).with_for_update()
 _SAVE_HEAD = update(_TREE).values(
-    size=bindparam("size"), frontier=bindparam("frontier"), root=bindparam("root")
+    {name: bindparam(name) for name in ("batches", "size", "frontier", "root")}
 )
 _MINE = _WRITER.c.id == bindparam("mine")
 _SAVE_BATCH = update(_WRITER).where(_MINE).values(batch=bindparam("last"), at=bindparam("now"))
@@ -82,7 +82,7 @@ class Writer:
         engines: Engines,
         name: str,
         clock: Callable[[], datetime],
-        committed: Callable[[frozenset[str], int], None],
+        committed: Callable[[int, frozenset[str]], None],
     ) -> None:
         self._engines = engines
         self._name = name
@@ -164,16 +164,17 @@ class Writer:
             if not self._look_up(members, error):
                 return
         kill_point("store.after-commit")
-        self._committed(frozenset(batch.topics), batch.tree.size - batch.size_before)
+        self._committed(batch.number, frozenset(batch.topics))
 
     def _begin(self) -> Batch:
         if self._connection is None:
             self._connection = self._engines.writer.connect()
         connection = self._connection
         connection.begin()
-        ((size, frontier),) = run(connection, _LOCK_HEAD, {})[1]
+        ((batches, size, frontier),) = run(connection, _LOCK_HEAD, {})[1]
         self._batch += 1
-        return Batch(connection, Frontier.decode(frontier, size), self._clock, size)
+        tree = Frontier.decode(frontier, size)
+        return Batch(connection, tree, self._clock, batches + 1, size)
 
     def _run_members(self, batch: Batch, members: list[Member]) -> None:
         for member in members:
@@ -195,7 +196,7 @@ class Writer:
         tree = batch.tree
         keep_tile_tops(Reader(batch.connection), batch.size_before, tree.size)
         head = {"size": tree.size, "frontier": tree.encode(), "root": tree.root()}
-        run(batch.connection, _SAVE_HEAD, head)
+        run(batch.connection, _SAVE_HEAD, {"batches": batch.number, **head})
         done = {"mine": self._name, "last": self._batch, "now": self._clock()}
         if run(batch.connection, _SAVE_BATCH, done)[0] == 0:
             first = {"id": self._name, "batch": self._batch, "at": done["now"]}

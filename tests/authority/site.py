@@ -179,12 +179,11 @@ class Site:
         self.sent.append(token)
         return token
 
-    def assertion(self, principal: str) -> str:
+    def assertion(self, principal: str, jti: str | None = None) -> str:
         """A fresh client assertion."""
+        key, issuer = self.key_of(principal), self.w.issuer
         return self.keep(
-            make_client_assertion(
-                self.key_of(principal), principal, issuer=self.w.issuer, now=_now(), jti=_jti()
-            )
+            make_client_assertion(key, principal, issuer=issuer, now=_now(), jti=jti or _jti())
         )
 
     def sign_in(self, principal: str) -> str:
@@ -219,18 +218,6 @@ class Site:
         person = self.w.people[by]
         amount = self.checkpoint.evidence.proposal.amount
         return self.keep(person.sign_decision(self.checkpoint, Verdict.APPROVE, amount=amount))
-
-    def tokens(self) -> dict[str, str]:
-        """One fresh token of each kind, each good for something."""
-        return {
-            "grant": self.grant,
-            "session": self.session,
-            "client-assertion": self.assertion("agent:orchestrator"),
-            "sign-in": self.sign_in("operator:una"),
-            "proof": self.proof(self.w.agents["orchestrator"], "GET", "/v1/cases"),
-            "decision": self.decision(),
-            "act": self.act("hold.place", "depot/D1", {"reason": "a test"}),
-        }
 
     def path(self, route: Route, **ids: str) -> str:
         """The route's path with ids that exist, or those given."""

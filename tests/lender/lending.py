@@ -139,6 +139,7 @@ class Lending:
     databases: dict[str, Database]
     urls: dict[str, str]
     agent: SigningKey = field(default_factory=SigningKey.generate)
+    apps: dict[str, Any] = field(default_factory=dict)
 
     async def call(
         self,
@@ -268,13 +269,15 @@ async def lending(databases: dict[str, Database]) -> AsyncIterator[Lending]:
     sockets = {name: listening() for name in ("authority", *databases)}
     authority = SimulatedAuthority(address(sockets["authority"]))
     applications = [(authority.app(), sockets["authority"])]
+    apps: dict[str, Any] = {}
     for system, database in databases.items():
         url = address(sockets[system])
         guard = Guard(system, authority.issuer, url, SigningKey.generate())
-        applications.append((_MAKE[system](database, guard), sockets[system]))
+        apps[system] = _MAKE[system](database, guard)
+        applications.append((apps[system], sockets[system]))
     urls = {name: address(taken) for name, taken in sockets.items()}
     async with serving(*applications), httpx.AsyncClient(timeout=30) as http:
-        yield Lending(authority, http, databases, urls)
+        yield Lending(authority, http, databases, urls, apps=apps)
 
 
 def _servicing(database: Database, guard: Guard) -> Any:

@@ -4,8 +4,29 @@ from itertools import permutations
 
 import pytest
 
-from placet.tokens import KINDS, TokenError, WrongKind, sign_jws
-from tests.tokens.samples import AGENT_KEY, AUTHORITY_KEY, SAMPLES, read_part, sign_raw
+from placet.tokens import (
+    KINDS,
+    SigningKey,
+    TokenError,
+    WrongKind,
+    sign_jws,
+    verify_id_token,
+    verify_workload_token,
+)
+from tests.tokens.samples import (
+    AGENT,
+    AGENT_KEY,
+    ALL_KEYS,
+    AT,
+    AUTHORITY_KEY,
+    ISSUER,
+    NOW,
+    SAMPLES,
+    read_part,
+    sign_raw,
+)
+
+PROVIDER = "https://id.example"
 
 
 def test_every_kind_has_a_sample() -> None:
@@ -55,3 +76,33 @@ def test_a_client_assertion_may_say_its_kind_in_three_ways(typ: str | None) -> N
     sample = SAMPLES["client assertion"]
     header = {"alg": "ES256", "kid": AGENT_KEY.thumbprint, **({"typ": typ} if typ else {})}
     sample.verify(sign_raw(header, read_part(sample.token, 1), AGENT_KEY))
+
+
+FOREIGN = {
+    "ID token": lambda token, keys: verify_id_token(
+        token, keys, issuer=PROVIDER, client_id=ISSUER, algorithms=["ES256", "EdDSA"], now=NOW
+    ),
+    "workload token": lambda token, keys: verify_workload_token(
+        token, keys, issuer=PROVIDER, audience=ISSUER, subject=AGENT, now=NOW
+    ),
+}
+_WORD = {"iss": PROVIDER, "sub": AGENT, "aud": ISSUER, "iat": AT, "exp": AT + 60}
+
+
+@pytest.mark.parametrize("verifier", FOREIGN)
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_nothing_of_ours_is_a_providers_word(kind: str, verifier: str) -> None:
+    """Though the provider's keys were everybody's, as where one host serves both."""
+    with pytest.raises(TokenError):
+        FOREIGN[verifier](SAMPLES[kind].token, ALL_KEYS)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("key", [AGENT_KEY, AUTHORITY_KEY], ids=["agent", "authority"])
+def test_a_providers_word_is_nothing_of_ours(kind: str, key: SigningKey) -> None:
+    """Its ``typ`` may be a client assertion's; whose word it is keeps them apart."""
+    word = sign_raw({"alg": "ES256", "kid": key.thumbprint, "typ": "JWT"}, _WORD, key)
+    for verify in FOREIGN.values():
+        verify(word, {key.thumbprint: key.public})
+    with pytest.raises(TokenError):
+        SAMPLES[kind].verify(word)

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import events, work
-from textual.app import SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widgets import Static
 
 from tui import saved, words
 from tui.answers import Away, Refused
@@ -29,13 +30,15 @@ from tui.documents import Viewer
 from tui.screens.help import Help
 from tui.screens.main import Main
 from tui.screens.sign_in import SignIn
-from tui.session import Given, Session, Transport
+from tui.session import Given, Session, Transport, WrongKey, sign_in
 from tui.settings import ConsoleSettings
 from tui.text import harmless
 from tui.typing_ahead import TypingAhead
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 _TELL_EVERY = 0.2
+_FIRST_SCREEN = 2.0
+"""Until then nothing is garbage, and nobody looks for any: that would take a tenth of it."""
 _LOOKING = frozenset(
     {"queue", "cases", "identities", "ledger", "overview", "people", "look-again", "dialog-look"}
 )
@@ -149,27 +152,32 @@ class Console(TypingAhead):
         """Whether someone is, and it is not locked."""
         return self._session is not None
 
+    def compose(self) -> ComposeResult:
+        """What is seen until someone is signed in."""
+        yield Static("asking the authority …")
+
     def on_mount(self) -> None:
         """Ask who is there."""
         if self._settings.theme in self.available_themes:
             self.theme = self._settings.theme
         passphrase, self._passphrase = self._passphrase, ""
-        self.push_screen(
-            SignIn(
-                self._given, fixed=self._fixed, passphrase=passphrase, transport=self._transport
-            ),
-            self._enter,
-        )
+        if passphrase:
+            self.enter_with(passphrase)
+        else:
+            self._ask_who(self._given)
         self.set_interval(_TELL_EVERY, self._tell_on)
         if self._settings.idle_minutes:
             self.set_interval(1, self._look_at_the_clock)
 
     def on_ready(self) -> None:
-        """It is on screen: from here on there may be garbage."""
-        gc.freeze()
-        gc.enable()
+        """It is on screen; what is looked up next is not waited for."""
+        self.set_timer(_FIRST_SCREEN, self._look_for_garbage)
         if self._settings.keys:
             self.look_at_the_keys()
+
+    def _look_for_garbage(self) -> None:
+        gc.freeze()
+        gc.enable()
 
     @work(group="forget")
     async def look_at_the_keys(self) -> None:
@@ -197,7 +205,21 @@ class Console(TypingAhead):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.main = Main()
-        self.push_screen(SignIn(given, fixed=self._fixed, transport=self._transport), self._enter)
+        self._ask_who(given)
+
+    @work(group="sign-in")
+    async def enter_with(self, passphrase: str) -> None:
+        """Sign in with what was given at the start; where that does not do, ask and say why."""
+        try:
+            session = await sign_in(self._given, passphrase, self._transport)
+        except (WrongKey, Refused, Away) as error:
+            self._ask_who(self._given, str(error))
+        else:
+            self._enter(session)
+
+    def _ask_who(self, given: Given, failed: str = "") -> None:
+        form = SignIn(given, fixed=self._fixed, failed=failed, transport=self._transport)
+        self.push_screen(form, self._enter)
 
     def _enter(self, session: Session | None) -> None:
         if session is None:

@@ -20,6 +20,7 @@ from placet.agent._config import AgentConfig
 from placet.agent._governed import require_governed
 from placet.agent._governor import Governor
 from placet.agent._heartbeats import Heartbeats
+from placet.model import build_models
 from placet.payloads import encrypting
 from placet.process import GovernedWorkflow, code_digest
 
@@ -55,6 +56,7 @@ class PlacetPlugin(SimplePlugin):
         for workflow in config.get("workflows") or ():
             if issubclass(workflow, GovernedWorkflow):
                 self._governor.installed[workflow.definition.name] = code_digest(workflow)
+        build_models()
         return super().configure_worker(config)
 
 

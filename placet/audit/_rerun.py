@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import (
 
 from placet.audit._commands import Fields, RecordingRunner
 from placet.audit._states import State, Watch
+from placet.model import build_models
 from placet.payloads import PLAIN
 
 LIMIT = 60.0
@@ -67,6 +68,7 @@ async def rerun(
 async def _rerun(
     history: WorkflowHistory, workflows: Sequence[type], *, watched: bool, limit: float
 ) -> Rerun:
+    build_models()
     watch = Watch()
     runner = RecordingRunner(workflow_runner(), watch if watched else None)
     replayer = Replayer(

@@ -60,6 +60,7 @@ from placet.authority._views import Views
 from placet.authority._vouching import Vouching
 from placet.ledger import Checkpoint as Head
 from placet.ledger import NoteSigner, sign_checkpoint
+from placet.model import build_models
 
 _log = logging.getLogger("placet.authority")
 
@@ -235,6 +236,7 @@ async def serve(settings: AuthoritySettings) -> None:
     client = await Client.connect(
         settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
     )
+    build_models()
     async with open_authority(settings, client) as app:
         # Bound here: uvicorn would end the process by itself if the address is taken.
         listening = _bind(settings.host, settings.port)

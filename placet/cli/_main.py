@@ -1,5 +1,6 @@
 """Where ``placet`` begins: an auditor's commands load no server, database or client (I9)."""
 
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ _OFFLINE = tuple(["audit", each] for each in ("verify", "replay", "witness", "wi
 
 def main() -> None:
     """Run the command line."""
+    gc.disable()  # while it loads, which leaves no garbage; to look for some takes a tenth
     if sys.argv[1:3] in _OFFLINE:
         _audit_alone()
         return
@@ -35,10 +37,16 @@ def main() -> None:
     whole()
 
 
+def _loaded() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def _all() -> Callable[[], None]:
     # Loading all commands takes what an auditor's machine lacks.
     from placet.cli._app import main as whole  # noqa: PLC0415
 
+    _loaded()
     return whole
 
 
@@ -58,6 +66,7 @@ def _brought_alone(name: str) -> bool:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.callback()(lambda: None)  # or the one command would have no name
     app.command(name)(found[0].load())
+    _loaded()
     try:
         app()
     except typer.Exit as stopped:
@@ -74,6 +83,7 @@ def _audit_alone() -> None:
 def _alone(commands: typer.Typer, name: str, guarded: AbstractContextManager[None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.add_typer(commands, name=name)
+    _loaded()
     try:
         with guarded:
             app()

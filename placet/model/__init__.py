@@ -334,7 +334,16 @@ from placet.model._time import (
     Schedule,
     TimeRule,
 )
-from placet.model._values import CENT, Model, Money, UtcTime, WebAddress, format_time, parse_money
+from placet.model._values import (
+    CENT,
+    Model,
+    Money,
+    UtcTime,
+    WebAddress,
+    build_models,
+    format_time,
+    parse_money,
+)
 
 __all__ = [
     "ADMINISTRATOR",
@@ -624,6 +633,7 @@ __all__ = [
     "Workload",
     "answered_digest",
     "asked_digest",
+    "build_models",
     "canonical_json",
     "code_digest",
     "could_name",

@@ -24,9 +24,27 @@ _MONEY = re.compile(r"-?(0|[1-9][0-9]{0,12})\.[0-9]{2}\Z")
 
 
 class Model(BaseModel):
-    """The base of every model: frozen, and a member that is not known is an error."""
+    """The base of every model: frozen, and a member that is not known is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    What checks its members is built when it is first needed: a command needs few of some hundreds.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_inf_nan="constants", defer_build=True
+    )
+
+
+def build_models() -> None:
+    """Build what checks the members of every model that is loaded.
+
+    For what serves or runs workflows: no request waits for it, and no workflow task, which may
+    take two seconds.
+    """
+    waiting = [Model]
+    while waiting:
+        model = waiting.pop()
+        model.model_rebuild()
+        waiting += model.__subclasses__()
 
 
 def parse_money(text: str) -> Decimal:

@@ -22,7 +22,8 @@ _NOT_GIVEN = Path()
 class SignIn(ModalScreen[Session], Asking):
     """Asks who you are. Locked, it asks the same person again and shows nothing else.
 
-    In the browser (``fixed``) nobody types a path of the machine that serves it.
+    In the browser (``fixed``) nobody types a path of the machine that serves it. ``failed`` says
+    why signing in with what was given at the start did not do.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,14 +36,14 @@ class SignIn(ModalScreen[Session], Asking):
         *,
         locked: bool = False,
         fixed: bool = False,
-        passphrase: str = "",
+        failed: str = "",
         transport: Transport = lambda: None,
     ) -> None:
         super().__init__()
         self._given = given
         self._locked = locked
         self._fixed = fixed or locked
-        self._passphrase = passphrase
+        self._failed = failed
         self._transport = transport
 
     def compose(self) -> ComposeResult:
@@ -91,8 +92,8 @@ class SignIn(ModalScreen[Session], Asking):
         self.query_one("#key-file-row").display = not self._fixed
         first = "#passphrase" if self._given.operator else "#operator"
         self.set_focus(self.query_one(first, Input))
-        if self._passphrase:
-            self.enter(self._given, self._passphrase)
+        if self._failed:
+            self._say(self._failed)
 
     @on(Input.Changed, "#operator")
     def other_person(self, event: Input.Changed) -> None:

@@ -23,6 +23,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.workflow import Info
 
 from placet.audit._states import State, Watch
+from placet.process import ROUNDS
 
 Fields = dict[str, object]
 """What one command asks for, by name; ``kind`` is what it is."""
@@ -41,6 +42,7 @@ _COMMANDS = {
     "request_cancel_external_workflow_execution": "another's cancellation",
     "signal_external_workflow_execution": "signal to another",
     "modify_workflow_properties": "change of properties",
+    "upsert_workflow_search_attributes": "search attributes",
 }
 """Commands that become an event, and what they are called; all others leave none of their own."""
 _EVENTS = {
@@ -56,6 +58,7 @@ _EVENTS = {
     "request_cancel_external_workflow_execution_initiated": "another's cancellation",
     "signal_external_workflow_execution_initiated": "signal to another",
     "workflow_properties_modified": "change of properties",
+    "upsert_workflow_search_attributes": "search attributes",
 }
 
 
@@ -211,7 +214,9 @@ def _asked(command: WorkflowCommand) -> Fields | None:
     elif variant == "fail_workflow_execution":
         fields |= _failure(asked.failure)
     elif variant == "continue_as_new_workflow_execution":
-        fields |= {"input": _plain(asked.arguments)}
+        fields |= {"input": _plain(asked.arguments), "rounds": _rounds(asked.memo)}
+    elif variant == "upsert_workflow_search_attributes":
+        fields |= _attributes(asked.search_attributes.indexed_fields)
     return fields
 
 
@@ -236,7 +241,9 @@ def _said(event: HistoryEvent) -> Fields:
         case "workflow_execution_failed":
             fields |= _failure(told.failure)
         case "workflow_execution_continued_as_new":
-            fields |= {"input": _plain(told.input.payloads)}
+            fields |= {"input": _plain(told.input.payloads), "rounds": _rounds(told.memo.fields)}
+        case "upsert_workflow_search_attributes":
+            fields |= _attributes(told.search_attributes.indexed_fields)
         case _:
             pass
     return fields
@@ -262,6 +269,15 @@ def _activity(
     }
 
 
+def _attributes(fields: Mapping[str, Payload]) -> Fields:
+    """Values by name; of which type a name is, Temporal's namespace says and not the code."""
+    found: dict[str, object] = {}
+    for name, each in fields.items():
+        told = {key: value for key, value in each.metadata.items() if key != "type"}
+        found[name] = _plain([Payload(metadata=told, data=each.data)])
+    return {"values": found}
+
+
 def _failure(failure: Failure) -> Fields:
     """What a failed workflow says; where in the code it was raised is not compared."""
     info = failure.application_failure_info
@@ -270,6 +286,11 @@ def _failure(failure: Failure) -> Fields:
 
 def _summary(metadata: UserMetadata) -> object:
     return _plain([metadata.summary] if metadata.HasField("summary") else [])
+
+
+def _rounds(memo: Mapping[str, Payload]) -> object:
+    """How many rounds the code says are done; the rest of a memo Temporal carries on by itself."""
+    return _plain([memo[ROUNDS]] if ROUNDS in memo else [])
 
 
 def _seconds(duration: Duration) -> float:

@@ -19,7 +19,8 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from placet.audit._causes import attributes, kind
 from placet.audit._history import CLOCKS, time_of
-from placet.process import ADMITTED, BELL
+from placet.model import SUBJECT, CaseInput, SearchAttribute
+from placet.process import ADMITTED, BELL, ROUNDS
 
 _TASK = "workflow_task_completed_event_id"
 _SAYS_OF_ITSELF = {"identity", "worker_version", "request_id", "binary_checksum"}
@@ -27,7 +28,12 @@ FREE: dict[str, set[str]] = {
     "": {"event_id", "event_time", "event_type", "task_id", "version"},
     "workflow_execution_started": {"identity", "prev_auto_reset_points"},
     "workflow_execution_continued_as_new": {"backoff_start_interval", "inherit_build_id"},
-    "workflow_task_started": {*_SAYS_OF_ITSELF, "history_size_bytes", "suggest_continue_as_new"},
+    "workflow_task_started": {
+        *_SAYS_OF_ITSELF,
+        "history_size_bytes",
+        "suggest_continue_as_new",
+        "suggest_continue_as_new_reasons",
+    },
     "workflow_task_completed": {
         *_SAYS_OF_ITSELF,
         "sdk_metadata",
@@ -63,6 +69,9 @@ _EXPLAINED: dict[str, set[str]] = {
         "attempt",
         "workflow_task_timeout",
         "first_workflow_task_backoff",
+        "search_attributes",
+        "memo",
+        "priority",
     },
     "workflow_task_scheduled": {"task_queue", "start_to_close_timeout", "attempt"},
     "workflow_task_started": {"scheduled_event_id"},
@@ -106,8 +115,11 @@ _EXPLAINED: dict[str, set[str]] = {
         "input",
         "workflow_task_timeout",
         "initiator",
+        "search_attributes",
+        "memo",
         _TASK,
     },
+    "upsert_workflow_search_attributes": {"search_attributes", _TASK},
     "workflow_execution_signaled": {"signal_name"},
     "workflow_execution_terminated": set(),
 }
@@ -117,8 +129,10 @@ _PATIENT = 3
 _LONGER = timedelta(minutes=12)
 """How much longer at the most: its ``workflowTaskRetryMaxInterval``, and a fifth for its jitter."""
 
+_MEMO = {SUBJECT, ROUNDS}
 _A_MOMENT = timedelta(seconds=5)
-_SUMMARIES = {"activity_task_scheduled", "timer_started", "timer_canceled"}
+_STARTED = "workflow_execution_started"
+_SUMMARIES = {_STARTED, "activity_task_scheduled", "timer_started", "timer_canceled"}
 _COMMANDS = {
     "workflow_execution_continued_as_new",
     "activity_task_scheduled",
@@ -126,6 +140,7 @@ _COMMANDS = {
     "timer_canceled",
     "workflow_execution_completed",
     "workflow_execution_failed",
+    "upsert_workflow_search_attributes",
 }
 _DELIVERED = (
     "activity_task_completed",
@@ -225,9 +240,7 @@ class _History:
             case "timer_fired" | "timer_canceled":
                 yield from self._timer(event, told)
             case "workflow_execution_continued_as_new":
-                kept = ("workflow_type", "task_queue", "workflow_task_timeout")
-                if [getattr(told, e) for e in kept] != [getattr(self._first, e) for e in kept]:
-                    yield "field-unexplained", "it continues as another workflow"
+                yield from self._continued(told)
             case "workflow_execution_signaled":
                 if told.signal_name not in {BELL, ADMITTED}:
                     yield "signal-unexplained", f"no authority sends a {told.signal_name}"
@@ -246,6 +259,13 @@ class _History:
         if name == "activity_task_completed":
             yield from _result(told.result)
 
+    def _continued(self, told: Any) -> Iterator[tuple[str, str]]:
+        kept = ("workflow_type", "task_queue", "workflow_task_timeout")
+        if [getattr(told, e) for e in kept] != [getattr(self._first, e) for e in kept]:
+            yield "field-unexplained", "it continues as another workflow"
+        if _text(told.memo.fields.get(SUBJECT)) != _text(self._first.memo.fields.get(SUBJECT)):
+            yield "field-unexplained", "its memo is not about the case's record"
+
     def _started(self, told: Any) -> Iterator[tuple[str, str]]:
         if told.workflow_id != self._case:
             yield "history-start", "it is of another workflow"
@@ -258,6 +278,11 @@ class _History:
             yield "history-start", "the case was started once and at once"
         if told.task_queue.kind != TaskQueueKind.TASK_QUEUE_KIND_NORMAL:
             yield "field-unexplained", "its task queue is of another kind"
+        if not set(told.search_attributes.indexed_fields) <= set(SearchAttribute):
+            yield "field-unexplained", "it has a search attribute that no case has"
+        subject = _text(told.memo.fields.get(SUBJECT))
+        if told.memo.fields and (set(told.memo.fields) - _MEMO or subject not in _asked(told)):
+            yield "field-unexplained", "its memo is not about the case's record"
 
     def _scheduled(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
         queue = told.task_queue
@@ -311,7 +336,7 @@ def _fields(event: HistoryEvent, name: str, told: Message) -> Iterator[tuple[str
             empty = isinstance(value, Message) and not value.ListFields()
             if field.name not in names and not empty:
                 yield "field-unexplained", f"{field.name} is not what Temporal writes here"
-    if name in _SUMMARIES and event.user_metadata.HasField("details"):
+    if name in _SUMMARIES - {_STARTED} and event.user_metadata.HasField("details"):
         yield "field-unexplained", "it has details that no code gave it"
 
 
@@ -319,6 +344,22 @@ def _result(result: Payloads) -> Iterator[tuple[str, str]]:
     for payload in result.payloads:
         if not _as_encoded(payload):
             yield "payload-spelling", "its result is not as a worker encodes it"
+
+
+def _text(payload: Payload | None) -> str:
+    try:
+        return str(from_json(payload.data)) if payload is not None else ""
+    except ValueError:
+        return ""
+
+
+def _asked(told: Any) -> tuple[str, ...]:
+    """The record that a case was started about."""
+    try:
+        (payload,) = told.input.payloads
+        return (CaseInput.model_validate_json(payload.data).subject,)
+    except ValueError:
+        return ()  # judged where the input is
 
 
 def _as_encoded(payload: Payload) -> bool:

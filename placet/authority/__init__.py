@@ -9,6 +9,7 @@ from placet.authority._bootstrap import (
     rotate_payload_keys,
 )
 from placet.authority._bootstrap import load_keys as load_signing_keys
+from placet.authority._namespace import NamespaceTrouble
 from placet.authority._payload_keys import WrongPassphrase
 from placet.authority._serve import open_authority, serve
 from placet.authority._settings import AuthoritySettings
@@ -18,6 +19,7 @@ from placet.authority._store import Store, StoreError, StoreMismatch, StoreUnava
 __all__ = [
     "AlreadyCreated",
     "AuthoritySettings",
+    "NamespaceTrouble",
     "NoLog",
     "SigningKeys",
     "Store",

@@ -20,6 +20,7 @@ from placet.authority._continuing import Continuing
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
+from placet.authority._findable import shown
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
@@ -28,7 +29,7 @@ from placet.authority._timing import advance
 from placet.authority._watching import Watching
 from placet.kill import kill_point
 from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus, StopCase
-from placet.payloads import PLAIN, WORKFLOW, seal_payload
+from placet.payloads import PLAIN, WORKFLOW, Keyring, seal_payload
 from placet.rules import UnsupportedResult, require_supported
 from placet.tokens import GrantClaims, Proof
 
@@ -85,21 +86,27 @@ class Cases:
 
     async def start_opened(self) -> None:
         """Start the workflow of each case that was opened and has none yet."""
-        for case in await self._with_status(CaseStatus.OPENING):
+        opening = await self._with_status(CaseStatus.OPENING)
+        if opening:
+            await self._core.temporal.prepare()
+        for case in opening:
             await self._start(case)
 
     async def _start(self, case: Case) -> None:
         kill_point("case.before-start")
+        keys = self._core.keys.payloads
+        ring = await self._core.store.read(lambda reader: keys.ring(reader, case.id))
         try:
             run_id = await self._core.temporal.start(
                 workflow_id=case.workflow_id,
                 workflow_type=case.workflow_type,
                 task_queue=case.task_queue,
-                payloads=await self._input(case),
+                payloads=await _input(ring, case),
+                shown=await shown(keys, ring, case),
                 request_id=case.request_id,
             )
-        except Unavailable:
-            _log.info("case %s: Temporal is away; its workflow is started later", case.id)
+        except Unavailable as error:
+            _log.info("case %s: its workflow is started later: %s", case.id, error)
             return
         except AlreadyStarted:
 
@@ -136,12 +143,6 @@ class Cases:
                 )
 
         await self._core.store.write(opened)
-
-    async def _input(self, case: Case) -> list[Payload]:
-        """The workflow's one argument, encrypted for whoever orchestrates the case."""
-        ring = await self._core.store.read(lambda r: self._core.keys.payloads.ring(r, case.id))
-        said = await PLAIN.encode([CaseInput(case=case.id, subject=case.subject)])
-        return [seal_payload(ring, WORKFLOW, each) for each in said]
 
     async def close(self, claims: GrantClaims, proof: Proof, result: str) -> CaseView:
         """Close the grant's case with a result; asked twice, it answers the same.
@@ -302,6 +303,12 @@ class Cases:
 SETTLE_GRACE = 30
 """Seconds after a grant's end in which its settlement still counts: its token is dead, but the
 step's last words may be on their way."""
+
+
+async def _input(ring: Keyring, case: Case) -> list[Payload]:
+    """The workflow's one argument, encrypted for whoever orchestrates the case."""
+    said = await PLAIN.encode([CaseInput(case=case.id, subject=case.subject)])
+    return [seal_payload(ring, WORKFLOW, each) for each in said]
 
 
 def _lose(tx: Tx, case_id: str) -> None:

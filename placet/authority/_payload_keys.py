@@ -9,12 +9,17 @@
    says so, in the same transaction (I4).
 """
 
+import base64
+import hmac
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import JsonValue
 
@@ -42,6 +47,7 @@ class PayloadKeys:
         self._passphrase = passphrase.encode()
         self._tenants: dict[str, _Tenant] = {}
         self._newest = ""
+        self._oldest = ""
 
     # --- the tenant's -------------------------------------------------------------------------
 
@@ -55,7 +61,8 @@ class PayloadKeys:
             if row.id not in self._tenants:
                 self._tenants[row.id] = _Tenant(row.id, self._open_tenant(row))
         if rows:
-            self._newest = max(rows, key=lambda row: (row.created_at, row.id)).id
+            self._newest = max(rows, key=_age).id
+            self._oldest = min(rows, key=_age).id
 
     def create(self, tx: Tx, name: str) -> None:
         """Make a tenant key; from now on it wraps."""
@@ -64,6 +71,17 @@ class PayloadKeys:
         tx.add(TenantKey(id=name, salt=salt, wrapped=wrapped, created_at=tx.now))
         self._tenants[name] = _Tenant(name, key)
         self._newest = name
+        self._oldest = self._oldest or name
+
+    def tag(self, purpose: str, said: str) -> str:
+        """A short name for something said that tells nobody else what it was (128 bits, base64url).
+
+        It is made with the oldest tenant key: rotating leaves it as it is.
+        """
+        key = self._tenants[self._oldest].key
+        own = HKDF(SHA256(), _SECRET, salt=None, info=f"placet tag {purpose}".encode()).derive(key)
+        mac = hmac.digest(own, said.encode(), "sha256")
+        return base64.urlsafe_b64encode(mac[:16]).decode().rstrip("=")
 
     def rotate(self, tx: Tx, name: str) -> int:
         """Make a new tenant key, and wrap every case's secrets under it; how many cases there are.
@@ -140,6 +158,10 @@ class PayloadKeys:
         if tenant is None:
             raise Unavailable("the tenant's payload keys were just rotated; ask again")
         return _unwrap(tenant.key, row.wrapped, f"{tenant.id}/{row.case_id}/{row.number}")
+
+
+def _age(row: TenantKey) -> tuple[datetime, str]:
+    return row.created_at, row.id
 
 
 def _rows(reader: Reader, case: str) -> list[CaseKey]:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import aiohttp
@@ -69,6 +69,10 @@ _REST = 4.0
 and however slow Temporal is, looking takes a fifth of the time at most."""
 
 
+_LOOK_AT_TEMPORAL = 5.0
+"""Seconds for a first look at Temporal; the authority serves without it, and looks again."""
+
+
 def _system_clock() -> datetime:
     return datetime.now(UTC)
 
@@ -94,7 +98,7 @@ async def open_authority(
         await load_keys(store, keys)
         if not keys.published(clock()):
             raise NoLog("the database has no log yet; run: placet authority init")
-        core = Core(settings, store, Temporal(client), keys, clock, random)
+        core = Core(settings, store, _temporal(settings, client), keys, clock, random)
         services = _services(core, session)
         notices = Notices(core, channels(settings, session))
         running = [
@@ -129,6 +133,10 @@ async def open_authority(
             for job in running:
                 job.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _temporal(settings: AuthoritySettings, client: Client) -> Temporal:
+    return Temporal(client, timedelta(hours=settings.temporal_retention_hours))
 
 
 def _services(core: Core, session: aiohttp.ClientSession) -> Services:
@@ -231,6 +239,7 @@ async def serve(settings: AuthoritySettings) -> None:
     """Serve the authority until it is told to stop (SIGTERM, SIGINT).
 
     Raises:
+        NamespaceTrouble: Temporal's namespace is not as cases need it.
         OSError: the address is taken, or none of this machine's.
     """
     client = await Client.connect(
@@ -238,6 +247,11 @@ async def serve(settings: AuthoritySettings) -> None:
     )
     build_models()
     async with open_authority(settings, client) as app:
+        try:
+            async with asyncio.timeout(_LOOK_AT_TEMPORAL):
+                await _temporal(settings, client).prepare()
+        except (Unavailable, TimeoutError) as error:
+            _log.warning("Temporal is away; cases start when it answers: %s", error)
         # Bound here: uvicorn would end the process by itself if the address is taken.
         listening = _bind(settings.host, settings.port)
         config = uvicorn.Config(

@@ -51,9 +51,11 @@ class AuthoritySettings(BaseSettings):
     slash at the end. ``key_passphrase`` protects the signing keys in the store.
     ``oidc_client_secret`` is ours at the lender's identity provider, where it gave us one; all else
     about it is in the published rules (``governance.publish``). ``notice_urls`` are Apprise's
-    addresses and ``webhooks`` are signed ones; with ``notice_details`` notices say who and which
-    record, too. ``environment`` is the one that this authority serves: an identity that is
-    registered for another neither joins nor gets a grant here.
+    addresses and ``webhooks`` are signed ones; with ``notice_details`` notices say who and
+    which record, too. ``temporal_namespace`` is made if it is missing, and must keep closed
+    workflows for ``temporal_retention_hours``: until each is sealed in the archive.
+    ``environment`` is the one that this authority serves: an identity that is registered for
+    another neither joins nor gets a grant here.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_AUTHORITY_", frozen=True, extra="ignore")
@@ -65,6 +67,7 @@ class AuthoritySettings(BaseSettings):
     key_passphrase: SecretStr = Field(min_length=12)
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
+    temporal_retention_hours: int = Field(default=24, ge=24, le=8760)
     grant_seconds: int = Field(default=60, ge=5, le=60)
     oidc_client_secret: SecretStr | None = None
     notice_urls: tuple[SecretStr, ...] = ()

@@ -32,6 +32,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.authority._errors import Unavailable
+from placet.authority._findable import Shown
+from placet.authority._namespace import prepare_namespace
 
 _RPC_SECONDS = timedelta(seconds=5)
 _IDENTITY = "placet-authority"
@@ -82,9 +84,22 @@ class SeenRun(NamedTuple):
 class Temporal:
     """The authority's own view of Temporal."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, retention: timedelta) -> None:
         self._client = client
         self._service = client.workflow_service
+        self._retention = retention
+        self._prepared = False
+
+    async def prepare(self) -> None:
+        """Look once whether the namespace is as cases need it, and make what is missing.
+
+        Raises:
+            NamespaceTrouble: it is not, and can't be made so.
+            Unavailable: Temporal did not answer.
+        """
+        if not self._prepared:
+            await prepare_namespace(self._client, self._retention)
+            self._prepared = True
 
     async def start(
         self,
@@ -93,11 +108,12 @@ class Temporal:
         workflow_type: str,
         task_queue: str,
         payloads: Sequence[Payload],
+        shown: Shown,
         request_id: str,
     ) -> str:
         """Start a case's workflow and return its run id; asked twice, it answers the same.
 
-        ``payloads`` are its input, encrypted.
+        ``payloads`` are its input, encrypted; ``shown`` is what it is found by.
 
         Raises:
             AlreadyStarted: the id was taken by a start that was not ours.
@@ -109,6 +125,10 @@ class Temporal:
             workflow_type=WorkflowType(name=workflow_type),
             task_queue=TaskQueue(name=task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
             input=Payloads(payloads=payloads),
+            search_attributes=shown.attributes,
+            memo=shown.memo,
+            user_metadata=shown.metadata,
+            priority=shown.priority,
             identity=_IDENTITY,
             request_id=request_id,
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
@@ -119,7 +139,7 @@ class Temporal:
         except RPCError as error:
             if error.status is RPCStatusCode.ALREADY_EXISTS:
                 raise AlreadyStarted(workflow_id) from error
-            raise Unavailable("Temporal did not start the workflow; ask again later") from error
+            raise Unavailable(f"Temporal did not start the workflow: {error.message}") from error
         return answer.run_id
 
     async def describe(self, workflow_id: str) -> Execution:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from placet.authority import NoLog, StoreError, WrongPassphrase
+from placet.authority import NamespaceTrouble, NoLog, StoreError, WrongPassphrase
 from placet.cli._keyring import recall
 from placet.cli._output import (
     AWAY,
@@ -63,6 +63,7 @@ def failures() -> Iterator[None]:
         except (
             AuthorityAway,
             StoreError,
+            NamespaceTrouble,
             NoLog,
             WrongPassphrase,
             KeyFileError,

@@ -315,6 +315,7 @@ from placet.model._registry import (
     join_digest,
     kind_of,
 )
+from placet.model._searching import SUBJECT, SearchAttribute, Stage
 from placet.model._secrets import (
     looks_secret,
 )
@@ -368,6 +369,7 @@ __all__ = [
     "REVIEW_PROCESS",
     "ROTATION_PROCESS",
     "SKEW",
+    "SUBJECT",
     "SYSTEM_URN",
     "AcceptedException",
     "AcceptedView",
@@ -581,6 +583,7 @@ __all__ = [
     "Salt",
     "Schedule",
     "SealedRun",
+    "SearchAttribute",
     "SeatView",
     "Section",
     "SetRoles",
@@ -599,6 +602,7 @@ __all__ = [
     "SignedDecision",
     "SignedDecisions",
     "Spent",
+    "Stage",
     "Standing",
     "StartCampaign",
     "Step",

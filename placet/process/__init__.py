@@ -20,6 +20,7 @@ from placet.process._requests import CheckpointRequest, CloseRequest, StepReques
 from placet.process._workflow import (
     ADMITTED,
     BELL,
+    ROUNDS,
     STOPPED,
     GovernedWorkflow,
     NotTaken,
@@ -32,6 +33,7 @@ __all__ = [
     "CLOSE_CASE",
     "OPEN_CHECKPOINT",
     "READ_OUTCOME",
+    "ROUNDS",
     "STOPPED",
     "STOP_CASE",
     "Attached",

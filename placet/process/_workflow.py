@@ -25,9 +25,11 @@ from placet.model import (
     Outcome,
     ProcessDefinition,
     RecordId,
+    Stage,
 )
 from placet.process._orchestrating import CLOSE_CASE, OPEN_CHECKPOINT, READ_OUTCOME, STOP_CASE
 from placet.process._requests import CheckpointRequest, CloseRequest, StepRequest, StopRequest
+from placet.process._standing import tell
 
 BELL = "checkpoint_bell"
 ADMITTED = "case_admitted"
@@ -37,6 +39,9 @@ STOPPED = "case_stopped"
 
 TOO_MANY_ROUNDS = "too_many_rounds"
 """What a case closes with that wants a person's look at why it comes back so often."""
+
+ROUNDS = "rounds"
+"""What the memo of a run that continues a case has: how many rounds were taken before it."""
 
 STEP_TIMEOUT = timedelta(minutes=10)
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
@@ -106,6 +111,8 @@ class GovernedWorkflow:
         self._admissions = 0
         self._stopped = False
         self._waiting_for: str | None = None
+        self._returned_by: str | None = None
+        self._held = 0
 
     @workflow.signal(name=BELL)
     def on_bell(self) -> None:
@@ -158,7 +165,19 @@ class GovernedWorkflow:
         )
         if activity_type != STOP_CASE:
             self._stopped = False
+            self._tell()
         return answer
+
+    def _tell(self) -> None:
+        """Tell Temporal how the case stands, where that has changed."""
+        if self._held:
+            tell(Stage.STOPPED)
+        elif self._waiting_for is not None:
+            tell(Stage.WAITING, self._waiting_for)
+        elif self._returned_by is not None:
+            tell(Stage.RETURNED, self._returned_by)
+        else:
+            tell(Stage.RUNNING)
 
     async def patient_step(
         self, activity_type: str, request: StepRequest, result: type[_T], subject: RecordId
@@ -229,7 +248,10 @@ class GovernedWorkflow:
         """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
         request = CheckpointRequest(case=case, record=subject, checkpoint=name)
         outcome = await self.patient_step(OPEN_CHECKPOINT, request, Outcome, subject)
+        if outcome.status is not CheckpointStatus.OPEN:
+            return outcome
         self._waiting_for = name
+        self._tell()
         try:
             while outcome.status is CheckpointStatus.OPEN:
                 heard = self._bells
@@ -238,6 +260,7 @@ class GovernedWorkflow:
                     await self._wait(heard, _until(outcome), "look whether people have decided")
         finally:
             self._waiting_for = None
+        self._tell()
         return outcome
 
     async def outcome(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
@@ -251,7 +274,10 @@ class GovernedWorkflow:
             heard = self._bells
             outcome = await self.outcome(name, case, subject)
             if outcome.status is not CheckpointStatus.RETURNED:
+                self._returned_by = None
                 return
+            self._returned_by = name
+            self._tell()
             await self._wait(heard, LOOK_DAILY, "look whether it was handed in again")
 
     @property
@@ -285,7 +311,12 @@ class GovernedWorkflow:
             except ActivityError as error:
                 if not refused_for(error):
                     raise
-        await self._wait(heard, LOOK_DAILY, "look whether a person has admitted the case")
+        self._held += 1
+        self._tell()
+        try:
+            await self._wait(heard, LOOK_DAILY, "look whether a person has admitted the case")
+        finally:
+            self._held -= 1
 
     async def _wait(self, heard: int, longest: timedelta, what: str) -> None:
         try:
@@ -300,10 +331,14 @@ class GovernedWorkflow:
     ) -> str:
         """Take rounds until one ends with a result, at most so many, and close the case with it.
 
-        Each is checks and decisions; one without a result starts the next.
+        Each is checks and decisions; one without a result starts the next. Where Temporal says that
+        the history has grown long, the next begins in a new run.
         """
         result = TOO_MANY_ROUNDS
-        for _ in range(most):
+        before = workflow.memo_value(ROUNDS, 0, type_hint=int)
+        for number in range(before, most):
+            if number > before and workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(case, memo={**workflow.memo(), ROUNDS: number})
             ended = await one(case)
             if ended is not None:
                 result = ended
@@ -321,11 +356,12 @@ class GovernedWorkflow:
             heard = self._bells
             try:
                 await self.step(CLOSE_CASE, request, CloseRequest)
-                return
+                break
             except ActivityError as error:
                 reasons = refused_for(error)
                 if not reasons:
                     raise
             if "case_closed" in reasons:
-                return
+                break
             await self.stop(case, subject, CLOSE_CASE, reasons, heard)
+        tell(Stage.CLOSED, outcome=result)

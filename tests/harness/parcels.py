@@ -160,6 +160,26 @@ class ContinuingCheck(ParcelCheck):
 
 
 @workflow.defn(name="ParcelCheck")
+class RoundsCheck(ParcelCheck):
+    """The same work in rounds, of which the first comes to nothing."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Take rounds."""
+        return await self.rounds(case, self._one, 3)
+
+    async def _one(self, case: CaseInput) -> str | None:
+        request = StepRequest(case=case.case, record=case.subject)
+        await self.step("weigh", request, PartRef)
+        if workflow.info().continued_run_id is None:
+            return None
+        await self.step("reweigh", request, PartRef)
+        await self.checkpoint("release", case.case, case.subject)
+        await self.step("dispatch", request, PartRef)
+        return "dispatched"
+
+
+@workflow.defn(name="ParcelCheck")
 class SkippingCheck(GovernedWorkflow):
     """Workflow code that goes to dispatch without asking anyone."""
 

@@ -1,0 +1,179 @@
+"""A case in Temporal's own lists: found by what is not personal, and served in its turn."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.worker import Worker
+
+from placet.audit import LogFiles, replay
+from placet.authority import NamespaceTrouble
+from placet.authority._errors import Unavailable
+from placet.authority._namespace import prepare_namespace
+from placet.cli import fetch_case
+from placet.model import SearchAttribute, Verdict
+from placet.payloads import ENCODING
+from tests.harness import parcels
+from tests.harness.world import World, temporal_server, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+DAY = timedelta(days=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def temporal() -> AsyncIterator[Client]:
+    """A real Temporal server: fair within the one partition of a queue, and soon tired of a run."""
+    async with temporal_server(
+        "matching.enableFairness=true",
+        "matching.numTaskqueueReadPartitions=1",
+        "matching.numTaskqueueWritePartitions=1",
+        "limit.historyCount.suggestContinueAsNew=8",
+    ) as client:
+        yield client
+
+
+async def listed(w: World, query: str, *cases: str) -> None:
+    """Wait until Temporal's list gives these cases for a query, and no other."""
+
+    async def look() -> bool:
+        found = {each.id async for each in w.temporal.list_workflows(query)}
+        return found == set(cases)
+
+    await until(look)
+
+
+async def described(w: World, case: str) -> WorkflowExecutionDescription:
+    """What Temporal shows of a case's workflow."""
+    return await (await w.workflow(case)).describe()
+
+
+def attributes(told: WorkflowExecutionDescription) -> dict[str, object]:
+    """The search attributes of ours that a workflow has."""
+    return {
+        pair.key.name: pair.value
+        for pair in told.typed_search_attributes
+        if pair.key.name in set(SearchAttribute)
+    }
+
+
+async def test_a_case_is_found_by_how_it_stands_and_shows_nothing_of_its_record(w: World) -> None:
+    """I7: process, stage, checkpoint and outcome in clear; the record as a tag, or encrypted."""
+    async with w.workers():
+        one = await w.open("depot/D1/parcel/11")
+        checkpoint = await w.until_checkpoint(one)
+        await listed(w, "PlacetStage = 'waiting' AND PlacetCheckpoint = 'release'", one)
+        told = await described(w, one)
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        await w.until_closed(one)
+        ended = "PlacetStage = 'closed' AND PlacetOutcome = 'dispatched'"
+        await listed(w, f"{ended} AND PlacetProcess = 'parcel-check/1'", one)
+        again = await w.open("depot/D1/parcel/11")
+        other = await w.open("depot/D1/parcel/12")
+        tag = attributes(told)[SearchAttribute.RECORD]
+        await listed(w, f"PlacetRecord = '{tag}'", one, again)
+        assert attributes(await described(w, other))[SearchAttribute.RECORD] != tag
+    raw = told.raw_description
+    sealed = [
+        *raw.workflow_execution_info.memo.fields.values(),
+        raw.execution_config.user_metadata.summary,
+        raw.execution_config.user_metadata.details,
+    ]
+    assert [each.metadata["encoding"] for each in sealed] == [ENCODING] * 3
+    assert b"D1" not in raw.SerializeToString()
+    orchestrator = await w.agent_client("orchestrator")
+    opened = await orchestrator.get_workflow_handle(one).describe()
+    assert await opened.memo_value("subject", type_hint=str) == "depot/D1/parcel/11"
+    assert await opened.static_summary() == "parcel-check of depot/D1/parcel/11"
+
+
+async def test_many_cases_about_one_record_starve_no_other(w: World) -> None:
+    """Whose cases are many waits for them; the one of somebody else is served in its turn."""
+    async with w.workers(only=("orchestrator",)):
+        many = [await w.open(f"depot/D1/parcel/{number}") for number in range(20, 32)]
+        for case in many:
+            await w.workflow(case)
+
+        async def pending() -> bool:
+            return all([(await described(w, c)).raw_description.pending_activities for c in many])
+
+        await until(pending)
+        few = await w.open("depot/D2/parcel/1")
+        keys = {
+            (await described(w, case)).raw_description.workflow_execution_info.priority.fairness_key
+            for case in many
+        }
+        own = (await described(w, few)).raw_description.workflow_execution_info.priority
+        assert len(keys) == 1
+        assert own.fairness_key not in {"", *keys}
+
+        async def scheduled() -> bool:
+            return bool((await described(w, few)).raw_description.pending_activities)
+
+        await until(scheduled)
+        one_at_a_time = Worker(
+            await w.agent_client("scale"),
+            task_queue="scale",
+            activities=[parcels.weigh],
+            max_concurrent_activities=1,
+            graceful_shutdown_timeout=timedelta(seconds=2),
+        )
+        async with one_at_a_time:
+
+            async def weighed() -> bool:
+                return len(await w.entries("grant.settled")) == len(many) + 1
+
+            await until(weighed)
+    order = [each["case"] for each in await w.entries("grant.issued")]
+    assert order.index(few) <= 2, "it waited for somebody else's"
+
+
+async def test_rounds_go_on_in_a_new_run_where_the_history_has_grown_long(w: World) -> None:
+    """I9: the case keeps its attributes and the count of its rounds, and both runs replay."""
+    async with w.workers(workflows=(parcels.RoundsCheck,)):
+        case = await w.open("depot/D3/parcel/1")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        view = await w.until_archived(case)
+        files = await until(lambda: covered(w, case))
+    (continued,) = await w.entries("case.continued")
+    assert continued["data"]["run_id"] == view.run_id
+    report = await replay(files, case, [parcels.RoundsCheck])
+    assert [(each.name, each.found) for each in report.troubles] == []
+    await listed(w, f"PlacetStage = 'closed' AND RunId = '{view.run_id}'", case)
+    orchestrator = await w.agent_client("orchestrator")
+    told = await orchestrator.get_workflow_handle(case).describe()
+    assert await told.memo() == {"subject": "depot/D3/parcel/1", "rounds": 1}
+    assert told.raw_description.workflow_execution_info.priority.fairness_key
+
+
+async def covered(w: World, case: str) -> LogFiles | None:
+    """A closed case's part of the log, once a head covers it."""
+    files = await fetch_case(w.people["una"], case)
+    return files if case in files.archives else None
+
+
+async def test_a_namespace_is_made_and_one_that_forgets_too_soon_is_refused(
+    temporal: Client,
+) -> None:
+    """Cases are sealed after they have closed: until then Temporal has to keep their histories."""
+    name = f"placet-{uuid.uuid4().hex[:8]}"
+    other = Client(temporal.service_client, namespace=name)
+
+    async def made() -> bool:
+        try:
+            await prepare_namespace(other, 3 * DAY)  # a new one is known everywhere after a while
+        except Unavailable:
+            return False
+        return True
+
+    await until(made)
+    told = await other.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=name))
+    assert told.config.workflow_execution_retention_ttl.ToTimedelta() == 3 * DAY
+    await prepare_namespace(other, 3 * DAY)
+    with pytest.raises(NamespaceTrouble, match="keeps closed workflows for 72h, and 96h are asked"):
+        await prepare_namespace(other, 4 * DAY)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import yaml  # type: ignore[import-untyped]  # it brings no types; Apprise brings it
+import yaml
 from pydantic import BaseModel, create_model
 
 VERSION = "0.1.35"

@@ -114,7 +114,7 @@ async def _answers(issuer: str) -> None:
     async with httpx.AsyncClient(timeout=2) as http, asyncio.timeout(60):
         while True:
             with contextlib.suppress(httpx.HTTPError):
-                if (await http.get(f"{issuer}/healthz")).status_code == 200:
+                if (await http.get(f"{issuer}/livez")).status_code == 200:
                     return
             await asyncio.sleep(0.05)
 

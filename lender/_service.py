@@ -105,6 +105,14 @@ class Database:
         if self._requests is not None:
             self._requests.dispose()
 
+    async def answers(self) -> None:
+        """See whether it answers.
+
+        Raises:
+            Failure: it does not.
+        """
+        await self.run(lambda session: session.execute(select(1)))
+
     async def run(self, work: Callable[[Session], T], scope: Scope | None = None) -> T:
         """Run ``work`` in one transaction, in a thread; it reaches what ``scope`` names, or all.
 

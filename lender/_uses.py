@@ -123,7 +123,7 @@ class Use:
         try:
             await self._database.run(lambda session: self._put(session, status))
         except Failure as failure:
-            _log.error("the refusal of grant %s is not told: %s", self.grant.id, failure)
+            _log.error("the refusal is not told: %s", failure, extra={"grant": self.grant.id})
 
     def _put(self, session: Session, status: int) -> None:
         use = self._guard.use(

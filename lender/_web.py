@@ -23,6 +23,7 @@ from lender._uses import Desk, Outbox
 from lender.model import MAX_DRAW, LoanId, PayeeId
 from placet.model import Model, Problem
 from placet.resource import Refused, tell_uses
+from placet.telemetry import Health
 
 T = TypeVar("T")
 _M = TypeVar("_M", bound=BaseModel)
@@ -131,10 +132,10 @@ def make_service(desk: Desk) -> FastAPI:
     ):
         app.add_exception_handler(kind, handler)
 
-    @app.get("/healthz")
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "system": guard.system}
-
+    health = Health({"database": desk.database.answers, "authority": guard.require_fresh})
+    app.add_api_route("/livez", health.live)
+    app.add_api_route("/readyz", health.ready)
+    app.state.health = health
     return app
 
 

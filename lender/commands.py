@@ -51,6 +51,7 @@ from placet.cli import (
 )
 from placet.model import Digest, Mode, Money, Severity
 from placet.process import Attached
+from placet.telemetry import TelemetrySettings, set_up_logs
 from worker.registry import ACTIVITIES
 from workflows import loan_draw
 
@@ -67,8 +68,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def serve() -> None:
     """Serve loan servicing, document storage and the compliance database until stopped."""
     with failures():
+        telemetry = load_settings(TelemetrySettings)
+        set_up_logs(telemetry)
         try:
-            run(serve_systems(load_settings(LenderSettings)))
+            run(serve_systems(load_settings(LenderSettings), telemetry))
         except Failure as error:
             raise fail(error.problem.error_description) from None
 

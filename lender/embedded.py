@@ -190,7 +190,7 @@ class Embedded:
             return False
         urls = [self.issuer] if part == "authority" else [self.lender.url(s) for s in SYSTEMS]
         try:
-            return all([(await http.get(f"{url}/healthz")).is_success for url in urls])
+            return all([(await http.get(f"{url}/livez")).is_success for url in urls])
         except httpx.HTTPError:
             return False
 

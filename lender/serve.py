@@ -1,12 +1,13 @@
-"""Serving the three systems of record, in one process on loopback ports."""
+"""Serving the systems of record: all three in one process, or each in its own."""
 
 import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,9 +17,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lender import compliance, servicing, storage
 from lender._service import Database
 from placet.resource import Guard
+from placet.telemetry import (
+    STOP_SECONDS,
+    Health,
+    Serving,
+    TelemetrySettings,
+    bind,
+    serve_metrics,
+)
 from placet.tokens import read_key_file
 
 SYSTEMS = ("loan-servicing", "document-storage", "compliance")
+_System = Annotated[str, Field(pattern=f"^(?:{'|'.join(SYSTEMS)})$")]
 
 
 class LenderSettings(BaseSettings):
@@ -29,6 +39,9 @@ class LenderSettings(BaseSettings):
     each system keeps to a schema of its own: ``loan_servicing``, ``document_storage``,
     ``compliance``; it makes them as the role of ``database_url``, and its requests come in as the
     role of ``requests_url``, which owns nothing and reaches what a grant gives it.
+
+    ``systems`` are those that this process serves, and ``urls`` their addresses as callers spell
+    them, where that is not ``http://127.0.0.1`` and the port.
     """
 
     # A URL may carry a password: an error must not repeat it.
@@ -40,6 +53,9 @@ class LenderSettings(BaseSettings):
     database_url: str | None = Field(default=None, pattern=r"^postgresql://", repr=False)
     requests_url: str | None = Field(default=None, pattern=r"^postgresql://", repr=False)
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
+    host: str = "127.0.0.1"
+    systems: tuple[_System, ...] = SYSTEMS
+    urls: dict[str, str] = {}
     servicing_port: int = Field(default=8611, ge=1, le=65535)
     storage_port: int = Field(default=8612, ge=1, le=65535)
     compliance_port: int = Field(default=8613, ge=1, le=65535)
@@ -60,8 +76,8 @@ class LenderSettings(BaseSettings):
         return dict(zip(SYSTEMS, ports, strict=True))[system]
 
     def url(self, system: str) -> str:
-        """A system's address."""
-        return f"http://127.0.0.1:{self.port(system)}"
+        """A system's address, as its callers spell it."""
+        return self.urls.get(system, f"http://127.0.0.1:{self.port(system)}")
 
     def database(self, system: str) -> Database:
         """A system's own database.
@@ -91,80 +107,75 @@ class LenderSettings(BaseSettings):
 
 
 def make_apps(settings: LenderSettings) -> dict[str, FastAPI]:
-    """The three applications."""
-    guards = {
-        system: Guard(
-            system, settings.issuer, settings.url(system), read_key_file(settings.key_file(system))
-        )
-        for system in SYSTEMS
-    }
-    return {
-        "loan-servicing": servicing.make_app(
-            settings.database("loan-servicing"), guards["loan-servicing"]
-        ),
-        "document-storage": storage.make_app(
-            settings.database("document-storage"),
-            guards["document-storage"],
-            settings.staff_token(),
-        ),
-        "compliance": compliance.make_app(settings.database("compliance"), guards["compliance"]),
-    }
+    """The applications of the systems that are served."""
+    return {system: _make_app(settings, system) for system in settings.systems}
 
 
-async def serve(settings: LenderSettings) -> None:
-    """Serve until told to stop (SIGTERM, SIGINT).
+def _make_app(settings: LenderSettings, system: str) -> FastAPI:
+    guard = Guard(
+        system, settings.issuer, settings.url(system), read_key_file(settings.key_file(system))
+    )
+    database = settings.database(system)
+    if system == "document-storage":
+        return storage.make_app(database, guard, settings.staff_token())
+    if system == "compliance":
+        return compliance.make_app(database, guard)
+    return servicing.make_app(database, guard)
+
+
+async def serve(settings: LenderSettings, telemetry: TelemetrySettings) -> None:
+    """Serve until told to stop (SIGTERM, SIGINT): requests under way are answered first.
 
     Raises:
         OSError: an address is taken.
     """
     apps = make_apps(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with contextlib.ExitStack() as stack:
-        # Bound here: uvicorn would end the process by itself if an address is taken.
         listening = [
-            stack.enter_context(_bind("127.0.0.1", settings.port(system))) for system in apps
+            stack.enter_context(bind(settings.host, settings.port(system))) for system in apps
         ]
-        await _serve(settings, list(apps.values()), listening)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms for each answer.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
-    return bound
+        await _serve(settings, telemetry, apps, listening, stop)
 
 
 async def _serve(
-    settings: LenderSettings, apps: list[FastAPI], listening: list[socket.socket]
+    settings: LenderSettings,
+    telemetry: TelemetrySettings,
+    apps: dict[str, FastAPI],
+    listening: list[socket.socket],
+    stop: asyncio.Event,
 ) -> None:
     servers = [
-        uvicorn.Server(
+        Serving(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=75,  # longer than any client keeps a connection it may use
+                timeout_graceful_shutdown=STOP_SECONDS,
             )
         )
-        for app in apps
+        for app in apps.values()
     ]
-    # One server takes the signals, and its end ends the others.
-    running = [
-        asyncio.create_task(server.serve(sockets=[bound]))
-        for server, bound in zip(servers, listening, strict=True)
-    ]
-    while not all(server.started for server in servers):
-        if any(task.done() for task in running):
-            break
-        await asyncio.sleep(0.02)
-    if settings.ready_file is not None and all(server.started for server in servers):
-        settings.ready_file.write_text(f"{os.getpid()}\n")
-    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*running)
+    health: dict[str, Health] = {system: app.state.health for system, app in apps.items()}
+    whole = Health.of_all(health)
+    async with serve_metrics(telemetry, whole):
+        running = [
+            asyncio.create_task(server.serve(sockets=[bound]))
+            for server, bound in zip(servers, listening, strict=True)
+        ]
+        up = [await server.up(task) for server, task in zip(servers, running, strict=True)]
+        if settings.ready_file is not None and all(up):
+            settings.ready_file.write_text(f"{os.getpid()}\n")
+        stopping = asyncio.create_task(stop.wait())
+        # The end of one ends the others.
+        await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for each in (whole, *health.values()):
+            each.stopping = True
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*running)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,15 +10,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
+import aiohttp
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 from placet.agent import AgentConfig, PlacetPlugin
 from placet.agent.reasoning import Mind
 from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
+from placet.telemetry import Health, TelemetrySettings, serve_metrics, set_up_logs
 from placet.tokens import KeyFileError, read_key_file
 from worker.registry import (
     ACTIVITIES,
@@ -44,7 +47,8 @@ class WorkerSettings(BaseSettings):
     ``model_answers_as`` what its provider must call it in every answer. ``model_price`` is what a
     million tokens cost in dollars, told and said, where Pydantic AI does not know it: without a
     price no budget of money holds. ``tools_file`` names the owners' tools that ``identity-keeper``
-    may call.
+    may call. ``sdk_metrics`` is where Temporal's SDK serves metrics of its own (``0.0.0.0:9465``).
+    Told to stop, steps under way have ``stop_seconds`` to end; what has not is handed back.
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
@@ -57,6 +61,8 @@ class WorkerSettings(BaseSettings):
     model_answers_as: str | None = None
     model_price: tuple[NonNegative, NonNegative] | None = None
     tools_file: Path | None = None
+    sdk_metrics: str | None = Field(default=None, pattern=r"^[^\s:]+:[0-9]{1,5}$")
+    stop_seconds: int = Field(default=20, ge=0, le=3600)
     systems: dict[str, str] = Field(
         default={
             "loan-servicing": "http://127.0.0.1:8611",
@@ -71,13 +77,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m worker", description="Run one agent's worker.")
     parser.add_argument("--agent", required=True, choices=_AGENTS)
     agent: str = parser.parse_args().agent
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
+        telemetry = TelemetrySettings()
         settings = WorkerSettings()
         key = read_key_file(settings.key_file)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        name = "PLACET_WORKER_" + "_".join(str(part) for part in first["loc"]).upper()
+        prefix = "PLACET_TELEMETRY_" if error.title == "TelemetrySettings" else "PLACET_WORKER_"
+        name = prefix + "_".join(str(part) for part in first["loc"]).upper()
         print(f"worker: {name}: {first['msg']}", file=sys.stderr)  # noqa: T201 - a command line
         return 3
     except (KeyFileError, OSError) as error:
@@ -85,8 +92,9 @@ def main() -> int:
         return 3
     config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
     try:
-        asyncio.run(_run(config, settings, _activities(agent, settings)))
-    except (RuntimeError, NoModel, BadTools) as error:
+        set_up_logs(telemetry)
+        asyncio.run(_run(config, settings, telemetry, _activities(agent, settings)))
+    except (RuntimeError, OSError, NoModel, BadTools) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
     return 0
@@ -126,15 +134,49 @@ def mind_of(agent: str, settings: WorkerSettings) -> Mind:
 
 
 async def _run(
-    config: AgentConfig, settings: WorkerSettings, activities: Sequence[Callable[..., Any]]
+    config: AgentConfig,
+    settings: WorkerSettings,
+    telemetry: TelemetrySettings,
+    activities: Sequence[Callable[..., Any]],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with await make_worker(config, settings, activities):
+    worker = await make_worker(config, settings, activities)
+    health = _health(worker, settings)
+    async with serve_metrics(telemetry, health), worker:
         await stop.wait()
+        health.stopping = True
     await asyncio.sleep(_LAST_BREATH)
+
+
+def _health(worker: Worker, settings: WorkerSettings) -> Health:
+    async def temporal() -> None:
+        asked = DescribeNamespaceRequest(namespace=settings.temporal_namespace)
+        await worker.client.workflow_service.describe_namespace(asked)
+
+    async def authority() -> None:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"{settings.issuer}/livez", allow_redirects=False) as answer,
+        ):
+            answer.raise_for_status()
+
+    return Health({"temporal": temporal, "authority": authority})
+
+
+def _runtime(settings: WorkerSettings) -> Runtime | None:
+    """The SDK's runtime, where its metrics are wanted; else the one that it makes by itself."""
+    if settings.sdk_metrics is None:
+        return None
+    told = PrometheusConfig(
+        bind_address=settings.sdk_metrics,
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+    )
+    return Runtime(telemetry=TelemetryConfig(metrics=told))
 
 
 async def make_worker(
@@ -145,6 +187,7 @@ async def make_worker(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         plugins=[PlacetPlugin(config)],
+        runtime=_runtime(settings),
     )
     orchestrates = config.agent == "orchestrator"
     return Worker(
@@ -153,7 +196,7 @@ async def make_worker(
         activities=activities,
         workflows=[each.workflow for each in (*PROCESSES, *GOVERNANCE)] if orchestrates else [],
         workflow_runner=workflow_runner(),
-        graceful_shutdown_timeout=timedelta(seconds=20),
+        graceful_shutdown_timeout=timedelta(seconds=settings.stop_seconds),
     )
 
 

@@ -14,10 +14,11 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 from typing import Any, NoReturn
 
 import aiohttp
@@ -44,6 +45,7 @@ from placet.agent._rotation import Rotation
 from placet.kill import kill_point
 from placet.model import Settlement, SettlementOutcome
 from placet.payloads import ClearFailure, ClosedPayload, Keyring
+from placet.telemetry import about, metrics
 
 _log = logging.getLogger("placet.agent")
 _MAX_ERROR = 1000
@@ -157,6 +159,24 @@ class Governor:
             ApplicationError: denied, leaked or not to be governed (terminal), or something is away
                 (retryable).
         """
+        info = activity.info()
+        with (
+            about(
+                case=info.workflow_id or "",
+                agent=self._config.agent,
+                activity=info.activity_type,
+                attempt=info.attempt,
+            ),
+            _told(info.activity_type),
+        ):
+            return await self._run(step, proceed, heartbeats)
+
+    async def _run(
+        self,
+        step: ExecuteActivityInput,
+        proceed: Callable[[], Awaitable[Any]],
+        heartbeats: Heartbeats,
+    ) -> Any:
         until = asyncio.get_running_loop().time() + _time_left()
         if any(isinstance(each, ClosedPayload) for each in step.args):
             await self._say_why_closed()
@@ -171,9 +191,25 @@ class Governor:
             held = await link.grant(details)
             kill_point("agent.after-grant")
             grant = CurrentGrant(self._config, link, http, self._clock, details, held)
-            return await _run(proceed, grant, given, link, until)
+            with about(grant=held.id):
+                return await _run(proceed, grant, given, link, until)
         finally:
             beating.cancel()
+
+
+@contextlib.contextmanager
+def _told(activity_type: str) -> Iterator[None]:
+    """Count and time a step."""
+    began, outcome = perf_counter(), "failed"
+    try:
+        yield
+        outcome = "completed"
+    except asyncio.CancelledError:
+        outcome = "cancelled"
+        raise
+    finally:
+        metrics.STEP_SECONDS.labels(activity_type).observe(perf_counter() - began)
+        metrics.STEPS.labels(activity_type, outcome).inc()
 
 
 async def _run(
@@ -216,7 +252,9 @@ async def _settle_failed(
     try:
         await _settle(link, _failed(grant, given, error), until)
     except ApplicationError as trouble:  # it must not hide why the step failed
-        _log.warning("grant %s could not be settled: %s", grant.id, trouble.message)
+        _log.warning(
+            "the grant could not be settled: %s", trouble.message, extra={"grant": grant.id}
+        )
 
 
 def _replacement(grant: CurrentGrant, error: BaseException) -> ApplicationError | None:

@@ -98,6 +98,7 @@ from placet.model import (
     SignInAnswer,
     StopCase,
 )
+from placet.telemetry import Health
 from placet.tokens import Proof, spell_jwks
 
 CLIENT_CREDENTIALS = "client_credentials"
@@ -140,7 +141,7 @@ class Services:
     events: Events
 
 
-def make_app(services: Services) -> Starlette:
+def make_app(services: Services, health: Health) -> Starlette:
     """The ASGI application."""
     routes = Routes(services)
     lists = ListRoutes(services)
@@ -148,7 +149,8 @@ def make_app(services: Services) -> Starlette:
     orders = OrderRoutes(services)
     standings = StandingRoutes(services)
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-        ("GET", "/healthz", routes.health),
+        ("GET", "/livez", health.live),
+        ("GET", "/readyz", health.ready),
         ("GET", "/.well-known/oauth-authorization-server", routes.metadata),
         ("GET", "/.well-known/jwks.json", routes.jwks),
         ("POST", "/oauth/device_authorization", routes.begin_sign_in),
@@ -221,7 +223,8 @@ def make_app(services: Services) -> Starlette:
     ]
     return Starlette(
         routes=[
-            Route(path, endpoint(handler), methods=[method]) for method, path, handler in table
+            Route(path, endpoint(handler, method, path), methods=[method])
+            for method, path, handler in table
         ],
         exception_handlers={404: _no_route, 405: _no_route},
     )
@@ -240,11 +243,6 @@ class Routes:
 
     def __init__(self, services: Services) -> None:
         self._s = services
-
-    async def health(self, _: Request) -> Response:
-        """Whether the store answers."""
-        size, _root = await self._s.core.store.head()
-        return JSONResponse({"status": "ok", "ledger_size": size})
 
     async def metadata(self, _: Request) -> Response:
         """RFC 8414 metadata."""

@@ -184,7 +184,7 @@ class Archivist:
 
     async def _alarm(self, case: Case, wrong: tuple[str, ...]) -> None:
         trouble = "; ".join(spelled_out(wrong))[:_TROUBLE]
-        _log.error("case %s is not archived: %s", case.id, trouble)
+        _log.error("the case is not archived: %s", trouble, extra={"case": case.id})
 
         def write(tx: Tx) -> None:
             current = tx.get(Case, case.id)
@@ -253,7 +253,7 @@ class Archivist:
             return await asyncio.to_thread(_read, case, ring, row)
         except (InvalidTag, PayloadError, ValueError, zlib.error):
             # Whoever owns the store has changed it: the audit names the case, and goes on.
-            _log.error("case %s: its archive was changed in the store", case_id)
+            _log.error("the archive was changed in the store", extra={"case": case_id})
             raise NotFound("the case's archive can't be read: it was changed") from None
 
 

@@ -106,7 +106,7 @@ class Cases:
                 request_id=case.request_id,
             )
         except Unavailable as error:
-            _log.info("case %s: its workflow is started later: %s", case.id, error)
+            _log.info("the workflow is started later: %s", error, extra={"case": case.id})
             return
         except AlreadyStarted:
 

@@ -51,6 +51,7 @@ from placet.rules import (
     check_decision,
     check_step_up,
 )
+from placet.telemetry import metrics
 from placet.tokens import (
     BadSignature,
     Malformed,
@@ -336,6 +337,8 @@ class Decisions:
                 entry=entry,
             )
         )
+        waited = (tx.now - row.opened_at).total_seconds()
+        tx.when_durable(lambda: metrics.DECISION_SECONDS.observe(waited))
         return answer
 
 

@@ -28,6 +28,7 @@ from sqlalchemy import and_, bindparam, or_, select
 
 from placet.authority._alarms import meet_run, stop_case
 from placet.authority._approvals import Approval, Lacking, void_approved, weigh
+from placet.authority._asked import asked, tell_issued, tell_refused, timed
 from placet.authority._continuing import Continuing
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -68,6 +69,7 @@ from placet.rules import (
     require_in_scope,
     step_context,
 )
+from placet.telemetry import metrics
 from placet.tokens import Confirmation, GrantClaims, sign_grant
 
 _GRANT = table_of(Grant)
@@ -141,18 +143,19 @@ class Grants:
             Unavailable: something the decision needs is away; nothing was decided.
             Unauthenticated: the assertion or its proof was used before.
         """
-        ask = await self._look(sender, details)
+        with asked(sender.principal, details):
+            ask = await self._look(sender, details)
 
-        def write(tx: Tx) -> GrantClaims | _Deny | _Slow:
-            use_sender(tx, sender)
-            return self._decide(tx, ask)
+            def write(tx: Tx) -> GrantClaims | _Deny | _Slow:
+                use_sender(tx, sender)
+                return self._decide(tx, ask)
 
-        answer = await self._core.store.write(write)
-        kill_point("grant.before-answer")
-        return self._sign(answer)
+            answer = await self._core.store.write(write)
+            kill_point("grant.before-answer")
+            return self._sign(answer)
 
     async def issue_each(
-        self, sender: Sender, asked: tuple[RequestedDetails, ...]
+        self, sender: Sender, wanted: tuple[RequestedDetails, ...]
     ) -> list[IssuedGrant | Refusal]:
         """Decide on several requests of one client, each by itself; see :meth:`issue`.
 
@@ -161,7 +164,17 @@ class Grants:
         Raises:
             Unauthenticated: the assertion or its proof was used before.
         """
-        asks = await asyncio.gather(*(self._look_or_refuse(sender, each) for each in asked))
+        with timed():
+            answers = await self._issue_each(sender, wanted)
+        for details, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Refusal):
+                tell_refused(sender.principal, details, answer)
+        return answers
+
+    async def _issue_each(
+        self, sender: Sender, wanted: tuple[RequestedDetails, ...]
+    ) -> list[IssuedGrant | Refusal]:
+        asks = await asyncio.gather(*(self._look_or_refuse(sender, each) for each in wanted))
 
         def write(tx: Tx) -> list[GrantClaims | _Deny | _Slow | Refusal]:
             use_sender(tx, sender)
@@ -199,7 +212,10 @@ class Grants:
         if isinstance(answer, _Slow):
             seconds = math.ceil((answer.until - now).total_seconds())
             raise TooMuch(answer.description, answer.measure, max(1, seconds))
-        token = sign_grant(answer, self._core.keys.signer(now))
+        signer = self._core.keys.signer(now)
+        with metrics.signing("grant"):
+            token = sign_grant(answer, signer)
+        tell_issued(answer.txn, answer.jti, answer.sub)
         return IssuedGrant(token, answer.exp - int(now.timestamp()), answer.details)
 
     async def _look(self, sender: Sender, details: RequestedDetails) -> _Ask:

@@ -11,6 +11,8 @@ import json
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from time import perf_counter
 from typing import NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
@@ -21,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from placet.authority._errors import Invalid, NotFound, Refusal, Unauthenticated, Unavailable
 from placet.authority._store import StoreUnavailable
 from placet.model import Problem
+from placet.telemetry import about, metrics
 
 MAX_BODY = 8 * 1024 * 1024
 MAX_ACT = 2 * 1024 * 1024  # a policy set or a process, whole
@@ -28,6 +31,7 @@ MAX_ASKS = 512 * 1024  # 32 authorization_details, and an assertion
 MAX_DECISION = 32 * 1024  # one token of at most 16 KiB
 MAX_DECISIONS = 2 * 1024 * 1024  # a hundred tokens of at most 16 KiB
 MAX_FORM = 64 * 1024  # an assertion, a token and authorization_details, each bounded by itself
+MAX_LOGGED = 80  # characters of what a path calls a case
 _LARGE = 64 * 1024
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -213,7 +217,23 @@ def refuse(refusal: Refusal) -> Response:
     )
 
 
-def endpoint(handler: Endpoint) -> Endpoint:
+def endpoint(handler: Endpoint, method: str, route: str) -> Endpoint:
+    """A route's handler: its refusals become answers, and it is counted and timed."""
+    safely, seconds = _answering(handler), metrics.REQUEST_SECONDS.labels(method, route)
+
+    async def handle(request: Request) -> Response:
+        began = perf_counter()
+        case = request.path_params.get("case")
+        with nullcontext() if case is None else about(case=str(case)[:MAX_LOGGED]):
+            response = await safely(request)
+        seconds.observe(perf_counter() - began)
+        metrics.REQUESTS.labels(method, route, str(response.status_code)).inc()
+        return response
+
+    return handle
+
+
+def _answering(handler: Endpoint) -> Endpoint:
     """Turn refusals into their answers, and anything unforeseen into a 500 without a traceback."""
 
     async def handle(request: Request) -> Response:

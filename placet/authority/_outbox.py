@@ -127,10 +127,10 @@ class Outbox:
                 request_id=f"placet-outbox-{row.id}-{row.attempts}",
             )
         except ExecutionNotFound:
-            _log.warning("case %s: Temporal has no running execution to signal", case.id)
+            _log.warning("Temporal has no running execution to signal", extra={"case": case.id})
             return False
         except Unavailable:
-            _log.info("case %s: Temporal is away; the signal waits", case.id)
+            _log.info("Temporal is away; the signal waits", extra={"case": case.id})
             return False
         kill_point("outbox.after-signal")
         return bool(signal != BELL)
@@ -142,6 +142,6 @@ class Outbox:
         except ExecutionNotFound:
             pass  # it had ended by itself, or was terminated and the answer was lost
         except Unavailable:
-            _log.info("case %s: Temporal is away; its workflow is terminated later", case.id)
+            _log.info("Temporal is away; its workflow is terminated later", extra={"case": case.id})
             return False
         return True

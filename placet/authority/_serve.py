@@ -5,8 +5,7 @@ import contextlib
 import logging
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -32,6 +31,7 @@ from placet.authority._errors import Unavailable
 from placet.authority._events import Events
 from placet.authority._facts import FactsClient
 from placet.authority._grants import Grants
+from placet.authority._health import health_of, refresh_metrics
 from placet.authority._inventories import Inventories
 from placet.authority._joining import Joining, OidcAttestation
 from placet.authority._key_ages import KeyAges
@@ -61,6 +61,14 @@ from placet.authority._vouching import Vouching
 from placet.ledger import Checkpoint as Head
 from placet.ledger import NoteSigner, sign_checkpoint
 from placet.model import build_models
+from placet.telemetry import (
+    STOP_SECONDS,
+    Serving,
+    TelemetrySettings,
+    bind,
+    metrics,
+    serve_metrics,
+)
 
 _log = logging.getLogger("placet.authority")
 
@@ -126,8 +134,11 @@ async def open_authority(
             )
         ]
         try:
-            app = make_app(services)
+            health = health_of(core)
+            app = make_app(services, health)
             app.state.stop_streams = services.events.stop
+            app.state.health = health
+            app.state.refresh_metrics = lambda: refresh_metrics(core)
             yield app
         finally:
             for job in running:
@@ -181,7 +192,8 @@ def _head_signer(core: Core) -> Callable[[int, bytes], str]:
     signer = NoteSigner(origin, core.keys.head_key())
 
     def sign(size: int, root: bytes) -> str:
-        return sign_checkpoint(Head(origin=origin, size=size, root=root), [signer])
+        with metrics.signing("head"):
+            return sign_checkpoint(Head(origin=origin, size=size, root=root), [signer])
 
     return sign
 
@@ -206,6 +218,7 @@ async def _follow(
         except (StoreUnavailable, Unavailable) as error:
             _log.warning("a job waits: %s", error)
         except Exception:  # noqa: BLE001 - a job must outlive one bad row; it is logged and retried
+            metrics.JOB_FAILURES.inc()
             _log.exception("a job failed and is tried again")
         if topic is None:
             await asyncio.sleep(max(pause, rest * (now() - began)))
@@ -213,34 +226,15 @@ async def _follow(
             await store.changed(topic, seen, pause)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn would raise the signal again once it has stopped, before the store is closed."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to :func:`serve`."""
-        yield
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms for each answer.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
-    return bound
-
-
-async def serve(settings: AuthoritySettings) -> None:
+async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> None:
     """Serve the authority until it is told to stop (SIGTERM, SIGINT).
+
+    Told to stop, it is not ready any more, answers the requests that are under way, and closes its
+    store once what was queued is durable.
 
     Raises:
         NamespaceTrouble: Temporal's namespace is not as cases need it.
-        OSError: the address is taken, or none of this machine's.
+        OSError: an address is taken, or none of this machine's.
     """
     client = await Client.connect(
         settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
@@ -252,8 +246,7 @@ async def serve(settings: AuthoritySettings) -> None:
                 await _temporal(settings, client).prepare()
         except (Unavailable, TimeoutError) as error:
             _log.warning("Temporal is away; cases start when it answers: %s", error)
-        # Bound here: uvicorn would end the process by itself if the address is taken.
-        listening = _bind(settings.host, settings.port)
+        listening = bind(settings.host, settings.port)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -262,18 +255,19 @@ async def serve(settings: AuthoritySettings) -> None:
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,  # longer than any client keeps a connection that it may use
+            timeout_graceful_shutdown=STOP_SECONDS,
         )
-        server = _Server(config)
+        server = Serving(config)
 
         def stop(number: int) -> None:
+            app.state.health.stopping = True
             app.state.stop_streams()  # or the server would wait for whoever listens to events
             server.handle_exit(number, None)
 
         for each in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(each, stop, each)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event
-            await asyncio.sleep(0.02)
-        if server.started and settings.ready_file is not None:
-            settings.ready_file.write_text(f"{os.getpid()}\n")
-        await serving
+        async with serve_metrics(telemetry, app.state.health, app.state.refresh_metrics):
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            if await server.up(serving) and settings.ready_file is not None:
+                settings.ready_file.write_text(f"{os.getpid()}\n")
+            await serving

@@ -21,6 +21,7 @@ from temporalio.api.enums.v1 import (
 from temporalio.api.history.v1 import History
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
     ListWorkflowExecutionsRequest,
@@ -248,6 +249,18 @@ class Temporal:
             token = page.next_page_token
             if not token:
                 return
+
+    async def answers(self) -> None:
+        """See whether Temporal answers, and has our namespace.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        request = DescribeNamespaceRequest(namespace=self._client.namespace)
+        try:
+            await self._service.describe_namespace(request, timeout=_RPC_SECONDS)
+        except RPCError as error:
+            raise Unavailable("Temporal does not answer") from error
 
     async def history(self, workflow_id: str, run_id: str) -> History:
         """The full history of one run, its payloads as they are there.

@@ -1,6 +1,5 @@
 """``placet authority …``."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,7 @@ from placet.cli._base import (
 )
 from placet.cli._identities import AsJson
 from placet.model import format_time
+from placet.telemetry import TelemetrySettings, set_up_logs
 
 authority = typer.Typer(help="The service that says yes or no.", no_args_is_help=True)
 
@@ -72,9 +72,10 @@ def init(
 @authority.command("serve")
 def serve_() -> None:
     """Serve the authority until stopped."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     with failures():
-        run_server(serve(load_settings(AuthoritySettings)))
+        telemetry = load_settings(TelemetrySettings)
+        set_up_logs(telemetry)
+        run_server(serve(load_settings(AuthoritySettings), telemetry))
 
 
 @authority.command("rotate-key")

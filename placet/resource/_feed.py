@@ -10,6 +10,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -48,6 +49,11 @@ class RevocationFeed:
         if self._complete_at is None:
             return False
         return timedelta(0) <= self._clock() - self._complete_at <= FEED_MAX_AGE
+
+    def age(self) -> float:
+        """How many seconds old it is; infinite before it was whole."""
+        at = self._complete_at
+        return math.inf if at is None else (self._clock() - at).total_seconds()
 
     async def follow(self, link: SystemLink, tell: Ended | None = None) -> None:
         """Follow the feed until cancelled."""

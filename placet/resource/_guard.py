@@ -22,10 +22,11 @@ from starlette.requests import Request
 
 from placet.model import Digest, GrantUse, Name, UseStage, system_urn
 from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
-from placet.resource._errors import BadToken, NoToken, WrongAction
+from placet.resource._errors import BadToken, NoToken, Refused, WrongAction
 from placet.resource._feed import Ended, RevocationFeed
 from placet.resource._keys import AuthorityKeys
 from placet.resource._replay import ReplayCache
+from placet.telemetry import metrics, now_about
 from placet.tokens import (
     GrantClaims,
     PublicKey,
@@ -93,6 +94,7 @@ class Guard:
         """
         async with aiohttp.ClientSession() as session:
             self._link = SystemLink(self.system, self._issuer, self._key, session, self._clock)
+            metrics.FEED_AGE.labels(self.system).set_function(self._feed.age)
             follower = asyncio.create_task(self._feed.follow(self._link, ended))
             try:
                 yield self
@@ -118,6 +120,25 @@ class Guard:
         Raises:
             Refused: there is none; the subclass says which status.
         """
+        try:
+            grant = await self._require(request, action, record)
+        except Refused as refused:
+            metrics.GUARDED.labels(self.system, refused.problem.error).inc()
+            raise
+        metrics.GUARDED.labels(self.system, "admitted").inc()
+        now_about(system=self.system, case=grant.claims.txn, grant=grant.id)
+        return grant
+
+    async def require_fresh(self) -> None:
+        """Require that what is known of ended grants is fresh, as while the authority answers.
+
+        Raises:
+            CannotJudge: it is not.
+        """
+        if not self._feed.is_fresh():
+            raise cannot_judge(AuthorityAway("the revocation feed is not fresh"))
+
+    async def _require(self, request: Request, action: str, record: str) -> VerifiedGrant:
         token = _token(request)
         claims = await self._verify(token)
         self._require_proof(request, token, claims.cnf.jkt)

@@ -22,6 +22,7 @@ from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines, Waits, make_engines
 from placet.client import JWT_BEARER
 from placet.model import ActClaims, CheckpointView, EnrolIdentity, Verdict, digest_json
+from placet.telemetry import Health
 from placet.tokens import (
     SigningKey,
     make_client_assertion,
@@ -55,7 +56,8 @@ class Route:
 
 
 ROUTES = (
-    Route("GET", "/healthz", "open"),
+    Route("GET", "/livez", "open"),
+    Route("GET", "/readyz", "open"),
     Route("GET", "/.well-known/oauth-authorization-server", "open"),
     Route("GET", "/.well-known/jwks.json", "open"),
     Route("POST", "/oauth/token", "form", "agent:orchestrator"),
@@ -130,7 +132,7 @@ ROUTES = (
 
 def routes_of_the_app() -> set[tuple[str, str]]:
     """Every route that the authority serves."""
-    routes = cast("list[StarletteRoute]", make_app(cast("Any", None)).routes)
+    routes = cast("list[StarletteRoute]", make_app(cast("Any", None), Health({})).routes)
     return {
         (method, route.path.replace(":path}", "}"))
         for route in routes

@@ -53,13 +53,15 @@ async def test_an_act_in_an_outage_waits_and_counts_once(
         with postgresql.outage(database):
             for answer in (
                 await http.post("/v1/acts", json=signed),
-                await http.get("/healthz"),
                 await http.get("/v1/ledger/entries"),
             ):
                 assert answer.status_code == 503, answer.text
                 assert answer.json()["error"] == "temporarily_unavailable"
                 assert answer.headers["retry-after"] == "1"
                 assert postgresql.folder.name not in answer.text
+            ready = await http.get("/readyz")
+            assert (ready.status_code, ready.json()["parts"]["store"]) == (503, "away")
+            assert (await http.get("/livez")).status_code == 200
             with pytest.raises(AuthorityError) as refused:
                 await ada.cases()
             assert refused.value.status == 503

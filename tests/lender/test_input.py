@@ -228,10 +228,10 @@ async def test_no_route_and_no_method_are_answered(bank: Lending) -> None:
             continue
         for path in ("/", "/nothing", "/docs", "/openapi.json", "/redoc", f"/loans/{LOAN}/"):
             require_problem(await bank.http.get(url + path), 404, "not_found")
-        answer = await bank.http.delete(f"{url}/healthz")
+        answer = await bank.http.delete(f"{url}/livez")
         require_problem(answer, 405, "method_not_allowed")
         assert answer.headers["allow"] == "GET"
-        assert (await bank.http.get(f"{url}/healthz")).json()["status"] == "ok"
+        assert (await bank.http.get(f"{url}/livez")).json()["status"] == "ok"
 
 
 _FACTS = {

@@ -171,7 +171,7 @@ async def test_packets_put_at_once_are_versions_of_their_own(either: Lending) ->
 
 async def test_a_large_upload_does_not_stop_other_requests(bank: Lending) -> None:
     """The loop goes on while a packet is parsed, hashed and written."""
-    health = f"{bank.urls['document-storage']}/healthz"
+    health = f"{bank.urls['document-storage']}/livez"
     slow = _folders_slow(bank)
     upload = asyncio.create_task(_upload(bank, {"large.pdf": b"x" * 100_000}))
     await asyncio.to_thread(slow.entered.wait, 20)

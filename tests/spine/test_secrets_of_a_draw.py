@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from temporalio.client import Client
 
 from lender import storage
@@ -31,12 +33,16 @@ async def _until(look: Callable[[], Awaitable[T | None]], seconds: float = 90) -
             await asyncio.sleep(0.05)
 
 
-async def test_a_draw_leaves_no_token_in_any_file(tmp_path: Path) -> None:
+async def test_a_draw_leaves_no_token_in_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """I7: workers, authority and systems of record; their logs, databases and Temporal's own."""
     loan = make_loan(
         "L-3000", "Quiet Row", "Quiet LLC", "1 Quiet Road, Oakland CA", Decimal("300000.00"), 30
     )
     folder = tmp_path / "parts"
+    monkeypatch.setenv("PLACET_TELEMETRY_LOG_FORM", "json")
+    monkeypatch.setenv("PLACET_TELEMETRY_LOG_LEVEL", "debug")
     async with embedded(folder) as made, made.person("dana") as dana, made.person("omar") as omar:
         books = Books.of(made)
         books.take_in(loan)
@@ -64,6 +70,10 @@ async def test_a_draw_leaves_no_token_in_any_file(tmp_path: Path) -> None:
     assert tokens_in(found) == []
     assert {"authority.log", "lender.log", "worker-disbursement.log"} <= set(logs)
     assert tokens_in(logs) == []
+    said = [json.loads(each) for each in logs["authority.log"].splitlines()]
+    granted = [each for each in said if each["event"] == "granted" and each["case"] == case]
+    assert {each["agent"] for each in granted} >= {"agent:draw-intake", "agent:disbursement"}
+    assert all(each["grant"].startswith("grant-") for each in granted), granted[0]
     left = files(folder)
     assert any(case.encode() in each for name, each in left.items() if "temporal.db" in name)
     assert {each.rpartition(": a ")[2] for each in tokens_in(left)} == KEPT  # the search does see

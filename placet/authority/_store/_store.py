@@ -121,6 +121,10 @@ class Store:
         answer: T = await member.future
         return answer
 
+    def waiting(self) -> int:
+        """How many writes wait for the writer."""
+        return self._writer.waiting()
+
     async def read(self, run: Callable[[Reader], T]) -> T:
         """Run ``run`` on a snapshot in a reader thread and return its answer.
 

@@ -13,6 +13,7 @@ from placet.authority._store._errors import is_outage
 from placet.authority._store._prepared import say
 from placet.authority._store._tables import LedgerEntry
 from placet.ledger import Entry, EntryType, Frontier, encode_entry, leaf_hash
+from placet.telemetry import metrics
 
 _INSERT_ENTRY = insert(table_of(LedgerEntry))
 
@@ -32,6 +33,7 @@ class Batch:
 
     size_before: int
     topics: set[str] = field(default_factory=set[str])
+    told: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
 
 class Tx(Access):
@@ -46,6 +48,7 @@ class Tx(Access):
         self._tree = batch.tree
         self._topics: set[str] = set()
         self._last: dict[str, Callable[[], None]] = {}
+        self._told: list[Callable[[], None]] = []
         self.now = batch.clock()
         """The time of this write."""
 
@@ -93,12 +96,13 @@ class Tx(Access):
         )
         self._tree = self._tree.append(leaf)
         self._topics.add(LEDGER)
+        self.when_durable(metrics.APPENDED.labels(entry.type.value).inc)
         return index
 
     @contextlib.contextmanager
     def part(self) -> Iterator[None]:
         """A part of the write that leaves nothing behind if it raises; the rest may go on."""
-        tree, topics = self._tree, set(self._topics)
+        tree, topics, told = self._tree, set(self._topics), len(self._told)
         say(self.connection, "SAVEPOINT placet_part")
         try:
             yield
@@ -106,6 +110,7 @@ class Tx(Access):
             if is_outage(error):  # the writer gives the whole transaction up
                 raise
             self._tree, self._topics = tree, topics
+            del self._told[told:]
             say(self.connection, "ROLLBACK TO SAVEPOINT placet_part")
             say(self.connection, "RELEASE SAVEPOINT placet_part")
             raise
@@ -114,6 +119,10 @@ class Tx(Access):
     def notify(self, topic: str) -> None:
         """Wake the followers of ``topic`` once this write is durable."""
         self._topics.add(topic)
+
+    def when_durable(self, tell: Callable[[], None]) -> None:
+        """Count something once this write is durable: quick, in the writer's thread, no failure."""
+        self._told.append(tell)
 
     def at_end(self, key: str, run: Callable[[], None]) -> None:
         """Run something when this write's own work is done, before it is durable: once per key."""
@@ -128,3 +137,4 @@ class Tx(Access):
         """Give the batch what this member has done. The writer's part, not the function's."""
         batch.tree = self._tree
         batch.topics |= self._topics
+        batch.told += self._told

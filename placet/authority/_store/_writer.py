@@ -30,6 +30,7 @@ from placet.authority._store._tables import TreeState, WriterState
 from placet.authority._store._tx import Batch, Tx
 from placet.kill import kill_point
 from placet.ledger import Frontier
+from placet.telemetry import metrics
 
 MAX_BATCH = 256
 """Members of one transaction: bounds how long the first of them waits."""
@@ -110,6 +111,10 @@ class Writer:
             raise StoreUnavailable(f"{MAX_QUEUED} writes are waiting for the database already")
         self._queue.put(member)
 
+    def waiting(self) -> int:
+        """How many writes wait."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finish what is queued, then stop; blocks until it is done."""
         if not self._closed:
@@ -148,6 +153,7 @@ class Writer:
     # --- one batch --------------------------------------------------------------------------------
 
     def _write(self, members: list[Member]) -> None:
+        began = time.perf_counter()
         try:
             batch = self._begin()
             self._run_members(batch, members)
@@ -164,6 +170,9 @@ class Writer:
             if not self._look_up(members, error):
                 return
         kill_point("store.after-commit")
+        metrics.APPEND_SECONDS.observe(time.perf_counter() - began)
+        for tell in batch.told:
+            tell()
         self._committed(batch.number, frozenset(batch.topics))
 
     def _begin(self) -> Batch:

@@ -1,0 +1,45 @@
+"""What the authority needs to work, and the numbers that are looked up when they are asked for."""
+
+from sqlalchemy import literal, select
+
+from placet.authority._core import Core
+from placet.authority._counts import counter
+from placet.authority._lists import LINES
+from placet.authority._store import OutboxRow, Reader, table_of
+from placet.model import CheckpointStatus
+from placet.telemetry import Health, metrics
+
+_OUTBOX = table_of(OutboxRow)
+
+
+def health_of(core: Core) -> Health:
+    """Ready: the store answers, and Temporal does."""
+    return Health({"store": core.store.head, "temporal": core.temporal.answers})
+
+
+async def refresh_metrics(core: Core) -> None:
+    """Look up what waits, and how long the ledger is.
+
+    Raises:
+        StoreUnavailable: the database could not be read.
+    """
+    now = core.clock()
+
+    def look(reader: Reader) -> tuple[int, int, int]:
+        count = counter(reader)
+        lines = select(literal(1)).where(LINES.c.status == CheckpointStatus.OPEN.value)
+        due = LINES.c.due_at
+        waiting = select(literal(1)).where(_OUTBOX.c.done_at.is_(None))
+        return (
+            count(lines).count,
+            count(lines.where(due < literal(now, due.type))).count,
+            count(waiting).count,
+        )
+
+    waiting, overdue, unheard = await core.store.read(look)
+    size, _root = await core.store.head()
+    metrics.CHECKPOINTS.labels("waiting").set(waiting)
+    metrics.CHECKPOINTS.labels("overdue").set(overdue)
+    metrics.OUTBOX.set(unheard)
+    metrics.LEDGER_ENTRIES.set(size)
+    metrics.WRITES_WAITING.set(core.store.waiting())

@@ -1,0 +1,79 @@
+"""Whether a process lives, and whether it can do its work now."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Check = Callable[[], Awaitable[Any]]
+"""Asks one thing that the work needs; it raises if that does not answer."""
+
+PATIENCE = 3.0
+"""Seconds for which what a check asks may take to answer."""
+
+
+class Health:
+    """What a process needs, and whether it is about to stop.
+
+    ``/livez`` answers as long as the process runs. ``/readyz`` answers 200 while every check passes
+    and it is not stopping, else 503, and names what is away.
+    """
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = dict(checks)
+        self.stopping = False
+
+    @classmethod
+    def of_all(cls, parts: Mapping[str, "Health"]) -> "Health":
+        """Several servers' in one process: ready when all are."""
+        return cls(
+            {
+                f"{name} {what}": check
+                for name, each in parts.items()
+                for what, check in each._checks.items()
+            }
+        )
+
+    async def live(self, _: Request) -> Response:
+        """The process runs."""
+        return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+
+    async def ready(self, _: Request) -> Response:
+        """The process can do its work now."""
+        told = dict(
+            zip(
+                self._checks,
+                await asyncio.gather(*(_passes(each) for each in self._checks.values())),
+                strict=True,
+            )
+        )
+        good = all(told.values()) and not self.stopping
+        status = "stopping" if self.stopping else "ok" if good else "away"
+        return JSONResponse(
+            {
+                "status": status,
+                "parts": {name: "ok" if each else "away" for name, each in told.items()},
+            },
+            status_code=200 if good else 503,
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+def health_routes(health: Health) -> list[Route]:
+    """The two routes."""
+    return [
+        Route("/livez", health.live, methods=["GET"]),
+        Route("/readyz", health.ready, methods=["GET"]),
+    ]
+
+
+async def _passes(check: Check) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await check()
+    except Exception:  # noqa: BLE001 - whatever it is, the part does not answer; who is away is told
+        return False
+    return True

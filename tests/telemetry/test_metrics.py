@@ -1,0 +1,102 @@
+"""Metrics by Prometheus's conventions, and health, as a scraper and a balancer see them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import CollectorRegistry
+
+from placet.telemetry import Health, TelemetrySettings, metrics, serve_metrics
+from placet.telemetry._serving import make_metrics_app
+from tests.harness.world import free_port
+
+OURS = [each for each in vars(metrics).values() if isinstance(each, Counter | Gauge | Histogram)]
+
+
+@pytest.mark.parametrize("metric", OURS, ids=lambda each: each._name)
+def test_names_follow_the_convention(metric: Any) -> None:
+    """A prefix, a unit that is a base unit and comes last, and no id among the labels."""
+    name = f"{metric._name}_total" if isinstance(metric, Counter) else metric._name
+    assert re.fullmatch(r"placet(_[a-z]+)+", name)
+    assert name.endswith("_total") == isinstance(metric, Counter)
+    if isinstance(metric, Histogram):
+        assert name.endswith("_seconds")
+    assert metric._documentation.endswith(".")
+    assert not {"case", "grant", "record", "subject", "operator"} & set(metric._labelnames)
+
+
+def test_every_metric_is_written_down() -> None:
+    """The page names those that there are, and no other."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "telemetry.md").read_text()
+    rows = re.findall(r"^\| `(placet_\w+)` \| (.*?) \|", page, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == {
+        f"{each._name}_total" if isinstance(each, Counter) else each._name: set(each._labelnames)
+        for each in OURS
+    }
+
+
+def asking(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://here")
+
+
+async def _passes() -> None:
+    return None
+
+
+async def _fails() -> None:
+    raise ConnectionError("away, at a secret place")
+
+
+async def test_ready_while_every_part_answers() -> None:
+    """Who is away is named, and not why: that is in the log."""
+    health = Health({"store": _passes, "temporal": _fails})
+    async with asking(make_metrics_app(health, _passes)) as http:
+        assert (await http.get("/livez")).json() == {"status": "ok"}
+        ready = await http.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json() == {"status": "away", "parts": {"store": "ok", "temporal": "away"}}
+
+
+async def test_not_ready_once_it_is_told_to_stop() -> None:
+    health = Health({"store": _passes})
+    async with asking(make_metrics_app(health, _passes)) as http:
+        assert (await http.get("/readyz")).status_code == 200
+        health.stopping = True
+        assert (await http.get("/readyz")).status_code == 503
+        assert (await http.get("/livez")).status_code == 200
+
+
+async def test_metrics_are_told_although_the_store_is_away() -> None:
+    """An outage is when they are looked at."""
+    async with asking(make_metrics_app(Health({}), _fails)) as http:
+        answer = await http.get("/metrics")
+    assert answer.status_code == 200
+    names = {each.name for each in text_string_to_metric_families(answer.text)}
+    assert {"placet_grants", "placet_ledger_entries", "process_cpu_seconds"} <= names
+
+
+async def test_they_are_served_at_a_port_of_their_own() -> None:
+    port = free_port()
+    async with (
+        serve_metrics(TelemetrySettings(port=port), Health({})),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        assert "placet_grants_total" in (await http.get("/metrics")).text
+        assert (await http.get("/readyz")).status_code == 200
+        assert (await http.get("/v1/cases")).status_code == 404
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics")
+
+
+def test_a_signature_is_counted_and_timed() -> None:
+    before = metrics.SIGNATURES.labels("test")._value.get()
+    with metrics.signing("test"):
+        pass
+    assert metrics.SIGNATURES.labels("test")._value.get() == before + 1
+    one = CollectorRegistry()
+    one.register(metrics.SIGNING_SECONDS)
+    assert b'placet_signing_seconds_count{kind="test"}' in generate_latest(one)

@@ -4,6 +4,7 @@ A guarded action's intent is refused here if the grant has ended, its case is no
 covers the record; it is durable before the system acts (I4, I10).
 """
 
+import asyncio
 from datetime import datetime
 
 from placet.authority._core import Core
@@ -111,16 +112,15 @@ class Uses:
             require_system(tx, sender, tx.now)
 
         await self._core.store.write(admit)
-        seen = self._core.store.number(FEED)
-        found = await self._core.store.read(
-            lambda reader: _after(reader, after, self._core.clock())
-        )
-        if not found.revocations and wait > 0:
-            await self._core.store.changed(FEED, seen, min(wait, LONGEST_WAIT))
-            found = await self._core.store.read(
-                lambda reader: _after(reader, after, self._core.clock())
-            )
-        return found
+        store, now = self._core.store, asyncio.get_running_loop().time
+        until = now() + min(wait, LONGEST_WAIT)
+        while True:  # what other processes write wakes everybody, revocation or not
+            seen = store.number(FEED)
+            found = await store.read(lambda reader: _after(reader, after, self._core.clock()))
+            left = until - now()
+            if found.revocations or left <= 0:
+                return found
+            await store.changed(FEED, seen, left)
 
     async def record(self, sender: Sender, body: GrantUses) -> GrantUsesAnswer:
         """Take uses; each is durable or refused when this answers, and counts once by its id.

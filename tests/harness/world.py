@@ -10,8 +10,10 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,11 +257,13 @@ async def world(
     database_url: str | None = None,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     clock: Callable[[], datetime] = _wall_clock,
+    serve: Callable[[AuthoritySettings, Client], AbstractAsyncContextManager[Any]] | None = None,
     **more: Any,
 ) -> AsyncIterator[World]:
     """A world with its people, agents and the parcel process; ``more`` are further settings.
 
-    ``clock`` is everybody's: the authority's, the people's and the workers'.
+    ``clock`` is everybody's: the authority's, the people's and the workers'. ``serve`` serves the
+    authority in another way than in this process.
     """
     port = free_port()
     settings = AuthoritySettings(
@@ -273,7 +277,8 @@ async def world(
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(PASSPHRASE), [("ada", admin_key.public)])
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(serving(settings, temporal, clock=clock, wrap=wrap))
+        serve = serve or partial(serving, clock=clock, wrap=wrap)
+        await stack.enter_async_context(serve(settings, temporal))
         admin = OperatorClient(settings.issuer, "operator:ada", admin_key, clock=clock)
         await stack.enter_async_context(admin)
         made = World(settings.issuer, settings, reading(temporal, settings), admin, clock=clock)

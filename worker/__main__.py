@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from placet.agent import AgentConfig, PlacetPlugin
 from placet.agent.reasoning import Mind
@@ -33,6 +34,7 @@ from worker.registry import (
     governing,
     reading,
 )
+from worker.versions import build_of, pinned
 
 NonNegative = Annotated[Decimal, Field(ge=0)]
 _AGENTS = sorted([*ACTIVITIES, *READING_AGENTS, *GOVERNING_AGENTS])
@@ -43,6 +45,9 @@ _LAST_BREATH = 0.5
 class WorkerSettings(BaseSettings):
     """``PLACET_WORKER_*``: where the key is, and where everyone else.
 
+    With a ``deployment``, the orchestrator's worker says of which version its workflow code is, and
+    a case finishes on the version that it began on; ``build`` names it, where the digest of the
+    code shall not.
     ``model`` is what an agent that reasons asks, as Pydantic AI names it (``openai:gpt-5``), and
     ``model_answers_as`` what its provider must call it in every answer. ``model_price`` is what a
     million tokens cost in dollars, told and said, where Pydantic AI does not know it: without a
@@ -57,6 +62,8 @@ class WorkerSettings(BaseSettings):
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
+    deployment: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
+    build: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     model: str | None = None
     model_answers_as: str | None = None
     model_price: tuple[NonNegative, NonNegative] | None = None
@@ -196,8 +203,17 @@ async def make_worker(
         activities=activities,
         workflows=[each.workflow for each in (*PROCESSES, *GOVERNANCE)] if orchestrates else [],
         workflow_runner=workflow_runner(),
+        deployment_config=_version(settings) if orchestrates else None,
         graceful_shutdown_timeout=timedelta(seconds=settings.stop_seconds),
     )
+
+
+def _version(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
+    if settings.deployment is None:
+        return None
+    build = settings.build or build_of((*PROCESSES, *GOVERNANCE))
+    logging.getLogger("worker").info("version %s of deployment %s", build, settings.deployment)
+    return pinned(settings.deployment, build)
 
 
 if __name__ == "__main__":

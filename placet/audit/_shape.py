@@ -26,13 +26,18 @@ _TASK = "workflow_task_completed_event_id"
 _SAYS_OF_ITSELF = {"identity", "worker_version", "request_id", "binary_checksum"}
 FREE: dict[str, set[str]] = {
     "": {"event_id", "event_time", "event_type", "task_id", "version"},
-    "workflow_execution_started": {"identity", "prev_auto_reset_points"},
+    "workflow_execution_started": {
+        "identity",
+        "prev_auto_reset_points",
+        "inherited_pinned_version",
+    },
     "workflow_execution_continued_as_new": {"backoff_start_interval", "inherit_build_id"},
     "workflow_task_started": {
         *_SAYS_OF_ITSELF,
         "history_size_bytes",
         "suggest_continue_as_new",
         "suggest_continue_as_new_reasons",
+        "target_worker_deployment_version_changed",
     },
     "workflow_task_completed": {
         *_SAYS_OF_ITSELF,

@@ -180,6 +180,17 @@ class RoundsCheck(ParcelCheck):
 
 
 @workflow.defn(name="ParcelCheck")
+class WeighsTwice(ParcelCheck):
+    """The next version, changed without a branch for older cases: it weighs once more."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """Weigh, and do what was always done."""
+        await self.step("weigh", StepRequest(case=case.case, record=case.subject), PartRef)
+        return await super().run(case)
+
+
+@workflow.defn(name="ParcelCheck")
 class SkippingCheck(GovernedWorkflow):
     """Workflow code that goes to dispatch without asking anyone."""
 

@@ -13,6 +13,7 @@ from placet.cli._authority import authority
 from placet.cli._base import failures
 from placet.cli._cases import case
 from placet.cli._emergencies import emergency
+from placet.cli._gateway import gateway
 from placet.cli._identities import identity_commands
 from placet.cli._joining import joining_commands
 from placet.cli._mcp import mcp_command
@@ -50,6 +51,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 
 
+app.command("gateway")(gateway)
 app.command("sign-in")(sign_in)
 app.command("sign-out")(sign_out)
 

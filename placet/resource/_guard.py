@@ -22,12 +22,13 @@ from starlette.requests import Request
 
 from placet.model import Digest, GrantUse, Name, UseStage, system_urn
 from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
-from placet.resource._errors import BadToken, NoToken, Refused, WrongAction
+from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, WrongAction
 from placet.resource._feed import Ended, RevocationFeed
 from placet.resource._keys import AuthorityKeys
 from placet.resource._replay import ReplayCache
 from placet.telemetry import metrics, now_about
 from placet.tokens import (
+    SKEW,
     GrantClaims,
     PublicKey,
     SigningKey,
@@ -146,6 +147,20 @@ class Guard:
             raise WrongAction("the grant is for another action or record")
         await self._require_live(claims, token)
         return VerifiedGrant(claims)
+
+    def require_still(self, grant: VerifiedGrant) -> None:
+        """Require that a grant which was verified is alive still: an answer may take long (I10).
+
+        Raises:
+            BadToken: it has expired, was revoked or has been settled.
+            CannotJudge: the feed is too old to tell.
+        """
+        if self._clock() >= grant.claims.expires_at + SKEW:
+            raise BadToken("invalid_token", "the grant has expired")
+        if self._feed.has_ended(grant.id):
+            raise BadToken("invalid_token", "the grant was revoked or has been settled")
+        if not self._feed.is_fresh():
+            raise CannotJudge("the authority does not say whether the grant is alive still")
 
     async def require_inquiry(self, request: Request, record: str) -> None:
         """Require the authority's own question about this record.

@@ -171,15 +171,17 @@ class Authority:
         """Issue a grant to the holder of a key."""
         at = int(self.clock.now.timestamp())
         signer = changed.pop("signer", self.key)
-        details = GrantedDetails(
-            locations=(f"urn:placet:system:{SYSTEM}",),
-            actions=(changed.pop("action", ACTION),),
-            identifier=record,
-            case=CASE,
-            activity=ActivityRef(
-                workflow_id=CASE, run_id="run-1", activity_id="1", activity_type="read", attempt=1
-            ),
+        step = ActivityRef(
+            workflow_id=CASE, run_id="run-1", activity_id="1", activity_type="read", attempt=1
         )
+        what: dict[str, Any] = {
+            "locations": (f"urn:placet:system:{SYSTEM}",),
+            "actions": (changed.pop("action", ACTION),),
+            "identifier": record,
+            "case": CASE,
+            "activity": step,
+        }
+        details = GrantedDetails.model_validate(what | changed.pop("fixed", {}))
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "sub": AGENT,

@@ -1,0 +1,54 @@
+"""Serving the gateway."""
+
+import asyncio
+import os
+import signal
+
+import uvicorn
+
+from placet.gateway._app import make_app
+from placet.gateway._routes import read_routes
+from placet.gateway._settings import GatewaySettings
+from placet.resource import Guard
+from placet.telemetry import STOP_SECONDS, Serving, TelemetrySettings, bind, serve_metrics
+from placet.tokens import read_key_file
+
+
+async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None:
+    """Serve until told to stop (SIGTERM, SIGINT): requests under way are answered first.
+
+    Raises:
+        BadRoutes: the file of routes is none.
+        KeyFileError: the key file is none, or can't be read.
+        OSError: an address is taken.
+    """
+    secret = settings.key_passphrase
+    key = read_key_file(settings.key_file, secret.get_secret_value() if secret else None)
+    guard = Guard(settings.system, settings.issuer, settings.url, key)
+    gateway = make_app(settings, read_routes(settings.routes), guard)
+    listening = bind(settings.host, settings.port)
+    server = Serving(
+        uvicorn.Config(
+            gateway,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,  # longer than any client keeps a connection that it may use
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+
+    def stop(number: int) -> None:
+        gateway.health.stopping = True
+        server.handle_exit(number, None)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop, each)
+    async with gateway.running(), serve_metrics(telemetry, gateway.health):
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        if await server.up(serving) and settings.ready_file is not None:
+            settings.ready_file.write_text(f"{os.getpid()}\n")
+        await serving

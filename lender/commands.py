@@ -51,7 +51,7 @@ from placet.cli import (
 )
 from placet.model import Digest, Mode, Money, Severity
 from placet.process import Attached
-from placet.telemetry import TelemetrySettings, set_up_logs
+from placet.telemetry import NoTraces, TelemetrySettings, telling
 from worker.registry import ACTIVITIES
 from workflows import loan_draw
 
@@ -69,9 +69,11 @@ def serve() -> None:
     """Serve loan servicing, document storage and the compliance database until stopped."""
     with failures():
         telemetry = load_settings(TelemetrySettings)
-        set_up_logs(telemetry)
         try:
-            run(serve_systems(load_settings(LenderSettings), telemetry))
+            with telling("placet-lender", telemetry):
+                run(serve_systems(load_settings(LenderSettings), telemetry))
+        except NoTraces as error:
+            raise fail(str(error)) from None
         except Failure as error:
             raise fail(error.problem.error_description) from None
 

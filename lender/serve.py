@@ -24,6 +24,7 @@ from placet.telemetry import (
     TelemetrySettings,
     bind,
     serve_metrics,
+    served,
 )
 from placet.tokens import read_key_file
 
@@ -150,7 +151,7 @@ async def _serve(
     servers = [
         Serving(
             uvicorn.Config(
-                app,
+                served(app, system),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -158,7 +159,7 @@ async def _serve(
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
         )
-        for app in apps.values()
+        for system, app in apps.items()
     ]
     health: dict[str, Health] = {system: app.state.health for system, app in apps.items()}
     whole = Health.of_all(health)

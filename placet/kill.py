@@ -1,8 +1,9 @@
 """Named kill points: where tests make a process die as if its power were cut (I11).
 
-Nothing happens unless ``PLACET_KILL_AT`` names the point; with commas between them, several.
-``PLACET_KILL_ONCE`` is a folder that is there: a file with the point's name is made in it before
-the process dies, so that the same command started again gets past that point.
+``PLACET_KILL_WITH`` is another signal's name (``SIGTERM``): the process is then told to stop there,
+and goes on until it does. Nothing happens unless ``PLACET_KILL_AT`` names the point; with commas
+between them, several. ``PLACET_KILL_ONCE`` is a folder that is there: a file with the point's name
+is made in it before the process dies, so that the same command started again gets past that point.
 """
 
 import os
@@ -22,4 +23,4 @@ def kill_point(name: str) -> None:
             return
         os.fsync(descriptor)
         os.close(descriptor)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.Signals[os.environ.get("PLACET_KILL_WITH", "SIGKILL")])

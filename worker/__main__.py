@@ -23,7 +23,7 @@ from placet.agent import AgentConfig, PlacetPlugin
 from placet.agent.reasoning import Mind
 from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
-from placet.telemetry import Health, TelemetrySettings, serve_metrics, set_up_logs
+from placet.telemetry import Health, NoTraces, TelemetrySettings, serve_metrics, telling
 from placet.tokens import KeyFileError, read_key_file
 from worker.registry import (
     ACTIVITIES,
@@ -99,9 +99,9 @@ def main() -> int:
         return 3
     config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
     try:
-        set_up_logs(telemetry)
-        asyncio.run(_run(config, settings, telemetry, _activities(agent, settings)))
-    except (RuntimeError, OSError, NoModel, BadTools) as error:
+        with telling(f"placet-worker-{agent}", telemetry):
+            asyncio.run(_run(config, settings, telemetry, _activities(agent, settings)))
+    except (RuntimeError, OSError, NoModel, NoTraces, BadTools) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
     return 0

@@ -7,8 +7,11 @@ A request that takes long holds the next one up for ``PATIENCE`` and no longer.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from placet.telemetry import here, together
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -25,6 +28,8 @@ class _Waiting(Generic[Q, A]):
     item: Q
     size: int
     future: "asyncio.Future[A]"
+    place: Any
+    """Where in a trace it was asked for."""
 
 
 class Batches(Generic[Q, A]):
@@ -46,9 +51,10 @@ class Batches(Generic[Q, A]):
     async def put(self, item: Q) -> A:
         """Send an item and wait for its answer; what ``send`` raises comes out here."""
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(item, self._size(item), future))
+        self._queue.append(_Waiting(item, self._size(item), future, here()))
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._work())
+            # In a context of its own: it goes on when the step that was first has ended.
+            self._sending = asyncio.create_task(self._work(), context=Context())
         return await future
 
     async def close(self) -> None:
@@ -81,7 +87,8 @@ class Batches(Generic[Q, A]):
 
     async def _answer(self, batch: list[_Waiting[Q, A]]) -> None:
         try:
-            answers = await self._send([each.item for each in batch])
+            with together("ask the authority", [each.place for each in batch]):
+                answers = await self._send([each.item for each in batch])
             for each, answer in zip(batch, answers, strict=True):
                 if not each.future.done():
                     each.future.set_result(answer)

@@ -45,7 +45,7 @@ from placet.agent._rotation import Rotation
 from placet.kill import kill_point
 from placet.model import Settlement, SettlementOutcome
 from placet.payloads import ClearFailure, ClosedPayload, Keyring
-from placet.telemetry import about, metrics
+from placet.telemetry import about, metrics, span
 
 _log = logging.getLogger("placet.agent")
 _MAX_ERROR = 1000
@@ -168,6 +168,13 @@ class Governor:
                 attempt=info.attempt,
             ),
             _told(info.activity_type),
+            span(
+                f"step {info.activity_type}",
+                case=info.workflow_id or "",
+                activity=info.activity_type,
+                attempt=info.attempt,
+                agent=self._config.agent,
+            ),
         ):
             return await self._run(step, proceed, heartbeats)
 

@@ -30,6 +30,7 @@ from placet.model import (
     RequestedDetails,
     salted_digest,
 )
+from placet.telemetry import carried, span
 from placet.tokens import find_token
 
 _current: "contextvars.ContextVar[CurrentGrant]" = contextvars.ContextVar("placet_current_grant")
@@ -153,6 +154,12 @@ class CurrentGrant:
             "Authorization": f"DPoP {token}",
             "DPoP": self._link.proof(method, url, token),
         }
+        with span("ask the system of record", system=self._requested.system, method=method):
+            return await self._ask(method, url, {**headers, **carried()}, json)
+
+    async def _ask(
+        self, method: str, url: str, headers: dict[str, str], json: BaseModel | None
+    ) -> Answer:
         body = None
         if json is not None:
             headers["Content-Type"] = "application/json"

@@ -42,6 +42,7 @@ from placet.model import (
     Settlements,
 )
 from placet.payloads import Keyring
+from placet.telemetry import carried
 from placet.tokens import make_client_assertion, make_proof
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -265,7 +266,7 @@ class AuthorityLink:
     async def _send(
         self, method: str, url: str, *, headers: dict[str, str] | None = None, data: Any = None
     ) -> tuple[int, bytes]:
-        sent = {**(headers or {}), "DPoP": self.proof(method, url)}
+        sent = {**(headers or {}), **carried(), "DPoP": self.proof(method, url)}
         try:
             async with self._session.request(
                 method, url, data=data, headers=sent, timeout=_TIMEOUT, allow_redirects=False

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from placet.authority._errors import Denied, Refusal, TooMuch
 from placet.model import RequestedDetails
-from placet.telemetry import metrics
+from placet.telemetry import metrics, note
 
 _log = logging.getLogger("placet.authority.grants")
 _ISSUED = metrics.GRANTS.labels("issued")
@@ -37,6 +37,7 @@ def timed() -> Iterator[None]:
 def tell_issued(case: str, grant: str, agent: str) -> None:
     """A grant was issued. The ledger holds it; the log says so only where it is set to debug."""
     _ISSUED.inc()
+    note("granted", case=case, grant=grant, agent=agent)
     _log.debug("granted", extra={"case": case, "grant": grant, "agent": agent})
 
 
@@ -52,6 +53,7 @@ def tell_refused(agent: str, details: RequestedDetails, refusal: Refusal) -> Non
         else "refused"
     )
     metrics.GRANTS.labels(outcome).inc()
+    note("no grant", case=details.case, agent=agent, action=details.action, outcome=outcome)
     _log.info(
         "no grant: %s",
         refusal.problem.error_description,

@@ -31,6 +31,7 @@ from placet.kill import kill_point
 from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus, StopCase
 from placet.payloads import PLAIN, WORKFLOW, Keyring, seal_payload
 from placet.rules import UnsupportedResult, require_supported
+from placet.telemetry import case_span
 from placet.tokens import GrantClaims, Proof
 
 _PART = table_of(PartRow)
@@ -97,14 +98,15 @@ class Cases:
         keys = self._core.keys.payloads
         ring = await self._core.store.read(lambda reader: keys.ring(reader, case.id))
         try:
-            run_id = await self._core.temporal.start(
-                workflow_id=case.workflow_id,
-                workflow_type=case.workflow_type,
-                task_queue=case.task_queue,
-                payloads=await _input(ring, case),
-                shown=await shown(keys, ring, case),
-                request_id=case.request_id,
-            )
+            with case_span(case.id, case.process):
+                run_id = await self._core.temporal.start(
+                    workflow_id=case.workflow_id,
+                    workflow_type=case.workflow_type,
+                    task_queue=case.task_queue,
+                    payloads=await _input(ring, case),
+                    shown=await shown(keys, ring, case),
+                    request_id=case.request_id,
+                )
         except Unavailable as error:
             _log.info("the workflow is started later: %s", error, extra={"case": case.id})
             return

@@ -13,6 +13,7 @@ from placet.authority._errors import Unavailable
 from placet.authority._store import Identity
 from placet.model import FactsAnswer, FactSource, ProcessDefinition, system_urn
 from placet.rules import Fact, subject_variables
+from placet.telemetry import carried
 from placet.tokens import (
     Confirmation,
     InquiryClaims,
@@ -102,7 +103,7 @@ class FactsClient:
         proof = make_proof(
             self._key, "GET", url, access_token=token, now=now, jti=self._core.new_id("proof")
         )
-        headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+        headers = {"Authorization": f"DPoP {token}", "DPoP": proof, **carried()}
         try:
             async with self._session.get(
                 url, headers=headers, timeout=_SECONDS, allow_redirects=False

@@ -68,6 +68,7 @@ from placet.telemetry import (
     bind,
     metrics,
     serve_metrics,
+    served,
 )
 
 _log = logging.getLogger("placet.authority")
@@ -248,7 +249,7 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
             _log.warning("Temporal is away; cases start when it answers: %s", error)
         listening = bind(settings.host, settings.port)
         config = uvicorn.Config(
-            app,
+            served(app, "authority"),
             log_config=None,
             access_log=False,
             lifespan="off",

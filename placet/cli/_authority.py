@@ -29,7 +29,7 @@ from placet.cli._base import (
 )
 from placet.cli._identities import AsJson
 from placet.model import format_time
-from placet.telemetry import TelemetrySettings, set_up_logs
+from placet.telemetry import NoTraces, TelemetrySettings, telling
 
 authority = typer.Typer(help="The service that says yes or no.", no_args_is_help=True)
 
@@ -74,8 +74,11 @@ def serve_() -> None:
     """Serve the authority until stopped."""
     with failures():
         telemetry = load_settings(TelemetrySettings)
-        set_up_logs(telemetry)
-        run_server(serve(load_settings(AuthoritySettings), telemetry))
+        try:
+            with telling("placet-authority", telemetry):
+                run_server(serve(load_settings(AuthoritySettings), telemetry))
+        except NoTraces as error:
+            raise fail(str(error)) from None
 
 
 @authority.command("rotate-key")

@@ -6,20 +6,41 @@ kinds and seconds.
 
 from placet.telemetry import metrics
 from placet.telemetry._health import Check, Health
-from placet.telemetry._logs import about, now_about, set_up_logs
+from placet.telemetry._logs import about, now_about
 from placet.telemetry._serving import STOP_SECONDS, Serving, bind, serve_metrics
 from placet.telemetry._settings import TelemetrySettings
+from placet.telemetry._telling import telling
+from placet.telemetry._traces import (
+    NoTraces,
+    carried,
+    case_span,
+    here,
+    note,
+    served,
+    span,
+    together,
+    trace_of,
+)
 
 __all__ = [
     "STOP_SECONDS",
     "Check",
     "Health",
+    "NoTraces",
     "Serving",
     "TelemetrySettings",
     "about",
     "bind",
+    "carried",
+    "case_span",
+    "here",
     "metrics",
+    "note",
     "now_about",
     "serve_metrics",
-    "set_up_logs",
+    "served",
+    "span",
+    "telling",
+    "together",
+    "trace_of",
 ]

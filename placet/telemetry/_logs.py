@@ -11,8 +11,8 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
@@ -20,6 +20,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, merge_con
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from placet.telemetry._settings import LogForm, TelemetrySettings
+from placet.telemetry._traces import mark
 
 OURS = ("placet", "lender", "worker", "activities", "workflows")
 IDS = ("case", "grant", "checkpoint", "activity", "attempt", "agent", "system", "action", "reasons")
@@ -30,13 +31,20 @@ _LONG = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{80,}(?![A-Za-z0-9_-])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def about(**ids: str | int) -> AbstractContextManager[None]:
-    """Say these ids in every line until the block ends, in this task and those it starts."""
-    return bound_contextvars(**ids)
+@contextmanager
+def about(**ids: str | int) -> Iterator[None]:
+    """Say these ids in every line until the block ends, in this task and those it starts.
+
+    They are said of the span that is open here as well.
+    """
+    mark(ids)
+    with bound_contextvars(**ids):
+        yield
 
 
 def now_about(**ids: str | int) -> None:
     """Say these ids in every line from here on, until this task ends."""
+    mark(ids)
     bind_contextvars(**ids)
 
 

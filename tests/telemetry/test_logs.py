@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from placet.telemetry import TelemetrySettings, about, set_up_logs
+from placet.telemetry import TelemetrySettings, about
+from placet.telemetry._logs import set_up_logs
 from placet.telemetry._settings import LogForm, LogLevel
 from placet.tokens import SigningKey, make_client_assertion
 from tests.harness.secrets import tokens_in

@@ -8,7 +8,7 @@ import typer
 
 from placet.cli._base import AWAY, USAGE, fail, failures, load_settings, run_server
 from placet.gateway import BadRoutes, GatewaySettings, read_routes, serve
-from placet.telemetry import TelemetrySettings, set_up_logs
+from placet.telemetry import NoTraces, TelemetrySettings, telling
 
 
 def gateway(
@@ -33,8 +33,10 @@ def gateway(
                 read_routes(settings.routes)
                 print("the settings and routes are good")
                 return
-            set_up_logs(telemetry)
-            run_server(serve(settings, telemetry))
+            with telling("placet-gateway", telemetry):
+                run_server(serve(settings, telemetry))
+        except NoTraces as error:
+            raise fail(str(error)) from None
         except BadRoutes as error:
             raise fail(str(error), USAGE) from None
         except OSError as error:

@@ -10,7 +10,7 @@ from placet.gateway._app import make_app
 from placet.gateway._routes import read_routes
 from placet.gateway._settings import GatewaySettings
 from placet.resource import Guard
-from placet.telemetry import STOP_SECONDS, Serving, TelemetrySettings, bind, serve_metrics
+from placet.telemetry import STOP_SECONDS, Serving, TelemetrySettings, bind, serve_metrics, served
 from placet.tokens import read_key_file
 
 
@@ -29,7 +29,7 @@ async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None
     listening = bind(settings.host, settings.port)
     server = Serving(
         uvicorn.Config(
-            gateway,
+            served(gateway, settings.system),
             log_config=None,
             access_log=False,
             lifespan="off",

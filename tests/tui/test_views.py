@@ -1,10 +1,13 @@
 """Cases, identities, the ledger, the floor, and a case's story: shown, and acted on."""
 
 import pytest
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Select
 
+from placet.process import Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import Simulator
+from tests.tui.simulator import PARCELS, Simulator
+from tui.gateway import Gateway
+from tui.screens import intake
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.replay import Replay
@@ -84,6 +87,10 @@ async def test_a_cases_story_is_walked_and_jumped(
         await desk.click(Slider, offset=(1, 0))
         assert steps.cursor == 0
         await desk.expect("not verified")  # the simulator has no proofs
+        await desk.pilot.resize_terminal(80, 24)  # no room for the time: what it is stays
+        await desk.settle()
+        assert "What" in desk.text()
+        assert "Time" not in desk.text()
         await desk.press("escape")
         await desk.on(CaseScreen)
 
@@ -117,11 +124,27 @@ async def test_help_and_palette_offer_what_is_in_force(
     async with open_console() as desk:
         await desk.press("enter", "f1")
         await desk.expect("case.approve", "Approve this")
+        acts = [str(each.content) for each in desk.app.screen.query("#help-acts Static")]
+        assert acts.index("Approve this  case.approve") < acts.index("Up  table.up")
         await desk.press("escape", "ctrl+p")
         await desk.type("abstain")
         await desk.until(lambda: desk.sees("Stand aside for good"))
         await desk.press("enter")
         await desk.until(lambda: desk.sees("Abstain from parcel 7 of D-1?"))
+
+
+async def test_taking_in_begins_with_what_is_opened_most(
+    open_console: Opened, parcels: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parcels.add(7)
+    two = {"letters": Process(definition=PARCELS, workflow=object), **intake.processes()}
+    monkeypatch.setattr(intake, "processes", lambda: two)
+    known = Gateway.matrix
+    monkeypatch.setattr(Gateway, "matrix", lambda self, name: known(self, "parcels"))
+    async with open_console("carl") as desk:
+        await desk.press("2", "n")
+        await desk.on(intake.Intake)
+        assert desk.app.screen.query_one("#process", Select).value == "parcels"
 
 
 async def test_other_keys_can_be_set(open_console: Opened, simulator: Simulator) -> None:

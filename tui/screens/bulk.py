@@ -19,6 +19,7 @@ from tui.said import said
 from tui.screens.decide import VERBS
 from tui.session import WrongKey
 from tui.text import harmless
+from tui.waiting import findings_cell
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 MAX_AT_ONCE = 50
@@ -126,8 +127,8 @@ class Bulk(ModalScreen[None], Asking):
         )
         sign = words.currency(self.session.gateway.newest_definition(self._lines[0].process))
         verb, count = VERBS[self._verdict], len(self._views)
-        if self._turns_back:
-            return f"{verb} {count} together"
+        if self._turns_back or not count:
+            return f"{verb} {count or 'none'} together"
         return f"{verb} {count} for {words.money(total, sign)} together"
 
     def _show(self) -> None:
@@ -142,10 +143,9 @@ class Bulk(ModalScreen[None], Asking):
             amount = None if self._turns_back else line.amount
             act = words.act_words(VERBS[self._verdict], definition, line.subject, amount)
             text, tone = self._went.get(line.id, ("", "plain"))
-            worst = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
             return (
                 Cell(harmless(act)),
-                Cell(f"{line.findings.blocking} blocking, {line.findings.warning} warn", worst),
+                findings_cell(line),
                 Cell(harmless(text), tone),
             )
 

@@ -5,12 +5,19 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Static
 
-from tui.said import Piece, said
-from tui.text import fit
+from tui.commands import moves_about
+from tui.said import said
+
+_MORE = (
+    "Every act is in the palette (ctrl+p) too, and at the foot of the screen for the mouse.\n"
+    "Text is copied with the mouse and ctrl+c; where nothing is selected, that copies the row "
+    "under the cursor. Other keys for an act: its id on the right, in placet.toml under "
+    '[console.keys], as "case.approve" = "f5".'
+)
 
 
 class Help(ModalScreen[None]):
@@ -28,7 +35,11 @@ class Help(ModalScreen[None]):
         """A line for each act."""
         with VerticalScroll(id="help", classes="dialog"):
             yield Static(said(("What you can do here", "head")), classes="dialog-title")
-            yield Static(said(*self._lines()), id="help-text")
+            with Grid(id="help-acts"):
+                for keys, words, name in self._acts():
+                    yield Static(said((" ".join(keys[:3]), "accent")))
+                    yield Static(said(words, (f"  {name}", "muted")))
+            yield Static(said((_MORE, "muted")), id="help-more")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Close", id="close")
 
@@ -41,29 +52,15 @@ class Help(ModalScreen[None]):
         """Back."""
         self.dismiss()
 
-    def _lines(self) -> list[Piece]:
+    def _acts(self) -> list[tuple[list[str], str, str]]:
+        """Keys, words and id of each act: those of the place first, moving about last."""
         acts: dict[str, tuple[list[str], str, str]] = {}
         for key, active in self._below.active_bindings.items():
             binding = active.binding
             if not binding.description:
                 continue
             words = active.tooltip or binding.tooltip or binding.description
-            keys, *_ = acts.setdefault(
-                binding.id or binding.action, ([], binding.description, words)
-            )
+            name = binding.id or binding.action
+            keys, *_ = acts.setdefault(name, ([], words, name))
             keys.append(self.app.get_key_display(binding) if not keys else key)
-        made: list[Piece] = []
-        for name, (keys, description, words) in acts.items():
-            made.append((fit(" ".join(keys[:3]), 22), "accent"))
-            made.append(words if words != description else description)
-            made.append((f"  {name}\n", "muted"))
-        made.append(
-            (
-                "\nEvery act is in the palette (ctrl+p) too, and at the foot of the screen for the "
-                "mouse.\nText is copied with the mouse and ctrl+c; where nothing is selected, that "
-                "copies the row under the cursor. Other keys for an act: its id on the right, in "
-                'placet.toml under [console.keys], as "case.approve" = "f5".',
-                "muted",
-            )
-        )
-        return made
+        return sorted(acts.values(), key=lambda each: moves_about(each[2]))

@@ -43,15 +43,19 @@ Attach = Callable[[str, Path], Attached]
 
 
 class Intake(ModalScreen[str | None], Asking):
-    """A process, its subject, and what comes with it; without a choice where a case is given."""
+    """A process, its subject, and what comes with it; without a choice where a case is given.
+
+    ``usual`` is the process that it begins with, if this person may open its cases.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="intake.cancel", tooltip="Open nothing"),
     ]
 
-    def __init__(self, case: CaseView | None = None) -> None:
+    def __init__(self, case: CaseView | None = None, usual: str = "") -> None:
         super().__init__()
         self._case = case
+        self._usual = usual
         self._signing = False
         self._installed: Mapping[str, tuple[str, Mapping[str, Attach]]] = {}
 
@@ -103,9 +107,10 @@ class Intake(ModalScreen[str | None], Asking):
         lines = self.query_one("#intake-lines", Vertical)
         if self._case is None:
             names = [(each, each) for each in self._installed]
+            first = self._usual if self._usual in self._installed else names[0][1]
             await lines.mount(
                 Label("Process"),
-                Select(names, value=names[0][1], allow_blank=False, id="process", compact=True),
+                Select(names, value=first, allow_blank=False, id="process", compact=True),
             )
         for name, (template, attach) in self._installed.items():
             variables = () if self._case is not None else template_variables(template)

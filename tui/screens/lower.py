@@ -49,7 +49,8 @@ class Lower(ModalScreen[str | None], Asking):
         sign = words.currency(self._file.definition)
         subject = words.subject_words(self._file.definition, self._file.checkpoint.subject)
         proposed = words.money(self._proposed, sign)
-        return harmless(f"Lower {subject} from {proposed} to {words.money(self._left, sign)}")
+        to = f" to {words.money(self._left, sign)}" if self._cuts else ""
+        return harmless(f"Lower {subject} from {proposed}{to}")
 
     def compose(self) -> ComposeResult:
         """The rows, two lines for the one under the cursor, and two buttons."""
@@ -89,7 +90,8 @@ class Lower(ModalScreen[str | None], Asking):
     def _show(self) -> None:
         self.query_one("#lower-title", Static).update(said((f"{self._act}?", "head")))
         button = self.query_one("#sign", Button)
-        button.label = said(self._act)
+        sign = words.currency(self._file.definition)
+        button.label = said(f"Lower it to {words.money(self._left, sign)}")
         button.disabled = not self._cuts or self._left <= 0
         items = list(self._rows.items)
 

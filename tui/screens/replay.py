@@ -23,7 +23,7 @@ from tui.widgets.keys import Keys
 from tui.widgets.slider import Slider
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
-_COLUMNS = (Column("Time", 8), Column("Event", 18), Column("What", 16, grow=1, drop=1))
+_COLUMNS = (Column("Time", 8, drop=1), Column("Event", 18), Column("What", 16, grow=1))
 
 
 class Replay(Screen[None], Asking):

@@ -55,7 +55,7 @@ class SignIn(ModalScreen[Session], Asking):
             yield Static(
                 said(
                     (
-                        "Nobody touched a key for a while. Your work is kept."
+                        "Your work is kept: the passphrase leads back to it."
                         if self._locked
                         else "Regulated work, done by agents, decided by people.",
                         "muted",

@@ -1,5 +1,6 @@
 """Cases by stage: where each stands, what is missing, who is waited for, what is due."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -260,7 +261,9 @@ class Pipeline(View):
     def _take_in(self, case: CaseView | None) -> None:
         from tui.screens.intake import Intake  # noqa: PLC0415 - not before it is asked for
 
-        self.app.push_screen(Intake(case), self._done)
+        opened = Counter(each.process for each in self._cases).most_common(1)
+        usual = opened[0][0] if opened else ""
+        self.app.push_screen(Intake(case, usual), self._done)
 
     def action_stages(self) -> None:
         """By stage, or the newest first."""

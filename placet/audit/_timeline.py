@@ -62,6 +62,7 @@ _PLAIN = {
     EntryType.CHECKPOINT_RECALLED: "takes the checkpoint back, to ask anew",
     EntryType.DELEGATION_GIVEN: "hands over for a time",
     EntryType.PART_TOLD: "tells word for word what people are shown",
+    EntryType.PAYLOADS_OPENED: "reads payloads of its workflow in clear",
     EntryType.TOOL_BEGUN: "lets the owner's tool be called",
     EntryType.IDENTITY_PROVEN: "takes the proof of the owner's tool",
 }

@@ -55,6 +55,7 @@ from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._models import ModelRoutes
 from placet.authority._notices import list_deliveries
+from placet.authority._opening import OpeningRoutes
 from placet.authority._order_routes import OrderRoutes
 from placet.authority._orders import Orders
 from placet.authority._payloads import PayloadService
@@ -179,6 +180,7 @@ def make_app(services: Services, health: Health) -> Starlette:
         ("GET", "/v1/cases/{case}/archive", routes.archive),
         ("GET", "/v1/cases/{case}/entries", routes.case_entries),
         ("POST", "/v1/cases/{case}/keys", routes.payload_keys),
+        ("POST", "/v1/cases/{case}/payloads", OpeningRoutes(services).open),
         ("POST", "/v1/cases/{case}/checkpoints", routes.open_checkpoint),
         ("GET", "/v1/cases/{case}/checkpoints/{name}/outcome", routes.outcome),
         ("POST", "/v1/cases/{case}/close", routes.close_case),

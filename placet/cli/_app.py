@@ -12,6 +12,7 @@ from placet.cli._audit import audit
 from placet.cli._authority import authority
 from placet.cli._base import failures
 from placet.cli._cases import case
+from placet.cli._codec import codec
 from placet.cli._emergencies import emergency
 from placet.cli._gateway import gateway
 from placet.cli._identities import identity_commands
@@ -52,6 +53,7 @@ app.add_typer(audit, name="audit")
 
 
 app.command("gateway")(gateway)
+app.command("codec")(codec)
 app.command("sign-in")(sign_in)
 app.command("sign-out")(sign_out)
 

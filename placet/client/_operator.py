@@ -26,6 +26,7 @@ from placet.model import (
     DecisionAnswers,
     DecisionClaims,
     Delegate,
+    EncodedPayloads,
     Enrolment,
     ForCheckpoint,
     ImportedIdentity,
@@ -61,6 +62,18 @@ class OperatorClient(Reader):
         operator: the operator's principal, ``operator:ana-ruiz``.
         key: the operator's own key; it never leaves this process.
     """
+
+    async def open_payloads(self, case: str, payloads: EncodedPayloads) -> EncodedPayloads:
+        """A case's encrypted payloads in clear; that they were read is on the ledger.
+
+        Raises:
+            AuthorityError: there is no such case, or this operator may not read it.
+        """
+        url = f"{self.issuer}/v1/cases/{segment(case)}/payloads"
+        headers = {"Content-Type": "application/json", **await self._headers(url, "POST")}
+        body = payloads.model_dump_json()
+        request = self._http.build_request("POST", url, content=body, headers=headers)
+        return self._model(await self._send(request), EncodedPayloads)
 
     # --- signing in --------------------------------------------------------------------------
 

@@ -170,10 +170,10 @@ class Sender:
             raise self._refusal(response)
         return response.content
 
-    async def _headers(self, url: str) -> dict[str, str]:
+    async def _headers(self, url: str, method: str = "GET") -> dict[str, str]:
         """What a read is sent with: the session, and a fresh proof for this address."""
         token = await self._token()
-        return {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
+        return {"Authorization": f"DPoP {token}", "DPoP": self._proof(method, url, token)}
 
     async def _post(self, path: str, body: BaseModel, model: type[M]) -> M:
         request = self._http.build_request(

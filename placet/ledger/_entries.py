@@ -66,6 +66,7 @@ class EntryType(StrEnum):
     CASE_RESUBMITTED = "case.resubmitted"
     TOOL_BEGUN = "tool.begun"
     PART_TOLD = "part.told"
+    PAYLOADS_OPENED = "payloads.opened"
     GRANT_ISSUED = "grant.issued"
     GRANT_DENIED = "grant.denied"
     GRANT_USED = "grant.used"

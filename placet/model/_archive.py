@@ -46,6 +46,19 @@ class AskKeys(Model):
     code: dict[Name, Digest] = Field(default_factory=dict, max_length=1000)
 
 
+class EncodedPayload(Model):
+    """A payload of Temporal's in its JSON form: base64, in metadata too."""
+
+    metadata: dict[str, Annotated[str, StringConstraints(max_length=1024)]] = Field(max_length=20)
+    data: str = ""
+
+
+class EncodedPayloads(Model):
+    """Body and answer of ``POST /v1/cases/{case}/payloads``, as Temporal's codecs have them."""
+
+    payloads: tuple[EncodedPayload, ...] = Field(max_length=1000)
+
+
 class ArchivedRun(Model):
     """One run's history, as Temporal's own JSON has it, with its payloads decrypted."""
 

@@ -3,6 +3,7 @@
 from placet.payloads._codec import (
     CaseCodec,
     KeySource,
+    case_of,
     decrypt_messages,
     open_payload,
     seal_payload,
@@ -25,6 +26,7 @@ __all__ = [
     "PayloadError",
     "UnknownPayloadKey",
     "agent_scope",
+    "case_of",
     "decrypt_messages",
     "encrypting",
     "open_payload",

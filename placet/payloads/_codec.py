@@ -1,7 +1,7 @@
 """The codec: AES-256-GCM over each payload, with the case's id as associated data.
 
 1. What is encrypted is the whole payload, its own metadata included. Beside the ciphertext stand
-   the key's id and the scope, both authenticated; the nonce is random, 12 bytes.
+   case, key's id and scope, all authenticated; the nonce is random, 12 bytes.
 2. A payload of another case, of another scope or under another key does not open, nor does one that
    was changed or cut.
 3. Whatever a step says is encrypted, or does not leave. The one exception is a step that never
@@ -53,7 +53,12 @@ def seal_payload(ring: Keyring, scope: str, payload: Payload) -> Payload:
     said = payload.SerializeToString(deterministic=True)
     sealed = ring.cipher(key, scope).encrypt(nonce, said, _bound(ring.case, key, scope))
     return Payload(
-        metadata={"encoding": ENCODING, "key": key.encode(), "scope": scope.encode()},
+        metadata={
+            "encoding": ENCODING,
+            "case": ring.case.encode(),
+            "key": key.encode(),
+            "scope": scope.encode(),
+        },
         data=nonce + sealed,
     )
 
@@ -67,6 +72,8 @@ def open_payload(ring: Keyring, payload: Payload) -> Payload:
     if payload.metadata.get("encoding") != ENCODING:
         return payload
     key, scope = key_of(payload), _told(payload, "scope")
+    if case_of(payload) != ring.case:
+        raise PayloadError(f"a payload of {case_of(payload)} does not open for {ring.case}")
     if len(payload.data) < _NONCE + _TAG:
         raise PayloadError(f"case {ring.case}: a payload was cut to {len(payload.data)} bytes")
     nonce, sealed = payload.data[:_NONCE], payload.data[_NONCE:]
@@ -86,6 +93,15 @@ def key_of(payload: Payload) -> str:
         PayloadError: it names none.
     """
     return _told(payload, "key")
+
+
+def case_of(payload: Payload) -> str:
+    """The case that an encrypted payload names.
+
+    Raises:
+        PayloadError: it names none.
+    """
+    return _told(payload, "case")
 
 
 class CaseCodec(PayloadCodec, WithSerializationContext):

@@ -94,6 +94,7 @@ ROUTES = (
     Route("POST", "/v1/cases/{case}/tool", "grant"),
     Route("POST", "/v1/cases/{case}/tool-proof", "grant"),
     Route("GET", "/v1/orders/{identity}", "session"),
+    Route("POST", "/v1/cases/{case}/payloads", "session"),
     Route("GET", "/v1/campaign-candidates", "session", query="days"),
     Route("GET", "/v1/campaigns/{campaign}", "session"),
     Route("GET", "/v1/checkpoints", "session", query="status,case,limit,amount_min,after"),
@@ -269,6 +270,8 @@ class Site:
                 owner = "operator:una" if route.door == "session" else "agent:orchestrator"
                 headers["Authorization"] = f"DPoP {token}"
                 headers["DPoP"] = self.proof(self.key_of(owner), route.method, path, token)
+                if route.door == "session" and route.method == "POST":
+                    made["json"] = {"payloads": []}  # whoever reads nothing changes nothing
             case "open" | "signature":
                 pass
         return made

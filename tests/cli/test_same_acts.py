@@ -42,6 +42,7 @@ _PEOPLES = {
     "/v1/acts": {"act", *_SIGNING} - {"decide", "sign_decision", "decide_many", "send_many"},
     "/v1/checkpoints/{checkpoint}/decisions": {"decide"},
     "/v1/decisions": {"decide_many"},
+    "/v1/cases/{case}/payloads": {"open_payloads"},  # who reads them is on the ledger
 }
 """Routes that change something for a person, and the client's methods, each of them a command's."""
 

@@ -56,7 +56,7 @@ def test_what_was_sealed_opens_and_shows_nothing(data: bytes, metadata: dict[str
     said = Payload(metadata=metadata, data=data)
     sealed = seal_payload(ring(), WORKFLOW, said)
     assert open_payload(ring(), sealed) == said
-    assert set(sealed.metadata) == {"encoding", "key", "scope"}
+    assert set(sealed.metadata) == {"encoding", "case", "key", "scope"}
     assert len(data) < 8 or data not in sealed.data
     assert seal_payload(ring(), WORKFLOW, said).data != sealed.data  # a nonce of its own
 
@@ -85,6 +85,14 @@ def _other_key(sealed: Payload) -> None:
     sealed.metadata["key"] = NEWER.id.encode()
 
 
+def _no_case(sealed: Payload) -> None:
+    del sealed.metadata["case"]
+
+
+def _other_case(sealed: Payload) -> None:
+    sealed.metadata["case"] = OTHER.encode()
+
+
 def _no_key(sealed: Payload) -> None:
     del sealed.metadata["key"]
 
@@ -95,7 +103,18 @@ def _odd_scope(sealed: Payload) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [_cut, _cut_to_nothing, _flip, _longer, _other_scope, _other_key, _no_key, _odd_scope],
+    [
+        _cut,
+        _cut_to_nothing,
+        _flip,
+        _longer,
+        _other_scope,
+        _other_key,
+        _no_key,
+        _odd_scope,
+        _no_case,
+        _other_case,
+    ],
     ids=lambda change: change.__name__.strip("_"),
 )
 def test_a_payload_that_was_changed_does_not_open(change: object) -> None:

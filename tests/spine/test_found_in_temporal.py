@@ -1,12 +1,15 @@
 """A case in Temporal's own lists: found by what is not personal, and served in its turn."""
 
+import base64
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 import pytest_asyncio
+from google.protobuf.json_format import MessageToDict
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.worker import Worker
@@ -16,6 +19,7 @@ from placet.authority import NamespaceTrouble
 from placet.authority._errors import Unavailable
 from placet.authority._namespace import prepare_namespace
 from placet.cli import fetch_case
+from placet.cli._codec import codec_app
 from placet.model import SearchAttribute, Verdict
 from placet.payloads import ENCODING
 from tests.harness import parcels
@@ -89,6 +93,48 @@ async def test_a_case_is_found_by_how_it_stands_and_shows_nothing_of_its_record(
     opened = await orchestrator.get_workflow_handle(one).describe()
     assert await opened.memo_value("subject", type_hint=str) == "depot/D1/parcel/11"
     assert await opened.static_summary() == "parcel-check of depot/D1/parcel/11"
+
+
+async def test_the_codec_server_shows_payloads_to_an_operator_and_the_ledger_says_so(
+    w: World,
+) -> None:
+    """I4, I7: case by case, for pages of the UI alone, and under the operator's own name."""
+    async with w.workers(only=()):
+        one, other = await w.open("depot/D1/parcel/13"), await w.open("depot/D1/parcel/14")
+        sealed = [(await described(w, each)).raw_description for each in (one, other)]
+    asked = [MessageToDict(each.workflow_execution_info.memo.fields["subject"]) for each in sealed]
+    clear = {"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "IjEi"}
+    una, ui = w.people["una"], {"Origin": "https://temporal.test"}
+    forged = {**asked[0], "metadata": {**asked[0]["metadata"], "case": _b64(other)}}
+    unknown = {**asked[0], "metadata": {**asked[0]["metadata"], "case": _b64(f"case-{'0' * 26}")}}
+    app = codec_app(una, ui["Origin"], "word")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8690"
+    ) as browser:
+        body = {"payloads": [asked[0], clear, asked[1], forged]}
+        answer = await browser.post("/word/decode", json=body, headers=ui)
+        assert answer.headers["access-control-allow-origin"] == ui["Origin"]
+        opened = [base64.b64decode(each["data"]) for each in answer.json()["payloads"][:3]]
+        assert opened == [b'"depot/D1/parcel/13"', b'"1"', b'"depot/D1/parcel/14"']
+        assert answer.json()["payloads"][3] == forged, "it is not that case's"
+        assert (await browser.options("/word/decode", headers=ui)).status_code == 204
+        for path, headers, given in (
+            ("/word/decode", {"Origin": "https://elsewhere.test"}, body),
+            ("/word/decode", {}, body),
+            ("/word/encode", ui, body),
+            ("/word/decode", ui, {"payloads": [unknown]}),
+        ):
+            assert (await browser.post(path, json=given, headers=headers)).status_code == 403
+        assert (await browser.post("/other/decode", json=body, headers=ui)).status_code == 404
+        assert (await browser.post("/word/decode", json={}, headers=ui)).status_code == 400
+        await w.admin.act("operator.suspend", "operator:una", {"reason": "a test"})
+        assert (await browser.post("/word/decode", json=body, headers=ui)).status_code == 403
+    told = [(e["actor"], e["case"], e["data"]) for e in await w.entries("payloads.opened")]
+    assert told == [("operator:una", case, {"payloads": 1}) for case in (one, other)]
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 async def test_many_cases_about_one_record_starve_no_other(w: World) -> None:

@@ -14,11 +14,19 @@ from placet.authority._payload_keys import WrongPassphrase
 from placet.authority._serve import open_authority, serve
 from placet.authority._settings import AuthoritySettings
 from placet.authority._signing import SigningKeys
-from placet.authority._store import Store, StoreError, StoreMismatch, StoreUnavailable
+from placet.authority._store import (
+    Migrated,
+    Store,
+    StoreError,
+    StoreMismatch,
+    StoreUnavailable,
+    migrate,
+)
 
 __all__ = [
     "AlreadyCreated",
     "AuthoritySettings",
+    "Migrated",
     "NamespaceTrouble",
     "NoLog",
     "SigningKeys",
@@ -30,6 +38,7 @@ __all__ = [
     "WrongPassphrase",
     "create_log",
     "load_signing_keys",
+    "migrate",
     "open_authority",
     "rotate_keys",
     "rotate_payload_keys",

@@ -40,6 +40,8 @@ async def prepare_namespace(client: Client, retention: timedelta) -> None:
         await _add_attributes(client)
     except RPCError as error:
         raise Unavailable(f"Temporal does not show its namespace: {error.message}") from error
+    except RuntimeError as error:  # what a client that was never connected raises
+        raise Unavailable("Temporal does not answer") from error
 
 
 async def _kept_for(client: Client, retention: timedelta) -> bool:

@@ -12,6 +12,7 @@ from placet.authority import (
     Store,
     WrongName,
     create_log,
+    migrate,
     rotate_keys,
     rotate_payload_keys,
     serve,
@@ -79,6 +80,28 @@ def serve_() -> None:
                 run_server(serve(load_settings(AuthoritySettings), telemetry))
         except NoTraces as error:
             raise fail(str(error)) from None
+
+
+@authority.command("migrate")
+def migrate_(
+    to: Annotated[
+        str | None, typer.Option(help="A revision, to go down to before older code is started.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database's tables to this program's revision. Stop every authority on it first."""
+
+    def work() -> dict[str, str]:
+        settings = load_settings(AuthoritySettings)
+        url = settings.database_url
+        done = migrate(url) if to is None else migrate(url, to)
+        return {"before": done.before, "after": done.after}
+
+    with failures():
+        try:
+            show(work(), as_json=as_json)
+        except ValueError as error:
+            raise fail(f"--to: {error}", USAGE) from None
 
 
 @authority.command("rotate-key")

@@ -12,6 +12,7 @@ from placet.authority._store._list_tables import (
     ListedRole,
     ListedWord,
 )
+from placet.authority._store._migrating import Migrated, migrate
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
 from placet.authority._store._order_tables import OrderRow
 from placet.authority._store._people_tables import (
@@ -102,6 +103,7 @@ __all__ = [
     "ListedRole",
     "ListedWord",
     "Matrix",
+    "Migrated",
     "OrderRow",
     "OutboxRow",
     "Ownership",
@@ -131,6 +133,7 @@ __all__ = [
     "UsedJti",
     "Waits",
     "hash_reader",
+    "migrate",
     "read_bundle",
     "read_tile",
     "read_url",

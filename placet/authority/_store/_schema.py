@@ -6,52 +6,48 @@ from placet.authority._store._access import table_of
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreMismatch
-from placet.authority._store._tables import SchemaVersion, TreeState
+from placet.authority._store._revisions import find_revision, mark_new, require_needed
+from placet.authority._store._tables import LogName, TreeState
 from placet.ledger import Frontier
 
-SCHEMA_VERSION = 24
-"""Raised with every change of the tables that older code can't work with."""
-
-_SETUP_LOCK = 0x706C61636574  # "placet": one process at a time makes the tables
+_SETUP_LOCK = 0x706C61636574  # "placet": one process at a time makes or changes the tables
 
 
 def prepare(engines: Engines, origin: str) -> None:
-    """Make what is missing, and check that the database is this log's.
+    """Make the tables of a new database, and check that one with tables is this log's.
 
     Raises:
-        StoreMismatch: it is of another origin, or of another version of the tables.
+        StoreMismatch: it is of another origin, or of another revision of the tables.
     """
     with engines.writer.connect() as connection, connection.begin():
-        if engines.is_postgresql:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-        Row.metadata.create_all(connection)
-        _check_version(connection, origin)
+        lock_setup(connection)
+        found = find_revision(connection)
+        if found is None:
+            _make(connection, origin)
+        else:
+            require_needed(found)
+            _require_own(connection, origin)
 
 
-def _check_version(connection: Connection, origin: str) -> None:
-    versions = table_of(SchemaVersion)
-    found = connection.execute(select(versions)).mappings().first()
-    if found is None:
-        connection.execute(insert(versions), {"id": 1, "version": SCHEMA_VERSION, "origin": origin})
-        empty = Frontier()
-        connection.execute(
-            insert(table_of(TreeState)),
-            {
-                "id": 1,
-                "batches": 0,
-                "size": 0,
-                "frontier": empty.encode(),
-                "root": empty.root(),
-            },
-        )
-        return
-    if found["version"] != SCHEMA_VERSION:
+def lock_setup(connection: Connection) -> None:
+    """Wait until no other process makes or changes the tables; held to the transaction's end."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+
+
+def _make(connection: Connection, origin: str) -> None:
+    Row.metadata.create_all(connection)
+    mark_new(connection)
+    connection.execute(insert(table_of(LogName)), {"id": 1, "origin": origin})
+    empty = Frontier()
+    first = {"id": 1, "batches": 0, "size": 0, "frontier": empty.encode(), "root": empty.root()}
+    connection.execute(insert(table_of(TreeState)), first)
+
+
+def _require_own(connection: Connection, origin: str) -> None:
+    found = connection.scalar(select(table_of(LogName).c.origin))
+    if found != origin:
         raise StoreMismatch(
-            f"the database has version {found['version']} of the tables, this program needs "
-            f"version {SCHEMA_VERSION}: migrate it, or start the program it belongs to"
-        )
-    if found["origin"] != origin:
-        raise StoreMismatch(
-            f"the database is the log {found['origin']!r}, not {origin!r}: check the store's URL "
+            f"the database is the log {found!r}, not {origin!r}: check the store's URL "
             "and the authority's address"
         )

@@ -23,11 +23,10 @@ from placet.authority._store._base import (
 # --- the ledger -----------------------------------------------------------------------------------
 
 
-class SchemaVersion(Row, table=True):
-    """Which version of these tables the database has; one row."""
+class LogName(Row, table=True):
+    """Which log the database is; one row. The tables' revision stands in Alembic's own table."""
 
     id: int = number_field(primary_key=True)
-    version: int
     origin: str
 
 

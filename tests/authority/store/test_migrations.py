@@ -1,0 +1,161 @@
+"""A database of the first revision, with data, is brought to any other, and loses nothing."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Connection, MetaData, Table, insert, select, update
+
+from placet.authority._store import Store, StoreMismatch, migrate
+from placet.authority._store._alembic import FOLDER, run_revisions
+from placet.authority._store._base import Row
+from placet.authority._store._engines import Waits, make_engines
+from placet.authority._store._revisions import NEEDED, REVISIONS, VERSION_TABLE
+from placet.ledger import Frontier, leaf_hash
+from tests.authority import ORIGIN
+from tests.authority.store.test_processes import entries_of
+
+FIRST = REVISIONS[0]
+SIZE = 5
+TIME = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
+OF_A_TYPE: dict[type, Any] = {str: "x", int: 1, bytes: b"x", bool: True, dt.datetime: TIME}
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A transaction past the store."""
+    engines = make_engines(url, Waits())
+    try:
+        with engines.writer.connect() as connection, connection.begin():
+            yield connection
+    finally:
+        engines.dispose()
+
+
+def tables(connection: Connection) -> list[Table]:
+    """The tables as the database has them, without Alembic's."""
+    found = MetaData()
+    found.reflect(connection)
+    return [each for each in found.sorted_tables if each.name != VERSION_TABLE.name]
+
+
+def rows(url: str) -> Rows:
+    """Every row of every table."""
+    with connected(url) as connection:
+        return {
+            each.name: sorted(tuple(row) for row in connection.execute(select(each)))
+            for each in tables(connection)
+        }
+
+
+def make_first(url: str) -> Rows:
+    """A log of the first revision, with a row in every table, that no code of today has made."""
+    contents = [b'{"entry":%d}' % number for number in range(SIZE)]
+    tree = Frontier.of([leaf_hash(content) for content in contents])
+    head = {"batches": SIZE, "size": SIZE, "frontier": tree.encode(), "root": tree.root()}
+    own: dict[str, list[dict[str, Any]]] = {
+        "schema_version": [{"version": 24, "origin": ORIGIN}],
+        "tree_state": [head],
+        "ledger_entry": [
+            {"index": number, "content": content, "leaf_hash": leaf_hash(content)}
+            for number, content in enumerate(contents)
+        ],
+    }
+
+    def value(column: Column[Any]) -> Any:
+        return OF_A_TYPE[column.type.python_type]
+
+    with connected(url) as connection:
+        run_revisions(connection, None, FIRST)
+        for table in tables(connection):
+            anything = {column.name: value(column) for column in table.columns}
+            for row in own.get(table.name, [{}]):
+                connection.execute(insert(table), {**anything, **row})
+    return rows(url)
+
+
+async def test_first_revision_with_data_goes_up_and_down(database_url: str) -> None:
+    """I8, I11: nothing is lost on the way, and the log is the same one, whole, and goes on."""
+    before = make_first(database_url)
+
+    assert migrate(database_url).before == FIRST
+    after = rows(database_url)
+    kept = before.keys() & after.keys()
+    assert len(kept) >= len(before) - 1
+    assert {name: sorted(after[name]) for name in kept} == {name: before[name] for name in kept}
+    assert after["log_name"] == [(1, ORIGIN)]
+    assert len(await entries_of(database_url)) == SIZE
+
+    migrate(database_url, FIRST)
+    assert rows(database_url) == before
+
+    for revision in REVISIONS:
+        migrate(database_url, revision)
+    async with await Store.open(database_url, origin=ORIGIN) as store:
+        entry = await store.write(lambda tx: tx.append("case.opened", "operator:ana", {}))
+    assert entry == SIZE
+    assert len(await entries_of(database_url)) == SIZE + 1
+
+
+@pytest.mark.parametrize("made", ["by-revisions", "new"])
+async def test_what_the_code_says_is_what_the_database_has(made: str, database_url: str) -> None:
+    """A column that was changed without a revision is found here."""
+    if made == "new":
+        async with await Store.open(database_url, origin=ORIGIN):
+            pass
+    else:
+        with connected(database_url) as connection:
+            run_revisions(connection, None, NEEDED)
+    with connected(database_url) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Row.metadata) == []
+
+
+@pytest.mark.parametrize(
+    ("revision", "told"),
+    [
+        (FIRST, f"revision {FIRST}, this program needs {NEEDED}.*placet authority migrate"),
+        ("r9999", f"revision r9999, which is newer than this program .{NEEDED}"),
+    ],
+)
+async def test_an_authority_does_not_start_on_other_tables(
+    revision: str, told: str, database_url: str
+) -> None:
+    """I12: in one line; and nothing was changed."""
+    async with await Store.open(database_url, origin=ORIGIN):
+        pass
+    with connected(database_url) as connection:
+        connection.execute(update(VERSION_TABLE).values(version_num=revision))
+    with pytest.raises(StoreMismatch, match=told) as caught:
+        await Store.open(database_url, origin=ORIGIN)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_can_not_be_migrated_is_said(database_url: str) -> None:
+    """I12: no log, no such revision, a newer program's, tables of no revision."""
+    with pytest.raises(StoreMismatch, match="no log yet"):
+        migrate(database_url)
+    with pytest.raises(ValueError, match="no revision r7"):
+        migrate(database_url, "r7")
+    make_first(database_url)
+    with connected(database_url) as connection:
+        connection.execute(update(VERSION_TABLE).values(version_num="r9999"))
+    with pytest.raises(StoreMismatch, match="newer program"):
+        migrate(database_url)
+    with connected(database_url) as connection:
+        VERSION_TABLE.drop(connection)
+    with pytest.raises(StoreMismatch, match="name no revision"):
+        migrate(database_url)
+
+
+def test_the_code_names_every_revision() -> None:
+    script = ScriptDirectory(str(FOLDER))
+    named = [each.revision for each in script.walk_revisions()]
+    assert tuple(reversed(named)) == REVISIONS

@@ -6,10 +6,10 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 from pathlib import Path
 from typing import Annotated, Self
 
-import uvicorn
 from fastapi import FastAPI
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +27,7 @@ from placet.telemetry import (
     served,
 )
 from placet.tokens import read_key_file
+from placet.transport import TlsSettings, Transport, server_config
 
 SYSTEMS = ("loan-servicing", "document-storage", "compliance")
 _System = Annotated[str, Field(pattern=f"^(?:{'|'.join(SYSTEMS)})$")]
@@ -107,15 +108,14 @@ class LenderSettings(BaseSettings):
         return path.read_text().strip()
 
 
-def make_apps(settings: LenderSettings) -> dict[str, FastAPI]:
-    """The applications of the systems that are served."""
-    return {system: _make_app(settings, system) for system in settings.systems}
+def make_apps(settings: LenderSettings, tls: ssl.SSLContext | None = None) -> dict[str, FastAPI]:
+    """The applications of the systems that are served; ``tls`` is for asking the authority."""
+    return {system: _make_app(settings, system, tls) for system in settings.systems}
 
 
-def _make_app(settings: LenderSettings, system: str) -> FastAPI:
-    guard = Guard(
-        system, settings.issuer, settings.url(system), read_key_file(settings.key_file(system))
-    )
+def _make_app(settings: LenderSettings, system: str, tls: ssl.SSLContext | None) -> FastAPI:
+    key = read_key_file(settings.key_file(system))
+    guard = Guard(system, settings.issuer, settings.url(system), key, tls=tls)
     database = settings.database(system)
     if system == "document-storage":
         return storage.make_app(database, guard, settings.staff_token())
@@ -128,9 +128,11 @@ async def serve(settings: LenderSettings, telemetry: TelemetrySettings) -> None:
     """Serve until told to stop (SIGTERM, SIGINT): requests under way are answered first.
 
     Raises:
+        BadTls: a certificate, key or CA can't be used.
         OSError: an address is taken.
     """
-    apps = make_apps(settings)
+    transport = Transport(TlsSettings())
+    apps = make_apps(settings, transport.client)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -138,32 +140,29 @@ async def serve(settings: LenderSettings, telemetry: TelemetrySettings) -> None:
         listening = [
             stack.enter_context(bind(settings.host, settings.port(system))) for system in apps
         ]
-        await _serve(settings, telemetry, apps, listening, stop)
+        async with transport.kept():
+            await _serve(settings, telemetry, transport, apps, listening, stop)
 
 
 async def _serve(
     settings: LenderSettings,
     telemetry: TelemetrySettings,
+    transport: Transport,
     apps: dict[str, FastAPI],
     listening: list[socket.socket],
     stop: asyncio.Event,
 ) -> None:
     servers = [
         Serving(
-            uvicorn.Config(
-                served(app, system),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=75,  # longer than any client keeps a connection it may use
-                timeout_graceful_shutdown=STOP_SECONDS,
+            server_config(
+                served(app, system), transport.server, timeout_graceful_shutdown=STOP_SECONDS
             )
         )
         for system, app in apps.items()
     ]
     health: dict[str, Health] = {system: app.state.health for system, app in apps.items()}
     whole = Health.of_all(health)
-    async with serve_metrics(telemetry, whole):
+    async with serve_metrics(telemetry, whole, tls=transport.metrics):
         running = [
             asyncio.create_task(server.serve(sockets=[bound]))
             for server, bound in zip(servers, listening, strict=True)

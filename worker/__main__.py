@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import TLSConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from placet.agent import AgentConfig, PlacetPlugin
@@ -25,6 +27,13 @@ from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
 from placet.telemetry import Health, NoTraces, TelemetrySettings, serve_metrics, telling
 from placet.tokens import KeyFileError, read_key_file
+from placet.transport import (
+    BadTls,
+    TemporalTlsSettings,
+    TlsSettings,
+    Transport,
+    temporal_tls,
+)
 from worker.registry import (
     ACTIVITIES,
     GOVERNANCE,
@@ -79,6 +88,13 @@ class WorkerSettings(BaseSettings):
     )
 
 
+_PREFIXES = {
+    "TelemetrySettings": "PLACET_TELEMETRY_",
+    "TlsSettings": "PLACET_TLS_",
+    "TemporalTlsSettings": "PLACET_TEMPORAL_TLS_",
+}
+
+
 def main() -> int:
     """Run a worker; exit status 0 after a clean stop, 2 for wrong use, 3 if it can't start."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Run one agent's worker.")
@@ -87,20 +103,25 @@ def main() -> int:
     try:
         telemetry = TelemetrySettings()
         settings = WorkerSettings()
+        transport, temporal = Transport(TlsSettings()), temporal_tls(TemporalTlsSettings())
         key = read_key_file(settings.key_file)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        prefix = "PLACET_TELEMETRY_" if error.title == "TelemetrySettings" else "PLACET_WORKER_"
+        prefix = _PREFIXES.get(error.title, "PLACET_WORKER_")
         name = prefix + "_".join(str(part) for part in first["loc"]).upper()
         print(f"worker: {name}: {first['msg']}", file=sys.stderr)  # noqa: T201 - a command line
         return 3
-    except (KeyFileError, OSError) as error:
+    except (KeyFileError, OSError, BadTls) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
-    config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
+    config = AgentConfig(
+        agent, key, settings.issuer, settings.systems, settings.key_file, transport.client
+    )
     try:
         with telling(f"placet-worker-{agent}", telemetry):
-            asyncio.run(_run(config, settings, telemetry, _activities(agent, settings)))
+            asyncio.run(
+                _run(config, settings, telemetry, transport, temporal, _activities(agent, settings))
+            )
     except (RuntimeError, OSError, NoModel, NoTraces, BadTools) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
@@ -144,21 +165,23 @@ async def _run(
     config: AgentConfig,
     settings: WorkerSettings,
     telemetry: TelemetrySettings,
+    transport: Transport,
+    temporal: TLSConfig | bool,
     activities: Sequence[Callable[..., Any]],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    worker = await make_worker(config, settings, activities)
-    health = _health(worker, settings)
-    async with serve_metrics(telemetry, health), worker:
+    worker = await make_worker(config, settings, activities, temporal)
+    health = _health(worker, settings, transport.client)
+    async with transport.kept(), serve_metrics(telemetry, health, tls=transport.metrics), worker:
         await stop.wait()
         health.stopping = True
     await asyncio.sleep(_LAST_BREATH)
 
 
-def _health(worker: Worker, settings: WorkerSettings) -> Health:
+def _health(worker: Worker, settings: WorkerSettings, tls: ssl.SSLContext | None) -> Health:
     async def temporal() -> None:
         asked = DescribeNamespaceRequest(namespace=settings.temporal_namespace)
         await worker.client.workflow_service.describe_namespace(asked)
@@ -166,7 +189,7 @@ def _health(worker: Worker, settings: WorkerSettings) -> Health:
     async def authority() -> None:
         async with (
             aiohttp.ClientSession() as http,
-            http.get(f"{settings.issuer}/livez", allow_redirects=False) as answer,
+            http.get(f"{settings.issuer}/livez", allow_redirects=False, ssl=tls or True) as answer,
         ):
             answer.raise_for_status()
 
@@ -187,7 +210,10 @@ def _runtime(settings: WorkerSettings) -> Runtime | None:
 
 
 async def make_worker(
-    config: AgentConfig, settings: WorkerSettings, activities: Sequence[Callable[..., Any]]
+    config: AgentConfig,
+    settings: WorkerSettings,
+    activities: Sequence[Callable[..., Any]],
+    tls: TLSConfig | bool = False,
 ) -> Worker:
     """The agent's worker, not yet at work."""
     client = await Client.connect(
@@ -195,6 +221,7 @@ async def make_worker(
         namespace=settings.temporal_namespace,
         plugins=[PlacetPlugin(config)],
         runtime=_runtime(settings),
+        tls=tls,
     )
     orchestrates = config.agent == "orchestrator"
     return Worker(

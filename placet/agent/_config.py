@@ -1,5 +1,6 @@
 """What an agent's worker must know: who it is, where its key is, and where to ask."""
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ class AgentConfig:
     its next key in time and keeps it there.
 
     ``issuer`` is the authority's address, as it calls itself. ``systems`` gives each system of
-    record's address by name; a step's client reaches its own system and nothing else.
+    record's address by name; a step's client reaches its own system and nothing else. ``tls`` is
+    whom to believe when asking any of them, and what to show.
     """
 
     agent: Name
@@ -24,6 +26,7 @@ class AgentConfig:
     issuer: str
     systems: Mapping[str, str]
     key_file: Path | None = None
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
     @property
     def client_id(self) -> str:

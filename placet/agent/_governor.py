@@ -85,7 +85,9 @@ class Governor:
         self._workers += 1
         if self._session is None:
             http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=_IDLE_SECONDS)
+                connector=aiohttp.TCPConnector(
+                    keepalive_timeout=_IDLE_SECONDS, ssl=self._config.tls or True
+                )
             )
             self._session = _Session(http, AuthorityLink(self._config, http, self._clock))
             self._links = [self._session.link]

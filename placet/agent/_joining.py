@@ -1,6 +1,7 @@
 """Joining: a worker enrols the key that it has made, before it has any identity."""
 
 import secrets
+import ssl
 from datetime import datetime
 
 import aiohttp
@@ -20,7 +21,9 @@ class NotHeard(Exception):
     """The authority did not answer; the same key may ask again with the same token."""
 
 
-async def join(issuer: str, sent: Join, key: SigningKey, now: datetime) -> Joined:
+async def join(
+    issuer: str, sent: Join, key: SigningKey, now: datetime, tls: ssl.SSLContext | None = None
+) -> Joined:
     """Enrol a key as one of an agent's; sent again with the same key, it is answered the same.
 
     Raises:
@@ -34,7 +37,9 @@ async def join(issuer: str, sent: Join, key: SigningKey, now: datetime) -> Joine
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+            session.post(
+                url, data=body, headers=headers, allow_redirects=False, ssl=tls or True
+            ) as response,
         ):
             status, answer = response.status, await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:

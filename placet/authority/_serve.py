@@ -5,12 +5,12 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import aiohttp
-import uvicorn
 from starlette.applications import Starlette
 from temporalio.client import Client
 
@@ -70,6 +70,13 @@ from placet.telemetry import (
     serve_metrics,
     served,
 )
+from placet.transport import (
+    TemporalTlsSettings,
+    TlsSettings,
+    Transport,
+    server_config,
+    temporal_tls,
+)
 
 _log = logging.getLogger("placet.authority")
 
@@ -93,8 +100,11 @@ async def open_authority(
     *,
     clock: Callable[[], datetime] = _system_clock,
     random: Callable[[int], bytes] = os.urandom,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Starlette]:
     """Open the store, start the jobs, and give the ASGI application.
+
+    ``tls`` is for the systems of record; others are asked as anybody asks them.
 
     Raises:
         NoLog: ``placet authority init`` was not run on this database.
@@ -103,12 +113,17 @@ async def open_authority(
     """
     store = await Store.open(settings.database_url, origin=settings.origin, clock=clock)
     keys = SigningKeys(settings.key_passphrase.get_secret_value())
-    async with store, aiohttp.ClientSession() as session:
+    connector = aiohttp.TCPConnector(ssl=tls or True)
+    async with (
+        store,
+        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(connector=connector) as systems,
+    ):
         await load_keys(store, keys)
         if not keys.published(clock()):
             raise NoLog("the database has no log yet; run: placet authority init")
         core = Core(settings, store, _temporal(settings, client), keys, clock, random)
-        services = _services(core, session)
+        services = _services(core, session, systems)
         notices = Notices(core, channels(settings, session))
         running = [
             asyncio.create_task(each)
@@ -151,10 +166,12 @@ def _temporal(settings: AuthoritySettings, client: Client) -> Temporal:
     return Temporal(client, timedelta(hours=settings.temporal_retention_hours))
 
 
-def _services(core: Core, session: aiohttp.ClientSession) -> Services:
+def _services(
+    core: Core, session: aiohttp.ClientSession, systems: aiohttp.ClientSession
+) -> Services:
     definitions = Definitions()
     campaigns = Campaigns(core, definitions)
-    facts = FactsClient(core, session)
+    facts = FactsClient(core, systems)
     sessions = Sessions(core, Provider(core, session))
     vouching = Vouching(core, sessions)
     return Services(
@@ -237,25 +254,26 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
         NamespaceTrouble: Temporal's namespace is not as cases need it.
         OSError: an address is taken, or none of this machine's.
     """
+    transport = Transport(TlsSettings())
     client = await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, lazy=True
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        lazy=True,
+        tls=temporal_tls(TemporalTlsSettings()),
     )
     build_models()
-    async with open_authority(settings, client) as app:
+    async with open_authority(settings, client, tls=transport.client) as app, transport.kept():
         try:
             async with asyncio.timeout(_LOOK_AT_TEMPORAL):
                 await _temporal(settings, client).prepare()
         except (Unavailable, TimeoutError) as error:
             _log.warning("Temporal is away; cases start when it answers: %s", error)
         listening = bind(settings.host, settings.port)
-        config = uvicorn.Config(
+        config = server_config(
             served(app, "authority"),
-            log_config=None,
-            access_log=False,
+            transport.server,
             lifespan="off",
-            server_header=False,
             date_header=False,
-            timeout_keep_alive=75,  # longer than any client keeps a connection that it may use
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server = Serving(config)
@@ -267,7 +285,9 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
 
         for each in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(each, stop, each)
-        async with serve_metrics(telemetry, app.state.health, app.state.refresh_metrics):
+        async with serve_metrics(
+            telemetry, app.state.health, app.state.refresh_metrics, tls=transport.metrics
+        ):
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             if await server.up(serving) and settings.ready_file is not None:
                 settings.ready_file.write_text(f"{os.getpid()}\n")

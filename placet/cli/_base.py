@@ -28,6 +28,7 @@ from placet.cli._output import (
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
 from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, PublicKey, read_key_file
+from placet.transport import BadTls
 
 __all__ = [
     "AWAY",
@@ -68,6 +69,7 @@ def failures() -> Iterator[None]:
             WrongPassphrase,
             KeyFileError,
             KeyRefused,
+            BadTls,
         ) as error:
             raise fail(str(error), AWAY) from None
 

@@ -24,6 +24,7 @@ from placet.cli._base import (
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.model import ActAnswer, InviteAgent, Join, join_digest
 from placet.tokens import SigningKey, read_key_file, write_key_file
+from placet.transport import TlsSettings, Transport
 
 Environment = Annotated[str, typer.Option(help="The environment it serves.")]
 Queues = Annotated[list[str], typer.Option("--queue", help="A task queue; may be repeated.")]
@@ -92,7 +93,15 @@ def joining_commands(app: typer.Typer) -> None:
             settings = load_settings(OperatorSettings)
             key = _key(key_file)
             try:
-                joined = run(join(settings.issuer, sent, key, datetime.now(UTC)))
+                joined = run(
+                    join(
+                        settings.issuer,
+                        sent,
+                        key,
+                        datetime.now(UTC),
+                        Transport(TlsSettings()).client,
+                    )
+                )
             except NotJoined as error:
                 raise fail(f"refused: {error}", REFUSED) from None
             except NotHeard as error:

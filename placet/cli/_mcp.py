@@ -18,6 +18,7 @@ from placet.agent import AgentConfig, PlacetPlugin
 from placet.cli._base import USAGE, fail, failures, run
 from placet.cli._settings import load_settings
 from placet.tokens import read_key_file
+from placet.transport import TemporalTlsSettings, TlsSettings, Transport, temporal_tls
 
 _GROUP = "placet.reasoners"
 """Entry points: an agent's name, and what makes its activities from a mind."""
@@ -85,11 +86,13 @@ async def _serve(
     except ModuleNotFoundError:
         raise fail("this needs placet[llm], which is not installed") from None
     key = read_key_file(settings.key_file)
-    config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file)
+    tls = Transport(TlsSettings()).client
+    config = AgentConfig(agent, key, settings.issuer, settings.systems, settings.key_file, tls)
     client = await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         plugins=[PlacetPlugin(config)],
+        tls=temporal_tls(TemporalTlsSettings()),
     )
     mind = OutsideMind(case, agent, client)
     activities = make(mind)

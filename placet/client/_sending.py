@@ -22,6 +22,7 @@ from placet.tokens import (
     make_proof,
     make_sign_in,
 )
+from placet.transport import BadTls, TlsSettings, Transport
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -53,10 +54,20 @@ def _system_clock() -> datetime:
 
 @functools.cache
 def _trusted(scheme: str) -> ssl.SSLContext:
-    """Whom clients trust: nobody where no TLS is spoken; reading all certificates takes 40 ms."""
+    """Whom clients trust: nobody where no TLS is spoken; reading all certificates takes 40 ms.
+
+    Raises:
+        AuthorityAway: what ``PLACET_TLS_…`` names can't be used, so that nobody can be trusted.
+    """
     if scheme == "http":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()
+    try:
+        return Transport(TlsSettings()).client or httpx.create_ssl_context()
+    except BadTls as error:
+        raise AuthorityAway(str(error)) from None
+    except ValidationError as error:
+        said = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise AuthorityAway(f"PLACET_TLS: {said}") from None
 
 
 class Sender:
@@ -70,12 +81,13 @@ class Sender:
         *,
         clock: Callable[[], datetime] = _system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.issuer = issuer.rstrip("/")
         self.operator = operator
         self._key = key
         self._clock = clock
-        trusted = _trusted(httpx.URL(self.issuer).scheme)
+        trusted = tls or _trusted(httpx.URL(self.issuer).scheme)
         self._http = httpx.AsyncClient(timeout=30, transport=transport, verify=trusted)
         self._session: tuple[str, float] | None = None
 

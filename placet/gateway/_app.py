@@ -13,6 +13,7 @@ import contextlib
 import logging
 import secrets
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from typing import Any
 
@@ -38,8 +39,15 @@ _log = logging.getLogger("placet.gateway")
 class Gateway:
     """The ASGI application; made by :func:`make_app`."""
 
-    def __init__(self, settings: GatewaySettings, routes: Routes, guard: Guard) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        routes: Routes,
+        guard: Guard,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._settings = settings
+        self._tls = tls
         self._routes = routes
         self._guard = guard
         self._further = frozenset(settings.pass_headers)
@@ -61,7 +69,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Follow the authority, and tell it of uses."""
         uses = UseFile(self._settings.uses_file)
-        async with self._guard.following(), Upstream(self._settings) as upstream:
+        async with self._guard.following(), Upstream(self._settings, self._tls) as upstream:
             self._uses, self._upstream = uses, upstream
             telling = asyncio.create_task(tell_uses(self._guard, uses))
             try:
@@ -289,6 +297,11 @@ def _refuse(refusal: Refused | Unacceptable) -> JSONResponse:
     return JSONResponse(problem.model_dump(mode="json"), refusal.status, headers=answered)
 
 
-def make_app(settings: GatewaySettings, routes: Routes, guard: Guard) -> Gateway:
-    """The gateway before one system."""
-    return Gateway(settings, routes, guard)
+def make_app(
+    settings: GatewaySettings,
+    routes: Routes,
+    guard: Guard,
+    tls: ssl.SSLContext | None = None,
+) -> Gateway:
+    """The gateway before one system; ``tls`` is for asking it."""
+    return Gateway(settings, routes, guard, tls)

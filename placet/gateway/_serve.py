@@ -4,14 +4,13 @@ import asyncio
 import os
 import signal
 
-import uvicorn
-
 from placet.gateway._app import make_app
 from placet.gateway._routes import read_routes
 from placet.gateway._settings import GatewaySettings
 from placet.resource import Guard
 from placet.telemetry import STOP_SECONDS, Serving, TelemetrySettings, bind, serve_metrics, served
 from placet.tokens import read_key_file
+from placet.transport import TlsSettings, Transport, server_config
 
 
 async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None:
@@ -19,24 +18,22 @@ async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None
 
     Raises:
         BadRoutes: the file of routes is none.
+        BadTls: a certificate, key or CA can't be used.
         KeyFileError: the key file is none, or can't be read.
         OSError: an address is taken.
     """
     secret = settings.key_passphrase
     key = read_key_file(settings.key_file, secret.get_secret_value() if secret else None)
-    guard = Guard(settings.system, settings.issuer, settings.url, key)
-    gateway = make_app(settings, read_routes(settings.routes), guard)
+    transport = Transport(TlsSettings())
+    guard = Guard(settings.system, settings.issuer, settings.url, key, tls=transport.client)
+    gateway = make_app(settings, read_routes(settings.routes), guard, transport.client)
     listening = bind(settings.host, settings.port)
     server = Serving(
-        uvicorn.Config(
+        server_config(
             served(gateway, settings.system),
-            log_config=None,
-            access_log=False,
+            transport.server,
             lifespan="off",
-            ws="none",
-            server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=75,  # longer than any client keeps a connection that it may use
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )
@@ -47,7 +44,11 @@ async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None
 
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop, each)
-    async with gateway.running(), serve_metrics(telemetry, gateway.health):
+    async with (
+        transport.kept(),
+        gateway.running(),
+        serve_metrics(telemetry, gateway.health, tls=transport.metrics),
+    ):
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         if await server.up(serving) and settings.ready_file is not None:
             settings.ready_file.write_text(f"{os.getpid()}\n")

@@ -11,6 +11,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ class Guard:
         url: this system's own address, as its callers spell it (RFC 9449's ``htu``).
         key: the system's own key, for what it asks and tells the authority.
         clock: the time, aware; all ages are judged by it.
+        tls: whom to believe when asking the authority, and what to show it.
     """
 
     def __init__(
@@ -76,8 +78,10 @@ class Guard:
         key: SigningKey,
         *,
         clock: Callable[[], datetime] = _system_clock,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.system = system
+        self._tls = tls
         self._issuer = issuer
         self._url = url.rstrip("/")
         self._key = key
@@ -93,7 +97,8 @@ class Guard:
 
         ``ended`` is told of each grant that ended, so that a database can hold to it by itself.
         """
-        async with aiohttp.ClientSession() as session:
+        connector = aiohttp.TCPConnector(ssl=self._tls or True)
+        async with aiohttp.ClientSession(connector=connector) as session:
             self._link = SystemLink(self.system, self._issuer, self._key, session, self._clock)
             metrics.FEED_AGE.labels(self.system).set_function(self._feed.age)
             follower = asyncio.create_task(self._feed.follow(self._link, ended))

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from placet.telemetry._health import Health, health_routes
 from placet.telemetry._settings import TelemetrySettings
+from placet.transport import server_config
 
 STOP_SECONDS = 20
 """Seconds for which requests under way may go on when their server stops."""
@@ -66,9 +67,15 @@ async def _no_refresh() -> None:
 
 @contextlib.asynccontextmanager
 async def serve_metrics(
-    settings: TelemetrySettings, health: Health, refresh: Refresh = _no_refresh
+    settings: TelemetrySettings,
+    health: Health,
+    refresh: Refresh = _no_refresh,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve ``/metrics``, ``/livez`` and ``/readyz`` at the port that is set, if one is.
+
+    With ``tls`` it is served with that, and with nothing else.
 
     Raises:
         OSError: the address is taken.
@@ -77,16 +84,8 @@ async def serve_metrics(
         yield
         return
     listening = bind(settings.host, settings.port)
-    config: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off"}
-    server = Serving(
-        uvicorn.Config(
-            make_metrics_app(health, refresh),
-            server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
-            **config,
-        )
-    )
+    app = make_metrics_app(health, refresh)
+    server = Serving(server_config(app, tls, lifespan="off", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     await server.up(serving)
     try:

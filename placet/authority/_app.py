@@ -225,7 +225,11 @@ def make_app(services: Services, health: Health) -> Starlette:
     ]
     return Starlette(
         routes=[
-            Route(path, endpoint(handler, method, path), methods=[method])
+            Route(
+                path,
+                endpoint(handler, method, path, lambda: services.requests.rates),
+                methods=[method],
+            )
             for method, path, handler in table
         ],
         exception_handlers={404: _no_route, 405: _no_route},

@@ -13,7 +13,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from time import perf_counter
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
@@ -217,9 +217,21 @@ def refuse(refusal: Refusal) -> Response:
     )
 
 
-def endpoint(handler: Endpoint, method: str, route: str) -> Endpoint:
+class Gate(Protocol):
+    """Counts who asks how often."""
+
+    def begin(self, request: Request) -> None:
+        """A request comes in; raises if it is one too many."""
+        ...
+
+    def end(self, request: Request, response: Response) -> None:
+        """It was answered."""
+        ...
+
+
+def endpoint(handler: Endpoint, method: str, route: str, gate: Callable[[], Gate]) -> Endpoint:
     """A route's handler: its refusals become answers, and it is counted and timed."""
-    safely, seconds = _answering(handler), metrics.REQUEST_SECONDS.labels(method, route)
+    safely, seconds = _answering(handler, gate), metrics.REQUEST_SECONDS.labels(method, route)
 
     async def handle(request: Request) -> Response:
         began = perf_counter()
@@ -233,10 +245,19 @@ def endpoint(handler: Endpoint, method: str, route: str) -> Endpoint:
     return handle
 
 
-def _answering(handler: Endpoint) -> Endpoint:
+def _answering(handler: Endpoint, gate: Callable[[], Gate]) -> Endpoint:
     """Turn refusals into their answers, and anything unforeseen into a 500 without a traceback."""
 
     async def handle(request: Request) -> Response:
+        try:
+            gate().begin(request)
+        except Refusal as refusal:
+            return refuse(refusal)
+        response = await judge(request)
+        gate().end(request, response)
+        return response
+
+    async def judge(request: Request) -> Response:
         try:
             if not all(_is_plain(str(each)) for each in request.path_params.values()):
                 raise NotFound("no id has such characters")

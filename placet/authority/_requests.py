@@ -14,6 +14,7 @@ from placet.authority._core import Core
 from placet.authority._errors import Invalid, Unauthenticated
 from placet.authority._http import one_header
 from placet.authority._identities import keys_of, use_jti
+from placet.authority._rates import Rates
 from placet.authority._store import Tx
 from placet.model import system_urn
 from placet.tokens import (
@@ -89,6 +90,7 @@ class Requests:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.rates = Rates(core.settings)
         self._keys: dict[str, Mapping[str, PublicKey]] = {}
 
     async def client(self, assertion: str | None, proof: Proof | None = None) -> Sender:
@@ -104,6 +106,7 @@ class Requests:
             claims, key = await self._verify_client(assertion, client_id)
         except TokenError as error:
             raise Unauthenticated("invalid_client", f"client assertion: {error}") from None
+        self.rates.known(client_id)
         expires = datetime.fromtimestamp(claims.exp, UTC)
         return Sender(client_id, key, claims.jti, expires, proof)
 
@@ -164,6 +167,7 @@ class Requests:
         except TokenError as error:
             raise Unauthenticated("invalid_token", f"session: {error}") from None
         self._bound(request, token, claims.cnf.jkt)
+        self.rates.known(claims.sub)
         return claims
 
     def grant(self, request: Request) -> tuple[GrantClaims, Proof]:
@@ -183,7 +187,9 @@ class Requests:
             )
         except TokenError as error:
             raise Unauthenticated("invalid_token", f"grant: {error}") from None
-        return claims, self._bound(request, token, claims.cnf.jkt)
+        proof = self._bound(request, token, claims.cnf.jkt)
+        self.rates.known(claims.sub)
+        return claims, proof
 
     def _bound(self, request: Request, token: str, jkt: str) -> Proof:
         try:

@@ -56,6 +56,10 @@ class AuthoritySettings(BaseSettings):
     workflows for ``temporal_retention_hours``: until each is sealed in the archive.
     ``environment`` is the one that this authority serves: an identity that is registered for
     another neither joins nor gets a grant here.
+
+    ``rate_…`` are requests a second of one agent, system or operator, and of one address for those
+    whom nobody knows; ten times as many at once, and 0 for no limit. ``trusted_proxies`` are the
+    addresses of balancers that say whose request they hand on (``X-Forwarded-For``).
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_AUTHORITY_", frozen=True, extra="ignore")
@@ -74,6 +78,11 @@ class AuthoritySettings(BaseSettings):
     webhooks: tuple[WebhookSettings, ...] = ()
     notice_details: bool = False
     environment: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$")
+    rate_agents: float = Field(default=500, ge=0, le=100_000)
+    rate_systems: float = Field(default=500, ge=0, le=100_000)
+    rate_operators: float = Field(default=50, ge=0, le=100_000)
+    rate_strangers: float = Field(default=100, ge=0, le=100_000)
+    trusted_proxies: tuple[str, ...] = ()
     ready_file: Path | None = None
 
     @field_validator("notice_urls")

@@ -271,7 +271,7 @@ async def world(
         port=port,
         database_url=database_url or f"sqlite:///{folder}/authority.db",
         key_passphrase=PASSPHRASE,
-        **more,
+        **{"rate_strangers": 0, **more},  # tests are rude, all from one address
     )
     admin_key = SigningKey.generate()
     async with await Store.open(settings.database_url, origin=settings.origin) as store:

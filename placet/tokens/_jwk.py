@@ -26,6 +26,14 @@ MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 _RSA_EXPONENT = 65537
 MAX_RSA_BITS = 8192  # the time of one verification rises with the square of this
 
+_ROCA_RESTS = tuple(
+    (prime, frozenset(pow(65537, power, prime) for power in range(prime)))
+    for prime in (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+)
+"""Keys that certain chips made have primes of the form k·M + (65537^a mod M), and so their modulus
+is a power of 65537 modulo each of these primes (Nemec and others, ACM CCS 2017). Any other key is
+with a chance below one in 10^8."""
+
 PublicCryptoKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 PrivateCryptoKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -185,6 +193,8 @@ def check_rsa(n: int, e: int) -> None:
         raise KeyRefused(f"an RSA key has an odd modulus of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
     if e != _RSA_EXPONENT:
         raise KeyRefused(f"an RSA key has the exponent {_RSA_EXPONENT}")
+    if all(n % prime in rests for prime, rests in _ROCA_RESTS):
+        raise KeyRefused("the RSA key's primes can be found (CVE-2017-15361): make another one")
 
 
 def spell_members(key: PublicCryptoKey) -> PublicMembers:

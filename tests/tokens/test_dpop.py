@@ -1,5 +1,7 @@
 """Proofs of possession (RFC 9449): one request, one token, one key."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from placet.tokens import (
@@ -12,6 +14,7 @@ from placet.tokens import (
     ProofMismatch,
     RefusedAlgorithm,
     SigningKey,
+    TokenError,
     make_proof,
     normalise_url,
     token_hash,
@@ -201,6 +204,29 @@ def test_proofs_are_not_made_with_rsa() -> None:
 def test_an_id_that_could_be_guessed_or_stored_badly_is_refused(jti: object) -> None:
     with pytest.raises(Malformed, match="jti"):
         _verify(resign(SAMPLE, jti=jti))
+
+
+RFC_9449_PROOF = (
+    "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19."
+    "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ."
+    "2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg"
+)
+
+
+def test_the_standards_own_proof_holds_where_and_when_it_was_made() -> None:
+    """RFC 9449 section 4.1, and the thumbprint of its key in section 6.1."""
+    made = datetime.fromtimestamp(1562262616, UTC)
+    where = "https://server.example.com/token"
+    proof = verify_proof(RFC_9449_PROOF, method="POST", url=where, now=made)
+    assert proof.jkt == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+    for wrong in (
+        {"method": "GET"},
+        {"url": where + "s"},
+        {"now": made + timedelta(minutes=5)},
+        {"access_token": "a.b.c"},
+    ):
+        with pytest.raises(TokenError):
+            verify_proof(RFC_9449_PROOF, **{"method": "POST", "url": where, "now": made, **wrong})
 
 
 def test_the_hash_of_a_token_is_of_its_ascii() -> None:

@@ -15,6 +15,7 @@ from placet.tokens import (
     PublicKey,
     RefusedAlgorithm,
     SigningKey,
+    TokenError,
 )
 from placet.tokens._encoding import encode_base64url
 from placet.tokens._jws import check_signature, parse_jws
@@ -66,6 +67,33 @@ RFC_7515_JWS = (
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
     "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
 )
+# RFC 7515 appendix A.2, A.1 and A.5: what is signed is the same.
+RFC_7515_RSA_KEY = {
+    "kty": "RSA",
+    "n": (
+        "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"
+    ),
+    "e": "AQAB",
+}
+_RFC_7515_PAYLOAD = RFC_7515_JWS.split(".")[1]
+RFC_7515_RS256 = (
+    f"eyJhbGciOiJSUzI1NiJ9.{_RFC_7515_PAYLOAD}."
+    "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
+)
+RFC_7515_NONE = f"eyJhbGciOiJub25lIn0.{_RFC_7515_PAYLOAD}."
+RFC_7515_HS256 = (
+    f"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{_RFC_7515_PAYLOAD}."
+    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+RFC_7638_KEY = {
+    "kty": "RSA",
+    "n": (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+    ),
+    "e": "AQAB",
+    "alg": "RS256",
+    "kid": "2011-04-29",
+}
 RFC_8037_KEY = {
     "kty": "OKP",
     "crv": "Ed25519",
@@ -79,7 +107,12 @@ RFC_8037_JWS = (
 
 
 @pytest.mark.parametrize(
-    ("jwk", "token"), [(RFC_7515_KEY, RFC_7515_JWS), (RFC_8037_KEY, RFC_8037_JWS)]
+    ("jwk", "token"),
+    [
+        (RFC_7515_KEY, RFC_7515_JWS),
+        (RFC_7515_RSA_KEY, RFC_7515_RS256),
+        (RFC_8037_KEY, RFC_8037_JWS),
+    ],
 )
 def test_the_standards_own_examples_hold(jwk: dict[str, str], token: str) -> None:
     check_signature(parse_jws(token), PublicKey.from_jwk(jwk))
@@ -89,6 +122,20 @@ def test_the_standards_own_examples_hold(jwk: dict[str, str], token: str) -> Non
     other = RFC_7515_KEY if jwk is RFC_8037_KEY else RFC_8037_KEY
     with pytest.raises(RefusedAlgorithm):
         check_signature(parse_jws(f"{header}.{payload}.{signature}"), PublicKey.from_jwk(other))
+
+
+@pytest.mark.parametrize("token", [RFC_7515_NONE, RFC_7515_HS256])
+def test_the_standards_examples_without_a_signature_of_ours_are_refused(token: str) -> None:
+    """RFC 7515 appendix A.5 and A.1: unsecured, and by a shared secret."""
+    for jwk in (RFC_7515_KEY, RFC_7515_RSA_KEY, RFC_8037_KEY):
+        with pytest.raises(TokenError):
+            check_signature(parse_jws(token), PublicKey.from_jwk(jwk))
+
+
+def test_the_thumbprint_is_that_of_rfc_7638() -> None:
+    """RFC 7638 section 3.1: members that do not make the key say nothing."""
+    key = PublicKey.from_jwk(RFC_7638_KEY)
+    assert key.thumbprint == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
 def test_ed25519_is_deterministic_as_rfc_8037_says() -> None:

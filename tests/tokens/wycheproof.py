@@ -1,7 +1,8 @@
-"""Judge ``placet.tokens`` by Wycheproof's JSON Web Signature vectors, which are not kept here.
+"""Judge ``placet.tokens`` by Wycheproof's vectors of JSON Web Signatures and Keys.
 
-``python -m tests.tokens.wycheproof FILE``, where FILE is ``json_web_signature_test.json`` of the
-project C2SP/wycheproof (``testvectors_v1``). Exit 1 if anything is judged otherwise than it should:
+``python -m tests.tokens.wycheproof FILE``, where FILE is ``json_web_signature_test.json`` or
+``json_web_key_test.json`` of the project C2SP/wycheproof (``testvectors_v1``; copies are in
+``vectors``). Exit 1 if anything is judged otherwise than it should:
 
 * every vector that is invalid must be refused;
 * every valid one must hold whose key and algorithm Placet knows; all other valid ones (HMAC,
@@ -12,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from placet.tokens import KeyRefused, PublicKey, TokenError
+from placet.tokens import KeyRefused, PublicKey, TokenError, read_jwks
 from placet.tokens._jws import check_signature, parse_jws
 
 OURS = {("EC", "ES256"), ("RSA", "RS256"), ("OKP", "EdDSA"), ("OKP", "Ed25519")}
@@ -23,8 +24,13 @@ def holds(jwk: object, token: object) -> bool:
     if not isinstance(token, str):
         return False  # the JSON serialisation, which no function of ours takes
     try:
-        check_signature(parse_jws(token), PublicKey.from_jwk(jwk))
-    except (TokenError, KeyRefused):
+        jws = parse_jws(token)
+        if isinstance(jwk, dict) and "keys" in jwk:  # a set: the one that the header names
+            key = read_jwks(jwk)[str(jws.header.get("kid"))]
+        else:
+            key = PublicKey.from_jwk(jwk)
+        check_signature(jws, key)
+    except (TokenError, KeyRefused, KeyError):
         return False
     return True
 
@@ -35,7 +41,8 @@ def judge(vectors: Path) -> tuple[list[str], dict[str, int]]:
     counts = {"valid": 0, "valid, not ours": 0, "invalid": 0}
     for group in json.loads(vectors.read_text("utf-8"))["testGroups"]:
         jwk = group.get("public", group.get("private"))
-        ours = (jwk.get("kty"), jwk.get("alg")) in OURS
+        keys = jwk.get("keys", [jwk])
+        ours = any((each.get("kty"), each.get("alg")) in OURS for each in keys)
         for test in group["tests"]:
             valid = test["result"] == "valid"
             kind = ("valid" if ours else "valid, not ours") if valid else "invalid"

@@ -9,10 +9,12 @@ from placet.authority._bootstrap import (
     rotate_payload_keys,
 )
 from placet.authority._bootstrap import load_keys as load_signing_keys
+from placet.authority._custody import SignerAway
 from placet.authority._namespace import NamespaceTrouble
 from placet.authority._payload_keys import WrongPassphrase
 from placet.authority._serve import open_authority, serve
 from placet.authority._settings import AuthoritySettings
+from placet.authority._signer import SignerSettings, serve_signer
 from placet.authority._signing import SigningKeys
 from placet.authority._store import (
     Migrated,
@@ -29,6 +31,8 @@ __all__ = [
     "Migrated",
     "NamespaceTrouble",
     "NoLog",
+    "SignerAway",
+    "SignerSettings",
     "SigningKeys",
     "Store",
     "StoreError",
@@ -43,4 +47,5 @@ __all__ = [
     "rotate_keys",
     "rotate_payload_keys",
     "serve",
+    "serve_signer",
 ]

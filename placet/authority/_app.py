@@ -328,7 +328,7 @@ class Routes:
 
     async def _finish_sign_in(self, device_code: str, proof: Proof) -> Response:
         signed_in = await self._s.sessions.finish(device_code, proof)
-        session = issue_session(self._s.core, signed_in.operator, proof.jkt)
+        session = await issue_session(self._s.core, signed_in.operator, proof.jkt)
         return answer(
             SignInAnswer(
                 access_token=session.token,

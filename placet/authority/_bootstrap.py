@@ -1,5 +1,6 @@
 """The first start: the log's first entry names the first administrators and the signing keys."""
 
+import asyncio
 import json
 import os
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from placet.authority._signing import GRANTS, HEADS, PUBLISH_AHEAD, SigningKeys
 from placet.authority._store import (
     GovernanceRow,
     Identity,
+    Reader,
     SigningKey,
     Store,
     TenantKey,
@@ -71,9 +73,16 @@ async def create_log(
                 f"{name[:80]!r} is no name: lower-case letters, digits and hyphens"
             ) from None
 
-    def write(tx: Tx) -> None:
-        if tx.first(SigningKey) is not None or tx.first(Identity) is not None:
+    def require_new(reader: Reader) -> None:
+        if reader.first(SigningKey) is not None or reader.first(Identity) is not None:
             raise AlreadyCreated("this database has a log already")
+
+    await store.read(require_new)  # before keys are made that nobody needs
+    heads = await asyncio.to_thread(keys.make, HEADS)
+    grants = await asyncio.to_thread(keys.make, GRANTS)
+
+    def write(tx: Tx) -> None:
+        require_new(tx)
         tx.append(
             "log.created",
             AUTHORITY,
@@ -91,8 +100,8 @@ async def create_log(
                 published_at=tx.now,
             )
         )
-        keys.create(tx, HEADS, tx.now)
-        keys.create(tx, GRANTS, tx.now)
+        keys.keep(tx, HEADS, heads, tx.now)
+        keys.keep(tx, GRANTS, grants, tx.now)
         keys.payloads.create(tx, _tenant_key_id())
         for name, key in administrators:
             body = EnrolIdentity(jwk=json.loads(json.dumps(key.jwk())), roles=(ADMINISTRATOR,))
@@ -112,8 +121,11 @@ async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
     if not keys.published(store.clock()):
         raise NoLog("the database has no log yet; run: placet authority init")
 
+    made = await asyncio.to_thread(keys.make, GRANTS)
+
     def write(tx: Tx) -> tuple[str, datetime]:
-        return keys.rotate(tx).thumbprint, tx.now + PUBLISH_AHEAD
+        keys.rotate(tx, made)
+        return made.signer.public.thumbprint, tx.now + PUBLISH_AHEAD
 
     return await store.write(write)
 
@@ -121,7 +133,7 @@ async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
 async def load_keys(store: Store, keys: SigningKeys) -> None:
     """Load the signing keys from the store."""
     signing, tenant = await store.read(lambda r: (r.all(SigningKey), r.all(TenantKey)))
-    keys.load(signing)
+    await asyncio.to_thread(keys.load, signing)
     keys.payloads.load(tenant)
 
 

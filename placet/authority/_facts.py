@@ -88,18 +88,16 @@ class FactsClient:
             raise Unavailable(f"system {system} is not enrolled with an address")
         url = f"{identity.url.rstrip('/')}/v1/facts/{quote(record, safe='/')}"
         now = self._core.clock()
-        token = sign_inquiry(
-            InquiryClaims(
-                iss=self._core.issuer,
-                aud=system_urn(system),
-                iat=int(now.timestamp()),
-                exp=int((now + _LIFETIME).timestamp()),
-                jti=self._core.new_id("inquiry"),
-                identifier=record,
-                cnf=Confirmation(jkt=self._key.thumbprint),
-            ),
-            self._core.keys.signer(now),
+        claims = InquiryClaims(
+            iss=self._core.issuer,
+            aud=system_urn(system),
+            iat=int(now.timestamp()),
+            exp=int((now + _LIFETIME).timestamp()),
+            jti=self._core.new_id("inquiry"),
+            identifier=record,
+            cnf=Confirmation(jkt=self._key.thumbprint),
         )
+        token = await self._core.keys.sign(now, lambda signer: sign_inquiry(claims, signer))
         proof = make_proof(
             self._key, "GET", url, access_token=token, now=now, jti=self._core.new_id("proof")
         )

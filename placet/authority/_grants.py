@@ -152,7 +152,7 @@ class Grants:
 
             answer = await self._core.store.write(write)
             kill_point("grant.before-answer")
-            return self._sign(answer)
+            return await self._sign(answer)
 
     async def issue_each(
         self, sender: Sender, wanted: tuple[RequestedDetails, ...]
@@ -182,7 +182,7 @@ class Grants:
 
         answers = await self._core.store.write(write)
         kill_point("grant.before-answer")
-        return [self._sign_or_refuse(each) for each in answers]
+        return await asyncio.gather(*(self._sign_or_refuse(each) for each in answers))
 
     async def _look_or_refuse(self, sender: Sender, details: RequestedDetails) -> _Ask | Refusal:
         try:
@@ -197,24 +197,23 @@ class Grants:
         except Refusal as refusal:
             return refusal
 
-    def _sign_or_refuse(
+    async def _sign_or_refuse(
         self, answer: GrantClaims | _Deny | _Slow | Refusal
     ) -> IssuedGrant | Refusal:
         try:
-            return answer if isinstance(answer, Refusal) else self._sign(answer)
-        except (Denied, TooMuch) as refusal:
+            return answer if isinstance(answer, Refusal) else await self._sign(answer)
+        except (Denied, TooMuch, Unavailable) as refusal:
             return refusal
 
-    def _sign(self, answer: GrantClaims | _Deny | _Slow) -> IssuedGrant:
+    async def _sign(self, answer: GrantClaims | _Deny | _Slow) -> IssuedGrant:
         if isinstance(answer, _Deny):
             raise Denied(answer.description, answer.reasons)
         now = self._core.clock()
         if isinstance(answer, _Slow):
             seconds = math.ceil((answer.until - now).total_seconds())
             raise TooMuch(answer.description, answer.measure, max(1, seconds))
-        signer = self._core.keys.signer(now)
         with metrics.signing("grant"):
-            token = sign_grant(answer, signer)
+            token = await self._core.keys.sign(now, lambda signer: sign_grant(answer, signer))
         tell_issued(answer.txn, answer.jti, answer.sub)
         return IssuedGrant(token, answer.exp - int(now.timestamp()), answer.details)
 

@@ -78,10 +78,13 @@ class PayloadKeys:
 
         It is made with the oldest tenant key: rotating leaves it as it is.
         """
-        key = self._tenants[self._oldest].key
-        own = HKDF(SHA256(), _SECRET, salt=None, info=f"placet tag {purpose}".encode()).derive(key)
-        mac = hmac.digest(own, said.encode(), "sha256")
+        mac = hmac.digest(self.derive(f"tag {purpose}"), said.encode(), "sha256")
         return base64.urlsafe_b64encode(mac[:16]).decode().rstrip("=")
+
+    def derive(self, purpose: str) -> bytes:
+        """A key for one purpose, made with the oldest tenant key: rotating leaves it as it is."""
+        key = self._tenants[self._oldest].key
+        return HKDF(SHA256(), _SECRET, salt=None, info=f"placet {purpose}".encode()).derive(key)
 
     def rotate(self, tx: Tx, name: str) -> int:
         """Make a new tenant key, and wrap every case's secrets under it; how many cases there are.

@@ -73,10 +73,10 @@ class People:
             raise Invalid("invalid_grant", f"sign-in: {error.problem.error_description}") from None
         except Forbidden as error:
             raise Denied(error.problem.error_description, error.problem.reasons) from None
-        return issue_session(self._core, operator, proof.jkt)
+        return await issue_session(self._core, operator, proof.jkt)
 
 
-def issue_session(core: Core, operator: str, jkt: str) -> Session:
+async def issue_session(core: Core, operator: str, jkt: str) -> Session:
     """A session token for whoever was just found to hold this key."""
     now = core.clock()
     claims = SessionClaims(
@@ -88,5 +88,5 @@ def issue_session(core: Core, operator: str, jkt: str) -> Session:
         jti=core.new_id("session"),
         cnf=Confirmation(jkt=jkt),
     )
-    token = sign_session(claims, core.keys.signer(now))
+    token = await core.keys.sign(now, lambda signer: sign_session(claims, signer))
     return Session(token, int(SESSION_LIFETIME.total_seconds()))

@@ -1,7 +1,7 @@
 """Encrypting what must come back to the authority alone, or rest in its database (I7).
 
-AES-256-GCM under a key derived from the log's own private key, so that every replica has it and a
-copy of the database alone opens nothing.
+AES-256-GCM under a key derived from the tenant's first one, so that every replica has it and a copy
+of the database alone opens nothing.
 """
 
 import base64
@@ -10,8 +10,6 @@ import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from placet.authority._core import Core
 
@@ -52,6 +50,4 @@ def _cipher(core: Core, purpose: str) -> AESGCM:
 
 
 def _key(core: Core, purpose: str) -> bytes:
-    secret = core.keys.head_key().private_bytes_raw()
-    derived = HKDF(SHA256(), length=32, salt=None, info=f"placet {purpose}".encode())
-    return derived.derive(secret)
+    return core.keys.payloads.derive(f"seal {purpose}")

@@ -112,7 +112,7 @@ async def open_authority(
         WrongPassphrase: the signing keys are under another passphrase.
     """
     store = await Store.open(settings.database_url, origin=settings.origin, clock=clock)
-    keys = SigningKeys(settings.key_passphrase.get_secret_value())
+    keys = SigningKeys.of(settings)
     connector = aiohttp.TCPConnector(ssl=tls or True)
     async with (
         store,
@@ -210,8 +210,11 @@ def _head_signer(core: Core) -> Callable[[int, bytes], str]:
     signer = NoteSigner(origin, core.keys.head_key())
 
     def sign(size: int, root: bytes) -> str:
-        with metrics.signing("head"):
-            return sign_checkpoint(Head(origin=origin, size=size, root=root), [signer])
+        try:
+            with metrics.signing("head"):
+                return sign_checkpoint(Head(origin=origin, size=size, root=root), [signer])
+        except Unavailable as error:  # whoever keeps the key is away: the head is signed later
+            raise StoreUnavailable(str(error)) from None
 
     return sign
 

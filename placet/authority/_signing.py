@@ -1,27 +1,29 @@
 """The authority's own keys: for grants (published in the JWKS), and for the ledger's heads.
 
-Keys rest in the store as encrypted PKCS#8 (I7). Rotation overlaps (PROTOCOL.md): a new key is
-published ``PUBLISH_AHEAD`` before it signs, and an old one stays published until the last token
-that it signed has expired.
+Where the private keys are is for a custody to say (:mod:`._custody`); the store encrypts them
+itself unless told otherwise (I7). Rotation overlaps (PROTOCOL.md): a new key is published
+``PUBLISH_AHEAD`` before it signs, and an old one stays published until the last token that it
+signed has expired.
 """
 
+import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from pydantic import JsonValue
 
+from placet.authority._custody import Custody, HeadKey, InSigner, InStore, MadeKey
 from placet.authority._payload_keys import PayloadKeys, WrongPassphrase
+from placet.authority._settings import AuthoritySettings
 from placet.authority._store import SigningKey as SigningKeyRow
 from placet.authority._store import Tx
 from placet.model import canonical_json
-from placet.tokens import Algorithm, PublicKey, SigningKey
+from placet.tokens import Algorithm, PublicKey, Signer
+
+T = TypeVar("T")
 
 GRANTS = "grants"
 HEADS = "heads"
@@ -37,55 +39,67 @@ STAYS_AFTER = timedelta(minutes=15)
 class OwnKey:
     """One signing key with its times."""
 
-    key: SigningKey
+    signer: Signer
     purpose: str
     signs_from: datetime
     retires_at: datetime | None
 
 
 class SigningKeys:
-    """The keys that are published, and the one that signs now. Reloaded from the store."""
+    """The keys that are published, and the one that signs now. Reloaded from the store.
 
-    def __init__(self, passphrase: str) -> None:
-        self._passphrase = passphrase.encode()
+    ``custody`` makes new keys and keeps them; without one the store does. Those that the store has
+    kept go on signing until they are rotated.
+    """
+
+    def __init__(self, passphrase: str, custody: Custody | None = None) -> None:
+        self._in_store = InStore(passphrase)
+        self._custody: Custody = custody or self._in_store
         self.payloads = PayloadKeys(passphrase)
         """The tenant's keys, under the same passphrase."""
         self._keys: tuple[OwnKey, ...] = ()
+
+    @classmethod
+    def of(cls, settings: AuthoritySettings) -> "SigningKeys":
+        """Those of an authority that is set up like this."""
+        custody = None if settings.signer is None else InSigner(settings.signer)
+        return cls(settings.key_passphrase.get_secret_value(), custody)
 
     def load(self, rows: list[SigningKeyRow]) -> None:
         """Take over what the store has.
 
         Raises:
             WrongPassphrase: the keys can't be decrypted.
+            Unavailable: whoever keeps them does not answer.
         """
-        self._keys = tuple(self._read(row) for row in rows)
+        known = {own.signer.public.thumbprint: own.signer for own in self._keys}
+        self._keys = tuple(self._read(row, known.get(row.kid)) for row in rows)
 
-    def create(self, tx: Tx, purpose: str, signs_from: datetime) -> SigningKey:
-        """Make a key, store it encrypted, and write ``key.published`` to the ledger."""
-        algorithm = Algorithm.ED25519 if purpose == HEADS else Algorithm.ES256
-        key = SigningKey.generate(algorithm)
-        pem = key.crypto.private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(self._passphrase)
-        )
+    def make(self, purpose: str) -> MadeKey:
+        """Make a key, before the transaction that keeps it: it may take a while.
+
+        Raises:
+            Unavailable: whoever is to keep it does not answer.
+        """
+        return self._custody.make(Algorithm.ED25519 if purpose == HEADS else Algorithm.ES256)
+
+    def keep(self, tx: Tx, purpose: str, made: MadeKey, signs_from: datetime) -> None:
+        """Keep a key that was made, and write ``key.published`` to the ledger."""
+        jwk: dict[str, JsonValue] = {**made.signer.public.jwk()}
         tx.add(
             SigningKeyRow(
-                kid=key.thumbprint,
+                kid=made.signer.public.thumbprint,
                 purpose=purpose,
-                private_pem=pem.decode(),
-                public_jwk_json=canonical_json(dict(key.public.jwk())).decode(),
+                kept=made.kept,
+                public_jwk_json=canonical_json(jwk).decode(),
                 created_at=tx.now,
                 published_at=tx.now,
                 signs_from=signs_from,
             )
         )
-        tx.append(
-            "key.published",
-            "system:authority",
-            {"purpose": purpose, "jwk": dict(key.public.jwk())},
-        )
-        return key
+        tx.append("key.published", "system:authority", {"purpose": purpose, "jwk": jwk})
 
-    def rotate(self, tx: Tx) -> SigningKey:
+    def rotate(self, tx: Tx, made: MadeKey) -> None:
         """Publish a new key for grants; it signs once everyone can have seen it."""
         signs_from = tx.now + PUBLISH_AHEAD
         for row in tx.all(SigningKeyRow, SigningKeyRow.purpose == GRANTS):
@@ -93,37 +107,39 @@ class SigningKeys:
                 retires = signs_from + STAYS_AFTER
                 tx.change(SigningKeyRow, row.kid, retires_at=retires)
                 tx.append("key.retired", "system:authority", {"kid": row.kid, "purpose": GRANTS})
-        return self.create(tx, GRANTS, signs_from)
+        self.keep(tx, GRANTS, made, signs_from)
 
-    def signer(self, now: datetime) -> SigningKey:
+    def signer(self, now: datetime) -> Signer:
         """The key that signs grants now: the newest that already may."""
         ready = [own for own in self._keys if own.purpose == GRANTS and own.signs_from <= now]
-        return max(ready, key=lambda own: own.signs_from).key
+        return max(ready, key=lambda own: own.signs_from).signer
 
-    def head_key(self) -> Ed25519PrivateKey:
+    async def sign(self, now: datetime, sign: Callable[[Signer], T]) -> T:
+        """Sign something with the key that signs now; nobody else waits if that takes a while.
+
+        Raises:
+            Unavailable: whoever keeps the key does not answer.
+        """
+        signer = self.signer(now)
+        if self._custody.waits:
+            return await asyncio.to_thread(sign, signer)
+        return sign(signer)
+
+    def head_key(self) -> HeadKey:
         """The key that signs the ledger's heads."""
-        crypto = next(own.key.crypto for own in self._keys if own.purpose == HEADS)
-        if not isinstance(crypto, Ed25519PrivateKey):
-            raise TypeError("heads are signed with Ed25519 (C2SP signed-note)")
-        return crypto
+        return HeadKey(next(own.signer for own in self._keys if own.purpose == HEADS))
 
     def published(self, now: datetime) -> tuple[PublicKey, ...]:
         """The public keys of the JWKS: those that sign, will sign, or have signed lately."""
         return tuple(
-            own.key.public
+            own.signer.public
             for own in self._keys
             if own.purpose == GRANTS and (own.retires_at is None or own.retires_at > now)
         )
 
-    def _read(self, row: SigningKeyRow) -> OwnKey:
-        try:
-            crypto = load_pem_private_key(row.private_pem.encode(), self._passphrase)
-        except ValueError:
-            raise WrongPassphrase(
-                "the signing keys in the database are under another passphrase; "
-                "set PLACET_AUTHORITY_KEY_PASSPHRASE to the one they were made with"
-            ) from None
-        key = SigningKey.of(crypto)
-        if key.public.jwk() != json.loads(row.public_jwk_json):
+    def _read(self, row: SigningKeyRow, known: Signer | None) -> OwnKey:
+        custody = self._in_store if InStore.keeps(row.kept) else self._custody
+        signer = known or custody.open(row.kept)
+        if signer.public.jwk() != json.loads(row.public_jwk_json):
             raise WrongPassphrase(f"signing key {row.kid} is not the one that was published")
-        return OwnKey(key, row.purpose, row.signs_from or row.created_at, row.retires_at)
+        return OwnKey(signer, row.purpose, row.signs_from or row.created_at, row.retires_at)

@@ -8,6 +8,7 @@ import typer
 from placet.authority import (
     AlreadyCreated,
     AuthoritySettings,
+    SignerSettings,
     SigningKeys,
     Store,
     WrongName,
@@ -16,6 +17,7 @@ from placet.authority import (
     rotate_keys,
     rotate_payload_keys,
     serve,
+    serve_signer,
 )
 from placet.cli._base import (
     REFUSED,
@@ -57,7 +59,7 @@ def init(
             (name, read_public_key(path)) for name, path in zip(admin, public_key, strict=True)
         ]
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
-            keys = SigningKeys(settings.key_passphrase.get_secret_value())
+            keys = SigningKeys.of(settings)
             await create_log(store, keys, first, signatures=signatures)
 
     with failures():
@@ -80,6 +82,13 @@ def serve_() -> None:
                 run_server(serve(load_settings(AuthoritySettings), telemetry))
         except NoTraces as error:
             raise fail(str(error)) from None
+
+
+@authority.command("signer")
+def signer_() -> None:
+    """Keep the authority's private keys in this process, and sign for it, until stopped."""
+    with failures():
+        run_server(serve_signer(load_settings(SignerSettings)))
 
 
 @authority.command("migrate")
@@ -111,7 +120,7 @@ def rotate_key(as_json: AsJson = False) -> None:
     async def work() -> dict[str, str]:
         settings = load_settings(AuthoritySettings)
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
-            keys = SigningKeys(settings.key_passphrase.get_secret_value())
+            keys = SigningKeys.of(settings)
             kid, signs_from = await rotate_keys(store, keys)
             return {"kid": kid, "signs_from": format_time(signs_from)}
 
@@ -126,7 +135,7 @@ def rotate_payload_keys_(as_json: AsJson = False) -> None:
     async def work() -> dict[str, int]:
         settings = load_settings(AuthoritySettings)
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
-            keys = SigningKeys(settings.key_passphrase.get_secret_value())
+            keys = SigningKeys.of(settings)
             return {"cases": await rotate_payload_keys(store, keys)}
 
     with failures():

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from placet.authority import NamespaceTrouble, NoLog, StoreError, WrongPassphrase
+from placet.authority import NamespaceTrouble, NoLog, SignerAway, StoreError, WrongPassphrase
 from placet.cli._keyring import recall
 from placet.cli._output import (
     AWAY,
@@ -66,6 +66,7 @@ def failures() -> Iterator[None]:
             StoreError,
             NamespaceTrouble,
             NoLog,
+            SignerAway,
             WrongPassphrase,
             KeyFileError,
             KeyRefused,

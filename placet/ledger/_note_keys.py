@@ -4,10 +4,10 @@ import base64
 import binascii
 import hashlib
 import re
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
     Ed25519PublicKey,
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -56,7 +56,19 @@ def read_vkey(text: str, kind: bytes, what: str) -> tuple[str, bytes]:
     return name, key[1:]
 
 
-def public_bytes(key: Ed25519PrivateKey) -> bytes:
+class NoteKey(Protocol):
+    """What signs notes: a private key of ``cryptography``, or whoever keeps one."""
+
+    def public_key(self) -> Ed25519PublicKey:
+        """Its public key."""
+        ...
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Sign."""
+        ...
+
+
+def public_bytes(key: NoteKey) -> bytes:
     """The 32 bytes of a private key's public key."""
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 

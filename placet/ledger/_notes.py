@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from placet.ledger._errors import NoteError
 from placet.ledger._merkle import EMPTY_ROOT, HASH_BYTES
 from placet.ledger._note_keys import (
+    NoteKey,
     decode_base64,
     key_hash,
     public_bytes,
@@ -93,7 +92,7 @@ class NoteSigner:
     """A name and private key that sign notes."""
 
     name: str
-    key: Ed25519PrivateKey
+    key: NoteKey
 
     @property
     def verifier(self) -> NoteVerifier:

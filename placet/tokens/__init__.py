@@ -63,7 +63,7 @@ from placet.tokens._id_tokens import (
 from placet.tokens._jwk import Algorithm
 from placet.tokens._jws import MAX_TOKEN_CHARS
 from placet.tokens._key_files import read_key_file, write_key_file
-from placet.tokens._keys import PublicKey, SigningKey, by_kid, read_jwks, spell_jwks
+from placet.tokens._keys import PublicKey, Signer, SigningKey, by_kid, read_jwks, spell_jwks
 from placet.tokens._kinds import (
     ACT,
     CLIENT_ASSERTION,
@@ -138,6 +138,7 @@ __all__ = [
     "RefusedAlgorithm",
     "SessionClaims",
     "SignInClaims",
+    "Signer",
     "SigningKey",
     "TokenError",
     "TokenKind",

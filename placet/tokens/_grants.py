@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 from placet.tokens._claims import GrantClaims, InquiryClaims, SessionClaims
-from placet.tokens._keys import SigningKey
+from placet.tokens._keys import Signer
 from placet.tokens._kinds import GRANT, INQUIRY, SESSION, SHORT_LIFETIME
 from placet.tokens._verify import Keys, sign_jws, verify_jws
 
 
-def sign_grant(claims: GrantClaims, key: SigningKey) -> str:
+def sign_grant(claims: GrantClaims, key: Signer) -> str:
     """Sign a grant with the authority's key.
 
     Raises:
@@ -50,7 +50,7 @@ def verify_grant(
     ).claims
 
 
-def sign_inquiry(claims: InquiryClaims, key: SigningKey) -> str:
+def sign_inquiry(claims: InquiryClaims, key: Signer) -> str:
     """Sign the authority's question for one record's facts.
 
     Raises:
@@ -72,7 +72,7 @@ def verify_inquiry(
     ).claims
 
 
-def sign_session(claims: SessionClaims, key: SigningKey) -> str:
+def sign_session(claims: SessionClaims, key: Signer) -> str:
     """Sign a person's session with the authority's key.
 
     Raises:

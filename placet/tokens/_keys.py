@@ -8,7 +8,7 @@ nothing else.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import cast
+from typing import Protocol, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
@@ -89,6 +89,19 @@ class PublicKey:
 @lru_cache(maxsize=1024)
 def _imported(members: PublicMembers) -> PublicKey:
     return PublicKey(thumbprint(members), algorithm_of(members), members, load_public(members))
+
+
+class Signer(Protocol):
+    """What signs with one private key: the key itself, or whoever keeps it for itself."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Make a JOSE signature."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

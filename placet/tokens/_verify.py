@@ -44,7 +44,7 @@ from placet.tokens._jws import (
     join_jws,
     parse_jws,
 )
-from placet.tokens._keys import PublicKey, SigningKey
+from placet.tokens._keys import PublicKey, Signer
 from placet.tokens._kinds import ClaimsT_co, KeyRule, TokenKind
 
 SKEW = timedelta(seconds=5)
@@ -105,7 +105,7 @@ def verify_jws(
     return Verified(claims, key)
 
 
-def sign_jws(claims: BaseModel, *, kind: TokenKind[BaseModel], key: SigningKey) -> str:
+def sign_jws(claims: BaseModel, *, kind: TokenKind[BaseModel], key: Signer) -> str:
     """Sign claims as a token of one kind; members that are ``None`` are left out.
 
     Raises:
@@ -115,14 +115,15 @@ def sign_jws(claims: BaseModel, *, kind: TokenKind[BaseModel], key: SigningKey) 
     """
     if type(claims) is not kind.claims:
         raise TypeError(f"a {kind.name} has {kind.claims.__name__}, not {type(claims).__name__}")
-    if key.algorithm not in kind.algorithms:
-        raise KeyRefused(f"a {kind.name} is not signed with {key.algorithm}")
-    name = kind.ed25519_name if key.algorithm is Algorithm.ED25519 else key.algorithm.value
+    algorithm = key.public.algorithm
+    if algorithm not in kind.algorithms:
+        raise KeyRefused(f"a {kind.name} is not signed with {algorithm}")
+    name = kind.ed25519_name if algorithm is Algorithm.ED25519 else algorithm.value
     header: dict[str, object] = {"alg": name, "typ": kind.typ}
     if kind.key_rule is KeyRule.EMBEDDED:
         header["jwk"] = dict(key.public.members)
     else:
-        header["kid"] = key.thumbprint
+        header["kid"] = key.public.thumbprint
     signed = join_jws(_compact(header), _compact(claims.model_dump(mode="json", exclude_none=True)))
     token = f"{signed}.{encode_base64url(key.sign(signed.encode('ascii')))}"
     if len(token) > MAX_TOKEN_CHARS:

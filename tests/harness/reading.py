@@ -26,7 +26,7 @@ class KeysOfStore:
 
     async def _look_up(self, case: str) -> Keyring:
         settings = self._settings
-        keys = SigningKeys(settings.key_passphrase.get_secret_value())
+        keys = SigningKeys.of(settings)
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             await load_signing_keys(store, keys)
             return await store.read(lambda reader: keys.payloads.ring(reader, case))

@@ -275,7 +275,7 @@ async def world(
     )
     admin_key = SigningKey.generate()
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await create_log(store, SigningKeys(PASSPHRASE), [("ada", admin_key.public)])
+        await create_log(store, SigningKeys.of(settings), [("ada", admin_key.public)])
     async with contextlib.AsyncExitStack() as stack:
         serve = serve or partial(serving, clock=clock, wrap=wrap)
         await stack.enter_async_context(serve(settings, temporal))

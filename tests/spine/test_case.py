@@ -1,11 +1,17 @@
 """One case from its opening to its archive, on the real parts."""
 
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
+from placet.audit import verify
+from placet.cli import fetch_log
 from placet.model import Verdict
-from tests.harness.world import World
+from tests.harness.signers import RunningSigner
+from tests.harness.world import World, world
 from tests.spine import both_databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,3 +43,22 @@ async def test_a_case_is_weighed_approved_dispatched_and_archived(w: World) -> N
     ):
         assert expected in types
     assert types.count("grant.issued") == types.count("grant.settled")
+
+
+async def test_a_case_runs_on_keys_that_another_process_keeps(
+    temporal: Client, tmp_path: Path
+) -> None:
+    """I7, I8: grants, sessions and heads are signed by a signer, and all of it verifies."""
+    with tempfile.TemporaryDirectory(prefix="placet-signer-") as folder:
+        signer = RunningSigner(Path(folder))
+        await signer.start()
+        try:
+            async with world(temporal, tmp_path, signer=signer.socket) as w, w.workers():
+                case = await w.open("depot/D1/parcel/8")
+                amount = Decimal("80.00")
+                checkpoint = await w.until_checkpoint(case)
+                await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=amount)
+                assert (await w.until_closed(case)).result == "dispatched"
+                assert verify(await fetch_log(w.people["una"])).troubles == ()
+        finally:
+            signer.kill()

@@ -8,7 +8,7 @@ SESSION_LIFETIME SHORT_LIFETIME SIGN_IN SKEW
 Algorithm BadSignature ClientAssertionClaims Confirmation Expired GrantClaims IdTokenClaims InquiryClaims
 KeyFileError KeyRefused KeyRule Keys LifetimeTooLong Malformed MissingClaim NonceMismatch
 NotYetValid PassphraseNeeded Proof ProofClaims ProofMismatch PublicKey RefusedAlgorithm
-SessionClaims SignInClaims
+SessionClaims SignInClaims Signer
 SigningKey TokenError TokenKind TooOld UnknownKey Verified WrongAudience WrongIssuer WrongKind
 by_kid claimed_issuer find_token make_client_assertion make_proof make_sign_in normalise_url
 numeric_date read_jwks read_key_file sign_act sign_decision sign_grant sign_inquiry sign_jws

@@ -220,7 +220,7 @@ class Store:
             seen = self.number("ledger")
             try:
                 await self._sign_head(sign)
-            except StoreUnavailable:
+            except StoreUnavailable:  # the database, or whoever keeps the key
                 seen = -1  # look again, after the pause
             await asyncio.sleep(pause)
             await self.changed("ledger", seen)
@@ -230,7 +230,7 @@ class Store:
         newest = await self.read(lambda reader: reader.get(SignedHead, size))
         if size == 0 or newest is not None:
             return
-        note = sign(size, root)
+        note = await asyncio.to_thread(sign, size, root)  # the key may be another process's
 
         def keep(tx: Tx) -> None:
             if tx.get(SignedHead, size) is None:  # another process may have been quicker

@@ -132,11 +132,14 @@ class UsedJti(Row, table=True):
 
 
 class SigningKey(Row, table=True):
-    """A key of the authority's own. ``private_pem`` is encrypted before it comes here (I7)."""
+    """A key of the authority's own. ``kept`` is how its custody finds it again (I7).
+
+    That is the private key, encrypted before it comes here, or a name where another keeps it.
+    """
 
     kid: str = Field(primary_key=True)
     purpose: str = Field(index=True)
-    private_pem: str
+    kept: str
     public_jwk_json: str
     created_at: datetime = time_field()
     published_at: datetime | None = time_or_none()

@@ -1,0 +1,92 @@
+"""I7: private keys may be another process's, which signs for the authority and gives none out."""
+
+import asyncio
+import stat
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from placet.authority import (
+    SignerAway,
+    SigningKeys,
+    Store,
+    create_log,
+    load_signing_keys,
+    rotate_keys,
+)
+from placet.authority._custody import InSigner
+from placet.authority._signer import KeyStore
+from placet.authority._store import SigningKey as Row
+from placet.ledger import Checkpoint, NoteSigner, open_checkpoint, sign_checkpoint
+from placet.tokens import SigningKey
+from tests.authority import ORIGIN
+from tests.harness.signers import RunningSigner
+from tests.harness.world import PASSPHRASE
+
+ADA = [("ada", SigningKey.generate().public)]
+
+
+@pytest.fixture
+async def signer() -> AsyncIterator[RunningSigner]:
+    """A signer; a socket's path must be short."""
+    with tempfile.TemporaryDirectory(prefix="placet-signer-") as folder:
+        made = RunningSigner(Path(folder))
+        await made.start()
+        yield made
+        made.kill()
+
+
+async def test_a_signer_keeps_the_keys_and_signs(signer: RunningSigner, tmp_path: Path) -> None:
+    """I7, I8: neither store nor authority has a private key; heads and grants hold; it comes back."""
+    assert stat.S_IMODE(signer.socket.stat().st_mode) == 0o600
+    keys = SigningKeys(PASSPHRASE, InSigner(signer.socket))
+    async with await Store.open(f"sqlite:///{tmp_path}/a.db", origin=ORIGIN) as store:
+        await create_log(store, keys, ADA)
+        await load_signing_keys(store, keys)
+        rows = await store.read(lambda reader: reader.all(Row))
+        now = store.clock()
+        assert sorted(row.kept for row in rows) == [path.stem for path in signer.keys]
+        assert all(b"PRIVATE" in path.read_bytes() for path in signer.keys)
+
+        head = NoteSigner(ORIGIN, keys.head_key())
+        note = await asyncio.to_thread(
+            sign_checkpoint, Checkpoint(origin=ORIGIN, size=1, root=b"r" * 32), [head]
+        )
+        assert open_checkpoint(note, [head.verifier]).size == 1
+        signature = await keys.sign(now, lambda key: key.sign(b"grant"))
+        keys.signer(now).public.verify(b"grant", signature)
+
+        signer.kill()
+        with pytest.raises(SignerAway, match="does not answer"):
+            await keys.sign(now, lambda key: key.sign(b"grant"))
+        await signer.start()
+        again = SigningKeys(PASSPHRASE, InSigner(signer.socket))
+        await load_signing_keys(store, again)
+        assert again.published(now) == keys.published(now)
+        await again.sign(now, lambda key: key.sign(b"grant"))
+
+
+async def test_keys_of_the_store_sign_on_until_they_are_rotated(
+    signer: RunningSigner, tmp_path: Path
+) -> None:
+    """I7: a lender moves its keys to a signer by one rotation; nobody notices."""
+    async with await Store.open(f"sqlite:///{tmp_path}/a.db", origin=ORIGIN) as store:
+        await create_log(store, SigningKeys(PASSPHRASE), ADA)
+        keys = SigningKeys(PASSPHRASE, InSigner(signer.socket))
+        rotated, signs_from = await rotate_keys(store, keys)
+        await load_signing_keys(store, keys)
+        now = store.clock()
+        assert keys.signer(now).public.thumbprint != rotated
+        assert keys.signer(signs_from + timedelta(seconds=1)).public.thumbprint == rotated
+        assert [path.stem for path in signer.keys] == [rotated]
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{}", b"[]", b"\xff", b'{"sign": "nobody", "message": "AAAA"}', b'{"make": 1}']
+)
+def test_a_signer_answers_whatever_is_said(tmp_path: Path, line: bytes) -> None:
+    """I12: nonsense is an error, not its end."""
+    assert list(KeyStore(tmp_path, PASSPHRASE).answer(line)) == ["error"]

@@ -31,8 +31,9 @@ def find_binaries() -> Path | None:
 class PostgresqlCluster:
     """A running server. It refuses to run as root, so root starts it as another user."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, superuser: str = "placet") -> None:
         self._binaries = binaries
+        self._superuser = superuser
         self._user = _unprivileged_user()
         # Not pytest's folder: the path of a socket may have 107 characters at most.
         self.folder = Path(tempfile.mkdtemp(prefix="placet-pg-"))
@@ -43,7 +44,7 @@ class PostgresqlCluster:
         self._databases = 0
         self._server: subprocess.Popen[bytes] | None = None
         data = str(self.folder / "data")
-        self._run("initdb", "-D", data, "-U", "placet", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._run("initdb", "-D", data, "-U", superuser, "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -108,7 +109,7 @@ class PostgresqlCluster:
         shutil.rmtree(self.folder)
 
     def _conninfo(self, database: str) -> str:
-        return f"host={self.folder} user=placet dbname={database}"
+        return f"host={self.folder} user={self._superuser} dbname={database}"
 
     def url(self, database: str, *, host: Path | None = None) -> str:
         """The database's URL; ``host`` is another folder with a socket that leads there."""

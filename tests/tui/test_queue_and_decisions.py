@@ -1,5 +1,6 @@
 """From the queue to a signed decision: every act by key and by mouse, and what must stop it."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -7,14 +8,15 @@ import pytest
 from pydantic import ValidationError
 from textual.widgets import Button, Checkbox, Input, Select
 
-from placet.model import CheckpointStatus, Need, digest_json
-from tests.tui.conftest import PASSPHRASE, Desk, Opened
+from placet.model import CheckpointStatus, Need, Overview, digest_json
+from tests.tui.conftest import PASSPHRASE, PATIENCE, Desk, Opened
 from tests.tui.simulator import Simulator
 from tui import saved
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.own_views import OwnViews
 from tui.settings import ConsoleSettings
+from tui.views.queue import Queue
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
@@ -298,6 +300,23 @@ async def test_a_long_queue_comes_page_by_page(open_console: Opened, simulator: 
         await desk.press("end", "end")
         assert table.rows.count == 450
         assert table.cursor == 449
+
+
+async def test_rows_are_there_before_all_is_counted(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.add(1)
+    count = Queue._counts
+
+    async def once_rows_are_seen(queue: Queue) -> Overview | None:
+        async with asyncio.timeout(PATIENCE):
+            while not queue.query_one(VirtualTable).rows.count:
+                await asyncio.sleep(0.01)
+        return await count(queue)
+
+    monkeypatch.setattr(Queue, "_counts", once_rows_are_seen)
+    async with open_console() as desk:
+        await desk.expect("parcel 1", "of 1 open, 1 for you")
 
 
 async def test_marked_ones_are_approved_each_on_its_own_evidence(

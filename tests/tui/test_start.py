@@ -22,6 +22,9 @@ _LATER = {
     "tui.views.ledger",
     "tui.views.overview",
     "tui.views.people",
+    "placet.telemetry",
+    "structlog",
+    "opentelemetry",
 }
 
 

@@ -130,7 +130,7 @@ class Queue(View):
     async def _load_anew(self, count: int) -> None:
         self._saved = self._saved or "mine"
         asked = None if self._group else self._query
-        overview, page = await asyncio.gather(self._counts(), self._page(asked))
+        overview, page = await asyncio.gather(self._counts(), self._first_page(asked))
         if overview is None:
             return
         if not self._chosen:  # until someone chooses: what waits for them, once there is something
@@ -154,6 +154,14 @@ class Queue(View):
         self._lines, self._next, self._count, self._behind = found, after, overview.open, False
         self._mine = overview.mine
         self._show()
+
+    async def _first_page(self, asked: CheckpointQuery | None) -> CheckpointPage | None:
+        """The first page; where nothing is shown yet it is at once, before all is counted."""
+        page = await self._page(asked)
+        if page is not None and self._count is None and page.checkpoints:
+            self._lines, self._next = list(page.checkpoints), page.next
+            self._show()
+        return page
 
     async def _counts(self) -> Overview | None:
         """How much there is; asked for in here, so that nothing is left over if it is cut off."""

@@ -7,7 +7,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test bench check lint types mypy pyright contracts venv clean
+.PHONY: demo test bench chaos check lint types mypy pyright contracts venv clean
 
 demo: $(STAMP)
 	$(BIN)/placet demo
@@ -17,6 +17,12 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+# RUNS and SEED say how many runs, and of which seeds.
+RUNS ?= 500
+SEED ?= 1
+chaos: $(STAMP)
+	$(BIN)/python -m bench.chaos --runs $(RUNS) --seed $(SEED)
 
 check: lint types contracts
 	$(BIN)/placet demo --script

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from fastapi import Request
@@ -18,6 +18,7 @@ from sqlmodel import Field, Session, delete, select
 
 from lender._scope import ANY, Reach, Scope
 from lender._service import Base, Database, Failure
+from placet.clock import system_clock
 from placet.model import Digest, FactsAnswer, GrantId, GrantUse, UseStage
 from placet.resource import GRANTS_KEPT, CannotJudge, Guard, Refused, VerifiedGrant
 from placet.tokens import SKEW
@@ -184,4 +185,4 @@ class Desk:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return system_clock()

@@ -249,7 +249,7 @@ async def embedded(
         for part in ("temporal", "authority", "lender"):
             await made.ready(part)
         if not (folder / "enrolled").exists():
-            await _enrol(made, mode)
+            await enrol(made, mode)
             (folder / "enrolled").touch()
         if workers:
             for agent in ACTIVITIES:
@@ -296,11 +296,11 @@ async def _open(folder: Path, mode: Mode) -> Embedded:
         lender=lender,
         passphrase=kept["passphrase"],
     )
-    await _create(made)
+    await create(made)
     return made
 
 
-async def _create(made: Embedded) -> None:
+async def create(made: Embedded) -> None:
     """Make keys and the log, once."""
     admin = made.folder / "people" / f"{ADMINISTRATOR}.key"
     settings = made.authority
@@ -335,7 +335,7 @@ async def _remember_trust(made: Embedded, settings: AuthoritySettings) -> None:
     (made.folder / "trust.json").write_text(json.dumps(trust, indent=2))
 
 
-async def _enrol(made: Embedded, mode: Mode) -> None:
+async def enrol(made: Embedded, mode: Mode) -> None:
     """Enrol everyone and publish the processes, their matrices and the one set of policies."""
     async with made.person(ADMINISTRATOR) as admin:
         for name, roles in PEOPLE.items():

@@ -1,9 +1,12 @@
 """Named kill points: where tests make a process die as if its power were cut (I11).
 
-``PLACET_KILL_WITH`` is another signal's name (``SIGTERM``): the process is then told to stop there,
-and goes on until it does. Nothing happens unless ``PLACET_KILL_AT`` names the point; with commas
-between them, several. ``PLACET_KILL_ONCE`` is a folder that is there: a file with the point's name
-is made in it before the process dies, so that the same command started again gets past that point.
+Nothing happens unless ``PLACET_KILL_AT`` names the point; with commas between them, several.
+``PLACET_KILL_ONCE`` is a folder that is there: a file with the point's name is made in it before
+the process dies, so that the same command started again gets past that point.
+
+``PLACET_KILL_ARMED`` is a folder in which a point is armed while the process runs: a file with the
+point's name, which says ``KILL`` or ``STOP``, is taken away by the process that comes there first,
+and it dies, or stands still until someone lets it go on.
 """
 
 import os
@@ -13,6 +16,9 @@ from pathlib import Path
 
 def kill_point(name: str) -> None:
     """Die by SIGKILL if ``PLACET_KILL_AT`` names ``name``, once if there is a folder to note it."""
+    armed = os.environ.get("PLACET_KILL_ARMED")
+    if armed is not None:
+        _if_armed(Path(armed) / name)
     if name not in os.environ.get("PLACET_KILL_AT", "").split(","):
         return
     folder = os.environ.get("PLACET_KILL_ONCE")
@@ -23,4 +29,14 @@ def kill_point(name: str) -> None:
             return
         os.fsync(descriptor)
         os.close(descriptor)
-    os.kill(os.getpid(), signal.Signals[os.environ.get("PLACET_KILL_WITH", "SIGKILL")])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _if_armed(point: Path) -> None:
+    taken = point.with_name(f"{point.name}.{os.getpid()}")
+    try:
+        point.rename(taken)
+    except FileNotFoundError:
+        return
+    stops = taken.read_text() == "STOP"
+    os.kill(os.getpid(), signal.SIGSTOP if stops else signal.SIGKILL)

@@ -1,6 +1,5 @@
 """Paying a draw: once, exactly as people approved it, on the loan as it was approved."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from sqlalchemy.exc import IntegrityError
@@ -32,6 +31,7 @@ from lender.servicing._tables import (
     each_once,
     lock_loan,
 )
+from placet.clock import system_clock
 from placet.kill import kill_point
 from placet.model import Digest, GrantedDetails, Model, Severity, digest_json
 
@@ -144,7 +144,7 @@ class Disbursement:
         self, session: Session, row: LoanRow, after: LoanFile, analysis: Analysis
     ) -> Disbursed:
         """Write the payments, what was billed, the loan after it, and the answer."""
-        paid_at = datetime.now(UTC).isoformat()
+        paid_at = system_clock().isoformat()
         for payment in self._asked.payments:
             if session.get(PaymentRow, payment.id) is not None:
                 raise Failure(409, "conflict", f"payment {payment.id} was made already")

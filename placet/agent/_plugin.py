@@ -4,7 +4,7 @@ A worker with an activity that is not ``@governed`` does not start.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from temporalio.plugin import SimplePlugin
@@ -20,13 +20,10 @@ from placet.agent._config import AgentConfig
 from placet.agent._governed import require_governed
 from placet.agent._governor import Governor
 from placet.agent._heartbeats import Heartbeats
+from placet.clock import system_clock
 from placet.model import build_models
 from placet.payloads import encrypting
 from placet.process import GovernedWorkflow, code_digest
-
-
-def _system_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 class PlacetPlugin(SimplePlugin):
@@ -36,7 +33,7 @@ class PlacetPlugin(SimplePlugin):
     """
 
     def __init__(
-        self, config: AgentConfig, *, clock: Callable[[], datetime] = _system_clock
+        self, config: AgentConfig, *, clock: Callable[[], datetime] = system_clock
     ) -> None:
         self._governor = Governor(config, clock)
         super().__init__(

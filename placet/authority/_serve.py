@@ -7,7 +7,7 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import aiohttp
@@ -58,6 +58,7 @@ from placet.authority._usage import Usage
 from placet.authority._uses import Uses
 from placet.authority._views import Views
 from placet.authority._vouching import Vouching
+from placet.clock import system_clock
 from placet.ledger import Checkpoint as Head
 from placet.ledger import NoteSigner, sign_checkpoint
 from placet.model import build_models
@@ -89,16 +90,12 @@ _LOOK_AT_TEMPORAL = 5.0
 """Seconds for a first look at Temporal; the authority serves without it, and looks again."""
 
 
-def _system_clock() -> datetime:
-    return datetime.now(UTC)
-
-
 @contextlib.asynccontextmanager
 async def open_authority(
     settings: AuthoritySettings,
     client: Client,
     *,
-    clock: Callable[[], datetime] = _system_clock,
+    clock: Callable[[], datetime] = system_clock,
     random: Callable[[int], bytes] = os.urandom,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Starlette]:

@@ -4,7 +4,7 @@ import functools
 import secrets
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from placet.clock import system_clock
 from placet.model import (
     Problem,
     SignInAnswer,
@@ -48,10 +49,6 @@ class EvidenceMismatch(Exception):
     """What is shown does not have the digest that would be signed; nothing was signed."""
 
 
-def _system_clock() -> datetime:
-    return datetime.now(UTC)
-
-
 @functools.cache
 def _trusted(scheme: str) -> ssl.SSLContext:
     """Whom clients trust: nobody where no TLS is spoken; reading all certificates takes 40 ms.
@@ -79,7 +76,7 @@ class Sender:
         operator: str,
         key: SigningKey,
         *,
-        clock: Callable[[], datetime] = _system_clock,
+        clock: Callable[[], datetime] = system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:

@@ -14,13 +14,14 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
 from starlette.requests import Request
 
+from placet.clock import system_clock
 from placet.model import Digest, GrantUse, Name, UseStage, system_urn
 from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
 from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, WrongAction
@@ -54,10 +55,6 @@ class VerifiedGrant:
         return self.claims.jti
 
 
-def _system_clock() -> datetime:
-    return datetime.now(UTC)
-
-
 class Guard:
     """Guards one system of record; an async context manager that follows the authority.
 
@@ -77,7 +74,7 @@ class Guard:
         url: str,
         key: SigningKey,
         *,
-        clock: Callable[[], datetime] = _system_clock,
+        clock: Callable[[], datetime] = system_clock,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.system = system

@@ -91,6 +91,12 @@ class PostgresqlCluster:
             else:
                 return
 
+    @property
+    def server(self) -> subprocess.Popen[bytes]:
+        """The server's process."""
+        assert self._server is not None
+        return self._server
+
     def stop(self) -> None:
         """Stop the server: at once, its clients' connections are cut."""
         if self._server is None:

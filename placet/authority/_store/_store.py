@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -21,6 +21,7 @@ from placet.authority._store._tables import SignedHead, TreeState
 from placet.authority._store._topics import Topics
 from placet.authority._store._tx import Tx
 from placet.authority._store._writer import Member, Writer
+from placet.clock import system_clock
 
 T = TypeVar("T")
 _log = logging.getLogger("placet.authority.store")
@@ -28,10 +29,6 @@ _log = logging.getLogger("placet.authority.store")
 
 LOOK_FOR_OTHERS = 1.0
 """Seconds between two looks for what other processes have written; takes half a millisecond."""
-
-
-def _system_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 class Store:
@@ -58,7 +55,7 @@ class Store:
         url: str,
         *,
         origin: str,
-        clock: Callable[[], datetime] = _system_clock,
+        clock: Callable[[], datetime] = system_clock,
         waits: Waits | None = None,
     ) -> Self:
         """Open the database at ``url``, making its tables if it has none.

@@ -1,0 +1,195 @@
+"""``make chaos RUNS=… SEED=…``: take seeded runs, check each, and write what came of them."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.chaos.breaking import broken
+from bench.chaos.checks import Figures, broken_by, figures
+from bench.chaos.draws import SORTS, People, Played, Stuck, play, prepare
+from bench.chaos.plan import RUNS_A_STACK, Plan, plan
+from bench.chaos.stack import Stack, stack
+from bench.results import Figure, add
+from placet.audit import LogFiles
+from placet.cli import fetch_log
+from placet.client import AuthorityAway
+
+_FIRST_LOAN = 2000
+_LOOKS = 0.1
+
+
+@dataclass
+class Came:
+    """What came of one run."""
+
+    plan: Plan
+    troubles: list[str]
+    befell: list[str]
+    stops: list[str]
+    seconds: float
+
+
+@dataclass
+class Runner:
+    """Runs on one stack: its people, the heads that were seen, and what draws usually come to."""
+
+    stack: Stack
+    people: People
+    heads: dict[str, None] = field(default_factory=dict)
+    usual: dict[str, Figures] = field(default_factory=dict)
+    loans: Iterator[int] = field(default_factory=lambda: iter(range(_FIRST_LOAN, 10**6)))
+
+    async def watch(self) -> None:
+        """Keep every head that the authority shows."""
+        while True:
+            with contextlib.suppress(AuthorityAway):
+                head = await self.people["una"].head()
+                if head is not None:
+                    self.heads[head] = None
+            await asyncio.sleep(_LOOKS)
+
+    async def fetch(self) -> LogFiles:
+        """The whole log, with every head that was seen."""
+        trust = {
+            "log_key": self.stack.log_key,
+            "administrators": self.stack.administrators,
+            "heads": tuple(self.heads),
+        }
+        return await fetch_log(self.people["una"], trust=trust)
+
+    async def undisturbed(self) -> None:
+        """One draw of each kind with nothing broken: what all others are held against."""
+        if self.usual:
+            return
+        draws = await self._play([(kind, 0.0) for kind in SORTS])
+        files = await self.fetch()
+        self.usual |= {each.kind: figures(self.stack, files, each) for each in draws}
+        wrong = await broken_by(self.stack, files, draws, {})
+        if wrong:
+            raise SystemExit(f"chaos: undisturbed draws are wrong: {wrong}")
+
+    async def run(self, planned: Plan) -> Came:
+        """One run: break, mend, check."""
+        began = time.monotonic()
+        prepared = [prepare(self.stack, d.kind, next(self.loans)) for d in planned.draws]
+        troubles: list[str] = []
+        async with broken(self.stack, planned.faults) as breaking:
+            playing = zip(prepared, planned.draws, strict=True)
+            ended = await asyncio.gather(
+                *(play(self.people, each, draw.opened) for each, draw in playing),
+                return_exceptions=True,
+            )
+        for error in ended:
+            if isinstance(error, Stuck):
+                troubles.append(str(error))
+            elif error is not None:
+                troubles.append("".join(traceback.format_exception(error)))
+        if not troubles:
+            troubles = await broken_by(self.stack, await self.fetch(), prepared, self.usual)
+        stops = [stop for each in prepared for stop in each.stops]
+        took = time.monotonic() - began
+        return Came(planned, troubles, breaking.befell, stops, took)
+
+    async def _play(self, draws: Sequence[tuple[str, float]]) -> list[Played]:
+        prepared = [prepare(self.stack, kind, next(self.loans)) for kind, _ in draws]
+        for each, (_, opened) in zip(prepared, draws, strict=True):
+            await play(self.people, each, opened)
+        return prepared
+
+
+async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> list[Came]:
+    """Take runs of one store on one stack; ``usual`` is found out on the first."""
+    came: list[Came] = []
+    folder = Path(tempfile.mkdtemp(prefix="placet-chaos-"))
+    async with contextlib.AsyncExitStack() as exits:
+        made = await exits.enter_async_context(stack(folder, plan(seeds[0]).store))
+        runner = Runner(made, await People.of(made, exits), usual=usual)
+        await runner.undisturbed()
+        watching = asyncio.create_task(runner.watch())
+        try:
+            for seed in seeds:
+                one = await runner.run(plan(seed))
+                came.append(one)
+                _tell(one)
+                if one.troubles:
+                    _keep(folder, keep / str(seed))
+                    break  # what is broken would be found again in all runs after it
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    return came
+
+
+def _tell(came: Came) -> None:
+    verdict = "BROKEN" if came.troubles else "ok"
+    what = "; ".join(came.befell)
+    stops = f"; stopped {len(came.stops)} times" if came.stops else ""
+    draws = ", ".join(each.kind for each in came.plan.draws)
+    print(
+        f"seed {came.plan.seed} {verdict} ({came.seconds:.0f} s, {came.plan.store}, {draws}): "
+        f"{what}{stops}",
+        flush=True,
+    )
+    for each in came.troubles:
+        print(f"  {each}", flush=True)
+    if came.troubles:
+        print(f"  repeat it: make chaos RUNS=1 SEED={came.plan.seed}", flush=True)
+
+
+def _keep(folder: Path, into: Path) -> None:
+    import shutil
+
+    shutil.copytree(folder / "logs", into, dirs_exist_ok=True)
+    print(f"  its logs: {into}", flush=True)
+
+
+def _stacks(seeds: Sequence[int]) -> Iterator[list[int]]:
+    group: list[int] = []
+    for seed in seeds:
+        if group and seed // RUNS_A_STACK != group[0] // RUNS_A_STACK:
+            yield group
+            group = []
+        group.append(seed)
+    if group:
+        yield group
+
+
+def main() -> int:
+    """Take the runs; exit status 1 if any broke an invariant."""
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
+    parser.add_argument("--runs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--logs", type=Path, default=Path(tempfile.gettempdir()) / "placet-chaos")
+    parser.add_argument("--dry", action="store_true", help="write no figures")
+    asked = parser.parse_args()
+    came: list[Came] = []
+    usual: dict[str, Figures] = {}
+    left = list(range(asked.seed, asked.seed + asked.runs))
+    while left:
+        group = next(_stacks(left))
+        came += asyncio.run(take(group, asked.logs, usual))
+        done = {each.plan.seed for each in came}
+        left = [each for each in left if each not in done]
+    wrong = [each.plan.seed for each in came if each.troubles]
+    if not asked.dry:
+        add(
+            [
+                Figure("chaos.runs", len(came), "runs", len(came)),
+                Figure("chaos.broken", len(wrong), "runs", len(came)),
+            ]
+        )
+    faults = sum(len(each.befell) for each in came)
+    draws = sum(len(each.plan.draws) for each in came)
+    print(f"{len(came)} runs, {draws} draws, {faults} faults: {len(wrong)} broken {wrong or ''}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

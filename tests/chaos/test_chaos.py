@@ -1,0 +1,142 @@
+"""What `make chaos` rests on: plans that repeat, links that are cut, points that are armed."""
+
+import asyncio
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bench.chaos.links import Link
+from bench.chaos.plan import POINTS, RUNS_A_STACK, Kind, plan, store_of
+from tests.harness.world import free_port
+
+ROOT = Path(__file__).parents[2]
+ELSEWHERE = {
+    "rotation.before-asking": "no worker renews its key in a draw's seconds",
+    "rotation.before-keeping": "the same",
+    "tool.before-proof": "no owner's tool is called in a draw",
+    "notice.before-send": "nobody is told of a draw here",
+    "notice.after-send": "the same",
+}
+"""Steps that no draw comes to, and why; tests/spine and tests/kill have them."""
+
+
+def test_every_step_that_the_code_names_is_one_at_which_a_part_dies() -> None:
+    """I11: a new kill point is in the plans, or stands above with its reason."""
+    named = set()
+    for folder in ("placet", "lender", "activities", "worker", "workflows"):
+        for path in (ROOT / folder).rglob("*.py"):
+            named |= set(re.findall(r"kill_point\(\s*\"([^\"]+)\"", path.read_text("utf-8")))
+    planned = {point for points in POINTS.values() for point in points}
+    assert named == planned | set(ELSEWHERE)
+    assert not planned & set(ELSEWHERE)
+
+
+def test_a_seed_is_one_plan_and_many_are_all_there_is() -> None:
+    """A failing seed can be repeated, and no part or kind is left out."""
+    plans = [plan(seed) for seed in range(500)]
+    assert plans == [plan(seed) for seed in range(500)]
+    faults = [fault for each in plans for fault in each.faults]
+    assert {each.kind for each in faults} == set(Kind)
+    assert {each.part for each in faults} == {*POINTS, "temporal", "database"}
+    assert {(each.part, each.point) for each in faults if each.point} == {
+        (part, point) for part, points in POINTS.items() for point in points
+    }
+    for each in plans:
+        assert each.store == store_of(each.seed)
+        assert each.store == "postgresql" or all(f.part != "database" for f in each.faults)
+    assert store_of(0) != store_of(RUNS_A_STACK)
+
+
+@contextlib.asynccontextmanager
+async def echoed() -> AsyncIterator[tuple[Link, int]]:
+    """A link to a server that says everything again."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(100):
+                writer.write(chunk)
+        writer.close()
+
+    own, shown = free_port(), free_port()
+    server = await asyncio.start_server(echo, "127.0.0.1", own)
+    link = await Link.of_port(shown, own)
+    try:
+        yield link, shown
+    finally:
+        await link.close()
+        server.close()
+
+
+async def said(port: int) -> bytes:
+    """What comes back of a word; nothing if the connection is cut."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"word")
+        back = await reader.read(4)
+        writer.close()
+    except ConnectionError:
+        return b""
+    return back
+
+
+async def test_a_link_that_is_dropped_cuts_what_there_is_and_what_comes() -> None:
+    async with echoed() as (link, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"word")
+        assert await reader.readexactly(4) == b"word"
+        link.drop()
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        assert await said(port) == b""
+        link.mend()
+        assert await said(port) == b"word"
+
+
+async def test_a_hole_says_nothing_and_gives_what_it_held_when_it_is_mended() -> None:
+    async with echoed() as (link, port):
+        link.hole()
+        waiting = asyncio.create_task(said(port))
+        done, _ = await asyncio.wait([waiting], timeout=0.1)
+        assert not done
+        link.mend()
+        assert await waiting == b"word"
+
+
+_COMES_BY = "from placet.kill import kill_point; kill_point('a.step'); print('past')"
+
+
+@pytest.mark.parametrize("word", ["KILL", None])
+def test_a_point_is_armed_while_its_process_runs(
+    tmp_path: Path, word: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I11: the first that comes there dies, once; the next gets past it."""
+    monkeypatch.setenv("PLACET_KILL_ARMED", str(tmp_path))
+    if word is not None:
+        (tmp_path / "a.step").write_text(word)
+
+    def run() -> int:
+        return subprocess.run([sys.executable, "-c", _COMES_BY], check=False, cwd=ROOT).returncode
+
+    assert run() == (-9 if word else 0)
+    assert run() == 0
+
+
+@pytest.mark.parametrize("said_", ["", "-240", "3.5"])
+def test_a_clock_is_as_wrong_as_it_is_set(said_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACET_CLOCK_SKEW", said_)
+    script = (
+        "from datetime import datetime, UTC; from placet.clock import system_clock;"
+        "print((system_clock() - datetime.now(UTC)).total_seconds())"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+    assert float(out) == pytest.approx(float(said_ or 0), abs=0.05)

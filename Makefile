@@ -7,7 +7,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test bench chaos check lint types mypy pyright contracts venv clean
+.PHONY: demo test bench chaos check lint types mypy pyright contracts venv clean sbom audit secrets
 
 demo: $(STAMP)
 	$(BIN)/placet demo
@@ -40,6 +40,18 @@ mypy pyright: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports
 
+sbom: $(STAMP)
+	$(BIN)/python .ci/sbom.py sbom.json
+
+secrets: $(STAMP)
+	$(BIN)/python .ci/secrets.py
+
+# Asks the advisory databases, so it needs the network; in a place of its own, as its needs are not ours.
+audit: $(STAMP)
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
 venv: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
@@ -51,4 +63,4 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .audit sbom.json

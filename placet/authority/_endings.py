@@ -67,5 +67,9 @@ def _moving(tx: Tx, case: Case) -> Grant | None:
 
 def _begun(tx: Tx, grant: Grant) -> bool:
     """Whether an action was begun under a grant whose end its system has not told."""
-    stages = [use.stage for use in tx.all(GrantUseRow, GrantUseRow.grant_id == grant.id)]
+    # No use is recorded before its grant: whole ranges of entries are passed over.
+    uses = tx.all(
+        GrantUseRow, GrantUseRow.grant_id == grant.id, GrantUseRow.entry > (grant.entry or 0)
+    )
+    stages = [use.stage for use in uses]
     return stages.count(UseStage.INTENT) > stages.count(UseStage.RESULT)

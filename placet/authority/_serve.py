@@ -144,6 +144,8 @@ async def open_authority(
                 _follow(store, None, services.archivist.watch_closed, 10.0, _REST),
                 _follow(store, ERASED, store.forget, 60.0),
                 _follow(store, None, lambda: load_keys(store, keys), 5.0),
+                _follow(store, None, store.sweep, 10.0),
+                _follow(store, None, store.keep_ahead, 60.0),
             )
         ]
         try:

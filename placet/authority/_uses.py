@@ -7,6 +7,8 @@ covers the record; it is durable before the system acts (I4, I10).
 import asyncio
 from datetime import datetime
 
+from sqlalchemy import bindparam, select
+
 from placet.authority._core import Core
 from placet.authority._errors import Forbidden
 from placet.authority._holds import on_hold
@@ -20,6 +22,7 @@ from placet.authority._store import (
     GrantUseRow,
     Reader,
     Tx,
+    table_of,
 )
 from placet.model import (
     CaseStatus,
@@ -39,6 +42,7 @@ LONGEST_WAIT = 20.0
 """Seconds of one long poll; systems trust a feed that is at most two seconds old, so they ask for
 less."""
 
+_TOLD = select(table_of(GrantUseRow)).where(table_of(GrantUseRow).c.id == bindparam("id"))
 _ENTRY = {
     UseStage.INTENT: "action.requested",
     UseStage.RESULT: "action.performed",
@@ -143,8 +147,9 @@ class Uses:
 
     def _record(self, tx: Tx, sender: Sender, use: GrantUse) -> str | None:
         system = sender.principal.removeprefix("system:")
-        before = tx.get(GrantUseRow, use.id)
-        if before is not None:
+        told = tx.rows(GrantUseRow, _TOLD, {"id": use.id})
+        if told:
+            (before,) = told
             same = (before.grant_id, before.stage, before.system) == (use.grant, use.stage, system)
             return None if same else "this id was used for another use"
         grant = tx.get(Grant, use.grant)

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from placet.authority._store._engines import Waits, make_engines
 from placet.authority._store._errors import StoreMismatch, StoreUnavailable, first_line
 from placet.authority._store._revisions import NEEDED, REVISIONS, find_revision
-from placet.authority._store._schema import lock_setup
+from placet.authority._store._schema_lock import lock_setup
 
 _PATIENT = Waits(lock=60.0, connect=5.0, statement=24 * 3600.0)
 """A large table takes its time; nothing else works on the database meanwhile."""

@@ -1,16 +1,16 @@
 """Making the tables, and refusing a database that is another log's."""
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select
 
 from placet.authority._store._access import table_of
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreMismatch
+from placet.authority._store._partitions import make_ahead
 from placet.authority._store._revisions import find_revision, mark_new, require_needed
+from placet.authority._store._schema_lock import lock_setup
 from placet.authority._store._tables import LogName, TreeState
 from placet.ledger import Frontier
-
-_SETUP_LOCK = 0x706C61636574  # "placet": one process at a time makes or changes the tables
 
 
 def prepare(engines: Engines, origin: str) -> None:
@@ -29,14 +29,10 @@ def prepare(engines: Engines, origin: str) -> None:
             _require_own(connection, origin)
 
 
-def lock_setup(connection: Connection) -> None:
-    """Wait until no other process makes or changes the tables; held to the transaction's end."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-
-
 def _make(connection: Connection, origin: str) -> None:
     Row.metadata.create_all(connection)
+    if connection.dialect.name == "postgresql":
+        make_ahead(connection, 0)
     mark_new(connection)
     connection.execute(insert(table_of(LogName)), {"id": 1, "origin": origin})
     empty = Frontier()

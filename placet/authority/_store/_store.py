@@ -16,7 +16,9 @@ from sqlmodel import col
 from placet.authority._store._access import Reader
 from placet.authority._store._engines import READERS, Engines, Waits, make_engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
+from placet.authority._store._partitions import keep_ahead
 from placet.authority._store._schema import prepare
+from placet.authority._store._sweeping import MOST, sweep
 from placet.authority._store._tables import SignedHead, TreeState
 from placet.authority._store._topics import Topics
 from placet.authority._store._tx import Tx
@@ -163,6 +165,22 @@ class Store:
             connection.close()
         if busy is None or busy[0]:
             raise StoreUnavailable("the write-ahead file is in use; it is emptied later")
+
+    async def sweep(self) -> None:
+        """Remove what no request can be about any more, a page at a time."""
+        while await self.write(sweep) == MOST:
+            pass
+
+    async def keep_ahead(self) -> int:
+        """See that PostgreSQL has ranges for the entries to come; how many were made.
+
+        Raises:
+            StoreUnavailable: the database did not do it now.
+        """
+        try:
+            return await self._loop.run_in_executor(self._readers, keep_ahead, self.engines)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(f"no range was made ahead: {first_line(error)}") from None
 
     # --- following --------------------------------------------------------------------------------
 

@@ -33,7 +33,10 @@ class LogName(Row, table=True):
 class LedgerEntry(Row, table=True):
     """One entry: its canonical bytes, and what it is looked up by."""
 
-    __table_args__ = (Index("ledger_entry_case", "case_id", "index"),)
+    __table_args__ = (
+        Index("ledger_entry_case", "case_id", "index"),
+        {"postgresql_partition_by": "RANGE (index)"},
+    )
     index: int = number_field(primary_key=True)
     content: bytes
     leaf_hash: bytes
@@ -367,9 +370,15 @@ class GrantRevocation(Row, table=True):
 
 
 class GrantUseRow(Row, table=True):
-    """A use of a grant as its system reported it; ``stage`` is intent, result or use."""
+    """A use of a grant as its system reported it; ``stage`` is intent, result or use.
 
+    An ``id`` is there once: whoever adds a row has looked, under the head's row. The key has
+    ``entry`` as well, since PostgreSQL keeps the rows in the same ranges of entries as the ledger.
+    """
+
+    __table_args__ = ({"postgresql_partition_by": "RANGE (entry)"},)
     id: str = Field(primary_key=True)
+    entry: int = number_field(primary_key=True)
     grant_id: str = Field(index=True)
     system: str
     stage: str
@@ -378,7 +387,6 @@ class GrantUseRow(Row, table=True):
     status: int | None = None
     body_digest: str | None = None
     at: datetime = time_field()
-    entry: int | None = number_field(default=None)
 
 
 class ContextBlob(Row, table=True):

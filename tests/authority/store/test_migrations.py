@@ -1,6 +1,7 @@
 """A database of the first revision, with data, is brought to any other, and loses nothing."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +26,9 @@ SIZE = 5
 TIME = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
 OF_A_TYPE: dict[type, Any] = {str: "x", int: 1, bytes: b"x", bool: True, dt.datetime: TIME}
 
-Rows = dict[str, list[tuple[Any, ...]]]
+RENAMED = {"private_pem": "kept"}
+
+Rows = dict[str, list[list[tuple[str, Any]]]]
 
 
 @contextmanager
@@ -43,14 +46,22 @@ def tables(connection: Connection) -> list[Table]:
     """The tables as the database has them, without Alembic's."""
     found = MetaData()
     found.reflect(connection)
-    return [each for each in found.sorted_tables if each.name != VERSION_TABLE.name]
+    return [each for each in found.sorted_tables if each.name != VERSION_TABLE.name and whole(each)]
+
+
+def whole(table: Table) -> bool:
+    """Whether it is no range of another."""
+    return re.search(r"_p\d{5}$", str(table.name)) is None
 
 
 def rows(url: str) -> Rows:
-    """Every row of every table."""
+    """Every row of every table: values under the names that their columns have now."""
     with connected(url) as connection:
         return {
-            each.name: sorted(tuple(row) for row in connection.execute(select(each)))
+            each.name: sorted(
+                sorted((RENAMED.get(name, name), value) for name, value in row._mapping.items())
+                for row in connection.execute(select(each))
+            )
             for each in tables(connection)
         }
 
@@ -89,8 +100,8 @@ async def test_first_revision_with_data_goes_up_and_down(database_url: str) -> N
     after = rows(database_url)
     kept = before.keys() & after.keys()
     assert len(kept) >= len(before) - 1
-    assert {name: sorted(after[name]) for name in kept} == {name: before[name] for name in kept}
-    assert after["log_name"] == [(1, ORIGIN)]
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert after["log_name"] == [[("id", 1), ("origin", ORIGIN)]]
     assert len(await entries_of(database_url)) == SIZE
 
     migrate(database_url, FIRST)
@@ -114,7 +125,8 @@ async def test_what_the_code_says_is_what_the_database_has(made: str, database_u
         with connected(database_url) as connection:
             run_revisions(connection, None, NEEDED)
     with connected(database_url) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": lambda each, *_: whole(each)}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, Row.metadata) == []
 
 

@@ -19,6 +19,7 @@ from placet.authority._store import (
     Tx,
     UsedJti,
 )
+from placet.authority._store._sweeping import MOST
 from tests.authority import ORIGIN
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -123,6 +124,24 @@ async def test_cursor_counts_up_and_is_never_given_twice(store: Store) -> None:
     first = await store.write(revoke)
     await store.write(lambda tx: tx.execute(delete(GrantRevocation)))
     assert await store.write(revoke) > first
+
+
+async def test_a_jti_is_swept_once_nothing_with_it_can_verify(store: Store) -> None:
+    """I11: as long as it may come again it stays; then it goes, however many there are."""
+    now = store.clock()
+    ages = {"old": 3600, "lately": 60, "alive": -60, **{str(n): 86_400 for n in range(MOST)}}
+
+    def use(tx: Tx) -> None:
+        rows = [
+            {"issuer": "i", "jti": jti, "expires_at": now - timedelta(seconds=age)}
+            for jti, age in ages.items()
+        ]
+        tx.execute(insert(UsedJti), rows)
+
+    await store.write(use)
+    await store.sweep()
+    left = await store.read(lambda reader: reader.all(UsedJti))
+    assert {row.jti for row in left} == {"lately", "alive"}
 
 
 async def test_reopened_database_is_the_same_log(database_url: str) -> None:

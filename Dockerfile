@@ -13,14 +13,10 @@ COPY worker worker
 COPY lender lender
 COPY policies policies
 COPY tui tui
-# What builds the wheel comes from the lock as well, and stays behind with this stage.
-COPY requirements.lock build.lock
-RUN python -m venv /opt/tools \
-    && /opt/tools/bin/python -m pip install --no-cache-dir --require-hashes -r build.lock \
-    && /opt/tools/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w dist . \
-    && /opt/placet/bin/python -m pip install --no-cache-dir --no-deps dist/*.whl \
-    && /opt/placet/bin/python -m compileall -q /opt/placet/lib \
-    && /opt/placet/bin/python -m pip uninstall -q -y pip
+RUN /opt/placet/bin/python -m pip install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
+    && /opt/placet/bin/python -m pip uninstall -q -y editables hatchling trove-classifiers \
+    && /opt/placet/bin/python -m pip uninstall -q -y pip \
+    && /opt/placet/bin/python -m compileall -q /opt/placet/lib
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home placet

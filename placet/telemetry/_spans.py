@@ -26,7 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from placet.telemetry._traces import NAMES, trace_of
 
-_SEND_SECONDS = 3
+_SEND_SECONDS = 8
 """Seconds for one try to send spans: a process that stops does not wait for a collector."""
 
 _ALLOWED = frozenset(NAMES)

@@ -3,6 +3,8 @@
 Nothing happens unless ``PLACET_KILL_AT`` names the point; with commas between them, several.
 ``PLACET_KILL_ONCE`` is a folder that is there: a file with the point's name is made in it before
 the process dies, so that the same command started again gets past that point.
+``PLACET_KILL_WITH`` is another signal's name (``SIGTERM``): the process is then told to stop there,
+and goes on until it does.
 
 ``PLACET_KILL_ARMED`` is a folder in which a point is armed while the process runs: a file with the
 point's name, which says ``KILL`` or ``STOP``, is taken away by the process that comes there first,
@@ -29,7 +31,7 @@ def kill_point(name: str) -> None:
             return
         os.fsync(descriptor)
         os.close(descriptor)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.Signals[os.environ.get("PLACET_KILL_WITH", "SIGKILL")])
 
 
 def _if_armed(point: Path) -> None:

@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lender import storage
 from lender.demo import Books
-from lender.embedded import Embedded, _create, _enrol, free_ports, temporal_binary
+from lender.embedded import Embedded, create, enrol, free_ports, temporal_binary
 from lender.samples import make_loan, plan_for, write_packet
 from lender.serve import SYSTEMS, LenderSettings
 from lender.servicing import payments_made
@@ -135,7 +135,7 @@ async def made(
         deployed.parts["temporal"] = _temporal(folder, machine.addresses["temporal:7233"])
         stack.callback(deployed.stop, "temporal")
         await deployed.ready("temporal")
-        await _create(deployed)
+        await create(deployed)
         for agent in ACTIVITIES:
             own = folder / "keys" / "agents" / agent
             own.mkdir(parents=True)
@@ -160,7 +160,7 @@ async def made(
         )
         await _start(parts, "authority-1", "authority-2")
         await stack.enter_async_context(_balancer(replicas))
-        await _enrol(deployed, Mode.ASSIST)
+        await enrol(deployed, Mode.ASSIST)
         await _start(parts, *SYSTEMS, *ACTIVITIES)
         yield deployed
 

@@ -140,3 +140,5 @@ def test_the_dashboard_and_the_alerts_are_well_formed() -> None:
     groups = yaml.safe_load((ROOT / "deploy/alerts.yaml").read_text())["groups"]
     for rule in (each for group in groups for each in group["rules"]):
         assert f"`{rule['alert']}`" in page, rule["alert"]
+        assert set(rule) == {"alert", "expr", "for", "annotations"}, rule["alert"]
+        assert list(rule["annotations"]) == ["summary"], rule["alert"]

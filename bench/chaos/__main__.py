@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.chaos.breaking import broken
-from bench.chaos.checks import Figures, broken_by, figures
-from bench.chaos.draws import SORTS, People, Played, Stuck, play, prepare
-from bench.chaos.plan import RUNS_A_STACK, Plan, plan
+from bench.chaos.checks import Figures, Heads, broken_by, figures
+from bench.chaos.draws import SORTS, People, Played, Stuck, play, prepare, until
+from bench.chaos.plan import RUNS_A_STACK, Kind, Plan, plan
 from bench.chaos.stack import Stack, stack
 from bench.results import Figure, add
-from placet.audit import LogFiles
-from placet.cli import fetch_log
+from placet.audit import LogFiles, verify
+from placet.cli import fetch_case, fetch_log
+from placet.cli._fetch import fetch_ledger
 from placet.client import AuthorityAway
+from placet.ledger import NoteVerifier
 
 _FIRST_LOAN = 2000
 _LOOKS = 0.1
@@ -34,6 +36,7 @@ class Came:
     befell: list[str]
     stops: list[str]
     seconds: float
+    checked: float
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Runner:
 
     stack: Stack
     people: People
-    heads: dict[str, None] = field(default_factory=dict)
+    heads: Heads
     usual: dict[str, Figures] = field(default_factory=dict)
     loans: Iterator[int] = field(default_factory=lambda: iter(range(_FIRST_LOAN, 10**6)))
 
@@ -52,28 +55,42 @@ class Runner:
             with contextlib.suppress(AuthorityAway):
                 head = await self.people["una"].head()
                 if head is not None:
-                    self.heads[head] = None
+                    self.heads.note(head)
             await asyncio.sleep(_LOOKS)
-
-    async def fetch(self) -> LogFiles:
-        """The whole log, with every head that was seen."""
-        trust = {
-            "log_key": self.stack.log_key,
-            "administrators": self.stack.administrators,
-            "heads": tuple(self.heads),
-        }
-        return await fetch_log(self.people["una"], trust=trust)
 
     async def undisturbed(self) -> None:
         """One draw of each kind with nothing broken: what all others are held against."""
-        if self.usual:
-            return
-        draws = await self._play([(kind, 0.0) for kind in SORTS])
-        files = await self.fetch()
-        self.usual |= {each.kind: figures(self.stack, files, each) for each in draws}
-        wrong = await broken_by(self.stack, files, draws, {})
-        if wrong:
-            raise SystemExit(f"chaos: undisturbed draws are wrong: {wrong}")
+        for kind in [each for each in SORTS if each not in self.usual]:
+            played = prepare(self.stack, kind, next(self.loans))
+            await play(self.people, played, 0.0)
+            files = await self._fetch(played)
+            self.usual[kind] = figures(self.stack, files, played)
+            wrong = await broken_by(self.stack, files, played, self.usual)
+            if wrong:
+                raise SystemExit(f"chaos: an undisturbed draw is wrong: {wrong}")
+
+    async def _fetch(self, played: Played) -> LogFiles:
+        """A case's part of the log, once a head covers it."""
+
+        async def covered() -> LogFiles | None:
+            files = await fetch_case(self.people["una"], played.case)
+            return files if played.case in files.archives else None
+
+        return await until(covered, lambda: f"no head covers {played.case}")
+
+    async def _check(self, prepared: Sequence[Played]) -> list[str]:
+        found: list[str] = []
+        for played in prepared:
+            files = await self._fetch(played)
+            found += await broken_by(self.stack, files, played, self.usual)
+        ledger = await fetch_ledger(self.people["una"], None)
+        return found + self.heads.broken_by(ledger.entries)
+
+    async def whole(self) -> list[str]:
+        """What does not hold of the whole log, as an auditor finds it."""
+        trust = {"log_key": self.stack.log_key, "administrators": self.stack.administrators}
+        report = verify(await fetch_log(self.people["una"], trust=trust))
+        return [f"the whole log: {each.place}: {each.found}" for each in report.troubles]
 
     async def run(self, planned: Plan) -> Came:
         """One run: break, mend, check."""
@@ -91,17 +108,14 @@ class Runner:
                 troubles.append(str(error))
             elif error is not None:
                 troubles.append("".join(traceback.format_exception(error)))
-        if not troubles:
-            troubles = await broken_by(self.stack, await self.fetch(), prepared, self.usual)
-        stops = [stop for each in prepared for stop in each.stops]
         took = time.monotonic() - began
-        return Came(planned, troubles, breaking.befell, stops, took)
-
-    async def _play(self, draws: Sequence[tuple[str, float]]) -> list[Played]:
-        prepared = [prepare(self.stack, kind, next(self.loans)) for kind, _ in draws]
-        for each, (_, opened) in zip(prepared, draws, strict=True):
-            await play(self.people, each, opened)
-        return prepared
+        if not troubles:
+            troubles = await self._check(prepared)
+        stops = [stop for each in prepared for stop in each.stops]
+        if all(each.kind is not Kind.SKEW for each in planned.faults):
+            troubles += [f"a case was stopped for no wrong clock: {each}" for each in stops]
+        checked = time.monotonic() - began - took
+        return Came(planned, troubles, breaking.befell, stops, took, checked)
 
 
 async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> list[Came]:
@@ -110,7 +124,12 @@ async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> l
     folder = Path(tempfile.mkdtemp(prefix="placet-chaos-"))
     async with contextlib.AsyncExitStack() as exits:
         made = await exits.enter_async_context(stack(folder, plan(seeds[0]).store))
-        runner = Runner(made, await People.of(made, exits), usual=usual)
+        runner = Runner(
+            made,
+            await People.of(made, exits),
+            Heads(NoteVerifier.from_vkey(made.log_key)),
+            usual=usual,
+        )
         await runner.undisturbed()
         watching = asyncio.create_task(runner.watch())
         try:
@@ -119,8 +138,13 @@ async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> l
                 came.append(one)
                 _tell(one)
                 if one.troubles:
-                    _keep(folder, keep / str(seed))
                     break  # what is broken would be found again in all runs after it
+            if not came[-1].troubles:
+                came[-1].troubles += await runner.whole()
+                if came[-1].troubles:
+                    _tell(came[-1])
+            if came[-1].troubles:
+                _keep(folder, keep / str(came[-1].plan.seed))
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -132,11 +156,9 @@ def _tell(came: Came) -> None:
     what = "; ".join(came.befell)
     stops = f"; stopped {len(came.stops)} times" if came.stops else ""
     draws = ", ".join(each.kind for each in came.plan.draws)
-    print(
-        f"seed {came.plan.seed} {verdict} ({came.seconds:.0f} s, {came.plan.store}, {draws}): "
-        f"{what}{stops}",
-        flush=True,
-    )
+    took = f"{came.seconds:.0f} + {came.checked:.0f} s"
+    where = f"{took}, {came.plan.store}, {draws}"
+    print(f"seed {came.plan.seed} {verdict} ({where}): {what}{stops}", flush=True)
     for each in came.troubles:
         print(f"  {each}", flush=True)
     if came.troubles:

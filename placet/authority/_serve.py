@@ -269,7 +269,7 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
             async with asyncio.timeout(_LOOK_AT_TEMPORAL):
                 await _temporal(settings, client).prepare()
         except (Unavailable, TimeoutError) as error:
-            _log.warning("Temporal is away; cases start when it answers: %s", error)
+            _log.warning("Temporal is not ready; cases start when it is: %s", error)
         listening = bind(settings.host, settings.port)
         config = server_config(
             served(app, "authority"),

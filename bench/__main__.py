@@ -17,6 +17,7 @@ from bench.audit import MEASURES as AUDIT
 from bench.console import console
 from bench.identities import identities
 from bench.inbox import inbox
+from bench.issuing import issuing
 from bench.measures import MEASURES
 from bench.results import RESULTS, Figure, Result, spelled
 from bench.stage import Stage, stage
@@ -30,7 +31,8 @@ _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     identities,
     waiting,  # after the audits: its log would be theirs as well
     inbox,  # after that: it fills the lists with what can't be audited
-    console,  # last: on those lists
+    console,  # on those lists
+    issuing,  # last: on stages of its own
 )
 
 

@@ -93,7 +93,12 @@ async def _start_bare(stage: Stage, name: str, steps: int) -> Any:
 
 async def _run_governed(stage: Stage, name: str, steps: int | str = STEPS) -> None:
     opened = await stage.porter.open_case(PROCESS, f"bench/{steps}/item/{name}")
-    handle = stage.temporal.get_workflow_handle(str(opened.case), result_type=RawValue)
+    await ended(stage, str(opened.case))
+
+
+async def ended(stage: Stage, case: str) -> None:
+    """Until a case's workflow has ended well."""
+    handle = stage.temporal.get_workflow_handle(case, result_type=RawValue)
     while True:
         try:
             await handle.result()  # stays encrypted: only the case's own agents have its key
@@ -135,7 +140,7 @@ async def grant(stage: Stage) -> list[Result]:
         @activity.defn(dynamic=True)
         async def ask(_encrypted: Sequence[RawValue]) -> None:
             begun = time.perf_counter()
-            token = await _ask(http, stage, subject)
+            token = await ask_for_grant(http, stage, subject)
             asked = time.perf_counter()
             floor(token)
             taken.append((asked - begun) * 1000)
@@ -155,7 +160,8 @@ async def grant(stage: Stage) -> list[Result]:
     ]
 
 
-async def _ask(http: aiohttp.ClientSession, stage: Stage, subject: str) -> str:
+async def ask_for_grant(http: aiohttp.ClientSession, stage: Stage, subject: str) -> str:
+    """Ask for a grant as the step that calls this."""
     info = activity.info()
     details = RequestedDetails(
         locations=(system_urn("authority"),),

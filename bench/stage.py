@@ -41,14 +41,14 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path) -> AsyncIterator[Stage]:
-    """Start everything, each part a process of its own, on loopback."""
+async def stage(folder: Path, database_url: str | None = None) -> AsyncIterator[Stage]:
+    """Start everything, each part a process of its own, on loopback; on SQLite unless told."""
     ports = free_ports(2)
     issuer = f"http://127.0.0.1:{ports[0]}"
     settings = AuthoritySettings(
         issuer=issuer,
         port=ports[0],
-        database_url=f"sqlite:///{folder}/authority.db",
+        database_url=database_url or f"sqlite:///{folder}/authority.db",
         key_passphrase=PASSPHRASE,
     )
     names = ("ada", "porter", "clerk", "auditor", AGENT, ASKER, ORCHESTRATOR)

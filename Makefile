@@ -7,7 +7,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test bench chaos check lint types mypy pyright contracts venv clean sbom audit secrets
+.PHONY: demo test bench chaos fuzz check lint types mypy pyright contracts venv clean sbom audit secrets
 
 demo: $(STAMP)
 	$(BIN)/placet demo
@@ -24,6 +24,11 @@ RUNS ?= 500
 SEED ?= 1
 chaos: $(STAMP)
 	$(BIN)/python -m bench.chaos --runs $(RUNS) --seed $(SEED)
+
+# Many requests made up from the API's own description, others each time: FUZZ for each route.
+FUZZ ?= 100
+fuzz: $(STAMP)
+	PLACET_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz --timeout 0
 
 check: lint types contracts
 	$(BIN)/placet demo --script

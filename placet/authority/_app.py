@@ -55,6 +55,7 @@ from placet.authority._list_routes import ListRoutes, admit
 from placet.authority._log import LedgerReads
 from placet.authority._models import ModelRoutes
 from placet.authority._notices import list_deliveries
+from placet.authority._openapi import describing
 from placet.authority._opening import OpeningRoutes
 from placet.authority._order_routes import OrderRoutes
 from placet.authority._orders import Orders
@@ -223,6 +224,7 @@ def make_app(services: Services, health: Health) -> Starlette:
         ("GET", "/v1/ledger/entries/{index}/proof", routes.inclusion),
         ("GET", "/v1/ledger/consistency", routes.consistency),
     ]
+    table.append(("GET", "/openapi.json", describing(lambda: services.core.issuer, table)))
     return Starlette(
         routes=[
             Route(

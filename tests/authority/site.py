@@ -60,6 +60,7 @@ ROUTES = (
     Route("GET", "/readyz", "open"),
     Route("GET", "/.well-known/oauth-authorization-server", "open"),
     Route("GET", "/.well-known/jwks.json", "open"),
+    Route("GET", "/openapi.json", "open"),
     Route("POST", "/oauth/token", "form", "agent:orchestrator"),
     Route("POST", "/oauth/device_authorization", "proof", "operator:una"),
     Route("POST", "/oauth/introspect", "form", SYSTEM),
@@ -224,7 +225,11 @@ class Site:
 
     def path(self, route: Route, **ids: str) -> str:
         """The route's path with ids that exist, or those given."""
-        known = {
+        return route.path.format_map({**self.ids(route), **ids})
+
+    def ids(self, route: Route) -> dict[str, str]:
+        """Ids for the places of a route's path, most of which exist."""
+        return {
             "grant": self.grant_id,
             "name": "release" if "outcome" in route.path else "weight",
             "jti": "an-act-that-nobody-sent",
@@ -241,7 +246,6 @@ class Site:
             "index": "0",
             "tile": "0/000.p/1",
         }
-        return route.path.format_map({**known, **ids})
 
     def good(self, route: Route, path: str | None = None) -> dict[str, Any]:
         """The arguments of a request whose sender is rightly known; its body may still be empty."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -144,12 +144,11 @@ def describing(
 
 def describe_api(issuer: str, routes: Iterable[tuple[str, str, Handler]]) -> dict[str, Any]:
     """The description of these routes: method, path and handler of each."""
-    models = {*_BODIES.values(), *_ANSWERS.values(), Problem}
+    models: set[type[BaseModel]] = {*_BODIES.values(), *_ANSWERS.values(), Problem}
     ordered = sorted(models, key=lambda each: each.__name__)
-    named, schema = models_json_schema(
-        [(each, "validation") for each in ordered], ref_template=_REF
-    )
-    schemas = {model: said for (model, _), said in named.items()}
+    asked: list[tuple[type[BaseModel], JsonSchemaMode]] = [(each, "validation") for each in ordered]
+    named, schema = models_json_schema(asked, ref_template=_REF)
+    schemas = {each: named[each, "validation"] for each in ordered}
     paths: dict[str, dict[str, Any]] = {}
     for method, route, handler in routes:
         path = route.replace(":path}", "}")

@@ -32,7 +32,7 @@ def _stretched(passphrase: str, salt: bytes) -> bytes:
 
 PayloadKeys._stretched = lambda self, salt: _stretched(self._passphrase.decode(), salt)  # type: ignore[method-assign]  # in tests alone
 
-LONGEST = ("kill", "workflows", "audit", "tui", "cli")
+LONGEST = ("kill", "deploy", "workflows", "audit", "tui", "cli")
 SHARING = ("workflows", "audit")
 """Folders whose modules share what takes long to make: one process has the whole folder."""
 

@@ -1,18 +1,20 @@
 """Metrics by Prometheus's conventions, and health, as a scraper and a balancer see them."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from placet.telemetry import Health, TelemetrySettings, metrics, serve_metrics
+from placet.telemetry import Health, Serving, TelemetrySettings, bind, metrics, serve_metrics
 from placet.telemetry._serving import make_metrics_app
-from tests.harness.world import free_port
+from tests.harness.world import free_port, until
 
 OURS = [each for each in vars(metrics).values() if isinstance(each, Counter | Gauge | Histogram)]
 
@@ -100,3 +102,39 @@ def test_a_signature_is_counted_and_timed() -> None:
     one = CollectorRegistry()
     one.register(metrics.SIGNING_SECONDS)
     assert b'placet_signing_seconds_count{kind="test"}' in generate_latest(one)
+
+
+async def test_a_server_that_is_told_to_stop_answers_what_is_under_way() -> None:
+    """I11: the request that came before is answered; one that comes after is refused, unheard."""
+    entered, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        entered.set()
+        await go.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    port = free_port()
+    config = uvicorn.Config(slow, log_config=None, lifespan="off")
+    server = Serving(config)
+    serving = asyncio.create_task(server.serve(sockets=[bind("127.0.0.1", port)]))
+    assert await server.up(serving)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        first = asyncio.create_task(http.get("/"))
+        await entered.wait()
+        server.should_exit = True
+
+        async def refused() -> bool | None:
+            try:
+                await http.get("/", headers={"Connection": "close"}, timeout=0.2)
+            except httpx.ConnectError:
+                return True
+            except httpx.HTTPError:
+                return None
+            return None
+
+        await until(refused)
+        assert not serving.done()
+        go.set()
+        assert (await first).text == "done"
+        await serving

@@ -62,6 +62,7 @@ from placet.authority._orders import Orders
 from placet.authority._payloads import PayloadService
 from placet.authority._people import People, issue_session
 from placet.authority._provider import DEVICE_GRANT
+from placet.authority._rates import address_of
 from placet.authority._registry import Registry
 from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
@@ -326,7 +327,10 @@ class Routes:
         """RFC 8628 section 3.1: a sign-in at the lender's identity provider, for one key."""
         form = await read_form(request)
         proof = self._s.requests.proof(request)
-        return answer(await self._s.sessions.begin(proof, fresh=form.get("prompt") == "login"))
+        begun = await self._s.sessions.begin(
+            proof, fresh=form.get("prompt") == "login", address=address_of(request)
+        )
+        return answer(begun)
 
     async def _finish_sign_in(self, device_code: str, proof: Proof) -> Response:
         signed_in = await self._s.sessions.finish(device_code, proof)

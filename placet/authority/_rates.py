@@ -15,11 +15,12 @@ import math
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from placet.authority._errors import TooMuch
+from placet.authority._errors import TooMuch, Unavailable
 from placet.authority._settings import AuthoritySettings
 from placet.transport import Buckets
 
@@ -91,6 +92,33 @@ class Rates:
         self._familiar[address] = now + _FAMILIAR_SECONDS
         if len(self._familiar) > _MOST_FAMILIAR:
             del self._familiar[next(iter(self._familiar))]
+
+
+class SignInStarts:
+    """Sign-ins that one process begins at the lender's provider in a minute: anyone may ask.
+
+    No address gets more than a third of them, so that one alone keeps nobody from signing in.
+    """
+
+    in_all = 60
+    of_one_address = 20
+
+    def __init__(self) -> None:
+        self._begun: list[tuple[datetime, str]] = []
+
+    def take(self, address: str, now: datetime) -> None:
+        """Begin one.
+
+        Raises:
+            TooMuch: this address has begun too many.
+            Unavailable: all together have.
+        """
+        self._begun = [each for each in self._begun if now - each[0] < timedelta(minutes=1)]
+        if sum(1 for _, begun_by in self._begun if begun_by == address) >= self.of_one_address:
+            raise _too_much(60, "address")
+        if len(self._begun) >= self.in_all:
+            raise Unavailable("too many sign-ins begin at once; try again in a minute")
+        self._begun.append((now, address))
 
 
 def _too_much(lacking: float, whose: str) -> TooMuch:

@@ -26,6 +26,7 @@ from placet.authority._errors import Denied, Invalid, Unauthenticated, Unavailab
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, ENDED, LOST, note_sign_in, roles_of, use_jti
 from placet.authority._provider import Person, Provider, ProviderRefused
+from placet.authority._rates import SignInStarts
 from placet.authority._requests import use_proof
 from placet.authority._revocations import revoke_resting_on
 from placet.authority._sealing import NotSealed, fingerprint, seal, unseal
@@ -46,9 +47,6 @@ _LEASE = timedelta(seconds=30)
 
 _LOOK_AGAIN = 0.05
 """Seconds between two looks for the answer that another process gets."""
-
-_STARTS_A_MINUTE = 60
-"""Sign-ins that one process begins at the provider in a minute: anyone may ask for one."""
 
 _log = logging.getLogger("placet.authority.sessions")
 
@@ -79,23 +77,21 @@ class Sessions:
     def __init__(self, core: Core, provider: Provider) -> None:
         self._core = core
         self._provider = provider
-        self._begun: list[datetime] = []
+        self._starts = SignInStarts()
 
-    async def begin(self, proof: Proof, *, fresh: bool) -> SignInBegun:
+    async def begin(self, proof: Proof, *, fresh: bool, address: str) -> SignInBegun:
         """Begin a sign-in for the key of the proof (RFC 8628 section 3.1).
 
         Raises:
             Invalid: the lender has published no identity provider.
+            TooMuch: this address begins too many.
             Unavailable: too many begin at once, or the provider is away.
         """
         provider = (await self._core.store.read(governance)).identity_provider
         if provider is None:
             raise Invalid("unauthorized_client", "no identity provider is published; enrol a key")
         now = self._core.clock()
-        self._begun = [each for each in self._begun if now - each < timedelta(minutes=1)]
-        if len(self._begun) >= _STARTS_A_MINUTE:
-            raise Unavailable("too many sign-ins begin at once; try again in a minute")
-        self._begun.append(now)
+        self._starts.take(address, now)
         id_ = self._core.new_id("signin")
         nonce = digest_bytes(f"{id_}.{proof.jkt}".encode()).removeprefix("sha-256:")
         try:

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 
 from placet.authority import AuthoritySettings
 from placet.authority._errors import TooMuch
-from placet.authority._rates import Rates, address_of
+from placet.authority._rates import Rates, SignInStarts, address_of
 from placet.client import AuthorityError
 from placet.model import EnrolIdentity
 from placet.tokens import SigningKey, make_client_assertion
@@ -111,6 +112,17 @@ def test_an_ipv6_host_is_one_address_however_it_chooses() -> None:
     assert address_of(_request("2001:db8::1")) != address_of(_request("2001:db8:0:1::1"))
     assert address_of(_request("10.0.0.1")) != address_of(_request("10.0.0.2"))
     assert address_of(_request(None)) == ""
+
+
+def test_one_address_keeps_nobody_from_signing_in() -> None:
+    """Of the sign-ins that are begun at the provider it gets a third."""
+    starts, now = SignInStarts(), datetime(2026, 11, 28, tzinfo=UTC)
+    for _ in range(starts.of_one_address):
+        starts.take("10.0.0.1", now)
+    with pytest.raises(TooMuch):
+        starts.take("10.0.0.1", now)
+    starts.take("10.0.0.2", now)
+    starts.take("10.0.0.1", now + timedelta(minutes=1))
 
 
 def test_an_address_is_familiar_for_some_time_only() -> None:

@@ -19,15 +19,29 @@ from pathlib import Path
 from typing import Any
 
 from temporalio import activity
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
-from temporalio.common import RawValue
+from temporalio.common import (
+    RawValue,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from placet.audit import workflow_runner
 from placet.governance import IdentityOffboarding, IdentityReview, IdentityRotation
-from placet.model import CaseInput, CheckpointStatus, digest_bytes, spell_id
+from placet.model import (
+    CaseInput,
+    CheckpointStatus,
+    SearchAttribute,
+    Stage,
+    digest_bytes,
+    spell_id,
+)
 from placet.payloads import PLAIN
 from workflows.budget_reallocation import BudgetReallocation
 from workflows.loan_draw import LoanDrawReview
@@ -91,6 +105,8 @@ class Scenario:
     """How long after it was opened time alone changes an open checkpoint, as the authority says."""
     workflow: type = LoanDrawReview
     subject: str = SUBJECT
+    found: bool = False
+    """Whether it is started as the authority does: with what Temporal's lists find it by."""
 
 
 def denied(*reasons: str) -> ApplicationError:
@@ -134,6 +150,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         {"analyse_draw": [_COMPLIANCE], "open_checkpoint": [CheckpointStatus.REJECTED]},
     ),
     "compliance-approved": Scenario("disbursed", {"analyse_draw": [_COMPLIANCE]}),
+    "found-while-it-waits-and-stops": Scenario(
+        "disbursed",
+        {
+            "read_packet": [denied("policy:off-hours"), _USUAL["read_packet"]],
+            "open_checkpoint": [OPEN, RETURNED, APPROVED],
+            "read_outcome": [OPEN, RETURNED, RETURNED, RESUBMITTED],
+        },
+        found=True,
+    ),
     "returned-twice-bells-lost": Scenario(
         "disbursed",
         {
@@ -280,6 +305,16 @@ GOVERNING: Mapping[str, Scenario] = {
         open_checkpoint=[CheckpointStatus.REJECTED],
     ),
 }
+_FOUND = TypedSearchAttributes(
+    [
+        SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+        for name, value in (
+            (SearchAttribute.PROCESS, "loan-draw/1"),
+            (SearchAttribute.RECORD, "a-tag"),
+            (SearchAttribute.STAGE, Stage.RUNNING.value),
+        )
+    ]
+)
 STORED: Mapping[str, Scenario] = {**SCENARIOS, **REALLOCATIONS, **GOVERNING}
 """All whose histories are kept."""
 TOO_MANY_ROUNDS = Scenario("too_many_rounds", {"look_again": [_CHANGED]})
@@ -344,6 +379,7 @@ class Simulator:
             CaseInput(case=case, subject=scenario.subject),
             id=case,
             task_queue="orchestrator",
+            search_attributes=_FOUND if scenario.found else None,
         )
         try:
             result = await handle.result()
@@ -379,6 +415,14 @@ async def simulator() -> AsyncIterator[Simulator]:
             )
         )
         made = Simulator(environment, environment.client)
+        await environment.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=environment.client.namespace,
+                search_attributes=dict.fromkeys(
+                    SearchAttribute, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+                ),
+            )
+        )
         for queue in QUEUES:
             worker = Worker(
                 environment.client,

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+from sqlalchemy import select
+from sqlmodel import col
+
 from placet.authority._cases import view
 from placet.authority._core import Core
 from placet.authority._errors import NotFound
@@ -184,7 +187,8 @@ class Views:
 
         def read(reader: Reader) -> list[dict[str, Any]]:
             keys: dict[str, list[str]] = {}
-            for key in reader.all(IdentityKey):
+            theirs = select(col(Identity.principal)).where(col(Identity.kind) == kind)
+            for key in reader.all(IdentityKey, col(IdentityKey.principal).in_(theirs)):
                 keys.setdefault(key.principal, []).append(key.thumbprint)
             owners = {row.identity: row.owner for row in reader.all(Registered)}
             return [

@@ -110,6 +110,7 @@ class DeliveryRow(Row, table=True):
     __table_args__ = (
         UniqueConstraint("notice", "channel"),
         Index("delivery_due", "channel", "status", "next_try_at"),
+        Index("delivery_status", "status", "id"),
         COUNTED,
     )
     id: int = serial_key()

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 
 from placet.authority._store._errors import StoreMismatch
 
-REVISIONS = ("r0001", "r0002", "r0003", "r0004")
+REVISIONS = ("r0001", "r0002", "r0003", "r0004", "r0005")
 """All of them, from the first: files of those names in ``_migrations/versions``."""
 
 NEEDED = REVISIONS[-1]

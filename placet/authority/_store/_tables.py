@@ -236,6 +236,7 @@ class Case(Row, table=True):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("case_status", "status", "id"),
+        Index("case_to_archive", "status", "archived_at", "id"),
         Index("case_subject", "process", "subject"),
         Index("case_opened", "status", "opened_at", "id"),
         Index("case_process_opened", "status", "process", "opened_at", "id"),

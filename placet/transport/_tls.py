@@ -77,7 +77,8 @@ class Transport:
         async def keep() -> None:
             while True:
                 await asyncio.sleep(pause)
-                if await asyncio.to_thread(self.look):
+                # Not in a thread: a handshake meanwhile would meet the new certificate with no key.
+                if self.look():
                     _log.info("the renewed certificate is in use")
 
         keeping = asyncio.create_task(keep())

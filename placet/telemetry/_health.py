@@ -19,23 +19,29 @@ class Health:
     """What a process needs, and whether it is about to stop.
 
     ``/livez`` answers as long as the process runs. ``/readyz`` answers 200 while every check passes
-    and it is not stopping, else 503, and names what is away.
+    and it is not stopping, else 503, and names what is away. ``optional`` parts are told as well,
+    and the process is ready without them: some of its work goes on.
     """
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
-        self._checks = dict(checks)
+    def __init__(
+        self, checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None
+    ) -> None:
+        self._needed = dict(checks)
+        self._optional = dict(optional or {})
         self.stopping = False
 
     @classmethod
     def of_all(cls, parts: Mapping[str, "Health"]) -> "Health":
         """Several servers' in one process: ready when all are."""
-        return cls(
-            {
+
+        def named(kind: Callable[[Health], Mapping[str, Check]]) -> dict[str, Check]:
+            return {
                 f"{name} {what}": check
                 for name, each in parts.items()
-                for what, check in each._checks.items()
+                for what, check in kind(each).items()
             }
-        )
+
+        return cls(named(lambda each: each._needed), named(lambda each: each._optional))
 
     async def live(self, _: Request) -> Response:
         """The process runs."""
@@ -43,14 +49,10 @@ class Health:
 
     async def ready(self, _: Request) -> Response:
         """The process can do its work now."""
-        told = dict(
-            zip(
-                self._checks,
-                await asyncio.gather(*(_passes(each) for each in self._checks.values())),
-                strict=True,
-            )
-        )
-        good = all(told.values()) and not self.stopping
+        checks = {**self._needed, **self._optional}
+        passed = await asyncio.gather(*(_passes(each) for each in checks.values()))
+        told = dict(zip(checks, passed, strict=True))
+        good = all(told[each] for each in self._needed) and not self.stopping
         status = "stopping" if self.stopping else "ok" if good else "away"
         return JSONResponse(
             {

@@ -63,6 +63,15 @@ async def test_ready_while_every_part_answers() -> None:
         assert ready.json() == {"status": "away", "parts": {"store": "ok", "temporal": "away"}}
 
 
+async def test_ready_without_what_only_some_of_the_work_needs() -> None:
+    """People decide while Temporal is away: what they sign waits in the outbox."""
+    health = Health({"store": _passes}, optional={"temporal": _fails})
+    async with asking(make_metrics_app(health, _passes)) as http:
+        ready = await http.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json() == {"status": "ok", "parts": {"store": "ok", "temporal": "away"}}
+
+
 async def test_not_ready_once_it_is_told_to_stop() -> None:
     health = Health({"store": _passes})
     async with asking(make_metrics_app(health, _passes)) as http:

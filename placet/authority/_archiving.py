@@ -199,6 +199,9 @@ class Archivist:
         pause = min(timedelta(seconds=2 ** min(case.archive_tries, 10)), _LONGEST_PAUSE)
 
         def write(tx: Tx) -> None:
+            current = tx.get(Case, case.id)
+            if current is None or current.archived_at is not None:
+                return  # another authority was quicker
             tx.change(
                 Case,
                 case.id,

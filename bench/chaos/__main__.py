@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import contextlib
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -148,6 +150,7 @@ async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> l
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return came
 
 
@@ -166,8 +169,6 @@ def _tell(came: Came) -> None:
 
 
 def _keep(folder: Path, into: Path) -> None:
-    import shutil
-
     shutil.copytree(folder / "logs", into, dirs_exist_ok=True)
     print(f"  its logs: {into}", flush=True)
 
@@ -191,6 +192,8 @@ def main() -> int:
     parser.add_argument("--logs", type=Path, default=Path(tempfile.gettempdir()) / "placet-chaos")
     parser.add_argument("--dry", action="store_true", help="write no figures")
     asked = parser.parse_args()
+    # Told to stop, it stops its parts first, as at ctrl+c.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     came: list[Came] = []
     usual: dict[str, Figures] = {}
     left = list(range(asked.seed, asked.seed + asked.runs))
@@ -214,4 +217,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("chaos: stopped before its end; no figures are written", file=sys.stderr)
+        sys.exit(130)

@@ -82,7 +82,7 @@ class AuthoritySettings(BaseSettings):
     environment: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$")
     rate_agents: float = Field(default=500, ge=0, le=100_000)
     rate_systems: float = Field(default=500, ge=0, le=100_000)
-    rate_operators: float = Field(default=50, ge=0, le=100_000)
+    rate_operators: float = Field(default=200, ge=0, le=100_000)
     rate_strangers: float = Field(default=100, ge=0, le=100_000)
     trusted_proxies: tuple[str, ...] = ()
     ready_file: Path | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 from pydantic import BaseModel, JsonValue
 
 from placet.client._reading import Reader
@@ -70,10 +71,13 @@ class OperatorClient(Reader):
             AuthorityError: there is no such case, or this operator may not read it.
         """
         url = f"{self.issuer}/v1/cases/{segment(case)}/payloads"
-        headers = {"Content-Type": "application/json", **await self._headers(url, "POST")}
         body = payloads.model_dump_json()
-        request = self._http.build_request("POST", url, content=body, headers=headers)
-        return self._model(await self._send(request), EncodedPayloads)
+
+        async def asked() -> httpx.Request:
+            headers = {"Content-Type": "application/json", **await self._headers(url, "POST")}
+            return self._http.build_request("POST", url, content=body, headers=headers)
+
+        return self._model(self._read(await self._patiently(asked)), EncodedPayloads)
 
     # --- signing in --------------------------------------------------------------------------
 

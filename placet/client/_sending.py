@@ -1,9 +1,10 @@
 """How a client sends and is answered: its session, proofs of its key, and errors."""
 
+import asyncio
 import functools
 import secrets
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,6 +29,8 @@ from placet.transport import BadTls, TlsSettings, Transport
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SESSION_RENEW = 60
+_PATIENCE = 60
+"""Seconds for which one request comes again when it is told to come later."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -164,20 +167,18 @@ class Sender:
             after = page[-1][key]
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        url = self.issuer + path
-        headers = await self._headers(url)
-        return await self._send(self._http.build_request("GET", url, params=query, headers=headers))
+        return self._read(await self._patiently(lambda: self._asked(path, query)))
 
     async def _get_bytes(self, path: str) -> bytes:
-        url = self.issuer + path
-        request = self._http.build_request("GET", url, headers=await self._headers(url))
-        try:
-            response = await self._http.send(request)
-        except httpx.HTTPError as error:
-            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        response = await self._patiently(lambda: self._asked(path))
         if response.status_code != 200:
             raise self._refusal(response)
         return response.content
+
+    async def _asked(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Request:
+        url = self.issuer + path
+        headers = await self._headers(url)
+        return self._http.build_request("GET", url, params=query, headers=headers)
 
     async def _headers(self, url: str, method: str = "GET") -> dict[str, str]:
         """What a read is sent with: the session, and a fresh proof for this address."""
@@ -229,10 +230,29 @@ class Sender:
         )
 
     async def _send(self, request: httpx.Request) -> Any:
-        try:
-            response = await self._http.send(request)
-        except httpx.HTTPError as error:
-            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+        async def made() -> httpx.Request:
+            return request  # told to come later before its proof was looked at
+
+        return self._read(await self._patiently(made))
+
+    async def _patiently(self, make: Callable[[], Awaitable[httpx.Request]]) -> httpx.Response:
+        """Send, and come again when told to come later (RFC 6585 section 4), for a minute at most.
+
+        Who reads a whole log asks faster than anyone may.
+        """
+        left = _PATIENCE
+        while True:
+            try:
+                response = await self._http.send(await make())
+            except httpx.HTTPError as error:
+                raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+            pause = _told_to_wait(response)
+            if pause is None or pause > left:
+                return response
+            left -= pause
+            await asyncio.sleep(pause)
+
+    def _read(self, response: httpx.Response) -> Any:
         try:
             if response.status_code == 200:
                 return response.json()
@@ -278,3 +298,11 @@ def parameters(query: BaseModel, after: str | None) -> dict[str, str]:
 def segment(text: str) -> str:
     """A text as one segment of a path, whatever is in it."""
     return quote(text, safe=":", errors="replace")
+
+
+def _told_to_wait(response: httpx.Response) -> int | None:
+    """The seconds that a refusal for asking too often names."""
+    if response.status_code != 429:
+        return None
+    told = response.headers.get("Retry-After", "")
+    return int(told) if told.isascii() and told.isdigit() else None

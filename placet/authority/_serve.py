@@ -263,6 +263,7 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
         lazy=True,
         tls=temporal_tls(TemporalTlsSettings()),
     )
+    listening = bind(settings.host, settings.port)  # before anything that takes time
     build_models()
     async with open_authority(settings, client, tls=transport.client) as app, transport.kept():
         try:
@@ -270,7 +271,6 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
                 await _temporal(settings, client).prepare()
         except (Unavailable, TimeoutError) as error:
             _log.warning("Temporal is not ready; cases start when it is: %s", error)
-        listening = bind(settings.host, settings.port)
         config = server_config(
             served(app, "authority"),
             transport.server,

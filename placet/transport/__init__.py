@@ -1,9 +1,17 @@
-"""How processes speak with each other: TLS by setting, and a server that bounds what it reads."""
+"""How processes speak with each other: TLS by setting, and a server that bounds what it reads.
 
-from placet.transport._http import HEAD_SECONDS, MAX_HEAD, server_config
+The server's part is loaded when it is first asked for: a client needs none.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from placet.transport._rates import Buckets
 from placet.transport._settings import TemporalTlsSettings, TlsSettings
 from placet.transport._tls import BadTls, Transport, temporal_tls
+
+if TYPE_CHECKING:
+    from placet.transport._http import HEAD_SECONDS, MAX_HEAD, server_config
 
 __all__ = [
     "HEAD_SECONDS",
@@ -16,3 +24,9 @@ __all__ = [
     "server_config",
     "temporal_tls",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("placet.transport._http"), name)

@@ -49,8 +49,9 @@ class UseFile:
         await self._run(lambda c: c.executemany("DELETE FROM use_ WHERE id = ?", rows))
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file, once nobody is at it: SQLite does not survive it otherwise."""
+        with self._lock:
+            self._connection.close()
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def alone() -> T:

@@ -263,9 +263,9 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
         lazy=True,
         tls=temporal_tls(TemporalTlsSettings()),
     )
-    listening = bind(settings.host, settings.port)  # before anything that takes time
     build_models()
     async with open_authority(settings, client, tls=transport.client) as app, transport.kept():
+        listening = bind(settings.host, settings.port)  # before Temporal is waited for
         try:
             async with asyncio.timeout(_LOOK_AT_TEMPORAL):
                 await _temporal(settings, client).prepare()

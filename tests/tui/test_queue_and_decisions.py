@@ -319,6 +319,18 @@ async def test_rows_are_there_before_all_is_counted(
         await desk.expect("parcel 1", "of 1 open, 1 for you")
 
 
+async def test_a_change_while_the_console_ends_is_no_failure(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """What is told while the screens are taken down finds nothing to show it on."""
+    simulator.add(1)
+    async with open_console() as desk:
+        queue = desk.app.screen.query_one(Queue)
+        await queue.remove_children()
+        queue.load()
+        await desk.settle()
+
+
 async def test_marked_ones_are_approved_each_on_its_own_evidence(
     open_console: Opened, simulator: Simulator
 ) -> None:

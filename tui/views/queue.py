@@ -119,8 +119,8 @@ class Queue(View):
     @work(exclusive=True, group="queue")
     async def load(self) -> None:
         """Ask what waits: as much as is looked at."""
-        if not self.console.signed_in:
-            return
+        if not self.console.signed_in or not self.query(Input):
+            return  # nobody is here, or it is being taken down while something has changed
         if len(self._lines) > _LIVE_UP_TO:
             self._behind = True
             self._show()

@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from importlib.metadata import entry_points
+from importlib.metadata import distribution, entry_points
 
 import typer
 
@@ -12,6 +12,9 @@ from placet.cli._output import AWAY, offline_failures
 
 _OFFLINE = tuple(["audit", each] for each in ("verify", "replay", "witness", "witness-key"))
 """Commands that a machine with ``placet[audit]`` alone can run."""
+
+_COMMANDS = "placet.commands"
+"""The entry points of packages that bring commands of their own."""
 
 
 def main() -> None:
@@ -60,7 +63,9 @@ def _authority() -> Callable[[], None]:
 
 def _brought_alone(name: str) -> bool:
     """Run a command that an installed package brings, and load no other: it starts at once."""
-    found = list(entry_points(group="placet.commands", name=name))
+    ours = distribution("placet").entry_points  # to look through all that is installed takes long
+    found = list(ours.select(group=_COMMANDS, name=name))
+    found = found or list(entry_points(group=_COMMANDS, name=name))
     if not found:
         return False
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -32,16 +32,15 @@ from lender.servicing import payments_made
 from placet.audit import replay, verify
 from placet.authority import AuthoritySettings
 from placet.cli import fetch_log
-from placet.client import AuthorityAway, AuthorityError
-from placet.model import CaseView, CheckpointView, Mode, Verdict
+from placet.model import CaseView, CheckpointView, Mode
 from placet.telemetry import trace_of
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 from tests.deploy.collecting import Collector, collecting
 from tests.deploy.compose import ROOT, Machine, Part, ours, read_compose
 from tests.deploy.test_compose import VALUES
+from tests.harness.outages import approve, until
 from tests.harness.replicas import Replicas, _balancer
 from tests.harness.secrets import tokens_in
-from tests.harness.waiting import pauses
 from worker.registry import ACTIVITIES
 from workflows.loan_draw import PROCESS
 
@@ -72,23 +71,6 @@ class Deployed(Embedded):
         return AuthoritySettings(
             issuer=self.issuer, database_url=self.database, key_passphrase=self.passphrase
         )
-
-
-async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 100) -> T:
-    """Wait for a stated condition; the authority may be away meanwhile."""
-    async with asyncio.timeout(seconds):
-        waits = pauses()
-        while True:
-            found = None
-            with contextlib.suppress(AuthorityAway):
-                try:
-                    found = await look()
-                except AuthorityError as error:
-                    if error.status < 502:
-                        raise
-            if found is not None:
-                return found
-            await asyncio.sleep(next(waits))
 
 
 @pytest.fixture(scope="module")
@@ -303,15 +285,7 @@ async def test_a_draw_goes_through_while_services_are_told_to_stop(
             return found[0] if found else None
 
         checkpoint = await until(waiting)
-        jws = omar.sign_decision(
-            checkpoint, Verdict.APPROVE, amount=checkpoint.evidence.proposal.amount
-        )
-
-        async def decided() -> bool:
-            await omar.send_decision(checkpoint.id, jws)
-            return True
-
-        await until(decided)
+        await approve(omar, checkpoint)
 
         async def archived() -> CaseView | None:
             view = await una.case(case)

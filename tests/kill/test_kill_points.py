@@ -6,7 +6,7 @@ would; then the payments, the decisions, the ledger and the replay are held agai
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -22,9 +22,8 @@ from lender.samples import make_loan, plan_for, write_packet
 from lender.servicing import payments_made, request_reallocation
 from placet.audit import replay, verify
 from placet.cli import fetch_log
-from placet.client import AuthorityAway, AuthorityError, OperatorClient
-from placet.model import CaseView, CheckpointView, Verdict
-from tests.harness.waiting import pauses
+from placet.model import CaseView, CheckpointView
+from tests.harness.outages import approve, until
 from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
 
@@ -79,24 +78,6 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedd
         yield parts
 
 
-async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 180) -> T:
-    """Wait for a stated condition; the authority, or what it asks, may be away meanwhile."""
-    async with asyncio.timeout(seconds):
-        waits = pauses()
-        while True:
-            try:
-                found = await look()
-            except AuthorityAway:
-                found = None
-            except AuthorityError as error:
-                if error.status != 503:
-                    raise
-                found = None
-            if found is not None:
-                return found
-            await asyncio.sleep(next(waits))
-
-
 @contextlib.asynccontextmanager
 async def _killed(made: Embedded, kills: Kills, folder: Path) -> AsyncIterator[None]:
     """Parts that die at their points, and are started again as a supervisor would.
@@ -139,19 +120,6 @@ def _loan(loan_id: str) -> LoanFile:
     )
 
 
-async def _decide(client: OperatorClient, checkpoint: CheckpointView) -> None:
-    """Sign once, and send until it is answered: a lost answer is asked for again."""
-    jws = client.sign_decision(
-        checkpoint, Verdict.APPROVE, amount=checkpoint.evidence.proposal.amount
-    )
-
-    async def send() -> bool:
-        await client.send_decision(checkpoint.id, jws)
-        return True
-
-    await until(send)
-
-
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("which", IN_A_DRAW)
 async def test_a_draw_ends_once_and_right_whatever_is_killed(
@@ -183,7 +151,7 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
             found = await una.checkpoints("open", case)
             return found[0] if found else None
 
-        await _decide(omar, await until(waiting))
+        await approve(omar, await until(waiting))
 
         async def archived() -> CaseView | None:
             view = await una.case(case)
@@ -240,7 +208,7 @@ async def test_a_budget_changes_once_and_right_whatever_is_killed(
 
         checkpoint = await until(waiting)
         for name in ("ines", "omar", "sofia"):
-            await _decide(people[name], checkpoint)
+            await approve(people[name], checkpoint)
 
         async def closed() -> CaseView | None:
             view = await people["una"].case(case)

@@ -30,7 +30,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._head: int | None = 0
+        self._head: int | None = 0  # bytes that came since a head may have begun
+        self._parts = 0  # bytes of the head's own parts, however much came with them at once
+        self._refused = False
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -48,25 +50,53 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head is not None:
             self._head += len(data)
         super().data_received(data)
-        if self._head is not None and self._head > MAX_HEAD and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+        if self._head is None or self.transport.is_closing():
+            return
+        if self._head > MAX_HEAD:
+            self._refuse()
+        elif self._patience is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_head()  # empty lines begin no head, and end uvicorn's own patience
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        self._parts = 0
         self._await_head()
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the head."""
+        self._parts += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A part of the head."""
+        self._parts += len(name) + len(value) + len(": \r\n")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head has ended."""
         self._head = None
         self._heard()
-        super().on_headers_complete()
+        if self._parts > MAX_HEAD:
+            self._refuse()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Of a request that was refused nothing is read."""
+        if not self._refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request has ended; the next one's head may follow."""
         self._head = 0
-        super().on_message_complete()
+        if not self._refused:
+            super().on_message_complete()
+
+    def _refuse(self) -> None:
+        self._refused = True
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()
 
     def _await_head(self) -> None:
         self._heard()
@@ -88,6 +118,7 @@ def server_config(app: Any, tls: ssl.SSLContext | None = None, **more: Any) -> u
     said: dict[str, Any] = {
         "http": BoundedHttp,
         "ws": "none",
+        "reset_contextvars": True,  # or a log line names the case of the request before
         "log_config": None,
         "access_log": False,
         "server_header": False,

@@ -62,6 +62,15 @@ async def test_an_endless_head_is_cut_off(piece: bytes) -> None:
         assert (await told(port, HEAD + b"\r\n")).endswith(b"hello")
 
 
+async def test_a_head_that_comes_all_at_once_is_no_larger() -> None:
+    """I12: what is read in one piece is bounded like what comes in many."""
+    async with served() as port:
+        whole = HEAD + b"".join([b"X: " + b"y" * 8000 + b"\r\n"] * 9) + b"\r\n"
+        answer = await told(port, whole)
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+        assert b"hello" not in answer
+
+
 async def test_a_large_head_and_a_larger_body_pass() -> None:
     """Only the head is bounded here; bodies are by who reads them."""
     async with served() as port:
@@ -80,3 +89,10 @@ async def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
         kept = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
         answer = await told(port, kept, b"GET / HT")
         assert answer.count(b"hello") == 1
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(kept)
+        assert b"hello" in await reader.readuntil(b"hello")
+        writer.write(b"\r\n")  # is no head yet
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from placet.authority._errors import Unavailable
 from placet.authority._payload_keys import WrongPassphrase
-from placet.tokens import Algorithm, KeyRefused, PublicKey, Signer, SigningKey
+from placet.tokens import Algorithm, BadSignature, KeyRefused, PublicKey, Signer, SigningKey
 
 _SECONDS = 3.0
 """How long a signer in another process is waited for."""
@@ -115,8 +115,12 @@ class _Remote:
             SignerAway: it does not answer, or not with this key's signature.
         """
         said = {"sign": self.public.thumbprint, "message": base64.b64encode(message).decode()}
-        signature = base64.b64decode(_ask(self.socket, said, "signature"))
-        self.public.verify(message, signature)
+        answer = _ask(self.socket, said, "signature")
+        try:
+            signature = base64.b64decode(answer)
+            self.public.verify(message, signature)
+        except (BadSignature, TypeError, ValueError):
+            raise SignerAway(f"the signer at {self.socket} answers with no signature") from None
         return signature
 
 

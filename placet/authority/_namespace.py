@@ -17,9 +17,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.authority._errors import Unavailable
+from placet.authority._rpc import ask
 from placet.model import SearchAttribute
 
-_RPC_SECONDS = timedelta(seconds=5)
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 
@@ -40,16 +40,14 @@ async def prepare_namespace(client: Client, retention: timedelta) -> None:
         await _add_attributes(client)
     except RPCError as error:
         raise Unavailable(f"Temporal does not show its namespace: {error.message}") from error
-    except RuntimeError as error:  # what a client that was never connected raises
-        raise Unavailable("Temporal does not answer") from error
 
 
 async def _kept_for(client: Client, retention: timedelta) -> bool:
     """Whether there is such a namespace."""
     name = client.namespace
     try:
-        found = await client.workflow_service.describe_namespace(
-            DescribeNamespaceRequest(namespace=name), timeout=_RPC_SECONDS
+        found = await ask(
+            client.workflow_service.describe_namespace, DescribeNamespaceRequest(namespace=name)
         )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
@@ -74,7 +72,7 @@ async def _register(client: Client, retention: timedelta) -> None:
         workflow_execution_retention_period=kept,
     )
     try:
-        await client.workflow_service.register_namespace(request, timeout=_RPC_SECONDS)
+        await ask(client.workflow_service.register_namespace, request)
     except RPCError as error:
         if error.status is RPCStatusCode.ALREADY_EXISTS:
             return  # another authority has made it meanwhile
@@ -91,8 +89,8 @@ async def _add_attributes(client: Client) -> None:
     operator, namespace = client.operator_service, client.namespace
     names = [each.value for each in SearchAttribute]
     try:
-        there = await operator.list_search_attributes(
-            ListSearchAttributesRequest(namespace=namespace), timeout=_RPC_SECONDS
+        there = await ask(
+            operator.list_search_attributes, ListSearchAttributesRequest(namespace=namespace)
         )
         for name in names:
             if there.custom_attributes.get(name, _KEYWORD) != _KEYWORD:
@@ -102,9 +100,9 @@ async def _add_attributes(client: Client) -> None:
                 )
         missing = {each: _KEYWORD for each in names if each not in there.custom_attributes}
         if missing:
-            await operator.add_search_attributes(
+            await ask(
+                operator.add_search_attributes,
                 AddSearchAttributesRequest(namespace=namespace, search_attributes=missing),
-                timeout=_RPC_SECONDS,
             )
     except RPCError as error:
         if error.status is not RPCStatusCode.PERMISSION_DENIED:

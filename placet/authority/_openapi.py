@@ -109,7 +109,7 @@ _NOT_JSON: Mapping[str, str] = {
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
 _TEXT = {"type": "string", "maxLength": 100, "pattern": r"^[ -~]*$"}
 _QUERIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "/v1/revocations": {"after": _NUMBER, "wait": {"type": "integer", "enum": [0]}},
+    "/v1/revocations": {"after": _NUMBER, "wait": _NUMBER},
     "/v1/proposals": {"after": _TEXT},
     "/v1/notices": {"after": _NUMBER},
     "/v1/reviews": {"after": _TEXT, "status": {"enum": ["open", "closed"]}},

@@ -37,6 +37,7 @@ from placet.authority._joining import Joining, OidcAttestation
 from placet.authority._key_ages import KeyAges
 from placet.authority._leaving import Leaving, disown_orphans
 from placet.authority._log import LedgerReads
+from placet.authority._namespace import NamespaceTrouble
 from placet.authority._notices import NOTICES, Notices
 from placet.authority._orders import Orders
 from placet.authority._outbox import TOPIC as OUTBOX
@@ -235,7 +236,7 @@ async def _follow(
         seen = store.number(topic) if topic else 0
         try:
             await job()
-        except (StoreUnavailable, Unavailable) as error:
+        except (NamespaceTrouble, StoreUnavailable, Unavailable) as error:
             _log.warning("a job waits: %s", error)
         except Exception:  # noqa: BLE001 - a job must outlive one bad row; it is logged and retried
             metrics.JOB_FAILURES.inc()

@@ -9,6 +9,7 @@ passphrase signs nothing without this process.
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from placet.tokens import Algorithm, SigningKey, read_key_file, write_key_file
+from placet.tokens import Algorithm, KeyFileError, SigningKey, read_key_file, write_key_file
 
 _MOST = 65_536
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -44,7 +45,8 @@ class KeyStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._keys: dict[str, SigningKey] = {}
         for path in sorted(folder.glob("*.pem")):
-            self._key(path.stem)
+            if _THUMBPRINT.fullmatch(path.stem):
+                self._key(path.stem)
 
     def answer(self, line: bytes) -> dict[str, Any]:
         """Answer one question; whatever is wrong with it is an answer too (I12)."""
@@ -59,8 +61,10 @@ class KeyStore:
             return {"signature": base64.b64encode(signature).decode()}
         except KeyError as error:
             return {"error": f"there is no {str(error)[:80]}"}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             return {"error": "ask for make, public, or sign and message"}
+        except (KeyFileError, OSError) as error:
+            return {"error": f"its file: {error}"[:200]}
 
     def _key(self, name: str) -> SigningKey:
         """A key by its thumbprint; another signer on the same folder may have made it."""
@@ -107,6 +111,9 @@ async def serve_signer(settings: SignerSettings) -> None:
         server = await asyncio.start_unix_server(answer, settings.socket, limit=_MOST)
     finally:
         os.umask(before)
+    own = settings.socket.stat().st_ino
     async with server:
         await stopped.wait()
-    settings.socket.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # it may be the next one's by now
+        if settings.socket.stat().st_ino == own:
+            settings.socket.unlink()

@@ -5,13 +5,11 @@ itself, keeps the run id, and compares what ``describe`` says with what it kept 
 Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SDK 1.35.0).
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
     PendingActivityState,
@@ -37,11 +35,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from placet.authority._errors import Unavailable
 from placet.authority._findable import Shown
 from placet.authority._namespace import prepare_namespace
+from placet.authority._rpc import ask
 
-_RPC_SECONDS = timedelta(seconds=5)
 _IDENTITY = "placet-authority"
 PAUSED = "PAUSED"
-_A = TypeVar("_A")
 
 
 class AlreadyStarted(Exception):
@@ -105,19 +102,6 @@ class Temporal:
             await prepare_namespace(self._client, self._retention)
             self._prepared = True
 
-    async def _ask(self, rpc: Callable[..., Awaitable[_A]], request: Message) -> _A:
-        """Ask; a server that was never reached is as away as one that does not answer any more.
-
-        Raises:
-            RPCError: it refused, or is away.
-        """
-        try:
-            async with asyncio.timeout(2 * _RPC_SECONDS.total_seconds()):
-                return await rpc(request, timeout=_RPC_SECONDS)
-        except (RuntimeError, TimeoutError) as error:
-            # What a lazy client's first connection raises (SDK 1.35.0), if it ends at all.
-            raise RPCError(str(error), RPCStatusCode.UNAVAILABLE, b"") from error
-
     async def start(
         self,
         *,
@@ -152,7 +136,7 @@ class Temporal:
             workflow_id_conflict_policy=WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
         )
         try:
-            answer = await self._ask(self._service.start_workflow_execution, request)
+            answer = await ask(self._service.start_workflow_execution, request)
         except RPCError as error:
             if error.status is RPCStatusCode.ALREADY_EXISTS:
                 raise AlreadyStarted(workflow_id) from error
@@ -171,7 +155,7 @@ class Temporal:
             execution=WorkflowExecution(workflow_id=workflow_id),
         )
         try:
-            answer = await self._ask(self._service.describe_workflow_execution, request)
+            answer = await ask(self._service.describe_workflow_execution, request)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise ExecutionNotFound(workflow_id) from error
@@ -208,7 +192,7 @@ class Temporal:
             request_id=request_id,
         )
         try:
-            await self._ask(self._service.signal_workflow_execution, request)
+            await ask(self._service.signal_workflow_execution, request)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise ExecutionNotFound(workflow_id) from error
@@ -228,7 +212,7 @@ class Temporal:
             identity=_IDENTITY,
         )
         try:
-            await self._ask(self._service.terminate_workflow_execution, request)
+            await ask(self._service.terminate_workflow_execution, request)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise ExecutionNotFound(workflow_id) from error
@@ -253,7 +237,7 @@ class Temporal:
                 next_page_token=token,
             )
             try:
-                page = await self._ask(self._service.list_workflow_executions, request)
+                page = await ask(self._service.list_workflow_executions, request)
             except RPCError as error:
                 raise Unavailable("Temporal does not list what runs") from error
             for each in page.executions:
@@ -274,7 +258,7 @@ class Temporal:
         """
         request = DescribeNamespaceRequest(namespace=self._client.namespace)
         try:
-            await self._ask(self._service.describe_namespace, request)
+            await ask(self._service.describe_namespace, request)
         except RPCError as error:
             raise Unavailable("Temporal does not answer") from error
 
@@ -293,7 +277,7 @@ class Temporal:
                 next_page_token=token,
             )
             try:
-                page = await self._ask(self._service.get_workflow_execution_history, request)
+                page = await ask(self._service.get_workflow_execution_history, request)
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
                     raise ExecutionNotFound(workflow_id) from error

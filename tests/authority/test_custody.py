@@ -1,6 +1,7 @@
 """I7: private keys may be another process's, which signs for the authority and gives none out."""
 
 import asyncio
+import json
 import stat
 import tempfile
 from collections.abc import AsyncIterator
@@ -90,3 +91,32 @@ async def test_keys_of_the_store_sign_on_until_they_are_rotated(
 def test_a_signer_answers_whatever_is_said(tmp_path: Path, line: bytes) -> None:
     """I12: nonsense is an error, not its end."""
     assert list(KeyStore(tmp_path, PASSPHRASE).answer(line)) == ["error"]
+
+
+@pytest.mark.parametrize("signature", ["AAAA", "no base64", 5, None])
+async def test_an_answer_that_is_no_signature_is_no_answer(signature: object) -> None:
+    """I12: then the signer is away, and what waits for it is done later; nothing ends for good."""
+    key = SigningKey.generate()
+
+    async def lie(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = json.loads(await reader.readline())
+        told = {"signature": signature} if "sign" in asked else {"jwk": key.public.jwk()}
+        writer.write(json.dumps(told).encode() + b"\n")
+        writer.close()
+
+    with tempfile.TemporaryDirectory(prefix="placet-signer-") as folder:
+        path = Path(folder) / "signer"
+        async with await asyncio.start_unix_server(lie, path):
+            opened = await asyncio.to_thread(InSigner(path).open, key.thumbprint)
+            with pytest.raises(SignerAway, match="no signature"):
+                await asyncio.to_thread(opened.sign, b"grant")
+
+
+def test_whatever_a_signer_is_asked_is_answered(tmp_path: Path) -> None:
+    """I12: also where a file lies among its keys that is none, or a key can't be read."""
+    (tmp_path / "stray.pem").write_text("no key")
+    keys = KeyStore(tmp_path, PASSPHRASE)
+    spoiled = "s" * 43
+    (tmp_path / f"{spoiled}.pem").write_text("no key")
+    for line in (b"[" * 60_000, b"{}", b"", json.dumps({"public": spoiled}).encode()):
+        assert set(keys.answer(line)) == {"error"}

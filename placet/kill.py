@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def kill_point(name: str) -> None:
-    """Die by SIGKILL if ``PLACET_KILL_AT`` names ``name``, once if there is a folder to note it."""
+    """Die, stop or be told to stop here if that was asked for, as the module says."""
     armed = os.environ.get("PLACET_KILL_ARMED")
     if armed is not None:
         _if_armed(Path(armed) / name)

@@ -305,4 +305,4 @@ def _told_to_wait(response: httpx.Response) -> int | None:
     if response.status_code != 429:
         return None
     told = response.headers.get("Retry-After", "")
-    return int(told) if told.isascii() and told.isdigit() else None
+    return max(1, int(told)) if told.isascii() and told.isdigit() else None

@@ -29,13 +29,14 @@ class UseFile:
         )
 
     async def put(self, use: GrantUse) -> None:
-        """Write a use down; it is on the disk when this returns.
+        """Write a use down, once; it is on the disk when this returns.
 
         Raises:
             sqlite3.Error: it could not be written.
         """
         row = (use.id, use.model_dump_json(exclude_none=True))
-        await self._run(lambda c: c.execute("INSERT INTO use_ (id, body) VALUES (?, ?)", row))
+        insert = "INSERT OR IGNORE INTO use_ (id, body) VALUES (?, ?)"
+        await self._run(lambda c: c.execute(insert, row))
 
     async def pending(self) -> Sequence[GrantUse]:
         """The oldest uses that were not told."""

@@ -45,7 +45,7 @@ APPENDED = Counter(
 )
 APPEND_SECONDS = Histogram(
     "placet_ledger_append_seconds",
-    "One transaction of the writer, from the head's lock to durable.",
+    "One transaction of the writer, from its begin, the wait for the lock included, to durable.",
     buckets=_QUICK,
 )
 WRITES_WAITING = Gauge("placet_ledger_writes_waiting", "Writes that wait for the writer.")

@@ -26,6 +26,7 @@ class Terminal:
     """One tmux server of this test's own."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._socket = str(folder / f"{uuid.uuid4().hex[:8]}.tmux")
 
     def tmux(self, *arguments: str) -> str:
@@ -37,7 +38,7 @@ class Terminal:
 
     def start(self, command: list[str], size: tuple[int, int]) -> None:
         width, height = (str(each) for each in size)
-        self.tmux("new-session", "-d", "-x", width, "-y", height, *command)
+        self.tmux("new-session", "-d", "-x", width, "-y", height, "-c", str(self.folder), *command)
 
     def shown(self) -> str:
         return self.tmux("capture-pane", "-p")
@@ -99,3 +100,10 @@ def test_a_draw_of_the_demo_is_found_read_and_approved_with_real_keys(terminal: 
     terminal.step("Enter")  # on to the button that names the act
     terminal.keys("Enter")
     terminal.until("This has ended: approved")
+    terminal.keys("p")
+    terminal.until("holds", "things checked")  # so far, if it was closed just now
+    terminal.keys("e")
+    terminal.until("Kept as", "placet audit verify")
+    (kept,) = terminal.folder.glob("case-*.zip")
+    verify = [sys.executable, "-m", "placet.cli", "audit", "verify", str(kept)]
+    assert subprocess.run(verify, capture_output=True, check=False).returncode == 0

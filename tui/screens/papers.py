@@ -4,7 +4,6 @@ A text can be changed before it is kept; anything else is kept as it was written
 """
 
 import asyncio
-import io
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -18,6 +17,7 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 from placet.cli import processes
 from tui.answers import CaseFile
 from tui.asking import Asking
+from tui.keeping import keep
 from tui.said import said
 from tui.text import harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
@@ -129,19 +129,10 @@ class Papers(ModalScreen[None], Asking):
         box = self.query_one(TextArea)
         content = box.text.encode() if box.display else paper.content
         path = Path(self.query_one("#paper-path", Input).value.strip() or paper.name).expanduser()
-        if self.app.is_web:
-            self.app.deliver_binary(io.BytesIO(content), save_filename=path.name)
-            self._say(f"{path.name} is handed over.", "good")
-            return
         try:
-            with path.open("xb") as file:  # what is there already is never written over
-                file.write(content)
-        except FileExistsError:
-            self._say(f"{path.name} is there already: choose another name.")
-        except OSError as error:
-            self._say(f"{path.name}: {error.strerror}")
-        else:
-            self._say(f"Kept as {path.absolute()}", "good")
+            self._say(keep(self.app, path, content), "good")
+        except ValueError as error:
+            self._say(str(error))
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#papers-said", Static).update(said((harmless(text), tone)))

@@ -1,6 +1,5 @@
 """Replaying a case: its story step by step, and beside it the audit, running in view."""
 
-import io
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
 from tui.audit import STAGES, Audited, audit_case
+from tui.keeping import keep
 from tui.said import Piece, said
 from tui.steps import Step, find, of_flight, of_ledger
 from tui.text import harmless
@@ -89,14 +89,18 @@ class Replay(Screen[None], Asking):
             bar = "█" * (stage + 1) + "░" * (len(STAGES) - stage - 1)
             self._headline((f"{bar} {STAGES[stage]} …", "accent"))
 
+        view = self._view
+        fresh = view is not None and view.closed_at is not None and not view.archived
+        sealed = view is None or not fresh or view.archive_late(words.now())
         try:
-            audited = await audit_case(self.session.gateway, self._case, tell)
+            audited = await audit_case(self.session.gateway, self._case, tell, sealed=sealed)
         except (Away, Refused, NotShown) as error:
             self._headline((f"not verified: {harmless(str(error))}", "warn"))
             return
         self._audited = audited
         if audited.troubles:
-            self._headline((f"● DOES NOT HOLD in {audited.troubles} places", "bad"))
+            places = "one place" if audited.troubles == 1 else f"{audited.troubles} places"
+            self._headline((f"● DOES NOT HOLD in {places}", "bad"))
         elif audited.flight is None:
             self._headline(
                 (f"✓ holds so far: {audited.checked} things checked", "good"),
@@ -196,14 +200,24 @@ class Replay(Screen[None], Asking):
         if self._audited is None:
             self.app.notify("The bundle is not there yet.", markup=False)
             return
-        name = f"{self._case}.zip"
-        self.app.deliver_binary(
-            io.BytesIO(self._audited.bundle), save_directory=Path.cwd(), save_filename=name
-        )
-        self.app.notify(f"{name}: check it with placet audit verify {name}", markup=False)
+        name = _free(f"{self._case}.zip")
+        try:
+            kept = keep(self.app, Path(name), self._audited.bundle)
+        except ValueError as error:
+            self.app.notify(str(error), severity="error", markup=False)
+        else:
+            self.app.notify(f"{kept}\nplacet audit verify {name}", timeout=20, markup=False)
 
     def action_compare(self) -> None:
         """Beside another case."""
         from tui.screens.compare import Choose  # noqa: PLC0415 - it is rarely asked for
 
         self.app.push_screen(Choose(self._case, self._steps))
+
+
+def _free(name: str) -> str:
+    """A name that nothing has here yet: a case is exported again after something was added."""
+    path, number = Path(name), 2
+    while path.exists():
+        path, number = Path(name).with_stem(f"{Path(name).stem}-{number}"), number + 1
+    return path.name

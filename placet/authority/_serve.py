@@ -277,8 +277,7 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
             transport.server,
             lifespan="off",
             date_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
+            proxies=settings.trusted_proxies,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server = Serving(config)

@@ -8,7 +8,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
@@ -108,8 +108,13 @@ class BoundedHttp(HttpToolsProtocol):
             self._patience = None
 
 
-def server_config(app: Any, tls: ssl.SSLContext | None = None, **more: Any) -> uvicorn.Config:
-    """How a server of ours runs; with ``tls`` it speaks nothing else."""
+def server_config(
+    app: Any, tls: ssl.SSLContext | None = None, *, proxies: Sequence[str] = (), **more: Any
+) -> uvicorn.Config:
+    """How a server of ours runs; with ``tls`` it speaks nothing else.
+
+    ``proxies`` are the addresses that may say whose request they hand on (``X-Forwarded-For``).
+    """
 
     def ready(_config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         assert tls is not None
@@ -118,6 +123,8 @@ def server_config(app: Any, tls: ssl.SSLContext | None = None, **more: Any) -> u
     said: dict[str, Any] = {
         "http": BoundedHttp,
         "ws": "none",
+        "proxy_headers": bool(proxies),  # uvicorn itself would believe whoever is on this machine
+        "forwarded_allow_ips": list(proxies),
         "reset_contextvars": True,  # or a log line names the case of the request before
         "log_config": None,
         "access_log": False,

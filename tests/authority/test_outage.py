@@ -50,6 +50,11 @@ async def test_an_act_in_an_outage_waits_and_counts_once(
     ):
         signed = _act(authority)
         await ada.cases()
+        told = await http.get("/readyz")  # there is no Temporal here, and people work all the same
+        assert (told.status_code, told.json()["parts"]) == (
+            200,
+            {"store": "ok", "temporal": "away"},
+        )
         with postgresql.outage(database):
             for answer in (
                 await http.post("/v1/acts", json=signed),

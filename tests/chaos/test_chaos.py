@@ -26,7 +26,7 @@ ELSEWHERE = {
 
 
 def test_every_step_that_the_code_names_is_one_at_which_a_part_dies() -> None:
-    """I11: a new kill point is in the plans, or stands above with its reason."""
+    """A new kill point is in the plans, or stands above with its reason."""
     named = set()
     for folder in ("placet", "lender", "activities", "worker", "workflows"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -117,7 +117,7 @@ _COMES_BY = "from placet.kill import kill_point; kill_point('a.step'); print('pa
 def test_a_point_is_armed_while_its_process_runs(
     tmp_path: Path, word: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I11: the first that comes there dies, once; the next gets past it."""
+    """The first that comes there dies, once; the next gets past it."""
     monkeypatch.setenv("PLACET_KILL_ARMED", str(tmp_path))
     if word is not None:
         (tmp_path / "a.step").write_text(word)

@@ -129,5 +129,6 @@ def fuzz(s: Site, route: Route, operation: Any) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 # Of some there is nothing that the description does not allow.
-                with contextlib.suppress(Unsatisfiable):
+                nothing = (Unsatisfiable,) if mode is GenerationMode.NEGATIVE else ()
+                with contextlib.suppress(*nothing):
                     send()

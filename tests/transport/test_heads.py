@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from placet.telemetry import Serving, bind
 from placet.transport import MAX_HEAD, _http, server_config
@@ -21,10 +21,10 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.asynccontextmanager
-async def served() -> AsyncIterator[int]:
-    """A service that says hello."""
+async def served(app: ASGIApp = hello, *, proxies: Sequence[str] = ()) -> AsyncIterator[int]:
+    """A service, which says hello unless told."""
     port = free_port()
-    config = server_config(hello, lifespan="off", timeout_graceful_shutdown=1)
+    config = server_config(app, proxies=proxies, lifespan="off", timeout_graceful_shutdown=1)
     server = Serving(config)
     serving = asyncio.create_task(server.serve(sockets=[bind("127.0.0.1", port)]))
     assert await server.up(serving)
@@ -78,6 +78,23 @@ async def test_a_large_head_and_a_larger_body_pass() -> None:
         assert (await told(port, HEAD + large)).endswith(b"hello")
         post = HEAD.replace(b"GET", b"POST") + b"Content-Length: 300000\r\n\r\n"
         assert (await told(port, post, b"z" * 300_000)).endswith(b"hello")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seen"),
+    [((), "127.0.0.1"), (("127.0.0.1",), "192.0.2.7"), (("10.1.1.1",), "127.0.0.1")],
+)
+async def test_only_a_trusted_proxy_says_whose_request_it_is(
+    proxies: tuple[str, ...], seen: str
+) -> None:
+    """I12: limits by address are worth nothing if anyone may name another one."""
+
+    async def whose(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(scope["client"][0])(scope, receive, send)
+
+    async with served(whose, proxies=proxies) as port:
+        answer = await told(port, HEAD + b"X-Forwarded-For: 192.0.2.7\r\n\r\n")
+    assert answer.endswith(seen.encode())
 
 
 async def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,11 @@ async def test_only_the_right_certificates_get_an_answer(
         assert asked == []
         assert await ask(port, transport(ours, worker).client) == 200
         assert asked == ["/"]
+    assert server.server is not None
+    assert server.client is not None
+    assert {each.minimum_version for each in (server.server, server.client)} == {
+        ssl.TLSVersion.TLSv1_2
+    }
 
 
 async def test_a_server_must_be_valid_and_the_one_that_was_asked_for(

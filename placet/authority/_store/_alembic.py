@@ -15,14 +15,14 @@ from placet.authority._store._revisions import REVISIONS
 FOLDER = Path(__file__).parent / "_migrations"
 
 
-def run_revisions(connection: Connection, before: str, to: str) -> None:
+def run_revisions(connection: Connection, before: str | None, to: str) -> None:
     """Go from a revision to another, within the connection's transaction.
 
     Raises:
         StoreMismatch: there is no way down so far.
     """
     script = ScriptDirectory(str(FOLDER))
-    up = REVISIONS.index(to) >= REVISIONS.index(before)
+    up = before is None or REVISIONS.index(to) >= REVISIONS.index(before)
 
     def steps(revision: Any, _context: object) -> Any:
         # As Alembic's own commands do.

@@ -145,9 +145,13 @@ async def test_an_authority_does_not_start_on_other_tables(
         pass
     with connected(database_url) as connection:
         connection.execute(update(VERSION_TABLE).values(version_num=revision))
+    before = rows(database_url)
     with pytest.raises(StoreMismatch, match=told) as caught:
         await Store.open(database_url, origin=ORIGIN)
     assert "\n" not in str(caught.value)
+    assert rows(database_url) == before
+    with connected(database_url) as connection:
+        assert connection.scalar(select(VERSION_TABLE.c.version_num)) == revision
 
 
 def test_what_can_not_be_migrated_is_said(database_url: str) -> None:

@@ -1,5 +1,6 @@
 """On PostgreSQL the ledger is in ranges of entries, made ahead; an old one can be taken away."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -85,7 +86,7 @@ async def test_ranges_are_made_ahead_by_any_process(store: Store, database: str)
     assert ranges(database, "grant_use") == [f"grant_use_p{n:05d}" for n in range(4)]
     async with await Store.open(database, origin=ORIGIN) as other:
         await store.write(append(SMALL))
-        assert sorted([await other.keep_ahead(), await store.keep_ahead()]) == [0, 2]
+        assert sum(await asyncio.gather(other.keep_ahead(), store.keep_ahead())) == 2
     assert len(await entries_of(database)) == 3 * SMALL + SMALL // 2
 
 

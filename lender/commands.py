@@ -51,7 +51,7 @@ from placet.cli import (
 )
 from placet.model import Digest, Mode, Money, Severity
 from placet.process import Attached
-from placet.telemetry import NoTraces, TelemetrySettings, telling
+from placet.telemetry import TelemetrySettings, telling
 from worker.registry import ACTIVITIES
 from workflows import loan_draw
 
@@ -72,8 +72,6 @@ def serve() -> None:
         try:
             with telling("placet-lender", telemetry):
                 run(serve_systems(load_settings(LenderSettings), telemetry))
-        except NoTraces as error:
-            raise fail(str(error)) from None
         except Failure as error:
             raise fail(error.problem.error_description) from None
 

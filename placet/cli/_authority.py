@@ -32,7 +32,7 @@ from placet.cli._base import (
 )
 from placet.cli._identities import AsJson
 from placet.model import format_time
-from placet.telemetry import NoTraces, TelemetrySettings, telling
+from placet.telemetry import TelemetrySettings, telling
 
 authority = typer.Typer(help="The service that says yes or no.", no_args_is_help=True)
 
@@ -77,11 +77,8 @@ def serve_() -> None:
     """Serve the authority until stopped."""
     with failures():
         telemetry = load_settings(TelemetrySettings)
-        try:
-            with telling("placet-authority", telemetry):
-                run_server(serve(load_settings(AuthoritySettings), telemetry))
-        except NoTraces as error:
-            raise fail(str(error)) from None
+        with telling("placet-authority", telemetry):
+            run_server(serve(load_settings(AuthoritySettings), telemetry))
 
 
 @authority.command("signer")

@@ -27,6 +27,7 @@ from placet.cli._output import (
 )
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
+from placet.telemetry import NoTraces
 from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, PublicKey, read_key_file
 from placet.transport import BadTls
 
@@ -71,6 +72,7 @@ def failures() -> Iterator[None]:
             KeyFileError,
             KeyRefused,
             BadTls,
+            NoTraces,
         ) as error:
             raise fail(str(error), AWAY) from None
 

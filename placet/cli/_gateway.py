@@ -8,7 +8,7 @@ import typer
 
 from placet.cli._base import AWAY, USAGE, fail, failures, load_settings, run_server
 from placet.gateway import BadRoutes, GatewaySettings, read_routes, serve
-from placet.telemetry import NoTraces, TelemetrySettings, telling
+from placet.telemetry import TelemetrySettings, telling
 
 
 def gateway(
@@ -35,8 +35,6 @@ def gateway(
                 return
             with telling("placet-gateway", telemetry):
                 run_server(serve(settings, telemetry))
-        except NoTraces as error:
-            raise fail(str(error)) from None
         except BadRoutes as error:
             raise fail(str(error), USAGE) from None
         except OSError as error:

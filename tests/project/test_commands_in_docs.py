@@ -59,6 +59,11 @@ def wrong(whole: Any, said: str) -> str | None:
     return None
 
 
+def test_pages_name_commands() -> None:
+    """Or nothing below is looked at."""
+    assert sum(len(list(commands(each.read_text()))) for each in PAGES) > 100
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_page_names_commands_that_there_are(page: Path, whole: Any) -> None:
     found = {each: wrong(whole, each) for each in commands(page.read_text())}

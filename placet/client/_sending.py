@@ -116,13 +116,8 @@ class Sender:
             AuthorityError: the lender has none, or too many begin at once.
         """
         url = f"{self.issuer}/oauth/device_authorization"
-        request = self._http.build_request(
-            "POST",
-            url,
-            data={"client_id": "placet", **({"prompt": "login"} if fresh else {})},
-            headers={"DPoP": self._proof("POST", url)},
-        )
-        return self._model(await self._send(request), SignInBegun)
+        form = {"client_id": "placet", **({"prompt": "login"} if fresh else {})}
+        return self._model(await self._send_form(url, lambda: form), SignInBegun)
 
     async def finish_sign_in(self, begun: SignInBegun) -> SignInAnswer | None:
         """Whether the person has signed in by now; ``None`` before. Ask every ``interval`` seconds.
@@ -131,14 +126,9 @@ class Sender:
             AuthorityError: they did not, in time, or may not.
         """
         url = f"{self.issuer}/oauth/token"
-        request = self._http.build_request(
-            "POST",
-            url,
-            data={"grant_type": DEVICE_GRANT, "device_code": begun.device_code},
-            headers={"DPoP": self._proof("POST", url)},
-        )
+        form = {"grant_type": DEVICE_GRANT, "device_code": begun.device_code}
         try:
-            answer = self._model(await self._send(request), SignInAnswer)
+            answer = self._model(await self._send_form(url, lambda: form), SignInAnswer)
         except AuthorityError as error:
             if error.problem.error in {"authorization_pending", "slow_down"}:
                 return None
@@ -186,33 +176,42 @@ class Sender:
         return {"Authorization": f"DPoP {token}", "DPoP": self._proof(method, url, token)}
 
     async def _post(self, path: str, body: BaseModel, model: type[M]) -> M:
-        request = self._http.build_request(
-            "POST",
-            self.issuer + path,
-            content=body.model_dump_json(exclude_none=True),
-            headers={"Content-Type": "application/json"},
-        )
-        return self._model(await self._send(request), model)
+        content = body.model_dump_json(exclude_none=True)
+
+        async def made() -> httpx.Request:
+            headers = {"Content-Type": "application/json"}
+            return self._http.build_request(
+                "POST", self.issuer + path, content=content, headers=headers
+            )
+
+        return self._model(self._read(await self._patiently(made)), model)
+
+    async def _send_form(self, url: str, form: Callable[[], Mapping[str, str]]) -> Any:
+        """Send a form with a proof, both made anew each time: neither is good for long."""
+
+        async def made() -> httpx.Request:
+            headers = {"DPoP": self._proof("POST", url)}
+            return self._http.build_request("POST", url, data=form(), headers=headers)
+
+        return self._read(await self._patiently(made))
 
     async def _token(self) -> str:
         now = self._clock().timestamp()
         if self._session is not None and now + _SESSION_RENEW < self._session[1]:
             return self._session[0]
         url = f"{self.issuer}/oauth/token"
-        assertion = make_sign_in(
-            self._key,
-            self.operator,
-            issuer=self.issuer,
-            now=self._clock(),
-            jti=secrets.token_urlsafe(18),
-        )
-        request = self._http.build_request(
-            "POST",
-            url,
-            data={"grant_type": JWT_BEARER, "assertion": assertion},
-            headers={"DPoP": self._proof("POST", url)},
-        )
-        answer = await self._send(request)
+
+        def form() -> dict[str, str]:
+            assertion = make_sign_in(
+                self._key,
+                self.operator,
+                issuer=self.issuer,
+                now=self._clock(),
+                jti=secrets.token_urlsafe(18),
+            )
+            return {"grant_type": JWT_BEARER, "assertion": assertion}
+
+        answer = await self._send_form(url, form)
         token, lives = self._member(answer, "access_token"), self._member(answer, "expires_in")
         if not isinstance(token, str) or not isinstance(lives, int):
             raise AuthorityAway(f"what answers at {self.issuer} is no authority: no session")
@@ -228,12 +227,6 @@ class Sender:
             jti=secrets.token_urlsafe(18),
             access_token=token,
         )
-
-    async def _send(self, request: httpx.Request) -> Any:
-        async def made() -> httpx.Request:
-            return request  # told to come later before its proof was looked at
-
-        return self._read(await self._patiently(made))
 
     async def _patiently(self, make: Callable[[], Awaitable[httpx.Request]]) -> httpx.Response:
         """Send, and come again when told to come later (RFC 6585 section 4), for a minute at most.

@@ -54,7 +54,7 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self._head > MAX_HEAD:
             self._refuse()
-        elif self._patience is None and (self.cycle is None or self.cycle.response_complete):
+        elif self._patience is None and not (self.cycle and not self.cycle.response_complete):
             self._await_head()  # empty lines begin no head, and end uvicorn's own patience
 
     def on_message_begin(self) -> None:

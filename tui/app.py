@@ -40,7 +40,17 @@ _TELL_EVERY = 0.2
 _FIRST_SCREEN = 2.0
 """Until then nothing is garbage, and nobody looks for any: that would take a tenth of it."""
 _LOOKING = frozenset(
-    {"queue", "cases", "identities", "ledger", "overview", "people", "look-again", "dialog-look"}
+    {
+        "queue",
+        "cases",
+        "identities",
+        "ledger",
+        "overview",
+        "people",
+        "look-again",
+        "dialog-look",
+        "replay-look",
+    }
 )
 """Groups of workers that look again at what changed."""
 

@@ -40,11 +40,11 @@ class Audited:
 
 
 async def audit_case(
-    gateway: Gateway, case: str, tell: Callable[[int], None], *, sealed: bool = True
+    gateway: Gateway, case: str, tell: Callable[[int], None], *, not_yet: str = ""
 ) -> Audited:
     """Audit one case from what the authority gives, as an examiner would from its bundle.
 
-    Until its history is ``sealed`` in the archive, which takes a moment, it is not replayed.
+    ``not_yet`` says why there is no history of it in the archive so far: then it is not replayed.
 
     Raises:
         Away: the authority does not answer.
@@ -68,8 +68,8 @@ async def audit_case(
     except (BundleError, LedgerError) as error:
         raise Refused(str(error)) from None
     proof = await asyncio.to_thread(verify_bundle, bundle)
-    if not sealed:
-        return Audited(proof, None, "its history is not archived yet: y verifies it again", data)
+    if not_yet:
+        return Audited(proof, None, not_yet, data)
     tell(2)
     try:
         flight = await asyncio.to_thread(asyncio.run, record_case(bundle.files, case))

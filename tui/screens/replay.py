@@ -1,5 +1,6 @@
 """Replaying a case: its story step by step, and beside it the audit, running in view."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from textual.widgets import Static
 from placet.model import CaseView
 from tui import words
 from tui.answers import Away, NotShown, Refused
-from tui.asking import Asking
+from tui.asking import Asking, Listener
 from tui.audit import STAGES, Audited, audit_case
 from tui.keeping import keep
 from tui.said import Piece, said
@@ -26,7 +27,7 @@ from tui.widgets.table import Cell, Column, Rows, VirtualTable
 _COLUMNS = (Column("Time", 8, drop=1), Column("Event", 18), Column("What", 16, grow=1))
 
 
-class Replay(Screen[None], Asking):
+class Replay(Screen[None], Asking, Listener):
     """One case, live or archived."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,11 +90,9 @@ class Replay(Screen[None], Asking):
             bar = "█" * (stage + 1) + "░" * (len(STAGES) - stage - 1)
             self._headline((f"{bar} {STAGES[stage]} …", "accent"))
 
-        view = self._view
-        fresh = view is not None and view.closed_at is not None and not view.archived
-        sealed = view is None or not fresh or view.archive_late(words.now())
+        not_yet = _not_yet(self._view, words.now())
         try:
-            audited = await audit_case(self.session.gateway, self._case, tell, sealed=sealed)
+            audited = await audit_case(self.session.gateway, self._case, tell, not_yet=not_yet)
         except (Away, Refused, NotShown) as error:
             self._headline((f"not verified: {harmless(str(error))}", "warn"))
             return
@@ -106,6 +105,7 @@ class Replay(Screen[None], Asking):
                 (f"✓ holds so far: {audited.checked} things checked", "good"),
                 (f"; {harmless(audited.why_not)}", "muted"),
             )
+            self.look()  # it may have ended meanwhile
         else:
             self._headline((f"✓ holds: {audited.checked} things checked, replayed", "good"))
         if audited.flight is not None:
@@ -191,6 +191,20 @@ class Replay(Screen[None], Asking):
             self.app.notify("There is no other that way.", markup=False)
         table.cursor = place
 
+    def heard(self, size: int) -> None:
+        """What was verified before it had ended, or was archived, is verified again then."""
+        del size
+        if self._audited is not None and self._audited.flight is None:
+            self.look()
+
+    @work(exclusive=True, group="replay-look")
+    async def look(self) -> None:
+        """Whether the case stands otherwise than when it was verified."""
+        cases = await self.ask(self.session.gateway.cases())
+        now = next((each for each in cases or () if each.id == self._case), self._view)
+        if now != self._view:
+            self.load()
+
     def action_verify(self) -> None:
         """Fetch and prove it again."""
         self.load()
@@ -213,6 +227,15 @@ class Replay(Screen[None], Asking):
         from tui.screens.compare import Choose  # noqa: PLC0415 - it is rarely asked for
 
         self.app.push_screen(Choose(self._case, self._steps))
+
+
+def _not_yet(case: CaseView | None, now: datetime) -> str:
+    """Why a case can't be replayed so far; nothing if it must be possible."""
+    if case is None or case.archived or case.archive_late(now):
+        return ""
+    if case.closed_at is None:
+        return "it is open still, and replayed once it has ended"
+    return "it has just ended, and is verified again once its history is archived"
 
 
 def _free(name: str) -> str:

@@ -1,11 +1,12 @@
-"""``make bench``: measure, print, and write ``bench/results.json``."""
+"""``make bench``: measure, print, and write ``bench/results.json`` and ``bench/REPORT.md``.
 
+``python -m bench throughput grant`` measures those alone; what is not measured stays as it was.
+"""
+
+import argparse
 import asyncio
-import json
-import os
-import platform
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from bench.identities import identities
 from bench.inbox import inbox
 from bench.issuing import issuing
 from bench.measures import MEASURES
-from bench.results import RESULTS, Figure, Result, spelled
+from bench.results import Figure, Result, add
 from bench.stage import Stage, stage
 from bench.waiting import waiting
 
 _Found = Result | list[Result] | list[Figure] | list[Figure | Result]
-_MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
+MEASURED: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
     *AUDIT,
     attacks,  # before the lists are long: each of its cases is replayed from the whole log
@@ -36,28 +37,20 @@ _MEASURES: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
 )
 
 
-async def run(folder: Path) -> list[Result | Figure]:
-    """Take every measurement on one stage; what is measured is written before the next begins."""
+async def run(folder: Path, names: Sequence[str] = ()) -> list[Result | Figure]:
+    """Take each measurement on one stage; what is measured is written before the next begins."""
     output = Console(stderr=True)
     results: list[Result | Figure] = []
     async with stage(folder) as ready:
-        for measure in _MEASURES:
+        for measure in MEASURED:
+            if names and measure.__name__ not in names:
+                continue
             with output.status(f"measuring {measure.__name__}"):
                 found = await measure(ready)
-            results += [found] if isinstance(found, Result | Figure) else found
-            write(results)
+            taken = [found] if isinstance(found, Result | Figure) else [*found]
+            add(taken)
+            results += taken
     return results
-
-
-def write(results: list[Result | Figure]) -> None:
-    """Write the figures, each with the plain thing beside it."""
-    said = {each.name: spelled(each) for each in results}
-    machine = {
-        "python": platform.python_version(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-    RESULTS.write_text(json.dumps({"machine": machine, "figures": said}, indent=2) + "\n")
 
 
 def show(results: list[Result | Figure]) -> None:
@@ -81,9 +74,15 @@ def show(results: list[Result | Figure]) -> None:
 
 
 def main() -> None:
-    """Measure everything."""
+    """Measure everything, or what is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    known = [each.__name__ for each in MEASURED]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    names = parser.parse_args().names
+    if unknown := sorted({*names} - {*known}):
+        parser.error(f"no such measurement: {', '.join(unknown)}; there are {', '.join(known)}")
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
-        results = asyncio.run(run(Path(folder)))
+        results = asyncio.run(run(Path(folder), names))
     show(results)
 
 

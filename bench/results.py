@@ -1,6 +1,8 @@
 """What a measurement gives: a figure, or a ratio with the plain thing beside it."""
 
 import json
+import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +65,18 @@ def spelled(result: Result | Figure) -> dict[str, Any]:
 
 
 def add(results: Sequence[Result | Figure]) -> None:
-    """Put figures that were measured alone beside those that are written."""
+    """Put figures beside those that are written, and write the report anew.
+
+    A figure that is not measured this time stays as it was.
+    """
     kept = json.loads(RESULTS.read_text())
+    kept["machine"] = {
+        "python": platform.python_version(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+    }
     kept["figures"] |= {each.name: spelled(each) for each in results}
     RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
+    from bench.report import renew  # it reads these
+
+    renew()

@@ -6,6 +6,8 @@ PYTHON ?= $(shell for version in 3.11 3.12 3.13 3.14; do \
 VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+# Set in many containers; the suite starts hundreds of processes, and each would compile our code.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test bench chaos fuzz check lint types mypy pyright contracts venv clean sbom audit secrets
 

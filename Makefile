@@ -21,11 +21,12 @@ bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
 	$(BIN)/python -m bench
 
-# RUNS and SEED say how many runs, and of which seeds.
+# RUNS and SEED say how many runs, and of which seeds; JOBS, how many stacks stand side by side.
 RUNS ?= 500
 SEED ?= 1
+JOBS ?= 1
 chaos: $(STAMP)
-	$(BIN)/python -m bench.chaos --runs $(RUNS) --seed $(SEED)
+	$(BIN)/python -m bench.chaos --runs $(RUNS) --seed $(SEED) --jobs $(JOBS)
 
 # Many requests made up from the API's own description, others each time: FUZZ for each route.
 FUZZ ?= 100

@@ -1,4 +1,7 @@
-"""``make chaos RUNS=… SEED=…``: take seeded runs, check each, and write what came of them."""
+"""``make chaos RUNS=… SEED=… JOBS=…``: take seeded runs, check each, and write what came of them.
+
+Each stack's runs are written down at its end, so that a series that was stopped goes on there.
+"""
 
 import argparse
 import asyncio
@@ -16,7 +19,8 @@ from pathlib import Path
 from bench.chaos.breaking import broken
 from bench.chaos.checks import Figures, Heads, broken_by, figures
 from bench.chaos.draws import SORTS, People, Played, Stuck, play, prepare, until
-from bench.chaos.plan import RUNS_A_STACK, Kind, Plan, plan
+from bench.chaos.journal import Came, Journal
+from bench.chaos.plan import RUNS_A_STACK, Kind, Plan, plan, store_of
 from bench.chaos.stack import Stack, stack
 from bench.results import Figure, add
 from placet.audit import LogFiles, verify
@@ -27,18 +31,6 @@ from placet.ledger import NoteVerifier
 
 _FIRST_LOAN = 2000
 _LOOKS = 0.1
-
-
-@dataclass
-class Came:
-    """What came of one run."""
-
-    plan: Plan
-    troubles: list[str]
-    befell: list[str]
-    stops: list[str]
-    seconds: float
-    checked: float
 
 
 @dataclass
@@ -117,7 +109,8 @@ class Runner:
         if all(each.kind is not Kind.SKEW for each in planned.faults):
             troubles += [f"a case was stopped for no wrong clock: {each}" for each in stops]
         checked = time.monotonic() - began - took
-        return Came(planned, troubles, breaking.befell, stops, took, checked)
+        draws = [each.kind for each in planned.draws]
+        return Came(planned.seed, troubles, breaking.befell, draws, stops, took, checked)
 
 
 async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> list[Came]:
@@ -146,7 +139,7 @@ async def take(seeds: Sequence[int], keep: Path, usual: dict[str, Figures]) -> l
                 if came[-1].troubles:
                     _tell(came[-1])
             if came[-1].troubles:
-                _keep(folder, keep / str(came[-1].plan.seed))
+                _keep(folder, keep / str(came[-1].seed))
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -158,14 +151,13 @@ def _tell(came: Came) -> None:
     verdict = "BROKEN" if came.troubles else "ok"
     what = "; ".join(came.befell)
     stops = f"; stopped {len(came.stops)} times" if came.stops else ""
-    draws = ", ".join(each.kind for each in came.plan.draws)
     took = f"{came.seconds:.0f} + {came.checked:.0f} s"
-    where = f"{took}, {came.plan.store}, {draws}"
-    print(f"seed {came.plan.seed} {verdict} ({where}): {what}{stops}", flush=True)
+    where = f"{took}, {store_of(came.seed)}, {', '.join(came.draws)}"
+    print(f"seed {came.seed} {verdict} ({where}): {what}{stops}", flush=True)
     for each in came.troubles:
         print(f"  {each}", flush=True)
     if came.troubles:
-        print(f"  repeat it: make chaos RUNS=1 SEED={came.plan.seed}", flush=True)
+        print(f"  repeat it: make chaos RUNS=1 SEED={came.seed}", flush=True)
 
 
 def _keep(folder: Path, into: Path) -> None:
@@ -184,25 +176,62 @@ def _stacks(seeds: Sequence[int]) -> Iterator[list[int]]:
         yield group
 
 
+def _take_all(seeds: Sequence[int], logs: Path, journal: Journal) -> None:
+    usual: dict[str, Figures] = {}
+    left = list(seeds)
+    while left:
+        came = asyncio.run(take(next(_stacks(left)), logs, usual))
+        journal.write(came)
+        done = {each.seed for each in came}
+        left = [each for each in left if each not in done]
+
+
+async def _side_by_side(seeds: Sequence[int], jobs: int, logs: Path) -> None:
+    """Each stack in a process of its own, so many at once."""
+    free = asyncio.Semaphore(jobs)
+
+    async def one(group: Sequence[int]) -> None:
+        command = [sys.executable, "-m", "bench.chaos", "--dry", "--logs", str(logs)]
+        command += ["--runs", str(group[-1] - group[0] + 1), "--seed", str(group[0])]
+        async with free:
+            process = await asyncio.create_subprocess_exec(*command)
+            try:
+                await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                    await process.wait()
+
+    async with asyncio.TaskGroup() as group_of_all:
+        for group in _stacks(seeds):
+            group_of_all.create_task(one(group))
+
+
 def main() -> int:
-    """Take the runs; exit status 1 if any broke an invariant."""
+    """Take the runs; exit status 1 if any broke an invariant, or was not taken."""
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="so many stacks at once")
     parser.add_argument("--logs", type=Path, default=Path(tempfile.gettempdir()) / "placet-chaos")
     parser.add_argument("--dry", action="store_true", help="write no figures")
     asked = parser.parse_args()
     # Told to stop, it stops its parts first, as at ctrl+c.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    came: list[Came] = []
-    usual: dict[str, Figures] = {}
-    left = list(range(asked.seed, asked.seed + asked.runs))
-    while left:
-        group = next(_stacks(left))
-        came += asyncio.run(take(group, asked.logs, usual))
-        done = {each.plan.seed for each in came}
-        left = [each for each in left if each not in done]
-    wrong = [each.plan.seed for each in came if each.troubles]
+    journal = Journal.of_this_code(asked.logs)
+    seeds = range(asked.seed, asked.seed + asked.runs)
+    taken = journal.read(seeds)
+    held = {each.seed for each in taken} - {each.seed for each in taken if each.troubles}
+    if held:
+        print(f"{len(held)} of these runs were taken of this code before: {journal.path}")
+    left = [each for each in seeds if each not in held]
+    if asked.jobs == 1:
+        _take_all(left, asked.logs, journal)
+    else:
+        asyncio.run(_side_by_side(left, asked.jobs, asked.logs))
+    came = journal.read(seeds)
+    wrong = sorted({each.seed for each in came if each.troubles})
+    missing = sorted(set(seeds) - {each.seed for each in came})
     if not asked.dry:
         add(
             [
@@ -211,9 +240,11 @@ def main() -> int:
             ]
         )
     faults = sum(len(each.befell) for each in came)
-    draws = sum(len(each.plan.draws) for each in came)
+    draws = sum(len(each.draws) for each in came)
     print(f"{len(came)} runs, {draws} draws, {faults} faults: {len(wrong)} broken {wrong or ''}")
-    return 1 if wrong else 0
+    if missing:
+        print(f"chaos: {len(missing)} runs were not taken: {missing}", file=sys.stderr)
+    return 1 if wrong or missing else 0
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _AWAY = {401, 429, 503}
 """What is asked again: not known just now, too often, away."""
 
-_LOOKS = 0.1
+_LOOKS = 0.25
 _SECONDS = 150
 
 

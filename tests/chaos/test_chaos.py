@@ -5,11 +5,14 @@ import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from bench.chaos import __main__ as chaos
+from bench.chaos import journal
+from bench.chaos.journal import Came, Journal
 from bench.chaos.links import Link
 from bench.chaos.plan import POINTS, RUNS_A_STACK, Kind, plan, store_of
 from tests.harness.world import free_port
@@ -50,6 +53,54 @@ def test_a_seed_is_one_plan_and_many_are_all_there_is() -> None:
         assert each.store == store_of(each.seed)
         assert each.store == "postgresql" or all(f.part != "database" for f in each.faults)
     assert store_of(0) != store_of(RUNS_A_STACK)
+
+
+def came(seed: int, *troubles: str) -> Came:
+    """A run, and what was wrong with it."""
+    return Came(seed, [*troubles], ["1.0 s: kill lender then, 1.0 s"], ["small"], [], 3.0, 1.0)
+
+
+def test_a_series_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What held is not taken again; what broke is, and stays broken."""
+    kept = Journal.of_this_code(tmp_path)
+    assert kept.read(range(100)) == []
+    kept.write([came(7), came(8)])
+    kept.write([came(9, "paid twice")])
+    assert kept.read(range(8, 100)) == [came(8), came(9, "paid twice")]
+
+    def take(seeds: Sequence[int], _logs: Path, journal: Journal) -> None:
+        taken.extend(seeds)
+        journal.write(came(each) for each in seeds)
+
+    taken: list[int] = []
+    monkeypatch.setattr(chaos, "_take_all", take)
+    asked = ["--dry", "--logs", str(tmp_path), "--seed", "7", "--runs"]
+    monkeypatch.setattr(sys, "argv", ["chaos", *asked, "2"])
+    assert chaos.main() == 0
+    assert "2 of these runs were taken" in capsys.readouterr().out
+    assert not taken
+    monkeypatch.setattr(sys, "argv", ["chaos", *asked, "4"])
+    assert chaos.main() == 1
+    assert taken == [9, 10]
+    assert "5 runs, 5 draws, 5 faults: 1 broken [9]" in capsys.readouterr().out
+
+
+def test_after_a_change_to_the_code_all_runs_are_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A figure of runs is one of the code that stands beside it."""
+    monkeypatch.setattr(journal, "_ROOT", tmp_path)
+    module = tmp_path / "placet" / "grants.py"
+    module.parent.mkdir()
+    seen = set()
+    for content in ("a = 1", "a = 2", "a = 1"):
+        module.write_text(content)
+        seen.add(Journal.of_this_code(tmp_path / "logs").path)
+    assert len(seen) == 2
+    module.rename(module.with_name("other.py"))
+    assert Journal.of_this_code(tmp_path / "logs").path not in seen
 
 
 @contextlib.asynccontextmanager

@@ -23,6 +23,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.workflow import Info
 
 from placet.audit._states import State, Watch
+from placet.model import SearchAttribute
 from placet.process import ROUNDS
 
 Fields = dict[str, object]
@@ -216,7 +217,7 @@ def _asked(command: WorkflowCommand) -> Fields | None:
     elif variant == "continue_as_new_workflow_execution":
         fields |= {"input": _plain(asked.arguments), "rounds": _rounds(asked.memo)}
     elif variant == "upsert_workflow_search_attributes":
-        fields |= _attributes(asked.search_attributes.indexed_fields)
+        fields |= _asked_attributes(asked.search_attributes.indexed_fields)
     return fields
 
 
@@ -243,7 +244,7 @@ def _said(event: HistoryEvent) -> Fields:
         case "workflow_execution_continued_as_new":
             fields |= {"input": _plain(told.input.payloads), "rounds": _rounds(told.memo.fields)}
         case "upsert_workflow_search_attributes":
-            fields |= _attributes(told.search_attributes.indexed_fields)
+            fields |= _said_attributes(told.search_attributes.indexed_fields)
         case _:
             pass
     return fields
@@ -269,11 +270,25 @@ def _activity(
     }
 
 
-def _attributes(fields: Mapping[str, Payload]) -> Fields:
-    """Values by name; of which type a name is, Temporal's namespace says and not the code."""
+_OURS = frozenset[str](SearchAttribute)
+
+
+def _asked_attributes(fields: Mapping[str, Payload]) -> Fields:
+    """Values by name. The SDK says no type of one that the code unsets: Temporal's server does."""
     found: dict[str, object] = {}
     for name, each in fields.items():
-        told = {key: value for key, value in each.metadata.items() if key != "type"}
+        unset = {"type": b"Keyword"} if "type" not in each.metadata and name in _OURS else {}
+        found[name] = _plain([Payload(metadata={**each.metadata, **unset}, data=each.data)])
+    return {"values": found}
+
+
+def _said_attributes(fields: Mapping[str, Payload]) -> Fields:
+    """The same, as the event has them; another unset one's type is the server's."""
+    found: dict[str, object] = {}
+    for name, each in fields.items():
+        told = dict(each.metadata)
+        if name not in _OURS and not each.data:
+            told.pop("type", None)
         found[name] = _plain([Payload(metadata=told, data=each.data)])
     return {"values": found}
 

@@ -55,6 +55,7 @@ _ENDS = (
 
 
 _NUMBERS = dict(EventType.items())
+_STARTED = "workflow_execution_started_event_attributes"
 _TASK_SCHEDULED = "workflow_task_scheduled_event_attributes"
 _TASK_STARTED = "workflow_task_started_event_attributes"
 _TASK_COMPLETED = "workflow_task_completed_event_attributes"
@@ -159,8 +160,10 @@ def misfits(events: Sequence[HistoryEvent]) -> Iterator[tuple[HistoryEvent, str]
             yield event, "a started workflow task, and nothing else, is followed by its end"
         for field, kinds in _REFERENCES.get(name, {}).items():
             number = _refers(event, field)
-            if number and seen.get(number) not in kinds:
+            if (number or field == _SCHEDULED_ID) and seen.get(number) not in kinds:
                 yield event, f"{field} names event {number}, which is {seen.get(number, 'later')}"
+        if name == _STARTED and event.event_id != 1:
+            yield event, "a run starts once"
         completed = _refers(event, _TASK_COMPLETED_ID)
         if completed and seen.get(completed) != _TASK_COMPLETED:
             yield event, f"event {completed} is no completed workflow task"

@@ -1,7 +1,8 @@
 """Each event of a history held against the ledger, and the ledger's grants against the history.
 
-1. The run is the one that the authority started, of the workflow and on the input of its case; a
-   later one was admitted by a person, or both histories and the ledger say that it continues it.
+1. The run is the one that the authority started, of the workflow and on the input of its case, and
+   shown in Temporal as the authority shows it; a later one was admitted by a person, or both
+   histories and the ledger say that it continues it, with what the one before left.
 2. Each activity that completed has one grant that was settled as completed, for this attempt, in
    this run, over the same input and result; its start is the one that the authority saw.
 3. Each activity that failed was granted or denied, and not settled as completed; the reasons that
@@ -11,16 +12,20 @@
 6. The history ends with the workflow's own end, or wherever it stood when a person ended the case.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.sdk.v1 import UserMetadata
 
-from placet.audit._history import CLOCKS, Activity, Run, activities, time_of
+from placet.audit._history import BEGINNING, CLOCKS, Activity, Run, activities, time_of
 from placet.audit._report import Collector
 from placet.ledger import Entry, EntryType
-from placet.model import CaseInput, payloads_digest
+from placet.model import payloads_digest
+from placet.payloads import Start, start_of, started_otherwise
 
 _DENIED = "GrantDenied"
 """What a worker calls the failure of a step that the authority denied."""
@@ -71,6 +76,7 @@ class _Ledger:
     """A case's entries by what they are asked for."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
+        self.opened = _of_type(entries, EntryType.CASE_OPENED)
         self.started = _of_type(entries, EntryType.CASE_STARTED)
         self.continued = {
             each.data.get("run_id"): each for each in _of_type(entries, EntryType.CASE_CONTINUED)
@@ -83,6 +89,26 @@ class _Ledger:
         self.rung_for = [each.time for each in entries if each.type in _RUNG_FOR]
         self.ended = any("act" in each.data for each in _of_type(entries, EntryType.CASE_CLOSED))
         self.sealed = [each.time for each in _of_type(entries, EntryType.CASE_ARCHIVED)]
+
+    @property
+    def opened_at(self) -> datetime:
+        """When the case was opened; long ago if the ledger does not say so."""
+        return self.opened[0].time if self.opened else BEGINNING
+
+    def start(self, started: Entry) -> Start:
+        """What the authority started the case's workflow with, computed again."""
+        opened = self.opened[0].data if self.opened else {}
+        return start_of(
+            case=started.case or "",
+            process=str(opened.get("process")),
+            version=opened.get("version"),
+            subject=started.record or "?",
+            opened_at=self.opened_at,
+            workflow_type=str(started.data.get("workflow_type")),
+            task_queue=str(started.data.get("task_queue")),
+            record_tag=str(started.data.get("record_tag")),
+            fairness_key=str(started.data.get("fairness_key")),
+        )
 
 
 class _Reading:
@@ -128,35 +154,39 @@ class _Reading:
     def _start(self) -> None:
         first = self._events[0]
         told = first.workflow_execution_started_event_attributes
+        begun = told.original_execution_run_id
         for entry in self._ledger.started:
-            asked = CaseInput(case=self._run.case, subject=entry.record or "?")
-            for name, found, expected in (
-                ("workflow type", told.workflow_type.name, entry.data.get("workflow_type")),
-                ("task queue", told.task_queue.name, entry.data.get("task_queue")),
-                ("run", told.first_execution_run_id, entry.data.get("run_id")),
-                ("input", _data(told.input), [_encoded(asked)]),
-            ):
-                if found != expected:
-                    self._trouble("history-start", first, f"another {name} than was started")
-            begun = told.original_execution_run_id
-            by = entry if begun == entry.data.get("run_id") else self._continued(first, begun)
-            if by is not None and time_of(first) > by.time + CLOCKS:
+            start, since = self._ledger.start(entry), self._ledger.opened_at
+            until: Entry | None = entry
+            if told.first_execution_run_id != entry.data.get("run_id"):
+                self._trouble("history-start", first, "another run than was started")
+            if begun != entry.data.get("run_id"):
+                until = self._ledger.continued.get(begun)
+                before = self._continued(first, until)
+                if before is not None:
+                    start, since = _going_on(start, before), time_of(before)
+            for name in started_otherwise(first, start):
+                self._trouble("history-start", first, f"another {name} than was started")
+            if until is not None and time_of(first) > until.time + CLOCKS:
                 self._trouble("time-order", first, "started after the ledger says so")
+            if time_of(first) < since - CLOCKS:
+                self._trouble("time-order", first, "started before there was a cause for it")
 
-    def _continued(self, first: HistoryEvent, begun: str) -> Entry | None:
-        """The entry that a run, or the one it was reset from, continues another by."""
+    def _continued(self, first: HistoryEvent, entry: Entry | None) -> HistoryEvent | None:
+        """The end of the run that a run, or the one it was reset from, continues by this entry."""
         told = first.workflow_execution_started_event_attributes
-        entry = self._ledger.continued.get(begun)
         before = told.continued_execution_run_id
         last = self._ended.get(before)
         as_new = None if last is None else last.workflow_execution_continued_as_new_event_attributes
         if entry is None:
             self._trouble("history-start", first, "another run than was started")
         elif before != entry.data.get("continues") or (
-            as_new is None or as_new.new_execution_run_id != begun
+            as_new is None or as_new.new_execution_run_id != told.original_execution_run_id
         ):
             self._trouble("history-start", first, f"the run {before} does not continue as this one")
-        return entry
+        else:
+            return last
+        return None
 
     def _bells(self) -> None:
         """Signals are the authority's, for something that it rings for; all is before the seal."""
@@ -269,6 +299,14 @@ class _Reading:
             self._trouble("time-order", ended, "completed before it was settled")
 
 
+def _going_on(start: Start, before: HistoryEvent) -> Start:
+    """What a run begins with that goes on from another: what that one left, and no description."""
+    left = before.workflow_execution_continued_as_new_event_attributes
+    return dataclasses.replace(
+        start, attributes=left.search_attributes, memo=left.memo, metadata=UserMetadata()
+    )
+
+
 def _of_type(entries: Iterable[Entry], type_: EntryType) -> list[Entry]:
     return [each for each in entries if each.type is type_]
 
@@ -288,11 +326,6 @@ def _digest(payloads: Payloads) -> str:
 
 def _data(payloads: Payloads) -> list[bytes]:
     return [each.data for each in payloads.payloads]
-
-
-def _encoded(asked: CaseInput) -> bytes:
-    """The input as the SDK's converter for pydantic spells it."""
-    return asked.model_dump_json().encode()
 
 
 def _reasons(denied: Entry) -> list[str]:

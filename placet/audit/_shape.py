@@ -13,13 +13,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 from pydantic_core import from_json, to_json
-from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.api.enums.v1 import TaskQueueKind
+from temporalio.api.common.v1 import Payload, Payloads, RetryPolicy, SearchAttributes
+from temporalio.api.enums.v1 import RetryState, TaskQueueKind
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
 from placet.audit._causes import attributes, kind
 from placet.audit._history import CLOCKS, time_of
-from placet.model import SUBJECT, CaseInput, SearchAttribute
 from placet.process import ADMITTED, BELL, ROUNDS
 
 _TASK = "workflow_task_completed_event_id"
@@ -134,7 +134,6 @@ _PATIENT = 3
 _LONGER = timedelta(minutes=12)
 """How much longer at the most: its ``workflowTaskRetryMaxInterval``, and a fifth for its jitter."""
 
-_MEMO = {SUBJECT, ROUNDS}
 _A_MOMENT = timedelta(seconds=5)
 _STARTED = "workflow_execution_started"
 _SUMMARIES = {_STARTED, "activity_task_scheduled", "timer_started", "timer_canceled"}
@@ -193,6 +192,8 @@ class _History:
         self._pending = False
         self._failed = False
         self._requests: set[str] = set()
+        self._attributes = dict(self._first.search_attributes.indexed_fields)
+        self._apart = False
         self._skipped = any(kind(each).endswith("time_skipping_transitioned") for each in events)
 
     def next(self, event: HistoryEvent) -> Iterator[tuple[str, str]]:
@@ -202,10 +203,14 @@ class _History:
             yield from _fields(event, name, told)
         if name in _COMMANDS and told.workflow_task_completed_event_id != self._task:
             yield "event-reference", f"it is of task {self._task}, not of another"
+        if name in _COMMANDS and self._apart:
+            yield "history-order", "a task's end and what its code asked for are written at once"
         yield from self._caused(event, told)
         yield from self._of_kind(event, name, told)
         if name == "workflow_task_completed":
-            self._task = event.event_id
+            self._task, self._apart = event.event_id, False
+        elif name == "upsert_workflow_search_attributes":
+            self._attributes |= dict(told.search_attributes.indexed_fields)
         elif name == "workflow_task_scheduled":
             self._pending = True
         elif name == "workflow_task_started":
@@ -215,6 +220,7 @@ class _History:
             self._pending = False  # one may time out on the queue of a worker that is gone
         if name.startswith(_DELIVERED):
             self._news = event
+            self._apart = self._apart or name != "activity_task_canceled"
 
     def _caused(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
         if time_of(event) < time_of(self._by_number[1]) - CLOCKS:
@@ -261,15 +267,37 @@ class _History:
             yield "event-reference", "it ended and names no start"
         elif attributes(started).scheduled_event_id != told.scheduled_event_id:
             yield "event-reference", "it names the start of another activity"
+        elif name == "activity_task_failed":
+            yield from self._given_up(told, attributes(started).attempt)
         if name == "activity_task_completed":
             yield from _result(told.result)
+
+    def _given_up(self, told: Any, attempt: int) -> Iterator[tuple[str, str]]:
+        """Why it was not tried again follows from its failure, its attempts and its time."""
+        scheduled = self._by_number.get(told.scheduled_event_id)
+        if scheduled is None or kind(scheduled) != "activity_task_scheduled":
+            return  # it is of no activity, and judged where activities are
+        asked = attributes(scheduled)
+        if _is_final(told.failure, asked.retry_policy):
+            expected = RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE
+        elif 0 < asked.retry_policy.maximum_attempts <= attempt:
+            expected = RetryState.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED
+        else:
+            expected = RetryState.RETRY_STATE_TIMEOUT
+        if told.retry_state != expected:
+            yield "field-unexplained", "it says another reason for which it was not tried again"
 
     def _continued(self, told: Any) -> Iterator[tuple[str, str]]:
         kept = ("workflow_type", "task_queue", "workflow_task_timeout")
         if [getattr(told, e) for e in kept] != [getattr(self._first, e) for e in kept]:
             yield "field-unexplained", "it continues as another workflow"
-        if _text(told.memo.fields.get(SUBJECT)) != _text(self._first.memo.fields.get(SUBJECT)):
-            yield "field-unexplained", "its memo is not about the case's record"
+        memo, begun = dict(told.memo.fields), dict(self._first.memo.fields)
+        memo.pop(ROUNDS, None)  # the code's, and compared with it
+        begun.pop(ROUNDS, None)
+        if memo != begun:
+            yield "field-unexplained", "its memo is not the run's"
+        if _set(told.search_attributes) != _set(SearchAttributes(indexed_fields=self._attributes)):
+            yield "field-unexplained", "its search attributes are not those that the run has"
 
     def _started(self, told: Any) -> Iterator[tuple[str, str]]:
         if told.workflow_id != self._case:
@@ -283,11 +311,6 @@ class _History:
             yield "history-start", "the case was started once and at once"
         if told.task_queue.kind != TaskQueueKind.TASK_QUEUE_KIND_NORMAL:
             yield "field-unexplained", "its task queue is of another kind"
-        if not set(told.search_attributes.indexed_fields) <= set(SearchAttribute):
-            yield "field-unexplained", "it has a search attribute that no case has"
-        subject = _text(told.memo.fields.get(SUBJECT))
-        if told.memo.fields and (set(told.memo.fields) - _MEMO or subject not in _asked(told)):
-            yield "field-unexplained", "its memo is not about the case's record"
 
     def _scheduled(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
         queue = told.task_queue
@@ -310,7 +333,8 @@ class _History:
     def _timer(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
         started = self._by_number.get(told.started_event_id)
         if started is None or kind(started) != "timer_started":
-            return  # the order of the events is judged before
+            yield "event-reference", "it names no timer that was started"
+            return
         timer = attributes(started)
         if told.timer_id != timer.timer_id:
             yield "event-reference", f"event {started.event_id} started another timer"
@@ -351,20 +375,20 @@ def _result(result: Payloads) -> Iterator[tuple[str, str]]:
             yield "payload-spelling", "its result is not as a worker encodes it"
 
 
-def _text(payload: Payload | None) -> str:
-    try:
-        return str(from_json(payload.data)) if payload is not None else ""
-    except ValueError:
-        return ""
+def _set(attributes: SearchAttributes) -> dict[str, Payload]:
+    """Those that have a value: one that the code has unset may stand there as a null."""
+    return {name: each for name, each in attributes.indexed_fields.items() if each.data}
 
 
-def _asked(told: Any) -> tuple[str, ...]:
-    """The record that a case was started about."""
-    try:
-        (payload,) = told.input.payloads
-        return (CaseInput.model_validate_json(payload.data).subject,)
-    except ValueError:
-        return ()  # judged where the input is
+def _is_final(failure: Failure, policy: RetryPolicy) -> bool:
+    """Whether Temporal's server tries no activity again that ended so."""
+    application = failure.application_failure_info
+    return (
+        application.non_retryable
+        or application.type in policy.non_retryable_error_types
+        or failure.HasField("canceled_failure_info")
+        or failure.HasField("terminated_failure_info")
+    )
 
 
 def _as_encoded(payload: Payload) -> bool:

@@ -25,6 +25,7 @@ from placet.authority._alarms import lose, meet_run, raise_alarm, spelled_out
 from placet.authority._contents import case_entries, contents_of, grants_of
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._errors import NotFound, Unavailable
+from placet.authority._findable import plain_start
 from placet.authority._histories import Run, archive_salt, open_run, run_before
 from placet.authority._prefixes import prefixes_of
 from placet.authority._reconciling import SettledGrant, misfits
@@ -43,7 +44,7 @@ from placet.model import (
     canonical_json,
     digest_json,
 )
-from placet.payloads import Keyring, PayloadError
+from placet.payloads import Keyring, PayloadError, Start
 
 ARCHIVING = "archiving"
 _TROUBLE = 1000
@@ -66,6 +67,7 @@ class _Known:
     """What the authority knows of a case that it archives."""
 
     case: Case
+    start: Start
     ring: Keyring
     chain: tuple[str, ...]
     prefixes: tuple[RunRoot, ...]
@@ -142,6 +144,7 @@ class Archivist:
         case = reader.get(Case, case_id)
         if case is None:
             return None
+        keys = self._core.keys.payloads
         entries = case_entries(reader, case_id)
         published = {
             ProcessDefinition.model_validate_json(row.body_json).code
@@ -149,7 +152,8 @@ class Archivist:
         }
         return _Known(
             case=case,
-            ring=self._core.keys.payloads.ring(reader, case_id),
+            start=plain_start(keys, case),
+            ring=keys.ring(reader, case_id),
             chain=chain_of(reader, case_id),
             prefixes=tuple(
                 RunRoot(run_id=each.run_id, events=each.events, root=each.root)
@@ -287,7 +291,7 @@ def chain_of(reader: Reader, case: str) -> tuple[str, ...]:
 def _fit(known: _Known, runs: list[Run]) -> _Fetched:
     archived = tuple(run.archived() for run in runs)
     seal = seal_runs(archived, archive_salt(known.ring))
-    wrong = misfits(runs, seal, known.chain, known.prefixes, known.grants)
+    wrong = misfits(runs, known.start, seal, known.chain, known.prefixes, known.grants)
     if known.published:
         wrong += [
             f"the orchestrator ran workflow code {each}, which was not published"

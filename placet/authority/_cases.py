@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import bindparam, select
-from temporalio.api.common.v1 import Payload
 
 from placet.authority._alarms import add_run, lose, meet_run, raise_alarm, stop_case
 from placet.authority._archiving import ARCHIVING
@@ -20,7 +19,7 @@ from placet.authority._continuing import Continuing
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
-from placet.authority._findable import shown
+from placet.authority._findable import fairness_key, plain_start, record_tag, sealed
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
 from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
@@ -28,8 +27,7 @@ from placet.authority._temporal import PAUSED, AlreadyStarted, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.authority._watching import Watching
 from placet.kill import kill_point
-from placet.model import ArchiveState, CaseInput, CaseStatus, CaseView, CheckpointStatus, StopCase
-from placet.payloads import PLAIN, WORKFLOW, Keyring, seal_payload
+from placet.model import ArchiveState, CaseStatus, CaseView, CheckpointStatus, StopCase
 from placet.rules import UnsupportedResult, require_supported
 from placet.telemetry import case_span
 from placet.tokens import GrantClaims, Proof
@@ -101,10 +99,7 @@ class Cases:
             with case_span(case.id, case.process):
                 run_id = await self._core.temporal.start(
                     workflow_id=case.workflow_id,
-                    workflow_type=case.workflow_type,
-                    task_queue=case.task_queue,
-                    payloads=await _input(ring, case),
-                    shown=await shown(keys, ring, case),
+                    start=sealed(ring, plain_start(keys, case)),
                     request_id=case.request_id,
                 )
         except Unavailable as error:
@@ -139,6 +134,8 @@ class Cases:
                         "run_id": run_id,
                         "workflow_type": case.workflow_type,
                         "task_queue": case.task_queue,
+                        "record_tag": record_tag(keys, case.subject),
+                        "fairness_key": fairness_key(keys, case.subject),
                     },
                     case=case.id,
                     record=case.subject,
@@ -305,12 +302,6 @@ class Cases:
 SETTLE_GRACE = 30
 """Seconds after a grant's end in which its settlement still counts: its token is dead, but the
 step's last words may be on their way."""
-
-
-async def _input(ring: Keyring, case: Case) -> list[Payload]:
-    """The workflow's one argument, encrypted for whoever orchestrates the case."""
-    said = await PLAIN.encode([CaseInput(case=case.id, subject=case.subject)])
-    return [seal_payload(ring, WORKFLOW, each) for each in said]
 
 
 def _lose(tx: Tx, case_id: str) -> None:

@@ -6,33 +6,23 @@
 2. Cases about one top record (all draws of one loan) share a fairness key: where Temporal has
    fairness switched on, it serves each in turn, so that none starves the others. The workflow's
    steps inherit it.
+3. (I9) Both tags are on the ledger when the case is started: nobody else can compute them, and an
+   auditor holds the history against them.
 """
 
-from dataclasses import dataclass
+import dataclasses
 
-from temporalio.api.common.v1 import Memo, Payload, Priority, SearchAttributes
+from temporalio.api.common.v1 import Memo, Payloads
 from temporalio.api.sdk.v1 import UserMetadata
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.converter import encode_search_attributes
 
 from placet.authority._payload_keys import PayloadKeys
 from placet.authority._store import Case
-from placet.model import SUBJECT, RecordId, SearchAttribute, Stage
-from placet.payloads import PLAIN, WORKFLOW, Keyring, seal_payload
+from placet.model import RecordId
+from placet.payloads import WORKFLOW, Keyring, Start, seal_payload, start_of
 
 _RECORD, _FAIRNESS = "record", "fairness"
 _TOP = 2
 """Segments of a record that name the one at the top: ``loan/L-1001``."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What goes with the start of a case's workflow, besides its input."""
-
-    attributes: SearchAttributes
-    memo: Memo
-    metadata: UserMetadata
-    priority: Priority
 
 
 def record_tag(keys: PayloadKeys, record: RecordId) -> str:
@@ -45,37 +35,31 @@ def fairness_key(keys: PayloadKeys, record: RecordId) -> str:
     return keys.tag(_FAIRNESS, "/".join(record.split("/")[:_TOP]))
 
 
-async def shown(keys: PayloadKeys, ring: Keyring, case: Case) -> Shown:
-    """How a case is shown from its start."""
-    said = {
-        SearchAttribute.PROCESS: f"{case.process}/{case.version}",
-        SearchAttribute.RECORD: record_tag(keys, case.subject),
-        SearchAttribute.STAGE: Stage.RUNNING.value,
-    }
-    attributes = SearchAttributes()
-    encode_search_attributes(
-        TypedSearchAttributes(
-            [
-                SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-                for name, value in said.items()
-            ]
+def plain_start(keys: PayloadKeys, case: Case) -> Start:
+    """What a case's workflow is started with, before it is encrypted."""
+    return start_of(
+        case=case.id,
+        process=case.process,
+        version=case.version,
+        subject=case.subject,
+        opened_at=case.opened_at,
+        workflow_type=case.workflow_type,
+        task_queue=case.task_queue,
+        record_tag=record_tag(keys, case.subject),
+        fairness_key=fairness_key(keys, case.subject),
+    )
+
+
+def sealed(ring: Keyring, start: Start) -> Start:
+    """The same as Temporal is given it: encrypted for whoever orchestrates the case."""
+    return dataclasses.replace(
+        start,
+        input=Payloads(payloads=[seal_payload(ring, WORKFLOW, e) for e in start.input.payloads]),
+        memo=Memo(
+            fields={n: seal_payload(ring, WORKFLOW, e) for n, e in start.memo.fields.items()}
         ),
-        attributes,
+        metadata=UserMetadata(
+            summary=seal_payload(ring, WORKFLOW, start.metadata.summary),
+            details=seal_payload(ring, WORKFLOW, start.metadata.details),
+        ),
     )
-    summary = await _sealed(ring, f"{case.process} of {case.subject}")
-    details = await _sealed(
-        ring,
-        f"Case `{case.id}` of process **{case.process}**, version {case.version}, "
-        f"about `{case.subject}`; opened {case.opened_at:%Y-%m-%d %H:%M} UTC.",
-    )
-    return Shown(
-        attributes=attributes,
-        memo=Memo(fields={SUBJECT: await _sealed(ring, case.subject)}),
-        metadata=UserMetadata(summary=summary, details=details),
-        priority=Priority(fairness_key=fairness_key(keys, case.subject)),
-    )
-
-
-async def _sealed(ring: Keyring, text: str) -> Payload:
-    (payload,) = await PLAIN.encode([text])
-    return seal_payload(ring, WORKFLOW, payload)

@@ -13,6 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from placet.authority._histories import Run
 from placet.ledger import run_root
 from placet.model import HistorySeal, RunRoot, payloads_digest
+from placet.payloads import Start, started_otherwise
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class _Step:
 
 def misfits(
     runs: Sequence[Run],
+    start: Start,
     seal: HistorySeal,
     chain: Sequence[str],
     prefixes: Sequence[RunRoot],
@@ -49,6 +51,7 @@ def misfits(
 
     Args:
         runs: the histories, oldest first.
+        start: what the authority started the first of the chain with.
         seal: their events' digests.
         chain: the runs that the authority started or a person admitted.
         prefixes: what was seen of them while the case was open.
@@ -60,6 +63,7 @@ def misfits(
             completed.setdefault((each.activity_id, each.attempt), []).append(each)
     return [
         *_strangers(runs, chain),
+        *_otherwise(runs, start, chain),
         *_changed(seal, prefixes),
         *(f"run {r.run_id} event {at + 1}: {why}" for r in runs for at, why in r.unopened),
         *(wrong for run in runs for wrong in _activities(run, completed)),
@@ -71,6 +75,19 @@ def _strangers(runs: Sequence[Run], chain: Sequence[str]) -> Iterator[str]:
     for run in runs:
         if run.run_id not in chain:
             yield f"run {run.run_id} was neither started by the authority nor admitted"
+
+
+def _otherwise(runs: Sequence[Run], start: Start, chain: Sequence[str]) -> Iterator[str]:
+    """What the first run, and what was reset to it, began with that the authority did not ask for.
+
+    What continues another begins with what that one left: it was looked at when it was admitted.
+    """
+    for run in runs:
+        first = run.events[0]
+        begun = first.workflow_execution_started_event_attributes.original_execution_run_id
+        if {run.run_id, begun} & set(chain[:1]):
+            for name in started_otherwise(first, start):
+                yield f"run {run.run_id} event 1: another {name} than it was started with"
 
 
 def _changed(seal: HistorySeal, prefixes: Sequence[RunRoot]) -> Iterator[str]:

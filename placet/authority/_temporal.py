@@ -5,12 +5,12 @@ itself, keeps the run id, and compares what ``describe`` says with what it kept 
 Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SDK 1.35.0).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
     PendingActivityState,
     TaskQueueKind,
@@ -33,9 +33,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.authority._errors import Unavailable
-from placet.authority._findable import Shown
 from placet.authority._namespace import prepare_namespace
 from placet.authority._rpc import ask
+from placet.payloads import Start
 
 _IDENTITY = "placet-authority"
 PAUSED = "PAUSED"
@@ -106,15 +106,12 @@ class Temporal:
         self,
         *,
         workflow_id: str,
-        workflow_type: str,
-        task_queue: str,
-        payloads: Sequence[Payload],
-        shown: Shown,
+        start: Start,
         request_id: str,
     ) -> str:
         """Start a case's workflow and return its run id; asked twice, it answers the same.
 
-        ``payloads`` are its input, encrypted; ``shown`` is what it is found by.
+        ``start`` is what it is started with, encrypted.
 
         Raises:
             AlreadyStarted: the id was taken by a start that was not ours.
@@ -123,13 +120,13 @@ class Temporal:
         request = StartWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_id=workflow_id,
-            workflow_type=WorkflowType(name=workflow_type),
-            task_queue=TaskQueue(name=task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
-            input=Payloads(payloads=payloads),
-            search_attributes=shown.attributes,
-            memo=shown.memo,
-            user_metadata=shown.metadata,
-            priority=shown.priority,
+            workflow_type=WorkflowType(name=start.workflow_type),
+            task_queue=TaskQueue(name=start.task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
+            input=start.input,
+            search_attributes=start.attributes,
+            memo=start.memo,
+            user_metadata=start.metadata,
+            priority=start.priority,
             identity=_IDENTITY,
             request_id=request_id,
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,

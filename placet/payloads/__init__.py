@@ -12,6 +12,7 @@ from placet.payloads._converter import PLAIN, encrypting
 from placet.payloads._errors import PayloadError, UnknownPayloadKey
 from placet.payloads._failures import ENCODING, ClearFailure, ClosedPayload
 from placet.payloads._keys import WORKFLOW, CaseSecret, Keyring, agent_scope
+from placet.payloads._starting import Start, start_of, started_otherwise
 
 __all__ = [
     "ENCODING",
@@ -24,6 +25,7 @@ __all__ = [
     "KeySource",
     "Keyring",
     "PayloadError",
+    "Start",
     "UnknownPayloadKey",
     "agent_scope",
     "case_of",
@@ -31,4 +33,6 @@ __all__ = [
     "encrypting",
     "open_payload",
     "seal_payload",
+    "start_of",
+    "started_otherwise",
 ]

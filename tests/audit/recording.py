@@ -38,19 +38,27 @@ HOSTILE = "\x1b[2Jcleared\r\n[red]all is [link=http://evil.test]well[/link]\u202
 """What an agent may say to harm the terminal of who reads it."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Recorded:
     """The log's files, and the cases in them by what became of them."""
 
-    files: LogFiles = dataclasses.field(repr=False)  # too large for a failed test's message
+    files: LogFiles
     dispatched: str
     large: str
     rejected: str
     skipping: str
     held: str
     automatic: str
-    exported: bytes = dataclasses.field(repr=False)
-    decisions: LogFiles = dataclasses.field(repr=False)
+    exported: bytes
+    decisions: LogFiles
+
+    def __repr__(self) -> str:
+        """Short: the whole log would hide why a test has failed."""
+        return f"<a recorded log of {len(self.files.entries)} entries>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
+        """The same for Hypothesis, which shows a dataclass by its fields whatever its repr says."""
+        printer.text(repr(self))
 
 
 @activity.defn(name="weigh")

@@ -1,5 +1,6 @@
 """A case in Temporal's own lists: found by what is not personal, and served in its turn."""
 
+import asyncio
 import base64
 import uuid
 from collections.abc import AsyncIterator
@@ -22,6 +23,8 @@ from placet.cli import fetch_case
 from placet.cli._codec import codec_app
 from placet.model import SearchAttribute, Verdict
 from placet.payloads import ENCODING
+from tests.audit.changes import Change, leaves
+from tests.audit.piecewise import Piecewise
 from tests.harness import parcels
 from tests.harness.world import World, temporal_server, until
 
@@ -190,11 +193,29 @@ async def test_rounds_go_on_in_a_new_run_where_the_history_has_grown_long(w: Wor
     assert continued["data"]["run_id"] == view.run_id
     report = await replay(files, case, [parcels.RoundsCheck])
     assert [(each.name, each.found) for each in report.troubles] == []
+    await asyncio.to_thread(require_found, files, case)
     await listed(w, f"PlacetStage = 'closed' AND RunId = '{view.run_id}'", case)
     orchestrator = await w.agent_client("orchestrator")
     told = await orchestrator.get_workflow_handle(case).describe()
     assert await told.memo() == {"subject": "depot/D3/parcel/1", "rounds": 1}
     assert told.raw_description.workflow_execution_info.priority.fairness_key
+
+
+def require_found(files: LogFiles, case: str) -> None:
+    """Whatever is changed of how a run goes on as another is found, without the seal."""
+    read = Piecewise(files, case, parcels.RoundsCheck)
+    going, on = (each["events"] for each in read.histories)
+    shown = {"memo", "searchAttributes", "priority", "input", "eventTime", "newExecutionRunId"}
+    for run, number in ((0, len(going) - 1), (1, 0)):
+        event = (going, on)[run][number]
+        tried = [
+            Change(what, number, path)
+            for path in leaves(event)
+            for what in ("change", "remove")
+            if shown & set(path)
+        ]
+        assert len(tried) > len(shown)
+        assert [each for each in tried if read.finds(each, run) is None] == []
 
 
 async def covered(w: World, case: str) -> LogFiles | None:

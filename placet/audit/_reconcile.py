@@ -95,14 +95,16 @@ class _Ledger:
         """When the case was opened; long ago if the ledger does not say so."""
         return self.opened[0].time if self.opened else BEGINNING
 
-    def start(self, started: Entry) -> Start:
-        """What the authority started the case's workflow with, computed again."""
+    def start(self, started: Entry) -> Start | None:
+        """What the authority started the case's workflow with, computed again, if it can be."""
+        if started.case is None or started.record is None:
+            return None
         opened = self.opened[0].data if self.opened else {}
         return start_of(
-            case=started.case or "",
+            case=started.case,
             process=str(opened.get("process")),
             version=opened.get("version"),
-            subject=started.record or "?",
+            subject=started.record,
             opened_at=self.opened_at,
             workflow_type=str(started.data.get("workflow_type")),
             task_queue=str(started.data.get("task_queue")),
@@ -157,6 +159,9 @@ class _Reading:
         begun = told.original_execution_run_id
         for entry in self._ledger.started:
             start, since = self._ledger.start(entry), self._ledger.opened_at
+            if start is None:
+                self._trouble("history-start", first, "the ledger names no record for its start")
+                continue
             until: Entry | None = entry
             if told.first_execution_run_id != entry.data.get("run_id"):
                 self._trouble("history-start", first, "another run than was started")

@@ -15,6 +15,7 @@ from placet.audit import replay
 from tests.audit.recording import (
     History,
     Recorded,
+    changed_entry,
     find,
     forged_history,
     history_of,
@@ -348,3 +349,26 @@ async def test_a_seal_that_is_gone_is_found(recorded: Recorded) -> None:
     files = dataclasses.replace(recorded.files, entries=entries)
     report = await replay(files, recorded.dispatched, [ParcelCheck])
     assert "seal" in {each.name for each in report.troubles}
+
+
+@pytest.mark.parametrize(
+    ("entry", "change"),
+    [
+        ("case.started", lambda e: e.pop("record")),
+        ("case.started", lambda e: e["data"].pop("record_tag")),
+        ("case.started", lambda e: e["data"].update(fairness_key=["no", "key"])),
+        ("case.opened", lambda e: e["data"].update(version={"a": None})),
+        ("case.opened", lambda e: e.update(time="2026-01-01T00:00:00Z")),
+        ("case.opened", lambda e: e.update(time="9999-12-31T23:59:59Z")),
+    ],
+)
+async def test_a_start_that_the_ledger_does_not_explain_is_found(
+    recorded: Recorded, entry: str, change: Callable[[Event], object]
+) -> None:
+    """I9: however the entries of the opening and the start are made anew."""
+    index = find(recorded.files, entry, recorded.automatic)
+    files = changed_entry(recorded.files, index, change)
+    found = {
+        each.name for each in (await replay(files, recorded.automatic, [ParcelCheck])).troubles
+    }
+    assert found & {"history-start", "time-order"}

@@ -13,7 +13,7 @@ from placet.authority._reconciling import misfits
 from placet.ledger import seal_runs
 from placet.payloads import Start, start_of
 
-CASE, RUN, SALT = "case-1", "run-1", "c2FsdA"
+CASE, RUN, SALT = f"case-{26 * '1'}", "run-1", "c2FsdHNhbHQ"
 
 
 def started_with() -> Start:

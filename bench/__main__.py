@@ -13,13 +13,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from bench.approvals import approvals
 from bench.attacks import attacks
 from bench.audit import MEASURES as AUDIT
+from bench.beside import beside
 from bench.console import console
+from bench.growth import growth
 from bench.identities import identities
 from bench.inbox import inbox
 from bench.issuing import issuing
 from bench.measures import MEASURES
+from bench.profiling import profile
 from bench.results import Figure, Result, add
 from bench.stage import Stage, stage
 from bench.waiting import waiting
@@ -27,6 +31,7 @@ from bench.waiting import waiting
 _Found = Result | list[Result] | list[Figure] | list[Figure | Result]
 MEASURED: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
+    approvals,
     *AUDIT,
     attacks,  # before the lists are long: each of its cases is replayed from the whole log
     identities,
@@ -34,6 +39,9 @@ MEASURED: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     inbox,  # after that: it fills the lists with what can't be audited
     console,  # on those lists
     issuing,  # last: on stages of its own
+    profile,
+    beside,
+    growth,
 )
 
 

@@ -95,11 +95,12 @@ async def _fill(authority: Alone, ada: OperatorClient) -> None:
     old = now - timedelta(days=400)
     for start in range(0, COUNT, 1000):
         numbers = range(start, min(start + 1000, COUNT))
-        await authority.core_write(partial(_put, numbers=numbers, now=now, old=old))
+        await authority.core_write(partial(put, numbers=numbers, now=now, old=old))
     await authority.core_write(lambda tx: _grant_all(tx, now))
 
 
-def _put(tx: Tx, numbers: range, now: datetime, old: datetime) -> None:
+def put(tx: Tx, numbers: range, now: datetime, old: datetime) -> None:
+    """Put agents straight into the store, as they would have come to be."""
     for number in numbers:
         identity, kind = f"agent:a{number}", number % 20
         owner = None if kind == 0 else "operator:ada"

@@ -1,15 +1,21 @@
 """How fast credentials are issued: grants on SQLite and PostgreSQL, beside OpenBao's tokens.
 
 ``python -m bench.issuing`` measures that alone and adds it to the results. A grant is asked for
-by a step that Temporal knows; here each of the steps asks many times, over a connection of its own.
+by a step that Temporal knows: so many run already and wait, and ask once each, one after the other
+on each connection.
 """
 
 import asyncio
+import contextlib
 import itertools
+import secrets
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +32,10 @@ from bench.work import ASKER, PROCESS
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 CONNECTIONS = (1, 8)
-_EACH = 200
-_WARM_UP = 20
+_EACH, ROUNDS = 50, 3
+WARM_UP = 20
+_A_CASE = 5
+"""Steps of one case at once."""
 
 Issue = Callable[[], Awaitable[object]]
 
@@ -35,63 +43,75 @@ Issue = Callable[[], Awaitable[object]]
 async def issuing(_shared: Stage | None = None) -> list[Figure | Result]:
     """Grants a second and their time, on each store, and the same of OpenBao's service tokens.
 
-    Each has a stage of its own: what others have left on a shared one would be in the way.
+    Each has a stage of its own: what others have left on a shared one would be in the way. They
+    take turns, so that what else the machine does is in the way of all.
     """
+    taken: dict[tuple[str, int], list[Taken]] = defaultdict(list)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        sqlite = await stack.enter_async_context(stage(folder))
+        postgresql, _ = await stack.enter_async_context(on_postgresql())
+        server = await stack.enter_async_context(_openbao())
+        for connections, _ in itertools.product(CONNECTIONS, range(ROUNDS)):
+            for name, ready in (("grant_sqlite", sqlite), ("grant_postgresql", postgresql)):
+                taken[name, connections].append(await asked_by_steps(ready, connections))
+            taken["token_openbao", connections].append(await _tokens_of(server, connections))
+    return _figures(taken)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one round took: each credential, and all of them together, in seconds."""
+
+    each: Sequence[float]
+    together: float
+
+
+def _figures(taken: Mapping[tuple[str, int], Sequence[Taken]]) -> list[Figure | Result]:
     figures: list[Figure | Result] = []
     rates: dict[tuple[str, int], float] = {}
-    for name, taken in (
-        ("sqlite", _grants(None)),
-        ("postgresql", _on_postgresql()),
-        ("openbao", _tokens()),
-    ):
-        async for connections, took, seconds in taken:
-            rates[name, connections] = len(took) / seconds
-            kind = "token" if name == "openbao" else "grant"
-            called = f"issuing.{kind}_{name}_{connections}"
-            ordered = sorted(each * 1000 for each in took)
-            figures += [
-                Figure(f"{called}_per_s", rates[name, connections], "1/s", len(took)),
-                Figure(f"{called}_p50_ms", statistics.median(ordered), "ms", len(took)),
-                Figure(f"{called}_p99_ms", ordered[len(ordered) * 99 // 100], "ms", len(took)),
-            ]
+    for (name, connections), rounds in taken.items():
+        rate = statistics.median(len(one.each) / one.together for one in rounds)
+        rates[name, connections] = rate
+        ordered = sorted(each * 1000 for one in rounds for each in one.each)
+        called, count = f"issuing.{name}_{connections}", len(ordered)
+        figures += [
+            Figure(f"{called}_per_s", rate, "1/s", count),
+            Figure(f"{called}_p50_ms", statistics.median(ordered), "ms", count),
+            Figure(f"{called}_p99_ms", ordered[count * 99 // 100], "ms", count),
+        ]
     figures += [
         Result(
             f"issuing.grants_over_openbao_tokens_{connections}",
-            rates["postgresql", connections],
-            rates["openbao", connections],
+            rates["grant_postgresql", connections],
+            rates["token_openbao", connections],
             "1/s",
             f"service tokens of OpenBao, audit device on, Raft, {connections} connections",
-            _EACH * connections,
+            _EACH * connections * ROUNDS,
         )
         for connections in CONNECTIONS
-        if ("postgresql", connections) in rates and ("openbao", connections) in rates
     ]
     return figures
 
 
-Taken = tuple[int, list[float], float]
-
-
-async def _grants(database_url: str | None) -> AsyncIterator[Taken]:
-    with tempfile.TemporaryDirectory() as folder:
-        async with stage(Path(folder), database_url) as ready:
-            for connections in CONNECTIONS:
-                yield await _asked_by_steps(ready, connections)
-
-
-async def _on_postgresql() -> AsyncIterator[Taken]:
+@contextlib.asynccontextmanager
+async def on_postgresql() -> AsyncIterator[tuple[Stage, str]]:
+    """A stage on a PostgreSQL of its own that waits for its disk, and the database's URL."""
     binaries = find_binaries()
     if binaries is None:
-        raise SystemExit("bench.issuing needs PostgreSQL's programs: initdb and postgres")
-    cluster = await asyncio.to_thread(PostgresqlCluster, binaries)
+        raise SystemExit("this needs PostgreSQL's programs: initdb and postgres")
+    cluster = await asyncio.to_thread(PostgresqlCluster, binaries, durable=True)
     try:
-        async for each in _grants(cluster.url(cluster.create_database())):
-            yield each
+        url = cluster.url(cluster.create_database())
+        with tempfile.TemporaryDirectory() as folder:
+            async with stage(Path(folder), url) as ready:
+                yield ready, url
     finally:
         await asyncio.to_thread(cluster.remove)
 
 
-async def _tokens() -> AsyncIterator[Taken]:
+@contextlib.asynccontextmanager
+async def _openbao() -> AsyncIterator[OpenBao]:
     bao = program()
     if bao is None:
         raise SystemExit(
@@ -99,50 +119,86 @@ async def _tokens() -> AsyncIterator[Taken]:
         )
     with tempfile.TemporaryDirectory() as folder:
         async with openbao(bao, Path(folder)) as server:
-            for connections in CONNECTIONS:
-                yield await _tokens_of(server, connections)
+            yield server
 
 
-async def _asked_by_steps(ready: Stage, connections: int) -> Taken:
-    """So many cases at once, a step of each asking for all its grants."""
-    subjects: dict[str, str] = {}
-    opened = asyncio.Event()
-    there = asyncio.Barrier(connections)
-    taken: list[list[float]] = []
-    began: list[float] = []
-    ended_at: list[float] = []
+async def asked_by_steps(
+    ready: Stage,
+    connections: int,
+    count: int = _EACH,
+    around: AbstractAsyncContextManager[object] | None = None,
+) -> Taken:
+    """Steps that run already, each asking once: so many a connection, after a few to warm up.
+
+    All are there before the first asks, so that Temporal has nothing else to do meanwhile;
+    ``around`` is entered then, and left when the last has asked.
+    """
+    cases = (count * connections + WARM_UP) // _A_CASE  # both are whole cases
+    there = asyncio.Barrier(cases * _A_CASE)
+    free: asyncio.Queue[aiohttp.ClientSession] = asyncio.Queue()
+    taken: list[tuple[float, float]] = []
 
     @activity.defn(dynamic=True)
     async def ask(_encrypted: Sequence[RawValue]) -> None:
-        await opened.wait()
-        subject = subjects[str(activity.info().workflow_id)]
-        async with aiohttp.ClientSession() as http:
+        async with _beating():
+            if await there.wait() == 0 and around is not None:
+                await around.__aenter__()
+                begins.set()
+            await begins.wait()
+            http = await free.get()
+            begun = time.perf_counter()
+            await ask_for_grant(http, ready, subjects[str(activity.info().workflow_id)])
+            taken.append((begun, time.perf_counter()))
+            free.put_nowait(http)
+            if await there.wait() == 0 and around is not None:
+                await around.__aexit__(None, None, None)
 
-            async def issue() -> None:
-                activity.heartbeat()
-                await ask_for_grant(http, ready, subject)
-
-            await _one_after_the_other(issue, _WARM_UP)
-            await there.wait()
-            began.append(time.perf_counter())
-            taken.append(await _one_after_the_other(issue, _EACH))
-            ended_at.append(time.perf_counter())
-
-    async with Worker(ready.temporal, task_queue=ASKER, activities=[ask]):
-        for number in range(connections):
-            subject = f"bench/ask-1/item/i{connections}-{number}"
+    run = secrets.token_hex(4)
+    subjects: dict[str, str] = {}
+    begins = asyncio.Event()
+    if around is None:
+        begins.set()
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(connections):
+            free.put_nowait(await stack.enter_async_context(aiohttp.ClientSession()))
+        worker = Worker(
+            ready.temporal,
+            task_queue=ASKER,
+            activities=[ask],
+            max_concurrent_activities=cases * _A_CASE,
+        )
+        await stack.enter_async_context(worker)
+        for number in range(cases):
+            subject = f"bench/fan-{_A_CASE}/item/{run}-{number}"
             case = await ready.porter.open_case(PROCESS, subject)
             subjects[str(case.case)] = subject
-        opened.set()
         await asyncio.gather(*(ended(ready, each) for each in subjects))
-    return connections, list(itertools.chain(*taken)), max(ended_at) - min(began)
+    counted = sorted(taken)[WARM_UP:]
+    spent = max(end for _, end in counted) - min(begin for begin, _ in counted)
+    return Taken([end - begin for begin, end in counted], spent)
+
+
+@contextlib.asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Say to Temporal that the step lives, as long as this lasts."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(2)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 async def _tokens_of(server: OpenBao, connections: int) -> Taken:
     async def ask(there: asyncio.Barrier) -> list[float]:
         async with aiohttp.ClientSession() as http:
             issue = partial(server.issue, http)
-            await _one_after_the_other(issue, _WARM_UP)
+            await _one_after_the_other(issue, WARM_UP)
             await there.wait()
             return await _one_after_the_other(issue, _EACH)
 
@@ -151,7 +207,7 @@ async def _tokens_of(server: OpenBao, connections: int) -> Taken:
     await there.wait()
     begun = time.perf_counter()
     taken = await asyncio.gather(*asking)
-    return connections, list(itertools.chain(*taken)), time.perf_counter() - begun
+    return Taken(list(itertools.chain(*taken)), time.perf_counter() - begun)
 
 
 async def _one_after_the_other(issue: Issue, count: int) -> list[float]:

@@ -19,6 +19,7 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+from bench.credentials import BARE
 from bench.processor import milliseconds_each, seconds
 from bench.results import Result
 from bench.stage import Stage
@@ -54,7 +55,7 @@ async def throughput(stage: Stage) -> list[Result]:
     spent: dict[str, list[dict[str, float]]] = {"bare": [], "governed": []}
     count = CASES * (STEPS + 1)
     for number in range(ROUNDS + 1):
-        for side, run in (("bare", run_bare), ("governed", _run_governed)):
+        for side, run in (("bare", run_bare), ("governed", run_governed)):
             before, begun = seconds(), time.perf_counter()
             await asyncio.gather(*(run(stage, f"t{number}-{case}") for case in range(CASES)))
             took = time.perf_counter() - begun
@@ -78,20 +79,20 @@ def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {part: statistics.median(each[part] for each in rounds) for part in rounds[0]}
 
 
-async def run_bare(stage: Stage, name: str, steps: int = STEPS) -> None:
-    """A plain workflow of so many steps, to its end."""
-    handle = await _start_bare(stage, name, steps)
+async def run_bare(stage: Stage, name: str, steps: int = STEPS, side: str = BARE) -> None:
+    """A plain workflow of so many steps, to its end; ``side`` is whose credentials they have."""
+    handle = await _start_bare(stage, name, steps, side)
     await handle.result()
 
 
-async def _start_bare(stage: Stage, name: str, steps: int) -> Any:
+async def _start_bare(stage: Stage, name: str, steps: int, side: str = BARE) -> Any:
     case = CaseInput(case=f"case-{secrets.token_hex(13)}", subject=f"bench/{steps}/item/{name}")
     return await stage.temporal.start_workflow(
-        BareBench.run, case, id=case.case, task_queue="bare-orchestrator"
+        BareBench.run, case, id=case.case, task_queue=f"{side}-orchestrator"
     )
 
 
-async def _run_governed(stage: Stage, name: str, steps: int | str = STEPS) -> None:
+async def run_governed(stage: Stage, name: str, steps: int | str = STEPS) -> None:
     opened = await stage.porter.open_case(PROCESS, f"bench/{steps}/item/{name}")
     await ended(stage, str(opened.case))
 
@@ -147,7 +148,7 @@ async def grant(stage: Stage) -> list[Result]:
             floors.append((time.perf_counter() - asked) * 1000)
 
         async with Worker(stage.temporal, task_queue=ASKER, activities=[ask]):
-            await _run_governed(stage, "grants", f"ask-{WARM_UP + GRANTS}")
+            await run_governed(stage, "grants", f"ask-{WARM_UP + GRANTS}")
     return [
         Result(
             "grant.p50_over_floor",

@@ -40,6 +40,30 @@ class OpenBao:
                 raise RuntimeError(f"OpenBao answered {answer.status}: {await answer.text()}")
             await answer.read()
 
+    async def serve_database(self, connection_url: str, role: str) -> None:
+        """Have PostgreSQL roles made and issued by its database engine, each good for a minute."""
+        made = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'"
+        config = {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": [role],
+            "connection_url": connection_url,
+        }
+        given = {
+            "db_name": "records",
+            "creation_statements": [made],
+            "default_ttl": "60s",
+            "max_ttl": "60s",
+        }
+        async with aiohttp.ClientSession(headers={"X-Vault-Token": self.token}) as http:
+            for path, body in (
+                ("sys/mounts/database", {"type": "database"}),
+                ("database/config/records", config),
+                (f"database/roles/{role}", given),
+            ):
+                async with http.post(f"{self.url}/v1/{path}", json=body) as answer:
+                    if answer.status >= 300:
+                        raise RuntimeError(f"OpenBao: {path}: {await answer.text()}")
+
 
 def program() -> Path | None:
     """Its program, if it is installed."""

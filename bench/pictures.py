@@ -6,12 +6,13 @@ test finds one that is older than its figures.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from bench.reading import Measured, Results
+from bench.sections import GRANT_PARTS, GROWN, STEP_PARTS
 
 PLOTS = Path(__file__).parent / "plots"
 MARK = "placet-bench:"
@@ -87,6 +88,43 @@ def _issuing(results: Results) -> Picture | None:
     return Picture("issuing", "Credentials issued", "a second", "bars", labels, series)
 
 
+def _beside(results: Results) -> Picture | None:
+    sides = {
+        "governed": "a grant",
+        "keycard": "Keycard's token",
+        "openbao_token": "OpenBao's token",
+        "openbao_database": "OpenBao's PostgreSQL role",
+    }
+    found = [results.get(f"beside.{side}_over_bare") for side in sides]
+    values = tuple(None if each is None else each.value for each in found)
+    if any(each is None for each in values):
+        return None
+    series = (Series("over no credential", values),)
+    title = "Activities a second, a credential for each"
+    return Picture("beside", title, "ratio", "bars", tuple(sides.values()), series, 0.9)
+
+
+def _growth(name: str, said: str, title: str) -> Callable[[Results], Picture | None]:
+    def made(results: Results) -> Picture | None:
+        series: dict[str, dict[int, float]] = {}
+        for what, exponents in GROWN.items():
+            for each in exponents:
+                found = results.get(f"growth.{what}{said}_1e{each}")
+                if found is not None and found.plain is not None:
+                    kept = series.setdefault(what, {exponents[0] - 1: found.plain})
+                    kept[each] = found.own
+        if not series:
+            return None
+        places = sorted({place for kept in series.values() for place in kept})
+        drawn = tuple(
+            Series(what, tuple(kept.get(place) for place in places))
+            for what, kept in series.items()
+        )
+        return Picture(name, title, "ms", "lines", tuple(f"1e{each}" for each in places), drawn)
+
+    return made
+
+
 def _attacks(results: Results) -> Picture | None:
     said = ("governed", "ungoverned")
     series = tuple(
@@ -98,7 +136,29 @@ def _attacks(results: Results) -> Picture | None:
     return Picture("attacks", "Attacks on agents that reason", "attempts", "bars", said, series)
 
 
-_MADE: tuple[Callable[[Results], Picture | None], ...] = (_processor, _issuing, _attacks)
+def _profile(of: str, title: str, parts: Mapping[str, str]) -> Callable[[Results], Picture | None]:
+    def made(results: Results) -> Picture | None:
+        found = [results.get(f"profile.{of}.{part}_ms") for part in parts]
+        if any(each is None for each in found):
+            return None
+        series = tuple(
+            Series(words, (_own(each),)) for words, each in zip(parts.values(), found, strict=True)
+        )
+        return Picture(f"profile-{of}", title, "ms of processor time", "stacked", (of,), series)
+
+    return made
+
+
+_MADE: tuple[Callable[[Results], Picture | None], ...] = (
+    _processor,
+    _profile("grant", "A grant in the authority", GRANT_PARTS),
+    _profile("step", "An empty step in its worker", STEP_PARTS),
+    _beside,
+    _issuing,
+    _growth("growth", "", "A grant, p50, as things grow"),
+    _growth("growth_processor", "_processor", "The authority's processor time of a grant"),
+    _attacks,
+)
 
 
 def pictures(results: Results) -> dict[str, Picture]:

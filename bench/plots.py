@@ -8,7 +8,10 @@ from matplotlib.figure import Figure as Drawing
 
 from bench.pictures import MARK, PLOTS, Picture
 
-_COLOURS = ("#30638e", "#d1495b", "#edae49", "#66a182", "#8d96a3", "#7d4f96", "#003d5b", "#b08968")
+_COLOURS = (
+    *("#30638e", "#d1495b", "#edae49", "#66a182", "#8d96a3", "#7d4f96", "#003d5b", "#b08968"),
+    *("#00798c", "#e07a5f", "#bdb2a7"),
+)
 _STYLE: Any = {  # its stubs list every key
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "placet",  # ids that are the same each time
@@ -27,7 +30,10 @@ def draw(each: Picture, folder: Path = PLOTS) -> Path:
         if each.aim is not None:
             axes.axhline(each.aim, color="#555555", linestyle="--", linewidth=1)
         axes.set_title(each.title, loc="left", fontsize=10)
-        axes.legend(frameon=False, fontsize=8)
+        if each.kind == "stacked":
+            axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+        else:
+            axes.legend(frameon=False, fontsize=8)
         path = folder / f"{each.name}.svg"
         described = {"Date": None, "Creator": None, "Description": f"{MARK}{each.digest()}"}
         drawing.savefig(path, format="svg", metadata=described)

@@ -48,6 +48,27 @@ def resident_of(process: int) -> float:
     return 0.0
 
 
+def process_of(part: str) -> int:
+    """The process of a part; of the two workers, the governed one.
+
+    Raises:
+        LookupError: there is none, or not Linux.
+    """
+    for each, folder, command in _children():
+        if each == part and (part != "worker" or "bench.worker governed" in command):
+            return int(folder.name)
+    raise LookupError(f"no process of {part}")
+
+
+def threads(process: int) -> dict[int, float]:
+    """Seconds of processor time so far of each of a process's threads."""
+    found: dict[int, float] = {}
+    for folder in _PROC.joinpath(f"{process}/task").iterdir():
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile
+            found[int(folder.name)] = _ticks(folder) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
 def _children() -> Iterator[tuple[str, Path, str]]:
     """This process's children: what part each is, its folder, and its command."""
     for folder in _PROC.iterdir():

@@ -20,6 +20,7 @@ class Measured:
     plain: float | None = None
     plain_is: str = ""
     processor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    load: float | None = None
 
     @property
     def own(self) -> float:
@@ -41,7 +42,8 @@ class Results:
 
 def _measured(said: Mapping[str, Any]) -> Measured:
     if "plain" not in said:
-        return Measured(said["value"], said["unit"], said["samples"])
+        alone, load = (said["value"], said["unit"], said["samples"]), said.get("load")
+        return Measured(*alone, load=load)
     return Measured(
         said["value"],
         said["governed"]["unit"],
@@ -50,6 +52,7 @@ def _measured(said: Mapping[str, Any]) -> Measured:
         said["plain"]["value"],
         said["plain"]["what"],
         said.get("processor_ms", {}),
+        said.get("load"),
     )
 
 

@@ -5,12 +5,13 @@ Nothing is measured here. A figure that is not in the results is named as missin
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.pictures import PLOTS, Picture, drawn_from, pictures
 from bench.reading import Measured, Results, read
 from bench.sections import SECTIONS, UNLISTED, Section, Shown
+from bench.sizing import SCALE, renewed
 
 REPORT = Path(__file__).parent / "REPORT.md"
 _HEAD = """\
@@ -18,8 +19,9 @@ _HEAD = """\
 
 Made by `python -m bench.report` from `bench/results.json`: don't edit it. `make bench` measures
 everything anew, and `python -m bench NAME…` some of it. What is compared was taken in one run on
-one machine: compare ratios, not figures of different sections. What the figures mean stands in
-[what governing costs](../docs/explanation/cost.md).
+one machine: compare ratios, not figures of different sections. A run of its own on two cores has a
+load of two to four; above that, others worked beside it and absolute figures are too bad. What
+the figures mean stands in [what governing costs](../docs/explanation/cost.md).
 """
 
 
@@ -78,13 +80,17 @@ def _section(section: Section, results: Results, drawn: Mapping[str, Picture]) -
     yield "| figure | ours | beside | ratio | aim | met |"
     yield "|---|---|---|---|---|---|"
     missing: list[str] = []
+    loads: list[float] = []
     for shown in section.figures:
         found = results.get(shown.name)
         if found is None:
             missing.append(shown.name)
             continue
         yield _row(shown, found)
+        loads += [] if found.load is None else [found.load]
     yield ""
+    if loads:
+        yield f"The machine's load when these were written: {_range(loads)}.\n"
     if missing:
         yield f"Missing from the results: {', '.join(f'`{each}`' for each in missing)}.\n"
     for name in section.pictures:
@@ -96,6 +102,11 @@ def _section(section: Section, results: Results, drawn: Mapping[str, Picture]) -
         yield f"{section.after}\n"
     if section.again:
         yield f"Again: `python -m bench {section.again}`\n"
+
+
+def _range(loads: Sequence[float]) -> str:
+    least, most = min(loads), max(loads)
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
 
 def _row(shown: Shown, found: Measured) -> str:
@@ -126,6 +137,7 @@ def renew() -> None:
     """Write the report; draw its pictures where matplotlib is installed, and say where it isn't."""
     results = read()
     REPORT.write_text(report(results))
+    SCALE.write_text(renewed(SCALE.read_text(), results, number))
     if importlib.util.find_spec("matplotlib") is None:
         sys.stderr.write("No picture is drawn: matplotlib comes with bench/requirements.lock.\n")
         return

@@ -67,7 +67,8 @@ def spelled(result: Result | Figure) -> dict[str, Any]:
 def add(results: Sequence[Result | Figure]) -> None:
     """Put figures beside those that are written, and write the report anew.
 
-    A figure that is not measured this time stays as it was.
+    A figure that is not measured this time stays as it was. Each says the machine's load of its
+    last minute, its own included: it tells a quiet run from one beside other work.
     """
     kept = json.loads(RESULTS.read_text())
     kept["machine"] = {
@@ -75,7 +76,8 @@ def add(results: Sequence[Result | Figure]) -> None:
         "processor": platform.machine(),
         "cores": os.cpu_count(),
     }
-    kept["figures"] |= {each.name: spelled(each) for each in results}
+    load = {"load": round(os.getloadavg()[0], 1)}
+    kept["figures"] |= {each.name: spelled(each) | load for each in results}
     RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
     from bench.report import renew  # it reads these
 

@@ -1,6 +1,6 @@
 """What the report says of each figure: its section, its words, and the aim where there is one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bench.reading import Measured
@@ -68,6 +68,55 @@ _ISSUED = tuple(
     for figure, words in (("per_s", "a second"), ("p50_ms", "p50"), ("p99_ms", "p99"))
 )
 
+GRANT_PARTS = {
+    "http": "read and answer the request",
+    "authenticate": "verify the assertion and the proof",
+    "ask_temporal": "ask Temporal whether the step runs",
+    "look_up": "look up identity, case, rules",
+    "policy": "decide by policy",
+    "write": "write grant and entry",
+    "writer": "the writer's own: batches, tree",
+    "commit": "commit",
+    "sign": "sign the grant",
+    "rest": "event loop, sockets, jobs beside",
+    "native": "threads of Temporal's SDK",
+}
+STEP_PARTS = {
+    "workflow": "run the workflow",
+    "activity": "run the activity",
+    "governing": "govern: settle, keep evidence",
+    "ask_for_grant": "ask for the grant",
+    "payloads": "encrypt and decrypt payloads",
+    "rest": "event loop, sockets",
+    "native": "threads of Temporal's SDK",
+}
+
+
+def _parts(of: str, parts: Mapping[str, str]) -> tuple[Shown, ...]:
+    said = {"grant": "a grant", "step": "a step"}[of]
+    return tuple(
+        Shown(f"profile.{of}.{part}_ms", f"{said}: {words}") for part, words in parts.items()
+    )
+
+
+GROWN = {
+    "cases": (2, 3, 4),
+    "identities": (2, 3, 4),
+    "policies": (2, 3),
+    "ledger": (5, 6, 7),
+}
+"""What grows, and to which powers of ten; the first is ten times what it is compared with."""
+
+
+def _grown(said: str) -> tuple[Shown, ...]:
+    word = "processor time" if said else "p50"
+    return tuple(
+        Shown(f"growth.{what}{said}_1e{each}", f"{what}, {10**each:,}: {word}")
+        for what, exponents in GROWN.items()
+        for each in exponents
+    )
+
+
 SECTIONS: tuple[Section, ...] = (
     Section(
         "Governed against ungoverned Temporal",
@@ -84,16 +133,53 @@ SECTIONS: tuple[Section, ...] = (
             ),
             Shown("resume.p50_over_signal", "from a decision to the resumed workflow, p50"),
             Shown("resume.p95_over_signal", "the same, p95"),
+            Shown(
+                "approvals.decided_over_holdpoint",
+                "decisions of people, signed and judged; holdpoint is a library and writes with"
+                " `synchronous=NORMAL`",
+            ),
         ),
         ("processor",),
-        "throughput grant resume",
+        "throughput grant resume approvals",
+    ),
+    Section(
+        "The same steps with somebody else's credential",
+        "Each of the 11 activities is preceded by a credential of its own. OpenBao's are not"
+        " taken back at the end; a grant is settled. Keycard's interceptor mints from a local"
+        " OAuth server that signs tokens and decides nothing. None of them asks whether this"
+        " step of this case runs, or writes what a person could prove later beyond an audit"
+        " line.",
+        tuple(
+            Shown(f"beside.{side}_over_bare", what)
+            for side, what in (
+                ("governed", "a grant each"),
+                ("openbao_token", "a service token of OpenBao each"),
+                ("openbao_database", "a PostgreSQL role of OpenBao each"),
+                ("keycard", "a token by keycardai-temporal each"),
+            )
+        ),
+        ("beside",),
+        "beside",
+    ),
+    Section(
+        "Where the time goes",
+        "Processor time by what the code does, as py-spy saw it: of a grant in the authority (8"
+        " connections), and of an empty step in its worker, which has the workflow as well. Threads"
+        " without Python are Temporal's SDK.",
+        (
+            *_parts("grant", GRANT_PARTS),
+            *_parts("step", STEP_PARTS),
+        ),
+        ("profile-grant", "profile-step"),
+        "profile",
     ),
     Section(
         "Grants a second, beside OpenBao's service tokens",
-        "Steps ask for grants one after the other, over a connection each; OpenBao issues"
-        " service tokens in the same way, with integrated storage (Raft) and a file audit"
-        " device. A token is drawn and stored; a grant also verifies two signatures of its"
-        " asker, asks Temporal whether the step runs, decides by policy, signs and appends.",
+        "Steps that run already ask for their grant, one after the other on each connection;"
+        " OpenBao issues service tokens in the same way, with integrated storage (Raft) and a"
+        " file audit device. A token is drawn and stored; a grant also verifies two signatures"
+        " of its asker, asks Temporal whether the step runs, decides by policy, signs and"
+        " appends.",
         (
             *_ISSUED,
             *(
@@ -107,6 +193,16 @@ SECTIONS: tuple[Section, ...] = (
         ),
         ("issuing",),
         "issuing",
+    ),
+    Section(
+        "As things grow",
+        "One grant after the other, of steps that run already, with so many closed cases, agents,"
+        " policies or ledger entries there before; beside the same with the least. The ledger is"
+        " on PostgreSQL, the rest on SQLite. First the time of a grant (p50), then the authority's"
+        " processor time for it, in which neighbours show less.",
+        (*_grown(""), *_grown("_processor")),
+        ("growth", "growth_processor"),
+        "growth",
     ),
     Section(
         "The ledger and an audit",

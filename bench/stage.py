@@ -69,7 +69,7 @@ async def stage(folder: Path, database_url: str | None = None) -> AsyncIterator[
         address = environment.client.service_client.config.target_host
         authority = [sys.executable, "-m", "placet.cli", "authority", "serve"]
         stack.enter_context(
-            _program(
+            program(
                 authority,
                 {
                     "PLACET_AUTHORITY_ISSUER": issuer,
@@ -88,13 +88,23 @@ async def stage(folder: Path, database_url: str | None = None) -> AsyncIterator[
         ]
         await _enrol(admin, keys)
         for side in ("bare", "governed"):
-            command = [sys.executable, "-m", "bench.worker", side, "--temporal", address]
-            command += ["--issuer", issuer, "--folder", str(folder)]
-            log = folder / f"{side}-worker.log"
-            await asyncio.to_thread(_ready, stack.enter_context(_program(command, {}, log)), log)
+            await stack.enter_async_context(worker(side, address, issuer, folder))
         yield Stage(
             environment.client, issuer, admin, porter, clerk, auditor, keys[ASKER], folder, settings
         )
+
+
+@contextlib.asynccontextmanager
+async def worker(
+    side: str, address: str, issuer: str, folder: Path, *, issues: str = "", token: str = ""
+) -> AsyncIterator[None]:
+    """One side's workers, in a process of their own; where their credentials are issued."""
+    command = [sys.executable, "-m", "bench.worker", side, "--temporal", address]
+    command += ["--issuer", issuer, "--folder", str(folder), "--issues", issues]
+    log = folder / f"{side}-worker.log"
+    with program(command, {"BENCH_TOKEN": token}, log) as started:
+        await asyncio.to_thread(_ready, started, log)
+        yield
 
 
 async def _enrol(admin: OperatorClient, keys: Mapping[str, SigningKey]) -> None:
@@ -127,9 +137,10 @@ def _ready(worker: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextlib.contextmanager
-def _program(
+def program(
     command: list[str], settings: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours, ended with what this is around."""
     # A file, not a pipe: the SDK warns on standard output, and waits for ever once a pipe is full.
     said = log.open("wb")
     process = subprocess.Popen(

@@ -62,8 +62,8 @@ DEFINITION = ProcessDefinition(
     ),
     results=(CaseResult(name="done"),),
 )
-"""Its subject says how many steps a case takes: none means one and then a checkpoint, and
-``ask-N`` is N steps that measure a grant each."""
+"""Its subject says how many steps a case takes: none means one and then a checkpoint,
+``ask-N`` is N steps that measure a grant each, and ``fan-N`` is N of them at once."""
 
 MATRIX = AuthorityMatrix(
     process=PROCESS,
@@ -153,6 +153,9 @@ class GovernedBench(GovernedWorkflow):
         if steps.startswith("ask-"):
             for _ in range(int(steps.removeprefix("ask-"))):
                 await self.step("ask", request, type(None))
+        elif steps.startswith("fan-"):
+            count = int(steps.removeprefix("fan-"))
+            await asyncio.gather(*(self.step("ask", request, type(None)) for _ in range(count)))
         else:
             for _ in range(int(steps) or 1):
                 await self.step("touch", request, PartRef)
@@ -187,9 +190,10 @@ class BareBench:
         return "done"
 
     async def _step(self, activity_type: str, queue: str, request: StepRequest) -> None:
+        side = workflow.info().task_queue.removesuffix(f"-{ORCHESTRATOR}")
         await workflow.execute_activity(
             activity_type,
             request,
-            task_queue=f"bare-{queue}",
+            task_queue=f"{side}-{queue}",
             start_to_close_timeout=timedelta(minutes=10),
         )

@@ -1,8 +1,9 @@
-"""``python -m bench.worker``: one side's workers, governed or bare, in one process."""
+"""``python -m bench.worker``: one side's workers in one process: governed, bare, or beside us."""
 
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from bench.bank import BankTask
+from bench.credentials import BARE, SIDES, credentials
 from bench.work import (
     AGENT,
     ORCHESTRATOR,
     BareBench,
     GovernedBench,
-    bare_close,
-    bare_touch,
     governed_touch,
 )
 from placet.agent import ORCHESTRATION, AgentConfig, PlacetPlugin
@@ -30,17 +30,21 @@ from placet.tokens import read_key_file
 async def main() -> None:
     """Run until told to stop."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("side", choices=["governed", "bare"])
+    parser.add_argument("side", choices=["governed", BARE, *SIDES])
     parser.add_argument("--temporal", required=True)
     parser.add_argument("--issuer", required=True)
     parser.add_argument("--folder", required=True, type=Path)
+    parser.add_argument("--issues", default="", help="where a side's credentials are issued")
     asked = parser.parse_args()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     governed = asked.side == "governed"
+    beside = credentials(
+        BARE if governed else asked.side, asked.issues, os.environ.get("BENCH_TOKEN", "")
+    )
     activities: dict[str, list[Callable[..., Any]]] = {
-        AGENT: [governed_touch if governed else bare_touch],
-        ORCHESTRATOR: list(ORCHESTRATION) if governed else [bare_close],
+        AGENT: [governed_touch if governed else beside.touch],
+        ORCHESTRATOR: list(ORCHESTRATION) if governed else [beside.close],
     }
     workflows: list[type] = [GovernedBench, BankTask] if governed else [BareBench]
     async with contextlib.AsyncExitStack() as stack:
@@ -55,10 +59,11 @@ async def main() -> None:
                 )
             worker = Worker(
                 client,
-                task_queue=agent if governed else f"bare-{agent}",
+                task_queue=agent if governed else f"{asked.side}-{agent}",
                 activities=activities[agent],
                 workflows=workflows if agent == ORCHESTRATOR else [],
                 workflow_runner=workflow_runner(),
+                interceptors=beside.interceptors,
             )
             await stack.enter_async_context(worker)
         print("ready", flush=True)

@@ -2,13 +2,18 @@
 
 from functools import lru_cache
 
-from placet.authority._store import GovernanceRow, Reader
+from sqlalchemy import select
+
+from placet.authority._store import GovernanceRow, Reader, table_of
 from placet.model import Governance
+
+_RULES = table_of(GovernanceRow)
+_IN_FORCE = select(_RULES.c.body_json).order_by(_RULES.c.version.desc()).limit(1)
 
 
 def governance(reader: Reader) -> Governance:
     """The rules in force."""
-    row = reader.first(GovernanceRow, order_by=[GovernanceRow.version.desc()])  # type: ignore[attr-defined]  # a column on the class
+    row = reader.one(_IN_FORCE)
     assert row is not None  # written with the log's first entry
     return _read(row.body_json)
 

@@ -84,6 +84,7 @@ _EARLIER_OF_STEP = select(_GRANT).where(
         ),
     ),
 )
+_READ = select(table_of(GrantInput)).where(table_of(GrantInput).c.grant_id == bindparam("grant"))
 
 
 @dataclass(frozen=True)
@@ -567,7 +568,7 @@ def _revoke_earlier(tx: Tx, ask: _Ask, running: RunningActivity) -> list[str]:
 
 def _carry_inputs(tx: Tx, earlier: list[str], grant: str) -> None:
     """Let a grant have read what the grants before it in its attempt had."""
-    read = tx.all(GrantInput, GrantInput.grant_id.in_(earlier)) if earlier else []  # type: ignore[attr-defined]  # a column on the class
+    read = [row for each in earlier for row in tx.rows(GrantInput, _READ, {"grant": each})]
     for digest in sorted({each.part_digest for each in read}):
         tx.add(GrantInput(grant_id=grant, part_digest=digest, at=tx.now))
 

@@ -28,11 +28,16 @@ def find_binaries() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
+# Nobody cuts a test's power: its server need not wait for the disk. A benchmark's does.
+_QUICK = ("-c", "fsync=off", "-c", "shared_buffers=16MB")
+
+
 class PostgresqlCluster:
     """A running server. It refuses to run as root, so root starts it as another user."""
 
-    def __init__(self, binaries: Path, superuser: str = "placet") -> None:
+    def __init__(self, binaries: Path, superuser: str = "placet", *, durable: bool = False) -> None:
         self._binaries = binaries
+        self._durable = durable
         self._superuser = superuser
         self._user = _unprivileged_user()
         # Not pytest's folder: the path of a socket may have 107 characters at most.
@@ -69,8 +74,7 @@ class PostgresqlCluster:
                 [
                     *(str(self._binaries / "postgres"), "-D", str(self.folder / "data")),
                     *("-k", str(self.folder), "-c", "listen_addresses="),
-                    # Nobody cuts this server's power: it need not wait for the disk.
-                    *("-c", "fsync=off", "-c", "shared_buffers=16MB"),
+                    *(() if self._durable else _QUICK),
                 ],
                 stdout=log,
                 stderr=log,

@@ -7,8 +7,21 @@ import pytest
 
 from bench.pictures import PLOTS, drawn_from, pictures
 from bench.reading import Measured, Results, read
-from bench.report import REPORT, report
+from bench.report import REPORT, number, report
 from bench.sections import SECTIONS, UNLISTED
+from bench.sizing import (
+    CORES,
+    ENTRIES,
+    GRANTS,
+    KILOBYTES,
+    LOCKED,
+    SCALE,
+    lines,
+    most_a_day,
+    renewed,
+    table,
+    writer_seconds,
+)
 
 AGAIN = "run python -m bench.report and commit what it writes"
 SHOWN = [shown for section in SECTIONS for shown in section.figures]
@@ -74,6 +87,41 @@ def test_an_aim_is_met_or_missed(name: str, value: float, said: str) -> None:
     figures = {**read().figures, name: Measured(value, "", 1, ours=value, plain=1.0)}
     aims, _, _ = report(replace(read(), figures=figures)).partition("## Governed")
     assert f"| {said} |" in aims
+
+
+def test_the_sizing_model_is_what_the_results_make_of_it() -> None:
+    page = SCALE.read_text()
+    assert page == renewed(page, read(), number), AGAIN
+
+
+def test_the_sizing_model_carries_what_one_draw_took() -> None:
+    """By hand: two draws a second, each holding the writer for 16 grants and 45 entries besides."""
+    figures = {f"profile.grant.{part}_ms": Measured(1.0, "ms", 1) for part in LOCKED}
+    figures["ledger.append_over_raw"] = Measured(0.1, "entries/s", 1, ours=1000.0, plain=10_000.0)
+    results = Results({}, figures)
+    held = writer_seconds(results)
+    assert held == pytest.approx(16 * 0.005 + 45 / 1000)
+    assert most_a_day(results) == pytest.approx(28_800 / 0.125)
+    first, *others = lines(results)
+    assert first.even == pytest.approx(0.125 * 1_000_000 / 86_400)
+    assert first.busiest == pytest.approx(3 * 0.125 * 1_000_000 / 86_400)
+    cores = {each.part: each.even for each in others}
+    assert cores["Temporal"] == pytest.approx(0.49 * 1_000_000 / 86_400)
+    assert "**gives**" in table(results, number)
+
+
+def test_the_sizing_model_says_what_is_missing() -> None:
+    said = table(_without("ledger.append_over_raw"), number)
+    assert "| the ledger's writer | missing: " in said
+    assert "million draws a day" not in said
+
+
+def test_the_sizing_model_takes_the_draw_of_the_how_to() -> None:
+    page = (SCALE.parents[1] / "how-to/size-a-deployment.md").read_text()
+    assert f"{GRANTS} grants" in page
+    assert f"{ENTRIES} entries" in page
+    assert [re.search(rf"\| {seconds} s[ ,]", page) for seconds in CORES.values()].count(None) == 0
+    assert [f"{each} kB" in page for each in KILOBYTES.values()].count(False) == 0
 
 
 def test_what_measures_a_section_again_is_there() -> None:

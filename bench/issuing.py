@@ -32,7 +32,7 @@ from bench.work import ASKER, PROCESS
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 CONNECTIONS = (1, 8)
-_EACH, ROUNDS = 50, 3
+_EACH, ROUNDS = 25, 4
 WARM_UP = 20
 _A_CASE = 5
 """Steps of one case at once."""

@@ -33,6 +33,7 @@ class Terminal:
     def __init__(self, command: Sequence[str], settings: Mapping[str, str]) -> None:
         self._command = list(command)
         self._settings = {**os.environ, "TERM": "xterm-256color", **settings}
+        self._settings.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
         self._held = b""
         self._process: asyncio.subprocess.Process | None = None

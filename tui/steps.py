@@ -166,6 +166,11 @@ def _decision(decision: "DecisionFrame") -> Iterable[Piece]:
         yield f"  {harmless(decision.comment)}\n"
 
 
+def of_process(steps: Sequence[Step]) -> list[Step]:
+    """The steps that the process asked for; how often Temporal asked it says nothing."""
+    return [each for each in steps if each.what != _TASK]
+
+
 def find(steps: Sequence[Step], kind: str, at: int, by: int) -> int:
     """The next step of a kind in a direction; the same one if there is none."""
     places = range(at + 1, len(steps)) if by > 0 else range(at - 1, -1, -1)
@@ -189,3 +194,9 @@ def side_by_side(
             for at in range(max(i2 - i1, j2 - j1))
         ]
     return made
+
+
+def same_step(pair: tuple[Step | None, Step | None]) -> bool:
+    """Whether both cases have this line."""
+    left, right = pair
+    return left is not None and right is not None and left.alike == right.alike

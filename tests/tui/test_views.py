@@ -1,16 +1,19 @@
 """Cases, identities, the ledger, the floor, and a case's story: shown, and acted on."""
 
 import pytest
-from textual.widgets import Button, Input, Select
+from textual.widgets import Button, Input, Select, Static
 
 from placet.process import Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import PARCELS, Simulator
+from tests.tui.simulator import NOW, PARCELS, Simulator
 from tui.gateway import Gateway
 from tui.screens import intake
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
+from tui.screens.compare import Choose, Compare
+from tui.screens.look import Look
 from tui.screens.replay import Replay
+from tui.steps import Step, of_process, same_step, side_by_side
 from tui.widgets.slider import Slider
 from tui.widgets.table import VirtualTable
 
@@ -93,6 +96,47 @@ async def test_a_cases_story_is_walked_and_jumped(
         assert "Time" not in desk.text()
         await desk.press("escape")
         await desk.on(CaseScreen)
+
+
+async def test_two_cases_stand_side_by_side(open_console: Opened, simulator: Simulator) -> None:
+    """By their own names, ended ones of the same process first; what differs is read below."""
+    simulator.add(7)
+    other, alike = simulator.add(8), simulator.add(9)
+    denied = {"action": "parcel:open", "reasons": ["policy:law.no"]}
+    simulator.note("grant.denied", "agent:weigher", other.case, other.subject, denied)
+    simulator.cases[alike.case] = simulator.cases[alike.case].model_copy(
+        update={"closed_at": NOW, "result": "dispatched"}
+    )
+    async with open_console("una") as desk:
+        desk.app.push_screen(Replay(other.case))
+        await desk.press("equals_sign")
+        await desk.on(Choose)
+        assert desk.text().index("parcel 9 of D-1") < desk.text().index("parcel 7 of D-1")
+        await desk.press("enter")
+        await desk.on(Compare)
+        await desk.expect("parcel 8 of D-1 · open", "parcel 9 of D-1 · dispatched")
+        await desk.expect("what the ledger has, as not both can be replayed")
+        while "grant.denied" not in str(desk.app.screen.query_one("#compare-left", Static).content):
+            await desk.press("n")
+        await desk.expect("Nothing here.", "policy:law.no")
+        await desk.press("enter")
+        await desk.on(Look)
+        await desk.expect("policy:law.no")
+
+
+def test_how_often_temporal_asked_is_no_difference() -> None:
+    """Two recordings are compared by what the process did."""
+
+    def step(what: str, detail: str) -> Step:
+        return Step("10:00:00", what, detail, "plain", ())
+
+    asked = [step("workflow task", each) for each in ("scheduled", "started", "completed")]
+    read, paid = step("step completed", "read_packet"), step("step completed", "pay")
+    left = of_process([*asked, read, *asked, *asked, paid])
+    right = of_process([*asked, read, *asked])
+    pairs = side_by_side(left, right)
+    assert pairs == [(read, read), (paid, None)]
+    assert [same_step(each) for each in pairs] == [True, False]
 
 
 async def test_a_finding_leads_to_the_place_where_it_was_read(

@@ -1,12 +1,11 @@
 """Two cases side by side: the same things on one line, what only one has marked."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Static
 
@@ -15,26 +14,38 @@ from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
 from tui.audit import audit_case
-from tui.gateway import Gateway
 from tui.said import said
-from tui.steps import Step, of_flight, of_ledger, side_by_side
+from tui.session import Session
+from tui.steps import Step, of_flight, of_ledger, of_process, same_step, side_by_side
 from tui.text import harmless
 from tui.widgets.keys import Keys
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
+if TYPE_CHECKING:
+    from placet.audit import Flight
+
+
+def _title(session: Session, case: CaseView) -> str:
+    definition = session.gateway.newest_definition(case.process)
+    return harmless(words.subject_words(definition, case.subject))
+
+
+def _came_to(case: CaseView) -> str:
+    return harmless(case.result or case.status.value)
+
 
 class Choose(ModalScreen[None], Asking):
-    """Which case to put beside it."""
+    """Which case to put beside it: first those of its process, and of these the ended ones."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", id="choose.cancel"),
     ]
 
-    def __init__(self, case: str, steps: Sequence[Step]) -> None:
+    def __init__(self, case: CaseView, flight: "Flight | None") -> None:
         super().__init__()
         self._case = case
-        self._steps = steps
-        self._cases: list[CaseView] = []
+        self._flight = flight
+        self._cases: dict[str, CaseView] = {}
 
     def compose(self) -> ComposeResult:
         """Every other case."""
@@ -58,20 +69,21 @@ class Choose(ModalScreen[None], Asking):
     async def load(self) -> None:
         """Ask for them."""
         found = await self.ask(self.session.gateway.cases())
-        self._cases = [each for each in found or () if each.id != self._case]
+        others = [each for each in found or () if each.id != self._case.id]
+        others.sort(key=lambda each: (each.process != self._case.process, each.closed_at is None))
+        self._cases = {each.id: each for each in others}
 
         def cells(at: int) -> tuple[Cell, ...]:
-            case = self._cases[at]
-            definition = self.session.gateway.newest_definition(case.process)
+            case = others[at]
             return (
-                Cell(harmless(words.subject_words(definition, case.subject))),
-                Cell(harmless(case.result or case.status.value)),
+                Cell(_title(self.session, case)),
+                Cell(_came_to(case)),
                 Cell(case.id, "muted"),
             )
 
         table = self.query_one(VirtualTable)
         table.say("There is no other case.")
-        table.show(Rows.of([each.id for each in self._cases], cells))
+        table.show(Rows.of(list(self._cases), cells))
 
     @on(Button.Pressed, "#close")
     def close(self) -> None:
@@ -81,39 +93,42 @@ class Choose(ModalScreen[None], Asking):
     @on(VirtualTable.Opened)
     def chosen(self, event: VirtualTable.Opened) -> None:
         """Put it beside."""
-        other = event.row
+        other = self._cases[event.row]
         self.dismiss()
-        self.app.push_screen(Compare(self._case, self._steps, other))
+        self.app.push_screen(Compare(self._case, self._flight, other))
 
 
 class Compare(Screen[None], Asking):
-    """Both stories."""
+    """Both stories, and what the two steps under the cursor say."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back", id="compare.back"),
         Binding("n", "next", "Next difference", id="compare.next"),
     ]
 
-    def __init__(self, case: str, steps: Sequence[Step], other: str) -> None:
+    def __init__(self, case: CaseView, flight: "Flight | None", other: CaseView) -> None:
         super().__init__()
         self._case = case
-        self._steps = steps
+        self._flight = flight
         self._other = other
         self._pairs: list[tuple[Step | None, Step | None]] = []
 
     def compose(self) -> ComposeResult:
-        """Two columns."""
+        """Two columns, and below each a closer look."""
         yield Static(
             said(("Reading the other case …", "muted")), classes="headline", id="compare-head"
         )
+        heads = [
+            f"{_title(self.session, each)} · {_came_to(each)}" for each in (self._case, self._other)
+        ]
         yield VirtualTable(
-            (
-                Column(self._case, 30, grow=1),
-                Column("", 1),
-                Column(self._other, 30, grow=1),
-            ),
+            (Column(heads[0], 30, grow=1), Column("", 1), Column(heads[1], 30, grow=1)),
             empty="Reading …",
         )
+        with Horizontal(id="compare-looks"):
+            for side in ("left", "right"):
+                with VerticalScroll(classes="compare-look"):
+                    yield Static(id=f"compare-{side}")
         yield Keys()
 
     def on_mount(self) -> None:
@@ -123,36 +138,38 @@ class Compare(Screen[None], Asking):
 
     @work(exclusive=True, group="compare")
     async def load(self) -> None:
-        """Read the other in the same way: recorded if it is, from the ledger if not."""
-        gateway = self.session.gateway
-        steps = await self._recorded(gateway) if self._is_flight() else None
-        if steps is None:
-            entries = await self.ask(gateway.entries_of(self._other))
-            steps = of_ledger(entries or [])
-        self._pairs = side_by_side(self._steps, steps)
-        differ = sum(not _same(pair) for pair in self._pairs)
+        """Read both in one way: what the process did if both are recorded, else the ledger."""
+        flight = await self._recorded() if self._flight else None
+        if flight is not None and self._flight is not None:
+            stories = [of_process(of_flight(each)) for each in (self._flight, flight)]
+            how = "what the process did"
+        else:
+            stories = [await self._of_ledger(each.id) for each in (self._case, self._other)]
+            how = "what the ledger has, as not both can be replayed"
+        self._pairs = side_by_side(*stories)
+        differ = sum(not same_step(pair) for pair in self._pairs)
         self.query_one("#compare-head", Static).update(
             said(
-                (f"{len(self._pairs)} steps, {differ} differ", "head"),
-                "  the same kind of step stands on one line; ≠ where one case alone has it",
+                (f"{len(self._pairs)} lines, {differ} differ", "head"),
+                f"  {how}; ≠ where one case alone has it",
             )
         )
         ids = [str(at) for at in range(len(self._pairs))]
         self.query_one(VirtualTable).show(Rows.of(ids, self._cells))
+        self.look()
 
-    def _is_flight(self) -> bool:
-        return not any("." in each.what for each in self._steps[:1])
+    async def _of_ledger(self, case: str) -> list[Step]:
+        return of_ledger(await self.ask(self.session.gateway.entries_of(case)) or [])
 
-    async def _recorded(self, gateway: Gateway) -> list[Step] | None:
+    async def _recorded(self) -> "Flight | None":
         try:
-            audited = await audit_case(gateway, self._other, lambda _: None)
+            return (await audit_case(self.session.gateway, self._other.id, lambda _: None)).flight
         except (Away, Refused, NotShown):
             return None
-        return of_flight(audited.flight) if audited.flight else None
 
     def _cells(self, at: int) -> tuple[Cell, ...]:
         left, right = self._pairs[at]
-        same = _same(self._pairs[at])
+        same = same_step(self._pairs[at])
         tone = "muted" if same else "warn"
         return (
             Cell(left.alike if left else "", tone),
@@ -160,15 +177,27 @@ class Compare(Screen[None], Asking):
             Cell(right.alike if right else "", tone),
         )
 
+    @on(VirtualTable.Moved)
+    def look(self) -> None:
+        """What the two steps say."""
+        for side, step in zip(("left", "right"), self._here(), strict=True):
+            shown = step.look if step else (("Nothing here.", "muted"),)
+            self.query_one(f"#compare-{side}", Static).update(said(*shown))
+
+    def _here(self) -> tuple[Step | None, Step | None]:
+        at = self.query_one(VirtualTable).cursor
+        return self._pairs[at] if at < len(self._pairs) else (None, None)
+
+    @on(VirtualTable.Opened)
+    def opened(self) -> None:
+        """What they say, where there is room for it."""
+        from tui.screens.look import Look  # noqa: PLC0415 - not before it is asked for
+
+        both = [each.look for each in self._here() if each]
+        self.app.push_screen(Look([piece for look in both for piece in (*look, "\n")]))
+
     def action_next(self) -> None:
         """To the next difference."""
         table = self.query_one(VirtualTable)
-        table.cursor = next(
-            (at for at in range(table.cursor + 1, len(self._pairs)) if not _same(self._pairs[at])),
-            table.cursor,
-        )
-
-
-def _same(pair: tuple[Step | None, Step | None]) -> bool:
-    left, right = pair
-    return left is not None and right is not None and left.alike == right.alike
+        later = range(table.cursor + 1, len(self._pairs))
+        table.cursor = next((at for at in later if not same_step(self._pairs[at])), table.cursor)

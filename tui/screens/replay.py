@@ -226,7 +226,10 @@ class Replay(Screen[None], Asking, Listener):
         """Beside another case."""
         from tui.screens.compare import Choose  # noqa: PLC0415 - it is rarely asked for
 
-        self.app.push_screen(Choose(self._case, self._steps))
+        if self._view is None:
+            self.app.notify("The case is not read yet.", markup=False)
+            return
+        self.app.push_screen(Choose(self._view, self._audited.flight if self._audited else None))
 
 
 def _not_yet(case: CaseView | None, now: datetime) -> str:

@@ -131,7 +131,8 @@ class Reviews(Screen[None], Asking, Listener):
         row = self._here()
         made: list[Piece] = [("Nothing is selected.", "muted")]
         if isinstance(row, Candidate):
-            made = [("In no campaign. n starts one on all of these.", "muted")]
+            starts = " n starts one on all of these." if self.check_action("start", ()) else ""
+            made = [(f"In no campaign.{starts}", "muted")]
         elif row is not None:
             made = list(campaign_look(row[0]))
         self.query_one("#reviews-look", Static).update(said(*made))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
+from textual._compositor import Compositor  # it has no other address; Textual is pinned
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button
@@ -78,6 +79,22 @@ def simulator(keys: dict[str, tuple[Path, SigningKey]]) -> Simulator:
     return made
 
 
+_UPDATE = Compositor.render_update
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw what has settled, not each step to it: there is no terminal that would show the steps.
+
+    tests/tui/test_terminal.py and test_browser.py have one.
+    """
+
+    def update(compositor: Compositor, full: bool = False, **how) -> object:
+        return _UPDATE(compositor, full, **how) if full else None
+
+    monkeypatch.setattr(Compositor, "render_update", update)
+
+
 class Desk:
     """A running console, and what can be seen on it."""
 
@@ -89,13 +106,15 @@ class Desk:
         """Until every question is answered and drawn."""
         quiet = 0
         while quiet < 3:
-            await self.pilot.pause(0.02)
+            await asyncio.sleep(0.02)  # a pause of the pilot's asks each widget: seldom is enough
             running = [
                 each
                 for each in self.app.workers
                 if each.group not in {"follow", "forget"} and not each.is_finished
             ]
             quiet = 0 if running else quiet + 1
+        await self.pilot.pause()
+        _UPDATE(self.app.screen._compositor, screen_stack=self.app._background_screens)
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -121,7 +140,7 @@ class Desk:
         try:
             async with asyncio.timeout(PATIENCE):
                 while not look():
-                    await self.pilot.pause(0.02)
+                    await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"it never came to that:\n{self.text()}") from None
 

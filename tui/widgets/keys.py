@@ -57,4 +57,8 @@ def _helps(key: FooterKey) -> bool:
 
 
 def _width(key: FooterKey) -> int:
-    return cell_len(key.render().plain)
+    """How wide it is drawn. To draw it takes long, and this is asked at each change."""
+    if not key.description:
+        return cell_len(key.key_display)
+    parts = [key.get_component_styles(f"footer-key--{each}") for each in ("key", "description")]
+    return cell_len(key.key_display + key.description) + sum(each.padding.width for each in parts)

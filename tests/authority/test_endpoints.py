@@ -37,7 +37,27 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MEGABYTE = 1024 * 1024
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
+REACHING = {
+    *("test_every_route_answers_its_good_request", "test_a_body_that_is_no_request_is_refused"),
+    *("test_a_form_that_is_no_request_is_refused", "test_an_id_that_is_none_is_not_found"),
+    *("test_a_wrong_query_is_refused_by_name", "test_numbers_beyond_the_ledger_are_refused"),
+    *("test_a_grant_of_a_case_that_is_none_is_denied_and_recorded", "test_a_wrong_use_is_refused"),
+    *("test_a_use_that_is_none_is_refused_by_its_id", "test_a_wrong_settlement_is_refused"),
+}
+"""Tests whose wrong values may reach the database: the kinds differ in what they take.
+
+The others are refused before it, for their token, their proof, their method or who asks.
+"""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both kinds of database for the tests above."""
+    if "s" in metafunc.fixturenames:
+        kinds = KINDS if metafunc.function.__name__ in REACHING else KINDS[:1]
+        metafunc.parametrize("s", kinds, indirect=True, scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def s(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Site]:

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Embedded:
     log_key: str = ""
     administrators: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    begin: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
 
     @property
     def authority(self) -> AuthoritySettings:
@@ -99,7 +100,7 @@ class Embedded:
         log = self.folder / "logs" / f"{part}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            self.parts[part] = subprocess.Popen(  # noqa: S603 - our own programs, no shell
+            self.parts[part] = self.begin(
                 command,
                 env={**os.environ, **self.environment, **settings, **(extra or {})},
                 stdout=output,
@@ -239,10 +240,18 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.asynccontextmanager
 async def embedded(
-    folder: Path, *, mode: Mode = Mode.ASSIST, workers: bool = True
+    folder: Path,
+    *,
+    mode: Mode = Mode.ASSIST,
+    workers: bool = True,
+    begin: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
 ) -> AsyncIterator[Embedded]:
-    """Start everything in a folder; made anew if it is empty, gone on with if it is not."""
+    """Start everything in a folder; made anew if it is empty, gone on with if it is not.
+
+    ``begin`` runs a command as ``Popen`` does.
+    """
     made = await _open(folder, mode)
+    made.begin = begin
     try:
         for part in ("temporal", "authority", "lender"):
             made.start(part)

@@ -3,6 +3,7 @@
 import functools
 import os
 import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ settings.load_profile("placet")
 
 # Every client of a test's own would read the certificates anew, 45 ms each.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
+
+# It is not installed, and httpcore looks for it on all paths at every request.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # how Python says: not there
 
 # Each log has a salt of its own, but is opened again and again: 50 ms each.
 _STRETCH = PayloadKeys._stretched

@@ -17,6 +17,7 @@ from aiohttp import web
 from temporalio.client import Client
 
 from placet.authority import AuthoritySettings
+from tests.harness.forked import begun
 from tests.harness.world import free_port, until
 
 _KEPT_BACK = {"host", "content-length", "content-encoding", "transfer-encoding", "connection"}
@@ -50,7 +51,7 @@ class Replicas:
             "PLACET_AUTHORITY_READY_FILE": str(self.folder / name),
         }
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
+            self.processes[name] = begun(
                 [sys.executable, "-m", "placet.cli", "authority", "serve"],
                 env={**os.environ, **environment, **more},
                 stdout=log,

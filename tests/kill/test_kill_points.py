@@ -23,6 +23,7 @@ from lender.servicing import payments_made, request_reallocation
 from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.model import CaseView, CheckpointView
+from tests.harness.forked import begun
 from tests.harness.outages import approve, until
 from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
@@ -74,7 +75,7 @@ IN_A_REALLOCATION: Kills = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedded]:
     """All parts, each a process of its own."""
-    async with embedded(tmp_path_factory.mktemp("kill")) as parts:
+    async with embedded(tmp_path_factory.mktemp("kill"), begin=begun) as parts:
         yield parts
 
 

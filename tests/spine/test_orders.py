@@ -43,6 +43,7 @@ from placet.model import (
 from placet.process import StepRequest
 from placet.tokens import SigningKey, write_key_file
 from tests.authority.test_two_administrators import troubles
+from tests.harness.forked import begun
 from tests.harness.hasty import Hasty
 from tests.harness.secrets import search
 from tests.harness.world import World, publish, until
@@ -366,7 +367,7 @@ def keeper(w: World, folder: Path, kill_at: str = "") -> Iterator[subprocess.Pop
         "PLACET_KILL_AT": kill_at,
     }
     command = [sys.executable, "-m", "worker", "--agent", "identity-keeper"]
-    process = subprocess.Popen(command, env={**os.environ, **settings})
+    process = begun(command, env={**os.environ, **settings})
     try:
         yield process
     finally:

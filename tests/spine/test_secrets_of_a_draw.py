@@ -17,6 +17,7 @@ from lender.embedded import embedded
 from lender.samples import make_loan, plan_for, write_packet
 from placet.client import AuthorityAway
 from placet.model import CaseView, CheckpointView, Verdict
+from tests.harness.forked import begun
 from tests.harness.secrets import KEPT, files, histories, tokens_in
 from workflows.loan_draw import PROCESS
 
@@ -43,7 +44,11 @@ async def test_a_draw_leaves_no_token_in_any_file(
     folder = tmp_path / "parts"
     monkeypatch.setenv("PLACET_TELEMETRY_LOG_FORM", "json")
     monkeypatch.setenv("PLACET_TELEMETRY_LOG_LEVEL", "debug")
-    async with embedded(folder) as made, made.person("dana") as dana, made.person("omar") as omar:
+    async with (
+        embedded(folder, begin=begun) as made,
+        made.person("dana") as dana,
+        made.person("omar") as omar,
+    ):
         books = Books.of(made)
         books.take_in(loan)
         packet = write_packet(plan_for(loan), tmp_path / "packet")

@@ -9,14 +9,8 @@ from tests.workflows.desk import Desk, open_desk
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def parts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    """The lender's people, on all parts."""
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """The lender's people, on all parts; what the tests leave behind must hold (I8, I9)."""
     async with open_desk(tmp_path_factory.mktemp("desk")) as opened:
         yield opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="package")
-async def desk(parts: Desk) -> AsyncIterator[Desk]:
-    """The same; what a module's tests leave behind must hold (I8, I9)."""
-    yield parts
-    await parts.audit()
+        await opened.audit()

@@ -25,6 +25,7 @@ from placet.agent import AgentConfig
 from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.cli._app import app
+from placet.cli._fetch import fetch_entries
 from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
@@ -38,6 +39,7 @@ from placet.model import (
     Verdict,
 )
 from placet.tokens import SigningKey, read_key_file
+from tests.harness.forked import begun
 from tests.harness.secrets import histories, tokens_in
 from tests.harness.waiting import pauses
 from worker.__main__ import WorkerSettings, make_worker
@@ -199,8 +201,8 @@ class Desk:
 
     async def entries(self, case: str) -> list[dict[str, Any]]:
         """The ledger's entries about a case."""
-        log = await fetch_log(self.people["una"])
-        return [each for each in map(json.loads, log.entries) if each.get("case") == case]
+        entries = await fetch_entries(self.people["una"])
+        return [each for each in map(json.loads, entries) if each.get("case") == case]
 
     async def state(self) -> tuple[int, ...]:
         """How much stands in document storage, on the ledger, and how many cases there are."""
@@ -214,9 +216,9 @@ class Desk:
                 database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - its own tables
                 for (name,) in tables.fetchall()
             ]
-        log = await fetch_log(self.people["una"])
+        log = await fetch_entries(self.people["una"])
         # What earlier cases' agents read is told a moment later: that is nothing written here.
-        entries = sum(b'"grant.used"' not in each for each in log.entries)
+        entries = sum(b'"grant.used"' not in each for each in log)
         return (sum(rows), entries, len(await self.people["una"].cases()))
 
     def paid(self, loan: LoanFile) -> Decimal:
@@ -251,7 +253,8 @@ async def open_desk(folder: Path, *, workers: bool = True) -> AsyncIterator[Desk
     to start. ``tests/kill`` has each as a process.
     """
     async with contextlib.AsyncExitStack() as stack:
-        made = await stack.enter_async_context(embedded(folder / "parts", workers=False))
+        parts = embedded(folder / "parts", workers=False, begin=begun)
+        made = await stack.enter_async_context(parts)
         desk = Desk(made, folder, Books.of(made))
         for name in PEOPLE:
             desk.people[name] = await stack.enter_async_context(made.person(name))

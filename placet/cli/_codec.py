@@ -21,12 +21,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from placet.cli._base import USAGE, fail, failures, operator_client, run
+from placet.cli._base import AWAY, USAGE, fail, failures, operator_client, run
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import EncodedPayload, EncodedPayloads
+from placet.payloads import ENCODING
+from placet.telemetry import bind
+from placet.transport import server_config
 
 _MAX_BODY = 8 * 1024 * 1024
-_ENCODING = base64.b64encode(b"binary/placet-aes-gcm").decode()
+_ENCODING = base64.b64encode(ENCODING).decode()
+_LATER = {429, 503}
+"""What the authority says that may be otherwise in a moment; all else is a refusal."""
 
 
 def codec(
@@ -46,11 +51,13 @@ def codec(
 async def _serve(ui: str, port: int) -> None:
     word = secrets.token_urlsafe(24)
     async with operator_client() as client:
+        try:
+            listening = bind("127.0.0.1", port)
+        except OSError as error:
+            raise fail(str(error), AWAY) from None
         print(f"http://127.0.0.1:{port}/{word}", flush=True)
-        config = uvicorn.Config(
-            codec_app(client, ui, word), host="127.0.0.1", port=port, log_level="warning"
-        )
-        await uvicorn.Server(config).serve()
+        config = server_config(codec_app(client, ui, word), lifespan="off")
+        await uvicorn.Server(config).serve(sockets=[listening])
 
 
 def codec_app(client: OperatorClient, ui: str, word: str) -> Starlette:
@@ -61,9 +68,11 @@ def codec_app(client: OperatorClient, ui: str, word: str) -> Starlette:
             return _said(403, f"only pages of {ui} are answered", ui)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_allowed(ui))
-        body = await request.body()
-        if len(body) > _MAX_BODY:
-            return _said(413, f"the body is larger than {_MAX_BODY} bytes", ui)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                return _said(413, f"the body is larger than {_MAX_BODY} bytes", ui)
         try:
             asked = EncodedPayloads.model_validate_json(body)
         except ValidationError:
@@ -71,7 +80,7 @@ def codec_app(client: OperatorClient, ui: str, word: str) -> Starlette:
         try:
             opened = await _open(client, asked.payloads)
         except AuthorityError as error:
-            return _said(403, str(error), ui)
+            return _said(error.status if error.status in _LATER else 403, str(error), ui)
         except AuthorityAway as error:
             return _said(503, str(error), ui)
         return JSONResponse(

@@ -453,6 +453,13 @@ def test_an_address_that_is_taken_is_said(placet: Placet, served: Served) -> Non
     assert_told(_authority(placet, served, "serve", **nowhere), 3, "192.0.2.1")
 
 
+def test_a_codec_servers_address_that_is_taken_is_said(placet: Placet, served: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = placet("codec", "--port", port, **served.variables)
+    assert_told(ended, 3, f"127.0.0.1:{port}", "in use")
+
+
 # --- what the deployment brings ---------------------------------------------------------------
 
 

@@ -130,6 +130,8 @@ async def test_the_codec_server_shows_payloads_to_an_operator_and_the_ledger_say
             assert (await browser.post(path, json=given, headers=headers)).status_code == 403
         assert (await browser.post("/other/decode", json=body, headers=ui)).status_code == 404
         assert (await browser.post("/word/decode", json={}, headers=ui)).status_code == 400
+        large = await browser.post("/word/decode", content=bytes(2**23 + 1), headers=ui)
+        assert large.status_code == 413
         await w.admin.act("operator.suspend", "operator:una", {"reason": "a test"})
         assert (await browser.post("/word/decode", json=body, headers=ui)).status_code == 403
     told = [(e["actor"], e["case"], e["data"]) for e in await w.entries("payloads.opened")]

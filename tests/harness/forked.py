@@ -101,7 +101,10 @@ class Forked(subprocess.Popen[bytes]):
 
 
 def begun(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
-    """A process that runs a command: forked, if it is a program of ours."""
-    if list(command[:2]) == [sys.executable, "-m"]:
+    """A process that runs a command: forked, if it is a program of ours.
+
+    On Linux alone: macOS's own libraries may not be used in a forked process.
+    """
+    if sys.platform == "linux" and list(command[:2]) == [sys.executable, "-m"]:
         return Forked(command, **how)
     return subprocess.Popen(command, **how)

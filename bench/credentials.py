@@ -10,14 +10,16 @@ from typing import Any
 
 import aiohttp
 from temporalio import activity
+from temporalio.client import Client, Plugin
 from temporalio.worker import Interceptor
 
-from bench.work import bare_close, bare_touch
-from placet.model import PartRef
+from bench.work import BareBench, bare_close, bare_touch
+from placet.model import CaseInput, PartRef
 from placet.process import StepRequest
 
 BARE = "bare"
-SIDES = ("openbao-token", "openbao-database", "keycard")
+TENUO = "tenuo"
+SIDES = ("openbao-token", "openbao-database", "keycard", TENUO)
 RESOURCE = "https://records.bench.example"
 ROLE = "bench"
 CLIENT = ("bench", "only a benchmark")
@@ -32,6 +34,8 @@ class Credentials:
     touch: Callable[..., Any]
     close: Callable[..., Any]
     interceptors: list[Interceptor] = field(default_factory=list)
+    plugin: Callable[[], Plugin] | None = None
+    """What a client of it has, each its own."""
 
 
 def credentials(side: str, url: str, token: str) -> Credentials:
@@ -46,6 +50,8 @@ def credentials(side: str, url: str, token: str) -> Credentials:
             return _after(_Asked(f"{url}/v1/database/creds/{ROLE}", token, None))
         case "keycard":
             return _keycard(url)
+        case "tenuo":
+            return Credentials(*_PLAIN, plugin=lambda: tenuo_plugin(token))
     raise ValueError(f"no such side: {side}")
 
 
@@ -101,3 +107,52 @@ def _keycard(url: str) -> Credentials:
         return await bare_close(request)
 
     return Credentials(touch, close, [KeycardInterceptor(url, ClientSecret(CLIENT))])
+
+
+@activity.defn(name="touch")
+async def _plain_touch(case: str, record: str) -> PartRef:
+    return await bare_touch(StepRequest(case=case, record=record))
+
+
+@activity.defn(name="close_case")
+async def _plain_close(case: str, record: str) -> StepRequest:
+    return await bare_close(StepRequest(case=case, record=record))
+
+
+_PLAIN = (_plain_touch, _plain_close)
+
+
+def tenuo_plugin(key: str) -> Plugin:
+    """Tenuo's own plugin; the key, in hex, is issuer, holder and trusted root in one."""
+    from tenuo import SigningKey
+    from tenuo.temporal import InMemoryPopDedupStore, TenuoPluginConfig
+    from tenuo.temporal_plugin import TenuoTemporalPlugin
+
+    signer = SigningKey.from_bytes(bytes.fromhex(key))
+    config = TenuoPluginConfig(
+        signing_key=signer,
+        trusted_roots=[signer.public_key],
+        pop_dedup_store=InMemoryPopDedupStore(),
+        activity_fns=list(_PLAIN),
+    )
+    plugin: Plugin = TenuoTemporalPlugin(config)
+    return plugin
+
+
+async def run_with_warrant(client: Client, key: str, case: CaseInput, task_queue: str) -> None:
+    """A workflow to its end, with a warrant of its own for both steps."""
+    from tenuo import SigningKey, Warrant
+    from tenuo.temporal import start_workflow_authorized
+
+    signer = SigningKey.from_bytes(bytes.fromhex(key))
+    minted = Warrant.mint_builder().tool("touch").tool("close_case").ttl(600)
+    handle = await start_workflow_authorized(
+        client=client,
+        workflow_run_fn=BareBench.run,
+        workflow_id=case.case,
+        warrant=minted.holder(signer.public_key).mint(signer),
+        key_id="bench",
+        args=[case],
+        task_queue=task_queue,
+    )
+    await handle.result()

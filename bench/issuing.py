@@ -134,30 +134,24 @@ async def asked_by_steps(
     ``around`` is entered then, and left when the last has asked.
     """
     cases = (count * connections + WARM_UP) // _A_CASE  # both are whole cases
-    there = asyncio.Barrier(cases * _A_CASE)
+    gate = _Gate(cases * _A_CASE, around)
     free: asyncio.Queue[aiohttp.ClientSession] = asyncio.Queue()
-    taken: list[tuple[float, float]] = []
+    subjects: dict[str, str] = {}
 
     @activity.defn(dynamic=True)
     async def ask(_encrypted: Sequence[RawValue]) -> None:
+        info = activity.info()
+        step = (str(info.workflow_id), info.activity_id)
         async with _beating():
-            if await there.wait() == 0 and around is not None:
-                await around.__aenter__()
-                begins.set()
-            await begins.wait()
+            await gate.arrive(step)
             http = await free.get()
-            begun = time.perf_counter()
-            await ask_for_grant(http, ready, subjects[str(activity.info().workflow_id)])
-            taken.append((begun, time.perf_counter()))
-            free.put_nowait(http)
-            if await there.wait() == 0 and around is not None:
-                await around.__aexit__(None, None, None)
+            try:
+                begun = time.perf_counter()
+                await ask_for_grant(http, ready, subjects[step[0]])
+                await gate.leave(step, begun, time.perf_counter())
+            finally:
+                free.put_nowait(http)
 
-    run = secrets.token_hex(4)
-    subjects: dict[str, str] = {}
-    begins = asyncio.Event()
-    if around is None:
-        begins.set()
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(connections):
             free.put_nowait(await stack.enter_async_context(aiohttp.ClientSession()))
@@ -168,14 +162,42 @@ async def asked_by_steps(
             max_concurrent_activities=cases * _A_CASE,
         )
         await stack.enter_async_context(worker)
+        run = secrets.token_hex(4)
         for number in range(cases):
             subject = f"bench/fan-{_A_CASE}/item/{run}-{number}"
             case = await ready.porter.open_case(PROCESS, subject)
             subjects[str(case.case)] = subject
         await asyncio.gather(*(ended(ready, each) for each in subjects))
-    counted = sorted(taken)[WARM_UP:]
+    counted = sorted(gate.taken.values())[WARM_UP:]
     spent = max(end for _, end in counted) - min(begin for begin, _ in counted)
     return Taken([end - begin for begin, end in counted], spent)
+
+
+class _Gate:
+    """Lets nobody ask before all are there. A step may come more than once: a machine is slow."""
+
+    def __init__(self, count: int, around: AbstractAsyncContextManager[object] | None) -> None:
+        self._count, self._around = count, around
+        self._there: set[tuple[str, str]] = set()
+        self._open = asyncio.Event()
+        self.taken: dict[tuple[str, str], tuple[float, float]] = {}
+
+    async def arrive(self, step: tuple[str, str]) -> None:
+        """Wait for all others; whoever comes last opens."""
+        new, full = step not in self._there, len(self._there) == self._count - 1
+        self._there.add(step)
+        if new and full:
+            if self._around is not None:
+                await self._around.__aenter__()
+            self._open.set()
+        await self._open.wait()
+
+    async def leave(self, step: tuple[str, str], begun: float, ended: float) -> None:
+        """Keep how long it took; whoever is last closes."""
+        new, last = step not in self.taken, len(self.taken) == self._count - 1
+        self.taken[step] = (begun, ended)
+        if new and last and self._around is not None:
+            await self._around.__aexit__(None, None, None)
 
 
 @contextlib.asynccontextmanager

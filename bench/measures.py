@@ -85,8 +85,13 @@ async def run_bare(stage: Stage, name: str, steps: int = STEPS, side: str = BARE
     await handle.result()
 
 
+def bare_case(name: str, steps: int) -> CaseInput:
+    """A case that the authority knows nothing of."""
+    return CaseInput(case=f"case-{secrets.token_hex(13)}", subject=f"bench/{steps}/item/{name}")
+
+
 async def _start_bare(stage: Stage, name: str, steps: int, side: str = BARE) -> Any:
-    case = CaseInput(case=f"case-{secrets.token_hex(13)}", subject=f"bench/{steps}/item/{name}")
+    case = bare_case(name, steps)
     return await stage.temporal.start_workflow(
         BareBench.run, case, id=case.case, task_queue=f"{side}-orchestrator"
     )

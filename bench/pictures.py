@@ -92,6 +92,7 @@ def _beside(results: Results) -> Picture | None:
     sides = {
         "governed": "a grant",
         "keycard": "Keycard's token",
+        "tenuo": "Tenuo's warrant",
         "openbao_token": "OpenBao's token",
         "openbao_database": "OpenBao's PostgreSQL role",
     }

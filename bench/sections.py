@@ -146,9 +146,11 @@ SECTIONS: tuple[Section, ...] = (
         "The same steps with somebody else's credential",
         "Each of the 11 activities is preceded by a credential of its own. OpenBao's are not"
         " taken back at the end; a grant is settled. Keycard's interceptor mints from a local"
-        " OAuth server that signs tokens and decides nothing. None of them asks whether this"
-        " step of this case runs, or writes what a person could prove later beyond an audit"
-        " line.",
+        " OAuth server that signs tokens and decides nothing. Tenuo's plugin checks a warrant"
+        " and a proof of its holder in the worker itself, without constraints on arguments and"
+        " with its replay store in memory; who is trusted there is the worker. None of them"
+        " asks whether this step of this case runs, or writes what a person could prove later"
+        " beyond an audit line.",
         tuple(
             Shown(f"beside.{side}_over_bare", what)
             for side, what in (
@@ -156,6 +158,7 @@ SECTIONS: tuple[Section, ...] = (
                 ("openbao_token", "a service token of OpenBao each"),
                 ("openbao_database", "a PostgreSQL role of OpenBao each"),
                 ("keycard", "a token by keycardai-temporal each"),
+                ("tenuo", "a warrant a case, proven by tenuo at each"),
             )
         ),
         ("beside",),

@@ -191,9 +191,11 @@ class BareBench:
 
     async def _step(self, activity_type: str, queue: str, request: StepRequest) -> None:
         side = workflow.info().task_queue.removesuffix(f"-{ORCHESTRATOR}")
+        # Tenuo signs plain arguments alone.
+        plain = side == "tenuo"
         await workflow.execute_activity(
             activity_type,
-            request,
+            args=[request.case, request.record] if plain else [request],
             task_queue=f"{side}-{queue}",
             start_to_close_timeout=timedelta(minutes=10),
         )

@@ -55,7 +55,9 @@ async def main() -> None:
                 client = await Client.connect(asked.temporal, plugins=[PlacetPlugin(config)])
             else:
                 client = await Client.connect(
-                    asked.temporal, data_converter=pydantic_data_converter
+                    asked.temporal,
+                    data_converter=pydantic_data_converter,
+                    plugins=[beside.plugin()] if beside.plugin else [],
                 )
             worker = Worker(
                 client,

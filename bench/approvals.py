@@ -9,7 +9,9 @@ process, whose SQLite may lose the newest with the power (``synchronous=NORMAL``
 import asyncio
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.results import Result, add
 from bench.stage import Stage, stage
@@ -67,11 +69,11 @@ def _approved(path: Path) -> float:
 
     hold = HoldPoint(store=SQLiteStore(str(path)))
 
-    @hold.guard(kind="release", ttl="24h")
     def release(record: str, amount: str) -> str:
         return f"{record}: {amount}"
 
-    waiting = [release(record=f"item/{each}", amount="1.00") for each in range(_APPROVALS)]
+    guarded: Callable[..., Any] = hold.guard(kind="release", ttl="24h")(release)
+    waiting = [guarded(record=f"item/{each}", amount="1.00") for each in range(_APPROVALS)]
     begun = time.perf_counter()
     for each in waiting:
         hold.approve(each.id, actor="clerk", execute=False)

@@ -94,19 +94,19 @@ def _keycard(url: str) -> Credentials:
     from keycardai.oauth.server import ClientSecret
     from keycardai.temporal import KeycardInterceptor, access, grant
 
-    @grant(RESOURCE)
     @activity.defn(name="touch")
     async def touch(request: StepRequest) -> PartRef:
         assert access().access_token
         return await bare_touch(request)
 
-    @grant(RESOURCE)
     @activity.defn(name="close_case")
     async def close(request: StepRequest) -> StepRequest:
         assert access().access_token
         return await bare_close(request)
 
-    return Credentials(touch, close, [KeycardInterceptor(url, ClientSecret(CLIENT))])
+    granted: Callable[..., Any] = grant(RESOURCE)
+    interceptors: list[Interceptor] = [KeycardInterceptor(url, ClientSecret(CLIENT))]
+    return Credentials(granted(touch), granted(close), interceptors)
 
 
 @activity.defn(name="touch")

@@ -8,6 +8,7 @@
 3. (I9) Temporal is no root of trust: that the code asked for it, the replay finds out.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from placet.authority._alarms import add_run
@@ -41,14 +42,11 @@ class Continuing:
         """
         if self._known.get(case_id) == newest:
             return True
-
-        def read(reader: Reader) -> tuple[Case | None, Keyring]:
-            return reader.get(Case, case_id), self._core.keys.payloads.ring(reader, case_id)
-
-        case, ring = await self._core.store.read(read)
+        case = await self._core.store.read(lambda reader: reader.get(Case, case_id))
         if case is None or case.run_id is None or case.status != CaseStatus.OPEN:
             return False
         if case.run_id != newest:
+            ring = await self._core.store.read(self._ring_of(case_id))
             links = await self._links(case, newest, ring)
             if not links:
                 return False
@@ -57,6 +55,9 @@ class Continuing:
             self._known.clear()
         self._known[case_id] = newest
         return True
+
+    def _ring_of(self, case_id: str) -> Callable[[Reader], Keyring]:
+        return lambda reader: self._core.keys.payloads.ring(reader, case_id)
 
     async def _links(self, case: Case, newest: str, ring: Keyring) -> list[tuple[str, str]]:
         """Each run with the one that continues it, from the case's own to the newest; or none."""

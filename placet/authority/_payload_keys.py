@@ -22,12 +22,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import JsonValue
+from sqlalchemy import bindparam, select
 
 from placet.authority._errors import Unavailable
-from placet.authority._store import Case, CaseKey, Reader, TenantKey, Tx
+from placet.authority._store import Case, CaseKey, Reader, TenantKey, Tx, table_of
 from placet.payloads import CaseSecret, Keyring
 
 _NONCE, _SECRET = 12, 32
+_KEY = table_of(CaseKey)
+_OF_CASE = select(_KEY).where(_KEY.c.case_id == bindparam("case"))
 
 
 class WrongPassphrase(Exception):
@@ -168,7 +171,7 @@ def _age(row: TenantKey) -> tuple[datetime, str]:
 
 
 def _rows(reader: Reader, case: str) -> list[CaseKey]:
-    return reader.all(CaseKey, CaseKey.case_id == case)
+    return reader.rows(CaseKey, _OF_CASE, {"case": case})
 
 
 def _wrap(key: bytes, secret: bytes, of: str) -> bytes:

@@ -30,7 +30,7 @@ def prepare(engines: Engines, origin: str) -> None:
 
 
 def _make(connection: Connection, origin: str) -> None:
-    Row.metadata.create_all(connection)
+    Row.metadata.create_all(connection, checkfirst=False)  # it is new: to ask for each takes long
     if connection.dialect.name == "postgresql":
         make_ahead(connection, 0)
     mark_new(connection)

@@ -107,7 +107,7 @@ def migrate_(
         try:
             show(work(), as_json=as_json)
         except ValueError as error:
-            raise fail(f"--to: {error}", USAGE) from None
+            raise fail(str(error), USAGE) from None
 
 
 @authority.command("rotate-key")

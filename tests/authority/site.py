@@ -168,6 +168,7 @@ class Site:
         """Ask for the running step's next grant in time: all the requests take over a minute."""
         if claims_of(self.grant)["exp"] - _now().timestamp() < 30:
             reply = await ask(self.w, "orchestrator", dict(self.step))
+            assert "access_token" in reply.body, f"the step is not granted any more: {reply.body}"
             self.grant = self.keep(reply.body["access_token"])
             self.stayed += ["grant.revoked", "grant.issued"]
 

@@ -12,4 +12,4 @@ def test_tables_are_migrated_by_command(placet: Placet, served: Served) -> None:
     assert done["before"] == done["after"]
     refused = placet("authority", "migrate", "--to", "r7", **served.own)
     assert refused.code == 2
-    assert "--to: there is no revision r7" in refused.err
+    assert "there is no revision r7" in refused.err

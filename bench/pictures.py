@@ -96,13 +96,13 @@ def _beside(results: Results) -> Picture | None:
         "openbao_token": "OpenBao's token",
         "openbao_database": "OpenBao's PostgreSQL role",
     }
-    found = [results.get(f"beside.{side}_over_bare") for side in sides]
-    values = tuple(None if each is None else each.value for each in found)
-    if any(each is None for each in values):
+    found = {words: results.get(f"beside.{side}_over_bare") for side, words in sides.items()}
+    there = {words: each.value for words, each in found.items() if each is not None}
+    if not there:
         return None
-    series = (Series("over no credential", values),)
+    series = (Series("over no credential", tuple(there.values())),)
     title = "Activities a second, a credential for each"
-    return Picture("beside", title, "ratio", "bars", tuple(sides.values()), series, 0.9)
+    return Picture("beside", title, "ratio", "bars", tuple(there), series, 0.9)
 
 
 def _growth(name: str, said: str, title: str) -> Callable[[Results], Picture | None]:

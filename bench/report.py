@@ -5,7 +5,7 @@ Nothing is measured here. A figure that is not in the results is named as missin
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.pictures import PLOTS, Picture, drawn_from, pictures
@@ -19,9 +19,10 @@ _HEAD = """\
 
 Made by `python -m bench.report` from `bench/results.json`: don't edit it. `make bench` measures
 everything anew, and `python -m bench NAME…` some of it. What is compared was taken in one run on
-one machine: compare ratios, not figures of different sections. A run of its own on two cores has a
-load of two to four; above that, others worked beside it and absolute figures are too bad. What
-the figures mean stands in [what governing costs](../docs/explanation/cost.md).
+one machine: compare ratios, not figures of different sections. The load is the machine's when a
+figure was written: a run of its own on two cores has two to four; above that, others worked beside
+it, and absolute figures are too bad. Where none is said, it was not noted. What the figures mean
+stands in [what governing costs](../docs/explanation/cost.md).
 """
 
 
@@ -42,6 +43,8 @@ def report(results: Results) -> str:
 
 def number(value: float) -> str:
     """A figure to three places, or whole."""
+    if 0 < abs(value) < 0.01:
+        return f"{value:.3f}"
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.{max(0, 2 - len(str(int(abs(value)))) + 1)}f}"
@@ -77,20 +80,16 @@ def _section(section: Section, results: Results, drawn: Mapping[str, Picture]) -
     yield f"## {section.title}\n"
     if section.words:
         yield f"{section.words}\n"
-    yield "| figure | ours | beside | ratio | aim | met |"
-    yield "|---|---|---|---|---|---|"
+    yield "| figure | ours | beside | ratio | aim | met | load |"
+    yield "|---|---|---|---|---|---|---|"
     missing: list[str] = []
-    loads: list[float] = []
     for shown in section.figures:
         found = results.get(shown.name)
         if found is None:
             missing.append(shown.name)
             continue
         yield _row(shown, found)
-        loads += [] if found.load is None else [found.load]
     yield ""
-    if loads:
-        yield f"The machine's load when these were written: {_range(loads)}.\n"
     if missing:
         yield f"Missing from the results: {', '.join(f'`{each}`' for each in missing)}.\n"
     for name in section.pictures:
@@ -104,11 +103,6 @@ def _section(section: Section, results: Results, drawn: Mapping[str, Picture]) -
         yield f"Again: `python -m bench {section.again}`\n"
 
 
-def _range(loads: Sequence[float]) -> str:
-    least, most = min(loads), max(loads)
-    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
-
-
 def _row(shown: Shown, found: Measured) -> str:
     aim = shown.aim.words if shown.aim else ""
     ours = f"{number(found.own)} {found.unit}"
@@ -116,7 +110,9 @@ def _row(shown: Shown, found: Measured) -> str:
     if found.plain is not None:
         beside = f"{number(found.plain)} {found.unit}: {found.plain_is}"
         ratio = number(found.value)
-    return f"| {shown.what} | {ours} | {beside} | {ratio} | {aim} | {_met(shown, found)} |"
+    load = "" if found.load is None else f"{found.load:g}"
+    said = (shown.what, ours, beside, ratio, aim, _met(shown, found), load)
+    return f"| {' | '.join(said)} |"
 
 
 def _others(results: Results) -> Iterator[str]:
@@ -127,8 +123,8 @@ def _others(results: Results) -> Iterator[str]:
     ]
     if others:
         yield "## Other figures\n"
-        yield "| figure | ours | beside | ratio | aim | met |"
-        yield "|---|---|---|---|---|---|"
+        yield "| figure | ours | beside | ratio | aim | met | load |"
+        yield "|---|---|---|---|---|---|---|"
         for name in others:
             yield _row(Shown(name, f"`{name}`"), results.figures[name])
 

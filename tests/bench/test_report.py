@@ -46,11 +46,11 @@ def test_each_picture_is_drawn_from_these_results() -> None:
 def test_every_figure_of_the_results_is_in_the_report() -> None:
     """By its words, under "Other figures" by its name, or in a sum that says so."""
     known = {shown.name for shown in SHOWN}
-    figures = {**read().figures, "new.figure": Measured(7.25, "ms", 1)}
+    figures = {**read().figures, "new.figure": Measured(7.25, "ms", 1, load=3.5)}
     said = report(replace(read(), figures=figures))
     for name in figures:
         assert name in known or name.startswith(UNLISTED) or f"| `{name}` |" in said
-    assert "| `new.figure` | 7.25 ms |" in said
+    assert "| `new.figure` | 7.25 ms |  |  |  |  | 3.5 |" in said
 
 
 def test_a_missing_figure_is_named_and_not_made_up() -> None:

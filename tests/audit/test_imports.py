@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.audit.recording import Recorded
 
@@ -75,21 +77,41 @@ class Absent:
 for name in [each for each in sys.modules if each.partition(".")[0] in FOREIGN]:
     del sys.modules[name]
 sys.meta_path.insert(0, Absent())
-sys.argv = ["placet", *sys.argv[1:]]
-from placet.cli import main
-main()
+
+import contextlib, io, json
+asked, ended = json.loads(sys.argv[1]), []
+for arguments in asked:
+    sys.argv = ["placet", *arguments]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            from placet.cli import main
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    ended.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(ended))
 """
 
 
-def audit_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command where only what ``placet[audit]`` asks for can be imported."""
-    return subprocess.run(
-        [sys.executable, "-c", AUDIT_ALONE, *arguments],
+class Ended(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def audit_alone(*commands: Sequence[str]) -> list[Ended]:
+    """Commands where only what ``placet[audit]`` asks for can be imported, one after the other."""
+    ran = subprocess.run(  # noqa: S603  # this interpreter, on our own words
+        [sys.executable, "-c", AUDIT_ALONE, json.dumps(commands)],
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
         env={**os.environ, "PLACET_ISSUER": "nonsense"},  # no setting is read
     )
+    return [Ended(*each) for each in json.loads(ran.stdout)]
 
 
 def test_a_bundle_is_verified_where_only_the_audit_is_installed(
@@ -99,21 +121,23 @@ def test_a_bundle_is_verified_where_only_the_audit_is_installed(
     bundle, trust = tmp_path / "case.zip", tmp_path / "trust.json"
     bundle.write_bytes(recorded.exported)
     trust.write_text(json.dumps({"log_key": recorded.files.trusted_log_key}))
-    alone = audit_alone("audit", "verify", str(bundle))
-    assert (alone.returncode, alone.stderr) == (3, "")
-    assert "everything that was checked holds" in alone.stdout
-    trusted = audit_alone("audit", "verify", str(bundle), "--trust", str(trust), "--json")
-    assert (trusted.returncode, trusted.stderr) == (0, "")
-    assert json.loads(trusted.stdout)["troubles"] == []
-    replayed = audit_alone("audit", "replay", str(bundle))
-    assert replayed.returncode == 2  # 3 would say that it holds, under nobody's key
-    assert "parcel-check" in replayed.stderr or "can't be loaded here" in replayed.stderr
-    assert "Traceback" not in replayed.stderr
+    alone, trusted, replayed = audit_alone(
+        ("audit", "verify", str(bundle)),
+        ("audit", "verify", str(bundle), "--trust", str(trust), "--json"),
+        ("audit", "replay", str(bundle)),
+    )
+    assert (alone.code, alone.err) == (3, "")
+    assert "everything that was checked holds" in alone.out
+    assert (trusted.code, trusted.err) == (0, "")
+    assert json.loads(trusted.out)["troubles"] == []
+    assert replayed.code == 2  # 3 would say that it holds, under nobody's key
+    assert "parcel-check" in replayed.err or "can't be loaded here" in replayed.err
+    assert "Traceback" not in replayed.err
 
 
 def test_what_needs_more_than_the_audit_says_so() -> None:
-    for arguments in (("case", "list"), ("audit", "timeline", "case-" + "0" * 26), ("--help",)):
-        ended = audit_alone(*arguments)
-        assert ended.returncode == 3
-        assert "needs the whole installation" in ended.stderr
-        assert len(ended.stderr.splitlines()) == 1
+    commands = (("case", "list"), ("audit", "timeline", "case-" + "0" * 26), ("--help",))
+    for ended in audit_alone(*commands):
+        assert ended.code == 3
+        assert "needs the whole installation" in ended.err
+        assert len(ended.err.splitlines()) == 1

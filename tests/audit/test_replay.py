@@ -333,13 +333,15 @@ async def test_an_archive_that_is_not_there_is_a_trouble(recorded: Recorded) -> 
 
 
 async def test_an_archive_of_another_case_or_run_is_found(recorded: Recorded) -> None:
-    """I9: a genuine history in another's place."""
+    """I9: two genuine, sealed archives, each in the other's place."""
+    one, other = recorded.dispatched, recorded.rejected
+    archives = recorded.files.archives
     files = dataclasses.replace(
-        recorded.files,
-        archives={recorded.dispatched: recorded.files.archives[recorded.rejected]},
+        recorded.files, archives={one: archives[other], other: archives[one]}
     )
-    report = await replay(files, recorded.dispatched, [ParcelCheck])
-    assert {"seal-digest", "run", "workflow"} <= {each.name for each in report.troubles}
+    for case in (one, other):
+        report = await replay(files, case, [ParcelCheck])
+        assert {"seal-digest", "run", "workflow"} <= {each.name for each in report.troubles}
 
 
 async def test_a_seal_that_is_gone_is_found(recorded: Recorded) -> None:

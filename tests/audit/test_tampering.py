@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, create_engine, delete, insert, select, update
 
-from placet.audit import LogFiles, Report, population, replay, verify
+from placet.audit import LogFiles, Report, population, verify
 from placet.authority._store import (
     Archive,
     ContextBlob,
@@ -33,7 +33,6 @@ from placet.model import Hold, Reason, Verdict
 from placet.tokens import SigningKey
 from tests.audit.recording import no_grant_is_live, trusting
 from tests.harness.databases import KINDS, new_database
-from tests.harness.parcels import ParcelCheck
 from tests.harness.world import World, temporal_server, world
 
 Db = Connection
@@ -216,6 +215,26 @@ TAMPERINGS = {
 }
 
 
+def one_by_one() -> Iterator[dict[str, Tampering]]:
+    """Each by itself: what is found is found because of it."""
+    return ({name: each} for name, each in TAMPERINGS.items())
+
+
+def rounds() -> Iterator[dict[str, Tampering]]:
+    """Several at once, no two of one table: what the audit is given comes from any database alike,
+    so it is enough that each change is still told apart. Under no head nothing else is read."""
+    left = dict(TAMPERINGS)
+    yield {"head-changed": left.pop("head-changed")}
+    while left:
+        taken: set[Any] = set()
+        now: dict[str, Tampering] = {}
+        for name, each in list(left.items()):
+            if not taken & {*each.tables, each.trouble}:
+                taken |= {*each.tables, each.trouble}
+                now[name] = left.pop(name)
+        yield now
+
+
 @contextlib.contextmanager
 def superuser(url: str) -> Iterator[Db]:
     """A connection that no rule of ours binds."""
@@ -297,18 +316,21 @@ async def test_a_superuser_of_the_database_is_found(
             "kept_heads": (honest.head,),
         }
         missed: list[str] = []
-        for name, each in TAMPERINGS.items():
-            with undone(url, each.tables):
+        for at_once in one_by_one() if kind == "sqlite" else rounds():
+            tables = {row: None for each in at_once.values() for row in each.tables}
+            with undone(url, tuple(tables)):
                 with superuser(url) as db:
-                    index = each.do(db)
+                    indices = {name: each.do(db) for name, each in at_once.items()}
                 files = dataclasses.replace(await fetched(w), **trust)
             report = verify(files)
-            if each.trouble not in {one.name for one in report.troubles}:
-                missed.append(f"{name}: {said(report)}")
-            elif index is not None:
-                first = [one for one in report.troubles if one.name == "log"][-1]
-                if int(first.place.split()[1]) > index or population(files).complete:
-                    missed.append(f"{name} at {index}: {said(report)}")
+            for name, each in at_once.items():
+                index = indices[name]
+                if each.trouble not in {one.name for one in report.troubles}:
+                    missed.append(f"{name}: {said(report)}")
+                elif index is not None:
+                    first = [one for one in report.troubles if one.name == "log"][-1]
+                    if int(first.place.split()[1]) > index or population(files).complete:
+                        missed.append(f"{name} at {index}: {said(report)}")
         assert missed == []
         assert verify(dataclasses.replace(await fetched(w), **trust)).troubles == ()
         await _backup_restored(w, honest)
@@ -365,18 +387,3 @@ async def _key_exchanged(w: World) -> None:
             await asyncio.sleep(0.05)
     report = verify(trusting(files))
     assert ("act-signature", f"entry {index}") in {(e.name, e.place) for e in report.troubles}
-
-
-async def test_the_replay_finds_an_archive_of_another_case(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    """I9: a genuine, sealed archive in the place of another's."""
-    async with lived(request, "sqlite", tmp_path) as w:
-        files = trusting(await fetched(w))
-    one, other = sorted(files.archives)
-    swapped = dataclasses.replace(
-        files, archives={one: files.archives[other], other: files.archives[one]}
-    )
-    for case in (one, other):
-        report = await replay(swapped, case, [ParcelCheck])
-        assert {"seal-digest", "workflow", "run"} <= {each.name for each in report.troubles}

@@ -182,9 +182,7 @@ SECTIONS: tuple[Section, ...] = (
         " OpenBao issues service tokens in the same way, with integrated storage (Raft) and a"
         " file audit device. A token is drawn and stored; a grant also verifies two signatures"
         " of its asker, asks Temporal whether the step runs, decides by policy, signs and"
-        " appends. Where no load is said, the figures are of an earlier way: the same steps asked"
-        " again and again, so that each grant revoked another, and PostgreSQL did not wait for"
-        " its disk (`fsync=off`).",
+        " appends.",
         (
             *_ISSUED,
             *(

@@ -1,5 +1,6 @@
 """What screens and views share that ask the authority: one way to fail, and hearing of changes."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -35,11 +36,19 @@ class Asking(Widget):
         return self.console.session
 
     async def ask(self, answer: Awaitable[T]) -> T | None:
-        """An answer; or nothing, and the reason is said: away at the top, refused as a notice."""
+        """An answer; or nothing, and the reason is said: away at the top, refused as a notice.
+
+        Raises:
+            CancelledError: what asked was taken down meanwhile: Textual takes down first what is in
+                a widget, and only then ends its workers.
+        """
+        drawn, given = bool(self.children), None
         try:
-            return await answer
+            given = await answer
         except Away as error:
             self.console.gone(str(error))
         except (Refused, NotShown) as error:
             self.app.notify(str(error), title="Refused", severity="error", markup=False)
-        return None
+        if drawn and not self.children:
+            raise asyncio.CancelledError
+        return given

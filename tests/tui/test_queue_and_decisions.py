@@ -326,8 +326,33 @@ async def test_a_change_while_the_console_ends_is_no_failure(
     simulator.add(1)
     async with open_console() as desk:
         queue = desk.app.screen.query_one(Queue)
+        await desk.settle()
         await queue.remove_children()
         queue.load()
+        await desk.settle()
+
+
+async def test_an_answer_that_comes_while_the_console_ends_is_no_failure(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked before the screens are taken down has no place to be shown at."""
+    simulator.add(1)
+    asked, answers = asyncio.Event(), asyncio.Event()
+    async with open_console() as desk:
+        queue = desk.app.screen.query_one(Queue)
+        gateway = queue.session.gateway
+        overview = gateway.overview
+
+        async def slow() -> Overview:
+            asked.set()
+            await answers.wait()
+            return await overview()
+
+        monkeypatch.setattr(gateway, "overview", slow)
+        queue.load()
+        await asked.wait()
+        await queue.remove_children()
+        answers.set()
         await desk.settle()
 
 

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from fastapi import Request
@@ -173,7 +173,7 @@ class Desk:
             Failure: what reading raises, or the database is busy.
         """
         await self.guard.require_inquiry(request, record)
-        return await self.database.run(read, Scope("", "facts", record, _now() + _LOOKING))
+        return await self.database.run(read, Scope("", "facts", record, system_clock() + _LOOKING))
 
     async def end(self, grants: Sequence[GrantId]) -> None:
         """The guard has heard that these grants ended.
@@ -181,8 +181,4 @@ class Desk:
         Raises:
             Failure: the database is away.
         """
-        await self.database.end(grants, _now() + GRANTS_KEPT)
-
-
-def _now() -> datetime:
-    return system_clock()
+        await self.database.end(grants, system_clock() + GRANTS_KEPT)

@@ -231,17 +231,18 @@ def main() -> int:
         asyncio.run(_side_by_side(left, asked.jobs, asked.logs))
     came = journal.read(seeds)
     wrong = sorted({each.seed for each in came if each.troubles})
-    missing = sorted(set(seeds) - {each.seed for each in came})
+    runs = {each.seed for each in came}  # one that broke and was repeated is one run
+    missing = sorted(set(seeds) - runs)
     if not asked.dry:
         add(
             [
-                Figure("chaos.runs", len(came), "runs", len(came)),
-                Figure("chaos.broken", len(wrong), "runs", len(came)),
+                Figure("chaos.runs", len(runs), "runs", len(runs)),
+                Figure("chaos.broken", len(wrong), "runs", len(runs)),
             ]
         )
     faults = sum(len(each.befell) for each in came)
     draws = sum(len(each.draws) for each in came)
-    print(f"{len(came)} runs, {draws} draws, {faults} faults: {len(wrong)} broken {wrong or ''}")
+    print(f"{len(runs)} runs, {draws} draws, {faults} faults: {len(wrong)} broken {wrong or ''}")
     if missing:
         print(f"chaos: {len(missing)} runs were not taken: {missing}", file=sys.stderr)
     return 1 if wrong or missing else 0

@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
-_CODE = ("placet", "lender", "workflows", "activities", "worker", "bench/chaos")
+_CODE = (
+    "placet",
+    "lender",
+    "workflows",
+    "activities",
+    "worker",
+    "bench/chaos",
+    "tests/authority/throwaway_postgresql.py",
+    "requirements.lock",
+)
 
 
 @dataclass
@@ -58,7 +67,8 @@ def _code() -> str:
 
 
 def _files() -> Iterator[Path]:
-    for folder in _CODE:
-        for path in sorted((_ROOT / folder).rglob("*")):
+    for name in _CODE:
+        part = _ROOT / name
+        for path in [part] if part.is_file() else sorted(part.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path

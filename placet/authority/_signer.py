@@ -114,6 +114,7 @@ async def serve_signer(settings: SignerSettings) -> None:
     own = settings.socket.stat().st_ino
     async with server:
         await stopped.wait()
-    with contextlib.suppress(FileNotFoundError):  # it may be the next one's by now
-        if settings.socket.stat().st_ino == own:
-            settings.socket.unlink()
+        # It may be the next one's by now; while ours is open, no other file has its number.
+        with contextlib.suppress(FileNotFoundError):
+            if settings.socket.stat().st_ino == own:
+                settings.socket.unlink()

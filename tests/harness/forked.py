@@ -67,6 +67,7 @@ class Forked(subprocess.Popen[bytes]):
         assert stdout is stderr
         log = None if stdout is None else str(stdout.name)
         self.args = command
+        self.stdin = self.stdout = self.stderr = None
         python, flag, name, *arguments = command
         assert (python, flag) == (sys.executable, "-m")
         self._process = _FORKING.Process(

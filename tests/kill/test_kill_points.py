@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -29,7 +28,6 @@ from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-T = TypeVar("T")
 
 Kills = dict[str, tuple[str, ...]]
 

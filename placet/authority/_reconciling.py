@@ -80,7 +80,8 @@ def _strangers(runs: Sequence[Run], chain: Sequence[str]) -> Iterator[str]:
 def _otherwise(runs: Sequence[Run], start: Start, chain: Sequence[str]) -> Iterator[str]:
     """What the first run, and what was reset to it, began with that the authority did not ask for.
 
-    What continues another begins with what that one left: it was looked at when it was admitted.
+    Of what continues another, id, type, queue and input were looked at when it was followed; what
+    shows in Temporal's lists is the audit's to compare.
     """
     for run in runs:
         first = run.events[0]

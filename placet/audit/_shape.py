@@ -192,6 +192,7 @@ class _History:
         self._pending = False
         self._failed = False
         self._requests: set[str] = set()
+        self._cancelled: set[int] = set()
         self._attributes = dict(self._first.search_attributes.indexed_fields)
         self._apart = False
         self._skipped = any(kind(each).endswith("time_skipping_transitioned") for each in events)
@@ -258,6 +259,8 @@ class _History:
                 if told.request_id in self._requests:
                     yield "signal-twice", "Temporal takes a request once"
                 self._requests.add(told.request_id)
+            case "activity_task_cancel_requested":
+                self._cancelled.add(told.scheduled_event_id)
             case _:
                 pass
 
@@ -278,7 +281,9 @@ class _History:
         if scheduled is None or kind(scheduled) != "activity_task_scheduled":
             return  # it is of no activity, and judged where activities are
         asked = attributes(scheduled)
-        if _is_final(told.failure, asked.retry_policy):
+        if told.scheduled_event_id in self._cancelled:
+            expected = RetryState.RETRY_STATE_CANCEL_REQUESTED
+        elif _is_final(told.failure, asked.retry_policy):
             expected = RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE
         elif 0 < asked.retry_policy.maximum_attempts <= attempt:
             expected = RetryState.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED

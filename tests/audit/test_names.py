@@ -226,6 +226,30 @@ async def test_what_kills_and_retries_leave_is_no_trouble(
     assert {name for _, name, _ in unexplained(recorded.large, events)} == found
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_step_whose_cancellation_was_asked_for_is_not_tried_again(
+    recorded: Recorded, cancelled: bool
+) -> None:
+    """I9: Temporal's server says so of its failure, and of no other's."""
+    history = history_of(recorded.files, recorded.held)
+    failed = event(history, FAILED)
+    failed[FAILED]["retryState"] = "RETRY_STATE_CANCEL_REQUESTED"
+    if cancelled:
+        asked = {
+            "eventId": "asked",
+            "eventTime": failed["eventTime"],
+            "eventType": "EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED",
+            "activityTaskCancelRequestedEventAttributes": {
+                "scheduledEventId": failed[FAILED]["scheduledEventId"]
+            },
+        }
+        history["events"].insert(history["events"].index(failed), asked)
+        renumber(history)
+    events = WorkflowHistory.from_json(recorded.held, history).events
+    said = {found for _, _, found in unexplained(recorded.held, events)}
+    assert any("for which it was not tried again" in each for each in said) is not cancelled
+
+
 async def test_a_denials_reasons_are_the_ledgers(recorded: Recorded) -> None:
     """I3, I9: the workflow was told of a denial what the ledger says."""
 

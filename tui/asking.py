@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from tui.answers import Away, NotShown, Refused
@@ -39,16 +40,16 @@ class Asking(Widget):
         """An answer; or nothing, and the reason is said: away at the top, refused as a notice.
 
         Raises:
-            CancelledError: what asked was taken down meanwhile: Textual takes down first what is in
-                a widget, and only then ends its workers.
+            CancelledError: what asked was taken down: Textual takes down first what is in a widget,
+                and only then ends its workers.
         """
-        drawn, given = bool(self.children), None
+        given = None
         try:
             given = await answer
         except Away as error:
             self.console.gone(str(error))
         except (Refused, NotShown) as error:
             self.app.notify(str(error), title="Refused", severity="error", markup=False)
-        if drawn and not self.children:
+        if not (self.children or isinstance(self, ScrollView)):  # one that draws itself
             raise asyncio.CancelledError
         return given

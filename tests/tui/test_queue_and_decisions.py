@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from textual.widgets import Button, Checkbox, Input, Select
+from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select
 
 from placet.model import CheckpointStatus, Need, Overview, digest_json
 from tests.tui.conftest import PASSPHRASE, PATIENCE, Desk, Opened
@@ -16,6 +16,7 @@ from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.own_views import OwnViews
 from tui.settings import ConsoleSettings
+from tui.views.base import View
 from tui.views.queue import Queue
 from tui.widgets.table import VirtualTable
 
@@ -322,14 +323,19 @@ async def test_rows_are_there_before_all_is_counted(
 async def test_a_change_while_the_console_ends_is_no_failure(
     open_console: Opened, simulator: Simulator
 ) -> None:
-    """What is told while the screens are taken down finds nothing to show it on."""
+    """What is told while the screens are taken down finds nothing to show it on, in any view."""
     simulator.add(1)
-    async with open_console() as desk:
-        queue = desk.app.screen.query_one(Queue)
-        await desk.settle()
-        await queue.remove_children()
-        queue.load()
-        await desk.settle()
+    seen = set()
+    async with open_console("ada") as desk:
+        for number in "123456":
+            await desk.press(number)
+            view = desk.app.screen.query_one(ContentSwitcher).visible_content
+            assert isinstance(view, View)
+            await view.remove_children()
+            view.load()
+            await desk.settle()
+            seen.add(type(view))
+    assert len(seen) == 6
 
 
 async def test_an_answer_that_comes_while_the_console_ends_is_no_failure(

@@ -40,6 +40,17 @@ async def signer() -> AsyncIterator[RunningSigner]:
         made.kill()
 
 
+async def test_a_signer_that_ends_takes_its_own_socket_with_it(signer: RunningSigner) -> None:
+    """And not the next one's, which was started before the first had ended."""
+    following = RunningSigner(signer.folder)
+    await following.start()
+    for each, left in ((signer, True), (following, False)):
+        assert each.process is not None
+        each.process.terminate()
+        assert each.process.wait(20) == 0
+        assert signer.socket.exists() is left
+
+
 async def test_a_signer_keeps_the_keys_and_signs(signer: RunningSigner, tmp_path: Path) -> None:
     """I7, I8: neither store nor authority has a private key; heads and grants hold; it comes back."""
     assert stat.S_IMODE(signer.socket.stat().st_mode) == 0o600

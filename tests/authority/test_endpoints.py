@@ -37,23 +37,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MEGABYTE = 1024 * 1024
 
 
-REACHING = {
-    *("test_every_route_answers_its_good_request", "test_a_body_that_is_no_request_is_refused"),
-    *("test_a_form_that_is_no_request_is_refused", "test_an_id_that_is_none_is_not_found"),
-    *("test_a_wrong_query_is_refused_by_name", "test_numbers_beyond_the_ledger_are_refused"),
-    *("test_a_grant_of_a_case_that_is_none_is_denied_and_recorded", "test_a_wrong_use_is_refused"),
-    *("test_a_use_that_is_none_is_refused_by_its_id", "test_a_wrong_settlement_is_refused"),
-}
-"""Tests whose wrong values may reach the database: the kinds differ in what they take.
-
-The others are refused before it, for their token, their proof, their method or who asks.
-"""
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Both kinds of database for the tests above."""
+    """Both kinds of database for tests whose wrong values may reach it: they differ in what they take.
+
+    The others are refused before it, for their token, their proof, their method or who asks.
+    """
     if "s" in metafunc.fixturenames:
-        kinds = KINDS if metafunc.function.__name__ in REACHING else KINDS[:1]
+        reaching = metafunc.definition.get_closest_marker("reaches_the_database")
+        kinds = KINDS if reaching else KINDS[:1]
         metafunc.parametrize("s", kinds, indirect=True, scope="module")
 
 
@@ -126,6 +117,7 @@ async def test_every_route_is_listed() -> None:
     assert {(each.method, each.path) for each in ROUTES} == routes_of_the_app()
 
 
+@pytest.mark.reaches_the_database
 async def test_every_route_answers_its_good_request(s: Site) -> None:
     """The requests that are spoilt below are good ones: their senders are known."""
     for route in ROUTES:
@@ -402,6 +394,7 @@ _JSON_ROUTES = [
 ]
 
 
+@pytest.mark.reaches_the_database
 @on(_JSON_ROUTES)
 async def test_a_body_that_is_no_request_is_refused(s: Site, route: Route) -> None:
     """I12: garbage, too much of it, and JSON of every wrong form."""
@@ -437,6 +430,7 @@ _FORM_BODIES: dict[str, bytes] = {
 }
 
 
+@pytest.mark.reaches_the_database
 @on(_of("form"))
 async def test_a_form_that_is_no_request_is_refused(s: Site, route: Route) -> None:
     """RFC 6749 section 3.2 and 5.2."""
@@ -533,6 +527,7 @@ async def test_the_token_endpoint_tells_what_is_missing(s: Site) -> None:
         assert body["error"] == error, changed
 
 
+@pytest.mark.reaches_the_database
 async def test_a_grant_of_a_case_that_is_none_is_denied_and_recorded(s: Site, meant: Meant) -> None:
     """I1, I4: the denial is on the ledger before it is answered."""
     made = s.good(next(each for each in ROUTES if each.path == "/oauth/token"))
@@ -560,6 +555,7 @@ _IDS = (
 )
 
 
+@pytest.mark.reaches_the_database
 @on([each for each in ROUTES if "{" in each.path])
 async def test_an_id_that_is_none_is_not_found(s: Site, route: Route) -> None:
     """I12: whatever stands where an id belongs."""
@@ -579,6 +575,7 @@ _NUMBERS = ("-1", "1.5", "x", "", "%00", "9" * 16, "9" * 5000, "%D9%A3", "1%20",
 _TEXTS = ("%00", "%ff", "%E2%80%AE", "a" * 5000)
 
 
+@pytest.mark.reaches_the_database
 @on([each for each in ROUTES if each.query])
 async def test_a_wrong_query_is_refused_by_name(s: Site, route: Route) -> None:
     """I12: no page of everything, or of nothing, for a question that was none."""
@@ -594,6 +591,7 @@ async def test_a_wrong_query_is_refused_by_name(s: Site, route: Route) -> None:
         assert name in assert_refused(s, await s.send(made), 400)["error_description"]
 
 
+@pytest.mark.reaches_the_database
 async def test_numbers_beyond_the_ledger_are_refused(s: Site) -> None:
     for path in (
         "/v1/ledger/entries/999999999999999/proof",
@@ -640,6 +638,7 @@ _USES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.reaches_the_database
 async def test_a_wrong_use_is_refused(s: Site) -> None:
     for name in _USES:
         made = s.good(next(each for each in ROUTES if each.path == "/v1/uses"))
@@ -649,6 +648,7 @@ async def test_a_wrong_use_is_refused(s: Site) -> None:
         assert_refused(s, await s.send(made), 400)
 
 
+@pytest.mark.reaches_the_database
 async def test_a_use_that_is_none_is_refused_by_its_id(s: Site) -> None:
     """A system of record can't tell of another's grant, or of one that is none."""
     for changed in ({}, {"grant": "grant-" + "0" * 26}):
@@ -687,6 +687,7 @@ _SETTLEMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.reaches_the_database
 async def test_a_wrong_settlement_is_refused(s: Site) -> None:
     """I13, I12: what has no canonical form can't be evidence."""
     for name in _SETTLEMENTS:

@@ -12,20 +12,18 @@
 6. The history ends with the workflow's own end, or wherever it stood when a person ended the case.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.sdk.v1 import UserMetadata
 
 from placet.audit._history import BEGINNING, CLOCKS, Activity, Run, activities, time_of
 from placet.audit._report import Collector
 from placet.ledger import Entry, EntryType
 from placet.model import payloads_digest
-from placet.payloads import Start, start_of, started_otherwise
+from placet.payloads import Start, going_on, start_of, started_otherwise
 
 _DENIED = "GrantDenied"
 """What a worker calls the failure of a step that the authority denied."""
@@ -169,7 +167,7 @@ class _Reading:
                 until = self._ledger.continued.get(begun)
                 before = self._continued(first, until)
                 if before is not None:
-                    start, since = _going_on(start, before), time_of(before)
+                    start, since = going_on(start, before), time_of(before)
             for name in started_otherwise(first, start):
                 self._trouble("history-start", first, f"another {name} than was started")
             if until is not None and time_of(first) > until.time + CLOCKS:
@@ -302,14 +300,6 @@ class _Reading:
             self._trouble("time-order", activity.scheduled, "scheduled after it was granted")
         if time_of(ended) < settled.time - CLOCKS:
             self._trouble("time-order", ended, "completed before it was settled")
-
-
-def _going_on(start: Start, before: HistoryEvent) -> Start:
-    """What a run begins with that goes on from another: what that one left, and no description."""
-    left = before.workflow_execution_continued_as_new_event_attributes
-    return dataclasses.replace(
-        start, attributes=left.search_attributes, memo=left.memo, metadata=UserMetadata()
-    )
 
 
 def _of_type(entries: Iterable[Entry], type_: EntryType) -> list[Entry]:

@@ -13,7 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from placet.authority._histories import Run
 from placet.ledger import run_root
 from placet.model import HistorySeal, RunRoot, payloads_digest
-from placet.payloads import Start, started_otherwise
+from placet.payloads import Start, going_on, started_otherwise
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,23 @@ def _strangers(runs: Sequence[Run], chain: Sequence[str]) -> Iterator[str]:
 
 
 def _otherwise(runs: Sequence[Run], start: Start, chain: Sequence[str]) -> Iterator[str]:
-    """What the first run, and what was reset to it, began with that the authority did not ask for.
+    """What the first run, one that continues another, and what was reset to either, began with.
 
-    Of what continues another, id, type, queue and input were looked at when it was followed; what
-    shows in Temporal's lists is the audit's to compare.
+    A run that was reset began as the one it was reset from, which may be gone from Temporal.
     """
+    ended = {run.run_id: run.events[-1] for run in runs}
     for run in runs:
         first = run.events[0]
-        begun = first.workflow_execution_started_event_attributes.original_execution_run_id
-        if {run.run_id, begun} & set(chain[:1]):
-            for name in started_otherwise(first, start):
-                yield f"run {run.run_id} event 1: another {name} than it was started with"
+        told = first.workflow_execution_started_event_attributes
+        before = ended.get(told.continued_execution_run_id)
+        if {run.run_id, told.original_execution_run_id} & set(chain[:1]):
+            asked = start
+        elif before is not None:
+            asked = going_on(start, before)
+        else:
+            continue  # what is none of the chain is told of as such
+        for name in started_otherwise(first, asked):
+            yield f"run {run.run_id} event 1: another {name} than it was started with"
 
 
 def _changed(seal: HistorySeal, prefixes: Sequence[RunRoot]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from placet.payloads._converter import PLAIN, encrypting
 from placet.payloads._errors import PayloadError, UnknownPayloadKey
 from placet.payloads._failures import ENCODING, ClearFailure, ClosedPayload
 from placet.payloads._keys import WORKFLOW, CaseSecret, Keyring, agent_scope
-from placet.payloads._starting import Start, start_of, started_otherwise
+from placet.payloads._starting import Start, going_on, start_of, started_otherwise
 
 __all__ = [
     "ENCODING",
@@ -31,6 +31,7 @@ __all__ = [
     "case_of",
     "decrypt_messages",
     "encrypting",
+    "going_on",
     "open_payload",
     "seal_payload",
     "start_of",

@@ -82,6 +82,19 @@ def started_otherwise(first: HistoryEvent, start: Start) -> Iterator[str]:
             yield name
 
 
+def going_on(start: Start, before: HistoryEvent) -> Start:
+    """What a run begins with that goes on from another: what that one left, and no description.
+
+    Args:
+        start: what the case's first run was started with.
+        before: the last event of the run before, which continues as new.
+    """
+    left = before.workflow_execution_continued_as_new_event_attributes
+    return dataclasses.replace(
+        start, attributes=left.search_attributes, memo=left.memo, metadata=UserMetadata()
+    )
+
+
 def _attributes(said: dict[SearchAttribute, str]) -> SearchAttributes:
     found = SearchAttributes()
     pairs = [SearchAttributePair(SearchAttributeKey.for_keyword(n), v) for n, v in said.items()]

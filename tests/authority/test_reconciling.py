@@ -5,7 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 from temporalio.api.common.v1 import WorkflowType
-from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
+from temporalio.api.history.v1 import (
+    HistoryEvent,
+    WorkflowExecutionContinuedAsNewEventAttributes,
+    WorkflowExecutionStartedEventAttributes,
+)
 from temporalio.api.taskqueue.v1 import TaskQueue
 
 from placet.authority._histories import Run
@@ -55,6 +59,37 @@ def found(event: HistoryEvent, run: str = RUN) -> list[str]:
     return misfits([history], started_with(), seal, [RUN], [], [])
 
 
+def continuation(of: HistoryEvent) -> tuple[HistoryEvent, HistoryEvent]:
+    """The end of a run whose stage has moved on, and the beginning of the one that continues it."""
+    end = HistoryEvent(
+        event_id=2,
+        workflow_execution_continued_as_new_event_attributes=(
+            WorkflowExecutionContinuedAsNewEventAttributes(
+                new_execution_run_id="run-2",
+                search_attributes=_told(of).search_attributes,
+                memo=_told(of).memo,
+            )
+        ),
+    )
+    left = end.workflow_execution_continued_as_new_event_attributes
+    left.search_attributes.indexed_fields["PlacetStage"].data = b'"waiting"'
+    after = HistoryEvent()
+    after.CopyFrom(of)
+    after.ClearField("user_metadata")
+    told = _told(after)
+    told.search_attributes.CopyFrom(left.search_attributes)
+    told.original_execution_run_id = "run-2"
+    told.continued_execution_run_id = RUN
+    return end, after
+
+
+def found_in_chain(begun: HistoryEvent, end: HistoryEvent, after: HistoryEvent) -> list[str]:
+    """What the authority finds wrong with two runs of which the second continues the first."""
+    histories = [Run(RUN, (begun, end), ()), Run("run-2", (after,), ())]
+    seal = seal_runs([each.archived() for each in histories], SALT)
+    return misfits(histories, started_with(), seal, [RUN, "run-2"], [], [])
+
+
 def _told(event: HistoryEvent) -> WorkflowExecutionStartedEventAttributes:
     return event.workflow_execution_started_event_attributes
 
@@ -80,3 +115,18 @@ def test_a_case_that_was_started_otherwise_is_not_sealed(name: str) -> None:
     wrong = f"event 1: another {name} than it was started with"
     assert found(event) == [f"run {RUN} {wrong}"]
     assert f"run run-2 {wrong}" in found(event, "run-2"), "a reset begins with the same event"
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_case_that_was_continued_otherwise_is_not_sealed(name: str) -> None:
+    """I9: a continuation begins as the run before left it, with no other record or turn."""
+    begun = first_event(started_with())
+    end, after = continuation(begun)
+    assert found_in_chain(begun, end, after) == []
+    if name == "details":  # a continuation has none, so it can only be given some
+        after.user_metadata.details.data = b'"other"'
+    else:
+        CHANGES[name](after)
+    assert found_in_chain(begun, end, after) == [
+        f"run run-2 event 1: another {name} than it was started with"
+    ]

@@ -271,9 +271,12 @@ class AuthorityLink:
             async with self._session.request(
                 method, url, data=data, headers=sent, timeout=_TIMEOUT, allow_redirects=False
             ) as response:
-                return response.status, await response.read()
+                body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
+        if response.status == 429:
+            raise self._refusal(429, _problem(body), _seconds(response.headers.get("Retry-After")))
+        return response.status, body
 
     def _refusal(self, status: int, problem: Problem, retry_after: int | None = None) -> Exception:
         error, description, reasons = problem.error, problem.error_description, problem.reasons
@@ -314,6 +317,11 @@ def _problem(body: bytes) -> Problem:
         return Problem.model_validate_json(body)
     except ValidationError:
         return Problem(error="", error_description="")
+
+
+def _seconds(told: str | None) -> int | None:
+    """What a ``Retry-After`` says, if it is seconds (RFC 9110 section 10.2.3)."""
+    return max(1, int(told)) if told and told.isascii() and told.isdigit() else None
 
 
 def _size(settlement: Settlement) -> int:

@@ -1,11 +1,8 @@
 """Serving the systems of record: all three in one process, or each in its own."""
 
-import asyncio
 import contextlib
 import os
 import secrets
-import signal
-import socket
 import ssl
 from pathlib import Path
 from typing import Annotated, Self
@@ -17,17 +14,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lender import compliance, servicing, storage
 from lender._service import Database
 from placet.resource import Guard
-from placet.telemetry import (
-    STOP_SECONDS,
-    Health,
-    Serving,
-    TelemetrySettings,
-    bind,
-    serve_metrics,
-    served,
-)
+from placet.telemetry import Health, TelemetrySettings, serve_metrics, served
 from placet.tokens import read_key_file
-from placet.transport import TlsSettings, Transport, server_config
+from placet.transport import (
+    STOP_SECONDS,
+    TlsSettings,
+    Transport,
+    bind,
+    serve_until_told,
+    server_config,
+)
 
 SYSTEMS = ("loan-servicing", "document-storage", "compliance")
 _System = Annotated[str, Field(pattern=f"^(?:{'|'.join(SYSTEMS)})$")]
@@ -133,49 +129,28 @@ async def serve(settings: LenderSettings, telemetry: TelemetrySettings) -> None:
     """
     transport = Transport(TlsSettings())
     apps = make_apps(settings, transport.client)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    health: dict[str, Health] = {system: app.state.health for system, app in apps.items()}
+    whole = Health.of_all(health)
+
+    def stopping() -> None:
+        for each in (whole, *health.values()):
+            each.stop()
+
     with contextlib.ExitStack() as stack:
         listening = [
             stack.enter_context(bind(settings.host, settings.port(system))) for system in apps
         ]
-        async with transport.kept():
-            await _serve(settings, telemetry, transport, apps, listening, stop)
-
-
-async def _serve(
-    settings: LenderSettings,
-    telemetry: TelemetrySettings,
-    transport: Transport,
-    apps: dict[str, FastAPI],
-    listening: list[socket.socket],
-    stop: asyncio.Event,
-) -> None:
-    servers = [
-        Serving(
-            server_config(
-                served(app, system), transport.server, timeout_graceful_shutdown=STOP_SECONDS
+        async with transport.kept(), serve_metrics(telemetry, whole, tls=transport.metrics):
+            await serve_until_told(
+                [
+                    server_config(
+                        served(app, system),
+                        transport.server,
+                        timeout_graceful_shutdown=STOP_SECONDS,
+                    )
+                    for system, app in apps.items()
+                ],
+                listening,
+                stopping=stopping,
+                ready_file=settings.ready_file,
             )
-        )
-        for system, app in apps.items()
-    ]
-    health: dict[str, Health] = {system: app.state.health for system, app in apps.items()}
-    whole = Health.of_all(health)
-    async with serve_metrics(telemetry, whole, tls=transport.metrics):
-        running = [
-            asyncio.create_task(server.serve(sockets=[bound]))
-            for server, bound in zip(servers, listening, strict=True)
-        ]
-        up = [await server.up(task) for server, task in zip(servers, running, strict=True)]
-        if settings.ready_file is not None and all(up):
-            settings.ready_file.write_text(f"{os.getpid()}\n")
-        stopping = asyncio.create_task(stop.wait())
-        # The end of one ends the others.
-        await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        for each in (whole, *health.values()):
-            each.stopping = True
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*running)

@@ -177,7 +177,7 @@ async def _run(
     health = _health(worker, settings, transport.client)
     async with transport.kept(), serve_metrics(telemetry, health, tls=transport.metrics), worker:
         await stop.wait()
-        health.stopping = True
+        health.stop()
     await asyncio.sleep(_LAST_BREATH)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
@@ -63,19 +62,14 @@ from placet.clock import system_clock
 from placet.ledger import Checkpoint as Head
 from placet.ledger import NoteSigner, sign_checkpoint
 from placet.model import build_models
-from placet.telemetry import (
-    STOP_SECONDS,
-    Serving,
-    TelemetrySettings,
-    bind,
-    metrics,
-    serve_metrics,
-    served,
-)
+from placet.telemetry import TelemetrySettings, metrics, serve_metrics, served
 from placet.transport import (
+    STOP_SECONDS,
     TemporalTlsSettings,
     TlsSettings,
     Transport,
+    bind,
+    serve_until_told,
     server_config,
     temporal_tls,
 )
@@ -120,7 +114,8 @@ async def open_authority(
         await load_keys(store, keys)
         if not keys.published(clock()):
             raise NoLog("the database has no log yet; run: placet authority init")
-        core = Core(settings, store, _temporal(settings, client), keys, clock, random)
+        temporal = Temporal(client, timedelta(hours=settings.temporal_retention_hours))
+        core = Core(settings, store, temporal, keys, clock, random)
         services = _services(core, session, systems)
         notices = Notices(core, channels(settings, session))
         running = [
@@ -154,16 +149,13 @@ async def open_authority(
             app = make_app(services, health)
             app.state.stop_streams = services.events.stop
             app.state.health = health
+            app.state.prepare = core.temporal.prepare
             app.state.refresh_metrics = lambda: refresh_metrics(core)
             yield app
         finally:
             for job in running:
                 job.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-
-
-def _temporal(settings: AuthoritySettings, client: Client) -> Temporal:
-    return Temporal(client, timedelta(hours=settings.temporal_retention_hours))
 
 
 def _services(
@@ -269,7 +261,7 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
         listening = bind(settings.host, settings.port)  # before Temporal is waited for
         try:
             async with asyncio.timeout(_LOOK_AT_TEMPORAL):
-                await _temporal(settings, client).prepare()
+                await app.state.prepare()
         except (Unavailable, TimeoutError) as error:
             _log.warning("Temporal is not ready; cases start when it is: %s", error)
         config = server_config(
@@ -280,19 +272,14 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
             proxies=settings.trusted_proxies,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
-        server = Serving(config)
 
-        def stop(number: int) -> None:
-            app.state.health.stopping = True
+        def stopping() -> None:
+            app.state.health.stop()
             app.state.stop_streams()  # or the server would wait for whoever listens to events
-            server.handle_exit(number, None)
 
-        for each in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(each, stop, each)
         async with serve_metrics(
             telemetry, app.state.health, app.state.refresh_metrics, tls=transport.metrics
         ):
-            serving = asyncio.create_task(server.serve(sockets=[listening]))
-            if await server.up(serving) and settings.ready_file is not None:
-                settings.ready_file.write_text(f"{os.getpid()}\n")
-            await serving
+            await serve_until_told(
+                [config], [listening], stopping=stopping, ready_file=settings.ready_file
+            )

@@ -25,8 +25,7 @@ from placet.cli._base import AWAY, USAGE, fail, failures, operator_client, run
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import EncodedPayload, EncodedPayloads
 from placet.payloads import ENCODING
-from placet.telemetry import bind
-from placet.transport import server_config
+from placet.transport import bind, server_config
 
 _MAX_BODY = 8 * 1024 * 1024
 _ENCODING = base64.b64encode(ENCODING).decode()

@@ -1,16 +1,19 @@
 """Serving the gateway."""
 
-import asyncio
-import os
-import signal
-
 from placet.gateway._app import make_app
 from placet.gateway._routes import read_routes
 from placet.gateway._settings import GatewaySettings
 from placet.resource import Guard
-from placet.telemetry import STOP_SECONDS, Serving, TelemetrySettings, bind, serve_metrics, served
+from placet.telemetry import TelemetrySettings, serve_metrics, served
 from placet.tokens import read_key_file
-from placet.transport import TlsSettings, Transport, server_config
+from placet.transport import (
+    STOP_SECONDS,
+    TlsSettings,
+    Transport,
+    bind,
+    serve_until_told,
+    server_config,
+)
 
 
 async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None:
@@ -28,28 +31,21 @@ async def serve(settings: GatewaySettings, telemetry: TelemetrySettings) -> None
     guard = Guard(settings.system, settings.issuer, settings.url, key, tls=transport.client)
     gateway = make_app(settings, read_routes(settings.routes), guard, transport.client)
     listening = bind(settings.host, settings.port)
-    server = Serving(
-        server_config(
-            served(gateway, settings.system),
-            transport.server,
-            lifespan="off",
-            proxy_headers=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
+    config = server_config(
+        served(gateway, settings.system),
+        transport.server,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
-
-    def stop(number: int) -> None:
-        gateway.health.stopping = True
-        server.handle_exit(number, None)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop, each)
     async with (
         transport.kept(),
         gateway.running(),
         serve_metrics(telemetry, gateway.health, tls=transport.metrics),
     ):
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        if await server.up(serving) and settings.ready_file is not None:
-            settings.ready_file.write_text(f"{os.getpid()}\n")
-        await serving
+        await serve_until_told(
+            [config],
+            [listening],
+            stopping=gateway.health.stop,
+            ready_file=settings.ready_file,
+        )

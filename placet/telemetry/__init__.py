@@ -7,7 +7,7 @@ kinds and seconds.
 from placet.telemetry import metrics
 from placet.telemetry._health import Check, Health
 from placet.telemetry._logs import about, now_about
-from placet.telemetry._serving import STOP_SECONDS, Serving, bind, serve_metrics
+from placet.telemetry._serving import serve_metrics
 from placet.telemetry._settings import TelemetrySettings
 from placet.telemetry._telling import telling
 from placet.telemetry._traces import (
@@ -23,14 +23,11 @@ from placet.telemetry._traces import (
 )
 
 __all__ = [
-    "STOP_SECONDS",
     "Check",
     "Health",
     "NoTraces",
-    "Serving",
     "TelemetrySettings",
     "about",
-    "bind",
     "carried",
     "case_span",
     "here",

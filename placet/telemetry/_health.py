@@ -28,7 +28,7 @@ class Health:
     ) -> None:
         self._needed = dict(checks)
         self._optional = dict(optional or {})
-        self.stopping = False
+        self._stopping = False
 
     @classmethod
     def of_all(cls, parts: Mapping[str, "Health"]) -> "Health":
@@ -43,6 +43,10 @@ class Health:
 
         return cls(named(lambda each: each._needed), named(lambda each: each._optional))
 
+    def stop(self) -> None:
+        """It is about to stop: not ready any more."""
+        self._stopping = True
+
     async def live(self, _: Request) -> Response:
         """The process runs."""
         return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
@@ -52,8 +56,8 @@ class Health:
         checks = {**self._needed, **self._optional}
         passed = await asyncio.gather(*(_passes(each) for each in checks.values()))
         told = dict(zip(checks, passed, strict=True))
-        good = all(told[each] for each in self._needed) and not self.stopping
-        status = "stopping" if self.stopping else "ok" if good else "away"
+        good = all(told[each] for each in self._needed) and not self._stopping
+        status = "stopping" if self._stopping else "ok" if good else "away"
         return JSONResponse(
             {
                 "status": status,

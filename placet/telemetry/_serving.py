@@ -1,12 +1,10 @@
-"""HTTP servers that stop as they should, and the one that tells a process's metrics."""
+"""The HTTP server that tells a process's metrics."""
 
 import asyncio
 import contextlib
-import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,50 +13,10 @@ from starlette.routing import Route
 
 from placet.telemetry._health import Health, health_routes
 from placet.telemetry._settings import TelemetrySettings
-from placet.transport import server_config
-
-STOP_SECONDS = 20
-"""Seconds for which requests under way may go on when their server stops."""
+from placet.transport import Serving, bind, server_config
 
 Refresh = Callable[[], Awaitable[None]]
 """Looks up what is told only when it is asked for."""
-
-
-class Serving(uvicorn.Server):
-    """A server that leaves the signals to its program.
-
-    Uvicorn's own would raise the signal again once it has stopped, before a store is closed; and of
-    several in one process the last would take them.
-    """
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-    async def up(self, serving: "asyncio.Task[None]") -> bool:
-        """Wait until it takes requests; whether it does."""
-        while not self.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event
-            await asyncio.sleep(0.02)
-        return self.started
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket; uvicorn would end the process by itself if the address is taken.
-
-    Raises:
-        OSError: the address is taken, or none of this machine's; it is named.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms for each answer.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
-    return bound
 
 
 async def _no_refresh() -> None:

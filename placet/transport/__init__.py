@@ -12,21 +12,29 @@ from placet.transport._tls import BadTls, Transport, temporal_tls
 
 if TYPE_CHECKING:
     from placet.transport._http import HEAD_SECONDS, MAX_HEAD, server_config
+    from placet.transport._serving import STOP_SECONDS, Serving, bind, serve_until_told
 
 __all__ = [
     "HEAD_SECONDS",
     "MAX_HEAD",
+    "STOP_SECONDS",
     "BadTls",
     "Buckets",
+    "Serving",
     "TemporalTlsSettings",
     "TlsSettings",
     "Transport",
+    "bind",
+    "serve_until_told",
     "server_config",
     "temporal_tls",
 ]
+
+_SERVING = frozenset({"STOP_SECONDS", "Serving", "bind", "serve_until_told"})
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("placet.transport._http"), name)
+    home = "_serving" if name in _SERVING else "_http"
+    return getattr(importlib.import_module(f"placet.transport.{home}"), name)

@@ -5,14 +5,11 @@ import placet.telemetry
 
 def test_the_public_names_are_pinned() -> None:
     assert placet.telemetry.__all__ == [
-        "STOP_SECONDS",
         "Check",
         "Health",
         "NoTraces",
-        "Serving",
         "TelemetrySettings",
         "about",
-        "bind",
         "carried",
         "case_span",
         "here",

@@ -12,8 +12,9 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from placet.telemetry import Health, Serving, TelemetrySettings, bind, metrics, serve_metrics
+from placet.telemetry import Health, TelemetrySettings, metrics, serve_metrics
 from placet.telemetry._serving import make_metrics_app
+from placet.transport import Serving, bind
 from tests.harness.world import free_port, until
 
 OURS = [each for each in vars(metrics).values() if isinstance(each, Counter | Gauge | Histogram)]
@@ -76,7 +77,7 @@ async def test_not_ready_once_it_is_told_to_stop() -> None:
     health = Health({"store": _passes})
     async with asking(make_metrics_app(health, _passes)) as http:
         assert (await http.get("/readyz")).status_code == 200
-        health.stopping = True
+        health.stop()
         assert (await http.get("/readyz")).status_code == 503
         assert (await http.get("/livez")).status_code == 200
 

@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from placet.telemetry import Serving, bind
-from placet.transport import MAX_HEAD, _http, server_config
+from placet.transport import MAX_HEAD, Serving, _http, bind, server_config
 from tests.harness.world import free_port
 
 

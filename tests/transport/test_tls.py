@@ -22,13 +22,15 @@ from placet.authority import AuthoritySettings, SigningKeys, Store, create_log, 
 from placet.client import AuthorityAway, OperatorClient
 from placet.resource import AuthorityAway as SystemHearsNothing
 from placet.resource import Guard
-from placet.telemetry import Serving, TelemetrySettings, bind
+from placet.telemetry import TelemetrySettings
 from placet.tokens import SigningKey, spell_jwks
 from placet.transport import (
     BadTls,
+    Serving,
     TemporalTlsSettings,
     TlsSettings,
     Transport,
+    bind,
     server_config,
     temporal_tls,
 )

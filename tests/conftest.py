@@ -12,7 +12,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from placet.authority._payload_keys import PayloadKeys
+from placet.authority import _payload_keys
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 # A busy machine is no failure; pytest's own limit finds what hangs.
@@ -26,15 +26,7 @@ ssl.create_default_context = functools.cache(ssl.create_default_context)
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # how Python says: not there
 
 # Each log has a salt of its own, but is opened again and again: 50 ms each.
-_STRETCH = PayloadKeys._stretched
-
-
-@functools.cache
-def _stretched(passphrase: str, salt: bytes) -> bytes:
-    return _STRETCH(PayloadKeys(passphrase), salt)
-
-
-PayloadKeys._stretched = lambda self, salt: _stretched(self._passphrase.decode(), salt)  # type: ignore[method-assign]  # in tests alone
+_payload_keys._stretched = functools.cache(_payload_keys._stretched)
 
 LONGEST = ("kill", "deploy", "workflows", "audit", "tui", "cli")
 SHARING = ("workflows", "audit")

@@ -287,7 +287,12 @@ class Walk:
             self.checkpoints.acted(entry)
 
     def _payload_key_rotated(self, data: Mapping[str, JsonValue]) -> None:
-        """A new tenant key for payloads takes the place of the one that was told before."""
+        """A new tenant key for payloads takes the place of the one that was told before.
+
+        Another passphrase over the keys changes none of them.
+        """
+        if data.get("purpose") == "passphrase":
+            return
         before, self._payload_key = self._payload_key, data.get("key")
         if before is not None and data.get("replaces") != before:
             self._scene.trouble("key-replaces", f"it takes the place of {before}, whatever it says")

@@ -11,7 +11,8 @@ from placet.authority._bootstrap import (
 from placet.authority._bootstrap import load_keys as load_signing_keys
 from placet.authority._custody import SignerAway
 from placet.authority._namespace import NamespaceTrouble
-from placet.authority._payload_keys import WrongPassphrase
+from placet.authority._passphrases import WrongPassphrase
+from placet.authority._rewrapping import rotate_passphrase
 from placet.authority._serve import open_authority, serve
 from placet.authority._settings import AuthoritySettings
 from placet.authority._signer import SignerSettings, serve_signer
@@ -45,6 +46,7 @@ __all__ = [
     "migrate",
     "open_authority",
     "rotate_keys",
+    "rotate_passphrase",
     "rotate_payload_keys",
     "serve",
     "serve_signer",

@@ -117,9 +117,7 @@ async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
         NoLog: the database has no log to write it to.
         WrongPassphrase: the other keys are under another passphrase.
     """
-    await load_keys(store, keys)
-    if not keys.published(store.clock()):
-        raise NoLog("the database has no log yet; run: placet authority init")
+    await require_log(store, keys)
 
     made = await asyncio.to_thread(keys.make, GRANTS)
 
@@ -137,6 +135,18 @@ async def load_keys(store: Store, keys: SigningKeys) -> None:
     keys.payloads.load(tenant)
 
 
+async def require_log(store: Store, keys: SigningKeys) -> None:
+    """Load the keys of a log that is there.
+
+    Raises:
+        NoLog: the database has none.
+        WrongPassphrase: its keys are under another passphrase.
+    """
+    await load_keys(store, keys)
+    if not keys.published(store.clock()):
+        raise NoLog("the database has no log yet; run: placet authority init")
+
+
 async def rotate_payload_keys(store: Store, keys: SigningKeys) -> int:
     """Make a new tenant key, and a new payload key for each open case; how many cases have keys.
 
@@ -144,9 +154,7 @@ async def rotate_payload_keys(store: Store, keys: SigningKeys) -> int:
         NoLog: the database has no log.
         WrongPassphrase: the other keys are under another passphrase.
     """
-    await load_keys(store, keys)
-    if not keys.published(store.clock()):
-        raise NoLog("the database has no log yet; run: placet authority init")
+    await require_log(store, keys)
     return await store.write(lambda tx: keys.payloads.rotate(tx, _tenant_key_id()))
 
 

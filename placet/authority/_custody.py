@@ -6,6 +6,7 @@ that never gives a key out (a cloud's key management, :class:`InSigner`), a name
 """
 
 import base64
+import contextlib
 import json
 import socket
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from placet.authority._errors import Unavailable
-from placet.authority._payload_keys import WrongPassphrase
+from placet.authority._passphrases import Passphrases, WrongPassphrase
 from placet.tokens import Algorithm, BadSignature, KeyRefused, PublicKey, Signer, SigningKey
 
 _SECONDS = 3.0
@@ -74,26 +75,36 @@ class InStore:
 
     waits = False
 
-    def __init__(self, passphrase: str) -> None:
-        self._passphrase = passphrase.encode()
+    def __init__(self, passphrases: Passphrases) -> None:
+        self._passphrases = passphrases
 
     def make(self, algorithm: Algorithm) -> MadeKey:
         """Make a key, from the operating system's randomness."""
         key = SigningKey.generate(algorithm)
-        pem = key.crypto.private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(self._passphrase)
-        )
-        return MadeKey(key, pem.decode())
+        return MadeKey(key, self._wrapped(key))
 
     def open(self, kept: str) -> Signer:
         """Decrypt a key."""
-        try:
-            return SigningKey.of(load_pem_private_key(kept.encode(), self._passphrase))
-        except ValueError:
-            raise WrongPassphrase(
-                "the signing keys in the database are under another passphrase; "
-                "set PLACET_AUTHORITY_KEY_PASSPHRASE to the one they were made with"
-            ) from None
+        return self._opened(kept)[0]
+
+    def rewrap(self, kept: str) -> str | None:
+        """A key as it is kept under the passphrase of now; ``None`` where it is so already.
+
+        Raises:
+            WrongPassphrase: it is under another than the two.
+        """
+        key, under = self._opened(kept)
+        return None if under == self._passphrases.now else self._wrapped(key)
+
+    def _opened(self, kept: str) -> tuple[SigningKey, bytes]:
+        for each in self._passphrases.all():
+            with contextlib.suppress(ValueError):
+                return SigningKey.of(load_pem_private_key(kept.encode(), each)), each
+        raise WrongPassphrase(self._passphrases.wrong("signing"))
+
+    def _wrapped(self, key: SigningKey) -> str:
+        how = BestAvailableEncryption(self._passphrases.now)
+        return key.crypto.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how).decode()
 
     @staticmethod
     def keeps(kept: str) -> bool:

@@ -7,9 +7,11 @@
 3. Rotating makes a new tenant key, wraps every case's secrets anew, and gives each open case a
    new one: what is encrypted from then on is under it, what was before stays readable. The ledger
    says so, in the same transaction (I4).
+4. Under another passphrase only the tenant's keys are wrapped anew: they stay what they are.
 """
 
 import base64
+import contextlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -25,16 +27,13 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, select
 
 from placet.authority._errors import Unavailable
+from placet.authority._passphrases import Passphrases, WrongPassphrase
 from placet.authority._store import Case, CaseKey, Reader, TenantKey, Tx, table_of
 from placet.payloads import CaseSecret, Keyring
 
 _NONCE, _SECRET = 12, 32
 _KEY = table_of(CaseKey)
 _OF_CASE = select(_KEY).where(_KEY.c.case_id == bindparam("case"))
-
-
-class WrongPassphrase(Exception):
-    """The authority's keys in the store are under another passphrase."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class _Tenant:
 class PayloadKeys:
     """The tenant's keys, and cases' keys under them."""
 
-    def __init__(self, passphrase: str) -> None:
-        self._passphrase = passphrase.encode()
+    def __init__(self, passphrases: Passphrases) -> None:
+        self._passphrases = passphrases
         self._tenants: dict[str, _Tenant] = {}
         self._newest = ""
         self._oldest = ""
@@ -69,8 +68,8 @@ class PayloadKeys:
 
     def create(self, tx: Tx, name: str) -> None:
         """Make a tenant key; from now on it wraps."""
-        key, salt = os.urandom(_SECRET), os.urandom(16)
-        wrapped = _wrap(self._stretched(salt), key, name)
+        key = os.urandom(_SECRET)
+        salt, wrapped = self._wrap_tenant(name, key)
         tx.add(TenantKey(id=name, salt=salt, wrapped=wrapped, created_at=tx.now))
         self._tenants[name] = _Tenant(name, key)
         self._newest = name
@@ -115,17 +114,27 @@ class PayloadKeys:
         tx.append("key.rotated", "system:authority", told)
         return len(cases)
 
-    def _open_tenant(self, row: TenantKey) -> bytes:
-        try:
-            return _unwrap(self._stretched(row.salt), row.wrapped, row.id)
-        except InvalidTag:
-            raise WrongPassphrase(
-                "the tenant's payload keys in the database are under another passphrase; "
-                "set PLACET_AUTHORITY_KEY_PASSPHRASE to the one they were made with"
-            ) from None
+    def rewrap(self, row: TenantKey) -> tuple[bytes, bytes] | None:
+        """A key's salt and wrapping under the passphrase of now; ``None`` where it is so already.
 
-    def _stretched(self, salt: bytes) -> bytes:
-        return Scrypt(salt=salt, length=_SECRET, n=2**14, r=8, p=1).derive(self._passphrase)
+        Raises:
+            WrongPassphrase: it is under another than the two.
+        """
+        key, under = self._opened(row)
+        return None if under == self._passphrases.now else self._wrap_tenant(row.id, key)
+
+    def _open_tenant(self, row: TenantKey) -> bytes:
+        return self._opened(row)[0]
+
+    def _opened(self, row: TenantKey) -> tuple[bytes, bytes]:
+        for each in self._passphrases.all():
+            with contextlib.suppress(InvalidTag):
+                return _unwrap(_stretched(each, row.salt), row.wrapped, row.id), each
+        raise WrongPassphrase(self._passphrases.wrong("tenant's payload"))
+
+    def _wrap_tenant(self, name: str, key: bytes) -> tuple[bytes, bytes]:
+        salt = os.urandom(16)
+        return salt, _wrap(_stretched(self._passphrases.now, salt), key, name)
 
     # --- a case's -----------------------------------------------------------------------------
 
@@ -164,6 +173,10 @@ class PayloadKeys:
         if tenant is None:
             raise Unavailable("the tenant's payload keys were just rotated; ask again")
         return _unwrap(tenant.key, row.wrapped, f"{tenant.id}/{row.case_id}/{row.number}")
+
+
+def _stretched(passphrase: bytes, salt: bytes) -> bytes:
+    return Scrypt(salt=salt, length=_SECRET, n=2**14, r=8, p=1).derive(passphrase)
 
 
 def _age(row: TenantKey) -> tuple[datetime, str]:

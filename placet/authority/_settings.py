@@ -48,7 +48,8 @@ class AuthoritySettings(BaseSettings):
     """Where the authority keeps its state and what it calls itself.
 
     ``issuer`` is its address as others see it (RFC 8414: the ``iss`` of every grant), without a
-    slash at the end. ``key_passphrase`` protects the signing keys in the store;
+    slash at the end. ``key_passphrase`` protects the keys in the store; those that are still under
+    ``key_passphrase_before`` open with it, until ``placet authority rotate-passphrase`` has run.
     ``signer`` is the socket of a process that keeps new ones instead (``placet authority signer``).
     ``oidc_client_secret`` is ours at the lender's identity provider, where it gave us one; all else
     about it is in the published rules (``governance.publish``). ``notice_urls`` are Apprise's
@@ -70,6 +71,7 @@ class AuthoritySettings(BaseSettings):
     port: int = Field(default=8600, ge=1, le=65535)
     database_url: Annotated[str, AfterValidator(_readable)] = "sqlite:///placet.db"
     key_passphrase: SecretStr = Field(min_length=12)
+    key_passphrase_before: SecretStr | None = None
     signer: Path | None = None
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"

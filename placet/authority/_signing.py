@@ -16,7 +16,8 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from placet.authority._custody import Custody, HeadKey, InSigner, InStore, MadeKey
-from placet.authority._payload_keys import PayloadKeys, WrongPassphrase
+from placet.authority._passphrases import Passphrases, WrongPassphrase
+from placet.authority._payload_keys import PayloadKeys
 from placet.authority._settings import AuthoritySettings
 from placet.authority._store import SigningKey as SigningKeyRow
 from placet.authority._store import Tx
@@ -52,10 +53,13 @@ class SigningKeys:
     kept go on signing until they are rotated.
     """
 
-    def __init__(self, passphrase: str, custody: Custody | None = None) -> None:
-        self._in_store = InStore(passphrase)
+    def __init__(
+        self, passphrase: str, custody: Custody | None = None, *, before: str | None = None
+    ) -> None:
+        passphrases = Passphrases.of(passphrase, before)
+        self._in_store = InStore(passphrases)
         self._custody: Custody = custody or self._in_store
-        self.payloads = PayloadKeys(passphrase)
+        self.payloads = PayloadKeys(passphrases)
         """The tenant's keys, under the same passphrase."""
         self._keys: tuple[OwnKey, ...] = ()
 
@@ -63,7 +67,12 @@ class SigningKeys:
     def of(cls, settings: AuthoritySettings) -> "SigningKeys":
         """Those of an authority that is set up like this."""
         custody = None if settings.signer is None else InSigner(settings.signer)
-        return cls(settings.key_passphrase.get_secret_value(), custody)
+        before = settings.key_passphrase_before
+        return cls(
+            settings.key_passphrase.get_secret_value(),
+            custody,
+            before=before.get_secret_value() or None if before else None,
+        )
 
     def load(self, rows: list[SigningKeyRow]) -> None:
         """Take over what the store has.
@@ -108,6 +117,14 @@ class SigningKeys:
                 tx.change(SigningKeyRow, row.kid, retires_at=retires)
                 tx.append("key.retired", "system:authority", {"kid": row.kid, "purpose": GRANTS})
         self.keep(tx, GRANTS, made, signs_from)
+
+    def rewrap(self, row: SigningKeyRow) -> str | None:
+        """How a key is kept under the passphrase of now; ``None`` where nothing is to change.
+
+        Raises:
+            WrongPassphrase: it is under neither passphrase.
+        """
+        return self._in_store.rewrap(row.kept) if InStore.keeps(row.kept) else None
 
     def signer(self, now: datetime) -> Signer:
         """The key that signs grants now: the newest that already may."""

@@ -15,6 +15,7 @@ from placet.authority import (
     create_log,
     migrate,
     rotate_keys,
+    rotate_passphrase,
     rotate_payload_keys,
     serve,
     serve_signer,
@@ -134,6 +135,22 @@ def rotate_payload_keys_(as_json: AsJson = False) -> None:
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             keys = SigningKeys.of(settings)
             return {"cases": await rotate_payload_keys(store, keys)}
+
+    with failures():
+        show(run(work()), as_json=as_json)
+
+
+@authority.command("rotate-passphrase")
+def rotate_passphrase_(as_json: AsJson = False) -> None:
+    """Put the keys in the database under the passphrase of now, from the one before.
+
+    Both come from settings: PLACET_AUTHORITY_KEY_PASSPHRASE and …_KEY_PASSPHRASE_BEFORE.
+    """
+
+    async def work() -> dict[str, int]:
+        settings = load_settings(AuthoritySettings)
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            return {"keys": await rotate_passphrase(store, SigningKeys.of(settings))}
 
     with failures():
         show(run(work()), as_json=as_json)

@@ -630,6 +630,20 @@ def rotation_left_out(recorded: Recorded) -> tuple[LogFiles, int]:
     return resigned(recorded.files, entries), len(entries) - 1
 
 
+def test_another_passphrase_changes_no_key(recorded: Recorded) -> None:
+    """I8: between two rotations of the payload keys it takes the place of neither."""
+    entries = list(recorded.files.entries)
+    entry = json.loads(entries[find(recorded.files, "key.published")])
+    for data in (
+        {"purpose": "payloads", "key": "tenant-b", "replaces": "tenant-a", "cases": 1, "open": 0},
+        {"purpose": "passphrase", "signing": 2, "tenant": 2},
+        {"purpose": "payloads", "key": "tenant-c", "replaces": "tenant-b", "cases": 1, "open": 0},
+    ):
+        later = {**entry, "type": "key.rotated", "data": data}
+        entries.append(canonical_json({**later, "time": json.loads(entries[-1])["time"]}))
+    assert verify(resigned(recorded.files, entries)).troubles == ()
+
+
 def hold_never_placed(recorded: Recorded) -> tuple[LogFiles, int]:
     entries = list(recorded.files.entries)
     lifted = json.loads(entries[find(recorded.files, "hold.lifted")])["record"]

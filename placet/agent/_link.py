@@ -44,6 +44,7 @@ from placet.model import (
 from placet.payloads import Keyring
 from placet.telemetry import carried
 from placet.tokens import make_client_assertion, make_proof
+from placet.transport import seconds_to_wait
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _RENEW_BEFORE = timedelta(seconds=10)
@@ -275,7 +276,8 @@ class AuthorityLink:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
         if response.status == 429:
-            raise self._refusal(429, _problem(body), _seconds(response.headers.get("Retry-After")))
+            waits = seconds_to_wait(response.headers.get("Retry-After"))
+            raise self._refusal(429, _problem(body), waits)
         return response.status, body
 
     def _refusal(self, status: int, problem: Problem, retry_after: int | None = None) -> Exception:
@@ -317,11 +319,6 @@ def _problem(body: bytes) -> Problem:
         return Problem.model_validate_json(body)
     except ValidationError:
         return Problem(error="", error_description="")
-
-
-def _seconds(told: str | None) -> int | None:
-    """What a ``Retry-After`` says, if it is seconds (RFC 9110 section 10.2.3)."""
-    return max(1, int(told)) if told and told.isascii() and told.isdigit() else None
 
 
 def _size(settlement: Settlement) -> int:

@@ -24,7 +24,7 @@ from placet.tokens import (
     make_proof,
     make_sign_in,
 )
-from placet.transport import BadTls, TlsSettings, Transport
+from placet.transport import BadTls, TlsSettings, Transport, seconds_to_wait
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -239,7 +239,9 @@ class Sender:
                 response = await self._http.send(await make())
             except httpx.HTTPError as error:
                 raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
-            pause = _told_to_wait(response)
+            pause = None
+            if response.status_code == 429:
+                pause = seconds_to_wait(response.headers.get("Retry-After"))
             if pause is None or pause > left:
                 return response
             left -= pause
@@ -291,11 +293,3 @@ def parameters(query: BaseModel, after: str | None) -> dict[str, str]:
 def segment(text: str) -> str:
     """A text as one segment of a path, whatever is in it."""
     return quote(text, safe=":", errors="replace")
-
-
-def _told_to_wait(response: httpx.Response) -> int | None:
-    """The seconds that a refusal for asking too often names."""
-    if response.status_code != 429:
-        return None
-    told = response.headers.get("Retry-After", "")
-    return max(1, int(told)) if told.isascii() and told.isdigit() else None

@@ -57,3 +57,12 @@ class Buckets:
         self._held.move_to_end(key)
         if len(self._held) > self._most:
             self._held.popitem(last=False)
+
+
+def seconds_to_wait(retry_after: str | None) -> int | None:
+    """The seconds that a ``Retry-After`` names, at least one; none if it names none.
+
+    A date, which it may name as well (RFC 9110 section 10.2.3), is not what we send.
+    """
+    told = retry_after or ""
+    return max(1, int(told)) if told.isascii() and told.isdigit() else None

@@ -26,7 +26,9 @@ from sqlmodel import Session, SQLModel, create_engine, select
 
 from lender import _scope
 from lender._scope import Scope
-from placet.model import GrantId, Problem
+from placet.model import GrantId, Name, Problem
+from placet.resource import ReplayCache
+from placet.resource.shared import SharedReplayCache, UsedProofs
 
 T = TypeVar("T")
 
@@ -48,6 +50,12 @@ class Failure(Exception):
 
 class Base(SQLModel, registry=registry()):
     """The base of the systems' tables."""
+
+
+class UsedProof(Base, UsedProofs, table=True):
+    """A proof of possession that was used, at whichever replica; no grant reaches it."""
+
+    __tablename__ = "used_proof"
 
 
 class Database:
@@ -104,6 +112,10 @@ class Database:
         self.engine.dispose()
         if self._requests is not None:
             self._requests.dispose()
+
+    def proofs(self, system: Name) -> ReplayCache:
+        """Where the system's guard remembers used proofs, as every replica on the database."""
+        return SharedReplayCache(system, self.engine, UsedProof)
 
     async def answers(self) -> None:
         """See whether it answers.

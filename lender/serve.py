@@ -111,8 +111,15 @@ def make_apps(settings: LenderSettings, tls: ssl.SSLContext | None = None) -> di
 
 def _make_app(settings: LenderSettings, system: str, tls: ssl.SSLContext | None) -> FastAPI:
     key = read_key_file(settings.key_file(system))
-    guard = Guard(system, settings.issuer, settings.url(system), key, tls=tls)
     database = settings.database(system)
+    guard = Guard(
+        system,
+        settings.issuer,
+        settings.url(system),
+        key,
+        tls=tls,
+        proofs=database.proofs(system),
+    )
     if system == "document-storage":
         return storage.make_app(database, guard, settings.staff_token())
     if system == "compliance":

@@ -28,7 +28,7 @@ from placet.gateway._settings import GatewaySettings
 from placet.gateway._upstream import Answer, Broken, TooLarge, Upstream
 from placet.model import Digest, Problem, UseStage, digest_bytes
 from placet.resource import CannotJudge, Guard, Refused, VerifiedGrant, WrongAction, tell_uses
-from placet.telemetry import Health
+from placet.telemetry import Check, Health
 
 _LOOK = 0.25
 """Seconds between two looks whether the grant of what is under way is alive still."""
@@ -45,13 +45,14 @@ class Gateway:
         routes: Routes,
         guard: Guard,
         tls: ssl.SSLContext | None = None,
+        checks: Mapping[str, Check] | None = None,
     ) -> None:
         self._settings = settings
         self._tls = tls
         self._routes = routes
         self._guard = guard
         self._further = frozenset(settings.pass_headers)
-        self.health = Health({"authority": guard.require_fresh})
+        self.health = Health({"authority": guard.require_fresh, **(checks or {})})
         self._uses: UseFile | None = None
         self._upstream: Upstream | None = None
 
@@ -302,6 +303,10 @@ def make_app(
     routes: Routes,
     guard: Guard,
     tls: ssl.SSLContext | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> Gateway:
-    """The gateway before one system; ``tls`` is for asking it."""
-    return Gateway(settings, routes, guard, tls)
+    """The gateway before one system.
+
+    ``tls`` is for asking it, ``checks`` say what else the gateway needs to be ready.
+    """
+    return Gateway(settings, routes, guard, tls, checks)

@@ -8,6 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from placet.gateway._headers import FurtherName
 from placet.model import Name
 
+_DATABASE = r"^(?:postgresql://\S+|sqlite:///[^:?#\s][^?#\s]*)$"
+"""PostgreSQL, or a SQLite file: one in memory would be each process's own."""
+
 
 class GatewaySettings(BaseSettings):
     """Which system the gateway stands before, and how it is asked.
@@ -16,7 +19,9 @@ class GatewaySettings(BaseSettings):
     gateway's address as callers spell it, ``upstream`` the system's own. ``routes`` is the file
     that says which request is which action on which record. ``upstream_authorization`` is sent to
     the system as ``Authorization``, so that it can tell the gateway from others; ``pass_headers``
-    lets more of a caller's headers through. Bodies are limited, in bytes, both ways.
+    lets more of a caller's headers through. Bodies are limited, in bytes, both ways. Several
+    gateways before one system name the same ``proofs_url``, a PostgreSQL or SQLite database in
+    which each proof counts once for all of them; without it, one process remembers its own.
     """
 
     model_config = SettingsConfigDict(
@@ -31,6 +36,7 @@ class GatewaySettings(BaseSettings):
     key_file: Path
     key_passphrase: SecretStr | None = None
     uses_file: Path = Path("var/gateway/uses.db")
+    proofs_url: str | None = Field(default=None, pattern=_DATABASE, repr=False)
     host: str = "127.0.0.1"
     port: int = Field(default=8620, ge=1, le=65535)
     max_body: int = Field(default=8 * 1024 * 1024, ge=0, le=1024**3)

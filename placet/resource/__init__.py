@@ -5,6 +5,7 @@ from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, Wro
 from placet.resource._feed import FEED_MAX_AGE, GRANTS_KEPT
 from placet.resource._guard import Guard, VerifiedGrant
 from placet.resource._outbox import UseOutbox, tell_uses
+from placet.resource._replay import ReplayCache
 
 __all__ = [
     "FEED_MAX_AGE",
@@ -15,6 +16,7 @@ __all__ = [
     "Guard",
     "NoToken",
     "Refused",
+    "ReplayCache",
     "SystemLink",
     "UseOutbox",
     "VerifiedGrant",

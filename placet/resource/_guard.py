@@ -7,6 +7,8 @@
    Two seconds are all the grace that an authority which is away has.
 3. (I4) Before a guarded action its intent is durable at the authority, or the action is refused.
 4. Answers tell nothing of other records.
+5. (I11) A proof counts once among all processes that share a memory of used proofs. If it can't be
+   told whether one was used, the answer is 503.
 """
 
 import asyncio
@@ -27,7 +29,7 @@ from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
 from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, WrongAction
 from placet.resource._feed import Ended, RevocationFeed
 from placet.resource._keys import AuthorityKeys
-from placet.resource._replay import ReplayCache
+from placet.resource._replay import ProcessReplayCache, ReplayCache
 from placet.telemetry import metrics, now_about
 from placet.tokens import (
     SKEW,
@@ -65,6 +67,8 @@ class Guard:
         key: the system's own key, for what it asks and tells the authority.
         clock: the time, aware; all ages are judged by it.
         tls: whom to believe when asking the authority, and what to show it.
+        proofs: where used proofs are remembered; without one in this process, which is enough for
+            a system that is one process.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Guard:
         *,
         clock: Callable[[], datetime] = system_clock,
         tls: ssl.SSLContext | None = None,
+        proofs: ReplayCache | None = None,
     ) -> None:
         self.system = system
         self._tls = tls
@@ -85,7 +90,7 @@ class Guard:
         self._clock = clock
         self._keys = AuthorityKeys(clock)
         self._feed = RevocationFeed(system, clock)
-        self._proofs = ReplayCache()
+        self._proofs = ProcessReplayCache() if proofs is None else proofs
         self._link: SystemLink | None = None
 
     @contextlib.asynccontextmanager
@@ -144,7 +149,7 @@ class Guard:
     async def _require(self, request: Request, action: str, record: str) -> VerifiedGrant:
         token = _token(request)
         claims = await self._verify(token)
-        self._require_proof(request, token, claims.cnf.jkt)
+        await self._require_proof(request, token, claims.cnf.jkt)
         if claims.details.action != action or claims.details.identifier != record:
             raise WrongAction("the grant is for another action or record")
         await self._require_live(claims, token)
@@ -183,7 +188,7 @@ class Guard:
             )
         except TokenError as error:
             raise BadToken("invalid_token", f"inquiry: {error}") from None
-        self._require_proof(request, token, claims.cnf.jkt)
+        await self._require_proof(request, token, claims.cnf.jkt)
         if claims.identifier != record:
             raise WrongAction("the inquiry is about another record")
 
@@ -243,7 +248,7 @@ class Guard:
         except AuthorityAway as error:
             raise cannot_judge(error) from None
 
-    def _require_proof(self, request: Request, token: str, jkt: str) -> None:
+    async def _require_proof(self, request: Request, token: str, jkt: str) -> None:
         proofs = request.headers.getlist("DPoP")
         if len(proofs) != 1:
             raise BadToken("invalid_dpop_proof", f"send exactly one DPoP header, not {len(proofs)}")
@@ -258,7 +263,7 @@ class Guard:
             )
         except TokenError as error:
             raise BadToken("invalid_dpop_proof", str(error)) from None
-        self._proofs.use(proof, self._clock())
+        await self._proofs.use(proof, self._clock())
 
     async def _require_live(self, claims: GrantClaims, token: str) -> None:
         if self._feed.has_ended(claims.jti):

@@ -4,11 +4,12 @@
 2. A proof is remembered for as long as it could be accepted.
 3. (I12) When there is no room to remember another one, it is neither taken nor called a replay.
 
-The memory is this process's own: a system that runs as several processes takes a proof once in
-each, and its guarded actions must count once by themselves (I11).
+:class:`ProcessReplayCache` is one process's own memory. A system that runs as several processes
+shares :class:`placet.resource.shared.SharedReplayCache`, or a proof is taken once in each.
 """
 
 from datetime import datetime
+from typing import Protocol
 
 from placet.resource._errors import BadToken, CannotJudge
 from placet.tokens import PROOF_MAX_AGE, SKEW, Proof
@@ -16,18 +17,36 @@ from placet.tokens import PROOF_MAX_AGE, SKEW, Proof
 MAX_PROOFS = 100_000
 """At most 45 MB, and 1400 requests a second for as long as a proof must be remembered."""
 
-# A proof may be dated ahead by the skew, and is taken until it is too old by the skew.
-_REMEMBERED = PROOF_MAX_AGE + 2 * SKEW
+REMEMBERED = PROOF_MAX_AGE + 2 * SKEW
+"""A proof may be dated ahead by the skew, and is taken until it is too old by the skew."""
 
 
-class ReplayCache:
-    """The proofs that were used, oldest first."""
+class ReplayCache(Protocol):
+    """Where used proofs are remembered."""
+
+    async def use(self, proof: Proof, now: datetime) -> None:
+        """Use up a proof, once among all that share this memory.
+
+        Raises:
+            BadToken: it was used before.
+            CannotJudge: whether it was can't be told, or it can't be remembered.
+        """
+        ...
+
+
+def used_before() -> BadToken:
+    """The refusal of a proof that was used before."""
+    return BadToken("invalid_dpop_proof", "this proof was used before; make a new one")
+
+
+class ProcessReplayCache:
+    """The proofs that were used in this process, oldest first."""
 
     def __init__(self) -> None:
         self._until: dict[tuple[str, str], datetime] = {}
 
-    def use(self, proof: Proof, now: datetime) -> None:
-        """Use up a proof.
+    async def use(self, proof: Proof, now: datetime) -> None:
+        """Use up a proof; nothing is awaited, so that no other request comes in between.
 
         Raises:
             BadToken: it was used before.
@@ -36,10 +55,10 @@ class ReplayCache:
         self._forget(now)
         key = (proof.jkt, proof.jti)
         if key in self._until:
-            raise BadToken("invalid_dpop_proof", "this proof was used before; make a new one")
+            raise used_before()
         if len(self._until) >= MAX_PROOFS:
             raise CannotJudge("too many requests just now; send this one again with a new proof")
-        self._until[key] = now + _REMEMBERED
+        self._until[key] = now + REMEMBERED
 
     def _forget(self, now: datetime) -> None:
         """Forget what has ended; each is looked at once, and the first that lives ends the look."""

@@ -18,7 +18,7 @@ from tests.gateway.conftest import ROUTES, Plain
 from tests.harness.world import free_port
 from tests.resource.simulator import SYSTEM, Authority, Clock, served
 
-_COMMAND = (sys.executable, "-m", "placet.cli", "gateway")
+COMMAND = (sys.executable, "-m", "placet.cli", "gateway")
 
 
 def test_the_public_names() -> None:
@@ -54,6 +54,10 @@ def test_what_is_set_wrongly_stops_the_start_by_name(
     assert "overlaps" in said
     routes.write_text(ROUTES)
     assert _said("--upstream", "http://127.0.0.1:1", **good)[0] == 0
+    for url in ("mysql://u:secret@h/x", "sqlite://", "sqlite:///:memory:", "postgresql://"):
+        _, said = _said("--upstream", "http://127.0.0.1:1", PROOFS_URL=url, **good)
+        assert "PLACET_GATEWAY_PROOFS_URL" in said
+        assert "secret" not in said
 
 
 class Wall(Clock):
@@ -81,7 +85,7 @@ async def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None
         "USES_FILE": str(tmp_path / "uses.db"),
     }
     process = await asyncio.create_subprocess_exec(
-        *_COMMAND,
+        *COMMAND,
         "--upstream",
         f"http://127.0.0.1:{behind}",
         env={**os.environ, **{f"PLACET_GATEWAY_{name}": said for name, said in settings.items()}},
@@ -89,7 +93,7 @@ async def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None
     try:
         async with served(plain, behind), httpx.AsyncClient() as http:
             async with asyncio.timeout(30):
-                while not await _ready(http, url):
+                while not await ready(http, url):
                     await asyncio.sleep(0.05)
             token = authority.grant(holder)
             proof = make_proof(
@@ -108,7 +112,8 @@ async def test_a_process_serves_until_it_is_told_to_stop(tmp_path: Path) -> None
     assert len(plain.heard) == 1
 
 
-async def _ready(http: httpx.AsyncClient, url: str) -> bool:
+async def ready(http: httpx.AsyncClient, url: str) -> bool:
+    """Whether a gateway says that it is."""
     try:
         return (await http.get(url + "/readyz")).status_code == 200
     except httpx.TransportError:

@@ -272,7 +272,8 @@ async def lending(databases: dict[str, Database]) -> AsyncIterator[Lending]:
     apps: dict[str, Any] = {}
     for system, database in databases.items():
         url = address(sockets[system])
-        guard = Guard(system, authority.issuer, url, SigningKey.generate())
+        proofs = database.proofs(system)
+        guard = Guard(system, authority.issuer, url, SigningKey.generate(), proofs=proofs)
         apps[system] = _MAKE[system](database, guard)
         applications.append((apps[system], sockets[system]))
     urls = {name: address(taken) for name, taken in sockets.items()}

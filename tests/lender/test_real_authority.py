@@ -57,8 +57,9 @@ async def _systems(w: World, settings: LenderSettings) -> AsyncIterator[dict[str
         await w.admin.act(
             "system.enrol", f"system:{system}", EnrolIdentity(jwk=key.public.jwk(), url=url)
         )
-        guard = Guard(system, w.issuer, url, key)
-        app = make[system](settings.database(system), guard)
+        database = settings.database(system)
+        guard = Guard(system, w.issuer, url, key, proofs=database.proofs(system))
+        app = make[system](database, guard)
         applications.append((app, listener))
     async with serving(*applications):
         yield {system: address(listener) for system, listener in taken.items()}

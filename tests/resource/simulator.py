@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from placet.model import ActivityRef, GrantedDetails, spell_id
-from placet.resource import Guard, Refused
+from placet.resource import Guard, Refused, ReplayCache
 from placet.tokens import (
     Confirmation,
     GrantClaims,
@@ -338,11 +338,18 @@ def library_app(guard: Guard) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def guarded(authority: Authority, clock: Clock) -> AsyncIterator[Library]:
-    """A guarded system, being served."""
+async def guarded(
+    authority: Authority,
+    clock: Clock,
+    proofs: ReplayCache | None = None,
+    address: str | None = None,
+) -> AsyncIterator[Library]:
+    """A guarded system, being served; callers know it by another ``address``, if there is one."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    guard = Guard(SYSTEM, authority.issuer, url, authority.system_key, clock=clock)
+    guard = Guard(
+        SYSTEM, authority.issuer, address or url, authority.system_key, clock=clock, proofs=proofs
+    )
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(served(library_app(guard), port, lifespan="on"))
         http = await stack.enter_async_context(httpx.AsyncClient())

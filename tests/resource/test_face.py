@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from placet import resource
+from placet.resource import shared
 
 
 def test_the_public_names() -> None:
@@ -16,6 +17,7 @@ def test_the_public_names() -> None:
         "Guard",
         "NoToken",
         "Refused",
+        "ReplayCache",
         "SystemLink",
         "UseOutbox",
         "VerifiedGrant",
@@ -23,6 +25,7 @@ def test_the_public_names() -> None:
         "tell_uses",
     ]
     assert all(hasattr(resource, name) for name in resource.__all__)
+    assert shared.__all__ == ["SharedReplayCache", "UsedProofs"]
 
 
 def test_a_system_of_record_loads_no_database_policy_or_temporal() -> None:

@@ -8,12 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.resource import BadToken, CannotJudge, _replay
-from placet.resource._replay import ReplayCache
+from placet.resource._replay import ProcessReplayCache
 from placet.tokens import PROOF_MAX_AGE, SKEW, Proof, SigningKey
 from tests.resource.simulator import Library
 
 KEY = SigningKey.generate().public
 START = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
+
+
+def use(cache: ProcessReplayCache, proof: Proof, now: datetime) -> None:
+    """Use up a proof, to the end without waiting: whoever waited could be overtaken."""
+    with pytest.raises(StopIteration):
+        cache.use(proof, now).send(None)
 
 
 def a_proof(jti: str, iat: int = 0) -> Proof:
@@ -64,14 +70,14 @@ async def test_a_full_memory_is_unavailable_and_no_replay(
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abcde")), max_size=60))
 def test_no_proof_is_taken_twice_while_it_could_be_accepted(steps: list[tuple[int, str]]) -> None:
     """One that is dated ahead by the skew included, at its last acceptable instant too."""
-    cache, now = ReplayCache(), START
+    cache, now = ProcessReplayCache(), START
     taken: dict[str, datetime] = {}
     for seconds, jti in steps:
         now += timedelta(seconds=seconds)
         last = taken.get(jti)
         fresh = last is None or now > last + SKEW + PROOF_MAX_AGE + SKEW
         try:
-            cache.use(a_proof(jti), now)
+            use(cache, a_proof(jti), now)
         except BadToken:
             assert not fresh
         else:
@@ -83,20 +89,20 @@ def test_no_proof_is_taken_twice_while_it_could_be_accepted(steps: list[tuple[in
 def test_memory_is_bounded_and_comes_back(size: int, over: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_replay, "MAX_PROOFS", size)
-        cache = ReplayCache()
+        cache = ProcessReplayCache()
         for number in range(size):
-            cache.use(a_proof(f"jti-{number}"), START)
+            use(cache, a_proof(f"jti-{number}"), START)
         for number in range(over):
             with pytest.raises(CannotJudge):
-                cache.use(a_proof(f"more-{number}"), START)
+                use(cache, a_proof(f"more-{number}"), START)
         later = START + PROOF_MAX_AGE + 2 * SKEW + timedelta(milliseconds=1)
         for number in range(size):
-            cache.use(a_proof(f"later-{number}"), later)
+            use(cache, a_proof(f"later-{number}"), later)
 
 
 def test_two_keys_may_choose_the_same_id() -> None:
     """A stranger's choice of ids takes nothing from anyone."""
-    cache = ReplayCache()
-    cache.use(a_proof("the-same"), START)
+    cache = ProcessReplayCache()
+    use(cache, a_proof("the-same"), START)
     other = SigningKey.generate().public
-    cache.use(Proof("the-same", other.thumbprint, 0, other), START)
+    use(cache, Proof("the-same", other.thumbprint, 0, other), START)

@@ -224,13 +224,16 @@ async def make_worker(
         tls=tls,
     )
     orchestrates = config.agent == "orchestrator"
+    version = _version(settings) if orchestrates else None
     return Worker(
         client,
         task_queue=config.agent,
         activities=activities,
         workflows=[each.workflow for each in (*PROCESSES, *GOVERNANCE)] if orchestrates else [],
         workflow_runner=workflow_runner(),
-        deployment_config=_version(settings) if orchestrates else None,
+        deployment_config=version,
+        # Or the SDK would read the code of every module that is loaded, for half a second and more.
+        build_id=None if version is not None else _build(settings),
         graceful_shutdown_timeout=timedelta(seconds=settings.stop_seconds),
     )
 
@@ -238,9 +241,13 @@ async def make_worker(
 def _version(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     if settings.deployment is None:
         return None
-    build = settings.build or build_of((*PROCESSES, *GOVERNANCE))
+    build = _build(settings)
     logging.getLogger("worker").info("version %s of deployment %s", build, settings.deployment)
     return pinned(settings.deployment, build)
+
+
+def _build(settings: WorkerSettings) -> str:
+    return settings.build or build_of((*PROCESSES, *GOVERNANCE))
 
 
 if __name__ == "__main__":

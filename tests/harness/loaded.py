@@ -4,8 +4,6 @@ import importlib
 import os
 import threading
 
-from temporalio.worker._worker import load_default_build_id
-
 import placet.cli
 import worker.__main__
 from placet.model import build_models
@@ -15,5 +13,4 @@ PROGRAMS = {"placet.cli": placet.cli.main, "worker": worker.__main__.main}
 for each in ("placet.cli._app", "lender.commands", "lender.serve", "uvicorn.lifespan.off"):
     importlib.import_module(each)
 build_models()
-load_default_build_id()  # the SDK digests all modules that are loaded, once
 assert threading.active_count() == len(os.listdir("/proc/self/task")) == 1

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 import pytest
 from temporalio.api.workflowservice.v1 import (
@@ -13,13 +14,15 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from placet.agent import ORCHESTRATION
+from placet.agent import ORCHESTRATION, AgentConfig
 from placet.audit import LogFiles, replay
 from placet.cli import fetch_case
 from placet.model import Verdict
+from placet.tokens import SigningKey
 from tests.harness.parcels import ParcelCheck, WeighsTwice
 from tests.harness.world import World, sandbox, until
-from worker.registry import PROCESSES
+from worker.__main__ import WorkerSettings, make_worker
+from worker.registry import ACTIVITIES, GOVERNANCE, PROCESSES
 from worker.versions import build_of, pinned
 
 DEPLOYMENT = "parcels"
@@ -131,3 +134,20 @@ def test_the_same_code_is_the_same_version() -> None:
     assert build_of(PROCESSES) == build_of(reversed(PROCESSES))
     assert build_of(PROCESSES) != build_of(PROCESSES[:1])
     assert pinned("placet", build_of(PROCESSES)).version.build_id == build_of(PROCESSES)
+
+
+@pytest.mark.parametrize("named", [None, "of-tuesday"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_worker_says_its_build_without_a_deployment(w: World, named: str | None) -> None:
+    """Temporal shows it beside each task; every worker of one installation says the same."""
+    settings = WorkerSettings(
+        key_file=Path("none"),
+        issuer=w.issuer,
+        temporal_address=w.temporal.service_client.config.target_host,
+        build=named,
+    )
+    own = named or build_of((*PROCESSES, *GOVERNANCE))
+    for agent in ("draw-intake", "orchestrator"):
+        config = AgentConfig(agent, SigningKey.generate(), w.issuer, {})
+        made = await make_worker(config, settings, ACTIVITIES[agent])
+        assert made.config()["build_id"] == own

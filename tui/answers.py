@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from placet.cli import CommandFailed
+from placet.cli import CommandFailed, read_value, value_at
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch
 from placet.ledger import Entry, EntryError, LedgerError, decode_entry
 from placet.model import (
     CaseView,
+    CheckpointDefinition,
     CheckpointView,
     InputPart,
     Need,
@@ -92,6 +93,21 @@ class CaseFile:
     definition: ProcessDefinition | None
     parts: tuple[InputPart, ...]
     prospect: Prospect
+
+    @property
+    def asked(self) -> CheckpointDefinition | None:
+        """How the process describes this checkpoint."""
+        return self.definition.checkpoint(self.checkpoint.name) if self.definition else None
+
+    @property
+    def about(self) -> str | None:
+        """What is decided about, as the evidence that is shown names it."""
+        asked = self.asked
+        if asked is None or asked.about is None:
+            return None
+        found = (each.part.data for each in self.parts if each.part.name == asked.proposal)
+        value, _ = read_value(value_at(next(found, None), asked.about))
+        return value if isinstance(value, str) else None
 
 
 def changed(shown: CheckpointView, now: CheckpointView) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from placet.cli import Spot, read_value, value_at
 from placet.model import (
     BarsSection,
+    Beside,
     ChartSection,
     FieldsSection,
     Finding,
@@ -55,6 +56,7 @@ class Table:
     rows: tuple[Row, ...]
     ranks: tuple[int, ...] = ()
     fields: bool = False
+    nothing: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ def sections(
             continue
         data = [each.part.data for each in parts if each.part.name == section.part]
         if data:
-            made = _section(section, data, marks, sign)
-            if not isinstance(made, Table) or made.rows:
+            made = _section(section, data, marks, sign, parts)
+            if not isinstance(made, Table) or made.rows or made.nothing:
                 shown.append(made)
     return shown
 
@@ -172,6 +174,7 @@ def _section(
     data: Sequence[Mapping[str, Any]],
     marks: Mapping[Spot, tuple[Finding, ...]],
     sign: str,
+    parts: Sequence[InputPart],
 ) -> Shown:
     match section:
         case FieldsSection():
@@ -180,14 +183,16 @@ def _section(
                 for each in section.fields
                 if value_at(data[-1], each.path) is not None
             )
-            return Table(section.title, ("", ""), (False, True), rows, fields=True)
+            numbers = any(row.values[1].number for row in rows)
+            return Table(section.title, ("", ""), (False, numbers), rows, fields=True)
         case TableSection():
             return Table(
                 section.title,
                 tuple(each.label for each in section.columns),
                 tuple(is_number(each.kind) for each in section.columns),
-                tuple(_table_rows(section, data, marks, sign)),
+                tuple(_table_rows(section, data, marks, sign, parts)),
                 tuple(each.rank for each in section.columns),
+                nothing=section.nothing or "",
             )
         case BarsSection():
             return Bars(section.title, tuple(_bars(section, data[-1], sign)))
@@ -227,12 +232,14 @@ def _table_rows(
     data: Sequence[Mapping[str, Any]],
     marks: Mapping[Spot, tuple[Finding, ...]],
     sign: str,
+    parts: Sequence[InputPart],
 ) -> Iterator[Row]:
-    whole = data[-1]
-    listed = value_at(whole, section.rows) if section.rows else list(data)
+    listed = value_at(data[-1], section.rows) if section.rows else list(data)
+    newest = {each.part.name: each.part.data for each in parts}
     lookup = {
-        (each.beside.rows, each.beside.key): _by_key(
-            value_at(whole, each.beside.rows), each.beside.key
+        each.beside: _by_key(
+            value_at(newest.get(each.beside.part or section.part), each.beside.rows),
+            each.beside.key,
         )
         for each in section.columns
         if each.beside is not None
@@ -255,11 +262,11 @@ def _cell(
     row: Any,
     column: ShownColumn,
     key: str,
-    lookup: Mapping[tuple[str, str], Mapping[str, Any]],
+    lookup: Mapping[Beside, Mapping[str, Any]],
     sign: str,
 ) -> Value:
     if column.beside is not None:
-        row = lookup[(column.beside.rows, column.beside.key)].get(key)
+        row = lookup[column.beside].get(key)
     return _value(row, column, sign if column.kind is not ValueKind.MONEY else "")
 
 

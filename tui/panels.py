@@ -57,6 +57,7 @@ class Panel:
     rows: tuple[PanelRow, ...]
     marked: int = 0
     tone: str = "bad"
+    nothing: str = ""
 
 
 def panels(file: CaseFile, now: datetime) -> list[Panel]:
@@ -104,7 +105,12 @@ def findings_panel(findings: Sequence[Finding]) -> Panel:
         Column("Check", max([5, *(len(each.check) for each in findings)]), drop=1),
     )
     return Panel(
-        "Findings", columns, tuple(rows), weighty or len(rows), "bad" if weighty else "warn"
+        "Findings",
+        columns,
+        tuple(rows),
+        weighty or len(rows),
+        "bad" if weighty else "warn",
+        "No finding: every check passed.",
     )
 
 
@@ -138,8 +144,14 @@ def asked_panel(file: CaseFile, now: datetime) -> Panel:
     left, tone = words.time_left(view.deadline, now)
     lines: list[tuple[str, str, str]] = [
         ("Status", view.status.value, "plain"),
-        ("Amount", words.money(proposal.amount, sign), "strong"),
-        ("Requested", words.money(proposal.requested, sign), "plain"),
+        *(
+            (label, words.money(amount, sign), tone)
+            for label, amount, tone in (
+                ("Amount", proposal.amount, "strong"),
+                ("Requested", proposal.requested, "plain"),
+            )
+            if amount is not None
+        ),
         ("Open until", f"{words.clock(view.deadline)} ({left})", tone),
     ]
     lines += [
@@ -203,18 +215,20 @@ def _table(table: Table) -> Panel:
     marked = [finding for row in table.rows for finding in row.marks]
     worst = any(each.severity is Severity.BLOCKING for each in marked)
     count = sum(bool(row.marks) for row in table.rows)
-    return Panel(table.title, tuple(columns), tuple(rows), count, "bad" if worst else "warn")
+    tone = "bad" if worst else "warn"
+    return Panel(table.title, tuple(columns), tuple(rows), count, tone, table.nothing)
 
 
 def _columns(table: Table) -> Iterable[Column]:
     for at, label in enumerate(table.labels):
         longest = max((len(row.values[at].text) for row in table.rows), default=0)
-        width = min(_WIDEST, max(len(label), longest, 3))
+        widest = longest if table.fields else _WIDEST  # a field's value has the line to itself
+        width = min(widest, max(len(label), longest, 3))
         # The first columns say which row it is: they are the last to go, and words the first to
         # shrink.
         rank = table.ranks[at] if table.ranks else 0
         drop = 100 * rank + at if at > 1 else 0
-        least = width if at == 0 or table.numbers[at] or table.fields else min(width, _LEAST)
+        least = width if at == 0 or table.numbers[at] else min(width, _LEAST)
         grow = 1 if least < width else 0
         yield Column(label, least, grow, right=table.numbers[at], drop=drop, most=width)
 
@@ -231,14 +245,16 @@ def _row(table: Table, row: Row) -> PanelRow:
     look: list[Piece] = []
     longest = max(len(label) for label in table.labels)
     widest = max((len(value.text) for value in row.values), default=0)
-    for label, value in zip(table.labels, row.values, strict=True):
-        if value.text and not (table.fields and not label and value.place is None):
-            look += _value_look(label.ljust(longest), value, min(_WIDEST, widest))
+    if table.fields:
+        name, value = row.values
+        look += _value_look(name.text, value, len(value.text))
+    else:
+        for label, value in zip(table.labels, row.values, strict=True):
+            if value.text:
+                look += _value_look(label.ljust(longest), value, min(_WIDEST, widest))
     for finding in row.marks:
         look.append("\n")
         look += finding_look(finding)
-    if table.fields:
-        look.insert(0, (f"{row.values[0].text}  ", "muted"))
     read = [value.place for value in row.values if value.place]
     wrong = [
         place

@@ -1,13 +1,19 @@
 """What the ledger tells of a case, and what agents gave as their reasons, as panels. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from placet.ledger import Entry
+from tui import words
 from tui.answers import Listed
 from tui.panels import Panel, PanelRow
 from tui.said import Piece
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
+
+_TIMES = ("deadline", "expires", "until", " at")
+_SECONDS = range(10**9, 10**10)
+"""Seconds since 1970 that are a time in our days: from 2001 on."""
 
 
 def story_panel(entries: Sequence[Listed]) -> Panel:
@@ -101,7 +107,14 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         yield from [(name, ", ".join(str(each) for each in value))] if value else ()
     elif value is not None and value != "":
-        yield name, str(value)
+        yield name, _in_words(name, value)
+
+
+def _in_words(name: str, value: object) -> str:
+    """A value; a time that is kept as seconds is said as people read it as well."""
+    if name.endswith(_TIMES) and isinstance(value, int) and value in _SECONDS:
+        return f"{words.clock(datetime.fromtimestamp(value, UTC))} ({value})"
+    return str(value)
 
 
 def reasoning_panel(told: Sequence[tuple[Listed, str, str]]) -> Panel:

@@ -24,10 +24,10 @@ from tui.widgets.table import Cell, Column
 
 T = TypeVar("T")
 COLUMNS = (
-    Column("Time left", 12, key="urgency"),
-    Column("What", 19, grow=3, most=40),
+    Column("Time left", 11, key="urgency"),
+    Column("What", 24, grow=3, most=60),
     Column("Amount", 14, right=True, key="amount"),
-    Column("Findings", 16),
+    Column("Findings", 11, grow=1, most=22),
     Column("Decided", 7, grow=2, drop=1),
     Column("Still missing", 22, grow=5, drop=2),
     Column("Checkpoint", 18, grow=2, drop=3),
@@ -100,7 +100,7 @@ def line_cells(line: CheckpointLine, definition: ProcessDefinition | None) -> Se
     left, tone = words.time_left(line.due_at, words.now())
     return (
         Cell(words.in_a_row(left), tone),
-        Cell(harmless(words.subject_words(definition, line.subject))),
+        Cell(harmless(words.line_words(definition, line.subject, line.about))),
         Cell(words.money(line.amount, words.currency(definition))),
         findings_cell(line),
         Cell(_decided(line), "plain" if line.decided else "muted"),
@@ -116,9 +116,9 @@ def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> lis
     mine = line.mine
     findings = findings_cell(line)
     made: list[Piece] = [
-        (f"{harmless(words.subject_words(definition, line.subject))}\n", "head"),
+        (f"{harmless(words.line_words(definition, line.subject, line.about))}\n", "head"),
         f"{harmless(line.title)}\n\n",
-        (f"{amount}\n", "strong"),
+        (f"{amount}\n" if amount else "", "strong"),
         (f"{left}, until {words.clock(line.due_at)}\n\n", tone),
         ("waits for you\n" if mine else "does not wait for you\n", "good" if mine else "muted"),
         ("\nFindings\n", "head"),

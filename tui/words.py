@@ -36,6 +36,11 @@ def written(value: object, kind: ValueKind, sign: str = "") -> str:
             return money(Decimal(text), sign)
         except InvalidOperation:
             return text
+    if kind is ValueKind.DATE and "T" in text:
+        try:
+            return clock(datetime.fromisoformat(text))
+        except ValueError:
+            return text
     return percent(text) if kind is ValueKind.PERCENT else text
 
 
@@ -130,9 +135,19 @@ def currency(definition: ProcessDefinition | None) -> str:
     return definition.presentation.money if definition else ""
 
 
+def line_words(definition: ProcessDefinition | None, record: str, about: str | None) -> str:
+    """What a row of a list is about, the very thing first where the process names it."""
+    said = subject_words(definition, record)
+    return said if about is None else f"{about}, {said}"
+
+
 def act_words(
-    verb: str, definition: ProcessDefinition | None, record: str, amount: Decimal | None = None
+    verb: str,
+    definition: ProcessDefinition | None,
+    record: str,
+    amount: Decimal | None = None,
+    about: str | None = None,
 ) -> str:
     """``Approve draw 7 of L-1001 for $184,200.00``."""
-    said = f"{verb} {subject_words(definition, record)}"
+    said = f"{verb} {line_words(definition, record, about)}"
     return f"{said} for {money(amount, currency(definition))}" if amount is not None else said

@@ -1,6 +1,7 @@
 """The signed definition of a budget reallocation: the only way an approved budget changes."""
 
 from placet.model import (
+    Beside,
     CaseResult,
     CheckpointDefinition,
     CheckpointEnd,
@@ -55,6 +56,11 @@ PRESENTATION = Presentation(
             key="item",
             columns=(
                 ShownColumn(path="item", label="Item"),
+                ShownColumn(
+                    path="description",
+                    label="Description of work",
+                    beside=Beside(part="loan", rows="schedule", key="item"),
+                ),
                 _money("before", "Value before"),
                 _money("after", "Value after"),
                 _money("billed", "Billed to date"),

@@ -14,8 +14,9 @@ from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._evidence import Gathered, NoEvidence, gather, says_the_same
 from placet.authority._facts import FactsClient, FetchedFacts
-from placet.authority._hands import barred, decider, named
+from placet.authority._hands import about, barred, decider, named
 from placet.authority._histories import Seen
+from placet.authority._lines import relist
 from placet.authority._outbox import hear_bell
 from placet.authority._outcomes import (
     approvers_of,
@@ -222,6 +223,7 @@ class Checkpoints:
             record=case.subject,
         )
         tx.add(row)
+        relist(tx, row.id, about(tx, checkpoint, gathered.items))
         outcome = settle_status(tx, case, row, asked, ())
         if outcome.status is CheckpointStatus.OPEN:
             tell_waiting(tx, case, row, asked)

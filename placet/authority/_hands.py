@@ -24,12 +24,20 @@ from placet.model import (
     Exclusion,
     NamedHand,
     NotAgain,
+    Part,
     Principal,
     ProcessDefinition,
     Proposal,
     template_variables,
 )
-from placet.rules import approvals, excluded, named_decider, named_hands, subject_variables
+from placet.rules import (
+    approvals,
+    excluded,
+    named_decider,
+    named_hands,
+    named_subject,
+    subject_variables,
+)
 
 KEY_IN = "checkpoint.key"
 _PART, _ACT, _CHECKPOINT = table_of(PartRow), table_of(SignedActRow), table_of(Checkpoint)
@@ -89,8 +97,21 @@ def decider(
     """The one person who decides, where the process says that its evidence names them."""
     if checkpoint.decided_by is None:
         return None
+    return named_decider(checkpoint, _parts(reader, items))
+
+
+def about(
+    reader: Reader, checkpoint: CheckpointDefinition, items: Iterable[EvidenceItem]
+) -> str | None:
+    """What is decided about, where the process says that its evidence names it."""
+    if checkpoint.about is None:
+        return None
+    return named_subject(checkpoint, _parts(reader, items))
+
+
+def _parts(reader: Reader, items: Iterable[EvidenceItem]) -> list[Part]:
     found = (reader.first(PartRow, PartRow.digest == each.digest) for each in items)
-    return named_decider(checkpoint, [unpack(row) for row in found if row is not None])
+    return [unpack(row) for row in found if row is not None]
 
 
 def approvers_before(

@@ -42,9 +42,12 @@ _LONGEST_WORD = 64
 _PIECES = re.compile(r"[a-z0-9]+")
 
 
-def relist(tx: Tx, checkpoint_id: str) -> None:
-    """Make a checkpoint's row in the lists again, once this write has done its work."""
-    tx.at_end(f"line/{checkpoint_id}", lambda: _relist(tx, checkpoint_id))
+def relist(tx: Tx, checkpoint_id: str, about: str | None = None) -> None:
+    """Make a checkpoint's row in the lists again, once this write has done its work.
+
+    Whoever opens it says first what it is ``about``; that never changes.
+    """
+    tx.at_end(f"line/{checkpoint_id}", lambda: _relist(tx, checkpoint_id, about))
 
 
 def index_case(tx: Tx, case: Case) -> None:
@@ -58,7 +61,7 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word[:_LONGEST_WORD] for word in words if word))
 
 
-def _relist(tx: Tx, checkpoint_id: str) -> None:
+def _relist(tx: Tx, checkpoint_id: str, about: str | None) -> None:
     row = tx.get(Checkpoint, checkpoint_id)
     case = None if row is None else tx.get(Case, row.case_id)
     if row is None or case is None:
@@ -66,7 +69,7 @@ def _relist(tx: Tx, checkpoint_id: str) -> None:
     asked = asked_of(row)
     decisions = counted_decisions(tx, row.id)
     known = tx.get(ListedCheckpoint, row.id)
-    line = _line(row, case, asked, decisions, known)
+    line = _line(row, case, asked, decisions, known, about)
     is_open = row.status == CheckpointStatus.OPEN
     roles = seats_of(asked, waiting_roles(asked, decisions) if is_open else (), case.process)
     known_people = tx.all(Identity, Identity.kind == "operator") if asked.named else ()
@@ -97,7 +100,7 @@ def _relist(tx: Tx, checkpoint_id: str) -> None:
                 **values,
             )
         )
-        _put_words(tx, row.id, (case.subject, row.title, row.id, case.id))
+        _put_words(tx, row.id, (case.subject, row.title, row.id, case.id, about or ""))
     _put_waiting(tx, row, line, amount, roles, people)
 
 
@@ -107,6 +110,7 @@ def _line(
     asked: Requirement,
     decisions: tuple[CountedDecision, ...],
     known: ListedCheckpoint | None,
+    about: str | None,
 ) -> CheckpointLine:
     """The row as it is shown; what never changes is taken over from the row before."""
     if known is None:
@@ -115,7 +119,7 @@ def _line(
         requested = proposal.requested
     else:
         before = CheckpointLine.model_validate_json(known.line_json)
-        findings, requested = before.findings, before.requested
+        findings, requested, about = before.findings, before.requested, before.about
     return CheckpointLine(
         id=row.id,
         case=case.id,
@@ -138,6 +142,7 @@ def _line(
         missing=missing(asked, decisions) if row.status == CheckpointStatus.OPEN else (),
         claimed_by=row.claimed_by,
         escalated=row.escalated,
+        about=about,
     )
 
 

@@ -234,7 +234,7 @@ def _in_columns(line: CheckpointLine) -> dict[str, str]:
     return {
         "id": line.id,
         "title": line.title,
-        "subject": line.subject,
+        "subject": line.subject if line.about is None else f"{line.about}, {line.subject}",
         "status": line.status.value,
         "amount": "" if line.amount is None else f"{line.amount:,.2f}",
         "findings": f"{counts.blocking} blocking, {counts.warning} warning",

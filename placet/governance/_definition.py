@@ -8,6 +8,7 @@ from placet.model import (
     CheckpointDefinition,
     CheckpointEnd,
     CheckpointStatus,
+    Effect,
     FieldsSection,
     Presentation,
     ProcessDefinition,
@@ -18,6 +19,7 @@ from placet.model import (
     Step,
     TableSection,
     ValueKind,
+    Verdict,
 )
 from placet.process import orchestrating
 
@@ -49,15 +51,16 @@ PRESENTATION = Presentation(
                 _shown("purpose", "Purpose"),
                 _shown("environment", "Environment"),
                 _shown("status", "Status"),
-                _shown("last_used", "Last used"),
-                _shown("review_by", "Review by"),
-                _shown("ends_at", "Ends"),
+                _shown("last_used", "Last used", ValueKind.DATE),
+                _shown("review_by", "Review by", ValueKind.DATE),
+                _shown("ends_at", "Ends", ValueKind.DATE),
             ),
         ),
         TableSection(
             title="May do",
             part="identity",
             rows="may",
+            nothing="It may do nothing that is governed here.",
             columns=(
                 ShownColumn(path="process", label="Process"),
                 ShownColumn(path="action", label="Action"),
@@ -68,10 +71,11 @@ PRESENTATION = Presentation(
             title="Did",
             part="identity",
             rows="did",
+            nothing="Nothing that it did is on the ledger.",
             columns=(
                 ShownColumn(path="action", label="Action"),
                 ShownColumn(path="times", label="Times", kind=ValueKind.COUNT),
-                ShownColumn(path="last", label="Last"),
+                ShownColumn(path="last", label="Last", kind=ValueKind.DATE),
             ),
         ),
     ),
@@ -112,6 +116,19 @@ DEFINITION = ProcessDefinition(
             proposal="identity",
             deadline_seconds=14 * 86_400,
             decided_by="owner",
+            about="identity",
+            effects=(
+                Effect(verdict=Verdict.APPROVE, says="It stays as it is until its next review."),
+                Effect(
+                    verdict=Verdict.REJECT,
+                    says="By the reason: narrow leaves it the actions that it used, end ends it"
+                    " for good.",
+                ),
+                Effect(
+                    verdict=Verdict.RETURN,
+                    says="This case closes undecided; you are asked anew in another.",
+                ),
+            ),
         ),
     ),
     presentation=PRESENTATION,

@@ -7,6 +7,7 @@ from placet.model import (
     CheckpointDefinition,
     CheckpointEnd,
     CheckpointStatus,
+    Effect,
     FieldsSection,
     Goal,
     Presentation,
@@ -15,6 +16,7 @@ from placet.model import (
     ShownValue,
     Step,
     ValueKind,
+    Verdict,
 )
 from placet.process import orchestrating
 
@@ -54,8 +56,8 @@ def _presentation(goal: Goal) -> Presentation:
                     _shown("purpose", "Purpose"),
                     _shown("environment", "Environment"),
                     _shown("credential", "Credential"),
-                    _shown("credential_since", "Credential since"),
-                    _shown("last_used", "Last used"),
+                    _shown("credential_since", "Credential since", ValueKind.DATE),
+                    _shown("last_used", "Last used", ValueKind.DATE),
                 ),
             ),
             FieldsSection(
@@ -64,6 +66,15 @@ def _presentation(goal: Goal) -> Presentation:
                 fields=(_shown("tries", "Tries", ValueKind.COUNT), _shown("why", "Why it failed")),
             ),
         ),
+    )
+
+
+def _effects(approved: str, otherwise: str) -> tuple[Effect, ...]:
+    """What words do; whoever returns ends the order as whoever rejects it does."""
+    return (
+        Effect(verdict=Verdict.APPROVE, says=approved),
+        Effect(verdict=Verdict.REJECT, says=otherwise),
+        Effect(verdict=Verdict.RETURN, says=otherwise),
     )
 
 
@@ -111,12 +122,20 @@ def _definition(goal: Goal, workflow_type: str, calls: tuple[Step, ...]) -> Proc
                 evidence=("order",),
                 proposal="order",
                 decided_by="confirmer",
+                about="identity",
+                effects=_effects(
+                    f"The owner's tool is called, and will {goal.value} it.",
+                    "No tool is called, and the order ends.",
+                ),
             ),
             CheckpointDefinition(
                 name=ANOTHER_TRY,
                 title="Another try of the owner's tool",
                 evidence=("failure",),
                 proposal="failure",
+                effects=_effects(
+                    "The owner's tool is called again.", "The order is given up; no tool is called."
+                ),
             ),
         ),
         presentation=_presentation(goal),

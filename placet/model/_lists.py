@@ -153,7 +153,10 @@ class FindingCounts(Model):
 
 
 class CheckpointLine(Model):
-    """One checkpoint as a row of a list. ``mine``: it waits for whoever asked."""
+    """One checkpoint as a row of a list. ``mine``: it waits for whoever asked.
+
+    ``about`` is the id of what is decided about, where the process names it beside the subject.
+    """
 
     id: CheckpointId
     case: CaseId
@@ -174,6 +177,7 @@ class CheckpointLine(Model):
     escalated: int = 0
     claimed_by: Principal | None = None
     mine: bool = False
+    about: str | None = None
 
 
 class CheckpointPage(Model):

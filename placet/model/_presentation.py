@@ -41,10 +41,14 @@ class ShownValue(Model):
 
 
 class Beside(Model):
-    """Where a column's values come from, if not from the row: the row of the same key elsewhere."""
+    """Where a column's values come from, if not from the row: the row of the same key elsewhere.
+
+    ``part`` is the evidence that has those rows, if it is another one.
+    """
 
     rows: DataPath
     key: DataPath
+    part: Identifier | None = None
 
 
 class ShownColumn(ShownValue):
@@ -76,7 +80,8 @@ class FieldsSection(_OfOnePart):
 class TableSection(_OfOnePart):
     """A list as a table; without ``rows`` each part of that name is a row.
 
-    ``lowers``: people may take amounts off these rows, each named by its ``key``.
+    ``lowers``: people may take amounts off these rows, each named by its ``key``. ``nothing`` is
+    what it says without rows, where that there are none is something to know.
     """
 
     kind: Literal["table"] = "table"
@@ -84,6 +89,7 @@ class TableSection(_OfOnePart):
     key: DataPath = ""
     columns: tuple[ShownColumn, ...] = Field(min_length=1, max_length=20)
     lowers: bool = False
+    nothing: Label | None = None
 
 
 class BarsSection(_OfOnePart):

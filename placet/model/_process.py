@@ -16,6 +16,7 @@ from placet.model._findings import CheckId
 from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._presentation import DataPath, Presentation
 from placet.model._reasoning import Reasoning
+from placet.model._signed import Verdict
 from placet.model._values import Model
 
 Template = Annotated[
@@ -101,6 +102,13 @@ class NamedIn(Model):
     hand: Literal[ExclusionReason.PREPARED, ExclusionReason.INSPECTED]
 
 
+class Effect(Model):
+    """What a word does at one checkpoint, for whoever is about to sign it."""
+
+    verdict: Literal[Verdict.APPROVE, Verdict.REJECT, Verdict.RETURN]
+    says: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
 class CheckpointDefinition(Model):
     """A place where a case waits for people.
 
@@ -110,6 +118,8 @@ class CheckpointDefinition(Model):
     and ``keyed`` name the parts in which people lower an amount row by row, or key what could not
     be read; without a name they can't. ``named`` says where the evidence names its preparers and
     inspectors, and ``decided_by`` where its proposal names the one person who decides.
+    ``about`` is where its proposal has the id of what is decided about, if the subject does not say
+    it: lists keep it in clear. ``effects`` say what words do, where tools would say otherwise.
     """
 
     name: Name
@@ -123,6 +133,8 @@ class CheckpointDefinition(Model):
     expires_as: ExpiryStatus = "expired"
     named: tuple[NamedIn, ...] = ()
     decided_by: DataPath | None = None
+    about: DataPath | None = None
+    effects: tuple[Effect, ...] | None = None
 
     @property
     def left_by_people(self) -> tuple[Identifier, ...]:

@@ -66,7 +66,7 @@ from placet.rules._schedule import (
     schedule_of,
 )
 from placet.rules._scope import needed_fact, require_in_scope, subject_variables
-from placet.rules._segregation import excluded, named_decider, named_hands
+from placet.rules._segregation import excluded, named_decider, named_hands, named_subject
 from placet.rules._step_up import check_step_up
 from placet.rules._unusual import compare, unusual
 from placet.rules._waiting import (
@@ -123,6 +123,7 @@ __all__ = [
     "missing",
     "named_decider",
     "named_hands",
+    "named_subject",
     "needed_fact",
     "next_instant",
     "opens_next",

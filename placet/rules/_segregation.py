@@ -91,6 +91,15 @@ def named_decider(checkpoint: CheckpointDefinition, parts: Iterable[Part]) -> Pr
     return None
 
 
+def named_subject(checkpoint: CheckpointDefinition, parts: Iterable[Part]) -> str | None:
+    """What the proposal's part says that is decided about, where the process says that it does."""
+    if checkpoint.about is None:
+        return None
+    path = checkpoint.about.split(".")
+    found = (_texts(each.data, path) for each in parts if each.name == checkpoint.proposal)
+    return next((text for texts in found for text in texts), None)
+
+
 def _principal(checkpoint: str, name: str) -> Principal:
     try:
         return _PRINCIPAL.validate_python(name)

@@ -52,6 +52,7 @@ def test_the_public_names_are_pinned() -> None:
         "missing",
         "named_decider",
         "named_hands",
+        "named_subject",
         "needed_fact",
         "next_instant",
         "opens_next",

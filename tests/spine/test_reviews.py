@@ -24,6 +24,7 @@ from placet.model import (
     AcknowledgeCampaign,
     AuthorityMatrix,
     CampaignItem,
+    CheckpointQuery,
     CheckpointView,
     EnrolIdentity,
     Part,
@@ -144,6 +145,10 @@ async def _asked_and_answered(
 
         shown = await until(asked)
         assert (await olga.overview()).mine.count == 4
+        listed = (await olga.checkpoint_page(CheckpointQuery())).checkpoints
+        assert {each.id: each.about for each in listed} == {shown[each].id: each for each in WANTED}
+        found = (await olga.checkpoint_page(CheckpointQuery(text=KEEP))).checkpoints
+        assert [each.id for each in found] == [shown[KEEP].id]
         assert (await otto.overview()).mine.count == 0
         (review,) = (await w.people["una"].standing(KEEP)).reviews
         assert (review.checkpoint, review.outcome) == (shown[KEEP].id, None)

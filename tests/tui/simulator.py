@@ -225,6 +225,7 @@ class Simulator:
     left: list[LeftBehind] = field(default_factory=list)
     vendors: list[VendorView] = field(default_factory=list)
     clock: datetime | None = None
+    about: str | None = None
     points: list[dict[str, object]] = field(
         default_factory=lambda: [
             {"number": each, "allowed": "5.00", "said": f"{each}.00", "seen": "1.50"}
@@ -646,6 +647,7 @@ class Simulator:
             needs=view.requirement.needs,
             missing=view.missing,
             mine=self._prospect(view, who).may_decide,
+            about=self.about,
         )
 
     def _groups(self, query: dict[str, list[str]], who: str) -> httpx.Response:

@@ -8,7 +8,16 @@ import pytest
 from pydantic import ValidationError
 from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select
 
-from placet.model import CheckpointStatus, Need, Overview, digest_json
+from placet.model import (
+    CheckpointStatus,
+    Effect,
+    Need,
+    Overview,
+    ProcessDefinition,
+    Verdict,
+    digest_json,
+)
+from tests.tui import simulator as world
 from tests.tui.conftest import PASSPHRASE, PATIENCE, Desk, Opened
 from tests.tui.simulator import Simulator
 from tui import saved
@@ -376,6 +385,43 @@ async def test_marked_ones_are_approved_each_on_its_own_evidence(
         await desk.expect("2 of 2 recorded")
     decided = [each.decisions[0].jws for each in simulator.checkpoints.values() if each.decisions]
     assert len(set(decided)) == 2
+
+
+async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    for number in (1, 2):
+        simulator.add(number, amount=f"{number}234567.00")
+    async with open_console(size=(80, 24)) as desk:
+        await desk.press("space", "space")
+        await desk.expect("waits for me: 2 · 2 marked")
+        await desk.press("A")
+        await desk.expect("Approve parcel 1 of", "€1,234,567.00", "€2,234,567.00", "1 warn")
+
+
+async def test_the_very_thing_that_is_decided_about_is_named_and_what_a_word_does(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I6: where a case's subject does not say it, the evidence that is signed does."""
+    effect = Effect(verdict=Verdict.REJECT, says="It is sent back to the sea.")
+    asked = world.PARCELS.checkpoints[0].model_copy(
+        update={"about": "label.sender", "effects": (effect,)}
+    )
+    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
+    named = ProcessDefinition(**{**said, "checkpoints": (asked,)})
+    monkeypatch.setattr(world, "PARCELS", named)
+    simulator.add(7)
+    simulator.about = "anyone at all"
+    async with open_console() as desk:
+        await desk.expect("anyone at all, parcel 7 of D-1")
+        await desk.press("enter")
+        await desk.expect("Dispatch: Harbor Street Partners, parcel 7 of D-1 for €184,200.00")
+        await desk.press("a")
+        await desk.expect("Approve Harbor Street Partners, parcel 7 of D-1 for €184,200.00?")
+        await desk.expect("exactly this goes on")
+        await desk.press("escape", "r")
+        await desk.expect("Reject Harbor Street Partners, parcel 7", "It is sent back to the sea.")
+        assert not desk.sees("nothing of it is done")
 
 
 async def test_of_marked_ones_the_one_that_changed_is_not_signed(

@@ -5,7 +5,7 @@ import base64
 
 import pytest
 from textual import events
-from textual.widgets import Input
+from textual.widgets import Input, Label
 from textual.widgets._footer import FooterKey
 
 from tests.tui.conftest import PASSPHRASE, Opened
@@ -16,6 +16,7 @@ from tui.screens.decide import Decide
 from tui.screens.sign_in import SignIn
 from tui.text import fit, harmless
 from tui.views.queue import Queue
+from tui.widgets.keys import Keys
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
@@ -128,12 +129,17 @@ async def test_an_authority_that_goes_away_is_said_and_comes_back(
         desk.app.screen.query_one("#comment", Input).value = "half typed"
         simulator.away = True
         await desk.until(lambda: bool(desk.app.live))
+        desk.app.clear_notifications()  # which go by themselves after a while
+        foot = desk.app.screen_stack[-2].query_one(Keys)
+        await desk.until(lambda: bool(foot.query(".away")))
+        assert "○ away since" in str(foot.query_one(".away", Label).render())
         desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
         await desk.click("#sign")
         await desk.expect("Nothing is signed yet, and what you typed is kept")
         assert desk.app.screen.query_one("#comment", Input).value == "half typed"
         simulator.away = False
         await desk.until(lambda: not desk.app.live)
+        await desk.until(lambda: not foot.query(".away"))
         await desk.click("#sign")
         await desk.until(lambda: isinstance(desk.app.screen, CaseScreen))
     assert len(simulator.checkpoints[view.id].decisions) == 1

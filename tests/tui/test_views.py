@@ -157,6 +157,7 @@ async def test_what_a_process_describes_is_shown_in_its_words(
     async with open_console() as desk:
         await desk.press("enter", "down", "down")
         await desk.expect("Label", "Sender", "Harbor Street Partners", "€184,200.00")
+        await desk.expect("Sender Harbor Street Partners page 1, Sender")
         await desk.press("down")
         await desk.expect("Contents", "thing 2", "Worth")
 

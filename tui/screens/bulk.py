@@ -26,9 +26,10 @@ MAX_AT_ONCE = 50
 _TOLD = 5  # refusals that are told whole
 _TONES = {True: "good", False: "bad"}
 _COLUMNS = (
-    Column("Act", 30, grow=2),
-    Column("Findings", 16, drop=1),
-    Column("How it went", 20, grow=1),
+    Column("Act", 22, grow=2),
+    Column("Amount", 14, right=True),
+    Column("Findings", 12, grow=1),
+    Column("How it went", 14, grow=2),
 )
 
 
@@ -53,7 +54,7 @@ class Bulk(ModalScreen[None], Asking):
 
     def compose(self) -> ComposeResult:
         """What would be signed, one by one."""
-        with VerticalScroll(id="bulk", classes="dialog", can_focus=False):
+        with VerticalScroll(id="bulk", classes="dialog -wide-dialog", can_focus=False):
             yield Static(id="bulk-title", classes="dialog-title")
             table = VirtualTable(_COLUMNS, id="bulk-table")
             table.styles.height = min(len(self._lines) + 1, 12)
@@ -140,11 +141,12 @@ class Bulk(ModalScreen[None], Asking):
         def cells(at: int) -> tuple[Cell, ...]:
             line = self._lines[at]
             definition = self.session.gateway.newest_definition(line.process)
-            amount = None if self._turns_back else line.amount
-            act = words.act_words(VERBS[self._verdict], definition, line.subject, amount)
+            verb = VERBS[self._verdict]
+            act = words.act_words(verb, definition, line.subject, about=line.about)
             text, tone = self._went.get(line.id, ("", "plain"))
             return (
                 Cell(harmless(act)),
+                Cell(words.money(line.amount, words.currency(definition))),
                 findings_cell(line),
                 Cell(harmless(text), tone),
             )
@@ -220,7 +222,7 @@ class Bulk(ModalScreen[None], Asking):
 
     def _words_of(self, line: CheckpointLine) -> str:
         definition = self.session.gateway.newest_definition(line.process)
-        return words.subject_words(definition, line.subject)
+        return words.line_words(definition, line.subject, line.about)
 
     async def _sign_one(
         self, view: CheckpointView, why: str | None, comment: str | None

@@ -157,7 +157,8 @@ class CaseScreen(Around, Listener):
         sign = words.currency(file.definition)
         proposal = view.evidence.proposal
         left, tone = words.time_left(view.deadline, words.now())
-        what = words.act_words("", file.definition, view.subject, proposal.amount).strip()
+        amount = proposal.amount
+        what = words.act_words("", file.definition, view.subject, amount, file.about).strip()
         word, weight = my_word(file)
         requested = (
             f"  of {words.money(proposal.requested, sign)} requested"
@@ -207,9 +208,7 @@ class CaseScreen(Around, Listener):
             said((harmless(panel.title), "head"), (f"  {len(panel.rows)}", "muted"))
         )
         table = self.query_one("#rows", VirtualTable)
-        table.say(
-            "No finding: every check passed." if panel.title == "Findings" else "Nothing here."
-        )
+        table.say(panel.nothing or "Nothing here.")
         ids = [str(at) for at in range(len(panel.rows))]
         table.show(Rows.of(ids, lambda at: panel.rows[at].cells), panel.columns)
         self._show_detail()

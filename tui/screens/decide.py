@@ -79,8 +79,19 @@ class Decide(ModalScreen[str | None], Asking, Listener):
     @property
     def _act(self) -> str:
         amount = self._shown.evidence.proposal.amount if self._verdict is Verdict.APPROVE else None
-        verb = VERBS[self._verdict]
-        return harmless(words.act_words(verb, self._file.definition, self._shown.subject, amount))
+        file, verb = self._file, VERBS[self._verdict]
+        return harmless(
+            words.act_words(verb, file.definition, self._shown.subject, amount, file.about)
+        )
+
+    @property
+    def _effect(self) -> str:
+        """What this word does: as the process says it, or as it is everywhere."""
+        asked = self._file.asked
+        told = (asked.effects or ()) if asked else ()
+        return next(
+            (each.says for each in told if each.verdict is self._verdict), _EFFECTS[self._verdict]
+        )
 
     @property
     def _exceptions(self) -> tuple[str, ...]:
@@ -113,7 +124,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         )
         with VerticalScroll(id="decide", classes=f"dialog {danger}", can_focus=False):
             yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
-            yield Static(said((_EFFECTS[self._verdict], "muted")))
+            yield Static(said((harmless(self._effect), "muted")), id="decide-effect")
             if self._exceptions:
                 yield Static(
                     said(
@@ -169,7 +180,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     said(self._act),
                     id="sign",
                     variant="error" if danger else "primary",
-                    tooltip=_EFFECTS[self._verdict],
+                    tooltip=harmless(self._effect),
                 )
 
     def _reasons(self) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class Main(Screen[None], Asking, Listener):
             yield Static(id="live")
         with ContentSwitcher(initial=_FIRST, id="views"):
             yield _made(_FIRST)
-        yield Keys()
+        yield Keys(says_live=False)
 
     async def on_mount(self) -> None:
         """Show the first view."""

@@ -240,14 +240,16 @@ class Queue(View):
         shown = f"{len(self._lines)}{' and more' if self._next else ''}"
         pieces: list[Piece] = [
             (f"{self._views[self._saved][0]}: {shown}", "strong"),
-            f"  of {counted(self._count)} open, {counted(self._mine)} for you",
-            f"  ·  {SORTS[self._sort]}",
-            f", {GROUPS[self._group]}" if self._group else "",
         ]
         if marked:
             pieces.append((f"  ·  {marked} marked", "accent"))
         if self._behind:
             pieces.append(("  ·  something changed: f5", "warn"))
+        pieces += [  # what a narrow screen cuts off is what one knows
+            f"  of {counted(self._count)} open, {counted(self._mine)} for you",
+            f"  ·  {SORTS[self._sort]}",
+            f", {GROUPS[self._group]}" if self._group else "",
+        ]
         self.query_one("#queue-head", Static).update(said(*pieces))
 
     def _rows(

@@ -1,9 +1,13 @@
-"""The line of keys at the foot of a screen: each is there whole, or in the help and the palette."""
+"""The line of keys at the foot of a screen: each is there whole, or in the help and the palette.
+
+Before them it says, where nothing above does, that the authority is away.
+"""
 
 from rich.cells import cell_len
 from textual import on
+from textual.app import ComposeResult
 from textual.events import Resize
-from textual.widgets import Footer
+from textual.widgets import Footer, Label
 from textual.widgets._footer import FooterKey  # it has no other address; Textual is pinned
 
 _BORDER = 1  # before the palette
@@ -16,6 +20,28 @@ class Keys(Footer):
     """
 
     _shown: tuple[object, ...] = ()
+
+    def __init__(self, *, says_live: bool = True) -> None:
+        super().__init__()
+        self._says_live = says_live
+
+    @property
+    def _away(self) -> str:
+        return str(getattr(self.app, "live", "")) if self._says_live else ""
+
+    def on_mount(self) -> None:
+        """Follow whether the authority answers."""
+        if self._says_live:
+            self.watch(self.app, "live", self._say_live, init=False)
+
+    def _say_live(self) -> None:
+        self.call_later(self.recompose)
+
+    def compose(self) -> ComposeResult:
+        """That the authority is away; then the keys."""
+        if self._away:
+            yield Label(f"○ {self._away} ", classes="away", markup=False)
+        yield from super().compose()
 
     @on(Resize)
     def fit(self) -> None:
@@ -34,6 +60,7 @@ class Keys(Footer):
 
     def _offered(self) -> tuple[object, ...]:
         return (
+            self._away,
             self._bindings_ready,
             *(
                 (key, each.binding, each.enabled, each.tooltip)
@@ -45,7 +72,8 @@ class Keys(Footer):
     def _fit(self) -> None:
         keys = list(self.query(FooterKey))
         kept = [each for each in keys if each.has_class("-command-palette") or _helps(each)]
-        left = self.size.width - sum(_width(each) for each in kept) - _BORDER
+        said = cell_len(f"○ {self._away} ") if self._away else 0
+        left = self.size.width - said - sum(_width(each) for each in kept) - _BORDER
         for each in keys:
             if each not in kept:
                 left -= _width(each)

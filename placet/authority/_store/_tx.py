@@ -125,8 +125,11 @@ class Tx(Access):
         self._told.append(tell)
 
     def at_end(self, key: str, run: Callable[[], None]) -> None:
-        """Run something when this write's own work is done, before it is durable: once per key."""
-        self._last[key] = run
+        """Run something when this write's own work is done, before it is durable: once per key.
+
+        Of one key the first is run.
+        """
+        self._last.setdefault(key, run)
 
     def finish(self) -> None:
         """Do what was left for the end. The writer's part, not the function's."""

@@ -1,0 +1,93 @@
+"""What is shown of evidence and of the ledger, as panels: values in, rows and a closer look out."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from placet.ledger import Entry, EntryType
+from placet.model import (
+    Beside,
+    FieldsSection,
+    InputPart,
+    Part,
+    ShownColumn,
+    ShownValue,
+    TableSection,
+    ValueKind,
+    digest_bytes,
+)
+from tests.tui.simulator import NOW, PARCELS, SALT
+from tui.answers import Listed
+from tui.evidence import sections
+from tui.panels import _panel
+from tui.said import Piece
+from tui.story import entry_look
+from tui.words import clock
+
+
+def test_fields_are_whole_and_times_are_peoples_own() -> None:
+    """A long value is all in the closer look; words begin at the left, amounts end at the right."""
+    long = "weighs parcels, and says of each what it is worth to whoever sent it, and why"
+    fields = FieldsSection(
+        title="Who",
+        part="weighing",
+        fields=(
+            ShownValue(path="purpose", label="Purpose"),
+            ShownValue(path="ends", label="Ends", kind=ValueKind.DATE),
+        ),
+    )
+    did = TableSection(
+        title="Did",
+        part="weighing",
+        rows="did",
+        columns=(ShownColumn(path="what", label="What"),),
+        nothing="It did nothing.",
+    )
+    weighed = TableSection(
+        title="Weighed",
+        part="scales",
+        rows="rows",
+        key="number",
+        columns=(
+            ShownColumn(path="kg", label="kg", kind=ValueKind.COUNT),
+            ShownColumn(
+                path="name", label="Thing", beside=Beside(part="weighing", rows="all", key="number")
+            ),
+        ),
+    )
+    shown = PARCELS.presentation.model_copy(update={"sections": (fields, did, weighed)})
+    of_parcel = part(
+        "weighing",
+        {
+            "purpose": long,
+            "ends": "2027-11-28T22:20:52Z",
+            "did": [],
+            "all": [{"number": 1, "name": "anvil"}],
+        },
+    )
+    scales = part("scales", {"rows": [{"number": 1, "kg": 40}]})
+    definition = PARCELS.model_copy(update={"presentation": shown})
+    who, nothing, beside = sections(definition, [of_parcel, scales], ())
+    panel, none = _panel(who), _panel(nothing)
+    assert [each.right for each in panel.columns] == [False, False, False]
+    assert text_of(panel.rows[0].look).strip() == f"Purpose  {long}"
+    assert panel.rows[1].cells[2].text == clock(datetime(2027, 11, 28, 22, 20, 52, tzinfo=UTC))
+    assert (none.rows, none.nothing) == ((), "It did nothing.")
+    assert [each.text for each in _panel(beside).rows[0].cells] == ["", "40", "anvil"]
+
+
+def test_a_time_on_the_ledger_is_said_as_people_read_it() -> None:
+    line = {"deadline": 1797114051, "size": 1797114051}
+    entry = Entry(time=NOW, type=EntryType("checkpoint.opened"), actor="agent:weigher", data=line)
+    said = text_of(entry_look(Listed(7, entry, "")))
+    assert f"deadline\n  {clock(datetime.fromtimestamp(1797114051, UTC))} (1797114051)\n" in said
+    assert "size\n  1797114051\n" in said
+
+
+def text_of(pieces: Iterable[Piece]) -> str:
+    return "".join(each if isinstance(each, str) else each[0] for each in pieces)
+
+
+def part(name: str, data: dict[str, object]) -> InputPart:
+    made = Part(name=name, record="depot/D-1/parcel/7", salt=SALT, data=data)
+    digest = digest_bytes(made.content())
+    return InputPart(part=made, digest=digest, grant="grant-" + "0" * 26, agent="agent:weigher")

@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from placet.authority._store._prepared import say
+
 READERS = 4
 """Reader threads, and connections, of one process."""
 
@@ -112,11 +114,11 @@ def _refuse_writes(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    say(connection, "BEGIN IMMEDIATE")
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    say(connection, "BEGIN")
 
 
 def _postgresql(url: URL, waits: Waits) -> Engines:

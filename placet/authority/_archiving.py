@@ -78,9 +78,9 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Fetched:
-    """All runs of a case, what seals them, and what does not fit."""
+    """All runs of a case as they will be kept, what seals them, and what does not fit."""
 
-    archived: tuple[ArchivedRun, ...]
+    packed: bytes
     seal: HistorySeal
     wrong: tuple[str, ...]
 
@@ -298,7 +298,7 @@ def _fit(known: _Known, runs: list[Run]) -> _Fetched:
             for each in known.contents.code
             if each not in known.published
         ]
-    return _Fetched(archived, seal, tuple(wrong))
+    return _Fetched(_close(known.ring, archived), seal, tuple(wrong))
 
 
 def _seal(tx: Tx, known: _Known, fetched: _Fetched) -> None:
@@ -326,7 +326,7 @@ def _seal(tx: Tx, known: _Known, fetched: _Fetched) -> None:
             seal_digest=digest_json(fetched.seal),
             seal=zlib.compress(canonical_json(fetched.seal), 9),
             contents=zlib.compress(canonical_json(known.contents), 9),
-            runs=_close(known.ring, fetched.archived),
+            runs=fetched.packed,
             sealed_at=tx.now,
             entry=entry,
         )

@@ -130,8 +130,8 @@ async def asked_by_steps(
 ) -> Taken:
     """Steps that run already, each asking once: so many a connection, after a few to warm up.
 
-    All are there before the first asks, so that Temporal has nothing else to do meanwhile;
-    ``around`` is entered then, and left when the last has asked.
+    All are there before the first asks, and none ends before the last has asked, so that nobody
+    has anything else to do meanwhile; ``around`` is entered then, and left when the last has asked.
     """
     cases = (count * connections + WARM_UP) // _A_CASE  # both are whole cases
     gate = _Gate(cases * _A_CASE, around)
@@ -151,6 +151,7 @@ async def asked_by_steps(
                 await gate.leave(step, begun, time.perf_counter())
             finally:
                 free.put_nowait(http)
+            await gate.emptied()
 
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(connections):
@@ -174,12 +175,15 @@ async def asked_by_steps(
 
 
 class _Gate:
-    """Lets nobody ask before all are there. A step may come more than once: a machine is slow."""
+    """Lets nobody ask before all are there, nor end before all have asked.
+
+    A step may come more than once: a machine is slow.
+    """
 
     def __init__(self, count: int, around: AbstractAsyncContextManager[object] | None) -> None:
         self._count, self._around = count, around
         self._there: set[tuple[str, str]] = set()
-        self._open = asyncio.Event()
+        self._open, self._empty = asyncio.Event(), asyncio.Event()
         self.taken: dict[tuple[str, str], tuple[float, float]] = {}
 
     async def arrive(self, step: tuple[str, str]) -> None:
@@ -196,8 +200,14 @@ class _Gate:
         """Keep how long it took; whoever is last closes."""
         new, last = step not in self.taken, len(self.taken) == self._count - 1
         self.taken[step] = (begun, ended)
-        if new and last and self._around is not None:
-            await self._around.__aexit__(None, None, None)
+        if new and last:
+            if self._around is not None:
+                await self._around.__aexit__(None, None, None)
+            self._empty.set()
+
+    async def emptied(self) -> None:
+        """Wait until the last has left."""
+        await self._empty.wait()
 
 
 @contextlib.asynccontextmanager

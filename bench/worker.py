@@ -25,6 +25,7 @@ from bench.work import (
 from placet.agent import ORCHESTRATION, AgentConfig, PlacetPlugin
 from placet.audit import workflow_runner
 from placet.tokens import read_key_file
+from placet.transport import run_long
 
 
 async def main() -> None:
@@ -74,4 +75,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_long(main())  # as our workers do; both sides have it

@@ -32,6 +32,7 @@ from placet.transport import (
     TemporalTlsSettings,
     TlsSettings,
     Transport,
+    run_long,
     temporal_tls,
 )
 from worker.registry import (
@@ -119,7 +120,7 @@ def main() -> int:
     )
     try:
         with telling(f"placet-worker-{agent}", telemetry):
-            asyncio.run(
+            run_long(
                 _run(config, settings, telemetry, transport, temporal, _activities(agent, settings))
             )
     except (RuntimeError, OSError, NoModel, NoTraces, BadTools) as error:

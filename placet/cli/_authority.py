@@ -28,12 +28,12 @@ from placet.cli._base import (
     load_settings,
     read_public_key,
     run,
-    run_server,
     show,
 )
 from placet.cli._identities import AsJson
 from placet.model import format_time
 from placet.telemetry import TelemetrySettings, telling
+from placet.transport import run_long
 
 authority = typer.Typer(help="The service that says yes or no.", no_args_is_help=True)
 
@@ -79,14 +79,14 @@ def serve_() -> None:
     with failures():
         telemetry = load_settings(TelemetrySettings)
         with telling("placet-authority", telemetry):
-            run_server(serve(load_settings(AuthoritySettings), telemetry))
+            run_long(serve(load_settings(AuthoritySettings), telemetry))
 
 
 @authority.command("signer")
 def signer_() -> None:
     """Keep the authority's private keys in this process, and sign for it, until stopped."""
     with failures():
-        run_server(serve_signer(load_settings(SignerSettings)))
+        run_long(serve_signer(load_settings(SignerSettings)))
 
 
 @authority.command("migrate")

@@ -22,7 +22,6 @@ from placet.cli._output import (
     read_model,
     read_text,
     run,
-    run_server,
     show,
 )
 from placet.cli._settings import OperatorSettings, load_settings
@@ -49,7 +48,6 @@ __all__ = [
     "read_public_key",
     "read_text",
     "run",
-    "run_server",
     "show",
 ]
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import AWAY, USAGE, fail, failures, load_settings, run_server
+from placet.cli._base import AWAY, USAGE, fail, failures, load_settings
 from placet.gateway import BadRoutes, GatewaySettings, read_routes, serve
 from placet.telemetry import TelemetrySettings, telling
+from placet.transport import run_long
 
 
 def gateway(
@@ -34,7 +35,7 @@ def gateway(
                 print("the settings and routes are good")
                 return
             with telling("placet-gateway", telemetry):
-                run_server(serve(settings, telemetry))
+                run_long(serve(settings, telemetry))
         except BadRoutes as error:
             raise fail(str(error), USAGE) from None
         except OSError as error:

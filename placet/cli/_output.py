@@ -74,15 +74,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def run_server(work: Coroutine[Any, Any, T]) -> T:
-    """Run a server, on the quicker event loop where there is one."""
-    if sys.platform == "win32":
-        return asyncio.run(work)
-    import uvloop  # noqa: PLC0415 - no other command waits for it
-
-    return uvloop.run(work)
-
-
 def read_text(path: Path) -> str:
     """A text file's content.
 

@@ -6,6 +6,7 @@ The server's part is loaded when it is first asked for: a client needs none.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from placet.transport._loop import run_long
 from placet.transport._rates import Buckets, seconds_to_wait
 from placet.transport._settings import TemporalTlsSettings, TlsSettings
 from placet.transport._tls import BadTls, Transport, temporal_tls
@@ -25,6 +26,7 @@ __all__ = [
     "TlsSettings",
     "Transport",
     "bind",
+    "run_long",
     "seconds_to_wait",
     "serve_until_told",
     "server_config",

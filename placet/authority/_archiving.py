@@ -30,7 +30,8 @@ from placet.authority._histories import Run, archive_salt, open_run, run_before
 from placet.authority._prefixes import prefixes_of
 from placet.authority._reconciling import SettledGrant, misfits
 from placet.authority._store import Archive, Case, CaseRun, ProcessVersion, Reader, Tx
-from placet.authority._temporal import ExecutionNotFound
+from placet.authority._temporal import ExecutionNotFound, SeenRun
+from placet.authority._watching import is_reopened
 from placet.kill import kill_point
 from placet.ledger import run_root, seal_runs
 from placet.model import (
@@ -56,8 +57,6 @@ _LOOK_BACK = timedelta(minutes=10)
 """How long ago a run may have ended to be looked at by an authority that starts, and how often all
 that runs is listed: for a run that Temporal says began when the one did that it was reset from."""
 
-_LATE = timedelta(minutes=1)
-"""How late Temporal may list a run that has ended."""
 _NONCE = 12
 _log = logging.getLogger("placet.authority.archive")
 
@@ -90,8 +89,6 @@ class Archivist:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._looked: datetime | None = None
-        """When closed cases were last looked at."""
         self._listed: datetime | None = None
         """When everything that runs was last listed."""
 
@@ -221,24 +218,24 @@ class Archivist:
     async def watch_closed(self) -> None:
         """Tell of each run of a closed case that is none of its chain: a reset reopens even those.
 
-        One question to Temporal for what began or ended a moment ago: thousands of cases that wait
-        are not listed again and again. What such a run asks for is denied in any case.
+        What began or ended a moment ago is watched all the time (:mod:`._watching`); this lists all
+        that runs, and at first what ended not long ago. What such a run asks for is denied in any
+        case.
         """
         now = self._core.clock()
-        whole = self._listed is None or now - self._listed >= _LOOK_BACK
-        since = now - _LOOK_BACK if self._looked is None else self._looked - _LATE
+        if self._listed is not None and now - self._listed < _LOOK_BACK:
+            return
+        since = now - _LOOK_BACK if self._listed is None else now
         try:
-            seen = self._core.temporal.seen_since(since, everything=whole)
-            running = [(each.workflow_id, each.run_id) async for each in seen]
+            seen = [each async for each in self._core.temporal.seen_since(since, everything=True)]
         except Unavailable:
             return
-        self._looked = now
-        self._listed = now if whole else self._listed
+        self._listed = now
         reopened = await self._core.store.read(
-            lambda reader: [each for each in running if _is_reopened(reader, *each)]
+            lambda reader: [each for each in seen if _is_reopened(reader, each)]
         )
         for each in reopened:
-            await self._core.store.write(partial(_tell_reopened, reopened=each))
+            await self._core.store.write(partial(tell_reopened, reopened=each))
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -353,15 +350,13 @@ def _lose(tx: Tx, case_id: str, trouble: str) -> None:
         lose(tx, case, trouble)
 
 
-def _is_reopened(reader: Reader, workflow_id: str, run_id: str) -> bool:
-    case = reader.get(Case, workflow_id)
-    if case is None or case.status != CaseStatus.CLOSED or case.run_id is None:
-        return False
-    return reader.get(CaseRun, (case.id, run_id)) is None
+def _is_reopened(reader: Reader, seen: SeenRun) -> bool:
+    case = reader.get(Case, seen.workflow_id)
+    return case is not None and is_reopened(reader, case, seen.run_id)
 
 
-def _tell_reopened(tx: Tx, reopened: tuple[str, str]) -> None:
-    workflow_id, run_id = reopened
-    case = tx.get(Case, workflow_id)
-    if case is not None and _is_reopened(tx, workflow_id, run_id):
-        meet_run(tx, case, run_id)
+def tell_reopened(tx: Tx, reopened: SeenRun) -> None:
+    """Tell of a run of a closed case that is none of its chain, as long as it is none."""
+    case = tx.get(Case, reopened.workflow_id)
+    if case is not None and is_reopened(tx, case, reopened.run_id):
+        meet_run(tx, case, reopened.run_id)

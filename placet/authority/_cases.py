@@ -8,13 +8,14 @@
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import bindparam, select
 
 from placet.authority._alarms import add_run, lose, meet_run, raise_alarm, stop_case
-from placet.authority._archiving import ARCHIVING
+from placet.authority._archiving import ARCHIVING, tell_reopened
 from placet.authority._continuing import Continuing
 from placet.authority._core import AUTHORITY, Core
 from placet.authority._definitions import Definitions
@@ -222,13 +223,23 @@ class Cases:
 
     # --- watching -----------------------------------------------------------------------------
 
-    async def watch_open(self) -> None:
-        """Compare open cases with Temporal: a terminated or other run stops the case."""
+    async def watch_lately(self) -> None:
+        """Look at what began or ended a moment ago and is none of its case's, open or closed."""
         try:
-            due = await self._watching.due()
+            strange = await self._watching.strange()
         except Unavailable:
             return
-        for case in due:
+        for each in strange.reopened:
+            await self._core.store.write(partial(tell_reopened, reopened=each))
+        await self._compare(strange.cases.values())
+
+    async def watch_open(self) -> None:
+        """Compare open cases with Temporal, a few in turn."""
+        await self._compare(await self._watching.in_turn())
+
+    async def _compare(self, cases: Iterable[Case]) -> None:
+        """Compare open cases with Temporal: a terminated or other run stops the case."""
+        for case in cases:
             try:
                 execution = await self._core.temporal.describe(case.workflow_id)
                 own = await self._continuing.follow(case.id, execution.run_id)

@@ -136,6 +136,7 @@ async def open_authority(
                 _follow(store, ARCHIVING, services.archivist.archive_closed, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),
                 _follow(store, None, services.cases.expire_checkpoints, 1.0),
+                _follow(store, None, services.cases.watch_lately, 5.0, _REST),
                 _follow(store, None, services.cases.watch_open, 5.0, _REST),
                 _follow(store, None, services.archivist.watch_closed, 10.0, _REST),
                 _follow(store, ERASED, store.forget, 60.0),

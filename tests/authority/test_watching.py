@@ -12,7 +12,7 @@ import pytest
 
 from placet.authority import AuthoritySettings, SigningKeys, Store, _serve, create_log
 from placet.authority._core import Core
-from placet.authority._store import Case, Tx
+from placet.authority._store import Case, CaseRun, Tx
 from placet.authority._temporal import SeenRun
 from placet.authority._watching import IN_TURN, Watching
 from placet.tokens import SigningKey
@@ -55,6 +55,25 @@ def _open(tx: Tx) -> None:
                 run_id=f"run-{number}",
             )
         )
+    closed = number_id("case", COUNT)
+    tx.add(
+        Case(
+            id=closed,
+            process="parcel-check",
+            version=1,
+            subject="depot/D1/parcel/closed",
+            status="closed",
+            opened_by="operator:pat",
+            opened_at=NOON,
+            closed_at=NOON,
+            workflow_id=closed,
+            workflow_type="ParcelCheck",
+            task_queue="orchestrator",
+            request_id="r",
+            run_id="its own",
+        )
+    )
+    tx.add(CaseRun(case_id=closed, run_id="its own", seq=0, admitted=True, at=NOON))
 
 
 async def test_each_comes_in_its_turn_and_what_is_strange_at_once(tmp_path: Path) -> None:
@@ -72,7 +91,7 @@ async def test_each_comes_in_its_turn_and_what_is_strange_at_once(tmp_path: Path
         keys = SigningKeys(PASSPHRASE)
         core = Core(settings, store, cast("Any", temporal), keys, lambda: NOON, os.urandom)
         watching = Watching(core)
-        rounds = [await watching.due() for _ in range(3)]
+        rounds = [await watching.in_turn() for _ in range(3)]
         assert [len(each) for each in rounds] == [IN_TURN, IN_TURN, 7]
         assert len({case.id for each in rounds for case in each}) == COUNT
         last = [number_id("case", COUNT - each) for each in (1, 2, 3, 4)]
@@ -81,11 +100,14 @@ async def test_each_comes_in_its_turn_and_what_is_strange_at_once(tmp_path: Path
             SeenRun(last[1], f"run-{COUNT - 2}", running=False),
             SeenRun(last[2], "another", running=True),
             SeenRun("no case of ours", "run", running=True),
+            SeenRun(number_id("case", COUNT), "its own", running=False),
+            SeenRun(number_id("case", COUNT), "reset", running=True),
         ]
-        again = {case.id for case in await watching.due()}
-        assert len(again) == IN_TURN + 2
-        assert again.intersection(last) == {last[1], last[2]}
-        assert temporal.everything == [False] * 4
+        strange = await watching.strange()
+        assert strange.cases.keys() == {last[1], last[2]}
+        assert [each.run_id for each in strange.reopened] == ["reset"]
+        assert len(await watching.in_turn()) == IN_TURN
+        assert temporal.everything == [False]
 
 
 @pytest.mark.parametrize(("rest", "least"), [(0.0, 5.0), (1_000_000.0, 1000.0)])

@@ -144,6 +144,24 @@ def lay(connection: Connection, metadata: MetaData, schema: str, role: str) -> N
     connection.exec_driver_sql(f"COMMENT ON SCHEMA {schema} IS '{digest}'")
 
 
+def lift(connection: Connection, schema: str) -> None:
+    """Lift the scope off a schema's tables, so that they can be changed; until it is laid again.
+
+    Without it the requests' role reaches no row, and their owner all of them.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    policies = text("SELECT tablename, policyname FROM pg_policies WHERE schemaname = :schema")
+    for table, policy in connection.execute(policies, {"schema": schema}).all():
+        connection.exec_driver_sql(f"DROP POLICY {quote(policy)} ON {quote(table)}")
+    forced = text(
+        "SELECT relname FROM pg_class WHERE relnamespace = CAST(:schema AS regnamespace) "
+        "AND relforcerowsecurity"
+    )
+    for (table,) in connection.execute(forced, {"schema": schema}).all():
+        connection.exec_driver_sql(f"ALTER TABLE {quote(table)} NO FORCE ROW LEVEL SECURITY")
+    connection.exec_driver_sql(f"COMMENT ON SCHEMA {quote(schema)} IS NULL")
+
+
 _OWN = (
     """CREATE TABLE IF NOT EXISTS live_grant (
         ticket bytea PRIMARY KEY, "grant" text NOT NULL, parts jsonb NOT NULL,

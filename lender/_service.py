@@ -1,16 +1,15 @@
 """What the three systems of record have in common: a database of their own, and their errors."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio.to_thread
 from psycopg.errors import InsufficientPrivilege as _Unprivileged
-from sqlalchemy import Connection, Engine, event, func
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Engine, func
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DataError,
     IntegrityError,
@@ -21,22 +20,17 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import registry
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.schema import CreateSchema
-from sqlmodel import Session, SQLModel, create_engine, select
+from sqlmodel import Session, SQLModel, select
 
 from lender import _scope
+from lender._engines import BUSY, PATIENT, make_engine
+from lender._revisions import NEEDED, Migrated, WrongRevision, bring
 from lender._scope import Scope
 from placet.model import GrantId, Name, Problem
 from placet.resource import ReplayCache
 from placet.resource.shared import SharedReplayCache, UsedProofs
 
 T = TypeVar("T")
-
-# A lock that is held for longer, or a server that does not answer, is "busy", not a hang.
-_POSTGRESQL = {"connect_timeout": 5}
-_OPTIONS = "-c lock_timeout=5000 -c statement_timeout=10000 -c timezone=UTC"
-_MAKING_TABLES = 7_065_361
-"""The advisory lock under which tables are made: three systems may start at the same instant."""
 
 
 class Failure(Exception):
@@ -64,29 +58,30 @@ class Database:
     Writes wait their turn: on SQLite for the database, on PostgreSQL for the rows they lock. In
     PostgreSQL requests come in as the role that ``requests_url`` names, which reaches what a grant
     gives it and nothing else (:mod:`lender._scope`); ``url`` names the tables' owner, for staff.
+    Its tables are made, or brought to the revision that this program needs.
+
+    Attributes:
+        migrated: the revision that the tables had, and the one that they have.
 
     Raises:
-        Failure: the database is away (503), or the requests' role would pass row-level security.
+        Failure: the database is away (503), its tables are a newer program's, or the requests' role
+            would pass row-level security.
     """
 
     def __init__(
         self, url: str, *, schema: str = "public", requests_url: str | None = None
     ) -> None:
         parsed = make_url(url)
+        on_postgresql = parsed.get_backend_name() == "postgresql"
         self._requests: Engine | None = None
-        if parsed.get_backend_name() == "sqlite":
-            self.engine: Engine = create_engine(parsed, hide_parameters=True)
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-            self.run_here(lambda session: Base.metadata.create_all(session.connection()))
-            return
-        if requests_url is None:
-            raise ValueError("in PostgreSQL requests need a role of their own: name requests_url")
-        self.engine = _postgresql(parsed, schema)
-        self._requests = _postgresql(make_url(requests_url), schema)
+        self.engine = make_engine(parsed, schema, BUSY)
+        if on_postgresql:
+            if requests_url is None:
+                raise ValueError("in PostgreSQL requests need a role of their own")
+            self._requests = make_engine(make_url(requests_url), schema, BUSY)
         try:
-            role = self._role_of_requests()
-            self.run_here(lambda session: _make_tables(session.connection(), schema, role))
+            role = self._role_of_requests() if on_postgresql else None
+            self.migrated = migrate(url, NEEDED, schema=schema, role=role)
         except BaseException:
             self.close()
             raise
@@ -195,28 +190,23 @@ def _user(session: Session) -> str:
     return session.exec(select(func.current_user())).one()
 
 
-def _postgresql(url: URL, schema: str) -> Engine:
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={**_POSTGRESQL, "options": f"{_OPTIONS} -c search_path={schema}"},
-        execution_options={"schema_translate_map": {None: schema}},
-        hide_parameters=True,
-        pool_pre_ping=True,
-    )
+def migrate(url: str, to: str, *, schema: str = "public", role: str | None = None) -> Migrated:
+    """Bring a system's tables to a revision, up or down, in one transaction.
 
+    ``role`` is the one that requests come in as. Without it they reach nothing in PostgreSQL, until
+    a system starts on the tables.
 
-def _make_tables(connection: Connection, schema: str, role: str) -> None:
-    connection.execute(select(func.pg_advisory_xact_lock(_MAKING_TABLES)))
-    connection.execute(CreateSchema(schema, if_not_exists=True))
-    Base.metadata.create_all(connection)
-    _scope.lay(connection, Base.metadata, schema, role)
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    Raises:
+        Failure: the database is away, its tables are a newer program's, or can't go down so far.
+    """
+    engine = make_engine(make_url(url), schema, PATIENT)
+    try:
+        with _as_failures(), engine.connect() as connection, connection.begin():
+            migrated = bring(connection, schema, to)
+            if role is not None:
+                _scope.lay(connection, Base.metadata, schema, role)
+            return migrated
+    except WrongRevision as error:
+        raise Failure(500, "server_error", str(error)) from None
+    finally:
+        engine.dispose()

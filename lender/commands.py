@@ -36,8 +36,8 @@ from lender.model import Analysis, CoverNotice, InsuranceKind, Lien, LoanFile
 from lender.papers import deficiency_letter, worksheet
 from lender.samples import catalog, plan_for, sample_loans
 from lender.serve import LenderSettings
-from lender.serve import serve as serve_systems
 from lender.servicing import note, read_loan
+from lender.system_commands import lender  # noqa: F401 - an entry point names it here
 from placet.cli import (
     REFUSED,
     USAGE,
@@ -51,29 +51,15 @@ from placet.cli import (
 )
 from placet.model import Digest, Mode, Money, Severity
 from placet.process import Attached
-from placet.telemetry import TelemetrySettings, telling
 from worker.registry import ACTIVITIES
 from workflows import loan_draw
 
-lender = typer.Typer(help="The reference systems of record.", no_args_is_help=True)
 loan = typer.Typer(help="Loans.", no_args_is_help=True)
 packet = typer.Typer(help="Packets.", no_args_is_help=True)
 _DRAW = re.compile(r"[1-9][0-9]{0,8}")
 _N = TypeVar("_N", Lien, CoverNotice)
 _MONEY: TypeAdapter[Decimal] = TypeAdapter(Money)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@lender.command("serve")
-def serve() -> None:
-    """Serve loan servicing, document storage and the compliance database until stopped."""
-    with failures():
-        telemetry = load_settings(TelemetrySettings)
-        try:
-            with telling("placet-lender", telemetry):
-                run(serve_systems(load_settings(LenderSettings), telemetry))
-        except Failure as error:
-            raise fail(error.problem.error_description) from None
 
 
 @loan.command("import")

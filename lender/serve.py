@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -12,7 +13,8 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lender import compliance, servicing, storage
-from lender._service import Database
+from lender._revisions import Migrated
+from lender._service import Database, migrate
 from placet.resource import Guard
 from placet.telemetry import Health, TelemetrySettings, serve_metrics, served
 from placet.tokens import read_key_file
@@ -78,16 +80,28 @@ class LenderSettings(BaseSettings):
         return self.urls.get(system, f"http://127.0.0.1:{self.port(system)}")
 
     def database(self, system: str) -> Database:
-        """A system's own database.
+        """A system's own database, with its tables as this program needs them.
 
         Raises:
-            Failure: it is away.
+            Failure: it is away, or its tables are a newer program's.
         """
+        return Database(
+            self._tables(system), schema=_schema(system), requests_url=self.requests_url
+        )
+
+    def migrate(self, system: str, to: str) -> Migrated:
+        """Bring a system's tables to a revision; every process of the system has been stopped.
+
+        Raises:
+            Failure: they are away, a newer program's, or can't go down so far.
+        """
+        return migrate(self._tables(system), to, schema=_schema(system))
+
+    def _tables(self, system: str) -> str:
         if self.database_url is not None:
-            schema = system.replace("-", "_")
-            return Database(self.database_url, schema=schema, requests_url=self.requests_url)
+            return self.database_url
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Database(f"sqlite:///{self.folder / system}.db")
+        return f"sqlite:///{self.folder / system}.db"
 
     def key_file(self, system: str) -> Path:
         """A system's key file."""
@@ -98,10 +112,16 @@ class LenderSettings(BaseSettings):
         path = self.folder / "staff.token"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w") as file:
+            with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".staff.") as file:
                 file.write(secrets.token_urlsafe(32))
+                file.flush()
+                with contextlib.suppress(FileExistsError):  # another replica was first: its counts
+                    os.link(file.name, path)
         return path.read_text().strip()
+
+
+def _schema(system: str) -> str:
+    return system.replace("-", "_")
 
 
 def make_apps(settings: LenderSettings, tls: ssl.SSLContext | None = None) -> dict[str, FastAPI]:

@@ -16,8 +16,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from lender._revisions import REVISIONS
 from lender.serve import LenderSettings
 from lender.servicing import import_loan
+from placet.revisions import VERSION_TABLE
 from placet.tokens import SigningKey, make_proof, write_key_file
 from tests.authority.throwaway_postgresql import PostgresqlCluster
 from tests.harness.databases import KINDS
@@ -118,11 +120,25 @@ async def stop(process: Process) -> None:
     assert await process.wait() == 0
 
 
-async def test_replicas_on_an_empty_database_are_one_system(settings: LenderSettings) -> None:
+def make_old(settings: LenderSettings) -> None:
+    """A database with a loan, of the first revision, which it does not name."""
+    database = settings.database("loan-servicing")
+    import_loan(database, loan_file())
+    settings.migrate("loan-servicing", REVISIONS[0])
+    with database.engine.begin() as connection:
+        VERSION_TABLE.drop(connection)
+    database.close()
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["empty", "old"])
+async def test_replicas_are_one_system(old: bool, settings: LenderSettings) -> None:
     """I11: both come up, and of many requests with one proof, at both at once, one is taken."""
+    if old:
+        make_old(settings)
     async with pair(settings) as made:
         database = settings.database("loan-servicing")
-        import_loan(database, loan_file())
+        if not old:
+            import_loan(database, loan_file())
         for _ in range(5):
             headers = made.headers()
             answers = await asyncio.gather(*(made.read(each, headers) for each in range(8)))

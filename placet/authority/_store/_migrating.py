@@ -6,8 +6,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from placet.authority._store._engines import Waits, make_engines
 from placet.authority._store._errors import StoreMismatch, StoreUnavailable, first_line
-from placet.authority._store._revisions import NEEDED, REVISIONS, find_revision
-from placet.authority._store._schema_lock import lock_setup
+from placet.authority._store._revisions import (
+    NEEDED,
+    REVISIONS,
+    TABLES,
+    find_revision,
+    run_revisions,
+)
 
 _PATIENT = Waits(lock=60.0, connect=5.0, statement=24 * 3600.0)
 """A large table takes its time; nothing else works on the database meanwhile."""
@@ -31,15 +36,12 @@ def migrate(url: str, to: str = NEEDED) -> Migrated:
         StoreMismatch: it has no tables, those of a newer program, or can't go down so far.
         StoreUnavailable: the database could not be reached, or did not do it.
     """
-    # Here, since only this needs it: it takes as long to import as a small command runs.
-    from placet.authority._store._alembic import run_revisions  # noqa: PLC0415 - as said
-
     if to not in REVISIONS:
         raise ValueError(f"there is no revision {to:.40}: name one of {', '.join(REVISIONS)}")
     engines = make_engines(url, _PATIENT)
     try:
         with engines.writer.connect() as connection, connection.begin():
-            lock_setup(connection)
+            TABLES.lock_setup(connection)
             before = _known(find_revision(connection))
             run_revisions(connection, before, to)
     except SQLAlchemyError as error:

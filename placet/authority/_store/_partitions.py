@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 
 from placet.authority._store._access import table_of
 from placet.authority._store._engines import Engines
-from placet.authority._store._schema_lock import lock_setup
+from placet.authority._store._revisions import TABLES
 from placet.authority._store._tables import TreeState
 
 RANGE = 1 << 24
@@ -50,5 +50,5 @@ def keep_ahead(engines: Engines) -> int:
     if not engines.is_postgresql:
         return 0
     with engines.writer.connect() as connection, connection.begin():
-        lock_setup(connection)
+        TABLES.lock_setup(connection)
         return make_ahead(connection, connection.scalar(select(table_of(TreeState).c.size)) or 0)

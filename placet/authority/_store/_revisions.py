@@ -4,18 +4,20 @@ A database that is new gets the tables as they are now. One that has tables is t
 revision that this program needs; ``placet authority migrate`` brings it there, up or down.
 """
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect
 
 from placet.authority._store._errors import StoreMismatch
+from placet.revisions import NoWay, Revisions
 
 REVISIONS = ("r0001", "r0002", "r0003", "r0004", "r0005")
 """All of them, from the first: files of those names in ``_migrations/versions``."""
 
-NEEDED = REVISIONS[-1]
-VERSION_TABLE = Table(
-    "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True)
-)
-"""Alembic's own; one row."""
+TABLES = Revisions(
+    Path(__file__).parent / "_migrations", REVISIONS, lock=0x706C61636574
+)  # "placet"
+NEEDED = TABLES.needed
 
 _OURS = "tree_state"
 """A table that every revision has."""
@@ -27,23 +29,25 @@ def find_revision(connection: Connection) -> str | None:
     Raises:
         StoreMismatch: it has tables of ours that no revision describes.
     """
-    tables = inspect(connection)
-    if tables.has_table(VERSION_TABLE.name):
-        found = connection.scalar(select(VERSION_TABLE.c.version_num))
-        if found is not None:
-            return str(found)
-    if tables.has_table(_OURS):
+    found = TABLES.marked(connection)
+    if found is None and inspect(connection).has_table(_OURS):
         raise StoreMismatch(
             "the database's tables name no revision: they are older than the first one, or half "
             "put back; put a whole backup back"
         )
-    return None
+    return found
 
 
-def mark_new(connection: Connection) -> None:
-    """Say that tables that were just made are of the newest revision."""
-    VERSION_TABLE.create(connection)
-    connection.execute(insert(VERSION_TABLE), {"version_num": NEEDED})
+def run_revisions(connection: Connection, before: str | None, to: str) -> None:
+    """Go from a revision to another, within the connection's transaction.
+
+    Raises:
+        StoreMismatch: there is no way down so far.
+    """
+    try:
+        TABLES.go(connection, before, to)
+    except NoWay as error:
+        raise StoreMismatch(str(error)) from None
 
 
 def require_needed(found: str) -> None:

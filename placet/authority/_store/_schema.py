@@ -7,8 +7,7 @@ from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreMismatch
 from placet.authority._store._partitions import make_ahead
-from placet.authority._store._revisions import find_revision, mark_new, require_needed
-from placet.authority._store._schema_lock import lock_setup
+from placet.authority._store._revisions import NEEDED, TABLES, find_revision, require_needed
 from placet.authority._store._tables import LogName, TreeState
 from placet.ledger import Frontier
 
@@ -20,7 +19,7 @@ def prepare(engines: Engines, origin: str) -> None:
         StoreMismatch: it is of another origin, or of another revision of the tables.
     """
     with engines.writer.connect() as connection, connection.begin():
-        lock_setup(connection)
+        TABLES.lock_setup(connection)
         found = find_revision(connection)
         if found is None:
             _make(connection, origin)
@@ -33,7 +32,7 @@ def _make(connection: Connection, origin: str) -> None:
     Row.metadata.create_all(connection, checkfirst=False)  # it is new: to ask for each takes long
     if connection.dialect.name == "postgresql":
         make_ahead(connection, 0)
-    mark_new(connection)
+    TABLES.mark(connection, NEEDED)
     connection.execute(insert(table_of(LogName)), {"id": 1, "origin": origin})
     empty = Frontier()
     first = {"id": 1, "batches": 0, "size": 0, "frontier": empty.encode(), "root": empty.root()}

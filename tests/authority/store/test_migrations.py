@@ -1,7 +1,5 @@
 """A database of the first revision, with data, is brought to any other, and loses nothing."""
 
-import datetime as dt
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,25 +8,21 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Connection, MetaData, Table, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from placet.authority._store import Store, StoreMismatch, migrate
-from placet.authority._store._alembic import FOLDER, run_revisions
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Waits, make_engines
-from placet.authority._store._revisions import NEEDED, REVISIONS, VERSION_TABLE
+from placet.authority._store._revisions import NEEDED, REVISIONS, TABLES, run_revisions
 from placet.ledger import Frontier, leaf_hash
+from placet.revisions import VERSION_TABLE
 from tests.authority import ORIGIN
 from tests.authority.store.test_processes import entries_of
+from tests.harness.tables import Rows, fill, rows_of, tables_of, whole
 
 FIRST = REVISIONS[0]
 SIZE = 5
-TIME = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
-OF_A_TYPE: dict[type, Any] = {str: "x", int: 1, bytes: b"x", bool: True, dt.datetime: TIME}
-
 RENAMED = {"private_pem": "kept"}
-
-Rows = dict[str, list[list[tuple[str, Any]]]]
 
 
 @contextmanager
@@ -42,28 +36,10 @@ def connected(url: str) -> Iterator[Connection]:
         engines.dispose()
 
 
-def tables(connection: Connection) -> list[Table]:
-    """The tables as the database has them, without Alembic's."""
-    found = MetaData()
-    found.reflect(connection)
-    return [each for each in found.sorted_tables if each.name != VERSION_TABLE.name and whole(each)]
-
-
-def whole(table: Table) -> bool:
-    """Whether it is no range of another."""
-    return re.search(r"_p\d{5}$", str(table.name)) is None
-
-
 def rows(url: str) -> Rows:
-    """Every row of every table: values under the names that their columns have now."""
+    """Every row of every table."""
     with connected(url) as connection:
-        return {
-            each.name: sorted(
-                sorted((RENAMED.get(name, name), value) for name, value in row._mapping.items())
-                for row in connection.execute(select(each))
-            )
-            for each in tables(connection)
-        }
+        return rows_of(connection, tables_of(connection), RENAMED)
 
 
 def make_first(url: str) -> Rows:
@@ -80,15 +56,9 @@ def make_first(url: str) -> Rows:
         ],
     }
 
-    def value(column: Column[Any]) -> Any:
-        return OF_A_TYPE[column.type.python_type]
-
     with connected(url) as connection:
         run_revisions(connection, None, FIRST)
-        for table in tables(connection):
-            anything = {column.name: value(column) for column in table.columns}
-            for row in own.get(table.name, [{}]):
-                connection.execute(insert(table), {**anything, **row})
+        fill(connection, tables_of(connection), own)
     return rows(url)
 
 
@@ -172,6 +142,6 @@ def test_what_can_not_be_migrated_is_said(database_url: str) -> None:
 
 
 def test_the_code_names_every_revision() -> None:
-    script = ScriptDirectory(str(FOLDER))
+    script = ScriptDirectory(str(TABLES.folder))
     named = [each.revision for each in script.walk_revisions()]
     assert tuple(reversed(named)) == REVISIONS

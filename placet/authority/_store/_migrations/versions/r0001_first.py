@@ -3,10 +3,10 @@
 They stand in one file of SQL for each database, so that no later change of the code changes them.
 """
 
-from pathlib import Path
-
 from alembic import op
 from alembic.script.revision import RevisionError
+
+from placet.revisions import run_file
 
 revision = "r0001"
 down_revision = None
@@ -14,11 +14,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Make every table."""
-    dialect = op.get_bind().dialect.name
-    statements = Path(__file__).with_name(f"r0001_first.{dialect}.sql").read_text()
-    for statement in statements.split(";\n"):
-        if statement.strip():
-            op.execute(statement)
+    run_file(op.get_bind(), __file__)
 
 
 def downgrade() -> None:

@@ -9,7 +9,9 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
+import jwt
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -136,7 +138,12 @@ class SimulatedAuthority:
         return JSONResponse({"revocations": page, "cursor": cursor, "complete": True})
 
     async def _introspect(self, request: Request) -> Response:
-        return JSONResponse({"active": False}, 503 if self.away else 200)
+        if self.away:
+            return Response(status_code=503)
+        form = dict(parse_qsl((await request.body()).decode()))
+        grant = jwt.decode(form["token"], options={"verify_signature": False})["jti"]
+        alive = grant not in self.revoked
+        return JSONResponse({"active": True, "jti": grant} if alive else {"active": False})
 
     async def _uses(self, request: Request) -> Response:
         if self.away or self.uses_away:

@@ -32,6 +32,7 @@ COLUMNS = (
     Column("Still missing", 22, grow=5, drop=2),
     Column("Checkpoint", 18, grow=2, drop=3),
 )
+_WITHOUT_AMOUNTS = tuple(each for each in COLUMNS if each.key != "amount")
 SORTS: Mapping[CheckpointOrder, str] = {
     CheckpointOrder.URGENCY: "the most urgent first",
     CheckpointOrder.AMOUNT_DOWN: "the largest amount first",
@@ -83,6 +84,14 @@ def counted(count: Count | None) -> str:
     return "?" if count is None else f"{count.count:,}{'+' if count.more else ''}"
 
 
+def in_all(
+    count: Count | None, mine: Count | None, sort: CheckpointOrder, group: Grouping | None
+) -> str:
+    """How much there is beside what is shown, and in which order that stands."""
+    grouped = f", {GROUPS[group]}" if group else ""
+    return f"  of {counted(count)} open, {counted(mine)} for you  ·  {SORTS[sort]}{grouped}"
+
+
 def group_cells(
     group: CheckpointGroup, definition: ProcessDefinition | None, *, opened: bool
 ) -> Sequence[Cell]:
@@ -95,13 +104,22 @@ def group_cells(
     return (Cell(f"{sign} {harmless(name)}: {counted(group.count)}", "accent"),)
 
 
-def line_cells(line: CheckpointLine, definition: ProcessDefinition | None) -> Sequence[Cell]:
-    """One checkpoint as a row."""
+def columns_for(lines: Sequence[CheckpointLine]) -> Sequence[Column]:
+    """The columns; what is decided is not always about money, and then its name has the room."""
+    money = not lines or any(each.amount is not None for each in lines)
+    return COLUMNS if money else _WITHOUT_AMOUNTS
+
+
+def line_cells(
+    line: CheckpointLine, definition: ProcessDefinition | None, columns: Sequence[Column]
+) -> Sequence[Cell]:
+    """One checkpoint as a row under these columns."""
     left, tone = words.time_left(line.due_at, words.now())
+    amount = Cell(words.money(line.amount, words.currency(definition)))
     return (
         Cell(words.in_a_row(left), tone),
         Cell(harmless(words.line_words(definition, line.subject, line.about))),
-        Cell(words.money(line.amount, words.currency(definition))),
+        *((amount,) if columns is COLUMNS else ()),
         findings_cell(line),
         Cell(_decided(line), "plain" if line.decided else "muted"),
         Cell(harmless("; ".join(line.missing)), "muted"),

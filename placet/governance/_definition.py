@@ -38,7 +38,7 @@ def _shown(path: str, label: str, kind: ValueKind = ValueKind.TEXT) -> ShownValu
 
 
 PRESENTATION = Presentation(
-    subject="identity {number} of the campaign {campaign}",
+    subject="no. {number} of {campaign}",
     reasons=(NARROW, "end"),
     sections=(
         FieldsSection(

@@ -399,6 +399,23 @@ async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
         await desk.expect("Approve parcel 1 of", "€1,234,567.00", "€2,234,567.00", "1 warn")
 
 
+async def test_where_no_amount_is_decided_none_is_shown(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    for number in (1, 2):
+        view = simulator.add(number)
+        proposal = view.evidence.proposal.model_copy(update={"amount": None, "requested": None})
+        evidence = view.evidence.model_copy(update={"proposal": proposal})
+        simulator.change(view.id, evidence=evidence)
+    simulator.about = "api-key:acme/statement-export"
+    async with open_console(size=(80, 24)) as desk:
+        await desk.expect("api-key:acme/statement-export, p")
+        assert not desk.sees("Amount")
+        await desk.press("space", "space", "A")
+        await desk.expect("Approve 2 together?", "Approve api-key:acme/statement-e")
+        assert not desk.sees("Amount") and not desk.sees("0.00")
+
+
 async def test_the_very_thing_that_is_decided_about_is_named_and_what_a_word_does(
     open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,11 +26,12 @@ MAX_AT_ONCE = 50
 _TOLD = 5  # refusals that are told whole
 _TONES = {True: "good", False: "bad"}
 _COLUMNS = (
-    Column("Act", 22, grow=2),
+    Column("Act", 22, grow=3),
     Column("Amount", 14, right=True),
     Column("Findings", 12, grow=1),
     Column("How it went", 14, grow=2),
 )
+_WITHOUT_AMOUNTS = (Column("Act", 38, grow=3), *_COLUMNS[2:])
 
 
 class Bulk(ModalScreen[None], Asking):
@@ -56,7 +57,8 @@ class Bulk(ModalScreen[None], Asking):
         """What would be signed, one by one."""
         with VerticalScroll(id="bulk", classes="dialog -wide-dialog", can_focus=False):
             yield Static(id="bulk-title", classes="dialog-title")
-            table = VirtualTable(_COLUMNS, id="bulk-table")
+            columns = _COLUMNS if self._amounts else _WITHOUT_AMOUNTS
+            table = VirtualTable(columns, id="bulk-table")
             table.styles.height = min(len(self._lines) + 1, 12)
             yield table
             if self._turns_back:
@@ -81,6 +83,10 @@ class Bulk(ModalScreen[None], Asking):
                     variant="error" if self._verdict is Verdict.REJECT else "primary",
                     disabled=True,
                 )
+
+    @property
+    def _amounts(self) -> bool:
+        return any(each.amount is not None for each in self._lines)
 
     @property
     def _turns_back(self) -> bool:
@@ -128,7 +134,7 @@ class Bulk(ModalScreen[None], Asking):
         )
         sign = words.currency(self.session.gateway.newest_definition(self._lines[0].process))
         verb, count = VERBS[self._verdict], len(self._views)
-        if self._turns_back or not count:
+        if self._turns_back or not count or not self._amounts:
             return f"{verb} {count or 'none'} together"
         return f"{verb} {count} for {words.money(total, sign)} together"
 
@@ -143,10 +149,11 @@ class Bulk(ModalScreen[None], Asking):
             definition = self.session.gateway.newest_definition(line.process)
             verb = VERBS[self._verdict]
             act = words.act_words(verb, definition, line.subject, about=line.about)
+            amount = Cell(words.money(line.amount, words.currency(definition)))
             text, tone = self._went.get(line.id, ("", "plain"))
             return (
                 Cell(harmless(act)),
-                Cell(words.money(line.amount, words.currency(definition))),
+                *((amount,) if self._amounts else ()),
                 findings_cell(line),
                 Cell(harmless(text), tone),
             )

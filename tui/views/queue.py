@@ -35,18 +35,20 @@ from tui.waiting import (
     GROUPS,
     SORTS,
     VIEWS,
-    counted,
+    columns_for,
     following,
     group_cells,
+    in_all,
     line_cells,
     line_look,
 )
-from tui.widgets.table import Cell, Rows, VirtualTable
+from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 _AHEAD = 50  # rows below the cursor: the next page is asked for before they are reached
 _LIVE_UP_TO = 1000  # rows that are asked for again by themselves when something changes
 _GROUPS = 50  # groups that are asked for at a time
 _GROUP = "group "  # what the id of a group's row begins with
+_Row = CheckpointLine | CheckpointGroup
 
 
 class Queue(View):
@@ -223,14 +225,14 @@ class Queue(View):
     def _show(self) -> None:
         lines = self._lines
         self._by_id = {each.id: each for each in lines}
-        table = self.query_one(VirtualTable)
+        table, columns = self.query_one(VirtualTable), columns_for(lines)
         table.sorted_by = next((k for k, v in BY_COLUMN.items() if self._sort in v), "")
-        label = self._views[self._saved][0]
         filtered = bool(self.query_one(Input).value.strip())
-        table.say("Nothing fits the filter." if filtered else f"Nothing here: {label}.")
+        nothing = f"Nothing here: {self._views[self._saved][0]}."
+        table.say("Nothing fits the filter." if filtered else nothing)
         rows = self._rows(lines)
         self._by_group = {key: each for key, each in rows if isinstance(each, CheckpointGroup)}
-        table.show(Rows.of([key for key, _ in rows], lambda at: self._cells(rows[at][1])))
+        table.show(Rows.of([*dict(rows)], lambda at: self._cells(rows[at][1], columns)), columns)
         self._say()
         self._look()
         self.screen.refresh_bindings()
@@ -238,37 +240,30 @@ class Queue(View):
     def _say(self) -> None:
         marked = len(self.query_one(VirtualTable).marked)
         shown = f"{len(self._lines)}{' and more' if self._next else ''}"
-        pieces: list[Piece] = [
-            (f"{self._views[self._saved][0]}: {shown}", "strong"),
-        ]
-        if marked:
-            pieces.append((f"  ·  {marked} marked", "accent"))
-        if self._behind:
-            pieces.append(("  ·  something changed: f5", "warn"))
-        pieces += [  # what a narrow screen cuts off is what one knows
-            f"  of {counted(self._count)} open, {counted(self._mine)} for you",
-            f"  ·  {SORTS[self._sort]}",
-            f", {GROUPS[self._group]}" if self._group else "",
-        ]
-        self.query_one("#queue-head", Static).update(said(*pieces))
+        self.query_one("#queue-head", Static).update(
+            said(
+                (f"{self._views[self._saved][0]}: {shown}", "strong"),
+                (f"  ·  {marked} marked" if marked else "", "accent"),
+                ("  ·  something changed: f5" if self._behind else "", "warn"),
+                in_all(self._count, self._mine, self._sort, self._group),
+            )
+        )
 
-    def _rows(
-        self, lines: list[CheckpointLine]
-    ) -> list[tuple[str, CheckpointLine | CheckpointGroup]]:
+    def _rows(self, lines: list[CheckpointLine]) -> list[tuple[str, _Row]]:
         """The lines; or the groups, with the lines of the open one below its name."""
-        listed: list[tuple[str, CheckpointLine | CheckpointGroup]] = [(e.id, e) for e in lines]
+        listed: list[tuple[str, _Row]] = [(e.id, e) for e in lines]
         if self._group is None:
             return listed
-        made: list[tuple[str, CheckpointLine | CheckpointGroup]] = []
+        made: list[tuple[str, _Row]] = []
         for each in self._groups:
             made.append((f"{_GROUP}{each.name}", each))
             made += listed if each.name == self._opened else []
         return made
 
-    def _cells(self, row: CheckpointLine | CheckpointGroup) -> Sequence[Cell]:
+    def _cells(self, row: _Row, columns: Sequence[Column]) -> Sequence[Cell]:
         gateway = self.session.gateway
         if isinstance(row, CheckpointLine):
-            return line_cells(row, gateway.newest_definition(row.process))
+            return line_cells(row, gateway.newest_definition(row.process), columns)
         definition = gateway.newest_definition(row.query.process) if row.query.process else None
         return group_cells(row, definition, opened=row.name == self._opened)
 

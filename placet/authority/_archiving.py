@@ -20,16 +20,18 @@ from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import bindparam, select
 
 from placet.authority._alarms import lose, meet_run, raise_alarm, spelled_out
 from placet.authority._contents import case_entries, contents_of, grants_of
 from placet.authority._core import AUTHORITY, Core
+from placet.authority._definitions import Definitions
 from placet.authority._errors import NotFound, Unavailable
 from placet.authority._findable import plain_start
 from placet.authority._histories import Run, archive_salt, open_run, run_before
 from placet.authority._prefixes import prefixes_of
 from placet.authority._reconciling import SettledGrant, misfits
-from placet.authority._store import Archive, Case, CaseRun, ProcessVersion, Reader, Tx
+from placet.authority._store import Archive, Case, CaseRun, ProcessVersion, Reader, Tx, table_of
 from placet.authority._temporal import ExecutionNotFound, SeenRun
 from placet.authority._watching import is_reopened
 from placet.kill import kill_point
@@ -40,12 +42,14 @@ from placet.model import (
     CaseArchive,
     CaseStatus,
     HistorySeal,
-    ProcessDefinition,
     RunRoot,
     canonical_json,
     digest_json,
 )
 from placet.payloads import Keyring, PayloadError, Start
+
+_VERSION = table_of(ProcessVersion)
+_VERSIONS = select(_VERSION.c.version).where(_VERSION.c.name == bindparam("process"))
 
 ARCHIVING = "archiving"
 _TROUBLE = 1000
@@ -87,8 +91,9 @@ class _Fetched:
 class Archivist:
     """Archives closed cases, and watches those that were."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, definitions: Definitions) -> None:
         self._core = core
+        self._definitions = definitions
         self._listed: datetime | None = None
         """When everything that runs was last listed."""
 
@@ -144,8 +149,8 @@ class Archivist:
         keys = self._core.keys.payloads
         entries = case_entries(reader, case_id)
         published = {
-            ProcessDefinition.model_validate_json(row.body_json).code
-            for row in reader.all(ProcessVersion, ProcessVersion.name == case.process)
+            self._definitions.process(reader, case.process, row.version).code
+            for row in reader.fetch(_VERSIONS, {"process": case.process})
         }
         return _Known(
             case=case,

@@ -185,7 +185,7 @@ def _services(
         orders=Orders(core),
         standings=Standings(core),
         cases=Cases(core, definitions),
-        archivist=Archivist(core),
+        archivist=Archivist(core, definitions),
         payloads=PayloadService(core, definitions),
         uses=Uses(core),
         views=Views(core, vouching),

@@ -28,7 +28,7 @@ from placet.audit._report import Report, Trouble
 from placet.audit._rerun import workflow_runner
 from placet.audit._select import head_size, only, select
 from placet.audit._timeline import Moment, timeline
-from placet.audit._verify import log_verifier, verify
+from placet.audit._verify import verify
 from placet.audit._verify_bundle import verify_bundle
 
 __all__ = [
@@ -65,7 +65,6 @@ __all__ = [
     "backtest",
     "coverage",
     "head_size",
-    "log_verifier",
     "only",
     "oversight",
     "population",

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from placet.audit._files import ActFile, Kept, LogFiles
 from placet.audit._html import REPORT_VERSION, render
@@ -44,6 +44,7 @@ MAX_BUNDLE_BYTES = 256 * 1024 * 1024
 """A case of 500 parts of half a megabyte each; more is no bundle."""
 MAX_MEMBERS = 20_000
 MANIFEST, REPORT, ARCHIVE = "manifest.json", "report.html", "archive.json"
+HANDOVERS = "handovers.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a ZIP can tell
 _DOT = "%2E"
 _SEGMENT = r"[A-Za-z0-9_~%-][A-Za-z0-9._~%-]*"
@@ -127,6 +128,8 @@ def _parts(files: LogFiles, case: str) -> Iterator[tuple[str, bytes]]:
     yield "entries.jsonl", b"".join(each + b"\n" for each in files.entries)
     yield "proofs.json", canonical_json(_proofs(files))
     yield "keys.json", canonical_json(_keys(files))
+    if files.handovers:
+        yield HANDOVERS, canonical_json(_handovers(files))
     for body in files.processes:
         yield "process.json", body.encode()
     for body in files.matrices:
@@ -175,6 +178,13 @@ def _proofs(files: LogFiles) -> dict[str, Any]:
             for (index, _), proof in zip(files.numbered(), files.proofs, strict=True)
         ],
     }
+
+
+def _handovers(files: LogFiles) -> list[JsonValue]:
+    return [
+        {"head": note, "proof": [base64.b64encode(each).decode() for each in proof]}
+        for note, proof in zip(files.handovers, files.handover_proofs, strict=True)
+    ]
 
 
 def _keys(files: LogFiles) -> dict[str, Any]:
@@ -322,6 +332,7 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
     text = {name: _text(name, data) for name, data in members.items() if _is_text(name)}
     entries = tuple(members["entries.jsonl"].splitlines())
     proofs = read_json(text["proofs.json"])["entries"]
+    handovers = read_json(text[HANDOVERS]) if HANDOVERS in text else []
     if len(proofs) != len(entries):
         raise BundleError("proofs.json has not one proof for each line of entries.jsonl")
     files = LogFiles(
@@ -333,9 +344,9 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
         trusted_administrators=tuple(trust.get("administrators", ())),
         kept_heads=tuple(trust.get("heads", ())),
         indices=tuple(_index(each["index"]) for each in proofs),
-        proofs=tuple(
-            tuple(base64.b64decode(one, validate=True) for one in each["proof"]) for each in proofs
-        ),
+        proofs=tuple(_proof(each) for each in proofs),
+        handovers=tuple(str(each["head"]) for each in handovers),
+        handover_proofs=tuple(_proof(each) for each in handovers),
         acts={
             name.replace(_DOT, "."): ActFile(
                 jws=text[f"acts/{name}.jws"], body=text[f"acts/{name}.json"]
@@ -481,6 +492,10 @@ def _digest(name: str) -> str:
 def _file(jti: str) -> str:
     """An id as a file's name, whoever chose it: no file is hidden, or another folder."""
     return jti.replace(".", _DOT)
+
+
+def _proof(told: Mapping[str, Any]) -> tuple[bytes, ...]:
+    return tuple(base64.b64decode(each, validate=True) for each in told["proof"])
 
 
 def _index(value: Any) -> int:

@@ -40,7 +40,8 @@ class LogFiles:
     ``kept_heads`` are signed heads that the auditor kept from before; ``own_heads`` those that the
     log itself has kept, of use to find a wrong place and for nothing else. Where the entries are
     those of one case alone, ``indices`` says which of the log's they are, and ``proofs`` has an
-    audit path for each.
+    audit path for each. ``handovers`` are the heads by which each key of heads handed over to the
+    next; with one case alone, ``handover_proofs`` prove that they lie in the head's past.
     """
 
     origin: str
@@ -63,6 +64,8 @@ class LogFiles:
     archives: Mapping[str, CaseArchive] = field(default_factory=dict)
     indices: tuple[int, ...] | None = None
     proofs: tuple[tuple[bytes, ...], ...] = ()
+    handovers: tuple[str, ...] = ()
+    handover_proofs: tuple[tuple[bytes, ...], ...] = ()
 
     def numbered(self) -> Iterator[tuple[int, bytes]]:
         """Each entry with its index in the log."""

@@ -111,8 +111,8 @@ _CASES = Shows(
     (E.CASE_OPENED, E.CASE_CLOSED, E.CASE_ARCHIVED),
 )
 _ROTATED = Shows(
-    "signing keys published and retired, payload keys rotated",
-    (E.KEY_PUBLISHED, E.KEY_RETIRED, E.KEY_ROTATED),
+    "signing keys published and retired, the log's key and payload keys rotated",
+    (E.KEY_PUBLISHED, E.KEY_RETIRED, E.KEY_ROTATED, E.LOG_REKEYED),
 )
 _CREATED = Shows("the log's beginning", (E.LOG_CREATED,))
 _ERASED = Shows("content erased under two signatures", (E.CASE_ERASED,))

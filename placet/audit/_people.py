@@ -23,6 +23,7 @@ from placet.rules import BadPolicies
 from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
 
 _ACTS = {
+    EntryType.LOG_REKEYED: "log.rekey",
     EntryType.POLICY_PUBLISHED: "policy.publish",
     EntryType.MATRIX_PUBLISHED: "matrix.publish",
     EntryType.PROCESS_PUBLISHED: "process.publish",

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from placet.audit._files import LogFiles
+from placet.audit._heads import open_whole
 from placet.audit._report import Collector, Report
-from placet.audit._verify import log_key
 from placet.ledger import (
     Checkpoint,
     Entry,
     EntryType,
     LedgerError,
-    open_checkpoint,
     verify_log,
 )
 from placet.model import Model, UtcTime
@@ -66,17 +65,10 @@ def population(
 ) -> Population:
     """Every case that the log has opened from a time on and before another."""
     collector = Collector()
-    verifier = log_key(files, collector)
-    if verifier is None:
+    opened = open_whole(files, collector)
+    if opened is None:
         return Population(origin=files.origin, size=0, root="", cases=(), report=collector.report())
-    try:
-        head = open_checkpoint(files.head, [verifier])
-        kept = [open_checkpoint(each, [verifier]) for each in files.kept_heads]
-        if head.origin != files.origin:
-            raise LedgerError(f"it is of the log {head.origin}, not of {files.origin}")
-    except LedgerError as error:
-        collector.trouble("head", "the signed head", str(error))
-        return Population(origin=files.origin, size=0, root="", cases=(), report=collector.report())
+    head, kept = opened
     cases = _cases(files, head, kept, collector)
     return Population(
         origin=files.origin,

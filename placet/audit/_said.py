@@ -22,6 +22,7 @@ from placet.model import (
     ProcessDefinition,
     PublishPolicy,
     RegisterIdentity,
+    RekeyLog,
     SetRoles,
     StartCampaign,
     SwitchOff,
@@ -46,6 +47,9 @@ def said_by(type_: EntryType, body: str) -> dict[str, JsonValue]:
                 "signatures": rules.signatures,
                 "governance_digest": digest_json(rules),
             }
+        case EntryType.LOG_REKEYED:
+            keyed: dict[str, JsonValue] = RekeyLog.model_validate_json(body).model_dump()
+            return keyed
         case EntryType.PROCESS_PUBLISHED:
             return {"digest": digest_json(ProcessDefinition.model_validate_json(body))}
         case EntryType.MATRIX_PUBLISHED:

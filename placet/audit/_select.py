@@ -22,6 +22,7 @@ from placet.ledger import (
     EntryType,
     LedgerError,
     Subtrees,
+    consistency_path,
     inclusion_path,
     leaf_hash,
     node_hash,
@@ -31,6 +32,7 @@ from placet.model import digest_bytes, digest_json
 T = TypeVar("T")
 _ALWAYS = {
     EntryType.LOG_CREATED,
+    EntryType.LOG_REKEYED,
     EntryType.KEY_PUBLISHED,
     EntryType.KEY_RETIRED,
     EntryType.GOVERNANCE_PUBLISHED,
@@ -155,6 +157,7 @@ def only(files: LogFiles, case: str) -> LogFiles:
     entries = files.entries[:size]
     indices = select(entries, case)
     subtrees = _subtrees([leaf_hash(each) for each in entries])
+    handovers = tuple(each for each in files.handovers if head_size(each) <= size)
     chosen = [_read(index, entries[index]) for index in indices]
     datas = [each["data"] for each in chosen]
     opened = {str(each.get("checkpoint")) for each in datas}
@@ -173,6 +176,8 @@ def only(files: LogFiles, case: str) -> LogFiles:
         entries=tuple(entries[index] for index in indices),
         indices=indices,
         proofs=tuple(inclusion_path(subtrees, index, size) for index in indices),
+        handovers=handovers,
+        handover_proofs=tuple(_extended(subtrees, each, size) for each in handovers),
         acts=_pick(files.acts, {str(each.get("act")) for each in datas}),
         kept=_pick(files.kept, kept),
         parts=_pick(files.parts, parts),
@@ -188,6 +193,11 @@ def only(files: LogFiles, case: str) -> LogFiles:
         policies=_named(files.policies, policies_digest, datas, "policy_digest"),
         archives=_pick(files.archives, {str(each) for each in archived}),
     )
+
+
+def _extended(subtrees: Subtrees, note: str, size: int) -> tuple[bytes, ...]:
+    before = head_size(note)
+    return () if before == size else consistency_path(subtrees, before, size)
 
 
 def head_size(note: str) -> int:

@@ -1,6 +1,7 @@
 """Verifying a whole log: signatures, chains, and every decision made again.
 
-1. (I8) Entries and head fit; every kept head lies on the way.
+1. (I8) Entries and head fit; every kept head lies on the way, and so does each by which a key of
+   heads handed over to the next.
 2. (I6) Every act and decision is signed by a key that was enrolled before, by someone who could,
    and its entry says what was signed; what two people must sign, two signed.
 3. (I5) Each checkpoint's end follows from its requirement and decisions, computed again; a guarded
@@ -15,8 +16,6 @@
 7. A case's result is what its record shows, and its history is sealed within an hour (I9).
 """
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -28,8 +27,10 @@ from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._grants import ENDS, USES, Grants
+from placet.audit._heads import open_whole
 from placet.audit._holds import Holds
 from placet.audit._limits import Limits
+from placet.audit._log_keys import LogKeys
 from placet.audit._models import MODELS
 from placet.audit._orders import ORDERS, Orders
 from placet.audit._people import STOPS, People, with_act
@@ -43,9 +44,7 @@ from placet.ledger import (
     EntryType,
     Frontier,
     LedgerError,
-    NoteVerifier,
     leaf_hash,
-    open_checkpoint,
     verify_log,
 )
 from placet.model import ARCHIVED_WITHIN, Beyond, Reviewed
@@ -58,35 +57,11 @@ HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 def verify(files: LogFiles) -> Report:
     """Verify a log with everything its entries refer to."""
     collector = Collector()
-    verifier = log_key(files, collector)
-    if verifier is None:
+    opened = open_whole(files, collector)
+    if opened is None:
         return collector.report()
-    try:
-        head = open_checkpoint(files.head, [verifier])
-        kept = [open_checkpoint(each, [verifier]) for each in files.kept_heads]
-        if head.origin != files.origin:
-            raise LedgerError(f"it is of the log {head.origin}, not of {files.origin}")
-    except LedgerError as error:
-        collector.trouble("head", "the signed head", str(error))
-        return collector.report()
-    Walk(Scene(files, collector)).run(head, kept)
+    Walk(Scene(files, collector)).run(*opened)
     return collector.report(trusted=files.trusted_log_key is not None)
-
-
-def log_key(files: LogFiles, collector: Collector) -> NoteVerifier | None:
-    """The key of the log's heads: what the auditor brought, or what the log says of itself."""
-    try:
-        if files.trusted_log_key is not None:
-            return NoteVerifier.from_vkey(files.trusted_log_key)
-        for data in files.entries[:10]:
-            entry = json.loads(data)
-            if entry["type"] == "key.published" and entry["data"]["purpose"] == "heads":
-                return log_verifier(files.origin, entry["data"]["jwk"])
-    except (LedgerError, ValueError, KeyError, TypeError, RecursionError) as error:
-        collector.trouble("log-key", "the log's key", str(error))
-        return None
-    collector.trouble("log-key", "the log's first entries", "no key for heads was published")
-    return None
 
 
 def _own_heads(files: LogFiles, head: Checkpoint) -> list[Checkpoint]:
@@ -117,12 +92,6 @@ def first_wrong(entries: Sequence[bytes], heads: Sequence[Checkpoint]) -> tuple[
     return None
 
 
-def log_verifier(origin: str, jwk: Mapping[str, str]) -> NoteVerifier:
-    """The verifier of a log's heads from its published Ed25519 key."""
-    x = jwk["x"]
-    return NoteVerifier(origin, base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
-
-
 def suspended_by_rule(entry: Entry) -> bool:
     """Whether the authority itself suspends an identity with this entry."""
     if entry.type is EntryType.IDENTITY_EXCEEDED:
@@ -145,6 +114,7 @@ class Walk:
         self._campaigns = Campaigns(scene, self._people, self.checkpoints)
         self._orders = Orders(scene, self._people, self.checkpoints)
         self._holds = Holds(scene, self._people)
+        self._log_keys = LogKeys(scene)
         self._last: datetime | None = None
         self._payload_key: JsonValue = None
 
@@ -283,6 +253,8 @@ class Walk:
             self._orders.ordered(entry)
         elif entry.type in HOLDS:
             self._holds.changed(entry)
+        elif entry.type is EntryType.LOG_REKEYED:
+            self._log_keys.rekeyed(entry)
         if entry.type in AT_CHECKPOINT:
             self.checkpoints.acted(entry)
 
@@ -306,6 +278,8 @@ class Walk:
         elif entry.type is EntryType.POLICY_PUBLISHED:
             scene.known("policy", scene.policies, data.get("policy_digest"))
             self._policies_changed(data)
+        elif entry.type in {EntryType.KEY_PUBLISHED, EntryType.KEY_RETIRED}:
+            self._log_keys.told(entry)
 
     def _policies_changed(self, data: Mapping[str, JsonValue]) -> None:
         """What the ledger says that a publication changed is what it changed."""

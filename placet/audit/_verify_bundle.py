@@ -1,7 +1,7 @@
 """Verifying a bundle: what :mod:`placet.audit._verify` asks of a log, of one case's entries alone.
 
 1. (I8) The head is signed; each entry stands in its tree, at its place. What the examiner kept or
-   got elsewhere agrees with it.
+   got elsewhere agrees with it, and so does each head by which a key of heads handed over.
 2. The entries are those of one case, and what their proof needs; the rest of the bundle is what
    they refer to, and its report tells no other story.
 3. Everything else as in a whole log (I3 to I6, I13).
@@ -12,17 +12,20 @@ That no entry of the case was left out, no bundle can show: only the whole log d
 import dataclasses
 
 from placet.audit._bundle import REPORT, Bundle, first_difference
+from placet.audit._files import LogFiles
+from placet.audit._heads import open_head
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Scene
 from placet.audit._select import select
-from placet.audit._verify import Walk, log_key
+from placet.audit._verify import Walk
 from placet.ledger import (
     Checkpoint,
     LedgerError,
-    NoteVerifier,
+    Trail,
     decode_entry,
     leaf_hash,
-    open_checkpoint,
+    split_note,
+    verify_consistency,
     verify_inclusion,
 )
 
@@ -31,30 +34,27 @@ def verify_bundle(bundle: Bundle) -> Report:
     """Verify a bundle, with nothing but what is in it and what the examiner brought."""
     collector = Collector()
     files = bundle.files
-    verifier = log_key(files, collector)
-    if verifier is None:
+    opened = open_head(files, collector)
+    if opened is None:
         return collector.report()
-    try:
-        head = open_checkpoint(files.head, [verifier])
-        if (head.origin, head.size) != (files.origin, bundle.manifest.size):
-            raise LedgerError(f"it is of {head.size} entries of the log {head.origin}")
-    except LedgerError as error:
-        collector.trouble("head", "the signed head", str(error))
+    trail, head = opened
+    if head.size != bundle.manifest.size:
+        told = f"it is of {head.size} entries of the log {head.origin}"
+        collector.trouble("head", "the signed head", told)
         return collector.report()
-    kept = _kept_heads(bundle, head, verifier, collector)
+    kept = _kept_heads(bundle, head, trail, collector)
+    _handovers(files, head, collector)
     _members(bundle, collector)
     _entries(bundle, head, collector)
     return collector.report(trusted=files.trusted_log_key is not None or kept)
 
 
-def _kept_heads(
-    bundle: Bundle, head: Checkpoint, verifier: NoteVerifier, collector: Collector
-) -> bool:
+def _kept_heads(bundle: Bundle, head: Checkpoint, trail: Trail, collector: Collector) -> bool:
     """Whether a head that the examiner kept is this one. Of another size, it says nothing here."""
     agreed = False
     for note in bundle.files.kept_heads:
         try:
-            kept = open_checkpoint(note, [verifier])
+            kept = trail.open_kept(note)
         except LedgerError as error:
             collector.trouble("head", "a head kept from before", str(error))
             continue
@@ -68,6 +68,17 @@ def _kept_heads(
             agreed = True
             collector.count("kept heads")
     return agreed
+
+
+def _handovers(files: LogFiles, head: Checkpoint, collector: Collector) -> None:
+    """Each head by which a key handed over to the next lies in the past of this one."""
+    for note, proof in zip(files.handovers, files.handover_proofs, strict=True):
+        collector.count("handovers")
+        try:
+            before = Checkpoint.parse(split_note(note)[0])
+            verify_consistency(before.size, head.size, proof, before.root, head.root)
+        except LedgerError as error:
+            collector.trouble("handover", "a head by which a key handed over", str(error))
 
 
 def _members(bundle: Bundle, collector: Collector) -> None:

@@ -5,6 +5,7 @@ from placet.authority._bootstrap import (
     NoLog,
     WrongName,
     create_log,
+    make_log_key,
     rotate_keys,
     rotate_payload_keys,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "WrongPassphrase",
     "create_log",
     "load_signing_keys",
+    "make_log_key",
     "migrate",
     "open_authority",
     "rotate_keys",

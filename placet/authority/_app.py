@@ -219,6 +219,7 @@ def make_app(services: Services, health: Health) -> Starlette:
         ("GET", "/v1/kept/{digest}", routes.kept),
         ("GET", "/v1/published", routes.published),
         ("GET", "/ledger/checkpoint", routes.head),
+        ("GET", "/ledger/handovers", routes.handovers),
         ("GET", "/ledger/tile/{tile:path}", routes.tile),
         ("GET", "/v1/ledger/entries", routes.entries),
         ("GET", "/v1/ledger/heads", routes.heads),
@@ -632,6 +633,11 @@ class Routes:
         if note is None:
             raise Unavailable("no head is signed yet")
         return PlainTextResponse(note, headers={"Cache-Control": "no-cache"})
+
+    async def handovers(self, _: Request) -> Response:
+        """The heads by which each of the log's keys handed over to the next."""
+        found = await self._s.ledger.handovers()
+        return JSONResponse(found, headers={"Cache-Control": "no-cache"})
 
     async def tile(self, request: Request) -> Response:
         """A tile, or an entry bundle (C2SP tlog-tiles)."""

@@ -10,20 +10,30 @@ from pydantic import TypeAdapter, ValidationError
 
 from placet.authority._acts import enrol
 from placet.authority._core import AUTHORITY
-from placet.authority._signing import GRANTS, HEADS, PUBLISH_AHEAD, SigningKeys
+from placet.authority._log_keys import newest
+from placet.authority._signing import (
+    GRANTS,
+    NEXT_HEADS,
+    PUBLISH_AHEAD,
+    SigningKeys,
+    note_verifier,
+)
 from placet.authority._store import (
     GovernanceRow,
     Identity,
+    LogKeyRow,
     Reader,
     SigningKey,
     Store,
     TenantKey,
     Tx,
 )
+from placet.ledger import HEADS, log_verifier
 from placet.model import (
     ADMINISTRATOR,
     EnrolIdentity,
     Name,
+    RekeyLog,
     canonical_json,
     first_governance,
     spell_id,
@@ -130,8 +140,10 @@ async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
 
 async def load_keys(store: Store, keys: SigningKeys) -> None:
     """Load the signing keys from the store."""
-    signing, tenant = await store.read(lambda r: (r.all(SigningKey), r.all(TenantKey)))
-    await asyncio.to_thread(keys.load, signing)
+    signing, log_keys, tenant = await store.read(
+        lambda r: (r.all(SigningKey), r.all(LogKeyRow), r.all(TenantKey))
+    )
+    await asyncio.to_thread(keys.load, signing, log_keys)
     keys.payloads.load(tenant)
 
 
@@ -156,6 +168,27 @@ async def rotate_payload_keys(store: Store, keys: SigningKeys) -> int:
     """
     await require_log(store, keys)
     return await store.write(lambda tx: keys.payloads.rotate(tx, _tenant_key_id()))
+
+
+async def make_log_key(store: Store, keys: SigningKeys) -> RekeyLog:
+    """Make a key for heads, for an administrator to name; the body of what they sign.
+
+    Raises:
+        NoLog: the database has no log.
+        WrongPassphrase: the other keys are under another passphrase.
+        Unavailable: whoever is to keep it does not answer.
+    """
+    await require_log(store, keys)
+    made = await asyncio.to_thread(keys.make, NEXT_HEADS)
+
+    def write(tx: Tx) -> RekeyLog:
+        keys.put_by(tx, NEXT_HEADS, made, tx.now)
+        return RekeyLog(
+            key=log_verifier(store.origin, made.signer.public.jwk()).vkey,
+            replaces=note_verifier(store.origin, newest(tx)).vkey,
+        )
+
+    return await store.write(write)
 
 
 def _tenant_key_id() -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from placet.authority._core import Core
 from placet.authority._errors import Invalid, NotFound
+from placet.authority._log_keys import handovers
 from placet.authority._store import (
     Case,
     LedgerEntry,
@@ -77,6 +78,10 @@ class LedgerReads:
             for row in rows
         ]
         return {"from": start, "heads": heads}
+
+    async def handovers(self) -> dict[str, Any]:
+        """The heads by which a key of heads handed over to the next, oldest first."""
+        return await self._core.store.read(handovers)
 
     async def inclusion(self, index: int, size: int) -> dict[str, Any]:
         """The proof that an entry is in the tree of ``size`` entries (0: the newest).

@@ -36,11 +36,13 @@ from placet.authority._joining import Joining, OidcAttestation
 from placet.authority._key_ages import KeyAges
 from placet.authority._leaving import Leaving, disown_orphans
 from placet.authority._log import LedgerReads
+from placet.authority._log_keys import retire_log_key
 from placet.authority._namespace import NamespaceTrouble
 from placet.authority._notices import NOTICES, Notices
 from placet.authority._orders import Orders
 from placet.authority._outbox import TOPIC as OUTBOX
 from placet.authority._outbox import Outbox
+from placet.authority._passphrases import WrongPassphrase
 from placet.authority._payloads import PayloadService
 from placet.authority._people import People
 from placet.authority._provider import Provider
@@ -50,7 +52,7 @@ from placet.authority._revoking import Revoking
 from placet.authority._sessions import Sessions
 from placet.authority._settings import AuthoritySettings
 from placet.authority._settlements import Settling
-from placet.authority._signing import SigningKeys
+from placet.authority._signing import HeadKeys, SigningKeys, read_head_keys
 from placet.authority._standings import Standings
 from placet.authority._store import Store, StoreUnavailable
 from placet.authority._temporal import Temporal
@@ -141,6 +143,7 @@ async def open_authority(
                 _follow(store, None, services.archivist.watch_closed, 10.0, _REST),
                 _follow(store, ERASED, store.forget, 60.0),
                 _follow(store, None, lambda: load_keys(store, keys), 5.0),
+                _follow(store, None, lambda: retire_log_key(store), 1.0),
                 _follow(store, None, store.sweep, 10.0),
                 _follow(store, None, store.keep_ahead, 60.0),
             )
@@ -198,15 +201,19 @@ def _services(
     )
 
 
-def _head_signer(core: Core) -> Callable[[int, bytes], str]:
+def _head_signer(core: Core) -> Callable[[int, bytes], Awaitable[str]]:
     origin = core.settings.origin
-    signer = NoteSigner(origin, core.keys.head_key())
 
-    def sign(size: int, root: bytes) -> str:
+    def note(size: int, root: bytes, keys: HeadKeys) -> str:
+        signers = [NoteSigner(origin, each) for each in core.keys.head_keys(size, *keys)]
+        with metrics.signing("head"):
+            return sign_checkpoint(Head(origin=origin, size=size, root=root), signers)
+
+    async def sign(size: int, root: bytes) -> str:
+        keys = await core.store.read(read_head_keys)  # as they are now, whoever has changed them
         try:
-            with metrics.signing("head"):
-                return sign_checkpoint(Head(origin=origin, size=size, root=root), [signer])
-        except Unavailable as error:  # whoever keeps the key is away: the head is signed later
+            return await asyncio.to_thread(note, size, root, keys)  # one may be another process's
+        except (Unavailable, WrongPassphrase) as error:  # the head is signed later, or elsewhere
             raise StoreUnavailable(str(error)) from None
 
     return sign

@@ -3,12 +3,12 @@
 Where the private keys are is for a custody to say (:mod:`._custody`); the store encrypts them
 itself unless told otherwise (I7). Rotation overlaps (PROTOCOL.md): a new key is published
 ``PUBLISH_AHEAD`` before it signs, and an old one stays published until the last token that it
-signed has expired.
+signed has expired. That of heads is another matter (:mod:`._log_keys`).
 """
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -19,15 +19,18 @@ from placet.authority._custody import Custody, HeadKey, InSigner, InStore, MadeK
 from placet.authority._passphrases import Passphrases, WrongPassphrase
 from placet.authority._payload_keys import PayloadKeys
 from placet.authority._settings import AuthoritySettings
+from placet.authority._store import LogKeyRow, Reader, Tx
 from placet.authority._store import SigningKey as SigningKeyRow
-from placet.authority._store import Tx
+from placet.ledger import HEADS, NoteVerifier, log_verifier
 from placet.model import canonical_json
 from placet.tokens import Algorithm, PublicKey, Signer
 
 T = TypeVar("T")
 
 GRANTS = "grants"
-HEADS = "heads"
+NEXT_HEADS = "next heads"
+"""The purpose of a key that was made for heads, and that no entry of the ledger names yet."""
+
 JWKS_MAX_AGE = timedelta(minutes=5)
 PUBLISH_AHEAD = 2 * JWKS_MAX_AGE
 """Longer than anyone may cache the JWKS, so that nobody meets a key it has not seen."""
@@ -38,12 +41,13 @@ STAYS_AFTER = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class OwnKey:
-    """One signing key with its times."""
+    """One signing key with its times; one of heads with the entry that names it."""
 
     signer: Signer
     purpose: str
     signs_from: datetime
     retires_at: datetime | None
+    named: int
 
 
 class SigningKeys:
@@ -74,15 +78,14 @@ class SigningKeys:
             before=before.get_secret_value() or None if before else None,
         )
 
-    def load(self, rows: list[SigningKeyRow]) -> None:
-        """Take over what the store has.
+    def load(self, rows: list[SigningKeyRow], log_keys: Iterable[LogKeyRow] = ()) -> None:
+        """Take over what the store has; ``log_keys`` say which key of heads came after another.
 
         Raises:
             WrongPassphrase: the keys can't be decrypted.
             Unavailable: whoever keeps them does not answer.
         """
-        known = {own.signer.public.thumbprint: own.signer for own in self._keys}
-        self._keys = tuple(self._read(row, known.get(row.kid)) for row in rows)
+        self._keys = self._opened(rows, log_keys)
 
     def make(self, purpose: str) -> MadeKey:
         """Make a key, before the transaction that keeps it: it may take a while.
@@ -90,10 +93,17 @@ class SigningKeys:
         Raises:
             Unavailable: whoever is to keep it does not answer.
         """
-        return self._custody.make(Algorithm.ED25519 if purpose == HEADS else Algorithm.ES256)
+        heads = purpose in {HEADS, NEXT_HEADS}
+        return self._custody.make(Algorithm.ED25519 if heads else Algorithm.ES256)
 
     def keep(self, tx: Tx, purpose: str, made: MadeKey, signs_from: datetime) -> None:
         """Keep a key that was made, and write ``key.published`` to the ledger."""
+        jwk: dict[str, JsonValue] = {**made.signer.public.jwk()}
+        self.put_by(tx, purpose, made, signs_from)
+        tx.append("key.published", "system:authority", {"purpose": purpose, "jwk": jwk})
+
+    def put_by(self, tx: Tx, purpose: str, made: MadeKey, signs_from: datetime) -> None:
+        """Keep a key that was made; the ledger is told by someone else."""
         jwk: dict[str, JsonValue] = {**made.signer.public.jwk()}
         tx.add(
             SigningKeyRow(
@@ -106,7 +116,6 @@ class SigningKeys:
                 signs_from=signs_from,
             )
         )
-        tx.append("key.published", "system:authority", {"purpose": purpose, "jwk": jwk})
 
     def rotate(self, tx: Tx, made: MadeKey) -> None:
         """Publish a new key for grants; it signs once everyone can have seen it."""
@@ -143,8 +152,23 @@ class SigningKeys:
         return sign(signer)
 
     def head_key(self) -> HeadKey:
-        """The key that signs the ledger's heads."""
-        return HeadKey(next(own.signer for own in self._keys if own.purpose == HEADS))
+        """The newest key of the ledger's heads."""
+        heads = [own for own in self._keys if own.purpose == HEADS]
+        return HeadKey(max(heads, key=lambda own: own.named).signer)
+
+    def head_keys(
+        self, size: int, rows: list[SigningKeyRow], log_keys: list[LogKeyRow]
+    ) -> tuple[HeadKey, ...]:
+        """What signs a head of so many entries, the newest key first, as the store has them.
+
+        None of them is named by an entry that the head has not.
+
+        Raises:
+            WrongPassphrase: one can't be decrypted.
+            Unavailable: whoever keeps it does not answer.
+        """
+        heads = [own for own in self._opened(rows, log_keys) if own.named < size]
+        return tuple(HeadKey(each.signer) for each in sorted(heads, key=lambda own: -own.named))
 
     def published(self, now: datetime) -> tuple[PublicKey, ...]:
         """The public keys of the JWKS: those that sign, will sign, or have signed lately."""
@@ -154,9 +178,31 @@ class SigningKeys:
             if own.purpose == GRANTS and (own.retires_at is None or own.retires_at > now)
         )
 
-    def _read(self, row: SigningKeyRow, known: Signer | None) -> OwnKey:
+    def _opened(
+        self, rows: list[SigningKeyRow], log_keys: Iterable[LogKeyRow]
+    ) -> tuple[OwnKey, ...]:
+        known = {own.signer.public.thumbprint: own.signer for own in self._keys}
+        named = {row.kid: row.named for row in log_keys}
+        return tuple(self._read(row, known.get(row.kid), named.get(row.kid, 0)) for row in rows)
+
+    def _read(self, row: SigningKeyRow, known: Signer | None, named: int) -> OwnKey:
         custody = self._in_store if InStore.keeps(row.kept) else self._custody
         signer = known or custody.open(row.kept)
         if signer.public.jwk() != json.loads(row.public_jwk_json):
             raise WrongPassphrase(f"signing key {row.kid} is not the one that was published")
-        return OwnKey(signer, row.purpose, row.signs_from or row.created_at, row.retires_at)
+        starts = row.signs_from or row.created_at
+        return OwnKey(signer, row.purpose, starts, row.retires_at, named)
+
+
+HeadKeys = tuple[list[SigningKeyRow], list[LogKeyRow]]
+"""The keys of heads in the store, and which of them was named by which entry."""
+
+
+def read_head_keys(reader: Reader) -> HeadKeys:
+    """The keys that sign heads now."""
+    return reader.all(SigningKeyRow, SigningKeyRow.purpose == HEADS), reader.all(LogKeyRow)
+
+
+def note_verifier(origin: str, row: SigningKeyRow) -> NoteVerifier:
+    """The verifier of heads under a key of the store."""
+    return log_verifier(origin, json.loads(row.public_jwk_json))

@@ -17,6 +17,7 @@ from placet.cli._emergencies import emergency
 from placet.cli._gateway import gateway
 from placet.cli._identities import identity_commands
 from placet.cli._joining import joining_commands
+from placet.cli._ledger import ledger
 from placet.cli._mcp import mcp_command
 from placet.cli._models import model
 from placet.cli._notices import notice
@@ -50,6 +51,7 @@ app.add_typer(emergency, name="emergency")
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+app.add_typer(ledger, name="ledger")
 
 
 app.command("gateway")(gateway)

@@ -13,6 +13,7 @@ from placet.authority import (
     Store,
     WrongName,
     create_log,
+    make_log_key,
     migrate,
     rotate_keys,
     rotate_passphrase,
@@ -31,7 +32,7 @@ from placet.cli._base import (
     show,
 )
 from placet.cli._identities import AsJson
-from placet.model import format_time
+from placet.model import RekeyLog, format_time
 from placet.telemetry import TelemetrySettings, telling
 from placet.transport import run_long
 
@@ -154,3 +155,23 @@ def rotate_passphrase_(as_json: AsJson = False) -> None:
 
     with failures():
         show(run(work()), as_json=as_json)
+
+
+@authority.command("make-log-key")
+def make_log_key_(file: Path) -> None:
+    """Make a key for the ledger's heads, and write for an administrator to sign what it is.
+
+    It signs nothing until they have: placet ledger rotate-key FILE.
+    """
+
+    async def work() -> RekeyLog:
+        settings = load_settings(AuthoritySettings)
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            return await make_log_key(store, SigningKeys.of(settings))
+
+    with failures():
+        if file.exists():
+            raise fail(f"{file}: it is there already", USAGE)
+        made = run(work())
+        file.write_text(made.model_dump_json(exclude={"overlap_hours"}) + "\n", "utf-8")
+        print(made.key)

@@ -35,14 +35,17 @@ async def fetch_log(
     files = await _contents(
         client, head or "", entries, entries, checkpoints, trust=trust or {}, progress=progress
     )
-    return dataclasses.replace(files, own_heads=tuple(await _heads(client)))
+    return dataclasses.replace(
+        files, own_heads=tuple(await _heads(client)), handovers=await _handovers(client)
+    )
 
 
 async def fetch_ledger(client: OperatorClient, trust: Mapping[str, Any] | None) -> LogFiles:
     """Fetch the log's head and entries alone."""
     head = await client.head()
     entries = await fetch_entries(client)
-    return _log(client, head or "", entries, trust or {})
+    files = _log(client, head or "", entries, trust or {})
+    return dataclasses.replace(files, handovers=await _handovers(client))
 
 
 def _log(
@@ -72,7 +75,7 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
     chosen = [whole[index] for index in select(whole, case)]
     checkpoints = {each.id: each for each in await client.checkpoints(case=case)}
     files = await _contents(client, head or "", entries, chosen, checkpoints)
-    return only(files, case)
+    return only(dataclasses.replace(files, handovers=await _handovers(client)), case)
 
 
 async def fetch_decisions(
@@ -168,6 +171,12 @@ async def _heads(client: OperatorClient) -> list[str]:
         if len(page["heads"]) < _PAGE:
             return found
         size = page["heads"][-1]["size"] + 1
+
+
+async def _handovers(client: OperatorClient) -> tuple[str, ...]:
+    """The heads by which each of the log's keys handed over to the next."""
+    found = await client.get("/ledger/handovers")
+    return tuple(str(each["head"]) for each in found["handovers"])
 
 
 async def _get(

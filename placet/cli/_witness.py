@@ -11,7 +11,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from placet.cli._following import Read, open_log_head, tiles
 from placet.cli._output import REFUSED, USAGE, AsJson, fail, offline_failures, show
 from placet.ledger import (
     EMPTY_ROOT,
@@ -27,11 +28,9 @@ from placet.ledger import (
     LedgerError,
     NoteError,
     NoteVerifier,
-    Tile,
     WitnessSigner,
     cosign,
     open_checkpoint,
-    open_cosigned,
     require_extension,
     tile_subtrees,
 )
@@ -47,9 +46,6 @@ from placet.tokens import (
 
 _MAX_BYTES = 256 * 1024  # a head with many cosignatures; a tile has 8 KiB
 _SECONDS = 30
-
-Read = Callable[[str], bytes]
-"""Gives what stands at a path under the log's prefix; ``FileNotFoundError`` if nothing does."""
 
 Name = Annotated[str, typer.Option(help="The witness's name: an address without scheme.")]
 Passphrase = Annotated[
@@ -90,8 +86,8 @@ def witness(
         kept = _last_head(keep, verifier, signer, new=new)
         now = datetime.now(UTC)
         try:
-            head, note = _follow(_reader(log), verifier, kept, keep)
-            cosigned = cosign(note, verifier, signer, now)
+            head, note, by = _follow(_reader(log), verifier, kept, keep)
+            cosigned = cosign(note, by, signer, now)
         except LedgerError as error:
             raise fail(f"refused: {_plain(str(error))}", REFUSED) from None
         _replace(keep, cosigned)
@@ -101,14 +97,17 @@ def witness(
             "before": kept.size if kept else None,
             "at": format_time(now.replace(microsecond=0)),
             "witness": signer.verifier.vkey,
+            "log_key": by.vkey,
         }
         show({**said, "head": cosigned} if as_json else said, as_json=as_json)
 
 
 def _follow(
     read: Read, verifier: NoteVerifier, kept: Checkpoint | None, keep: Path
-) -> tuple[Checkpoint, str]:
-    """The log's head now, as a note; verified, and an extension of the one that was kept.
+) -> tuple[Checkpoint, str, NoteVerifier]:
+    """The log's head now, as a note, and the log's key that signed it.
+
+    It is verified, and an extension of the one that was kept.
 
     One that the log signed and that extends nothing is evidence, and put beside ``keep``.
 
@@ -122,29 +121,14 @@ def _follow(
         raise NoteError("the head is not UTF-8") from None
     except FileNotFoundError:
         raise fail("the log has no checkpoint there") from None
-    head = open_checkpoint(note, [verifier])
+    head, by = open_log_head(read, note, verifier)
     first = Checkpoint(verifier.name, 0, EMPTY_ROOT)
     try:
-        require_extension(kept or first, head, lambda: tile_subtrees(_tiles(read), head.size))
+        require_extension(kept or first, head, lambda: tile_subtrees(tiles(read), head.size))
     except ForkError:
         _replace(keep.with_name(f"{keep.name}.refused-{head.root.hex()[:16]}"), note)
         raise
-    return head, note
-
-
-def _tiles(read: Read) -> Callable[[Tile], bytes]:
-    def tile(wanted: Tile) -> bytes:
-        try:
-            return read(wanted.path)
-        except FileNotFoundError:
-            # The log may have dropped a partial tile since it has the full one.
-            full = Tile(wanted.level, wanted.index)
-        try:
-            return b"".join(full.decode(read(full.path))[: wanted.width])
-        except FileNotFoundError:
-            raise fail(f"the log has no {wanted.path}, which its head needs") from None
-
-    return tile
+    return head, note, by
 
 
 def _reader(log: str) -> Read:
@@ -208,9 +192,10 @@ def _last_head(
     if new:
         return None
     try:
-        head, own = open_cosigned(keep.read_text("utf-8"), log, [signer.verifier])
-        if not own:
-            raise NoteError("this witness has not cosigned it")
+        # Whichever key of the log it is under: this witness has looked before it cosigned.
+        head = open_checkpoint(keep.read_text("utf-8"), [signer.verifier])
+        if head.origin != log.name:
+            raise NoteError(f"it is of {head.origin}")
     except (LedgerError, UnicodeDecodeError) as error:
         raise fail(f"{keep}: not the last head of this log and witness: {error}") from None
     return head

@@ -24,6 +24,15 @@ from placet.ledger._errors import (
     ProofError,
 )
 from placet.ledger._histories import event_digests, events_root, run_root, seal_runs
+from placet.ledger._log_keys import (
+    HEADS,
+    LogKey,
+    Trail,
+    follow,
+    log_keys,
+    log_verifier,
+    next_key,
+)
 from placet.ledger._merkle import (
     EMPTY_ROOT,
     Frontier,
@@ -48,6 +57,7 @@ from placet.ledger._notes import (
     open_note,
     sign_checkpoint,
     sign_note,
+    split_note,
 )
 from placet.ledger._tiles import (
     TILE_HEIGHT,
@@ -63,6 +73,7 @@ from placet.ledger._verifying import verify_log
 
 __all__ = [
     "EMPTY_ROOT",
+    "HEADS",
     "MAX_ENTRY_BYTES",
     "TILE_HEIGHT",
     "TILE_WIDTH",
@@ -76,12 +87,14 @@ __all__ = [
     "Frontier",
     "LedgerError",
     "LogError",
+    "LogKey",
     "NoteError",
     "NoteSigner",
     "NoteVerifier",
     "ProofError",
     "Subtrees",
     "Tile",
+    "Trail",
     "Verifier",
     "WitnessSigner",
     "WitnessVerifier",
@@ -93,9 +106,13 @@ __all__ = [
     "encode_entry",
     "event_digests",
     "events_root",
+    "follow",
     "inclusion_path",
     "inclusion_proof",
     "leaf_hash",
+    "log_keys",
+    "log_verifier",
+    "next_key",
     "node_hash",
     "open_checkpoint",
     "open_cosigned",
@@ -107,6 +124,7 @@ __all__ = [
     "seal_runs",
     "sign_checkpoint",
     "sign_note",
+    "split_note",
     "tile_of",
     "tile_subtrees",
     "tree_root",

@@ -20,6 +20,7 @@ class EntryType(StrEnum):
     """What an entry tells (PROTOCOL.md)."""
 
     LOG_CREATED = "log.created"
+    LOG_REKEYED = "log.rekeyed"
     AGENT_INVITED = "agent.invited"
     AGENT_SUSPENDED = "agent.suspended"
     AGENT_RESUMED = "agent.resumed"

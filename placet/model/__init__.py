@@ -149,6 +149,7 @@ from placet.model._findings import (
 )
 from placet.model._governance import (
     ADMINISTRATOR,
+    MAX_OVERLAP_HOURS,
     NEEDS_TWO,
     BreakGlass,
     CloseReview,
@@ -161,6 +162,7 @@ from placet.model._governance import (
     IdentityRules,
     ProposalStatus,
     ProposalView,
+    RekeyLog,
     ReviewView,
     StepUp,
     first_governance,
@@ -360,6 +362,7 @@ __all__ = [
     "CONFIRMATION",
     "MAX_ARGUMENTS",
     "MAX_ATTACHMENT",
+    "MAX_OVERLAP_HOURS",
     "MAX_PAGE",
     "MAX_PART_BYTES",
     "MAX_TOLD",
@@ -567,6 +570,7 @@ __all__ = [
     "RecordId",
     "RegisterIdentity",
     "RegisteredView",
+    "RekeyLog",
     "Relation",
     "RemarkView",
     "ReportLine",

@@ -29,6 +29,7 @@ NEEDS_TWO = frozenset(
         "system.enrol",
         "governance.publish",
         "identity.register",
+        "log.rekey",
         "matrix.publish",
         "policy.publish",
         "process.publish",
@@ -186,6 +187,25 @@ class Countersign(Model):
     act: Annotated[str, StringConstraints(max_length=64)]
     target: Annotated[str, StringConstraints(max_length=200)]
     body_digest: Annotated[str, StringConstraints(max_length=64)]
+
+
+MAX_OVERLAP_HOURS = 90 * 24
+"""How long two keys of heads may sign together: witnesses look more often than that."""
+
+_VerifierKey = Annotated[
+    str, StringConstraints(pattern=r"^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$")
+]
+
+
+class RekeyLog(Model):
+    """Body of ``log.rekey``; the target is ``log``: another key of heads, as C2SP spells them.
+
+    Both sign for ``overlap_hours``, so that whoever follows the log meets a head under each.
+    """
+
+    key: _VerifierKey
+    replaces: _VerifierKey
+    overlap_hours: int = Field(default=7 * 24, ge=0, le=MAX_OVERLAP_HOURS)
 
 
 class CloseReview(Model):

@@ -13,13 +13,14 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import Kept, LogFiles, log_verifier, write_bundle
+from placet.audit import Kept, LogFiles, write_bundle
 from placet.cli._fetch import fetch_case, fetch_decisions, fetch_log
 from placet.client import AuthorityError
 from placet.ledger import (
     Checkpoint,
     NoteSigner,
     leaf_hash,
+    log_verifier,
     root_hash,
     run_root,
     seal_runs,
@@ -27,6 +28,7 @@ from placet.ledger import (
 )
 from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_json
 from placet.process import StepRequest
+from placet.tokens import SigningKey
 from tests.harness import parcels
 from tests.harness.processes import matrix
 from tests.harness.world import World, temporal_server, until, world
@@ -51,6 +53,7 @@ class Recorded:
     automatic: str
     exported: bytes
     decisions: LogFiles
+    ada: SigningKey
 
     def __repr__(self) -> str:
         """Short: the whole log would hide why a test has failed."""
@@ -136,6 +139,7 @@ async def _cases(w: World) -> Recorded:
         automatic,
         write_bundle(await fetch_case(w.people["una"], large, size), large),
         await fetch_decisions(w.people["una"], None),
+        w.admin_key,
     )
 
 

@@ -124,6 +124,7 @@ ROUTES = (
     Route("GET", "/v1/kept/{digest}", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
+    Route("GET", "/ledger/handovers", "open"),
     Route("GET", "/ledger/tile/{tile}", "open"),
     Route("GET", "/v1/ledger/entries", "open", query="from,limit"),
     Route("GET", "/v1/ledger/heads", "open", query="from,limit"),

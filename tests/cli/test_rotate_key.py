@@ -1,6 +1,8 @@
 """The authority's keys and their passphrase are changed by commands, while it runs."""
 
 import json
+import time
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,3 +43,39 @@ def test_another_passphrase_while_it_runs(placet: Placet, tmp_path: Path) -> Non
         assert "everything that was checked holds" in verified.out
     told = "".join(each.out + each.err for each in said) + (tmp_path / "log").read_text()
     assert not [each for each in (old, new, "a wrong passphrase") if each in told]
+
+
+def test_another_key_for_the_log_while_it_runs(placet: Placet, tmp_path: Path) -> None:
+    """I8: made by the authority, signed by an administrator; who knows the old one is led to it."""
+    with serving(tmp_path) as served:
+        file, trust = tmp_path / "next.json", tmp_path / "trust.json"
+        made = placet("authority", "make-log-key", str(file), **served.own)
+        assert (made.code, made.err) == (0, "")
+        body = json.loads(file.read_text())
+        assert made.out.strip() == body["key"]
+        assert placet("authority", "make-log-key", str(file), **served.own).code == 2
+        file.with_name("none.json").write_text('{"key": "none"}')
+        wrong = placet("ledger", "rotate-key", str(tmp_path / "none.json"), **served.variables)
+        assert (wrong.code, "key" in wrong.err) == (2, True)
+        signed = placet(
+            "ledger", "rotate-key", str(file), "--overlap-hours", "0", "--json", **served.variables
+        )
+        assert (signed.code, json.loads(signed.out)["act"]) == (0, "log.rekey")
+        trust.write_text(json.dumps({"log_key": body["replaces"]}))
+        give_up = time.monotonic() + 30
+        while b"key.retired" not in _entries(served):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        for key in ("replaces", "key"):
+            trust.write_text(json.dumps({"log_key": body[key]}))
+            verified = placet("audit", "verify", "--trust", str(trust), **served.variables)
+            assert verified.code == 0, verified
+        again = placet("ledger", "rotate-key", str(file), **served.variables)
+        assert (again.code, "another" in again.err) == (1, True)
+
+
+def _entries(served: Served) -> bytes:
+    address = f"{served.variables['PLACET_ISSUER']}/v1/ledger/entries?limit=1024"
+    with urllib.request.urlopen(address) as answer:
+        said: bytes = answer.read()
+    return said

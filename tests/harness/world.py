@@ -93,6 +93,7 @@ class World:
     settings: AuthoritySettings
     temporal: Client
     admin: OperatorClient
+    admin_key: SigningKey
     people: dict[str, OperatorClient] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
     agents: dict[str, SigningKey] = field(default_factory=dict)
@@ -281,7 +282,9 @@ async def world(
         await stack.enter_async_context(serve(settings, temporal))
         admin = OperatorClient(settings.issuer, "operator:ada", admin_key, clock=clock)
         await stack.enter_async_context(admin)
-        made = World(settings.issuer, settings, reading(temporal, settings), admin, clock=clock)
+        made = World(
+            settings.issuer, settings, reading(temporal, settings), admin, admin_key, clock=clock
+        )
         for name, roles in PEOPLE.items():
             key = SigningKey.generate()
             principal = f"operator:{name}"

@@ -18,6 +18,7 @@ from placet.authority._acts._checkpoints import CheckpointActs
 from placet.authority._acts._emergencies import EmergencyActs
 from placet.authority._acts._holds import HoldActs
 from placet.authority._acts._identities import IdentityActs
+from placet.authority._acts._log_key import LogKeyActs
 from placet.authority._acts._models import ModelActs
 from placet.authority._acts._notices import NoticeActs
 from placet.authority._acts._orders import OrderActs
@@ -73,6 +74,7 @@ class Acts:
             **CampaignActs(campaigns).handlers(),
             **OrderActs(core).handlers(),
             **HoldActs(core).handlers(),
+            **LogKeyActs(core).handlers(),
             **ModelActs(core).handlers(),
             **NoticeActs().handlers(),
             **EmergencyActs(core).handlers(),

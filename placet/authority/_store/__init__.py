@@ -12,6 +12,7 @@ from placet.authority._store._list_tables import (
     ListedRole,
     ListedWord,
 )
+from placet.authority._store._log_key_tables import LogKeyRow
 from placet.authority._store._migrating import Migrated, migrate
 from placet.authority._store._nodes import hash_reader, read_bundle, read_tile
 from placet.authority._store._order_tables import OrderRow
@@ -102,6 +103,7 @@ __all__ = [
     "ListedCheckpoint",
     "ListedRole",
     "ListedWord",
+    "LogKeyRow",
     "Matrix",
     "Migrated",
     "OrderRow",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from types import TracebackType
@@ -225,8 +225,12 @@ class Store:
         )
         return None if newest is None else newest.note
 
-    async def sign_heads(self, sign: Callable[[int, bytes], str], *, pause: float = 0.25) -> None:
+    async def sign_heads(
+        self, sign: Callable[[int, bytes], Awaitable[str]], *, pause: float = 0.25
+    ) -> None:
         """Sign a head whenever the ledger has grown, until cancelled; heads are kept for ever.
+
+        Each that is kept is larger than all before it.
 
         ``sign`` makes the note for a size and a root. At most one head per ``pause`` seconds.
         While the database is away it tries again.
@@ -240,15 +244,16 @@ class Store:
             await asyncio.sleep(pause)
             await self.changed("ledger", seen)
 
-    async def _sign_head(self, sign: Callable[[int, bytes], str]) -> None:
+    async def _sign_head(self, sign: Callable[[int, bytes], Awaitable[str]]) -> None:
         size, root = await self.head()
         newest = await self.read(lambda reader: reader.get(SignedHead, size))
         if size == 0 or newest is not None:
             return
-        note = await asyncio.to_thread(sign, size, root)  # the key may be another process's
+        note = await sign(size, root)
 
         def keep(tx: Tx) -> None:
-            if tx.get(SignedHead, size) is None:  # another process may have been quicker
+            last = tx.first(SignedHead, order_by=[col(SignedHead.size).desc()])
+            if last is None or last.size < size:  # another process may have been quicker
                 tx.add(SignedHead(size=size, note=note, signed_at=tx.now))
                 tx.notify("head")
 

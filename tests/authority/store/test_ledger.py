@@ -32,7 +32,7 @@ CASE = "case-" + "7" * 26
 SIGNER = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"7" * 32))
 
 
-def sign(size: int, root: bytes) -> str:
+async def sign(size: int, root: bytes) -> str:
     return sign_checkpoint(Checkpoint(ORIGIN, size, root), [SIGNER])
 
 
@@ -177,3 +177,21 @@ async def test_empty_ledger_has_no_head(store: Store) -> None:
     async with signing(store):
         await store.changed("head", 0, timeout=0.2)
     assert await store.latest_head() is None
+
+
+async def test_a_head_that_comes_late_is_not_kept(store: Store) -> None:
+    """I8: heads are kept in the order of their sizes: none is put before one that was served."""
+    asked: list[int] = []
+
+    async def slow(size: int, root: bytes) -> str:
+        asked.append(size)
+        if size == 1:  # meanwhile another process signs a larger one
+            await grow(store, 1)
+            note = await sign(2, (await store.head())[1])
+            await store.write(lambda tx: tx.add(SignedHead(size=2, note=note, signed_at=tx.now)))
+        return await sign(size, root)
+
+    await grow(store, 1)
+    await store._sign_head(slow)
+    heads = await store.read(lambda reader: reader.all(SignedHead))
+    assert (asked, [head.size for head in heads]) == ([1], [2])

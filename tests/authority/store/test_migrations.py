@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, select, update
 
-from placet.authority._store import Store, StoreMismatch, migrate
+from placet.authority._store import LogKeyRow, Store, StoreMismatch, migrate
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Waits, make_engines
 from placet.authority._store._revisions import NEEDED, REVISIONS, TABLES, run_revisions
@@ -139,6 +139,20 @@ def test_what_can_not_be_migrated_is_said(database_url: str) -> None:
         VERSION_TABLE.drop(connection)
     with pytest.raises(StoreMismatch, match="name no revision"):
         migrate(database_url)
+
+
+async def test_a_log_whose_key_was_changed_does_not_go_back(database_url: str) -> None:
+    """I8, I12: older code would sign its heads with either key; nothing is changed."""
+    async with await Store.open(database_url, origin=ORIGIN) as store:
+        keys = {"kid": "b", "before": "a", "key": "b", "replaces": "a"}
+        await store.write(lambda tx: tx.add(LogKeyRow(named=3, overlaps_until=tx.now, **keys)))
+    before = rows(database_url)
+    with pytest.raises(StoreMismatch, match="key was changed"):
+        migrate(database_url, "r0005")
+    assert rows(database_url) == before
+    async with await Store.open(database_url, origin=ORIGIN) as store:
+        await store.write(lambda tx: tx.remove(LogKeyRow, 3))
+    assert migrate(database_url, "r0005").after == "r0005"
 
 
 def test_the_code_names_every_revision() -> None:

@@ -1,60 +1,52 @@
 """What a grant costs as cases, identities, policies and the ledger grow.
 
 ``python -m bench.growth`` measures that alone and adds it to the results: at each size the same
-grants, asked for by steps that run already, one after the other, on one authority each. What was
-put in before is history: closed cases, agents that did nothing, policies about others, entries of
-others. The plain thing is the same with the least. ``PLACET_BENCH_LEDGER=7`` goes on to 10^7
-entries, which takes some ten minutes more and 4 GB of disk.
+grants, asked for by steps that run already, one after the other, each time on an authority of its
+own: the cases of what was measured before would be its work meanwhile. What was put in is history:
+closed cases, agents that did nothing, policies about others, entries of others. The plain thing is
+the same with the least. ``PLACET_BENCH_LEDGER=7`` goes on to 10^7 entries, which takes some minutes
+more and 4 GB of disk.
 """
 
 import asyncio
-import contextlib
 import os
 import statistics
-import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from bench.identities import put
-from bench.issuing import WARM_UP, asked_by_steps, on_postgresql
+from bench.issuing import WARM_UP, asked_by_steps, on_postgresql, on_sqlite
 from bench.plans import fill_ledger
 from bench.processor import seconds
 from bench.results import Result, add
-from bench.stage import Stage, stage
+from bench.stage import Stage
 from bench.work import POLICIES, PROCESS, SCHEMA
 from placet.authority import Store
 from placet.authority._store import Case, Tx
 from placet.model import PublishPolicy, spell_id
 
-_GRANTS, _AT_ONCE = 60, 2_000
+_GRANTS, _AT_ONCE = 200, 2_000
 _LEDGER = int(os.environ.get("PLACET_BENCH_LEDGER", "6"))
 _OLD = datetime(2025, 11, 24, 12, 0, tzinfo=UTC)
-Grow = Callable[[int, int], Awaitable[None]]
-"""From so many to so many."""
+Place = Callable[[], AbstractAsyncContextManager[tuple[Stage, str]]]
+"""A stage, and the URL of its ledger's database."""
+Grow = Callable[[Stage, str, int], Awaitable[None]]
+"""To so many."""
 
 
 async def growth(_shared: Stage | None = None) -> list[Result]:
     """A grant's time and the authority's processor time for it, by what has grown to what size."""
-    found: list[Result] = []
-    with tempfile.TemporaryDirectory() as folder:
-        async with stage(Path(folder)) as ready:
-            found += await _grown(ready, "cases", (1, 2, 3, 4), partial(_cases, ready))
-            found += await _grown(ready, "identities", (1, 2, 3, 4), partial(_identities, ready))
-            found += await _grown(ready, "policies", (1, 2, 3), partial(_policies, ready))
-    async with on_postgresql() as (ready, url):
-
-        async def grow(before: int, size: int) -> None:
-            for start in range(before, size, 1_000_000):
-                more = min(1_000_000, size - start)
-                await asyncio.to_thread(fill_ledger, url, more)
-
-        found += await _grown(ready, "ledger", tuple(range(4, _LEDGER + 1)), grow)
-    return found
+    return [
+        *await _grown(on_sqlite, "cases", (1, 2, 3, 4), _cases),
+        *await _grown(on_sqlite, "identities", (1, 2, 3, 4), _identities),
+        *await _grown(on_sqlite, "policies", (1, 2, 3), _policies),
+        *await _grown(on_postgresql, "ledger", tuple(range(4, _LEDGER + 1)), _entries),
+    ]
 
 
-class _Counted(contextlib.AbstractAsyncContextManager[None]):
+class _Counted(AbstractAsyncContextManager[None]):
     """The authority's processor time while this lasts."""
 
     took = 0.0
@@ -68,16 +60,15 @@ class _Counted(contextlib.AbstractAsyncContextManager[None]):
         self.took += seconds().get("authority", 0.0)
 
 
-async def _grown(ready: Stage, what: str, exponents: tuple[int, ...], grow: Grow) -> list[Result]:
+async def _grown(place: Place, what: str, exponents: tuple[int, ...], grow: Grow) -> list[Result]:
     """The same grants at each size."""
     times: dict[int, float] = {}
     spent: dict[int, float] = {}
-    size = 0
     for exponent in exponents:
-        await grow(size, 10**exponent)
-        size = 10**exponent
         counted = _Counted()
-        taken = await asked_by_steps(ready, 1, _GRANTS, counted)
+        async with place() as (ready, url):
+            await grow(ready, url, 10**exponent)
+            taken = await asked_by_steps(ready, 1, _GRANTS, counted)
         times[exponent] = statistics.median(taken.each) * 1000
         spent[exponent] = counted.took * 1000 / (_GRANTS + WARM_UP)
     least = exponents[0]
@@ -92,16 +83,16 @@ async def _grown(ready: Stage, what: str, exponents: tuple[int, ...], grow: Grow
 # --- what grows ---------------------------------------------------------------------------------
 
 
-async def _written(ready: Stage, before: int, size: int, put_some: Callable[..., None]) -> None:
+async def _written(ready: Stage, size: int, put_some: Callable[..., None]) -> None:
     settings = ready.settings
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        for start in range(before, size, _AT_ONCE):
+        for start in range(0, size, _AT_ONCE):
             numbers = range(start, min(start + _AT_ONCE, size))
             await store.write(partial(put_some, numbers=numbers))
 
 
-async def _cases(ready: Stage, before: int, size: int) -> None:
-    await _written(ready, before, size, _put_cases)
+async def _cases(ready: Stage, _url: str, size: int) -> None:
+    await _written(ready, size, _put_cases)
 
 
 def _put_cases(tx: Tx, numbers: range) -> None:
@@ -127,13 +118,13 @@ def _put_cases(tx: Tx, numbers: range) -> None:
         )
 
 
-async def _identities(ready: Stage, before: int, size: int) -> None:
+async def _identities(ready: Stage, _url: str, size: int) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     put_some = partial(put, now=now, old=now - timedelta(days=400))
-    await _written(ready, before, size, put_some)
+    await _written(ready, size, put_some)
 
 
-async def _policies(ready: Stage, _before: int, size: int) -> None:
+async def _policies(ready: Stage, _url: str, size: int) -> None:
     """Permits for agents that don't ask."""
     more = "".join(
         f'@id("other-{each}")\npermit (principal == Placet::Agent::"other{each}",'
@@ -142,6 +133,12 @@ async def _policies(ready: Stage, _before: int, size: int) -> None:
     )
     policy = PublishPolicy(policies=POLICIES + more, cedar_schema=SCHEMA)
     await ready.admin.act("policy.publish", PROCESS, policy)
+
+
+async def _entries(_ready: Stage, url: str, size: int) -> None:
+    """Entries of the ledger about others, with what stands beside them."""
+    for start in range(0, size, 1_000_000):
+        await asyncio.to_thread(fill_ledger, url, min(1_000_000, size - start))
 
 
 if __name__ == "__main__":

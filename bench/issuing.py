@@ -43,18 +43,17 @@ Issue = Callable[[], Awaitable[object]]
 async def issuing(_shared: Stage | None = None) -> list[Figure | Result]:
     """Grants a second and their time, on each store, and the same of OpenBao's service tokens.
 
-    Each has a stage of its own: what others have left on a shared one would be in the way. They
-    take turns, so that what else the machine does is in the way of all.
+    Each round of grants has a stage of its own: the cases of a round before, whose steps have asked
+    and settled nothing, would be the authority's work meanwhile. They take turns, so that what else
+    the machine does is in the way of all.
     """
     taken: dict[tuple[str, int], list[Taken]] = defaultdict(list)
-    async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sqlite = await stack.enter_async_context(stage(folder))
-        postgresql, _ = await stack.enter_async_context(on_postgresql())
-        server = await stack.enter_async_context(_openbao())
+    places = (("grant_sqlite", on_sqlite), ("grant_postgresql", on_postgresql))
+    async with _openbao() as server:
         for connections, _ in itertools.product(CONNECTIONS, range(ROUNDS)):
-            for name, ready in (("grant_sqlite", sqlite), ("grant_postgresql", postgresql)):
-                taken[name, connections].append(await asked_by_steps(ready, connections))
+            for name, place in places:
+                async with place() as (ready, _url):
+                    taken[name, connections].append(await asked_by_steps(ready, connections))
             taken["token_openbao", connections].append(await _tokens_of(server, connections))
     return _figures(taken)
 
@@ -92,6 +91,14 @@ def _figures(taken: Mapping[tuple[str, int], Sequence[Taken]]) -> list[Figure | 
         for connections in CONNECTIONS
     ]
     return figures
+
+
+@contextlib.asynccontextmanager
+async def on_sqlite() -> AsyncIterator[tuple[Stage, str]]:
+    """A stage on a SQLite file, and its database's URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with stage(Path(folder)) as ready:
+            yield ready, ready.settings.database_url
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from placet.cli import CommandFailed, read_value, value_at
+from placet.cli import CommandFailed, subject_named
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch
 from placet.ledger import Entry, EntryError, LedgerError, decode_entry
 from placet.model import (
@@ -102,12 +102,7 @@ class CaseFile:
     @property
     def about(self) -> str | None:
         """What is decided about, as the evidence that is shown names it."""
-        asked = self.asked
-        if asked is None or asked.about is None:
-            return None
-        found = (each.part.data for each in self.parts if each.part.name == asked.proposal)
-        value, _ = read_value(value_at(next(found, None), asked.about))
-        return value if isinstance(value, str) else None
+        return subject_named(self.asked, self.parts)
 
 
 def changed(shown: CheckpointView, now: CheckpointView) -> bool:

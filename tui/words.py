@@ -4,9 +4,22 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from placet.model import ProcessDefinition, ValueKind, template_variables
+from placet.model import (
+    CheckpointDefinition,
+    ProcessDefinition,
+    ValueKind,
+    Verdict,
+    template_variables,
+)
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_EFFECTS: Mapping[Verdict, str] = {
+    Verdict.APPROVE: "With every approval that is asked for, exactly this goes on.",
+    Verdict.REJECT: "One rejection ends it: nothing of it is done.",
+    Verdict.RETURN: "It goes back to who opened it; the checks run again on what comes back.",
+    Verdict.ABSTAIN: "You stand aside for good; your word can't count here any more.",
+    Verdict.WITHDRAW: "Your earlier word no longer counts; you may decide again.",
+}
 
 
 def money(amount: Decimal | None, sign: str = "") -> str:
@@ -151,3 +164,9 @@ def act_words(
     """``Approve draw 7 of L-1001 for $184,200.00``."""
     said = f"{verb} {line_words(definition, record, about)}"
     return f"{said} for {money(amount, currency(definition))}" if amount is not None else said
+
+
+def effect_words(asked: CheckpointDefinition | None, verdict: Verdict) -> str:
+    """What a word does at a checkpoint: as its process says it, or as it is everywhere."""
+    told = (asked.effects or ()) if asked else ()
+    return next((each.says for each in told if each.verdict is verdict), _EFFECTS[verdict])

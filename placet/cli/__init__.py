@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         files_of,
         read_text,
         read_value,
+        subject_named,
         value_at,
     )
     from placet.cli._fetch import fetch_case, fetch_log
@@ -72,13 +73,14 @@ __all__ = [
     "record_case",
     "run",
     "show",
+    "subject_named",
     "value_at",
 ]
 _PARTS = {
     "_audit": ("print_report", "print_timeline", "record_case"),
     "_documents": (
         *("File", "NoDocument", "Spot"),
-        *("fetch_document", "files_of", "read_text", "read_value", "value_at"),
+        *("fetch_document", "files_of", "read_text", "read_value", "subject_named", "value_at"),
     ),
     "_fetch": ("fetch_case", "fetch_log"),
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),

@@ -1,17 +1,15 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.markup import escape
 
-from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
+from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
 from placet.cli._lists import case, checkpoint, tell_late
-from placet.cli._output import harmless
 from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
@@ -24,7 +22,6 @@ from placet.model import (
     CaseView,
     CheckpointId,
     CheckpointStatus,
-    CheckpointView,
     DecisionAnswer,
     Hold,
     InputPart,
@@ -277,71 +274,6 @@ def _act(act: str, target: str, body: Any, *, as_json: bool) -> None:
 
 
 # --- checkpoints ------------------------------------------------------------------------------
-
-
-@checkpoint.command("show")
-def show_checkpoint(checkpoint_id: str, as_json: AsJson = False) -> None:
-    """Show what is asked: the findings first, then what is proposed, and what it rests on."""
-
-    async def work() -> tuple[CheckpointView, InputPart]:
-        async with operator_client() as client:
-            view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
-            return view, await client.part(view.case, view.evidence.items[0].digest)
-
-    with failures():
-        view, lead = run(work())
-        if as_json:
-            show(view, as_json=True)
-            return
-        proposal = view.evidence.proposal
-        out = console()
-        out.print(f"[bold]{escape(view.title)}[/bold] · {view.subject} · {view.status.value}")
-        for line in said_first(view):
-            out.print(f"  {escape(harmless(line))}", soft_wrap=True)
-        for finding in proposal.findings:
-            out.print(
-                f"  {finding.severity.value.upper():9} {escape(finding.message)}"
-                f" [dim]{escape(finding.id)}[/dim]"
-            )
-            for side in finding.compared:
-                place = f"{side.place.document} {side.place.spot}".strip()
-                out.print(
-                    f"            {escape(side.label)}: {escape(side.value)} ({escape(place)})"
-                )
-        out.print(f"amount {proposal.amount} of {proposal.requested} requested")
-        payments = lead.part.data.get("payments")
-        for payment in payments if isinstance(payments, list) else ():
-            out.print(f"  payment  {escape(_in_line(payment))}", soft_wrap=True)
-        out.print(f"evidence {view.evidence_digest}, of")
-        for item in view.evidence.items:
-            out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
-        for decision in view.decisions:
-            when = decision.decided_at.isoformat(timespec="seconds")
-            out.print(f"{decision.operator} says {decision.verdict} at {when}", soft_wrap=True)
-        for line in view.missing:
-            out.print(f"missing: {escape(line)}")
-        if view.status is CheckpointStatus.OPEN:
-            out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
-
-
-def said_first(view: CheckpointView) -> Iterator[str]:
-    """What stands out, and what is different from what was asked before."""
-    for each in view.unusual:
-        if each.kind not in {"blocking", "warning"}:  # those follow, each with its place
-            yield f"{each.kind.replace('_', ' ')}: {each.text}"
-    diff = view.changed
-    for changed in () if diff is None else (*diff.amounts, *diff.findings, *diff.rows):
-        yield f"changed: {changed.what}: {changed.before} → {changed.after}"
-    if view.claim is not None:
-        yield f"claimed by {view.claim.operator}"
-    for remark in view.remarks:
-        yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {remark.size} bytes]'}"
-
-
-def _in_line(said: Any) -> str:
-    if not isinstance(said, Mapping):
-        return harmless(str(said))
-    return ", ".join(f"{name} {harmless(str(value))}" for name, value in said.items() if value)
 
 
 @checkpoint.command("part")

@@ -8,14 +8,21 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from placet.cli._pages import SECONDS, NoText, Page, pages_of
 from placet.cli._processes import processes
-from placet.model import Digest, InputPart, Presentation, RecordId, digest_bytes
+from placet.model import (
+    CheckpointDefinition,
+    Digest,
+    InputPart,
+    Presentation,
+    RecordId,
+    digest_bytes,
+)
 
 Spot = tuple[str, str]
 
@@ -39,6 +46,15 @@ def value_at(data: Any, path: str) -> Any:
             return None
         data = data.get(name)
     return data
+
+
+def subject_named(asked: CheckpointDefinition | None, parts: Iterable[InputPart]) -> str | None:
+    """What is decided about at a checkpoint, as its evidence names it, where a process says so."""
+    if asked is None or asked.about is None:
+        return None
+    found = (each.part.data for each in parts if each.part.name == asked.proposal)
+    value, _ = read_value(value_at(next(found, None), asked.about))
+    return value if isinstance(value, str) else None
 
 
 def read_value(value: Any) -> tuple[Any, Spot | None]:

@@ -9,12 +9,12 @@ import typer
 from placet.cli._base import REFUSED, USAGE, AsJson, fail, failures, operator_client, run, show
 from placet.cli._cases import checkpoint_id
 from placet.cli._documents import File, NoDocument, fetch_document, files_of, read_text
-from placet.cli._many import checkpoint
 from placet.cli._output import harmless
 from placet.cli._pages import NoText, Page, find
 from placet.cli._processes import processes
+from placet.cli._showing import checkpoint, published_process
 from placet.client import OperatorClient
-from placet.model import CaseView, CheckpointView, InputPart, ProcessDefinition
+from placet.model import CaseView, CheckpointView, InputPart
 from placet.process import Paper
 
 __all__ = ["checkpoint"]
@@ -33,10 +33,7 @@ async def _shown(client: OperatorClient, identifier: str) -> Shown:
 
 async def _files(client: OperatorClient, shown: Shown) -> tuple[File, ...]:
     case, _, parts = shown
-    published = await client.get("/v1/published")
-    found = (ProcessDefinition.model_validate_json(each) for each in published["processes"])
-    wanted = (case.process, case.process_version)
-    definition = next((each for each in found if (each.name, each.version) == wanted), None)
+    definition = await published_process(client, case)
     return files_of(definition.presentation, parts) if definition else ()
 
 

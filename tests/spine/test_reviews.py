@@ -12,10 +12,12 @@ import pytest
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.worker import Worker
+from typer.testing import CliRunner
 
 from placet.agent import current_grant, governed, read_answer
 from placet.audit import Framework, coverage, verify
 from placet.cli import begin_campaign, fetch_log
+from placet.cli._app import app
 from placet.client import AuthorityError, OperatorClient
 from placet.governance import DEFINITION, IdentityReview
 from placet.governance._requests import ReviewEnd
@@ -37,9 +39,9 @@ from placet.model import (
     digest_bytes,
 )
 from placet.process import StepRequest
-from placet.tokens import SigningKey
+from placet.tokens import SigningKey, write_key_file
 from tests.authority.test_two_administrators import troubles
-from tests.harness.world import World, publish, until, world
+from tests.harness.world import PASSPHRASE, World, publish, until, world
 from tests.spine.test_identities import registration
 from tests.workflows.test_whole_time import Skipping, time, waiting
 
@@ -121,7 +123,7 @@ async def _registered(w: World) -> None:
 
 
 async def _asked_and_answered(
-    w: World, olga: OperatorClient, otto: OperatorClient, mira: OperatorClient
+    w: World, folder: Path, olga: OperatorClient, otto: OperatorClient, mira: OperatorClient
 ) -> dict[str, CheckpointView]:
     """A campaign in which all but one are decided, and that one waits for time alone."""
     async with _working(w):
@@ -149,6 +151,10 @@ async def _asked_and_answered(
         assert {each.id: each.about for each in listed} == {shown[each].id: each for each in WANTED}
         found = (await olga.checkpoint_page(CheckpointQuery(text=KEEP))).checkpoints
         assert [each.id for each in found] == [shown[KEEP].id]
+        told = await _shown_on_a_terminal(w, shown[KEEP].id, folder)
+        assert f"about {KEEP}\n" in told
+        assert "to reject: By the reason: narrow leaves it the actions that it used" in told
+        assert "amount" not in told
         assert (await otto.overview()).mine.count == 0
         (review,) = (await w.people["una"].standing(KEEP)).reviews
         assert (review.checkpoint, review.outcome) == (shown[KEEP].id, None)
@@ -163,6 +169,23 @@ async def _asked_and_answered(
             await w.until_closed(shown[identity].case)
         await until(lambda: waiting(w, shown[SILENT].case))
     return shown
+
+
+async def _shown_on_a_terminal(w: World, checkpoint: str, folder: Path) -> str:
+    """What ``placet checkpoint show`` says of it to somebody."""
+    file = folder / "una.key"
+    write_key_file(file, w.keys["una"], PASSPHRASE)
+    settings = {
+        "PLACET_ISSUER": w.issuer,
+        "PLACET_OPERATOR": "una",
+        "PLACET_KEY_FILE": str(file),
+        "PLACET_PASSPHRASE": PASSPHRASE,
+        "COLUMNS": "200",
+    }
+    asked = ["checkpoint", "show", checkpoint]
+    said = await asyncio.to_thread(CliRunner().invoke, app, asked, env=settings)
+    assert said.exit_code == 0, said.output
+    return said.stdout
 
 
 async def test_owners_keep_narrow_and_end_and_silence_suspends(
@@ -182,7 +205,7 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
         with pytest.raises(AuthorityError, match="is yours"):
             body = StartCampaign(identities=("agent:second-scale",))
             await w.admin.act("campaign.start", "mine", body)
-        shown = await _asked_and_answered(w, olga, otto, mira)
+        shown = await _asked_and_answered(w, tmp_path, olga, otto, mira)
         silent_case = shown[SILENT].case
         await time.to(shown[SILENT].deadline + timedelta(seconds=30), silent_case)
         async with _working(w):

@@ -439,6 +439,8 @@ async def test_the_very_thing_that_is_decided_about_is_named_and_what_a_word_doe
         await desk.press("escape", "r")
         await desk.expect("Reject Harbor Street Partners, parcel 7", "It is sent back to the sea.")
         assert not desk.sees("nothing of it is done")
+        await desk.press("escape", "escape", "space", "R")
+        await desk.expect("Reject 1 together?", "It is sent back to the sea.")
 
 
 async def test_of_marked_ones_the_one_that_changed_is_not_signed(
@@ -472,6 +474,7 @@ async def test_marked_ones_are_rejected_for_one_reason(
     async with open_console() as desk:
         await desk.press("v", "v", "home", "space", "space", "space", "R")
         await desk.expect("Reject 2 together?", "left out: not for")
+        await desk.expect("One rejection ends it: nothing of it is done.")
         await fill_passphrase(desk)
         await desk.click("#sign")
         await desk.expect("Choose a reason: it stands for all of them.")

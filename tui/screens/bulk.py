@@ -61,6 +61,8 @@ class Bulk(ModalScreen[None], Asking):
             table = VirtualTable(columns, id="bulk-table")
             table.styles.height = min(len(self._lines) + 1, 12)
             yield table
+            for effect in self._effects():
+                yield Static(said((harmless(effect), "muted")))
             if self._turns_back:
                 yield Label("Reason, for all of them")
                 yield Select(
@@ -91,6 +93,15 @@ class Bulk(ModalScreen[None], Asking):
     @property
     def _turns_back(self) -> bool:
         return self._verdict is not Verdict.APPROVE
+
+    def _effects(self) -> tuple[str, ...]:
+        """What the word does there, each sentence once."""
+        asked = [
+            made.checkpoint(each.name) if made else None
+            for each in self._lines
+            for made in (self.session.gateway.newest_definition(each.process),)
+        ]
+        return tuple(dict.fromkeys(words.effect_words(each, self._verdict) for each in asked))
 
     def _reasons(self) -> tuple[str, ...]:
         """The reasons that the processes of all of them know."""

@@ -33,13 +33,6 @@ VERBS: Mapping[Verdict, str] = {
     Verdict.ABSTAIN: "Abstain from",
     Verdict.WITHDRAW: "Withdraw my word on",
 }
-_EFFECTS: Mapping[Verdict, str] = {
-    Verdict.APPROVE: "With every approval that is asked for, exactly this goes on.",
-    Verdict.REJECT: "One rejection ends it: nothing of it is done.",
-    Verdict.RETURN: "It goes back to who opened it; the checks run again on what comes back.",
-    Verdict.ABSTAIN: "You stand aside for good; your word can't count here any more.",
-    Verdict.WITHDRAW: "Your earlier word no longer counts; you may decide again.",
-}
 
 
 @dataclass(frozen=True)
@@ -86,12 +79,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
 
     @property
     def _effect(self) -> str:
-        """What this word does: as the process says it, or as it is everywhere."""
-        asked = self._file.asked
-        told = (asked.effects or ()) if asked else ()
-        return next(
-            (each.says for each in told if each.verdict is self._verdict), _EFFECTS[self._verdict]
-        )
+        return harmless(words.effect_words(self._file.asked, self._verdict))
 
     @property
     def _exceptions(self) -> tuple[str, ...]:
@@ -124,7 +112,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         )
         with VerticalScroll(id="decide", classes=f"dialog {danger}", can_focus=False):
             yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
-            yield Static(said((harmless(self._effect), "muted")), id="decide-effect")
+            yield Static(said((self._effect, "muted")), id="decide-effect")
             if self._exceptions:
                 yield Static(
                     said(
@@ -180,7 +168,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     said(self._act),
                     id="sign",
                     variant="error" if danger else "primary",
-                    tooltip=harmless(self._effect),
+                    tooltip=self._effect,
                 )
 
     def _reasons(self) -> tuple[str, ...]:

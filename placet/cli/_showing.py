@@ -1,0 +1,104 @@
+"""``placet checkpoint show``: what is asked, on a terminal or for a screen reader."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from placet.cli._base import AsJson, console, failures, operator_client, run, show
+from placet.cli._cases import checkpoint_id
+from placet.cli._documents import subject_named
+from placet.cli._many import checkpoint
+from placet.cli._output import harmless
+from placet.client import OperatorClient
+from placet.model import (
+    CaseView,
+    CheckpointDefinition,
+    CheckpointStatus,
+    CheckpointView,
+    InputPart,
+    ProcessDefinition,
+)
+
+__all__ = ["checkpoint", "published_process"]
+
+
+async def published_process(client: OperatorClient, case: CaseView) -> ProcessDefinition | None:
+    """The version of its process that a case runs by."""
+    published = await client.get("/v1/published")
+    found = (ProcessDefinition.model_validate_json(each) for each in published["processes"])
+    wanted = (case.process, case.process_version)
+    return next((each for each in found if (each.name, each.version) == wanted), None)
+
+
+@checkpoint.command("show")
+def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
+    """Show what is asked: the findings first, then what is proposed, and what it rests on."""
+
+    async def work() -> tuple[CheckpointView, InputPart, CheckpointDefinition | None]:
+        async with operator_client() as client:
+            view = await client.checkpoint(checkpoint_id(identifier))
+            lead = await client.part(view.case, view.evidence.items[0].digest)
+            made = await published_process(client, await client.case(view.case))
+            return view, lead, None if made is None else made.checkpoint(view.name)
+
+    with failures():
+        view, lead, asked = run(work())
+        if as_json:
+            show(view, as_json=True)
+            return
+        proposal = view.evidence.proposal
+        out = console()
+        out.print(f"[bold]{escape(view.title)}[/bold] · {view.subject} · {view.status.value}")
+        about = subject_named(asked, [lead])
+        if about is not None:
+            out.print(f"about {escape(harmless(about))}", soft_wrap=True)
+        for line in _said_first(view):
+            out.print(f"  {escape(harmless(line))}", soft_wrap=True)
+        for finding in proposal.findings:
+            out.print(
+                f"  {finding.severity.value.upper():9} {escape(finding.message)}"
+                f" [dim]{escape(finding.id)}[/dim]"
+            )
+            for side in finding.compared:
+                place = f"{side.place.document} {side.place.spot}".strip()
+                out.print(
+                    f"            {escape(side.label)}: {escape(side.value)} ({escape(place)})"
+                )
+        if proposal.amount is not None:
+            out.print(f"amount {proposal.amount} of {proposal.requested} requested")
+        for effect in (asked.effects or ()) if asked else ():
+            out.print(f"to {effect.verdict.value}: {escape(harmless(effect.says))}", soft_wrap=True)
+        payments = lead.part.data.get("payments")
+        for payment in payments if isinstance(payments, list) else ():
+            out.print(f"  payment  {escape(_in_line(payment))}", soft_wrap=True)
+        out.print(f"evidence {view.evidence_digest}, of")
+        for item in view.evidence.items:
+            out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
+        for decision in view.decisions:
+            when = decision.decided_at.isoformat(timespec="seconds")
+            out.print(f"{decision.operator} says {decision.verdict} at {when}", soft_wrap=True)
+        for line in view.missing:
+            out.print(f"missing: {escape(line)}")
+        if view.status is CheckpointStatus.OPEN:
+            out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
+
+
+def _said_first(view: CheckpointView) -> Iterator[str]:
+    """What stands out, and what is different from what was asked before."""
+    for each in view.unusual:
+        if each.kind not in {"blocking", "warning"}:  # those follow, each with its place
+            yield f"{each.kind.replace('_', ' ')}: {each.text}"
+    diff = view.changed
+    for changed in () if diff is None else (*diff.amounts, *diff.findings, *diff.rows):
+        yield f"changed: {changed.what}: {changed.before} → {changed.after}"
+    if view.claim is not None:
+        yield f"claimed by {view.claim.operator}"
+    for remark in view.remarks:
+        yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {remark.size} bytes]'}"
+
+
+def _in_line(said: Any) -> str:
+    if not isinstance(said, Mapping):
+        return harmless(str(said))
+    return ", ".join(f"{name} {harmless(str(value))}" for name, value in said.items() if value)

@@ -69,7 +69,15 @@ class Console(TypingAhead):
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="End the console", show=False),
+        Binding(
+            "ctrl+q",
+            "quit",
+            "Quit",
+            id="app.quit",
+            tooltip="End the console",
+            show=False,
+            priority=True,  # on dialogs as well
+        ),
         Binding(
             "f1",
             "help",

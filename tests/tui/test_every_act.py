@@ -576,6 +576,13 @@ async def test_the_console_ends_by_key_palette_and_mouse(
         over = lambda seen: bool(ended) and not ended.clear()  # noqa: E731 - asked once each time
         inside = Place("omar", pressing("1"), (Act("app.quit", over),))
         await walk(desk, simulator, inside)
+        simulator.add(1)
+        await desk.expect("parcel 1 of D-1")
+        await desk.press("enter", "r")
+        await desk.expect("Reject parcel 1 of D-1")
+        await desk.press("ctrl+q")
+        assert over(desk), "a dialog is no trap"
+        await desk.press("escape", "escape")
         outside = Place("omar", signed_out, (Act("sign-in.quit", over, mouse="#quit"),))
         await walk(desk, simulator, outside)
 

@@ -1,14 +1,10 @@
 """What serves or works for long runs on the quicker event loop."""
 
 import asyncio
-import sys
-
-import pytest
 
 from placet.transport import run_long
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not there")
 def test_runs_on_uvloop() -> None:
     async def loop() -> str:
         return type(asyncio.get_running_loop()).__module__

@@ -85,7 +85,7 @@ def _told(read: Read) -> list[tuple[int, str]]:
         return [(int(each["entry"]), str(each["head"])) for each in said]
     except FileNotFoundError:
         return []
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise LogError("what the log says of its keys can't be read") from None
 
 

@@ -49,29 +49,27 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
             return
         proposal = view.evidence.proposal
         out = console()
-        out.print(f"[bold]{escape(view.title)}[/bold] · {view.subject} · {view.status.value}")
+        out.print(f"[bold]{_safe(view.title)}[/bold] · {view.subject} · {view.status.value}")
         about = subject_named(asked, [lead])
         if about is not None:
-            out.print(f"about {escape(harmless(about))}", soft_wrap=True)
+            out.print(f"about {_safe(about)}", soft_wrap=True)
         for line in _said_first(view):
-            out.print(f"  {escape(harmless(line))}", soft_wrap=True)
+            out.print(f"  {_safe(line)}", soft_wrap=True)
         for finding in proposal.findings:
             out.print(
-                f"  {finding.severity.value.upper():9} {escape(finding.message)}"
+                f"  {finding.severity.value.upper():9} {_safe(finding.message)}"
                 f" [dim]{escape(finding.id)}[/dim]"
             )
             for side in finding.compared:
                 place = f"{side.place.document} {side.place.spot}".strip()
-                out.print(
-                    f"            {escape(side.label)}: {escape(side.value)} ({escape(place)})"
-                )
+                out.print(f"            {_safe(side.label)}: {_safe(side.value)} ({_safe(place)})")
         if proposal.amount is not None:
             out.print(f"amount {proposal.amount} of {proposal.requested} requested")
         for effect in (asked.effects or ()) if asked else ():
-            out.print(f"to {effect.verdict.value}: {escape(harmless(effect.says))}", soft_wrap=True)
+            out.print(f"to {effect.verdict.value}: {_safe(effect.says)}", soft_wrap=True)
         payments = lead.part.data.get("payments")
         for payment in payments if isinstance(payments, list) else ():
-            out.print(f"  payment  {escape(_in_line(payment))}", soft_wrap=True)
+            out.print(f"  payment  {_safe(_in_line(payment))}", soft_wrap=True)
         out.print(f"evidence {view.evidence_digest}, of")
         for item in view.evidence.items:
             out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
@@ -79,7 +77,7 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
             when = decision.decided_at.isoformat(timespec="seconds")
             out.print(f"{decision.operator} says {decision.verdict} at {when}", soft_wrap=True)
         for line in view.missing:
-            out.print(f"missing: {escape(line)}")
+            out.print(f"missing: {_safe(line)}")
         if view.status is CheckpointStatus.OPEN:
             out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
 
@@ -100,5 +98,10 @@ def _said_first(view: CheckpointView) -> Iterator[str]:
 
 def _in_line(said: Any) -> str:
     if not isinstance(said, Mapping):
-        return harmless(str(said))
-    return ", ".join(f"{name} {harmless(str(value))}" for name, value in said.items() if value)
+        return str(said)
+    return ", ".join(f"{name} {value}" for name, value in said.items() if value)
+
+
+def _safe(text: str) -> str:
+    """What someone else wrote, say a document: neither markup nor orders to the terminal (I12)."""
+    return escape(harmless(text))

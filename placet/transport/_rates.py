@@ -9,6 +9,9 @@ from collections import OrderedDict
 MOST = 100_000
 """Buckets: about 20 MB."""
 
+_LONGEST = 3600
+"""Seconds that anybody is believed to mean by "later"."""
+
 
 class Buckets:
     """One bucket for each key: it fills with ``rate`` a second, and holds ``burst``.
@@ -60,9 +63,12 @@ class Buckets:
 
 
 def seconds_to_wait(retry_after: str | None) -> int | None:
-    """The seconds that a ``Retry-After`` names, at least one; none if it names none.
+    """The seconds that a ``Retry-After`` names, at least one, an hour at most; none if it is none.
 
     A date, which it may name as well (RFC 9110 section 10.2.3), is not what we send.
     """
     told = retry_after or ""
-    return max(1, int(told)) if told.isascii() and told.isdigit() else None
+    if not (told.isascii() and told.isdigit()):
+        return None
+    # Whatever answers in the authority's place may send more digits than a number has room for.
+    return max(1, min(int(told[:100]), _LONGEST))

@@ -69,6 +69,17 @@ def test_a_document_is_printed_with_its_cited_place_marked_or_kept(
     assert "is not the document that was read" in ended.err
 
 
+def test_what_a_finding_quotes_gives_the_terminal_no_orders(simulator: Simulator, say: Say) -> None:
+    """I12: a document's words could write another amount over the one that is approved."""
+    view = simulator.add(
+        7, comment="\x1b[2A\x9b2K\u202e[bold]amount 1.00", sender="\x1b]0;owned\x07"
+    )
+    shown = say("show", view.id).out
+    assert "amount 184200.00 of 184200.00 requested" in shown
+    assert "[bold]amount 1.00" in shown
+    assert not set(shown) & set("\x1b\x9b\x07\u202e")
+
+
 def test_an_attached_file_is_printed_or_kept(
     simulator: Simulator, say: Say, tmp_path: Path
 ) -> None:

@@ -167,6 +167,10 @@ def _negative(folder: Path) -> None:
     served(folder, NAMED + 20, NEW, handovers=[{**HANDOVERS[0], "entry": -1}])
 
 
+def _infinite(folder: Path) -> None:
+    served(folder, NAMED + 20, NEW, handovers=[{**HANDOVERS[0], "entry": float("inf")}])
+
+
 FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
     "without-the-old-key": (_without_the_old_key, "key that is known"),
     "without-the-entry": (_without_the_entry, "is to name a key"),
@@ -176,6 +180,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no-handover": (_no_handover, "key that is known"),
     "nonsense": (_nonsense, "can't be read"),
     "negative": (_negative, "is to name a key"),
+    "infinite": (_infinite, "can't be read"),
 }
 
 

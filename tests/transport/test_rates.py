@@ -1,9 +1,10 @@
 """Token buckets: what each may do at once, and again later; nobody's use is another's."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.transport import Buckets
+from placet.transport import Buckets, seconds_to_wait
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
@@ -53,3 +54,20 @@ def test_no_pattern_of_asking_gets_more(
             got += cost
         assert got <= burst + gone * rate + 1e-6
         assert 0 <= buckets.lacks("a", now) <= 1 / rate + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("7", 7),
+        ("0", 1),
+        ("3601", 3600),
+        ("9" * 5000, 3600),
+        ("", None),
+        ("-1", None),
+        ("\u0667", None),
+    ],
+)
+def test_whatever_is_told_is_a_wait_that_somebody_can_keep(told: str, seconds: int | None) -> None:
+    """I12: thousands of digits come from no authority, and are an hour."""
+    assert seconds_to_wait(told) == seconds

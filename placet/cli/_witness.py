@@ -11,7 +11,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -85,11 +85,13 @@ def witness(
         signer = _signer(name, read_key_file(key, passphrase))
         kept = _last_head(keep, verifier, signer, new=new)
         now = datetime.now(UTC)
+        known = [verifier] if kept is None else [verifier, *_last_key(keep, verifier)]
         try:
-            head, note, by = _follow(_reader(log), verifier, kept, keep)
+            head, note, by = _follow(_reader(log), known, kept, keep)
             cosigned = cosign(note, by, signer, now)
         except LedgerError as error:
             raise fail(f"refused: {_plain(str(error))}", REFUSED) from None
+        _replace(_key_file(keep), f"{by.vkey}\n")
         _replace(keep, cosigned)
         said = {
             "origin": head.origin,
@@ -103,11 +105,12 @@ def witness(
 
 
 def _follow(
-    read: Read, verifier: NoteVerifier, kept: Checkpoint | None, keep: Path
+    read: Read, known: Sequence[NoteVerifier], kept: Checkpoint | None, keep: Path
 ) -> tuple[Checkpoint, str, NoteVerifier]:
     """The log's head now, as a note, and the log's key that signed it.
 
-    It is verified, and an extension of the one that was kept.
+    It is verified, under each key that is known or where that leads, and an extension of the one
+    that was kept.
 
     One that the log signed and that extends nothing is evidence, and put beside ``keep``.
 
@@ -121,8 +124,8 @@ def _follow(
         raise NoteError("the head is not UTF-8") from None
     except FileNotFoundError:
         raise fail("the log has no checkpoint there") from None
-    head, by = open_log_head(read, note, verifier)
-    first = Checkpoint(verifier.name, 0, EMPTY_ROOT)
+    head, by = [open_log_head(read, note, each) for each in known][-1]
+    first = Checkpoint(by.name, 0, EMPTY_ROOT)
     try:
         require_extension(kept or first, head, lambda: tile_subtrees(tiles(read), head.size))
     except ForkError:
@@ -199,6 +202,24 @@ def _last_head(
     except (LedgerError, UnicodeDecodeError) as error:
         raise fail(f"{keep}: not the last head of this log and witness: {error}") from None
     return head
+
+
+def _key_file(keep: Path) -> Path:
+    return keep.with_name(f"{keep.name}.log-key")
+
+
+def _last_key(keep: Path, told: NoteVerifier) -> list[NoteVerifier]:
+    """The log's key that the last head was under, if it is another than was told.
+
+    Raises:
+        CommandFailed: the file beside the last head has none.
+    """
+    file = _key_file(keep)
+    try:
+        last = NoteVerifier.from_vkey(file.read_text("utf-8").strip()) if file.exists() else told
+    except (NoteError, UnicodeDecodeError) as error:
+        raise fail(f"{file}: not the key of a log: {error}") from None
+    return [] if last == told else [last]
 
 
 def _replace(keep: Path, note: str) -> None:

@@ -201,6 +201,32 @@ def test_a_fork_after_the_rotation_is_refused(witness: Witness) -> None:
     witness.expect_refusal("past was changed")
 
 
+@pytest.mark.parametrize("told", [OLD, NEW])
+def test_a_key_that_has_handed_over_is_believed_no_more(witness: Witness, told: NoteSigner) -> None:
+    """I8: a thief of the old key goes on with the log where the witness has seen the new one alone."""
+    served(witness.folder / "log", NAMED + 20, NEW)
+    expect_key(witness, NAMED + 20, NEW)
+    witness.log_key = told.verifier.vkey
+    entries = [*ENTRIES[: NAMED + 20], entry(7)]
+    served(witness.folder / "log", NAMED + 21, OLD, entries=entries)
+    witness.expect_refusal("key that is known")
+    served(witness.folder / "log", NAMED + 21, OLD, entries=entries, handovers=[])
+    witness.expect_refusal("key that is known")
+    served(witness.folder / "log", 600, NEWEST)
+    expect_key(witness, 600, NEWEST)
+
+
+def test_a_file_that_has_no_key_is_told_of(witness: Witness) -> None:
+    """I12: exit 3; without the file, as earlier versions left it, the key that is told counts."""
+    key = witness.kept.with_name("kept.log-key")
+    assert key.read_text("utf-8") == f"{OLD.verifier.vkey}\n"
+    key.write_text("no key")
+    ended = witness.look()
+    assert (ended.code, "kept.log-key: not the key of a log" in ended.err) == (3, True)
+    key.unlink()
+    witness.expect(100)
+
+
 def test_a_log_that_lacks_what_its_keys_need_is_no_refusal(witness: Witness) -> None:
     """Exit 3."""
     served(witness.folder / "log", NAMED + 20, NEW)

@@ -28,10 +28,9 @@ from placet.authority import (
     SigningKeys,
     Store,
     create_log,
-    load_signing_keys,
+    log_trust,
 )
 from placet.client import OperatorClient
-from placet.ledger import NoteSigner
 from placet.model import AuthorityMatrix, EnrolIdentity, Mode, PublishPolicy
 from placet.tokens import SigningKey, read_key_file, write_key_file
 from worker.registry import ACTIVITIES, PROCESSES, READING_AGENTS
@@ -332,14 +331,8 @@ async def create(made: Embedded) -> None:
 
 async def _remember_trust(made: Embedded, settings: AuthoritySettings) -> None:
     """What an examiner would get elsewhere: the log's key and the first administrator's."""
-    keys = SigningKeys(made.passphrase)
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await load_signing_keys(store, keys)
-    made.log_key = NoteSigner(settings.origin, keys.head_key()).verifier.vkey
-    key = read_key_file(
-        made.folder / "people" / f"{ADMINISTRATOR}.key", passphrase_of(ADMINISTRATOR)
-    )
-    made.administrators = (key.thumbprint,)
+        made.log_key, made.administrators = await log_trust(store)
     trust = {"log_key": made.log_key, "administrators": list(made.administrators)}
     (made.folder / "trust.json").write_text(json.dumps(trust, indent=2))
 

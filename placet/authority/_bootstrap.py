@@ -21,6 +21,7 @@ from placet.authority._signing import (
 from placet.authority._store import (
     GovernanceRow,
     Identity,
+    LedgerEntry,
     LogKeyRow,
     Reader,
     SigningKey,
@@ -34,6 +35,7 @@ from placet.model import (
     EnrolIdentity,
     Name,
     RekeyLog,
+    Thumbprint,
     canonical_json,
     first_governance,
     spell_id,
@@ -189,6 +191,23 @@ async def make_log_key(store: Store, keys: SigningKeys) -> RekeyLog:
         )
 
     return await store.write(write)
+
+
+async def log_trust(store: Store) -> tuple[str, tuple[Thumbprint, ...]]:
+    """What whoever audits must get elsewhere: the log's key of now, the first administrators'.
+
+    Raises:
+        NoLog: the database has no log.
+    """
+
+    def look(reader: Reader) -> tuple[str, tuple[Thumbprint, ...]]:
+        first = reader.get(LedgerEntry, 0)
+        if first is None:
+            raise NoLog("the database has no log yet; run: placet authority init")
+        administrators = json.loads(first.content)["data"]["administrators"]
+        return note_verifier(store.origin, newest(reader)).vkey, tuple(administrators.values())
+
+    return await store.read(look)
 
 
 def _tenant_key_id() -> str:

@@ -3,11 +3,10 @@
 import functools
 import sys
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-import placet
 from placet.cli._audit import audit
 from placet.cli._authority import authority
 from placet.cli._base import failures
@@ -18,6 +17,7 @@ from placet.cli._gateway import gateway
 from placet.cli._identities import identity_commands
 from placet.cli._joining import joining_commands
 from placet.cli._ledger import ledger
+from placet.cli._main import version_line
 from placet.cli._mcp import mcp_command
 from placet.cli._models import model
 from placet.cli._notices import notice
@@ -60,10 +60,30 @@ app.command("sign-in")(sign_in)
 app.command("sign-out")(sign_out)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(version_line())
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version, and that of Python and the system.",
+        ),
+    ] = False,
+) -> None: ...
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
-    print(placet.__version__)
+    print(version_line())
 
 
 @functools.cache

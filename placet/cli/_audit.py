@@ -412,14 +412,7 @@ def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type]:
 
 
 def _installed(process: str) -> type:
-    try:
-        found = processes().get(process)
-    except ModuleNotFoundError as error:
-        said = (
-            f"the process {process!r} can't be loaded here: there is no {error.name}; "
-            "install what brings the process with all that it needs"
-        )
-        raise fail(said, USAGE) from None  # not 3: that says of a log that it holds
+    found = processes().get(process)  # which fails with 2: 3 would say of a log that it holds
     if found is None:
         said = f"the process {process!r} is not installed here: install what brings it"
         raise fail(said, USAGE)

@@ -1,5 +1,6 @@
 """``placet authority …``."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from placet.authority import (
     Store,
     WrongName,
     create_log,
+    log_trust,
     make_log_key,
     migrate,
     rotate_keys,
@@ -72,6 +74,24 @@ def init(
         except WrongName as error:
             raise fail(f"--admin: {error}", USAGE) from None
         print("the log is created; administrators:", ", ".join(admin))
+        print("what auditors need of you, once: placet authority trust > trust.json")
+
+
+@authority.command("trust")
+def trust_() -> None:
+    """Print what auditors need of you: the log's key, and the first administrators' thumbprints.
+
+    Give it to them when the log is new, by a way of their own; they say --trust FILE from then on.
+    """
+
+    async def work() -> str:
+        settings = load_settings(AuthoritySettings)
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            log_key, administrators = await log_trust(store)
+            return json.dumps({"log_key": log_key, "administrators": administrators}, indent=2)
+
+    with failures():
+        print(run(work()))
 
 
 @authority.command("serve")

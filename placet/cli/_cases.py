@@ -1,6 +1,7 @@
 """``placet case …`` and ``placet checkpoint …``."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -293,6 +294,23 @@ def show_part(checkpoint_id: str, name: str) -> None:
         show(run(work()), as_json=True)
 
 
+def require_named(given: Decimal | None, proposed: Decimal | None) -> None:
+    """Require that whoever approves names the amount that is proposed, and none where none is.
+
+    Raises:
+        CommandFailed: it is another.
+    """
+    if given == proposed:
+        return
+    if proposed is None:
+        raise fail("no amount is asked for here: leave --amount out", REFUSED)
+    raise fail(
+        f"name the amount that you approve: --amount {proposed}; to approve less, "
+        "take it off its rows: placet checkpoint lower",
+        REFUSED,
+    )
+
+
 def _decide(
     verdict: Verdict,
     checkpoint_id: str,
@@ -309,12 +327,8 @@ def _decide(
             view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
             proposed = view.evidence.proposal.amount
             given = parse_money(amount) if amount is not None else None
-            if verdict is Verdict.APPROVE and given != proposed:
-                raise fail(
-                    f"name the amount that you approve: --amount {proposed}; to approve less, "
-                    "take it off its rows: placet checkpoint lower",
-                    REFUSED,
-                )
+            if verdict is Verdict.APPROVE:
+                require_named(given, proposed)
             accepted = _accepted(accept)
             if accepted.keys() - set(view.requirement.exceptions):
                 said = " ".join(view.requirement.exceptions) or "none is asked for"

@@ -1,10 +1,11 @@
 """Where ``placet`` begins: an auditor's commands load no server, database or client (I9)."""
 
 import gc
+import platform
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from importlib.metadata import distribution, entry_points
+from importlib.metadata import distribution, entry_points, version
 
 import typer
 
@@ -19,6 +20,9 @@ _COMMANDS = "placet.commands"
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:] == ["--version"]:
+        print(version_line())
+        return
     gc.disable()  # while it loads, which leaves no garbage; to look for some takes a tenth
     if sys.argv[1:3] in _OFFLINE:
         _audit_alone()
@@ -38,6 +42,12 @@ def main() -> None:
         )
         sys.exit(AWAY)
     whole()
+
+
+def version_line() -> str:
+    """What a report of a fault should say of where it was seen."""
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return f"placet {version('placet')}, Python {platform.python_version()}, {system}"
 
 
 def _loaded() -> None:

@@ -48,9 +48,10 @@ def check(folder: Folder) -> None:
 def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False) -> None:
     """Publish a process, its matrix and its policies, each as a signed act (administrators)."""
     with failures():
-        found = processes().get(process)
+        installed = processes()
+        found = installed.get(process)
         if found is None:
-            raise fail(f"there is no process {process!r}", USAGE)
+            raise fail(f"there is no process {process!r}; there are {sorted(installed)}", USAGE)
         policies, schema = _read(folder)
         matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
 

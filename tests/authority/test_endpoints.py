@@ -833,6 +833,15 @@ async def test_wrong_administrators_acts_change_nothing(s: Site) -> None:
         assert_refused(s, answer, status)
 
 
+async def test_a_changed_process_needs_a_version_of_its_own_and_is_told_so(s: Site) -> None:
+    s.w.keys["ada"] = s.w.admin._key
+    changed = processes.DEFINITION.model_copy(update={"workflow_type": "Other"})
+    body = changed.model_dump(mode="json", exclude_none=True)
+    sent = {"act": s.act("process.publish", changed.name, body, "ada"), "body": body}
+    answer = await s.send({"method": "POST", "url": "/v1/acts", "json": sent})
+    assert "raise its version" in assert_refused(s, answer, 409)["error_description"]
+
+
 async def test_a_revocation_of_anothers_grant_revokes_nothing(s: Site) -> None:
     """RFC 7009 section 2.1: only the client that the token was issued to."""
     route = next(each for each in ROUTES if each.path == "/oauth/revoke")

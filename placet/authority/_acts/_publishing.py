@@ -90,7 +90,10 @@ class PublishingActs:
         digest = digest_json(definition)
         row = tx.get(ProcessVersion, (definition.name, definition.version))
         if row is not None and row.digest != digest:
-            raise Conflict(f"{definition.name} version {definition.version} is published already")
+            raise Conflict(
+                f"{definition.name} version {definition.version} is published already, and this "
+                "one differs: raise its version"
+            )
         entry = write_entry(
             tx,
             "process.published",

@@ -1,0 +1,102 @@
+"""What somebody meets first: the version, an own process, and what auditors are given."""
+
+import json
+import platform
+import subprocess
+import sys
+from decimal import Decimal
+from importlib.metadata import EntryPoint, version
+from pathlib import Path
+
+import pytest
+
+from placet.cli import CommandFailed, _processes
+from placet.cli._cases import require_named
+from tests.cli.conftest import Placet, Served
+from tests.cli.test_wrong_input import assert_told
+
+
+def test_the_version_says_what_a_report_needs_and_loads_no_command() -> None:
+    code = (
+        "import sys; from placet.cli import main; sys.argv = ['placet', '--version']; main();"
+        "print('placet.cli._output' in sys.modules, 'placet.cli._app' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, loaded = ran.stdout.splitlines()
+    assert said.startswith(f"placet {version('placet')}, Python {platform.python_version()}, ")
+    assert platform.machine() in said
+    assert loaded == "True False"
+
+
+def test_the_version_is_an_option_and_a_command(placet: Placet) -> None:
+    assert "--version" in placet("--help").out
+    assert placet("--version").out == placet("version").out != ""
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two processes beside a sound one: one whose code is wrong, one that lacks something."""
+    (tmp_path / "wrong_process.py").write_text("raise ValueError('no step named pay\\nmore')\n")
+    (tmp_path / "lacking_process.py").write_text("import not_there_at_all\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [
+        EntryPoint("loan-draw", "lender.commands:PROCESS", "placet.processes"),
+        EntryPoint("wrong", "wrong_process:PROCESS", "placet.processes"),
+        EntryPoint("lacking", "lacking_process:PROCESS", "placet.processes"),
+    ]
+    monkeypatch.setattr(_processes, "entry_points", lambda **_: found)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_process_that_does_not_load_is_named_with_why(placet: Placet) -> None:
+    ended = placet("policy", "publish", ".", "--process", "wrong")
+    assert_told(ended, 2, "'wrong'", "ValueError: no step named pay;", "import wrong_process'")
+    ended = placet("policy", "publish", ".", "--process", "lacking")
+    assert_told(ended, 2, "'lacking'", "there is no not_there_at_all")
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_process_that_does_not_load_stands_in_no_others_way(placet: Placet) -> None:
+    ended = placet("case", "open", "--process", "loan-draw")
+    assert_told(ended, 2, "--loan")
+    for command in (("case", "open"), ("policy", "publish", ".")):
+        assert_told(placet(*command, "--process", "none"), 2, "'none'", "'wrong'", "'lacking'")
+
+
+def test_what_auditors_are_given_is_what_the_ledger_holds_under(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I8: who keeps it needs to believe nobody else about whose log it is."""
+    given = placet("authority", "trust", **served.own)
+    assert given.code == 0, given
+    trust = tmp_path / "trust.json"
+    trust.write_text(given.out)
+    assert placet("audit", "verify", **served.variables).code == 3
+    verified = placet("audit", "verify", "--trust", str(trust), **served.variables)
+    assert verified.code == 0, verified
+    right = json.loads(given.out)
+    origin = right["log_key"].partition("+")[0]
+    others = {
+        "log_key": placet("audit", "witness-key", "other.pem", "--name", origin).out.strip(),
+        "administrators": [json.loads(placet("operator", "key", "other.key").out)["kid"]],
+    }
+    for member, other in others.items():
+        trust.write_text(json.dumps({**right, member: other}))
+        refused = placet("audit", "verify", "--trust", str(trust), **served.variables)
+        assert refused.code == 1, (member, refused)
+
+
+def test_without_a_log_there_is_nothing_to_trust(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    empty = {**served.own, "PLACET_AUTHORITY_DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}
+    assert_told(placet("authority", "trust", **empty), 3, "placet authority init")
+
+
+def test_an_approval_names_the_amount_that_is_proposed_and_none_where_none_is() -> None:
+    require_named(Decimal("5.00"), Decimal("5.00"))
+    require_named(None, None)
+    with pytest.raises(CommandFailed, match="--amount 5.00"):
+        require_named(None, Decimal("5.00"))
+    with pytest.raises(CommandFailed, match="leave --amount out"):
+        require_named(Decimal("5.00"), None)

@@ -10,7 +10,7 @@ from placet.cli._cases import checkpoint_id
 from placet.cli._documents import subject_named
 from placet.cli._many import checkpoint
 from placet.cli._output import harmless
-from placet.client import OperatorClient
+from placet.client import OperatorClient, check_evidence
 from placet.model import (
     CaseView,
     CheckpointDefinition,
@@ -34,16 +34,8 @@ async def published_process(client: OperatorClient, case: CaseView) -> ProcessDe
 @checkpoint.command("show")
 def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
     """Show what is asked: the findings first, then what is proposed, and what it rests on."""
-
-    async def work() -> tuple[CheckpointView, InputPart, CheckpointDefinition | None]:
-        async with operator_client() as client:
-            view = await client.checkpoint(checkpoint_id(identifier))
-            lead = await client.part(view.case, view.evidence.items[0].digest)
-            made = await published_process(client, await client.case(view.case))
-            return view, lead, None if made is None else made.checkpoint(view.name)
-
     with failures():
-        view, lead, asked = run(work())
+        view, lead, asked = run(_asked(identifier))
         if as_json:
             show(view, as_json=True)
             return
@@ -80,6 +72,23 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
             out.print(f"missing: {_safe(line)}")
         if view.status is CheckpointStatus.OPEN:
             out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
+
+
+async def _asked(
+    identifier: str,
+) -> tuple[CheckpointView, InputPart, CheckpointDefinition | None]:
+    """A checkpoint, the part that leads its evidence, and how its process describes it.
+
+    Raises:
+        EvidenceMismatch: it shows what its digests do not fix.
+    """
+    async with operator_client() as client:
+        view = await client.checkpoint(checkpoint_id(identifier))
+        if not view.erased:
+            check_evidence(view)
+        lead = await client.part(view.case, view.evidence.items[0].digest)
+        made = await published_process(client, await client.case(view.case))
+        return view, lead, None if made is None else made.checkpoint(view.name)
 
 
 def _said_first(view: CheckpointView) -> Iterator[str]:

@@ -363,12 +363,21 @@ class OperatorClient(Reader):
 
 
 def check_evidence(checkpoint: CheckpointView) -> None:
-    """Compute both digests again from what is shown.
+    """Compute both digests again from what is shown, and see that they are of this checkpoint.
 
     Raises:
-        EvidenceMismatch: one of them is not what the checkpoint says.
+        EvidenceMismatch: one of them is not what the checkpoint says, or of another case,
+            checkpoint or record than is shown.
     """
     if digest_json(checkpoint.evidence) != checkpoint.evidence_digest:
         raise EvidenceMismatch("the evidence shown does not have the checkpoint's digest")
     if digest_json(checkpoint.requirement) != checkpoint.requirement_digest:
         raise EvidenceMismatch("the requirement shown does not have the checkpoint's digest")
+    evidence, name = checkpoint.evidence, checkpoint.name
+    shown = (checkpoint.case, checkpoint.subject, name, name)
+    asked = checkpoint.requirement.checkpoint
+    if shown != (evidence.case, evidence.subject, evidence.checkpoint, asked):
+        raise EvidenceMismatch(
+            f"the evidence is of {evidence.checkpoint} of {evidence.subject} in {evidence.case}, "
+            "and the checkpoint is shown as another"
+        )

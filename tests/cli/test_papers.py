@@ -80,6 +80,26 @@ def test_what_a_finding_quotes_gives_the_terminal_no_orders(simulator: Simulator
     assert not set(shown) & set("\x1b\x9b\x07\u202e")
 
 
+@pytest.mark.parametrize(
+    "shown_as",
+    [{"subject": "depot/D-1/parcel/8"}, {"case": "case-" + "0" * 26}, {"name": "return"}],
+)
+def test_evidence_that_is_shown_as_anothers_is_not_signed(
+    simulator: Simulator, say: Say, shown_as: dict[str, str]
+) -> None:
+    """I13: whoever writes the database could have people approve one record, and show another."""
+    view = simulator.add(7)
+    simulator.change(view.id, **shown_as)
+    for words in (
+        ("show",),
+        ("approve", "--amount", "184200.00"),
+        ("reject", "--reason-code", "x"),
+    ):
+        ended = say(words[0], view.id, *words[1:], code=1)
+        assert f"the evidence is of dispatch of depot/D-1/parcel/7 in {view.case}" in ended.err
+    assert simulator.checkpoints[view.id].decisions == ()
+
+
 def test_an_attached_file_is_printed_or_kept(
     simulator: Simulator, say: Say, tmp_path: Path
 ) -> None:

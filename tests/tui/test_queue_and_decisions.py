@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select
 
 from placet.model import (
+    CheckpointLine,
     CheckpointStatus,
+    CheckpointView,
     Effect,
     Need,
     Overview,
@@ -19,7 +21,7 @@ from placet.model import (
 )
 from tests.tui import simulator as world
 from tests.tui.conftest import PASSPHRASE, PATIENCE, Desk, Opened
-from tests.tui.simulator import Simulator
+from tests.tui.simulator import Simulator, identifier
 from tui import saved
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
@@ -400,10 +402,11 @@ async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
 
 
 async def test_where_no_amount_is_decided_none_is_shown(
-    open_console: Opened, simulator: Simulator
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    naming_the_sender(monkeypatch)
     for number in (1, 2):
-        view = simulator.add(number)
+        view = simulator.add(number, sender="api-key:acme/statement-export")
         proposal = view.evidence.proposal.model_copy(update={"amount": None, "requested": None})
         evidence = view.evidence.model_copy(update={"proposal": proposal})
         simulator.change(view.id, evidence=evidence)
@@ -416,17 +419,22 @@ async def test_where_no_amount_is_decided_none_is_shown(
         assert not desk.sees("Amount") and not desk.sees("0.00")
 
 
+def naming_the_sender(monkeypatch: pytest.MonkeyPatch, *effects: Effect) -> None:
+    """Have the process name the sender as what is decided about."""
+    asked = world.PARCELS.checkpoints[0].model_copy(
+        update={"about": "label.sender", "effects": effects}
+    )
+    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
+    monkeypatch.setattr(world, "PARCELS", ProcessDefinition(**{**said, "checkpoints": (asked,)}))
+
+
 async def test_the_very_thing_that_is_decided_about_is_named_and_what_a_word_does(
     open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I6: where a case's subject does not say it, the evidence that is signed does."""
-    effect = Effect(verdict=Verdict.REJECT, says="It is sent back to the sea.")
-    asked = world.PARCELS.checkpoints[0].model_copy(
-        update={"about": "label.sender", "effects": (effect,)}
+    naming_the_sender(
+        monkeypatch, Effect(verdict=Verdict.REJECT, says="It is sent back to the sea.")
     )
-    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
-    named = ProcessDefinition(**{**said, "checkpoints": (asked,)})
-    monkeypatch.setattr(world, "PARCELS", named)
     simulator.add(7)
     simulator.about = "anyone at all"
     async with open_console() as desk:
@@ -440,7 +448,37 @@ async def test_the_very_thing_that_is_decided_about_is_named_and_what_a_word_doe
         await desk.expect("Reject Harbor Street Partners, parcel 7", "It is sent back to the sea.")
         assert not desk.sees("nothing of it is done")
         await desk.press("escape", "escape", "space", "R")
+        await desk.expect("Reject none together?", "left out: not as listed")
+        await desk.press("escape")
+        simulator.about = "Harbor Street Partners"
+        simulator.note(
+            "case.opened", "operator:una", identifier("case", 8), "depot/D-1/parcel/8", {}
+        )
+        await desk.expect("Harbor Street Part")
+        await desk.press("R")
         await desk.expect("Reject 1 together?", "It is sent back to the sea.")
+
+
+@pytest.mark.parametrize("lie", [{"amount": "1.00"}, {"subject": "depot/D-1/parcel/9"}])
+async def test_of_many_none_is_signed_that_the_list_shows_as_another(
+    open_console: Opened,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    lie: dict[str, object],
+) -> None:
+    """I13: rows of a list are nobody's evidence; whoever writes the database could change them."""
+    simulator.add(7)
+    simulator.add(8, amount="100.00")
+    true = simulator._line
+
+    def line(view: CheckpointView, who: str) -> CheckpointLine:
+        changed = CheckpointLine.model_validate({**true(view, who).model_dump(), **lie})
+        return changed if view.subject.endswith("7") else true(view, who)
+
+    monkeypatch.setattr(simulator, "_line", line)
+    async with open_console() as desk:
+        await desk.press("space", "space", "A")
+        await desk.expect("Approve 1 for €100.00 together", "left out: not as listed")
 
 
 async def test_of_marked_ones_the_one_that_changed_is_not_signed(

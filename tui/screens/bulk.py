@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
-from placet.model import CheckpointLine, CheckpointView, Verdict
+from placet.model import CheckpointLine, CheckpointView, FindingCounts, Verdict
 from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
@@ -126,16 +126,29 @@ class Bulk(ModalScreen[None], Asking):
             elif line.findings.blocking and not self._turns_back:
                 self._went[line.id] = ("left out: blocking", "warn")
             else:
-                view = await self.ask(self.session.gateway.checkpoint(line.id))
-                if view is None:
-                    self._went[line.id] = ("left out: can't be read now", "warn")
-                else:
-                    self._views[line.id] = view
+                await self._read_one(line)
             self._show()
         self._say("")
         button = self.query_one("#sign", Button)
         button.label = said(self._act)
         button.disabled = not self._views
+
+    async def _read_one(self, line: CheckpointLine) -> None:
+        """Read one; what the list names must be what is signed, or it is left out."""
+        gateway = self.session.gateway
+        made = gateway.newest_definition(line.process)
+        asked = made.checkpoint(line.name) if made else None
+        view, about = None, None
+        if line.about is None and (asked is None or asked.about is None):
+            view = await self.ask(gateway.checkpoint(line.id))
+        elif (file := await self.ask(gateway.case_file(line.id))) is not None:
+            view, about = file.checkpoint, file.about
+        if view is None:
+            self._went[line.id] = ("left out: can't be read now", "warn")
+        elif not _is_listed(line, view, about):
+            self._went[line.id] = ("left out: not as listed", "bad")
+        else:
+            self._views[line.id] = view
 
     @property
     def _act(self) -> str:
@@ -264,3 +277,12 @@ class Bulk(ModalScreen[None], Asking):
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#bulk-said", Static).update(said((harmless(text, lines=True), tone)))
+
+
+def _is_listed(line: CheckpointLine, view: CheckpointView, about: str | None) -> bool:
+    """Whether a list's row says what the evidence does: nobody signed the list."""
+    proposal = view.evidence.proposal
+    found = [each.severity.value for each in proposal.findings]
+    counts = FindingCounts(**{each: found.count(each) for each in set(found)})
+    said = (line.case, line.name, line.subject, line.amount, line.findings, line.about)
+    return said == (view.case, view.name, view.subject, proposal.amount, counts, about)

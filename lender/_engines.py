@@ -38,7 +38,15 @@ def make_engine(url: URL, schema: str, waits: Waits) -> Engine:
     )
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": 5, "options": options},
+        connect_args={
+            "connect_timeout": 5,
+            # A server that is gone with its machine or the network says nothing, and ends no wait.
+            "tcp_user_timeout": waits.statement * 1000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": options,
+        },
         execution_options={"schema_translate_map": {None: schema}},
         hide_parameters=True,
         pool_pre_ping=True,

@@ -26,6 +26,9 @@ _MAKING = 0x676174657761  # "gatewa"
 _CONNECT = {
     "connect_timeout": 5,
     "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
     "options": "-c lock_timeout=5000 -c statement_timeout=5000 -c timezone=UTC",
 }
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from psycopg import Connection as PostgresqlConnection
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, ProgrammingError
@@ -218,6 +219,18 @@ def test_every_table_is_under_forced_row_level_security(bank: Bank) -> None:
     )
     found = bank.database.run_here(lambda session: session.connection().execute(forced).all())
     assert {name for (name,) in found} == set(Base.metadata.tables)
+
+
+def test_a_database_that_is_gone_without_a_word_is_given_up(bank: Bank) -> None:
+    """Its machine or the network can't be cut here: what the system is asked to do is looked at."""
+    assert bank.database._requests is not None
+    for engine in (bank.database.engine, bank.database._requests):
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, PostgresqlConnection)
+            told = driver.info.get_parameters()
+        assert told["tcp_user_timeout"] == "10000"
+        assert (told["keepalives_idle"], told["keepalives_count"]) == ("5", "3")
 
 
 def test_a_role_that_would_see_everything_is_refused(

@@ -36,8 +36,8 @@ OF_A_GRANT: Parts = (
     ("ask_temporal", ("Temporal.describe ",)),
     ("policy", ("decide (placet/rules",)),
     ("commit", ("Connection.commit ",)),
-    ("write", ("Grants._grant ", "Access.add ", "Writer._save_head ")),
-    ("look_up", ("Grants._judge ", "Grants._look ")),
+    ("write", ("record_grant ", "Access.add ", "Writer._save_head ")),
+    ("look_up", ("Judge._judge ", "Grants._look ")),
     ("writer", ("Writer._work ",)),
     ("http", ("uvicorn/protocols", "placet/transport")),
 )

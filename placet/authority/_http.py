@@ -10,13 +10,14 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
+from enum import StrEnum
 from time import perf_counter
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -177,6 +178,52 @@ def one_query(request: Request, name: str, limit: int = 100) -> str | None:
     return values[0] if values else None
 
 
+def whole_number(request: Request, name: str, default: int) -> int:
+    """A query's parameter that is a whole number.
+
+    Raises:
+        Invalid: it is none, or too large.
+    """
+    value = one_query(request, name)
+    return default if value is None else parse_whole(value, name)
+
+
+def parse_whole(text: str, name: str) -> int:
+    """A whole number of at most 15 digits.
+
+    Raises:
+        Invalid: it is none.
+    """
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
+        raise Invalid("invalid_request", f"{name} must be a whole number")
+    return int(text)
+
+
+def one_of(request: Request, name: str, known: type[StrEnum]) -> str | None:
+    """A query's parameter that is one of an enumeration's values, if it was sent.
+
+    Raises:
+        Invalid: it is none of them.
+    """
+    value = one_query(request, name)
+    if value is not None and value not in {each.value for each in known}:
+        raise Invalid("invalid_request", f"{name} is one of {', '.join(known)}")
+    return value
+
+
+def path_part(request: Request, name: str, kind: Any) -> str:
+    """A part of the path, if it is spelled as it must be.
+
+    Raises:
+        NotFound: it isn't, so that nothing has that name.
+    """
+    try:
+        found: str = TypeAdapter(kind).validate_python(request.path_params[name])
+    except ValidationError:
+        raise NotFound(f"there is no such {name}") from None
+    return found
+
+
 def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
@@ -200,6 +247,13 @@ def answer(model: BaseModel, status: int = 200) -> Response:
         status_code=status,
         media_type="application/json",
         headers={"Cache-Control": "no-store"},
+    )
+
+
+def page(name: str, models: Sequence[BaseModel]) -> Response:
+    """A page of models as a JSON answer, under one name."""
+    return JSONResponse(
+        {name: [each.model_dump(mode="json", exclude_none=True) for each in models]}
     )
 
 

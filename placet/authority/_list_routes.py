@@ -1,23 +1,18 @@
 """The routes of lists, counts and live change: read the query, call, answer."""
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from placet.authority._core import Core
 from placet.authority._counts import overview
 from placet.authority._errors import Invalid
-from placet.authority._events import Events
 from placet.authority._groups import list_groups
-from placet.authority._http import answer, describe, one_header, one_query
+from placet.authority._http import answer, describe, one_query, parse_whole
 from placet.authority._lists import list_cases, list_checkpoints
-from placet.authority._requests import Requests
-from placet.authority._seats import Asker
-from placet.authority._views import Views
+from placet.authority._services import Services
 from placet.model import CaseQuery, CheckpointQuery, GroupQuery
-from placet.tokens import SessionClaims
 
 QueryT = TypeVar("QueryT", CheckpointQuery, CaseQuery, GroupQuery)
 _CURSOR = 300
@@ -26,46 +21,15 @@ _OTHER_NAMES = {"for": "waits_for"}
 """What a query's parameter is called in the model, where it can't have the same name."""
 
 
-async def admit(requests: Requests, views: Views, request: Request) -> tuple[SessionClaims, Asker]:
-    """The person behind a request: with a session, an unused proof, and active."""
-    session = requests.session(request)
-    token = one_header(request, "Authorization").partition(" ")[2]
-    return session, await views.admit(session, requests.proof(request, token))
-
-
-class Parts(Protocol):
-    """What of the authority's services these routes need."""
-
-    @property
-    def core(self) -> Core:
-        """The surroundings."""
-        ...
-
-    @property
-    def requests(self) -> Requests:
-        """Who sent a request."""
-        ...
-
-    @property
-    def views(self) -> Views:
-        """Who may read."""
-        ...
-
-    @property
-    def events(self) -> Events:
-        """Live change."""
-        ...
-
-
 class ListRoutes:
     """One method a route."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._s = parts
+    def __init__(self, services: Services) -> None:
+        self._s = services
 
     async def checkpoints(self, request: Request) -> Response:
         """A page of checkpoints."""
-        _, asker = await admit(self._s.requests, self._s.views, request)
+        _, asker = await self._s.admit(request)
         query, after = _query(request, CheckpointQuery)
         now = self._s.core.clock()
         return answer(
@@ -76,7 +40,7 @@ class ListRoutes:
 
     async def groups(self, request: Request) -> Response:
         """A page of the groups that the checkpoints of a query fall into, each counted."""
-        _, asker = await admit(self._s.requests, self._s.views, request)
+        _, asker = await self._s.admit(request)
         query, after = _query(request, GroupQuery)
         now = self._s.core.clock()
         return answer(
@@ -87,7 +51,7 @@ class ListRoutes:
 
     async def cases(self, request: Request) -> Response:
         """A page of cases."""
-        await admit(self._s.requests, self._s.views, request)
+        await self._s.admit(request)
         query, after = _query(request, CaseQuery)
         return answer(
             await self._s.core.store.read(lambda reader: list_cases(reader, query, after))
@@ -95,13 +59,13 @@ class ListRoutes:
 
     async def overview(self, request: Request) -> Response:
         """The counts."""
-        _, asker = await admit(self._s.requests, self._s.views, request)
+        _, asker = await self._s.admit(request)
         now = self._s.core.clock()
         return answer(await self._s.core.store.read(lambda reader: overview(reader, asker, now)))
 
     async def events(self, request: Request) -> Response:
         """Live change, as server-sent events (WHATWG HTML, section 9.2)."""
-        session, asker = await admit(self._s.requests, self._s.views, request)
+        session, asker = await self._s.admit(request)
         self._s.events.require_room()
         return StreamingResponse(
             self._s.events.stream(session, asker, _last_event(request)),
@@ -133,8 +97,4 @@ def _last_event(request: Request) -> int | None:
     value = one_query(request, "after") if not found else ",".join(found)
     if value is None:
         return None
-    if not (value.isascii() and value.isdecimal()) or len(value) > 15:
-        raise Invalid(
-            "invalid_request", "after, or Last-Event-ID, is one whole number: an event's id"
-        )
-    return int(value)
+    return parse_whole(value, "after, or Last-Event-ID,")

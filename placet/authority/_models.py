@@ -5,14 +5,9 @@ A model that is stopped loses its live grants at once: what it is just saying wi
 so it counts for nothing, wherever the provider is.
 """
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from placet.authority._http import answer
-from placet.authority._list_routes import Parts, admit
 from placet.authority._revocations import revoke
 from placet.authority._store import Grant, Reader, StoppedModel, Tx
-from placet.model import ALL_MODELS, GrantedDetails, StoppedModels
+from placet.model import ALL_MODELS, GrantedDetails
 
 
 def stopped(reader: Reader, model: str) -> bool:
@@ -36,18 +31,3 @@ def revoke_asking(tx: Tx, model: str, actor: str) -> int:
             revoke(tx, grant, "model_suspended", actor)
             ended += 1
     return ended
-
-
-class ModelRoutes:
-    """One method a route."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._s = parts
-
-    async def stopped(self, request: Request) -> Response:
-        """The models that are stopped."""
-        await admit(self._s.requests, self._s.views, request)
-        rows = await self._s.core.store.read(lambda reader: reader.all(StoppedModel))
-        return answer(
-            StoppedModels(models=tuple(sorted(each.model for each in rows if is_stopped(each))))
-        )

@@ -9,7 +9,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from starlette.requests import Request
@@ -19,25 +18,21 @@ from temporalio.api.common.v1 import Payload
 from placet.authority._core import Core
 from placet.authority._errors import Invalid, NotFound
 from placet.authority._http import answer, read_model
-from placet.authority._list_routes import Parts, admit
+from placet.authority._services import Services
 from placet.authority._store import Case, Reader, Tx
 from placet.model import EncodedPayload, EncodedPayloads
 from placet.payloads import Keyring, PayloadError, open_payload
 
 
-class OpeningParts(Parts, Protocol):
-    """What of the authority's services this route needs."""
-
-
 class OpeningRoutes:
     """One method a route."""
 
-    def __init__(self, parts: OpeningParts) -> None:
-        self._s = parts
+    def __init__(self, services: Services) -> None:
+        self._s = services
 
     async def open(self, request: Request) -> Response:
         """A case's payloads, opened for the person who asks."""
-        session, _ = await admit(self._s.requests, self._s.views, request)
+        session, _ = await self._s.admit(request)
         asked = await read_model(request, EncodedPayloads)
         case = request.path_params["case"]
         return answer(await open_for(self._s.core, session.sub, case, asked))

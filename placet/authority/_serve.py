@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from temporalio.client import Client
 
 from placet.authority._acts import OPENING, Acts, end_emergencies, lapse_proposals
-from placet.authority._app import Services, make_app
+from placet.authority._app import make_app
 from placet.authority._archiving import ARCHIVING, Archivist
 from placet.authority._bootstrap import NoLog, load_keys
 from placet.authority._campaigns import Campaigns
@@ -49,6 +49,7 @@ from placet.authority._provider import Provider
 from placet.authority._registry import Registry
 from placet.authority._requests import Requests
 from placet.authority._revoking import Revoking
+from placet.authority._services import Services
 from placet.authority._sessions import Sessions
 from placet.authority._settings import AuthoritySettings
 from placet.authority._settlements import Settling

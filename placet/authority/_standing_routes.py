@@ -1,38 +1,26 @@
 """The routes of how identities stand, and of the campaigns that look at them again."""
 
-from typing import Protocol
-
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from placet.authority._errors import NotFound
 from placet.authority._http import answer
-from placet.authority._list_routes import Parts, admit
-from placet.authority._standings import Standings
+from placet.authority._services import Services
 from placet.model import IdentityId
 
 _IDENTITY: TypeAdapter[str] = TypeAdapter(IdentityId)
 
 
-class StandingParts(Parts, Protocol):
-    """What of the authority's services these routes need."""
-
-    @property
-    def standings(self) -> Standings:
-        """How identities stand."""
-        ...
-
-
 class StandingRoutes:
     """One method a route."""
 
-    def __init__(self, parts: StandingParts) -> None:
-        self._s = parts
+    def __init__(self, services: Services) -> None:
+        self._s = services
 
     async def standing(self, request: Request) -> Response:
         """Why an identity is held back now, or would be, and who looks at it again."""
-        await admit(self._s.requests, self._s.views, request)
+        await self._s.admit(request)
         try:
             identity = _IDENTITY.validate_python(request.path_params["identity"])
         except ValidationError:
@@ -41,5 +29,5 @@ class StandingRoutes:
 
     async def campaigns(self, request: Request) -> Response:
         """The newest campaigns."""
-        await admit(self._s.requests, self._s.views, request)
+        await self._s.admit(request)
         return answer(await self._s.standings.campaigns())

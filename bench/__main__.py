@@ -18,6 +18,7 @@ from bench.attacks import attacks
 from bench.audit import MEASURES as AUDIT
 from bench.beside import beside
 from bench.console import console
+from bench.drawing import draws
 from bench.growth import growth
 from bench.identities import identities
 from bench.inbox import inbox
@@ -39,6 +40,7 @@ MEASURED: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     inbox,  # after that: it fills the lists with what can't be audited
     console,  # on those lists
     issuing,  # last: on stages of its own
+    draws,
     profile,
     beside,
     growth,

@@ -23,7 +23,7 @@ from bench.credentials import BARE
 from bench.processor import milliseconds_each, seconds
 from bench.results import Result
 from bench.stage import Stage
-from bench.work import ASKER, PROCESS, BareBench
+from bench.work import ASKER, PROCESS, WORKS, BareBench
 from placet.model import (
     ActivityRef,
     CaseInput,
@@ -47,32 +47,47 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ROUNDS, CASES, STEPS = 3, 20, 10
 GRANTS, WARM_UP = 100, 10
 DECISIONS = 25
+WORKING = (20, 100)
+"""Milliseconds of processor time that a step takes for itself, where it is no empty one."""
 
 
 async def throughput(stage: Stage) -> list[Result]:
     """Activities a second, many cases at once; governed and bare take turns."""
+    return [
+        await _beside_bare(stage, "throughput.governed_over_bare", "the same activities", "t"),
+        *[
+            await _beside_bare(
+                stage,
+                f"throughput.working_{milliseconds}ms",
+                f"the same activities, {milliseconds} ms of processor time each",
+                WORKS.format(milliseconds=milliseconds),
+            )
+            for milliseconds in WORKING
+        ],
+    ]
+
+
+async def _beside_bare(stage: Stage, name: str, what: str, named: str) -> Result:
     figures: dict[str, list[float]] = {"bare": [], "governed": []}
     spent: dict[str, list[dict[str, float]]] = {"bare": [], "governed": []}
     count = CASES * (STEPS + 1)
     for number in range(ROUNDS + 1):
         for side, run in (("bare", run_bare), ("governed", run_governed)):
             before, begun = seconds(), time.perf_counter()
-            await asyncio.gather(*(run(stage, f"t{number}-{case}") for case in range(CASES)))
+            await asyncio.gather(*(run(stage, f"{named}{number}-{case}") for case in range(CASES)))
             took = time.perf_counter() - begun
             if number:  # the first round warms both sides up
                 figures[side].append(count / took)
                 spent[side].append(milliseconds_each(before, seconds(), count))
-    return [
-        Result(
-            "throughput.governed_over_bare",
-            statistics.median(figures["governed"]),
-            statistics.median(figures["bare"]),
-            "activities/s",
-            f"the same {STEPS + 1} activities in plain Temporal, {CASES} workflows at once",
-            ROUNDS,
-            {side: _medians(rounds) for side, rounds in spent.items()},
-        )
-    ]
+    return Result(
+        name,
+        statistics.median(figures["governed"]),
+        statistics.median(figures["bare"]),
+        "activities/s",
+        f"{what} in plain Temporal, {CASES} workflows at once",
+        ROUNDS,
+        {side: _medians(rounds) for side, rounds in spent.items()},
+    )
 
 
 def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:

@@ -48,6 +48,13 @@ def resident_of(process: int) -> float:
     return 0.0
 
 
+def seconds_of(process: int) -> float:
+    """Seconds of processor time so far of one process; 0 where Linux does not count it."""
+    with contextlib.suppress(OSError, ValueError):
+        return _ticks(_PROC / str(process)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def process_of(part: str) -> int:
     """The process of a part; of the two workers, the governed one.
 

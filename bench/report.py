@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bench import sizing
 from bench.pictures import PLOTS, Picture, drawn_from, pictures
 from bench.reading import Measured, Results, read
 from bench.sections import SECTIONS, UNLISTED, Section, Shown
-from bench.sizing import SCALE, renewed
 
 REPORT = Path(__file__).parent / "REPORT.md"
 _HEAD = """\
@@ -133,7 +133,7 @@ def renew() -> None:
     """Write the report; draw its pictures where matplotlib is installed, and say where it isn't."""
     results = read()
     REPORT.write_text(report(results))
-    SCALE.write_text(renewed(SCALE.read_text(), results, number))
+    sizing.renew(results, number)
     if importlib.util.find_spec("matplotlib") is None:
         sys.stderr.write("No picture is drawn: matplotlib comes with bench/requirements.lock.\n")
         return

@@ -1,6 +1,9 @@
 """The work that is measured: one small step, governed and bare, and the workflows that order it."""
 
 import asyncio
+import hashlib
+import re
+import time
 from datetime import timedelta
 
 from temporalio import activity, workflow
@@ -113,6 +116,26 @@ permit (
 """
 
 
+WORKS = "works-{milliseconds}-"
+"""How the name of a case begins whose steps do more than next to nothing."""
+
+_WORKS = re.compile(WORKS.format(milliseconds="([0-9]+)"))
+_SOME = bytes(2**20)
+
+
+async def work(record: str) -> None:
+    """Take as much of the processor as the case's name says; others run meanwhile."""
+    said = _WORKS.match(record.rpartition("/")[2])
+    if said is not None:
+        await asyncio.to_thread(_hash, int(said[1]) / 1000)
+
+
+def _hash(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        hashlib.sha256(_SOME).digest()  # without the interpreter's lock
+
+
 class Touched(Model):
     """What a step leaves behind."""
 
@@ -122,14 +145,16 @@ class Touched(Model):
 @activity.defn(name="touch")
 @governed(action="item:touch", system="authority")
 async def governed_touch(request: StepRequest) -> PartRef:
-    """Do next to nothing, under a grant, and leave evidence."""
+    """Do what the case's name says, or next to nothing, under a grant, and leave evidence."""
+    await work(request.record)
     proposal = Proposal(amount="1.00", requested="1.00", payments_digest=digest_json(["1.00"]))
     return current_grant().keep("touched", Touched(value=request.record), proposal)
 
 
 @activity.defn(name="touch")
 async def bare_touch(request: StepRequest) -> PartRef:
-    """Do next to nothing, and answer as much."""
+    """Do what the case's name says, or next to nothing, and answer as much."""
+    await work(request.record)
     return PartRef(name="touched", record=request.record, digest=digest_json([request.record]))
 
 

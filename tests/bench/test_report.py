@@ -1,7 +1,9 @@
 """The report of the benchmarks says what was measured, all of it, and nothing else."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,19 +11,7 @@ from bench.pictures import PLOTS, drawn_from, pictures
 from bench.reading import Measured, Results, read
 from bench.report import REPORT, number, report
 from bench.sections import SECTIONS, UNLISTED
-from bench.sizing import (
-    CORES,
-    ENTRIES,
-    GRANTS,
-    KILOBYTES,
-    LOCKED,
-    SCALE,
-    lines,
-    most_a_day,
-    renewed,
-    table,
-    writer_seconds,
-)
+from bench.sizing import SCALE, SIZE, lines, most_a_day, one_draw, renewed, table
 
 AGAIN = "run python -m bench.report and commit what it writes"
 SHOWN = [shown for section in SECTIONS for shown in section.figures]
@@ -89,39 +79,44 @@ def test_an_aim_is_met_or_missed(name: str, value: float, said: str) -> None:
     assert f"| {said} |" in aims
 
 
-def test_the_sizing_model_is_what_the_results_make_of_it() -> None:
-    page = SCALE.read_text()
-    assert page == renewed(page, read(), number), AGAIN
+@pytest.mark.parametrize(("page", "computed"), [(SCALE, table), (SIZE, one_draw)])
+def test_the_sizing_model_is_what_the_results_make_of_it(
+    page: Path, computed: Callable[[Results, Callable[[float], str]], str]
+) -> None:
+    said = page.read_text()
+    assert said == renewed(said, computed(read(), number)), AGAIN
 
 
 def test_the_sizing_model_carries_what_one_draw_took() -> None:
-    """By hand: two draws a second, each holding the writer for 16 grants and 45 entries besides."""
-    figures = {f"profile.grant.{part}_ms": Measured(1.0, "ms", 1) for part in LOCKED}
-    figures["ledger.append_over_raw"] = Measured(0.1, "entries/s", 1, ours=1000.0, plain=10_000.0)
+    """By hand: 125 ms of the writer and half a second of Temporal, 62 entries of 500 verified/s."""
+    figures = {
+        "draw.writer_ms": Measured(125.0, "ms", 1),
+        "draw.temporal_ms": Measured(500.0, "ms", 1),
+        "draw.entries": Measured(62.0, "", 1),
+        "draw.ledger_bytes": Measured(50_000.0, "bytes", 1),
+        "ledger.verify_over_sha256": Measured(0.1, "entries/s", 1, ours=500.0, plain=5000.0),
+    }
     results = Results({}, figures)
-    held = writer_seconds(results)
-    assert held == pytest.approx(16 * 0.005 + 45 / 1000)
     assert most_a_day(results) == pytest.approx(28_800 / 0.125)
-    first, *others = lines(results)
-    assert first.even == pytest.approx(0.125 * 1_000_000 / 86_400)
-    assert first.busiest == pytest.approx(3 * 0.125 * 1_000_000 / 86_400)
-    cores = {each.part: each.even for each in others}
-    assert cores["Temporal"] == pytest.approx(0.49 * 1_000_000 / 86_400)
-    assert "**gives**" in table(results, number)
+    found = {each.part: each for each in lines(results)}
+    writer = found["the ledger's writer"]
+    assert writer.even == pytest.approx(0.125 * 1_000_000 / 86_400)
+    assert writer.busiest == pytest.approx(3 * 0.125 * 1_000_000 / 86_400)
+    assert found["Temporal"].even == pytest.approx(0.5 * 1_000_000 / 86_400)
+    assert found["verifying the whole log"].even == pytest.approx(0.124 * 1_000_000 / 86_400)
+    said = table(results, number)
+    assert "**gives**" in said
+    assert "| of which the ledger | 50 GB a day | | the disk |" in said
+    assert "| Temporal | 500 ms | 0.50 cores |" in one_draw(results, number)
+    assert "| of which the ledger | 50 kB | 5 GB |" in one_draw(results, number)
 
 
 def test_the_sizing_model_says_what_is_missing() -> None:
-    said = table(_without("ledger.append_over_raw"), number)
-    assert "| the ledger's writer | missing: " in said
+    results = _without("draw.writer_ms")
+    said = table(results, number)
+    assert "| the ledger's writer | missing: `draw.writer_ms` | | |" in said
     assert "million draws a day" not in said
-
-
-def test_the_sizing_model_takes_the_draw_of_the_how_to() -> None:
-    page = (SCALE.parents[1] / "how-to/size-a-deployment.md").read_text()
-    assert f"{GRANTS} grants" in page
-    assert f"{ENTRIES} entries" in page
-    assert [re.search(rf"\| {seconds} s[ ,]", page) for seconds in CORES.values()].count(None) == 0
-    assert [f"{each} kB" in page for each in KILOBYTES.values()].count(False) == 0
+    assert "| grants | missing: `draw.grants` |" in one_draw(_without("draw.grants"), number)
 
 
 def test_what_measures_a_section_again_is_there() -> None:

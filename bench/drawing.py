@@ -7,23 +7,18 @@ not ended: what people's tools ask is in it. ``python -m bench.drawing`` measure
 
 import asyncio
 import contextlib
-import re
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from bench.processor import seconds_of
 from bench.results import Figure, add
 from bench.stage import Stage
 from lender import storage
 from lender.demo import Books
-from lender.embedded import Embedded, embedded, free_ports
+from lender.embedded import Embedded, embedded
 from lender.samples import make_loan, plan_for, write_packet
 from placet.client import OperatorClient
 from placet.model import CheckpointStatus, Verdict
@@ -44,20 +39,12 @@ _COUNTED = {
 
 async def draws(_shared: Stage | None = None) -> list[Figure]:
     """One draw's share of so many."""
-    (port,) = free_ports(1)
-
-    def begin(
-        command: list[str], *, env: Mapping[str, str], **how: Any
-    ) -> "subprocess.Popen[bytes]":
-        own = {"PLACET_TELEMETRY_PORT": str(port)} if "authority" in command else {}
-        return subprocess.Popen(command, env={**env, **own}, **how)
-
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
-        async with embedded(Path(folder), begin=begin) as parts:
+        async with embedded(Path(folder)) as parts:
             await _play(parts, _FIRST_LOAN, _WARM_UP)
-            before = _spent(parts, port)
+            before = _spent(parts)
             await _play(parts, _FIRST_LOAN + _WARM_UP, _DRAWS)
-            after = _spent(parts, port)
+            after = _spent(parts)
     return [
         Figure(f"draw.{name}", (after[name] - before[name]) / _DRAWS, _unit(name), _DRAWS)
         for name in after
@@ -121,16 +108,12 @@ async def _end(auditor: OperatorClient, ended: Mapping[str, asyncio.Event]) -> N
         await asyncio.sleep(_LOOKS)
 
 
-def _spent(parts: Embedded, metrics: int) -> dict[str, float]:
-    """All figures so far; ``metrics`` is the port where the authority tells its own."""
-    said = httpx.get(f"http://127.0.0.1:{metrics}/metrics").text
-    held = re.search(r"^placet_ledger_append_seconds_sum (\S+)$", said, re.MULTILINE)
-    assert held is not None, "the authority does not say how long its writer held the ledger"
+def _spent(parts: Embedded) -> dict[str, float]:
+    """All figures so far."""
     took = dict.fromkeys(_PARTS, 0.0)
     for name, process in parts.parts.items():
         took[name.partition("-")[0]] += seconds_of(process.pid) * 1000
     found = {f"{part}_ms": each for part, each in took.items()}
-    found["writer_ms"] = float(held[1]) * 1000
     authority, temporal = (parts.folder / f"{each}.db" for each in ("authority", "temporal"))
     with contextlib.closing(sqlite3.connect(f"file:{authority}?mode=ro", uri=True)) as read:
         found |= {name: read.execute(asked).fetchone()[0] or 0 for name, asked in _COUNTED.items()}

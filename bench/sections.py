@@ -243,7 +243,6 @@ SECTIONS: tuple[Section, ...] = (
                     ("worker", "workers"),
                 )
             ),
-            Shown("draw.writer_ms", "the ledger's writer is held for"),
             *(
                 Shown(f"draw.{name}_bytes", what)
                 for name, what in (

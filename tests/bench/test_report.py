@@ -11,7 +11,17 @@ from bench.pictures import PLOTS, drawn_from, pictures
 from bench.reading import Measured, Results, read
 from bench.report import REPORT, number, report
 from bench.sections import SECTIONS, UNLISTED
-from bench.sizing import SCALE, SIZE, lines, most_a_day, one_draw, renewed, table
+from bench.sizing import (
+    LOCKED,
+    SCALE,
+    SIZE,
+    lines,
+    most_a_day,
+    one_draw,
+    renewed,
+    table,
+    writer_seconds,
+)
 
 AGAIN = "run python -m bench.report and commit what it writes"
 SHOWN = [shown for section in SECTIONS for shown in section.figures]
@@ -88,20 +98,23 @@ def test_the_sizing_model_is_what_the_results_make_of_it(
 
 
 def test_the_sizing_model_carries_what_one_draw_took() -> None:
-    """By hand: 125 ms of the writer and half a second of Temporal, 62 entries of 500 verified/s."""
-    figures = {
-        "draw.writer_ms": Measured(125.0, "ms", 1),
-        "draw.temporal_ms": Measured(500.0, "ms", 1),
+    """By hand: 16 grants and 46 entries besides hold the writer; half a second of Temporal."""
+    figures = {f"profile.grant.{part}_ms": Measured(1.0, "ms", 1) for part in LOCKED} | {
+        "draw.grants": Measured(16.0, "", 1),
         "draw.entries": Measured(62.0, "", 1),
+        "draw.temporal_ms": Measured(500.0, "ms", 1),
         "draw.ledger_bytes": Measured(50_000.0, "bytes", 1),
+        "ledger.append_over_raw": Measured(0.1, "entries/s", 1, ours=1000.0, plain=10_000.0),
         "ledger.verify_over_sha256": Measured(0.1, "entries/s", 1, ours=500.0, plain=5000.0),
     }
     results = Results({}, figures)
-    assert most_a_day(results) == pytest.approx(28_800 / 0.125)
+    held = 16 * 0.005 + 46 / 1000
+    assert writer_seconds(results) == pytest.approx(held)
+    assert most_a_day(results) == pytest.approx(28_800 / held)
     found = {each.part: each for each in lines(results)}
     writer = found["the ledger's writer"]
-    assert writer.even == pytest.approx(0.125 * 1_000_000 / 86_400)
-    assert writer.busiest == pytest.approx(3 * 0.125 * 1_000_000 / 86_400)
+    assert writer.even == pytest.approx(held * 1_000_000 / 86_400)
+    assert writer.busiest == pytest.approx(3 * held * 1_000_000 / 86_400)
     assert found["Temporal"].even == pytest.approx(0.5 * 1_000_000 / 86_400)
     assert found["verifying the whole log"].even == pytest.approx(0.124 * 1_000_000 / 86_400)
     said = table(results, number)
@@ -112,9 +125,8 @@ def test_the_sizing_model_carries_what_one_draw_took() -> None:
 
 
 def test_the_sizing_model_says_what_is_missing() -> None:
-    results = _without("draw.writer_ms")
-    said = table(results, number)
-    assert "| the ledger's writer | missing: `draw.writer_ms` | | |" in said
+    said = table(_without("ledger.append_over_raw"), number)
+    assert "| the ledger's writer | missing: " in said
     assert "million draws a day" not in said
     assert "| grants | missing: `draw.grants` |" in one_draw(_without("draw.grants"), number)
 

@@ -1,6 +1,8 @@
 """What every test stands on."""
 
 import functools
+import gc
+import importlib
 import os
 import ssl
 import sys
@@ -14,6 +16,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from placet.authority import _payload_keys
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
+
+gc.disable()  # until the tests are collected, which leaves no garbage: looking takes two fifths
 
 # A busy machine is no failure; pytest's own limit finds what hangs.
 settings.register_profile("placet", deadline=None)
@@ -52,6 +56,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST)}
     folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
     items.sort(key=lambda item: order.get(folders[item], len(order)))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Each process loads another share of the tests first.
+
+    It rewrites their asserts, which takes longer than all else until the first test of a new clone;
+    what the others have rewritten meanwhile is read from their files.
+    """
+    given = getattr(session.config, "workerinput", None)
+    if given is None or session.config.args != ["tests"]:
+        return
+    here = Path(__file__).parent
+    files = sorted(here.rglob("test_*.py"))
+    for file in files[int(given["workerid"].removeprefix("gw")) :: given["workercount"]]:
+        importlib.import_module(".".join(file.relative_to(here.parent).with_suffix("").parts))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Look for garbage from now on, and never again at what has been loaded."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

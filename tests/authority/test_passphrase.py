@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from placet.ledger import decode_entry
 from placet.tokens import SigningKey as PrivateKey
 from tests.authority import ORIGIN
 from tests.cli.conftest import PROGRAM
+from tests.harness.forked import begun
 
 OLD, NEW, OTHER = "the old passphrase", "the new passphrase", "quite another one"
 ADA = [("ada", PrivateKey.generate().public)]
@@ -176,22 +176,22 @@ async def test_killed_at_any_instant_it_is_run_again(
         "PLACET_AUTHORITY_KEY_PASSPHRASE_BEFORE": OLD,
     }
 
-    def run(**more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: ASYNC221  # nothing else runs in this test
-            [*PROGRAM, "authority", "rotate-passphrase"],
-            env={**os.environ, **own, **more},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
+    def run(**more: str) -> tuple[int, str, str]:
+        command = [*PROGRAM, "authority", "rotate-passphrase"]
+        out, err = tmp_path / "out", tmp_path / "err"
+        with out.open("ab") as stdout, err.open("ab") as stderr:
+            environment = {**os.environ, **own, **more}
+            process = begun(command, env=environment, stdout=stdout, stderr=stderr)
+        return process.wait(60), out.read_text(), err.read_text()
 
-    assert run(PLACET_KILL_AT=point).returncode == -signal.SIGKILL
+    status, *_ = run(PLACET_KILL_AT=point)
+    assert status == -signal.SIGKILL
     async with await Store.open(database_url, origin=ORIGIN) as store:
         assert same(before, await opened(store, OLD if point == "store.before-commit" else NEW))
-    again = run()
-    assert (again.returncode, again.stderr) == (0, "")
-    assert NEW not in again.stdout
-    assert OLD not in again.stdout
+    status, said, errors = run()
+    assert (status, errors) == (0, "")
+    assert NEW not in said
+    assert OLD not in said
     async with await Store.open(database_url, origin=ORIGIN) as store:
         assert same(before, await opened(store, NEW))
         assert len(await told(store)) == 1

@@ -3,7 +3,7 @@
 A process that begins by itself takes seconds of the processor to load its modules and build its
 models, and a test that kills parts begins dozens. A forked one differs in nothing that a test of
 the whole looks at: it has an environment, a log, a process id and an end of its own. That each
-program begins by itself as well is what ``tests/cli`` and ``tests/deploy`` see.
+program begins by itself as well is what ``tests/cli``, ``tests/gateway`` and ``tests/deploy`` see.
 """
 
 import atexit
@@ -29,7 +29,11 @@ def _program(name: str) -> Callable[[], Any]:
 
 
 def _become(
-    name: str, arguments: list[str], environment: dict[str, str], log: str | None, session: bool
+    name: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    logs: tuple[str | None, str | None],
+    session: bool,
 ) -> None:
     """In the forked process: be the program."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,11 +41,11 @@ def _become(
         os.setsid()
     os.environ.clear()
     os.environ.update(environment)
-    if log is not None:
-        output = os.open(log, os.O_WRONLY | os.O_APPEND)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
+    for stream, log in enumerate(logs, 1):
+        if log is not None:
+            output = os.open(log, os.O_WRONLY | os.O_APPEND)
+            os.dup2(output, stream)
+            os.close(output)
     sys.argv = [name, *arguments]
     try:
         sys.exit(_program(name)())
@@ -64,15 +68,14 @@ class Forked(subprocess.Popen[bytes]):
         stdin: int | None = None,
         start_new_session: bool = False,
     ) -> None:
-        assert stdout is stderr
-        log = None if stdout is None else str(stdout.name)
+        logs = tuple(None if each is None else str(each.name) for each in (stdout, stderr))
         self.args = command
         self.stdin = self.stdout = self.stderr = None
         python, flag, name, *arguments = command
         assert (python, flag) == (sys.executable, "-m")
         self._process = _FORKING.Process(
             target=_become,
-            args=(name, arguments, dict(env), log, start_new_session),
+            args=(name, arguments, dict(env), logs, start_new_session),
             daemon=True,
         )
         with _LOCK:

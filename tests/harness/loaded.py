@@ -7,10 +7,18 @@ import threading
 import placet.cli
 import worker.__main__
 from placet.model import build_models
+from tests.authority.store import appender
 
-PROGRAMS = {"placet.cli": placet.cli.main, "worker": worker.__main__.main}
+PROGRAMS = {
+    "placet.cli": placet.cli.main,
+    "tests.authority.store.appender": appender.main,
+    "worker": worker.__main__.main,
+}
 
-for each in ("placet.cli._app", "lender.commands", "lender.serve", "uvicorn.lifespan.off"):
+for each in (
+    *("placet.cli._app", "lender.commands", "lender.serve", "placet.gateway._proofs"),
+    "uvicorn.lifespan.off",
+):
     importlib.import_module(each)
 build_models()
 assert threading.active_count() == len(os.listdir("/proc/self/task")) == 1

@@ -1,6 +1,6 @@
 """The lender's systems on both databases: SQLite files, and a PostgreSQL of their own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 
 from lender.serve import LenderSettings
 from tests.authority.throwaway_postgresql import PostgresqlCluster
+from tests.harness.databases import KINDS
 from tests.lender.lending import Lending, lending
 from tests.lender.roles import settings_on
 
@@ -19,18 +20,25 @@ async def bank(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         yield made
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lending]:
-    """The same on each kind of database."""
+@pytest.fixture(params=KINDS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LenderSettings]:
+    """The lender's settings on a new, empty database of each kind."""
     if request.param == "sqlite":
-        async with _lending(request, LenderSettings(folder=tmp_path)) as made:
-            yield made
+        yield LenderSettings(folder=tmp_path)
         return
     cluster: PostgresqlCluster = request.getfixturevalue("postgresql")
     name = cluster.create_database()
-    async with _lending(request, settings_on(cluster, name, tmp_path)) as made:
-        yield made
+    yield settings_on(cluster, name, tmp_path)
     cluster.drop_database(name)
+
+
+@pytest.fixture
+async def either(
+    request: pytest.FixtureRequest, settings: LenderSettings
+) -> AsyncIterator[Lending]:
+    """The systems that the module names in ``SYSTEMS``, on each kind of database."""
+    async with _lending(request, settings) as made:
+        yield made
 
 
 @asynccontextmanager

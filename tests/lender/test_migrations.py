@@ -26,7 +26,6 @@ from lender.servicing._tables import LoanRow
 from lender.system_commands import lender
 from placet.revisions import VERSION_TABLE
 from tests.authority.throwaway_postgresql import PostgresqlCluster
-from tests.harness.databases import KINDS
 from tests.harness.tables import Rows, fill, form_of, rows_of, tables_of
 from tests.lender.roles import REQUESTS, settings_on
 
@@ -40,18 +39,6 @@ SCOPES = {"live_grant", "ended_grant", "activation"}
 
 NEW = {"used_proof"}
 """Tables that the first revision had not."""
-
-
-@pytest.fixture(params=KINDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LenderSettings]:
-    """An empty database."""
-    if request.param == "sqlite":
-        yield LenderSettings(folder=tmp_path)
-        return
-    cluster: PostgresqlCluster = request.getfixturevalue("postgresql")
-    name = cluster.create_database()
-    yield settings_on(cluster, name, tmp_path)
-    cluster.drop_database(name)
 
 
 @contextmanager

@@ -5,12 +5,11 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -21,29 +20,14 @@ from lender.serve import LenderSettings
 from lender.servicing import import_loan
 from placet.revisions import VERSION_TABLE
 from placet.tokens import SigningKey, make_proof, write_key_file
-from tests.authority.throwaway_postgresql import PostgresqlCluster
-from tests.harness.databases import KINDS
+from tests.harness.forked import begun
 from tests.harness.world import free_port
 from tests.lender.authority import SimulatedAuthority, new_grant_id
 from tests.lender.lending import LOAN, loan_file, require_problem, until
-from tests.lender.roles import settings_on
 from tests.lender.serving import address, listening, serving
 
 ADDRESS = "http://loans.example"
 """The balancer's: as callers know the replicas."""
-
-
-@pytest.fixture(params=KINDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LenderSettings]:
-    """An empty database, and the system's key."""
-    write_key_file(tmp_path / "loan-servicing.key", SigningKey.generate())
-    if request.param == "sqlite":
-        yield LenderSettings(folder=tmp_path)
-        return
-    cluster: PostgresqlCluster = request.getfixturevalue("postgresql")
-    name = cluster.create_database()
-    yield settings_on(cluster, name, tmp_path)
-    cluster.drop_database(name)
 
 
 @dataclass
@@ -77,6 +61,7 @@ class Pair:
 @contextlib.asynccontextmanager
 async def pair(settings: LenderSettings) -> AsyncIterator[Pair]:
     """Both started at the same instant."""
+    write_key_file(settings.folder / "loan-servicing.key", SigningKey.generate())
     taken = listening()
     authority = SimulatedAuthority(address(taken))
     ports = [free_port(), free_port()]
@@ -94,10 +79,8 @@ async def pair(settings: LenderSettings) -> AsyncIterator[Pair]:
                 "REQUESTS_URL": settings.requests_url,
             }
             named = {f"PLACET_LENDER_{name}": each for name, each in said.items() if each}
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "placet.cli", "lender", "serve"),
-                env={**os.environ, **named},
-            )
+            command = [sys.executable, "-m", "placet.cli", "lender", "serve"]
+            process = begun(command, env={**os.environ, **named})
             stack.push_async_callback(stop, process)
         async with asyncio.timeout(90):
             for port in ports:
@@ -114,10 +97,10 @@ async def ready(http: httpx.AsyncClient, port: int) -> bool:
         return False
 
 
-async def stop(process: Process) -> None:
+async def stop(process: subprocess.Popen[bytes]) -> None:
     """Tell it to stop; it ends well."""
     process.send_signal(signal.SIGTERM)
-    assert await process.wait() == 0
+    assert await asyncio.to_thread(process.wait, 30) == 0
 
 
 def make_old(settings: LenderSettings) -> None:

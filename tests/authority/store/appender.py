@@ -30,5 +30,10 @@ async def append_all(url: str, name: str, count: int) -> None:
             await asyncio.gather(*(append(n) for n in range(start, min(start + 10, count))))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Append what the arguments say."""
     asyncio.run(append_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+
+
+if __name__ == "__main__":
+    main()

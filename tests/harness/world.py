@@ -8,6 +8,7 @@ import contextlib
 import json
 import shutil
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -57,6 +58,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def temporal_binary() -> str:
@@ -251,6 +263,50 @@ async def serving(
             await task
 
 
+@dataclass(frozen=True)
+class Populated:
+    """A world as it is when a test begins: its address, what its database has, everybody's keys."""
+
+    port: int
+    database: bytes
+    admin_key: SigningKey
+    keys: dict[str, SigningKey]
+    agents: dict[str, SigningKey]
+
+
+_KEPT: list[Populated] = []
+"""What a dozen signed acts have made, each 25 ms of work; a log is bound to its address."""
+
+
+def _sqlite_file(url: str | None, folder: Path) -> Path | None:
+    if url is None:
+        return folder / "authority.db"
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def _copy(file: Path) -> bytes:
+    """A database as it is now, whoever writes to it."""
+    with contextlib.closing(sqlite3.connect(file)) as source:
+        with contextlib.closing(sqlite3.connect(":memory:")) as target:
+            source.backup(target)
+            return target.serialize()
+
+
+async def _populate(made: World) -> None:
+    """Enrol everybody, and publish the parcel process."""
+    for name, roles in PEOPLE.items():
+        key = made.keys[name] = SigningKey.generate()
+        body = EnrolIdentity(jwk=key.public.jwk(), roles=roles)
+        await made.admin.act("operator.enrol", f"operator:{name}", body)
+    for agent in AGENTS:
+        key = made.agents[agent] = SigningKey.generate()
+        body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:ada")
+        await made.admin.act("agent.enrol", f"agent:{agent}", body)
+    await publish(
+        made.admin, processes.DEFINITION, processes.matrix(), processes.POLICIES, processes.SCHEMA
+    )
+
+
 @contextlib.asynccontextmanager
 async def world(
     temporal: Client,
@@ -259,14 +315,20 @@ async def world(
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     clock: Callable[[], datetime] = _wall_clock,
     serve: Callable[[AuthoritySettings, Client], AbstractAsyncContextManager[Any]] | None = None,
+    *,
+    anew: bool = False,
     **more: Any,
 ) -> AsyncIterator[World]:
     """A world with its people, agents and the parcel process; ``more`` are further settings.
 
     ``clock`` is everybody's: the authority's, the people's and the workers'. ``serve`` serves the
-    authority in another way than in this process.
+    authority in another way than in this process. All that is no other than usual on SQLite begins
+    with what an earlier one had when it began, unless it is to be made ``anew``.
     """
-    port = free_port()
+    plain = not anew and clock is _wall_clock and not more
+    file = _sqlite_file(database_url, folder) if plain else None
+    kept = next((each for each in _KEPT if is_free(each.port)), None) if file else None
+    port = kept.port if kept else free_port()
     settings = AuthoritySettings(
         issuer=f"http://127.0.0.1:{port}",
         port=port,
@@ -274,9 +336,12 @@ async def world(
         key_passphrase=PASSPHRASE,
         **{"rate_strangers": 0, **more},  # tests are rude, all from one address
     )
-    admin_key = SigningKey.generate()
-    async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await create_log(store, SigningKeys.of(settings), [("ada", admin_key.public)])
+    if kept and file:
+        file.write_bytes(kept.database)
+    admin_key = kept.admin_key if kept else SigningKey.generate()
+    if kept is None:
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            await create_log(store, SigningKeys.of(settings), [("ada", admin_key.public)])
     async with contextlib.AsyncExitStack() as stack:
         serve = serve or partial(serving, clock=clock, wrap=wrap)
         await stack.enter_async_context(serve(settings, temporal))
@@ -285,22 +350,17 @@ async def world(
         made = World(
             settings.issuer, settings, reading(temporal, settings), admin, admin_key, clock=clock
         )
-        for name, roles in PEOPLE.items():
-            key = SigningKey.generate()
-            principal = f"operator:{name}"
-            await admin.act(
-                "operator.enrol", principal, EnrolIdentity(jwk=key.public.jwk(), roles=roles)
-            )
-            made.keys[name] = key
-            person = OperatorClient(settings.issuer, principal, key, clock=clock)
+        if kept:
+            made.keys, made.agents = dict(kept.keys), dict(kept.agents)
+        else:
+            await _populate(made)
+            if file:
+                _KEPT.append(
+                    Populated(port, _copy(file), admin_key, dict(made.keys), dict(made.agents))
+                )
+        for name, key in made.keys.items():
+            person = OperatorClient(settings.issuer, f"operator:{name}", key, clock=clock)
             made.people[name] = await stack.enter_async_context(person)
-        for agent in AGENTS:
-            key = made.agents[agent] = SigningKey.generate()
-            body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:ada")
-            await admin.act("agent.enrol", f"agent:{agent}", body)
-        await publish(
-            admin, processes.DEFINITION, processes.matrix(), processes.POLICIES, processes.SCHEMA
-        )
         try:
             yield made
         finally:

@@ -37,7 +37,7 @@ def recorder() -> Recorder:
 @pytest_asyncio.fixture(loop_scope="module")
 async def recorded(temporal: Client, tmp_path: Path, recorder: Recorder) -> AsyncIterator[World]:
     """A world whose authority is recorded."""
-    async with world(temporal, tmp_path, wrap=recorder.wrap) as made:
+    async with world(temporal, tmp_path, wrap=recorder.wrap, anew=True) as made:
         yield made
 
 

@@ -7,13 +7,17 @@ import pytest
 
 from placet.authority._store import Store
 from tests.authority import ORIGIN
-from tests.harness.databases import new_database
+from tests.harness.databases import KINDS, new_database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a new, empty database: each test runs once on each kind."""
-    with new_database(request, request.param, tmp_path) as url:
+    """The URL of a new database: each test runs once on each kind.
+
+    It is empty, unless a store is opened on it before the test begins.
+    """
+    origin = ORIGIN if "store" in request.fixturenames else ""
+    with new_database(request, request.param, tmp_path, origin) as url:
         yield url
 
 

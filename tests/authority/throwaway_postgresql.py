@@ -131,11 +131,12 @@ class PostgresqlCluster:
             for statement in statements:
                 connection.execute(statement)
 
-    def create_database(self) -> str:
-        """A new, empty database's name."""
+    def create_database(self, like: str = "template1") -> str:
+        """A new database's name: empty, or a copy of one that nobody is connected to."""
         self._databases += 1
         name = f"placet_{self._databases}"
-        self.administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self.administer(made.format(sql.Identifier(name), sql.Identifier(like)))
         return name
 
     def drop_database(self, name: str) -> None:

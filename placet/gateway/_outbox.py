@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from placet.model import GrantUse
+from placet.sqlite import make_durable
 
 T = TypeVar("T")
 _PAGE = 256
@@ -20,9 +21,8 @@ class UseFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for each in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
-            self._connection.execute(f"PRAGMA {each}")
+        self._connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
+        make_durable(self._connection)
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS use_ "
             "(seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"

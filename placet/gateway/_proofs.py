@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 from placet.model import Name
 from placet.resource import ReplayCache
 from placet.resource.shared import SharedReplayCache, UsedProofs
+from placet.sqlite import make_durable
 
 _MAKING = 0x676174657761  # "gatewa"
 """The advisory lock under which the table is made: gateways may start at the same instant."""
@@ -118,9 +119,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
+    make_durable(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from placet.authority._store._prepared import say
+from placet.sqlite import make_durable
 
 READERS = 4
 """Reader threads, and connections, of one process."""
@@ -104,8 +105,8 @@ def _sqlite(url: URL, waits: Waits) -> Engines:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun by the listeners below, not guessed
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    make_durable(connection)
+    for pragma in ("foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -215,7 +215,8 @@ class Cases:
                 raise NotFound("there is no such case")
             if asked.admissions < case.admissions:
                 raise Forbidden("a person has admitted the case since", ("I1", "admitted_since"))
-            self._stop(tx, case, asked.reason, but=claims.jti)
+            if case.status == CaseStatus.OPEN:
+                stop_case(tx, case, asked.reason, but=claims.jti)
             stopped = tx.get(Case, case.id)
             return view(stopped if stopped is not None else case)
 
@@ -244,7 +245,7 @@ class Cases:
                 execution = await self._core.temporal.describe(case.workflow_id)
                 own = await self._continuing.follow(case.id, execution.run_id)
             except ExecutionNotFound:
-                await self._core.store.write(partial(_lose, case_id=case.id))
+                await self._core.store.write(partial(_lose, seen=case))
                 continue
             except Unavailable:
                 return
@@ -258,13 +259,7 @@ class Cases:
             elif not execution.running:
                 trouble = f"the workflow ended ({execution.status}) before its case was closed"
             if trouble is not None:
-                await self._core.store.write(partial(self._stop, case=case, reason=trouble))
-
-    def _stop(self, tx: Tx, case: Case, reason: str, but: str = "") -> None:
-        """Stop a case and end its live grants, but the one that stops it and is settled yet."""
-        current = tx.get(Case, case.id)
-        if current is not None and current.status == CaseStatus.OPEN:
-            stop_case(tx, current, reason, but)
+                await self._core.store.write(partial(_stop_seen, seen=case, reason=trouble))
 
     async def expire_checkpoints(self) -> None:
         """End the checkpoints whose deadline has passed; expiry is never approval."""
@@ -315,9 +310,27 @@ SETTLE_GRACE = 30
 step's last words may be on their way."""
 
 
-def _lose(tx: Tx, case_id: str) -> None:
-    case = tx.get(Case, case_id)
-    if case is not None and case.status == CaseStatus.OPEN:
+def _as_seen(tx: Tx, seen: Case) -> Case | None:
+    """The case, if it is open, in the run and with the admissions with which it was looked at.
+
+    What a person has admitted since is not stopped for what Temporal was asked before.
+    """
+    case = tx.get(Case, seen.id)
+    if case is None or case.status != CaseStatus.OPEN:
+        return None
+    same = (case.run_id, case.admissions) == (seen.run_id, seen.admissions)
+    return case if same else None
+
+
+def _stop_seen(tx: Tx, seen: Case, reason: str) -> None:
+    case = _as_seen(tx, seen)
+    if case is not None:
+        stop_case(tx, case, reason)
+
+
+def _lose(tx: Tx, seen: Case) -> None:
+    case = _as_seen(tx, seen)
+    if case is not None:
         lose(tx, case, "Temporal does not have its workflow any more")
         stop_case(tx, case, "Temporal has lost the workflow")
 

@@ -12,7 +12,7 @@ from placet.authority._facts import FetchedFacts
 from placet.authority._histories import Seen
 from placet.authority._models import stopped
 from placet.authority._requests import Sender
-from placet.authority._store import Case, Tx
+from placet.authority._store import Case, CaseRun, Tx
 from placet.authority._temporal import Execution, RunningActivity
 from placet.model import CaseStatus, ProcessDefinition, RequestedDetails, Step
 
@@ -71,7 +71,8 @@ def wrong_state(tx: Tx, ask: Ask, case: Case) -> Denial | None:
     """Whether case and execution are not those that the authority opened and kept.
 
     Raises:
-        Unavailable: the case is just being opened.
+        Unavailable: the case is just being opened, or has gone on in another run since Temporal
+            was asked.
     """
     if case.status == CaseStatus.OPENING:
         raise Unavailable("the case is just being opened; ask again")
@@ -87,6 +88,7 @@ def wrong_state(tx: Tx, ask: Ask, case: Case) -> Denial | None:
         or execution.first_run_id not in (case.first_run_id, case.run_id)
     ):
         if execution is not None:
+            _require_newest(tx, case, execution.run_id)
             meet_run(tx, case, execution.run_id)
         stop_case(tx, case, "Temporal shows another execution than the authority started")
         return Denial(
@@ -99,6 +101,17 @@ def wrong_state(tx: Tx, ask: Ask, case: Case) -> Denial | None:
     if activity.workflow_id != case.workflow_id or activity.run_id != case.run_id:
         return Denial("the activity is none of the case's run", ("I1", "run"))
     return None
+
+
+def _require_newest(tx: Tx, case: Case, run_id: str) -> None:
+    """Stop no case for a run that was its own when Temporal was asked.
+
+    Raises:
+        Unavailable: it was. Should Temporal go on to show it, watching stops the case.
+    """
+    shown = tx.get(CaseRun, (case.id, run_id))
+    if run_id != case.run_id and shown is not None and shown.admitted:
+        raise Unavailable("the case goes on in another run than Temporal showed; ask again")
 
 
 def running(ask: Ask, step: Step) -> RunningActivity | Denial:

@@ -261,8 +261,9 @@ def insurance(given: Given) -> CheckResult:
 def cover(given: Given, kind: InsuranceKind) -> Cover:
     """Through which day the certificates and the insurer's notices say that cover lasts."""
     latest = _expiry(given, kind)
-    said = (latest.value if latest else None, given.loan.cover_ends(kind))
-    return Cover(kind=kind, through=min((day for day in said if day is not None), default=None))
+    certified, told = latest.value if latest else None, given.loan.cover_ends(kind)
+    through = min((day for day in (certified, told) if day is not None), default=None)
+    return Cover(kind=kind, through=through, certified=certified)
 
 
 def _expiry(given: Given, kind: InsuranceKind) -> Read[date] | None:

@@ -49,10 +49,14 @@ class Adjustment(Model):
 
 
 class Cover(Model):
-    """Through which day the packet's certificates and the insurer's notices say cover lasts."""
+    """Through which day the packet's certificates and the insurer's notices say cover lasts.
+
+    ``certified`` is what the certificates alone say: a notice may be withdrawn.
+    """
 
     kind: InsuranceKind
     through: date | None = None
+    certified: date | None = None
 
 
 class Basis(Model):
@@ -63,9 +67,9 @@ class Basis(Model):
     cost_to_complete: Money | None = None
     sources: Money
 
-    def through(self, kind: InsuranceKind) -> date | None:
+    def cover_of(self, kind: InsuranceKind) -> Cover:
         """Through which day cover of this kind lasts, as far as the analysis knew."""
-        return next((each.through for each in self.cover if each.kind is kind), None)
+        return next((each for each in self.cover if each.kind is kind), Cover(kind=kind))
 
 
 class Analysis(Model):

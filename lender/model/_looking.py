@@ -64,8 +64,9 @@ def _title(loan: LoanFile, analysis: Analysis, day: date, known: frozenset[str])
 
 def _insurance(loan: LoanFile, analysis: Analysis, day: date, known: frozenset[str]) -> str | None:
     for kind in InsuranceKind:
-        was, told = analysis.basis.through(kind), loan.cover_ends(kind)
-        ends = min((each for each in (was, told) if each is not None), default=None)
+        cover, told = analysis.basis.cover_of(kind), loan.cover_ends(kind)
+        was, certified = cover.through, cover.certified or cover.through
+        ends = min((each for each in (certified, told) if each is not None), default=None)
         if ends is None or ends >= day:
             continue
         accepted = f"insurance.current#{kind.value}" in known and was is not None and ends >= was

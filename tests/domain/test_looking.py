@@ -118,6 +118,15 @@ def test_a_better_answer_changes_nothing(changed: dict[str, Any]) -> None:
     assert worsened(loan(**changed), analysed(), building.TODAY) == {}
 
 
+def test_cover_that_stands_after_all_ends_when_its_certificate_says() -> None:
+    """I5: a notice that was known and is withdrawn before the payment stops nothing."""
+    before = analysed(loan=loan(notices=(CoverNotice(kind=RISK, ends=building.TODAY),)))
+    assert worsened(building.loan(), before, building.TODAY + DAY) == {}
+    assert worsened(building.loan(), before, _EXPIRES + DAY)[Aspect.INSURANCE].endswith(
+        f"builders risk was in force through {_EXPIRES}"
+    )
+
+
 def test_what_people_accepted_stays_accepted_and_only_more_of_it_stops() -> None:
     """I5: a known lien, cover known to have ended, a known shortfall; then one thing more."""
     known = loan(

@@ -67,8 +67,7 @@ class Campaigns:
         """What came of one review, which is what its case's checkpoint has ended as."""
         self._scene.collector.count("reviews of identities")
         identity, data = str(entry.data.get("target")), entry.data
-        case = self._scene.cases.get(entry.case or "")
-        definition = None if case is None else self._scene.processes.get(case.process_digest)
+        definition = self._scene.process(entry.case)
         if definition is None or definition.name != REVIEW_PROCESS:
             self._scene.trouble("review", f"{identity} was reviewed in no review")
             return

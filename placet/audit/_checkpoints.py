@@ -1,72 +1,27 @@
-"""Checkpoints: the evidence was settled, the decisions count, the outcome follows from them."""
+"""Checkpoints: the evidence was settled, and the outcome follows from the decisions.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+What is asked of whom is computed again in :mod:`placet.audit._requirements`, and each decision
+judged in :mod:`placet.audit._verdicts`.
+"""
 
-from pydantic import JsonValue, ValidationError
+from collections.abc import Iterator
 
 from placet.audit._attending import attended
 from placet.audit._emergencies import Emergencies
 from placet.audit._people import People
-from placet.audit._scene import Case, Scene
+from placet.audit._requirements import Requirements
+from placet.audit._scene import Scene
+from placet.audit._standing import Standing
+from placet.audit._verdicts import Verdicts
 from placet.ledger import Entry, EntryType
-from placet.model import (
-    CheckpointDefinition,
-    CheckpointRule,
-    CheckpointStatus,
-    CheckpointView,
-    DecisionClaims,
-    Exclusion,
-    ExclusionReason,
-    NamedHand,
-    NotAgain,
-    Part,
-    Verdict,
-    digest_bytes,
-    digest_json,
-)
-from placet.rules import (
-    AutomaticFacts,
-    CheckpointStanding,
-    CountedDecision,
-    DecisionRefused,
-    OperatorFacts,
-    RuleError,
-    approvals,
-    check_decision,
-    check_step_up,
-    escalated,
-    excluded,
-    named_decider,
-    named_hands,
-    outcome_status,
-    requirement,
-    said_digest,
-    subject_variables,
-)
-from placet.tokens import TokenError, verify_decision
+from placet.model import CheckpointStatus, CheckpointView, digest_json
+from placet.rules import AutomaticFacts, CountedDecision, outcome_status, said_digest
 
 ENDS = {
     EntryType.CHECKPOINT_RESOLVED,
     EntryType.CHECKPOINT_EXPIRED,
     EntryType.CHECKPOINT_VOIDED,
 }
-_LAST_SECOND = 253_402_300_799
-"""Of the year 9999."""
-
-
-@dataclass
-class _Open:
-    """A checkpoint as the log tells it so far."""
-
-    opened: Entry
-    status: CheckpointStatus = CheckpointStatus.OPEN
-    decisions: list[CountedDecision] = field(default_factory=list)
-    escalated: int = 0
-    keys: dict[str, str] = field(default_factory=dict)
-    """The key that each decision was signed with."""
-    rejected_for: str | None = None
 
 
 class Checkpoints:
@@ -76,8 +31,10 @@ class Checkpoints:
         self._scene = scene
         self._people = people
         self.emergencies = Emergencies(scene, people)
-        self._open: dict[str, _Open] = {}
-        self._of_case: dict[str, dict[str, _Open]] = {}
+        self._requirements = Requirements(scene, people)
+        self._verdicts = Verdicts(scene, people)
+        self._open: dict[str, Standing] = {}
+        self._of_case: dict[str, dict[str, Standing]] = {}
 
     def opened(self, entry: Entry) -> None:
         """A checkpoint with its evidence and what it asks."""
@@ -85,12 +42,24 @@ class Checkpoints:
         checkpoint = str(entry.data.get("checkpoint"))
         if checkpoint in self._open:
             self._scene.trouble("checkpoint-twice", f"{checkpoint} was opened before")
-        self._open[checkpoint] = _Open(entry)
+        self._open[checkpoint] = Standing(entry)
         newest = self._of_case.setdefault(entry.case or "", {})
         newest[str(entry.data.get("name"))] = self._open[checkpoint]
         view = self._view(checkpoint)
         if view is None:
             return
+        self._fits(entry, view)
+        instead = self.emergencies.asked(entry, view)
+        if instead is None:
+            self._requirements.asked(view, entry)
+        elif instead != view.requirement:
+            self._scene.trouble("requirement", f"{checkpoint}: the emergency asks something else")
+        for said in self._unmet(view):
+            self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
+
+    def _fits(self, entry: Entry, view: CheckpointView) -> None:
+        """Its content is that of the entry, and shows what was settled and what was proposed."""
+        checkpoint = str(entry.data.get("checkpoint"))
         if digest_json(view.evidence) != entry.data.get("evidence_digest"):
             self._scene.trouble("evidence-digest", f"{checkpoint}: the evidence is another")
         if digest_json(view.requirement) != entry.data.get("requirement_digest"):
@@ -107,14 +76,9 @@ class Checkpoints:
                 self._scene.trouble(
                     "evidence-unsettled", f"{checkpoint}: {item.name} was not settled as it says"
                 )
-        self._proposed(view)
-        instead = self.emergencies.asked(entry, view)
-        if instead is None:
-            self._asked(view, entry)
-        elif instead != view.requirement:
-            self._scene.trouble("requirement", f"{checkpoint}: the emergency asks something else")
-        for said in self._unmet(view):
-            self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
+        lead = self._scene.part(view.evidence.items[0].digest)
+        if lead is None or lead.proposal != view.evidence.proposal:
+            self._scene.trouble("evidence-proposal", f"{view.id}: no part proposes this")
 
     def _unmet(self, view: CheckpointView) -> Iterator[str]:
         """Which checkpoints that come first, by the signed process, have not approved it."""
@@ -123,32 +87,18 @@ class Checkpoints:
             if standing is None or standing.status is not CheckpointStatus.APPROVED:
                 yield f"the {prior} checkpoint has not approved it first"
                 continue
-            shown = self._scene.files.checkpoints.get(str(standing.opened.data.get("checkpoint")))
+            shown = self._scene.files.checkpoints.get(standing.id)
             if shown is None or self._lead(shown) != self._lead(view):
                 yield f"the {prior} checkpoint approved another proposal"
 
     def _priors(self, view: CheckpointView) -> tuple[str, ...]:
         found = {each.check for each in view.evidence.proposal.findings}
-        checkpoint = self._defined(view)
+        checkpoint = self._requirements.defined(view)
         return tuple(
             prior.checkpoint
             for prior in (checkpoint.after if checkpoint else ())
             if not found.isdisjoint(prior.findings_of)
         )
-
-    def _defined(self, view: CheckpointView) -> CheckpointDefinition | None:
-        """The checkpoint as the signed process has it."""
-        case = self._scene.cases.get(view.evidence.case)
-        definition = None if case is None else self._scene.processes.get(case.process_digest)
-        return definition.checkpoint(view.evidence.checkpoint) if definition else None
-
-    def _named(self, defined: CheckpointDefinition, view: CheckpointView) -> tuple[NamedHand, ...]:
-        """Whom the evidence names as having had a hand in it."""
-        return named_hands(defined.named, self._parts(view))
-
-    def _parts(self, view: CheckpointView) -> list[Part]:
-        parts = [self._scene.part(each.digest) for each in view.evidence.items]
-        return [part for part in parts if part is not None]
 
     def _lead(self, view: CheckpointView) -> tuple[str, str | None]:
         """What the first part says, and who said it."""
@@ -156,7 +106,7 @@ class Checkpoints:
         part = self._scene.part(lead.digest)
         return lead.agent, None if part is None else said_digest(part)
 
-    def _newest(self, case: str, name: str) -> _Open | None:
+    def _newest(self, case: str, name: str) -> Standing | None:
         return self._of_case.get(case, {}).get(name)
 
     def stand(self, case: str) -> dict[str, CheckpointStatus]:
@@ -166,116 +116,12 @@ class Checkpoints:
     def newest(self, case: str, name: str) -> str | None:
         """The newest checkpoint of a name in a case, by its id."""
         found = self._newest(case, name)
-        return None if found is None else str(found.opened.data.get("checkpoint"))
+        return None if found is None else found.id
 
     def rejected_for(self, case: str, name: str) -> str | None:
         """The reason that was signed with the rejection of a case's newest checkpoint."""
         newest = self._newest(case, name)
         return None if newest is None else newest.rejected_for
-
-    def _proposed(self, view: CheckpointView) -> None:
-        """What people decide on is what the first part proposed."""
-        lead = self._scene.part(view.evidence.items[0].digest)
-        if lead is None or lead.proposal != view.evidence.proposal:
-            self._scene.trouble("evidence-proposal", f"{view.id}: no part proposes this")
-
-    def _asked(self, view: CheckpointView, entry: Entry) -> None:
-        """What is asked of whom is what the lender's matrix asks for this proposal."""
-        asked, case = view.requirement, self._scene.cases.get(view.evidence.case)
-        defined = self._defined(view)
-        matrix = self._scene.matrices.get(asked.matrix_digest)
-        rule = None if matrix is None else matrix.rule(asked.checkpoint)
-        if case is None or matrix is None or rule is None:
-            self._scene.trouble("requirement", f"{view.id}: no matrix asks this")
-            return
-        try:
-            computed = requirement(
-                matrix,
-                asked.checkpoint,
-                view.evidence.proposal,
-                excluded=self._excluded(view, case, rule),
-                facts=asked.facts,
-                automatic=None if asked.needs else self._automatic(view, case),
-                opened=entry.time,
-                named=() if defined is None else self._named(defined, view),
-                decided_by=None if defined is None else named_decider(defined, self._parts(view)),
-                expires_as="expired" if defined is None else defined.expires_as,
-            )
-        except RuleError as error:
-            self._scene.trouble("requirement", f"{view.id}: {error}")
-            return
-        planned = asked.schedule
-        until = None if planned is None else int(planned.expires_at.timestamp())
-        if until is not None and until != entry.data.get("deadline"):
-            self._scene.trouble("deadline", f"{view.id}: the schedule asks for another deadline")
-        if computed != asked:
-            self._scene.trouble("requirement", f"{view.id}: the matrix asks something else")
-
-    def _excluded(
-        self, view: CheckpointView, case: Case, rule: CheckpointRule
-    ) -> tuple[Exclusion, ...]:
-        """Who had a hand in the case, as the log tells."""
-        earlier = {
-            each.person: each.of or ""
-            for each in view.requirement.excluded
-            if each.why is ExclusionReason.APPROVED_EARLIER
-        }
-        if self._scene.files.indices is None:  # a bundle of one case has no other case's approvals
-            looked = {} if rule.not_again is None else self._earlier(view, case, rule.not_again)
-            if looked != earlier:
-                self._scene.trouble("requirement", f"{view.id}: others approved the cases before")
-        return excluded(
-            case.opened_by,
-            view.evidence.proposal.preparers,
-            resubmitters=case.resubmitters,
-            keyers=case.keyers,
-            owners=self._people.registry.owners_since(sorted(case.agents), case.index),
-            approved_earlier=earlier,
-        )
-
-    def _earlier(self, view: CheckpointView, case: Case, looks: NotAgain) -> dict[str, str]:
-        """Who approved at this checkpoint in the last closed cases that the matrix looks at."""
-        definition = self._scene.processes.get(case.process_digest)
-        if definition is None:
-            return {}
-        own = subject_variables(definition, case.subject)
-        found: dict[str, str] = {}
-        looked = 0
-        for name, other in reversed(self._scene.cases.items()):
-            theirs = self._scene.processes.get(other.process_digest)
-            if other.status != "closed" or theirs is None or theirs.name != definition.name:
-                continue
-            bound = subject_variables(theirs, other.subject)
-            if any(bound.get(each) != own.get(each) for each in looks.same):
-                continue
-            looked += 1
-            for checkpoint, people in other.approvers.values():
-                for person in people if checkpoint == view.requirement.checkpoint else ():
-                    found.setdefault(person, name)
-            if looked == looks.cases:
-                break
-        return found
-
-    def _automatic(self, view: CheckpointView, case: Case) -> AutomaticFacts | None:
-        """The second agent's recomputation, from what was settled before."""
-        definition, lead = self._scene.processes.get(case.process_digest), view.evidence.items[0]
-        steps = () if definition is None else definition.steps
-        names = {name for each in steps if each.confirms == lead.name for name in each.produces}
-        again = [
-            part
-            for part in self._scene.parts.values()
-            if part.name in names and self._scene.part_cases.get(part.digest) == view.evidence.case
-        ]
-        made = self._scene.part(lead.digest)
-        recomputed = self._scene.part(again[-1].digest) if again else None
-        if made is None or recomputed is None:
-            return None
-        return AutomaticFacts(
-            made_by=lead.agent,
-            said=said_digest(made),
-            recomputed_by=again[-1].agent,
-            recomputed=said_digest(recomputed),
-        )
 
     def _view(self, checkpoint: str) -> CheckpointView | None:
         view = self._scene.files.checkpoints.get(checkpoint)
@@ -323,105 +169,17 @@ class Checkpoints:
     # --- decisions ----------------------------------------------------------------------------
 
     def decided(self, entry: Entry) -> None:
-        """A decision: signed, by someone who could, in time, on what the checkpoint shows."""
+        """A decision, and that it is one which counts."""
         self._scene.collector.count("decisions")
-        jti, checkpoint = str(entry.data.get("decision")), str(entry.data.get("checkpoint"))
+        checkpoint = str(entry.data.get("checkpoint"))
         view, standing = self._scene.files.checkpoints.get(checkpoint), self._open.get(checkpoint)
-        found = next((each for each in view.decisions if each.jti == jti), None) if view else None
-        if view is None or found is None or standing is None:
-            self._scene.trouble("decision-missing", f"the signed decision {jti} is not there")
-            return
-        if digest_bytes(found.jws.encode()) != entry.data.get("decision_digest"):
-            self._scene.trouble("decision-digest", f"the decision {jti} is another")
-        claims = self._verified(entry, found.jws)
-        if claims is not None:
-            self._counts(entry, view, standing, claims)
-
-    def _verified(self, entry: Entry, jws: str) -> DecisionClaims | None:
-        key = self._people.key(entry.actor, str(entry.data.get("key")), entry.time)
-        if key is None:
-            self._scene.trouble("decision-key", f"{entry.actor} signed with no enrolled key")
-            return None
-        try:
-            return verify_decision(
-                jws,
-                key,
-                operator=entry.actor,
-                audience=self._scene.files.issuer,
-                now=entry.time,
-                max_age=None,
-            )
-        except TokenError as error:
-            self._scene.trouble("decision-signature", str(error))
-            return None
-
-    def _counts(
-        self, entry: Entry, view: CheckpointView, standing: _Open, claims: DecisionClaims
-    ) -> None:
-        told = (entry.data.get("decision"), entry.data.get("verdict"), entry.case)
-        if (claims.jti, claims.verdict, claims.txn) != told:
-            self._scene.trouble("decision-claims", "the decision says other than the ledger")
-        if claims.evidence_digest != standing.opened.data.get("evidence_digest"):
-            self._scene.trouble("decision-other-evidence", f"{entry.actor} saw other evidence")
-        roles = self._people.roles(entry.actor)
-        if list(roles) != entry.data.get("roles"):
-            self._scene.trouble("decision-roles", f"{entry.actor} had other roles")
-        opened = standing.opened.data
-        try:
-            check_decision(
-                escalated(view.requirement, standing.escalated),
-                str(opened.get("evidence_digest")),
-                str(opened.get("requirement_digest")),
-                claims,
-                OperatorFacts(
-                    principal=entry.actor,
-                    active=self._people.active(entry.actor),
-                    roles=roles,
-                    stands_in_for=self._people.stands_in_for(
-                        entry.actor, self._process(entry.case), entry.time
-                    ),
-                ),
-                CheckpointStanding(
-                    id=str(opened.get("checkpoint")),
-                    case=standing.opened.case or "",
-                    status=standing.status,
-                    deadline=_deadline(opened.get("deadline")),
-                    adjustments_digest=view.evidence.proposal.adjustments_digest,
-                    decisions=tuple(standing.decisions),
-                ),
-                entry.time,
-            )
-            signed_in = _second_of(entry.data.get("signed_in_at"))
-            check_step_up(self._people.rules.step_up, claims, signed_in, entry.time)
-        except DecisionRefused as error:
-            self._scene.trouble("decision-refusable", str(error))
-        except ValidationError as error:
-            self._scene.trouble("decision-refusable", f"not a checkpoint: {error.error_count()}")
-        standing.keys[claims.jti] = str(entry.data.get("key"))
-        if claims.verdict is Verdict.REJECT:
-            standing.rejected_for = claims.reason_code
-        self.emergencies.decided(view.id, claims.iss)
-        standing.decisions.append(
-            CountedDecision(
-                jti=claims.jti,
-                operator=claims.iss,
-                roles=roles,
-                verdict=claims.verdict,
-                exceptions=claims.accepted,
-                stands_in_for=claims.stands_in_for,
-                escalated=standing.escalated,
-            )
-        )
-
-    def _process(self, case: str | None) -> str | None:
-        found = self._scene.cases.get(case or "")
-        kind = None if found is None else self._scene.processes.get(found.process_digest)
-        return None if kind is None else kind.name
+        claims = self._verdicts.heard(entry, view, standing)
+        if claims is not None and view is not None:
+            self.emergencies.decided(view.id, claims.iss)
 
     def recomputed(self, view: CheckpointView) -> AutomaticFacts | None:
         """The second agent's recomputation of what a checkpoint showed, if there was one."""
-        case = self._scene.cases.get(view.evidence.case)
-        return None if case is None else self._automatic(view, case)
+        return self._requirements.recomputed(view)
 
     def words(self, checkpoint: str) -> tuple[list[CountedDecision], int]:
         """The decisions on a checkpoint that were heard so far, and how often it was escalated."""
@@ -447,9 +205,7 @@ class Checkpoints:
         if entry.type is EntryType.CHECKPOINT_EXPIRED:
             self._expired(entry, standing, view)
             return
-        computed = outcome_status(
-            escalated(view.requirement, standing.escalated), standing.decisions
-        )
+        computed = outcome_status(standing.asked(view), standing.decisions)
         if computed is CheckpointStatus.OPEN or computed.value != entry.data.get("status"):
             self._scene.trouble(
                 "outcome",
@@ -458,13 +214,12 @@ class Checkpoints:
             )
         case = self._scene.cases.get(entry.case or "")
         if computed is CheckpointStatus.APPROVED and case is not None:
-            counted = approvals(escalated(view.requirement, standing.escalated), standing.decisions)
-            people = tuple(each.operator for each in counted)
+            people = tuple(each.operator for each in standing.approvals(view))
             case.approvers[checkpoint] = (view.requirement.checkpoint, people)
         # Whether it follows or not: what the ledger has ended takes no more decisions.
         standing.status = CheckpointStatus.VOIDED if computed is CheckpointStatus.OPEN else computed
 
-    def _expired(self, entry: Entry, standing: _Open, view: CheckpointView) -> None:
+    def _expired(self, entry: Entry, standing: Standing, view: CheckpointView) -> None:
         """Nobody decided in time: not before that time, and what the signed process makes of it."""
         said, asked = entry.data.get("status"), view.requirement.expires_as
         if said != asked:
@@ -485,8 +240,7 @@ class Checkpoints:
             standing.status is CheckpointStatus.APPROVED
             and (opened.case, opened.data.get("name")) == (entry.case, name)
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
-            and _ids(approvals(escalated(view.requirement, standing.escalated), standing.decisions))
-            == entry.data.get("approvals")
+            and [each.jti for each in standing.approvals(view)] == entry.data.get("approvals")
         )
 
     def doubts(self, entry: Entry) -> Iterator[tuple[str, str]]:
@@ -506,27 +260,10 @@ class Checkpoints:
         standing = self._open.get(str(entry.data.get("checkpoint")))
         return next(self._not_active(standing), None) is not None
 
-    def _not_active(self, standing: _Open | None) -> Iterator[str]:
-        view = None
-        if standing is not None:
-            view = self._scene.files.checkpoints.get(str(standing.opened.data.get("checkpoint")))
+    def _not_active(self, standing: Standing | None) -> Iterator[str]:
+        view = None if standing is None else self._scene.files.checkpoints.get(standing.id)
         if standing is None or view is None:
             return
-        for each in approvals(escalated(view.requirement, standing.escalated), standing.decisions):
+        for each in standing.approvals(view):
             if not self._people.word_stands(each.operator, standing.keys.get(each.jti, "")):
                 yield each.operator
-
-
-def _second_of(told: JsonValue) -> datetime | None:
-    """The end of the second that the ledger names, if it names one."""
-    return _deadline(told) if isinstance(told, int) else None
-
-
-def _deadline(told: JsonValue) -> datetime:
-    """The end of the second that the ledger names; long ago if it names none."""
-    seconds = told if isinstance(told, int) and 0 <= told < _LAST_SECOND else 0
-    return datetime.fromtimestamp(seconds + 1, UTC)
-
-
-def _ids(decisions: Sequence[CountedDecision]) -> list[str]:
-    return [each.jti for each in decisions]

@@ -12,7 +12,7 @@ from placet.audit._people import People
 from placet.audit._registry import named
 from placet.audit._scene import Grant, Scene
 from placet.ledger import Entry, EntryType
-from placet.model import EvidenceItem, ProcessDefinition, Step
+from placet.model import EvidenceItem, Step
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
@@ -42,10 +42,10 @@ class Grants:
         if not self._people.active(entry.actor):
             self._scene.trouble("grant-key", f"{entry.actor} was not active")
         self._people.registry.granted(entry.actor, entry.time, entry.data)
-        self.models.granted(entry, self._definition(entry))
+        self.models.granted(entry, self._scene.process(entry.case))
         self._scene.grants[grant] = Grant(entry)
         self._step(entry)
-        self._conversations.asked(entry, self._definition(entry))
+        self._conversations.asked(entry, self._scene.process(entry.case))
         self.decided(entry, permitted=True)
 
     def _step(self, entry: Entry) -> None:
@@ -62,15 +62,11 @@ class Grants:
                 self._scene.trouble(name, said)
 
     def _step_of(self, entry: Entry) -> Step | None:
-        definition = self._definition(entry)
+        definition = self._scene.process(entry.case)
         activity = entry.data.get("activity")
         if definition is None or not isinstance(activity, dict):
             return None
         return definition.step(str(activity.get("activity_type")))
-
-    def _definition(self, entry: Entry) -> ProcessDefinition | None:
-        case = self._scene.cases.get(entry.case or "")
-        return None if case is None else self._scene.processes.get(case.process_digest)
 
     def decided(self, entry: Entry, *, permitted: bool) -> None:
         """A policy decision: asked again of the same policies, in the context that was kept."""
@@ -137,7 +133,7 @@ class Grants:
                     self._scene.cases[entry.case].settled.add(self._scene.parts[digest].name)
             except ValidationError:
                 self._scene.trouble("part-not-produced", "the settlement names no part")
-        self._conversations.settled(entry, grant.issued, self._definition(grant.issued))
+        self._conversations.settled(entry, grant.issued, self._scene.process(grant.issued.case))
 
     def used(self, entry: Entry) -> None:
         """A use at a system of record: of a grant for it, for this action and record."""

@@ -140,6 +140,11 @@ class Scene:
         if digest not in found:
             self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
 
+    def process(self, case: str | None) -> ProcessDefinition | None:
+        """The process that a case runs, as it was published and signed."""
+        found = self.cases.get(case or "")
+        return None if found is None else self.processes.get(found.process_digest)
+
     def part(self, digest: str) -> Part | None:
         """A settled part, if what is kept of it can be read."""
         kept = self.files.parts.get(digest)

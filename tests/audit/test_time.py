@@ -5,11 +5,12 @@ from typing import Any, cast
 
 import pytest
 
-from placet.audit._checkpoints import Checkpoints, _Open
+from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
 from placet.audit._people import People
 from placet.audit._report import Collector
 from placet.audit._scene import Scene
+from placet.audit._standing import Standing
 from placet.ledger import Entry, EntryType
 from placet.model import (
     CheckpointStatus,
@@ -66,7 +67,7 @@ def troubles(
     )
     checkpoints = Checkpoints(scene, cast("People", None))
     until = int((NOON + 9 * HOUR).timestamp())
-    opened = _Open(entry("checkpoint.opened", timedelta(0), deadline=until), status)
+    opened = Standing(entry("checkpoint.opened", timedelta(0), deadline=until), status)
     checkpoints._open[CHECKPOINT] = opened  # noqa: SLF001 - opened long before what is tested
     for each in entries:
         if each.type is EntryType.CHECKPOINT_EXPIRED:

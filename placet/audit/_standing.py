@@ -1,0 +1,34 @@
+"""A checkpoint as the log tells it so far."""
+
+from dataclasses import dataclass, field
+
+from placet.ledger import Entry
+from placet.model import CheckpointStatus, CheckpointView, Requirement
+from placet.rules import CountedDecision, approvals, escalated
+
+
+@dataclass
+class Standing:
+    """How it was opened, and what has come of it."""
+
+    opened: Entry
+    status: CheckpointStatus = CheckpointStatus.OPEN
+    decisions: list[CountedDecision] = field(default_factory=list)
+    escalated: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
+    """The key that each decision was signed with."""
+    rejected_for: str | None = None
+    """The reason that was signed with its rejection."""
+
+    @property
+    def id(self) -> str:
+        """The checkpoint's."""
+        return str(self.opened.data.get("checkpoint"))
+
+    def asked(self, view: CheckpointView) -> Requirement:
+        """What is asked of whom by now, with each escalation that came."""
+        return escalated(view.requirement, self.escalated)
+
+    def approvals(self, view: CheckpointView) -> tuple[CountedDecision, ...]:
+        """The approvals that count so far."""
+        return approvals(self.asked(view), self.decisions)

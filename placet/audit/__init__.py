@@ -2,13 +2,7 @@
 
 from placet.audit._approvals import ApprovalChange, ApprovalsAgain, approvals_again
 from placet.audit._backtest import Backtest, Change, backtest
-from placet.audit._bundle import (
-    MAX_BUNDLE_BYTES,
-    Bundle,
-    BundleError,
-    read_bundle,
-    write_bundle,
-)
+from placet.audit._bundle import Bundle, BundleError
 from placet.audit._coverage import ControlCoverage, Coverage, EvidenceFor, coverage
 from placet.audit._crew import CASE_LIMIT, replay_many
 from placet.audit._files import ActFile, Kept, LogFiles
@@ -22,6 +16,7 @@ from placet.audit._oversight import (
     oversight,
 )
 from placet.audit._population import CaseLine, Population, population, sample
+from placet.audit._read_bundle import read_bundle
 from placet.audit._recorder import record_flight
 from placet.audit._replay import replay
 from placet.audit._report import Report, Trouble
@@ -30,6 +25,8 @@ from placet.audit._select import head_size, only, select
 from placet.audit._timeline import Moment, timeline
 from placet.audit._verify import verify
 from placet.audit._verify_bundle import verify_bundle
+from placet.audit._write_bundle import write_bundle
+from placet.audit._zip import MAX_BUNDLE_BYTES
 
 __all__ = [
     "CASE_LIMIT",

@@ -11,13 +11,14 @@ That no entry of the case was left out, no bundle can show: only the whole log d
 
 import dataclasses
 
-from placet.audit._bundle import REPORT, Bundle, first_difference
+from placet.audit._bundle import REPORT, Bundle
 from placet.audit._files import LogFiles
 from placet.audit._heads import open_head
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Scene
 from placet.audit._select import select
 from placet.audit._verify import Walk
+from placet.audit._write_bundle import first_difference
 from placet.ledger import (
     Checkpoint,
     LedgerError,

@@ -24,7 +24,8 @@ from placet.audit import (
     verify_bundle,
     write_bundle,
 )
-from placet.audit._bundle import MANIFEST, Manifest, Member, _zip
+from placet.audit._bundle import MANIFEST, Manifest, Member
+from placet.audit._zip import pack
 from placet.ledger import Checkpoint
 from placet.model import canonical_json, digest_bytes
 from tests.audit.recording import HOSTILE, Recorded, resigned
@@ -121,7 +122,7 @@ def rezipped(data: bytes, method: int = zipfile.ZIP_DEFLATED, **more: bytes) -> 
 def named(name: str) -> Callable[[bytes], bytes]:
     def change(data: bytes) -> bytes:
         members = unzipped(data)
-        return _zip({**members, name: b"x"})
+        return pack({**members, name: b"x"})
 
     return change
 
@@ -163,7 +164,7 @@ def encrypted(data: bytes) -> bytes:
 
 
 def without(name: str) -> Callable[[bytes], bytes]:
-    return lambda data: _zip({key: each for key, each in unzipped(data).items() if key != name})
+    return lambda data: pack({key: each for key, each in unzipped(data).items() if key != name})
 
 
 BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -189,7 +190,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "other-script": (named("evidence/\u0430"), "no name"),
     "long-name": (named("e" * 5000), "no name"),
     "many-members": (
-        lambda _: _zip({str(number): b"" for number in range(20_001)}),
+        lambda _: pack({str(number): b"" for number in range(20_001)}),
         "more than",
     ),
     "no-manifest": (without(MANIFEST), MANIFEST),
@@ -224,7 +225,7 @@ def remade(members: Members) -> bytes:
         if name != MANIFEST
     }
     told = canonical_json(manifest.model_copy(update={"files": files}))
-    return _zip({**members, MANIFEST: told})
+    return pack({**members, MANIFEST: told})
 
 
 def lines(members: Members) -> list[bytes]:

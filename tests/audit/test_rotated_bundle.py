@@ -21,7 +21,8 @@ from placet.audit import (
     verify_bundle,
     write_bundle,
 )
-from placet.audit._bundle import MANIFEST, Manifest, Member, _zip
+from placet.audit._bundle import MANIFEST, Manifest, Member
+from placet.audit._zip import pack
 from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_checkpoint
 from placet.model import ActClaims, canonical_json, digest_bytes, digest_json, format_time
 from placet.tokens import sign_act
@@ -188,7 +189,7 @@ def test_handovers_that_are_none_are_no_bundle(rotated: Rotated, content: bytes)
     changed = {**manifest.files, "handovers.json": told}
     members[MANIFEST] = canonical_json(manifest.model_copy(update={"files": changed}))
     try:
-        found = names(read_bundle(_zip(members), trust={"log_key": rotated.old.verifier.vkey}))
+        found = names(read_bundle(pack(members), trust={"log_key": rotated.old.verifier.vkey}))
     except BundleError:
         return
     assert found

@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf.message import Message
 from pydantic_core import from_json, to_json
 from temporalio.api.common.v1 import Payload, Payloads, RetryPolicy, SearchAttributes
-from temporalio.api.enums.v1 import RetryState, TaskQueueKind
+from temporalio.api.enums.v1 import RetryState, TaskQueueKind, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
@@ -50,7 +50,6 @@ FREE: dict[str, set[str]] = {
         "versioning_behavior",
     },
     "workflow_task_failed": {*_SAYS_OF_ITSELF, "failure", "cause"},
-    "workflow_task_timed_out": {"timeout_type"},
     "activity_task_scheduled": {"use_workflow_build_id"},
     "activity_task_started": {*_SAYS_OF_ITSELF, "last_failure", "build_id_redirect_counter"},
     "activity_task_completed": {"identity", "worker_version"},
@@ -88,7 +87,7 @@ _EXPLAINED: dict[str, set[str]] = {
         "new_run_id",
         "fork_event_version",
     },
-    "workflow_task_timed_out": {"scheduled_event_id", "started_event_id"},
+    "workflow_task_timed_out": {"scheduled_event_id", "started_event_id", "timeout_type"},
     "activity_task_scheduled": {
         "activity_id",
         "activity_type",
@@ -212,12 +211,15 @@ class _History:
             self._task, self._apart = event.event_id, False
         elif name == "upsert_workflow_search_attributes":
             self._attributes |= dict(told.search_attributes.indexed_fields)
+        elif name == "activity_task_cancel_requested":
+            self._cancelled.add(told.scheduled_event_id)
         elif name == "workflow_task_scheduled":
             self._pending = True
         elif name == "workflow_task_started":
             self._news, self._pending = None, False
         if name in {"workflow_task_completed", "workflow_task_failed", "workflow_task_timed_out"}:
-            self._failed = name != "workflow_task_completed"
+            # Waiting for a worker that is gone counts as no attempt.
+            self._failed = name != "workflow_task_completed" and told.started_event_id > 0
             self._pending = False  # one may time out on the queue of a worker that is gone
         if name.startswith(_DELIVERED):
             self._news = event
@@ -241,6 +243,8 @@ class _History:
                 yield from self._started(told)
             case "workflow_task_scheduled":
                 yield from self._scheduled(event, told)
+            case "workflow_task_timed_out":
+                yield from self._timed_out(told)
             case "activity_task_scheduled":
                 if told.task_queue.kind != TaskQueueKind.TASK_QUEUE_KIND_NORMAL:
                     yield "field-unexplained", "its task queue is of another kind"
@@ -259,8 +263,6 @@ class _History:
                 if told.request_id in self._requests:
                     yield "signal-twice", "Temporal takes a request once"
                 self._requests.add(told.request_id)
-            case "activity_task_cancel_requested":
-                self._cancelled.add(told.scheduled_event_id)
             case _:
                 pass
 
@@ -334,6 +336,17 @@ class _History:
             yield "time-order", f"it is before event {self._news.event_id}, which caused it"
         if told.attempt < 1 or (told.attempt > 1 and not self._failed):
             yield "field-unexplained", "it is another attempt than the one before leaves"
+
+    def _timed_out(self, told: Any) -> Iterator[tuple[str, str]]:
+        began = told.started_event_id > 0
+        if told.timeout_type != (
+            TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE
+            if began
+            else TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START
+        ):
+            yield "field-unexplained", "it says another timeout than the task's"
+        if not began and not self._pending:
+            yield "event-reference", "no workflow task waited for a worker"
 
     def _timer(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
         started = self._by_number.get(told.started_event_id)

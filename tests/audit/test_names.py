@@ -39,6 +39,7 @@ from tests.harness.processes import DEFINITION
 
 SIGNALED = "workflowExecutionSignaledEventAttributes"
 TASK = "workflowTaskScheduledEventAttributes"
+TIMED_OUT = "workflowTaskTimedOutEventAttributes"
 Forge = Callable[[History], dict[str, Any]]
 """Changes a history and gives the event that it must be found at."""
 
@@ -172,7 +173,7 @@ def gone_with_its_worker(history: History) -> None:
         "eventId": "gone",
         "eventTime": waited["eventTime"],
         "eventType": "EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT",
-        "workflowTaskTimedOutEventAttributes": {
+        TIMED_OUT: {
             "scheduledEventId": "waited",
             "timeoutType": "TIMEOUT_TYPE_SCHEDULE_TO_START",
         },
@@ -180,6 +181,30 @@ def gone_with_its_worker(history: History) -> None:
     waited["eventId"] = "waited"
     events[at:at] = [waited, ended]
     renumber(history)
+
+
+def gone_and(forge: Callable[[list[dict[str, Any]], int], None]) -> Callable[[History], None]:
+    """The same, with something that Temporal's server does not write of it."""
+
+    def change(history: History) -> None:
+        gone_with_its_worker(history)
+        events = history["events"]
+        forge(events, next(number for number, each in enumerate(events) if TIMED_OUT in each))
+        renumber(history)
+
+    return change
+
+
+def twice(events: list[dict[str, Any]], at: int) -> None:
+    events.insert(at, {**copy.deepcopy(events[at]), "eventId": "again"})
+
+
+def while_it_ran(events: list[dict[str, Any]], at: int) -> None:
+    events[at][TIMED_OUT]["timeoutType"] = "TIMEOUT_TYPE_START_TO_CLOSE"
+
+
+def as_an_attempt(events: list[dict[str, Any]], at: int) -> None:
+    events[at + 1][TASK]["attempt"] = 2
 
 
 def patient_with(attempt: int) -> Callable[[History], None]:
@@ -212,6 +237,9 @@ def patient_with(attempt: int) -> Callable[[History], None]:
     ("change", "found"),
     [
         pytest.param(gone_with_its_worker, set(), id="gone-with-its-worker"),
+        pytest.param(gone_and(twice), {"event-reference"}, id="gone-twice"),
+        pytest.param(gone_and(while_it_ran), {"field-unexplained"}, id="gone-while-it-ran"),
+        pytest.param(gone_and(as_an_attempt), {"field-unexplained"}, id="gone-as-an-attempt"),
         pytest.param(patient_with(4), set(), id="longer-for-the-fourth-try"),
         pytest.param(patient_with(3), {"field-unexplained"}, id="longer-for-the-third-try"),
     ],

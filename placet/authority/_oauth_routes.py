@@ -101,13 +101,13 @@ class OAuthRoutes:
         """RFC 8628 section 3.1: a sign-in at the lender's identity provider, for one key."""
         form = await read_form(request)
         proof = self._s.requests.proof(request)
-        begun = await self._s.sessions.begin(
+        begun = await self._s.signing_in.begin(
             proof, fresh=form.get("prompt") == "login", address=address_of(request)
         )
         return answer(begun)
 
     async def _finish_sign_in(self, device_code: str, proof: Proof) -> Response:
-        signed_in = await self._s.sessions.finish(device_code, proof)
+        signed_in = await self._s.signing_in.finish(device_code, proof)
         session = await issue_session(self._s.core, signed_in.operator, proof.jkt)
         return answer(
             SignInAnswer(

@@ -54,6 +54,7 @@ from placet.authority._sessions import Sessions
 from placet.authority._settings import AuthoritySettings
 from placet.authority._settlements import Settling
 from placet.authority._signing import HeadKeys, SigningKeys, read_head_keys
+from placet.authority._signing_in import SigningIn
 from placet.authority._standings import Standings
 from placet.authority._store import Store, StoreUnavailable
 from placet.authority._temporal import Temporal
@@ -169,13 +170,15 @@ def _services(
     definitions = Definitions()
     campaigns = Campaigns(core, definitions)
     facts = FactsClient(core, systems)
-    sessions = Sessions(core, Provider(core, session))
+    provider = Provider(core, session)
+    sessions = Sessions(core, provider)
     vouching = Vouching(core, sessions)
     return Services(
         core=core,
         requests=Requests(core),
         grants=Grants(core, definitions, facts),
         people=People(core),
+        signing_in=SigningIn(core, provider),
         sessions=sessions,
         enrolments=Enrolments(core),
         key_ages=KeyAges(core),

@@ -30,6 +30,7 @@ from placet.authority._revoking import Revoking
 from placet.authority._seats import Asker
 from placet.authority._sessions import Sessions
 from placet.authority._settlements import Settling
+from placet.authority._signing_in import SigningIn
 from placet.authority._standings import Standings
 from placet.authority._usage import Usage
 from placet.authority._uses import Uses
@@ -45,6 +46,7 @@ class Services:
     requests: Requests
     grants: Grants
     people: People
+    signing_in: SigningIn
     sessions: Sessions
     enrolments: Enrolments
     joining: Joining

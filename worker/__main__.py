@@ -46,6 +46,7 @@ from worker.registry import (
 )
 from worker.versions import build_of, pinned
 
+_log = logging.getLogger("worker")
 NonNegative = Annotated[Decimal, Field(ge=0)]
 _AGENTS = sorted([*ACTIVITIES, *READING_AGENTS, *GOVERNING_AGENTS])
 _LAST_BREATH = 0.5
@@ -177,6 +178,8 @@ async def _run(
     worker = await make_worker(config, settings, activities, temporal)
     health = _health(worker, settings, transport.client)
     async with transport.kept(), serve_metrics(telemetry, health, tls=transport.metrics), worker:
+        at = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
+        _log.info("%s takes steps from Temporal at %s", config.agent, at)
         await stop.wait()
         health.stop()
     await asyncio.sleep(_LAST_BREATH)
@@ -243,7 +246,7 @@ def _version(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     if settings.deployment is None:
         return None
     build = _build(settings)
-    logging.getLogger("worker").info("version %s of deployment %s", build, settings.deployment)
+    _log.info("version %s of deployment %s", build, settings.deployment)
     return pinned(settings.deployment, build)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+_log = logging.getLogger(__name__)
 STOP_SECONDS = 20
 """Seconds for which requests under way may go on when their server stops."""
 
@@ -61,7 +63,8 @@ async def serve_until_told(
 ) -> None:
     """Serve until told to stop (SIGTERM, SIGINT): requests under way are answered first.
 
-    The end of one server ends the others.
+    The end of one server ends the others. Once all of them take requests, a line of the log says
+    at which addresses.
 
     Args:
         configs: how each server runs.
@@ -84,8 +87,17 @@ async def serve_until_told(
         for server, bound in zip(servers, listening, strict=True)
     ]
     up = [await server.up(task) for server, task in zip(servers, running, strict=True)]
-    if ready_file is not None and all(up):
-        await asyncio.to_thread(ready_file.write_text, f"{os.getpid()}\n")
+    if all(up):
+        addresses = (_address(*each) for each in zip(configs, listening, strict=True))
+        _log.info("ready for requests at %s", ", ".join(addresses))
+        if ready_file is not None:
+            await asyncio.to_thread(ready_file.write_text, f"{os.getpid()}\n")
     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     stop(signal.SIGTERM)
     await asyncio.gather(*running)
+
+
+def _address(config: uvicorn.Config, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    scheme = "https" if config.is_ssl else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,15 +1,22 @@
-"""``placet up`` leaves nothing running, however it is ended."""
+"""``placet up`` leaves nothing running, however it is ended; its parts say when they are ready."""
 
 import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from lender import commands
+
+READY = {
+    "authority": "ready for requests at http://127.0.0.1:",
+    "lender": "ready for requests at http://127.0.0.1:",
+    "worker-draw-analyst": "draw-analyst takes steps from Temporal at 127.0.0.1:",
+}
 
 
 def children(parent: int) -> list[int]:
@@ -44,6 +51,12 @@ def test_a_closed_terminal_ends_every_part(tmp_path: Path) -> None:
                 break
         parts = children(process.pid)
         assert len(parts) >= 9  # Temporal, the authority, the systems of record, six workers
+        for part, said in READY.items():
+            log = tmp_path / "home" / "logs" / f"{part}.log"
+            give_up = time.monotonic() + 30
+            while said not in log.read_text():
+                assert time.monotonic() < give_up, log.read_text()
+                time.sleep(0.05)
         process.send_signal(signal.SIGHUP)
         assert process.wait(timeout=60) == 0
         assert [pid for pid in parts if alive(pid)] == []

@@ -1,7 +1,6 @@
-"""``placet case …`` and ``placet checkpoint …``."""
+"""``placet case …``."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
-from placet.cli._lists import case, checkpoint, tell_late
+from placet.cli._lists import case, tell_late
 from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
@@ -23,18 +22,14 @@ from placet.model import (
     CaseView,
     CheckpointId,
     CheckpointStatus,
-    DecisionAnswer,
     Hold,
-    InputPart,
     Reason,
     RecordId,
-    Verdict,
-    parse_money,
     template_variables,
 )
 from placet.process import Attached, Process
 
-__all__ = ["case", "checkpoint", "checkpoint_id"]
+__all__ = ["case", "checkpoint_id"]
 
 _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
@@ -272,167 +267,3 @@ def _act(act: str, target: str, body: Any, *, as_json: bool) -> None:
 
     with failures():
         show(run(work()), as_json=as_json)
-
-
-# --- checkpoints ------------------------------------------------------------------------------
-
-
-@checkpoint.command("part")
-def show_part(checkpoint_id: str, name: str) -> None:
-    """Print the evidence parts of a name as JSON, each held against its digest."""
-
-    async def work() -> list[InputPart]:
-        async with operator_client() as client:
-            view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
-            wanted = [each for each in view.evidence.items if each.name == name]
-            if not wanted:
-                names = ", ".join(dict.fromkeys(each.name for each in view.evidence.items))
-                raise fail(f"the checkpoint has no part {name!r}; it has {names}", USAGE)
-            return [await client.part(view.case, each.digest) for each in wanted]
-
-    with failures():
-        show(run(work()), as_json=True)
-
-
-def require_named(given: Decimal | None, proposed: Decimal | None) -> None:
-    """Require that whoever approves names the amount that is proposed, and none where none is.
-
-    Raises:
-        CommandFailed: it is another.
-    """
-    if given == proposed:
-        return
-    if proposed is None:
-        raise fail("no amount is asked for here: leave --amount out", REFUSED)
-    raise fail(
-        f"name the amount that you approve: --amount {proposed}; to approve less, "
-        "take it off its rows: placet checkpoint lower",
-        REFUSED,
-    )
-
-
-def _decide(
-    verdict: Verdict,
-    checkpoint_id: str,
-    amount: str | None,
-    accept: list[str] | None,
-    reason_code: str | None,
-    comment: str | None,
-    *,
-    as_json: bool,
-    stands_in_for: str | None = None,
-) -> None:
-    async def work() -> DecisionAnswer:
-        async with operator_client() as client:
-            view = await client.checkpoint(_id(_CHECKPOINT, checkpoint_id))
-            proposed = view.evidence.proposal.amount
-            given = parse_money(amount) if amount is not None else None
-            if verdict is Verdict.APPROVE:
-                require_named(given, proposed)
-            accepted = _accepted(accept)
-            if accepted.keys() - set(view.requirement.exceptions):
-                said = " ".join(view.requirement.exceptions) or "none is asked for"
-                raise fail(f"accept blocking findings of this checkpoint alone: {said}", REFUSED)
-            return await client.decide(
-                view,
-                verdict,
-                amount=given,
-                reason_code=reason_code,
-                exceptions=accepted,
-                comment=comment,
-                stands_in_for=None if stands_in_for is None else f"operator:{stands_in_for}",
-            )
-
-    with failures():
-        try:
-            answer = run(work())
-        except ValidationError:
-            raise
-        except ValueError as error:
-            raise fail(str(error), USAGE) from None
-        if as_json:
-            show(answer, as_json=True)
-        else:
-            print(f"{verdict.value} is recorded as entry {answer.entry}")
-            print(f"{answer.outcome.checkpoint} is {answer.outcome.status.value}")
-
-
-def _accepted(given: list[str] | None) -> dict[str, str]:
-    """The findings that are accepted with their reasons, as ``ID=REASON`` each."""
-    found: dict[str, str] = {}
-    for each in given or ():
-        finding, equals, reason = each.partition("=")
-        if not equals or not reason.strip():
-            raise fail(f"--accept '{finding}=REASON': say why the finding is accepted", USAGE)
-        if finding in found:
-            raise fail(f"--accept {finding} is given twice", USAGE)
-        found[finding] = reason.strip()
-    return found
-
-
-Comment = Annotated[str | None, typer.Option(help="For the record.")]
-StandsInFor = Annotated[str | None, typer.Option(help="Who is away and has handed over to you.")]
-Code = Annotated[str | None, typer.Option("--reason-code", help="Why, in one word.")]
-
-
-@checkpoint.command()
-def approve(
-    checkpoint_id: str,
-    amount: Annotated[str | None, typer.Option(help="The amount you approve.")] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(help="A blocking finding accepted as an exception: ID=REASON."),
-    ] = None,
-    comment: Comment = None,
-    stands_in_for: StandsInFor = None,
-    as_json: AsJson = False,
-) -> None:
-    """Approve, naming the amount and every exception."""
-    _decide(
-        Verdict.APPROVE,
-        checkpoint_id,
-        amount,
-        accept,
-        None,
-        comment,
-        as_json=as_json,
-        stands_in_for=stands_in_for,
-    )
-
-
-@checkpoint.command()
-def reject(
-    checkpoint_id: str,
-    reason_code: Code = None,
-    comment: Comment = None,
-    stands_in_for: StandsInFor = None,
-    as_json: AsJson = False,
-) -> None:
-    """Reject."""
-    told = (Verdict.REJECT, checkpoint_id, None, None, reason_code, comment)
-    _decide(*told, as_json=as_json, stands_in_for=stands_in_for)
-
-
-@checkpoint.command("return")
-def return_(
-    checkpoint_id: str,
-    reason_code: Code = None,
-    comment: Comment = None,
-    stands_in_for: StandsInFor = None,
-    as_json: AsJson = False,
-) -> None:
-    """Return, with questions."""
-    told = (Verdict.RETURN, checkpoint_id, None, None, reason_code, comment)
-    _decide(*told, as_json=as_json, stands_in_for=stands_in_for)
-
-
-@checkpoint.command()
-def withdraw(checkpoint_id: str, comment: Comment = None, as_json: AsJson = False) -> None:
-    """Take back your own word, before the outcome."""
-    _decide(Verdict.WITHDRAW, checkpoint_id, None, None, None, comment, as_json=as_json)
-
-
-@checkpoint.command()
-def abstain(checkpoint_id: str, comment: Comment = None, as_json: AsJson = False) -> None:
-    """Abstain, for a conflict of interest; it is final."""
-    _decide(Verdict.ABSTAIN, checkpoint_id, None, None, None, comment, as_json=as_json)

@@ -13,7 +13,8 @@ from rich.markup import escape
 
 from placet.audit import HASTY_SECONDS, Oversight, PersonOverseen, oversight
 from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
-from placet.cli._cases import checkpoint, checkpoint_id
+from placet.cli._cases import checkpoint_id
+from placet.cli._deciding import checkpoint
 from placet.cli._fetch import fetch_entries
 from placet.cli._identities import AsJson, Why
 from placet.cli._output import harmless

@@ -7,7 +7,8 @@ import typer
 from pydantic import ValidationError
 
 from placet.cli._base import REFUSED, USAGE, AsJson, fail, failures, operator_client, run, show
-from placet.cli._cases import Comment, checkpoint_id
+from placet.cli._cases import checkpoint_id
+from placet.cli._deciding import Comment
 from placet.cli._floor import checkpoint
 from placet.cli._output import harmless
 from placet.model import CheckpointView, DecisionAnswers, OneAnswer, Verdict, parse_money

@@ -5,7 +5,16 @@ from typing import Any
 
 from rich.markup import escape
 
-from placet.cli._base import AsJson, console, failures, operator_client, run, show
+from placet.cli._base import (
+    USAGE,
+    AsJson,
+    console,
+    fail,
+    failures,
+    operator_client,
+    run,
+    show,
+)
 from placet.cli._cases import checkpoint_id
 from placet.cli._documents import subject_named
 from placet.cli._many import checkpoint
@@ -72,6 +81,23 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
             out.print(f"missing: {_safe(line)}")
         if view.status is CheckpointStatus.OPEN:
             out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
+
+
+@checkpoint.command("part")
+def show_part(identifier: str, name: str) -> None:
+    """Print the evidence parts of a name as JSON, each held against its digest."""
+
+    async def work() -> list[InputPart]:
+        async with operator_client() as client:
+            view = await client.checkpoint(checkpoint_id(identifier))
+            wanted = [each for each in view.evidence.items if each.name == name]
+            if not wanted:
+                names = ", ".join(dict.fromkeys(each.name for each in view.evidence.items))
+                raise fail(f"the checkpoint has no part {name!r}; it has {names}", USAGE)
+            return [await client.part(view.case, each.digest) for each in wanted]
+
+    with failures():
+        show(run(work()), as_json=True)
 
 
 async def _asked(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from placet.cli import CommandFailed, _processes
-from placet.cli._cases import require_named
+from placet.cli._deciding import require_named
 from tests.cli.conftest import Placet, Served
 from tests.cli.test_wrong_input import assert_told
 

@@ -222,6 +222,25 @@ def test_many_are_approved_at_once_and_the_report_tells_who_was_hasty(floor: Flo
     assert all(f"hasty  hasty  operator:ana  {each}" in report.out for each in several)
 
 
+@pytest.mark.parametrize("word", ["approve", "reject", "return", "abstain", "withdraw"])
+def test_what_was_read_is_what_is_signed_or_nothing(floor: Floor, word: str) -> None:
+    """I6: with another evidence than the one that was read nothing is sent, whichever the word."""
+    first, second = floor.asked(count=2), floor.asked(count=2)
+    read = floor.view(first).evidence_digest
+    amount, why = ("--amount", "100.00"), ("--reason-code", "inspection")
+    more = {"approve": amount, "reject": why, "return": why}.get(word, ())
+    if word == "withdraw":
+        for each in (first, second):
+            floor.say("ana", "checkpoint", "approve", each, *amount)
+    before = floor.view(second)
+    for digest, code, refusal in ((read, 1, "not what you read"), (read[:-1], 2, "is no digest")):
+        pinned = ("--evidence", digest)
+        wrong = floor.say("ana", "checkpoint", word, second, *more, *pinned, code=code)
+        assert refusal in wrong.err
+    assert floor.view(second) == before
+    floor.say("ana", "checkpoint", word, first, *more, "--evidence", read)
+
+
 def test_many_are_turned_back_at_once_for_one_reason(floor: Floor) -> None:
     """I6: each signed on its own evidence; without a reason none is."""
     rejected, returned = [floor.asked() for _ in range(2)], [floor.asked()]

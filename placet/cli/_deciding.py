@@ -1,0 +1,206 @@
+"""``placet checkpoint …``: one person's word on one checkpoint, signed on what they read."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
+from placet.cli._cases import checkpoint_id
+from placet.cli._identities import AsJson
+from placet.cli._lists import checkpoint
+from placet.model import (
+    CheckpointView,
+    DecisionAnswer,
+    Digest,
+    Verdict,
+    parse_money,
+)
+
+__all__ = ["Comment", "checkpoint"]
+
+_DIGEST: TypeAdapter[str] = TypeAdapter(Digest)
+
+
+def require_named(given: Decimal | None, proposed: Decimal | None) -> None:
+    """Require that whoever approves names the amount that is proposed, and none where none is.
+
+    Raises:
+        CommandFailed: it is another.
+    """
+    if given == proposed:
+        return
+    if proposed is None:
+        raise fail("no amount is asked for here: leave --amount out", REFUSED)
+    raise fail(
+        f"name the amount that you approve: --amount {proposed}; to approve less, "
+        "take it off its rows: placet checkpoint lower",
+        REFUSED,
+    )
+
+
+def _require_read(digest: str | None, view: CheckpointView) -> None:
+    """Require that a checkpoint's evidence is what was read, if its digest is given.
+
+    Raises:
+        CommandFailed: it is another, or no digest.
+    """
+    if digest is None:
+        return
+    try:
+        _DIGEST.validate_python(digest)
+    except ValidationError:
+        said = f"--evidence: {digest!r} is no digest; placet checkpoint show prints it"
+        raise fail(said, USAGE) from None
+    if digest != view.evidence_digest:
+        said = f"the evidence is not what you read; look again: placet checkpoint show {view.id}"
+        raise fail(said, REFUSED)
+
+
+def _decide(
+    verdict: Verdict,
+    identifier: str,
+    amount: str | None,
+    accept: list[str] | None,
+    reason_code: str | None,
+    comment: str | None,
+    *,
+    as_json: bool,
+    evidence: str | None,
+    stands_in_for: str | None = None,
+) -> None:
+    async def work() -> DecisionAnswer:
+        async with operator_client() as client:
+            view = await client.checkpoint(checkpoint_id(identifier))
+            _require_read(evidence, view)
+            proposed = view.evidence.proposal.amount
+            given = parse_money(amount) if amount is not None else None
+            if verdict is Verdict.APPROVE:
+                require_named(given, proposed)
+            accepted = _accepted(accept)
+            if accepted.keys() - set(view.requirement.exceptions):
+                said = " ".join(view.requirement.exceptions) or "none is asked for"
+                raise fail(f"accept blocking findings of this checkpoint alone: {said}", REFUSED)
+            return await client.decide(
+                view,
+                verdict,
+                amount=given,
+                reason_code=reason_code,
+                exceptions=accepted,
+                comment=comment,
+                stands_in_for=None if stands_in_for is None else f"operator:{stands_in_for}",
+            )
+
+    with failures():
+        try:
+            answer = run(work())
+        except ValidationError:
+            raise
+        except ValueError as error:
+            raise fail(str(error), USAGE) from None
+        if as_json:
+            show(answer, as_json=True)
+        else:
+            print(f"{verdict.value} is recorded as entry {answer.entry}")
+            print(f"{answer.outcome.checkpoint} is {answer.outcome.status.value}")
+
+
+def _accepted(given: list[str] | None) -> dict[str, str]:
+    """The findings that are accepted with their reasons, as ``ID=REASON`` each."""
+    found: dict[str, str] = {}
+    for each in given or ():
+        finding, equals, reason = each.partition("=")
+        if not equals or not reason.strip():
+            raise fail(f"--accept '{finding}=REASON': say why the finding is accepted", USAGE)
+        if finding in found:
+            raise fail(f"--accept {finding} is given twice", USAGE)
+        found[finding] = reason.strip()
+    return found
+
+
+Comment = Annotated[str | None, typer.Option(help="For the record.")]
+StandsInFor = Annotated[str | None, typer.Option(help="Who is away and has handed over to you.")]
+Evidence = Annotated[
+    str | None, typer.Option(help="The digest that show printed: refused if it is another by now.")
+]
+Code = Annotated[str | None, typer.Option("--reason-code", help="Why, in one word.")]
+
+
+@checkpoint.command()
+def approve(
+    identifier: str,
+    amount: Annotated[str | None, typer.Option(help="The amount you approve.")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="A blocking finding accepted as an exception: ID=REASON."),
+    ] = None,
+    comment: Comment = None,
+    evidence: Evidence = None,
+    stands_in_for: StandsInFor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve, naming the amount and every exception."""
+    _decide(
+        Verdict.APPROVE,
+        identifier,
+        amount,
+        accept,
+        None,
+        comment,
+        as_json=as_json,
+        evidence=evidence,
+        stands_in_for=stands_in_for,
+    )
+
+
+@checkpoint.command()
+def reject(
+    identifier: str,
+    reason_code: Code = None,
+    comment: Comment = None,
+    evidence: Evidence = None,
+    stands_in_for: StandsInFor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject."""
+    told = (Verdict.REJECT, identifier, None, None, reason_code, comment)
+    _decide(*told, as_json=as_json, evidence=evidence, stands_in_for=stands_in_for)
+
+
+@checkpoint.command("return")
+def return_(
+    identifier: str,
+    reason_code: Code = None,
+    comment: Comment = None,
+    evidence: Evidence = None,
+    stands_in_for: StandsInFor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Return, with questions."""
+    told = (Verdict.RETURN, identifier, None, None, reason_code, comment)
+    _decide(*told, as_json=as_json, evidence=evidence, stands_in_for=stands_in_for)
+
+
+@checkpoint.command()
+def withdraw(
+    identifier: str,
+    comment: Comment = None,
+    evidence: Evidence = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back your own word, before the outcome."""
+    told = (Verdict.WITHDRAW, identifier, None, None, None, comment)
+    _decide(*told, as_json=as_json, evidence=evidence)
+
+
+@checkpoint.command()
+def abstain(
+    identifier: str,
+    comment: Comment = None,
+    evidence: Evidence = None,
+    as_json: AsJson = False,
+) -> None:
+    """Abstain, for a conflict of interest; it is final."""
+    told = (Verdict.ABSTAIN, identifier, None, None, None, comment)
+    _decide(*told, as_json=as_json, evidence=evidence)

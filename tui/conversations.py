@@ -4,6 +4,7 @@ Everything in a conversation was written by documents, models and strangers: it 
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
@@ -72,12 +73,17 @@ def _rows(said: Conversation) -> Iterator[PanelRow]:
             if turn.conclusion is None or use.called.refused is not CallStatus.DONE:
                 yield _use(number, use, after, _about(turn))
         if turn.conclusion is not None:
-            text = json.dumps(turn.conclusion, indent=1, ensure_ascii=False)
-            yield _row(number, ("concludes", "accent"), "", text, _about(turn))
+            yield _row(number, ("concludes", "accent"), "", _json(turn.conclusion), _about(turn))
         if turn.trouble is not None:
             why = turn.why or turn.trouble.value
             what = turn.trouble.value.replace("_", " ")
             yield _row(number, (what, "bad"), turn.answered_by or turn.model, why, _about(turn))
+
+
+def _json(conclusion: object) -> str:
+    """As JSON; a line break inside a string is one here, and what follows it behind a bar."""
+    text = json.dumps(conclusion, indent=1, ensure_ascii=False)
+    return re.sub(r"\\(.)", lambda found: "\n  │ " if found[1] == "n" else found[0], text)
 
 
 def _use(number: int, use: Use, after: Sequence[Told], about: str) -> PanelRow:

@@ -10,7 +10,7 @@ from tui import words
 from tui.answers import Listed
 from tui.said import Piece
 from tui.story import entry_look, entry_words, type_tone
-from tui.text import harmless
+from tui.text import harmless, set_off
 
 if TYPE_CHECKING:
     from placet.audit import Changed, DecisionFrame, Flight, Frame, GrantFrame
@@ -147,7 +147,7 @@ def _grant(grant: "GrantFrame") -> Iterable[Piece]:
     if grant.outcome:
         yield (f"  ended: {harmless(grant.outcome)}\n", "muted")
     if grant.reasoning:
-        yield f"  reasoning: {harmless(grant.reasoning, lines=True)}\n"
+        yield f"  reasoning: {set_off(grant.reasoning)}\n"
     for trouble in grant.troubles:
         yield (f"  ● does not hold: {harmless(trouble.found)}\n", "bad")
 
@@ -163,7 +163,7 @@ def _decision(decision: "DecisionFrame") -> Iterable[Piece]:
         "good" if holds else "bad",
     )
     if decision.comment:
-        yield f"  {harmless(decision.comment)}\n"
+        yield f"  {set_off(decision.comment)}\n"
 
 
 def of_process(steps: Sequence[Step]) -> list[Step]:

@@ -8,7 +8,7 @@ from tui import words
 from tui.answers import Listed
 from tui.panels import Panel, PanelRow
 from tui.said import Piece
-from tui.text import harmless
+from tui.text import harmless, set_off
 from tui.widgets.table import Cell, Column
 
 _TIMES = ("deadline", "expires", "until", " at")
@@ -93,7 +93,7 @@ def _told(entry: Entry) -> Iterator[Piece]:
     yield "\n"
     for name, value in _flat("", entry.data):
         yield (f"{harmless(name)}\n", "muted")
-        yield f"  {harmless(value)}\n"
+        yield f"  {set_off(value)}\n"
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -20,22 +20,27 @@ def harmless(text: str, *, lines: bool = False) -> str:
 
     Args:
         text: whatever someone wrote.
-        lines: whether line ends stay.
+        lines: whether line ends stay; a mark stands for each otherwise.
     """
     said: list[str] = []
     marks = 0
-    for each in text[:MAX_SHOWN]:
+    for each in text[:MAX_SHOWN].replace("\r\n", "\n"):
         marks = marks + 1 if unicodedata.combining(each) else 0
         if marks > _MAX_MARKS:
             continue
-        if lines and each == "\n":
-            said.append(each)
+        if each == "\n":
+            said.append(each if lines else "↵")
         elif unicodedata.category(each) in _SPELLED:
             said.append(each.encode("unicode_escape", "backslashreplace").decode())
         else:
             said.append(each)
     rest = len(text) - MAX_SHOWN
     return "".join(said) + (f" … and {rest} characters more" if rest > 0 else "")
+
+
+def set_off(text: str) -> str:
+    """Someone's words among lines of ours: each further line of theirs is behind a bar."""
+    return harmless(text, lines=True).replace("\n", "\n  │ ")
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

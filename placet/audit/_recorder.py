@@ -167,7 +167,7 @@ class _Ledger:
             why=_texts(data.get("policies" if issued else "reasons")),
             facts=facts_of(self._files, entry),
             outcome=_end_of(end) if end else None,
-            reasoning=spelled(kept.content) if kept and kept.content else None,
+            reasoning=spelled(kept.content, lines=True) if kept and kept.content else None,
             troubles=self._troubles.get(index, ()),
         )
 
@@ -200,7 +200,7 @@ class _Ledger:
             signature="; ".join(f"{each.name}: {each.found}" for each in wrong) or "valid",
             amount=str(claims.amount) if claims and claims.amount is not None else None,
             reason_code=claims.reason_code if claims else None,
-            comment=spelled(claims.comment) if claims and claims.comment else None,
+            comment=spelled(claims.comment, lines=True) if claims and claims.comment else None,
             exceptions=tuple(spelled(f"{e.finding}: {e.reason}") for e in claims.exceptions)
             if claims
             else (),

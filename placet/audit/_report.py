@@ -3,11 +3,20 @@
 from placet.model import Model
 
 
-def spelled(text: str) -> str:
-    """A text as any terminal shows it: control, format and line characters are spelled out."""
+def spelled(text: str, *, lines: bool = False) -> str:
+    """A text as any terminal shows it: control and format characters are spelled out.
+
+    A line break is a mark, or stays with ``lines``: whoever prints those sets them off from lines
+    of their own.
+    """
+    kept = text.replace("\r\n", "\n")
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+        each if each.isprintable() or (lines and each == "\n") else _spell(each) for each in kept
     )
+
+
+def _spell(each: str) -> str:
+    return "↵" if each == "\n" else each.encode("unicode_escape").decode()
 
 
 class Trouble(Model):

@@ -42,7 +42,7 @@ def _lines(frame: Frame) -> Iterator[str]:
         if grant.facts:
             yield escape(f"         on {'; '.join(grant.facts)}")
         if grant.reasoning:
-            yield escape(f"         it said: {grant.reasoning}")
+            yield escape(f"         it said: {_set_off(grant.reasoning)}")
         if grant.outcome:
             yield escape(f"         it ended {grant.outcome}")
     for decision in frame.decisions:
@@ -52,7 +52,7 @@ def _lines(frame: Frame) -> Iterator[str]:
             f"{decision.operator} as {', '.join(decision.roles)}; signature {decision.signature}"
         )
         if decision.comment:
-            yield escape(f"         they said: {decision.comment}")
+            yield escape(f"         they said: {_set_off(decision.comment)}")
     for change in frame.changes:
         yield escape(f"       {change.name}: {_short(change.before)} -> {_short(change.after)}")
     troubles = (
@@ -61,6 +61,11 @@ def _lines(frame: Frame) -> Iterator[str]:
     )
     for trouble in troubles:
         yield f"       [bold]DOES NOT HOLD[/bold] {escape(f'{trouble.name}: {trouble.found}')}"
+
+
+def _set_off(words: str) -> str:
+    """Someone's words: each further line is behind a bar, so that none passes for one of ours."""
+    return words.replace("\n", "\n         │ ")
 
 
 def _state(frame: Frame) -> Iterator[str]:

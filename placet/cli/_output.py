@@ -158,5 +158,6 @@ def _cell(value: Any) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text without what could move a terminal's cursor."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+    """Text without what could move a terminal's cursor; a line break is a mark."""
+    marked = text.replace("\r\n", "\n").replace("\n", "↵")
+    return "".join(each if each.isprintable() else "\ufffd" for each in marked)

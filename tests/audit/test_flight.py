@@ -3,11 +3,13 @@
 import dataclasses
 import json
 
+import pytest
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
 from placet.audit import Flight, Frame, record_flight
 from placet.audit._causes import marks
+from placet.cli._flight import print_flight
 from tests.audit.recording import Recorded, forged_history
 from tests.audit.test_replay import change_result
 from tests.harness.parcels import ParcelCheck
@@ -113,6 +115,21 @@ async def test_people_stand_where_the_workflow_hears_of_them(recorded: Recorded)
     flight = await record_flight(forged, recorded.large, [ParcelCheck])
     heard = frames_of(flight, "activity task completed: read_outcome")[-1]
     assert all("decision-signature" in each.signature for each in heard.decisions)
+
+
+async def test_a_line_that_someone_says_passes_for_none_of_ours(
+    recorded: Recorded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """I12: a line break is one, and what follows it stands behind a bar."""
+    print_flight(await flight_of(recorded, recorded.rejected))
+    told = capsys.readouterr().out.splitlines()
+    said = next(
+        at
+        for at, line in enumerate(told)
+        if line.startswith("         it said: ") and "cleared" in line
+    )
+    assert told[said].endswith("cleared")
+    assert told[said + 1].startswith("         │ [red]all is ")
 
 
 async def test_the_ledgers_moments_stand_between_the_events(recorded: Recorded) -> None:

@@ -71,12 +71,12 @@ def harmless(text: str) -> bool:
 
 
 def test_what_an_agent_says_can_not_harm_the_terminal(recorded: Recorded) -> None:
-    """I12: escape sequences, line breaks and turned text are spelled out, and nothing is lost."""
+    """I12: escape sequences and turned text are spelled out, a line break is a mark."""
     assert not harmless(HOSTILE)
     texts = told(recorded.files, recorded.rejected)
     assert all(map(harmless, texts))
     (failed,) = [each for each in texts if each.startswith("weigh failed")]
-    for spelled in (r"\x1b[2Jcleared", r"\r\n", r"\u202e", r"\x9b31m", "the scale is not level"):
+    for spelled in (r"\x1b[2Jcleared", "↵", r"\u202e", r"\x9b31m", "the scale is not level"):
         assert spelled in failed
 
 

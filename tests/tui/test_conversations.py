@@ -110,7 +110,7 @@ SAID = Conversation(
             answered_by="gpt-5-2025-08-07",
             request_digest=DIGEST,
             uses=(_use("c1", "conclude", "{}", CallStatus.DONE),),
-            conclusion={"says": "it weighs two kilograms"},
+            conclusion={"says": 'it weighs two kilograms\n "paid": 2 \\n'},
             tokens=700,
         ),
     ),
@@ -142,7 +142,11 @@ def test_each_call_is_told_with_what_became_of_it() -> None:
         ("1", "malformed", "read_slip {"),
         ("2", "concludes", ""),
     ]
-    look = "".join(piece if isinstance(piece, str) else piece[0] for piece in panel.rows[5].look)
+    look, concluded = (
+        "".join(piece if isinstance(piece, str) else piece[0] for piece in panel.rows[at].look)
+        for at in (5, 8)
+    )
+    assert concluded.endswith('"says": "it weighs two kilograms\n  │  \\"paid\\": 2 \\\\n"\n}')
     assert "because: I2, out_of_scope" in look
     assert "openai:gpt-5, answered by gpt-5-2025-08-07 · 600 tokens · $0.02" in look
 

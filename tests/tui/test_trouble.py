@@ -14,7 +14,7 @@ from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.sign_in import SignIn
-from tui.text import fit, harmless
+from tui.text import fit, harmless, set_off
 from tui.views.queue import Queue
 from tui.widgets.keys import Keys
 from tui.widgets.table import VirtualTable
@@ -111,8 +111,9 @@ async def test_a_chart_of_hostile_points_is_drawn_harmlessly(
 
 def test_text_is_spelled_out_clipped_and_limited() -> None:
     assert harmless("a\x1bb\u202ec") == "a\\x1bb\\u202ec"
-    assert harmless("a\nb") == "a\\nb"
-    assert harmless("a\nb", lines=True) == "a\nb"
+    assert harmless("a\nb\r\nc\rd") == "a↵b↵c\\rd"
+    assert harmless("a\nb\r\nc", lines=True) == "a\nb\nc"
+    assert set_off("a\nb\x1b") == "a\n  │ b\\x1b"
     assert harmless("x" * 30_000).endswith("… and 10000 characters more")
     assert harmless("\ud800") == "\\ud800"
     assert fit("漢字漢字", 5) == "漢字…"

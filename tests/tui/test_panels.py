@@ -18,8 +18,8 @@ from placet.model import (
 from tests.tui.simulator import NOW, PARCELS, SALT
 from tui.answers import Listed
 from tui.evidence import sections
-from tui.panels import _panel
 from tui.said import Piece
+from tui.section_panels import section_panel
 from tui.story import entry_look
 from tui.words import clock
 
@@ -67,12 +67,12 @@ def test_fields_are_whole_and_times_are_peoples_own() -> None:
     scales = part("scales", {"rows": [{"number": 1, "kg": 40}]})
     definition = PARCELS.model_copy(update={"presentation": shown})
     who, nothing, beside = sections(definition, [of_parcel, scales], ())
-    panel, none = _panel(who), _panel(nothing)
+    panel, none = section_panel(who), section_panel(nothing)
     assert [each.right for each in panel.columns] == [False, False, False]
     assert text_of(panel.rows[0].look).strip() == f"Purpose  {long}"
     assert panel.rows[1].cells[2].text == clock(datetime(2027, 11, 28, 22, 20, 52, tzinfo=UTC))
     assert (none.rows, none.nothing) == ((), "It did nothing.")
-    assert [each.text for each in _panel(beside).rows[0].cells] == ["", "40", "anvil"]
+    assert [each.text for each in section_panel(beside).rows[0].cells] == ["", "40", "anvil"]
 
 
 def test_a_time_on_the_ledger_is_said_as_people_read_it() -> None:

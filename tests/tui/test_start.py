@@ -16,6 +16,7 @@ _LATER = {
     "placet.authority",
     "lender",
     "workflows",
+    "tui.checkpoint_panels",
     "tui.panels",
     "tui.views.pipeline",
     "tui.views.identities",

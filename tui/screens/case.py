@@ -17,8 +17,9 @@ from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.answers import CaseFile, Listed, changed
 from tui.asking import Listener
+from tui.checkpoint_panels import my_word, panels
 from tui.conversations import conversation_panels
-from tui.panels import Panel, my_word, panels
+from tui.panels import Panel
 from tui.said import said
 from tui.screens.around import Around
 from tui.screens.decide import Decide

@@ -57,14 +57,14 @@ def _unit(name: str) -> str:
 
 async def _play(parts: Embedded, first: int, count: int) -> None:
     """Take so many draws from their opening to their archive."""
-    books, free = Books.of(parts), asyncio.Semaphore(_AT_ONCE)
+    free = asyncio.Semaphore(_AT_ONCE)
     ended: dict[str, asyncio.Event] = {}
-    async with (
-        parts.person("dana") as dana,
-        parts.person("omar") as omar,
-        parts.person("una") as una,
-        asyncio.TaskGroup() as group,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        books = stack.enter_context(Books.of(parts.lender))
+        dana, omar, una = [
+            await stack.enter_async_context(parts.person(each)) for each in ("dana", "omar", "una")
+        ]
+        group = await stack.enter_async_context(asyncio.TaskGroup())
 
         async def one(loan: str) -> None:
             async with free:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import anyio.to_thread
 from psycopg.errors import InsufficientPrivilege as _Unprivileged
@@ -101,6 +101,12 @@ class Database:
         assert self._requests is not None
         owner = self.run_here(_user)
         return self._in_one(Session(self._requests), look)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close its connections."""

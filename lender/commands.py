@@ -69,12 +69,8 @@ def import_loan(file: Path, as_json: AsJson = False) -> None:
         found = _load(file)
         settings = load_settings(LenderSettings)
         try:
-            books = Books(
-                settings.database("loan-servicing"),
-                settings.database("document-storage"),
-                settings.database("compliance"),
-            )
-            books.take_in(found)
+            with Books.of(settings) as books:
+                books.take_in(found)
         except Failure as error:
             raise fail(error.problem.error_description, REFUSED) from None
         show(
@@ -106,21 +102,22 @@ def note_loan(
     with failures():
         settings = load_settings(LenderSettings)
         try:
-            noted = note(
-                settings.database("loan-servicing"),
-                loan_id,
-                recorded=tuple(
-                    _noted(Lien, "lien", "reference", "recorded", each) for each in lien or ()
-                ),
-                released=tuple(released or ()),
-                ends=tuple(
-                    _noted(CoverNotice, "cover-ends", "kind", "ends", each)
-                    for each in cover_ends or ()
-                ),
-                stands=tuple(cover_stands or ()),
-                equity_in=_amount("equity-in", equity_in),
-                deposits=_amount("deposits", deposits),
-            )
+            with settings.database("loan-servicing") as database:
+                noted = note(
+                    database,
+                    loan_id,
+                    recorded=tuple(
+                        _noted(Lien, "lien", "reference", "recorded", each) for each in lien or ()
+                    ),
+                    released=tuple(released or ()),
+                    ends=tuple(
+                        _noted(CoverNotice, "cover-ends", "kind", "ends", each)
+                        for each in cover_ends or ()
+                    ),
+                    stands=tuple(cover_stands or ()),
+                    equity_in=_amount("equity-in", equity_in),
+                    deposits=_amount("deposits", deposits),
+                )
         except Failure as error:
             raise fail(error.problem.error_description, REFUSED) from None
         show(
@@ -254,17 +251,19 @@ async def _started(folder: Path, mode: Mode = Mode.ASSIST) -> AsyncIterator[Embe
 
 async def _scripted(folder: Path) -> int:
     async with _started(folder) as made:
-        return await Script(made, console()).play()
+        with Books.of(made.lender) as books:
+            return await Script(made, books, console()).play()
 
 
 async def _shown(folder: Path) -> int:
     async with _started(folder) as made:
-        script = Script(made, console())
-        for each in sample_loans():
-            script.books.take_in(each)
-        write_samples(folder / "samples")
-        await script.take_in_others()
-        await _open_some(script)
+        with Books.of(made.lender) as books:
+            script = Script(made, books, console())
+            for each in sample_loans():
+                books.take_in(each)
+            write_samples(folder / "samples")
+            await script.take_in_others()
+            await _open_some(script)
         _introduce(made)
         await _work_in_the_console(made)
     return 0
@@ -378,13 +377,13 @@ def attach_packet(subject: str, folder: Path) -> Attached:
     if settings.database_url is None and not kept.exists():
         raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")
     try:
-        read_loan(settings.database("loan-servicing"), loan_id)
+        with settings.database("loan-servicing") as database:
+            read_loan(database, loan_id)
     except Failure as error:
         raise ValueError(f"loan {loan_id}: {error.problem.error_description}") from None
     try:
-        version = storage.store_packet(
-            settings.database("document-storage"), loan_id, int(draw), files
-        )
+        with settings.database("document-storage") as database:
+            version = storage.store_packet(database, loan_id, int(draw), files)
     except Failure as error:
         raise ValueError(f"{folder}: {error.problem.error_description}") from None
     return Attached(f"{subject}/packet", str(version))
@@ -402,9 +401,8 @@ def read_document(subject: str, name: str, digest: Digest) -> bytes:
     if settings.database_url is None and not kept.exists():
         raise ValueError(f"no document storage in {settings.folder}; set PLACET_LENDER_FOLDER")
     try:
-        return storage.find_file(
-            settings.database("document-storage"), loan_id, int(draw), name, digest
-        )
+        with settings.database("document-storage") as database:
+            return storage.find_file(database, loan_id, int(draw), name, digest)
     except Failure as error:
         raise ValueError(f"{name}: {error.problem.error_description}") from None
 

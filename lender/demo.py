@@ -8,7 +8,7 @@ ledger and replays every case. What is not as expected is counted and told.
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from lender.embedded import ADMINISTRATOR, Embedded
 from lender.model import LoanFile, Move, Moves
 from lender.samples import Sample, catalog, plan_for, sample_loans
 from lender.scripted import scripted_readers
+from lender.serve import LenderSettings
 from placet.audit import Report, replay, verify
 from placet.cli import fetch_log
 from placet.client import OperatorClient
@@ -76,13 +77,15 @@ class Books:
     compliance: Database
 
     @classmethod
-    def of(cls, made: Embedded) -> "Books":
-        """The databases of the embedded systems."""
-        return cls(
-            made.lender.database("loan-servicing"),
-            made.lender.database("document-storage"),
-            made.lender.database("compliance"),
-        )
+    @contextlib.contextmanager
+    def of(cls, settings: LenderSettings) -> Iterator["Books"]:
+        """The databases that the lender's settings name, until the end of the block."""
+        with (
+            settings.database("loan-servicing") as servicing,
+            settings.database("document-storage") as kept,
+            settings.database("compliance") as screened,
+        ):
+            yield cls(servicing, kept, screened)
 
     def take_in(self, loan: LoanFile) -> None:
         """Take a loan into servicing and its payees into compliance."""
@@ -114,10 +117,10 @@ async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
 class Script:
     """Plays the samples on embedded parts."""
 
-    def __init__(self, made: Embedded, out: Console) -> None:
+    def __init__(self, made: Embedded, books: Books, out: Console) -> None:
         self.made = made
+        self.books = books
         self.out = out
-        self.books = Books.of(made)
 
     async def play(self, samples: tuple[Sample, ...] | None = None) -> int:
         """Play samples, then audit; how many things were not as expected."""

@@ -45,9 +45,9 @@ def _put(subject: str, file: Path, put: Callable[[Database, str, str, Moves], st
     kept = settings.folder / "loan-servicing.db"
     if settings.database_url is None and not kept.exists():
         raise ValueError(f"no loan servicing in {settings.folder}; set PLACET_LENDER_FOLDER")
-    database = settings.database("loan-servicing")
     try:
-        return Attached(subject, put(database, loan, number, moves))
+        with settings.database("loan-servicing") as database:
+            return Attached(subject, put(database, loan, number, moves))
     except Failure as error:
         raise ValueError(error.problem.error_description) from None
 

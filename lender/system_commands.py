@@ -50,9 +50,8 @@ def migrate(
 
 def _migrated(settings: LenderSettings, system: str, to: str | None) -> dict[str, str | None]:
     if to is None:  # with all that a start does besides
-        database = settings.database(system)
-        database.close()
-        done = database.migrated
+        with settings.database(system) as database:
+            done = database.migrated
     else:
         done = settings.migrate(system, to)
     return {"system": system, "before": done.before, "after": done.after}

@@ -1,11 +1,15 @@
 """What every test stands on."""
 
+import contextlib
 import functools
 import gc
 import importlib
 import os
+import sqlite3
+import sqlite3.dbapi2
 import ssl
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +35,17 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # how Python 
 
 # Each log has a salt of its own, but is opened again and again: 50 ms each.
 _payload_keys._stretched = functools.cache(_payload_keys._stretched)
+
+if sys.version_info < (3, 13):  # which say nothing of a connection that nobody closed
+
+    class _Connection(sqlite3.Connection):
+        def __del__(self) -> None:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # it is closed
+                _ = self.total_changes
+                warnings.warn(f"unclosed database in {self!r}", ResourceWarning, stacklevel=1)
+
+    sqlite3.connect = functools.partial(sqlite3.connect, factory=_Connection)
+    sqlite3.dbapi2.connect = sqlite3.connect
 
 LONGEST = ("kill", "deploy", "workflows", "audit", "tui", "cli")
 SHARING = ("workflows", "audit")

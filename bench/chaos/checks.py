@@ -41,7 +41,8 @@ class Figures:
 
 def figures(stack: Stack, files: LogFiles, played: Played) -> Figures:
     """What a draw came to."""
-    paid = payments_made(Books.of(stack).servicing, played.loan)
+    with Books.of(stack.lender) as books:
+        paid = payments_made(books.servicing, played.loan)
     base = int(played.loan.removeprefix("L-")) * 10
     payments = ((int(each.payee.removeprefix("P-")) - base, each.amount_cents) for each in paid)
     settled = _entries(files, played.case, "grant.settled")

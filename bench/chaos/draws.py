@@ -101,14 +101,14 @@ async def until(look: Callable[[], Awaitable[T | None]], where: Callable[[], str
 
 def prepare(stack: Stack, kind: str, number: int) -> Played:
     """A loan of its own, and its packet."""
-    books = Books.of(stack)
     loan = make_loan(
         f"L-{number}", "Row", "Row LLC", "1 Row Street, Oakland CA", SORTS[kind].hard_cost, 30
     )
-    books.take_in(loan)
     folder = stack.folder / "packets" / loan.loan_id
     files = storage.read_packet_folder(write_packet(plan_for(loan), folder))
-    storage.store_packet(books.storage, loan.loan_id, 1, files)
+    with Books.of(stack.lender) as books:
+        books.take_in(loan)
+        storage.store_packet(books.storage, loan.loan_id, 1, files)
     return Played(kind, loan.loan_id)
 
 

@@ -17,7 +17,7 @@ from rich.console import Console as Output
 
 from lender import servicing
 from lender.commands import _open_some
-from lender.demo import APPROVERS, AUDITOR, OPENER, Script, until
+from lender.demo import APPROVERS, AUDITOR, OPENER, Books, Script, until
 from lender.embedded import Embedded, embedded, passphrase_of
 from lender.model import Move, Moves
 from lender.samples import catalog, sample_loans
@@ -92,11 +92,12 @@ async def main() -> None:
     """All of them."""
     with tempfile.TemporaryDirectory() as folder:
         async with embedded(Path(folder)) as made:
-            script = Script(made, Output(quiet=True))
-            for loan in sample_loans():
-                script.books.take_in(loan)
             names = (OPENER, *APPROVERS, AUDITOR)
             async with contextlib.AsyncExitStack() as stack:
+                books = stack.enter_context(Books.of(made.lender))
+                script = Script(made, books, Output(quiet=True))
+                for loan in sample_loans():
+                    books.take_in(loan)
                 people = {
                     each: await stack.enter_async_context(made.person(each)) for each in names
                 }

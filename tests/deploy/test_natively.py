@@ -70,11 +70,11 @@ async def drawn(made: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Dra
         Decimal("300000.00"),
         30,
     )
-    books = Books.of(made)
-    books.take_in(loan)
     plan = plan_for(loan)
     files = storage.read_packet_folder(write_packet(plan, tmp_path_factory.mktemp("p")))
-    storage.store_packet(books.storage, loan.loan_id, 1, files)
+    with Books.of(made.lender) as books:
+        books.take_in(loan)
+        storage.store_packet(books.storage, loan.loan_id, 1, files)
     async with (
         restarted(made),
         made.person("dana") as dana,

@@ -126,11 +126,11 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
 ) -> None:
     """I11, I4: one payment each, one decision, a whole ledger, a case that replays."""
     loan = _loan(f"L-{2000 + list(IN_A_DRAW).index(which)}")
-    books = Books.of(made)
-    books.take_in(loan)
     plan = plan_for(loan)
     files = storage.read_packet_folder(write_packet(plan, tmp_path / "packet"))
-    storage.store_packet(books.storage, loan.loan_id, 1, files)
+    with Books.of(made.lender) as books:
+        books.take_in(loan)
+        storage.store_packet(books.storage, loan.loan_id, 1, files)
     async with (
         _killed(made, IN_A_DRAW[which], tmp_path),
         made.person("dana") as dana,
@@ -162,7 +162,8 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
             una, trust={"log_key": made.log_key, "administrators": made.administrators}
         )
     assert view.result == "disbursed"
-    payments = payments_made(books.servicing, loan.loan_id)
+    with Books.of(made.lender) as books:
+        payments = payments_made(books.servicing, loan.loan_id)
     assert sum(each.amount_cents for each in payments) == int(plan.request_total * 100)
     assert len(payments) == len(plan.request_payees)
     report = verify(files_of_log)
@@ -180,11 +181,11 @@ async def test_a_budget_changes_once_and_right_whatever_is_killed(
 ) -> None:
     """I11, I4: the moves are done once, on three people's word, each of which counts once."""
     loan = _loan("L-2500")
-    books = Books.of(made)
-    books.take_in(loan)
     first, second = (each.item for each in loan.schedule[:2])
     move = Move(from_item=first, to_item=second, amount=Decimal("10.00"), reason="the bids")
-    request_reallocation(books.servicing, loan.loan_id, "1", Moves(moves=(move,)))
+    with Books.of(made.lender) as books:
+        books.take_in(loan)
+        request_reallocation(books.servicing, loan.loan_id, "1", Moves(moves=(move,)))
     subject = f"loan/{loan.loan_id}/reallocation/1"
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(_killed(made, IN_A_REALLOCATION, tmp_path))
@@ -217,7 +218,8 @@ async def test_a_budget_changes_once_and_right_whatever_is_killed(
         view = await until(closed, 240)
         log = await fetch_log(people["una"])
     assert view.result == "reallocated"
-    after = books.loan(loan.loan_id)
+    with Books.of(made.lender) as books:
+        after = books.loan(loan.loan_id)
     assert [(each.amount, each.approved_by) for each in after.reallocations] == [
         (Decimal("10.00"), case)
     ]

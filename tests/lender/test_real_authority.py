@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from lender import compliance, servicing, storage
 from lender._service import Database
+from lender.demo import Books
 from lender.samples import plan_for, write_packet
 from lender.serve import LenderSettings
 from placet.agent import AgentConfig, PlacetPlugin
@@ -103,12 +104,12 @@ async def _publish(w: World) -> None:
 async def test_what_agents_read_is_on_the_ledger(temporal: Client, tmp_path: Path) -> None:
     """I4: each file and each loan that an agent read through its grant is a `grant.used` entry."""
     settings = LenderSettings(folder=tmp_path / "lender")
-    servicing.import_loan(settings.database("loan-servicing"), loan_file())
-    compliance.register_payees(settings.database("compliance"), loan_file())
     folder = write_packet(plan_for(loan_file()), tmp_path / "packet")
     (folder / ODD_NAME).write_bytes(b"%PDF-1.7\n")
     files = storage.read_packet_folder(folder)
-    storage.store_packet(settings.database("document-storage"), LOAN, 1, files)
+    with Books.of(settings) as books:
+        books.take_in(loan_file())
+        storage.store_packet(books.storage, LOAN, 1, files)
     dana = SigningKey.generate()
     async with world(temporal, tmp_path) as w, _systems(w, settings) as systems:
         await _publish(w)

@@ -16,11 +16,12 @@ from tests.lender.roles import settings_on, urls
 
 def test_without_a_url_each_system_has_a_file_of_its_own(tmp_path: Path) -> None:
     settings = LenderSettings(folder=tmp_path / "lender")
-    import_loan(settings.database("loan-servicing"), loan_file())
+    with settings.database("loan-servicing") as servicing:
+        import_loan(servicing, loan_file())
+        assert read_loan(servicing, LOAN) == loan_file()
     assert (tmp_path / "lender" / "loan-servicing.db").exists()
-    assert read_loan(settings.database("loan-servicing"), LOAN) == loan_file()
-    with pytest.raises(Failure):
-        read_loan(settings.database("compliance"), LOAN)
+    with settings.database("compliance") as compliance, pytest.raises(Failure):
+        read_loan(compliance, LOAN)
 
 
 def test_the_url_comes_from_the_environment(

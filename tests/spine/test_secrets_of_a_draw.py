@@ -49,10 +49,10 @@ async def test_a_draw_leaves_no_token_in_any_file(
         made.person("dana") as dana,
         made.person("omar") as omar,
     ):
-        books = Books.of(made)
-        books.take_in(loan)
-        packet = write_packet(plan_for(loan), tmp_path / "packet")
-        storage.store_packet(books.storage, loan.loan_id, 1, storage.read_packet_folder(packet))
+        packet = storage.read_packet_folder(write_packet(plan_for(loan), tmp_path / "packet"))
+        with Books.of(made.lender) as books:
+            books.take_in(loan)
+            storage.store_packet(books.storage, loan.loan_id, 1, packet)
         case = (await dana.open_case(PROCESS.name, f"loan/{loan.loan_id}/draw/1")).case
         assert case is not None
 

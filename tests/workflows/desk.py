@@ -255,7 +255,7 @@ async def open_desk(folder: Path, *, workers: bool = True) -> AsyncIterator[Desk
     async with contextlib.AsyncExitStack() as stack:
         parts = embedded(folder / "parts", workers=False, begin=begun)
         made = await stack.enter_async_context(parts)
-        desk = Desk(made, folder, Books.of(made))
+        desk = Desk(made, folder, stack.enter_context(Books.of(made.lender)))
         for name in PEOPLE:
             desk.people[name] = await stack.enter_async_context(made.person(name))
         if workers:

@@ -14,6 +14,18 @@ _MOST = 20
 """Reasons that one alarm spells out: an entry has room for more, a reader has not."""
 
 
+def as_seen(tx: Tx, seen: Case) -> Case | None:
+    """The case, if it is open, in the run and with the admissions with which it was looked at.
+
+    What a person has admitted since is not stopped for what Temporal was asked before.
+    """
+    case = tx.get(Case, seen.id)
+    if case is None or case.status != CaseStatus.OPEN:
+        return None
+    same = (case.run_id, case.admissions) == (seen.run_id, seen.admissions)
+    return case if same else None
+
+
 def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
     """Stop a case for a person to look at, and end its live grants but the one that stops it.
 

@@ -136,7 +136,7 @@ class Archivist:
         except Unavailable as error:
             return await self._wait(case, str(error))
         fetched = await asyncio.to_thread(_fit, known, runs)
-        if fetched.wrong and not case.alarm_admitted:
+        if fetched.wrong and not known.case.alarm_admitted:
             return await self._alarm(case, fetched.wrong)
         kill_point("archive.before-seal")
         await self._core.store.write(lambda tx: _seal(tx, known, fetched))
@@ -194,7 +194,7 @@ class Archivist:
 
         def write(tx: Tx) -> None:
             current = tx.get(Case, case.id)
-            if current is not None:
+            if current is not None and _waits(current):
                 raise_alarm(tx, current, wrong)
 
         await self._core.store.write(write)
@@ -206,7 +206,7 @@ class Archivist:
 
         def write(tx: Tx) -> None:
             current = tx.get(Case, case.id)
-            if current is None or current.archived_at is not None:
+            if current is None or not _waits(current):
                 return  # another authority was quicker
             tx.change(
                 Case,
@@ -303,10 +303,17 @@ def _fit(known: _Known, runs: list[Run]) -> _Fetched:
     return _Fetched(_close(known.ring, archived), seal, tuple(wrong))
 
 
+def _waits(case: Case) -> bool:
+    """Whether a closed case waits for its archive still."""
+    return case.archived_at is None and case.erased_at is None
+
+
 def _seal(tx: Tx, known: _Known, fetched: _Fetched) -> None:
     case = tx.get(Case, known.case.id)
-    if case is None or case.archived_at is not None or case.erased_at is not None:
+    if case is None or not _waits(case):
         return
+    if (case.alarm, case.alarm_admitted) != (known.case.alarm, known.case.alarm_admitted):
+        return  # an alarm came, or was admitted, meanwhile: it is looked at anew
     roots = [run_root(each) for each in fetched.seal.runs]
     entry = tx.append(
         "case.archived",
@@ -351,7 +358,7 @@ def _open(ring: Keyring, kept: bytes) -> tuple[ArchivedRun, ...]:
 
 def _lose(tx: Tx, case_id: str, trouble: str) -> None:
     case = tx.get(Case, case_id)
-    if case is not None:
+    if case is not None and _waits(case):
         lose(tx, case, trouble)
 
 

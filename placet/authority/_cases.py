@@ -14,7 +14,14 @@ from functools import partial
 
 from sqlalchemy import bindparam, select
 
-from placet.authority._alarms import add_run, lose, meet_run, raise_alarm, stop_case
+from placet.authority._alarms import (
+    add_run,
+    as_seen,
+    lose,
+    meet_run,
+    raise_alarm,
+    stop_case,
+)
 from placet.authority._archiving import ARCHIVING, tell_reopened
 from placet.authority._continuing import Continuing
 from placet.authority._core import AUTHORITY, Core
@@ -109,8 +116,11 @@ class Cases:
         except AlreadyStarted:
 
             def alarm(tx: Tx) -> None:
-                raise_alarm(tx, case, ["the workflow id was taken by a start that was not ours"])
-                stop_case(tx, case, "someone else started a workflow under the case's id")
+                current = tx.get(Case, case.id)
+                if current is None or current.status != CaseStatus.OPENING:
+                    return  # another process of ours has started it, and it has gone on since
+                raise_alarm(tx, current, ["the workflow id was taken by a start that was not ours"])
+                stop_case(tx, current, "someone else started a workflow under the case's id")
 
             await self._core.store.write(alarm)
             return
@@ -310,26 +320,14 @@ SETTLE_GRACE = 30
 step's last words may be on their way."""
 
 
-def _as_seen(tx: Tx, seen: Case) -> Case | None:
-    """The case, if it is open, in the run and with the admissions with which it was looked at.
-
-    What a person has admitted since is not stopped for what Temporal was asked before.
-    """
-    case = tx.get(Case, seen.id)
-    if case is None or case.status != CaseStatus.OPEN:
-        return None
-    same = (case.run_id, case.admissions) == (seen.run_id, seen.admissions)
-    return case if same else None
-
-
 def _stop_seen(tx: Tx, seen: Case, reason: str) -> None:
-    case = _as_seen(tx, seen)
+    case = as_seen(tx, seen)
     if case is not None:
         stop_case(tx, case, reason)
 
 
 def _lose(tx: Tx, seen: Case) -> None:
-    case = _as_seen(tx, seen)
+    case = as_seen(tx, seen)
     if case is not None:
         lose(tx, case, "Temporal does not have its workflow any more")
         stop_case(tx, case, "Temporal has lost the workflow")

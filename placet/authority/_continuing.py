@@ -38,7 +38,7 @@ class Continuing:
         """Take the newest run for the case's own if it continues it; whether it is.
 
         Raises:
-            Unavailable: Temporal does not answer.
+            Unavailable: Temporal does not answer, or the case has changed since it was asked.
         """
         if self._known.get(case_id) == newest:
             return True
@@ -50,7 +50,8 @@ class Continuing:
             links = await self._links(case, newest, ring)
             if not links:
                 return False
-            await self._core.store.write(partial(_continue, case_id=case_id, links=links))
+            if not await self._core.store.write(partial(_continue, case_id=case_id, links=links)):
+                raise Unavailable("the case has changed since Temporal was asked; ask again")
         if len(self._known) >= _KNOWN:
             self._known.clear()
         self._known[case_id] = newest
@@ -102,11 +103,13 @@ def continues(case: Case, before: Run, after: Run) -> bool:
     return not reset and told == (after.run_id, after.run_id, before.run_id, *own)
 
 
-def _continue(tx: Tx, case_id: str, links: list[tuple[str, str]]) -> None:
+def _continue(tx: Tx, case_id: str, links: list[tuple[str, str]]) -> bool:
+    """Take the case into the last of these runs; whether it is in it."""
     for before, run_id in links:
         case = tx.get(Case, case_id)
         if case is None or (case.status, case.run_id) != (CaseStatus.OPEN.value, before):
-            return  # another process of ours was first, or the case was stopped
+            # Another process of ours was first, or the case was stopped.
+            return case is not None and case.run_id == links[-1][1]
         for grant in tx.all(Grant, Grant.case_id == case_id, Grant.status == "issued"):
             revoke(tx, grant, "run_continued")
         add_run(tx, case, run_id, admitted=True)
@@ -118,3 +121,4 @@ def _continue(tx: Tx, case_id: str, links: list[tuple[str, str]]) -> None:
             record=case.subject,
         )
         tx.change(Case, case_id, run_id=run_id, admissions=0)  # this run has heard of none
+    return True

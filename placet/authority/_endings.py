@@ -22,8 +22,8 @@ ENDED = "ended"
 """The result of a case that a person ended."""
 
 
-def end_case(tx: Tx, case: Case) -> None:
-    """Close a case with the result ``ended``; its grants and checkpoints end with it.
+def end_case(tx: Tx, case: Case, act: str) -> None:
+    """Close a case with the result ``ended``, by an act; its grants and checkpoints end with it.
 
     Raises:
         Conflict: it is closed or still being opened, or money may be moving.
@@ -51,7 +51,7 @@ def end_case(tx: Tx, case: Case) -> None:
         stopped_for=None,
         closed_at=tx.now,
     )
-    put_termination(tx, case)
+    put_termination(tx, case, act)
 
 
 def _moving(tx: Tx, case: Case) -> Grant | None:

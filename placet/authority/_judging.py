@@ -98,7 +98,7 @@ class Judge:
         wrong = wrong_state(tx, ask, case)
         if wrong is not None:
             return wrong
-        activity = running(ask, step)
+        activity = running(tx, ask, step)
         if isinstance(activity, Denial):
             return activity
         if not entitled.serves(activity.task_queue):
@@ -137,7 +137,7 @@ class Judge:
         step = definition.step(ask.details.activity.activity_type)
         if step is None or step.agent != definition.orchestrator or wrong_step(ask, step):
             return
-        if wrong_state(tx, ask, case) is None and not isinstance(running(ask, step), Denial):
+        if wrong_state(tx, ask, case) is None and not isinstance(running(tx, ask, step), Denial):
             stop_case(tx, case, f"{step.activity_type} was denied: I10, {standing}")
 
     def _ask_policy(

@@ -188,6 +188,9 @@ def _keep(tx: Tx, row: DeliveryRow, trouble: str | None) -> None:
         tx.change(DeliveryRow, row.id, status=DONE, done_at=tx.now, trouble=None)
         return
     tries = row.attempts + 1
+    current = tx.get(DeliveryRow, row.id)
+    if current is None or (current.status, current.attempts) != (SENDING, tries):
+        return  # it took longer than its lease: whoever claimed it since says what came of it
     wait = min(timedelta(seconds=2**tries), _LONGEST_WAIT)
     tx.change(
         DeliveryRow,

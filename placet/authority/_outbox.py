@@ -8,6 +8,8 @@ import json
 import logging
 from datetime import timedelta
 
+from pydantic import JsonValue
+
 from placet.authority._core import Core
 from placet.authority._errors import Unavailable
 from placet.authority._store import Case, OutboxRow, Tx
@@ -29,13 +31,20 @@ def ring(tx: Tx, case: Case, checkpoint: str) -> None:
 
 
 def put_signal(tx: Tx, case: Case, signal: str, key: str) -> None:
-    """Put a bare signal for a case's workflow into the outbox; once per key."""
+    """Put a bare signal for a case's workflow into the outbox; once per key.
+
+    A bell is for whichever run the case is in when it rings, any other for the run of now: one
+    that continues it hears a bell instead.
+    """
+    told: dict[str, JsonValue] = {"signal": signal}
+    if signal != BELL:
+        told["run_id"] = case.run_id
     tx.add(
         OutboxRow(
             kind="signal",
             case_id=case.id,
             key=key,
-            payload_json=canonical_json({"signal": signal}).decode(),
+            payload_json=canonical_json(told).decode(),
             created_at=tx.now,
             next_try_at=tx.now,
         )
@@ -43,13 +52,13 @@ def put_signal(tx: Tx, case: Case, signal: str, key: str) -> None:
     tx.notify(TOPIC)
 
 
-def put_termination(tx: Tx, case: Case) -> None:
-    """Put the end of a case's workflow into the outbox: a person has ended the case."""
+def put_termination(tx: Tx, case: Case, act: str) -> None:
+    """Put the end of whatever runs for a case into the outbox: a person has said so, in an act."""
     tx.add(
         OutboxRow(
             kind=_TERMINATION,
             case_id=case.id,
-            key=f"end/{case.id}",
+            key=f"end/{act}",
             payload_json="{}",
             created_at=tx.now,
             next_try_at=tx.now,
@@ -118,13 +127,17 @@ class Outbox:
         """Whether the row is done: a bell is not before its outcome was read."""
         if case.run_id is None:
             return False
-        signal = json.loads(row.payload_json)["signal"]
+        told = json.loads(row.payload_json)
+        signal = told["signal"]
+        own = told.get("run_id", case.run_id) == case.run_id
         try:
             await self._core.temporal.signal(
                 workflow_id=case.workflow_id,
                 run_id=case.run_id,
-                name=signal,
-                request_id=f"placet-outbox-{row.id}-{row.attempts}",
+                name=signal if own else BELL,
+                # A bell rings until its outcome is read; a run counts what else it hears.
+                request_id=f"placet-outbox-{row.id}"
+                + (f"-{row.attempts}" if signal == BELL else ""),
             )
         except ExecutionNotFound:
             _log.warning("Temporal has no running execution to signal", extra={"case": case.id})

@@ -10,13 +10,13 @@ from functools import partial
 
 from pydantic import JsonValue
 
-from placet.authority._alarms import raise_alarm, stop_case
+from placet.authority._alarms import as_seen, raise_alarm, stop_case
 from placet.authority._core import Core
 from placet.authority._errors import Unavailable
 from placet.authority._histories import Seen, archive_salt, open_run, settled
 from placet.authority._store import Case, HistoryPrefix, Reader, Tx
 from placet.authority._temporal import ExecutionNotFound
-from placet.model import CaseStatus, RunRoot
+from placet.model import RunRoot
 from placet.payloads import Keyring, UnknownPayloadKey
 
 
@@ -53,7 +53,7 @@ class Prefixes:
         seen = await asyncio.to_thread(lambda: settled(open_run(run_id, history, ring), salt))
         wrong = rewritten(before, seen)
         if wrong is not None:
-            await self._core.store.write(partial(_stop, case_id=case_id, reason=wrong))
+            await self._core.store.write(partial(_stop, seen=case, reason=wrong))
         return seen
 
 
@@ -86,8 +86,8 @@ def keep_prefix(tx: Tx, case: str, seen: Seen | None) -> dict[str, JsonValue]:
     return {"history": root.model_dump(mode="json")}
 
 
-def _stop(tx: Tx, case_id: str, reason: str) -> None:
-    case = tx.get(Case, case_id)
-    if case is not None and case.status == CaseStatus.OPEN:
+def _stop(tx: Tx, seen: Case, reason: str) -> None:
+    case = as_seen(tx, seen)
+    if case is not None:
         raise_alarm(tx, case, [reason])
         stop_case(tx, case, reason)

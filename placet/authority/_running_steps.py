@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import JsonValue
+from sqlalchemy import bindparam, select
 
 from placet.authority._alarms import meet_run, stop_case
 from placet.authority._errors import Unavailable
@@ -12,9 +13,20 @@ from placet.authority._facts import FetchedFacts
 from placet.authority._histories import Seen
 from placet.authority._models import stopped
 from placet.authority._requests import Sender
-from placet.authority._store import Case, CaseRun, Tx
+from placet.authority._store import Case, CaseRun, Grant, Tx, table_of
 from placet.authority._temporal import Execution, RunningActivity
 from placet.model import CaseStatus, ProcessDefinition, RequestedDetails, Step
+
+_GRANT = table_of(Grant)
+_LATER = (
+    select(_GRANT.c.id)
+    .where(
+        _GRANT.c.run_id == bindparam("run"),
+        _GRANT.c.activity_id == bindparam("activity"),
+        _GRANT.c.last_started > bindparam("last_started"),
+    )
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -114,8 +126,11 @@ def _require_newest(tx: Tx, case: Case, run_id: str) -> None:
         raise Unavailable("the case goes on in another run than Temporal showed; ask again")
 
 
-def running(ask: Ask, step: Step) -> RunningActivity | Denial:
-    """The activity as Temporal shows it running now, if it is the one that asks."""
+def running(tx: Tx, ask: Ask, step: Step) -> RunningActivity | Denial:
+    """The activity as Temporal shows it running, if it is the one that asks.
+
+    It is over if a later try of it has had a grant since Temporal was asked.
+    """
     asked = ask.details.activity
     assert ask.execution is not None
     for activity in ask.execution.activities:
@@ -123,9 +138,18 @@ def running(ask: Ask, step: Step) -> RunningActivity | Denial:
             continue
         if activity.activity_type != asked.activity_type:
             return Denial("the activity has another type", ("I1", "activity_type"))
-        if activity.attempt != asked.attempt:
+        if activity.attempt != asked.attempt or _tried_since(tx, ask, activity):
             return Denial("the activity is at another attempt", ("I1", "attempt"))
         if activity.task_queue and activity.task_queue != step.agent:
             return Denial("the activity is on another agent's task queue", ("I1", "task_queue"))
         return activity
     return Denial("Temporal shows no such activity running", ("I1", "not_running"))
+
+
+def _tried_since(tx: Tx, ask: Ask, activity: RunningActivity) -> bool:
+    step = {
+        "run": ask.details.activity.run_id,
+        "activity": activity.activity_id,
+        "last_started": activity.last_started.isoformat(),
+    }
+    return bool(tx.fetch(_LATER, step))

@@ -95,11 +95,11 @@ class Sessions:
         elif provider is None or provider.issuer != row.issuer:
             await self._end(row, "provider_changed")
         elif row.sealed is not None:
-            while not await self._core.store.write(lambda tx: _claim(tx, row)):
+            while (until := await self._core.store.write(lambda tx: _claim(tx, row))) is None:
                 answered = await self._answered(row)
                 if answered is not None:
                     return answered
-            return await self._ask(provider, row, row.sealed)
+            return await self._ask(provider, row, row.sealed, until)
         return True  # it is over
 
     async def _answered(self, row: SessionRow) -> bool | None:
@@ -114,25 +114,27 @@ class Sessions:
                 return None
             await asyncio.sleep(_LOOK_AGAIN)
 
-    async def _ask(self, provider: IdentityProvider, row: SessionRow, sealed: str) -> bool:
+    async def _ask(
+        self, provider: IdentityProvider, row: SessionRow, sealed: str, until: datetime
+    ) -> bool:
         kept = Renewal.opened(self._core, sealed)
         asked_at = self._core.clock()
         try:
             person = await self._provider.refresh(provider, kept.token, kept.nonce, kept.sub)
         except ProviderRefused as error:
             if error.error == "invalid_grant":
-                await self._end(row, "left")
+                await self._end(row, "left", sealed)
             else:
                 _log.warning("session %s: %s", row.id, error)
-                await self._retry(row)
+                await self._retry(row, until)
                 return False
         except (Unavailable, TokenError) as error:
             _log.warning("session %s is looked at again later: %s", row.id, error)
-            await self._retry(row)
+            await self._retry(row, until)
             return False
         else:
             if provider.roles_of(person.groups) != tuple(json.loads(row.roles_json)):
-                await self._end(row, "groups_changed")
+                await self._end(row, "groups_changed", sealed)
             else:
                 await self._trust(provider, row, person, kept, asked_at)
         return True
@@ -151,8 +153,8 @@ class Sessions:
 
         def keep(tx: Tx) -> None:
             current, key = tx.get(SessionRow, row.id), tx.get(IdentityKey, row.thumbprint)
-            if current is None or current.status != ACTIVE:
-                return
+            if current is None or current.status != ACTIVE or current.sealed != row.sealed:
+                return  # it is over, or has a newer answer
             again = tx.now + timedelta(seconds=provider.recheck_seconds)
             tx.change(
                 SessionRow,
@@ -168,32 +170,39 @@ class Sessions:
 
         await self._core.store.write(keep)
 
-    async def _retry(self, row: SessionRow) -> None:
-        await self._core.store.write(
-            lambda tx: tx.change(
-                SessionRow, row.id, next_check_at=tx.now + _RETRY, asking_until=None
-            )
-        )
+    async def _retry(self, row: SessionRow, until: datetime) -> None:
+        """Let it be asked about again soon, unless another process asks by now."""
 
-    async def _end(self, row: SessionRow, reason: str) -> None:
+        def release(tx: Tx) -> None:
+            current = tx.get(SessionRow, row.id)
+            if current is not None and current.asking_until == until:
+                tx.change(SessionRow, row.id, next_check_at=tx.now + _RETRY, asking_until=None)
+
+        await self._core.store.write(release)
+
+    async def _end(self, row: SessionRow, reason: str, asked_with: str | None = None) -> None:
+        """End it; what the provider says of a token counts while that is the session's newest."""
+
         def end(tx: Tx) -> None:
             current = tx.get(SessionRow, row.id)
-            if current is not None and current.status == ACTIVE:
+            if current is None or current.status != ACTIVE:
+                return
+            if asked_with in (None, current.sealed):
                 end_session(tx, current, reason)
 
         await self._core.store.write(end)
 
 
-def _claim(tx: Tx, row: SessionRow) -> bool:
-    """Whether this process asks: a refresh token that is sent twice ends the session."""
+def _claim(tx: Tx, row: SessionRow) -> datetime | None:
+    """Until when this process asks, if it does: a refresh token sent twice ends the session."""
     current = tx.get(SessionRow, row.id)
     if current is None or current.status != ACTIVE or current.sealed != row.sealed:
-        return False
+        return None
     if current.asking_until is not None and current.asking_until > tx.now:
-        return False
+        return None
     until = tx.now + _LEASE
     tx.change(SessionRow, row.id, next_check_at=until, asking_until=until)
-    return True
+    return until
 
 
 def end_session(

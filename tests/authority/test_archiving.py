@@ -504,7 +504,7 @@ async def test_a_history_that_does_not_fit_is_an_alarm_until_a_person_admits_it(
             return bool(calls)
 
         await until(invented)
-        await _stopped_or_waiting(w, case)
+        await stopped_or_waiting(w, case)
         await w.admin.act("case.end", case, Reason(reason="not ours"))
         view = await until_view(w, case, "archive", "alarm")
         assert "weigh completed without a grant" in (view.archive_trouble or "")
@@ -516,7 +516,7 @@ async def test_a_history_that_does_not_fit_is_an_alarm_until_a_person_admits_it(
     assert sealed["data"]["alarms"] == alarm["data"]["reasons"]
 
 
-async def _stopped_or_waiting(w: World, case: str) -> None:
+async def stopped_or_waiting(w: World, case: str) -> None:
     """Wait until the step after the invented one was tried."""
 
     async def tried() -> bool:

@@ -17,7 +17,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from temporalio.client import Client
 
+from placet.authority import open_authority
+from placet.authority._channels import Notice, NotSent, Webhook
 from placet.authority._notices import MAX_TRIES, put_notice
 from placet.authority._settings import WebhookSettings
 from placet.authority._store import DeliveryRow
@@ -202,6 +205,35 @@ async def test_a_receiver_that_is_slow_holds_up_nobody_else(
         receiver.slow.set()
         await settled(ada, "done")
     assert receiver.paths.count("/slow") == 2
+
+
+async def test_a_try_that_outlasts_its_lease_does_not_send_again_what_was_sent(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I11: another replica has sent it meanwhile; that the slow one did not is no news."""
+    send, trying, go_on = Webhook.send, asyncio.Event(), asyncio.Event()
+
+    async def slow_once(self: Webhook, notice: Notice) -> None:
+        if trying.is_set():
+            return await send(self, notice)
+        trying.set()
+        await go_on.wait()
+        raise NotSent("answered 500")
+
+    monkeypatch.setattr(Webhook, "send", slow_once)
+    async with told(tmp_path, receiver) as made, made.ada() as ada:
+        await made.core_write(lambda tx: put_notice(tx, "checkpoint.waiting", "ckpt-1"))
+        await trying.wait()
+        made.ahead += timedelta(seconds=61)
+        temporal = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+        async with open_authority(made.settings, temporal, clock=made.now):
+            await settled(ada, "done")
+        go_on.set()
+        made.ahead += timedelta(minutes=6)
+        await made.core_write(lambda tx: put_notice(tx, "checkpoint.waiting", "ckpt-2"))
+        await arrived(receiver, 2)
+        await settled(ada, "done")
+    assert len(receiver.ids) == len(set(receiver.ids)) == 2
 
 
 async def _came(receiver: Receiver, wanted: dict[str, int]) -> bool:

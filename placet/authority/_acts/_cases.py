@@ -170,7 +170,7 @@ class CaseActs:
             admitted = tx.get(Case, case.id)
             put_signal(tx, admitted or case, ADMITTED, f"admitted/{act.claims.jti}")
         elif case is not None and case.alarm is not None:
-            _admit_closed(tx, case, body.run_id)
+            _admit_closed(tx, case, body.run_id, act.claims.jti)
         else:
             raise Conflict("there is no such stopped case, nor a closed one with an alarm")
         entry = write_entry(
@@ -192,7 +192,7 @@ class CaseActs:
         case = tx.get(Case, act.claims.target)
         if case is None:
             raise Conflict("there is no such case")
-        end_case(tx, case)
+        end_case(tx, case, act.claims.jti)
         entry = write_entry(
             tx,
             "case.closed",
@@ -248,7 +248,7 @@ class CaseActs:
         return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
 
 
-def _admit_closed(tx: Tx, case: Case, run_id: str | None) -> None:
+def _admit_closed(tx: Tx, case: Case, run_id: str | None, act: str) -> None:
     """Let a closed case with an alarm be archived as it is; a run that was met is ended."""
     if case.archived_at is None:
         tx.change(Case, case.id, alarm_admitted=True, archive_next=None, archive_tries=0)
@@ -256,4 +256,4 @@ def _admit_closed(tx: Tx, case: Case, run_id: str | None) -> None:
     else:
         tx.change(Case, case.id, alarm=None)
     if run_id is not None:
-        put_termination(tx, case)
+        put_termination(tx, case, act)

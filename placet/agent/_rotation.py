@@ -23,7 +23,7 @@ from placet.agent._config import AgentConfig
 from placet.agent._link import AuthorityLink
 from placet.kill import kill_point
 from placet.model import KeyStanding, RotateKey
-from placet.tokens import SigningKey, read_key_file, write_key_file
+from placet.tokens import KeyFileError, SigningKey, read_key_file, write_key_file
 
 _LOOK_AGAIN = 3600.0
 """Seconds after which the authority is asked at the latest: the rules may have changed."""
@@ -61,7 +61,7 @@ class Rotation:
             except ApplicationError as error:
                 _log.warning("the worker's key could not be looked after: %s", error.message)
                 pause = _TRY_AGAIN
-            except OSError as error:
+            except (KeyFileError, OSError) as error:
                 _log.error("the worker's next key could not be kept: %s", error)
                 pause = _TRY_AGAIN
             await asyncio.sleep(pause)
@@ -71,7 +71,8 @@ class Rotation:
 
         Raises:
             ApplicationError: the authority refused, or is away.
-            OSError: a key file can't be read or written.
+            KeyFileError: a key file can't be read or written.
+            OSError: the next key's can't take the place of the key's.
         """
         key_file = self._config.key_file
         if key_file is None:

@@ -9,6 +9,7 @@ import csv
 import itertools
 import json
 import re
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -328,7 +329,7 @@ def export(
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file as a whole, or not at all."""
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # another export may run beside
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -3,7 +3,9 @@
 PKCS #8 in PEM, encrypted as the ``cryptography`` library holds best; a private JWK can be read too.
 """
 
+import contextlib
 import os
+import secrets
 import stat
 import unicodedata
 from pathlib import Path
@@ -26,7 +28,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def write_key_file(path: Path, key: SigningKey, passphrase: str | None = None) -> None:
-    """Write a private key to a new file of mode 600, durably.
+    """Write a private key to a new file of mode 600, durably; the file is whole once it is there.
 
     Args:
         path: a file that must not exist; its folder must.
@@ -40,20 +42,21 @@ def write_key_file(path: Path, key: SigningKey, passphrase: str | None = None) -
         NoEncryption() if passphrase is None else BestAvailableEncryption(_secret(passphrase))
     )
     data = key.crypto.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+    beside = path.with_name(f".{secrets.token_hex(8)}.new")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise KeyFileError(f"{path} exists; a key is never written over another file") from None
-    except OSError as error:
-        raise KeyFileError(f"{path} can't be written: {error.strerror}") from error
-    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        os.link(beside, path)  # which fails where there is a file
+    except FileExistsError:
+        raise KeyFileError(f"{path} exists; a key is never written over another file") from None
     except OSError as error:
-        path.unlink(missing_ok=True)
         raise KeyFileError(f"{path} can't be written: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def read_key_file(path: Path, passphrase: str | None = None) -> SigningKey:

@@ -14,12 +14,13 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from placet.agent import AgentConfig
+from placet.agent import _rotation as _rotation_module
 from placet.agent._link import AuthorityLink
 from placet.agent._rotation import Rotation, next_file
 from placet.cli._fetch import fetch_log
 from placet.client import OperatorClient
 from placet.model import EnrolIdentity, Governance, IdentityRules, Reason, RotateKey
-from placet.tokens import SigningKey, read_key_file, write_key_file
+from placet.tokens import KeyFileError, SigningKey, read_key_file, write_key_file
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
 
@@ -91,6 +92,35 @@ async def test_a_key_is_replaced_in_time_and_both_count_for_the_overlap(
         assert not await _counts(authority, first, http)
         assert await _counts(authority, second, http)
         assert await holds(ada) == []
+
+
+async def test_a_key_that_can_not_be_kept_is_made_again_later(
+    authority: Alone,
+    http: aiohttp.ClientSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """I11: a disk that was full for a moment does not end the looking after a worker's key."""
+    kept: list[Path] = []
+
+    def full_at_first(path: Path, key: SigningKey) -> None:
+        kept.append(path)
+        if len(kept) == 1:
+            raise KeyFileError(f"{path} can't be written: No space left on device")
+        write_key_file(path, key)
+
+    monkeypatch.setattr(_rotation_module, "write_key_file", full_at_first)
+    monkeypatch.setattr(_rotation_module, "_TRY_AGAIN", 0.01)
+    async with authority.ada() as ada:
+        file = await _enrol(ada, tmp_path)
+        first, adopted = read_key_file(file), asyncio.Event()
+        rotation = Rotation(_config(authority, file), http, authority.now, lambda _: adopted.set())
+        running = asyncio.create_task(rotation.run())
+        async with asyncio.timeout(30):
+            await adopted.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert read_key_file(file).thumbprint != first.thumbprint
 
 
 async def test_a_key_that_is_too_old_counts_at_no_door(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from placet.cli._audit import _write
 from tests.cli.conftest import Placet, Served
 
 NO_CASE = "case-" + "0" * 26
@@ -115,3 +116,22 @@ def test_policies_that_do_not_hold_together_are_not_tried(
         assert ended.code == code, ended
         assert ended.out == ""
         assert "Traceback" not in ended.err
+
+
+def test_two_exports_of_a_case_at_once_both_leave_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12: one is done between the other's writing and its putting in place."""
+    path, plain = tmp_path / "case.zip", Path.write_bytes
+
+    def slow(self: Path, data: bytes) -> int:
+        written = plain(self, data)
+        if data == b"one":
+            _write(path, b"another")
+            assert path.read_bytes() == b"another"
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", slow)
+    _write(path, b"one")
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]

@@ -66,6 +66,20 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         read_key_file(tmp_path / "nowhere")
 
 
+def test_nobody_meets_half_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I11: killed before the file is durable, there is none: whoever needs a key makes another."""
+    path, fsync = tmp_path / "agent.pem", os.fsync
+
+    def look(descriptor: int) -> None:
+        assert list(tmp_path.glob("*.pem")) == []
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    write_key_file(path, AGENT_KEY)
+    assert list(tmp_path.iterdir()) == [path]
+    assert read_key_file(path) == AGENT_KEY
+
+
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlmodel import Field
 
-from placet.authority._store._base import REGISTRY, Row, number_field, time_field, time_or_none
+from placet.authority._store._base import Row, number_field, time_field, time_or_none
 
 
 class Delegation(Row, table=True):
@@ -46,6 +46,3 @@ class EvidenceOpened(Row, table=True):
     operator: str = Field(primary_key=True)
     opened_at: datetime = time_field()
     last_at: datetime = time_field()
-
-
-REGISTRY.configure()  # now, not when the first row is made: one that is read is not made that way

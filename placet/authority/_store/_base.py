@@ -2,6 +2,11 @@
 
 The registry is the store's own, so that its tables never mix with another package's SQLModel
 tables. Each column is named as its attribute.
+
+State is kept here; what must be provable is on the ledger as well. Times are aware UTC. ``…_json``
+columns hold canonical JSON as text; digests, ids and statuses are spelled as in
+:mod:`placet.model`. ``entry`` columns name the index of the ledger entry that recorded the row. No
+column holds a token, or a private key in clear (I7).
 """
 
 import re

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field
 
-from placet.authority._store._base import REGISTRY, Row, number_field, time_field, time_or_none
+from placet.authority._store._base import Row, number_field, time_field, time_or_none
 
 
 class Campaign(Row, table=True):
@@ -36,6 +36,3 @@ class ToldPart(Row, table=True):
     case_id: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     digest: str
-
-
-REGISTRY.configure()

@@ -11,7 +11,7 @@ from sqlalchemy import Index, Text, text
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field
 
-from placet.authority._store._base import REGISTRY, Row, number_field, time_field
+from placet.authority._store._base import Row, number_field, time_field
 
 NO_AMOUNT = -1
 
@@ -87,6 +87,3 @@ class ListedWord(Row, table=True):
 
     word: str = _bytewise(primary_key=True)
     item: str = Field(primary_key=True, index=True)
-
-
-REGISTRY.configure()  # now, not when the first row is made: one that is read is not made that way

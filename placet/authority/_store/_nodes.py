@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import insert, select
 
 from placet.authority._store._access import Reader, table_of
-from placet.authority._store._tables import LedgerEntry, LedgerNode
+from placet.authority._store._ledger_tables import LedgerEntry, LedgerNode
 from placet.ledger import TILE_HEIGHT, Bundle, Tile, node_hash
 
 _ENTRY = table_of(LedgerEntry)

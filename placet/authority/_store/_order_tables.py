@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field
 
-from placet.authority._store._base import REGISTRY, Row, number_field, time_field
+from placet.authority._store._base import Row, number_field, time_field
 
 
 class OrderRow(Row, table=True):
@@ -27,6 +27,3 @@ class OrderRow(Row, table=True):
     running: str | None = None
     begun: int = number_field(default=0)
     proof_json: str | None = None
-
-
-REGISTRY.configure()

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select, text
 
 from placet.authority._store._access import table_of
 from placet.authority._store._engines import Engines
+from placet.authority._store._ledger_tables import TreeState
 from placet.authority._store._revisions import TABLES
-from placet.authority._store._tables import TreeState
 
 RANGE = 1 << 24
 """Entries of one range: whole tiles and bundles, and some gigabytes with its indexes."""

@@ -7,7 +7,6 @@ from sqlmodel import Field
 
 from placet.authority._store._base import (
     COUNTED,
-    REGISTRY,
     Row,
     number_field,
     serial_key,
@@ -124,6 +123,3 @@ class DeliveryRow(Row, table=True):
     told_at: datetime = time_field()
     next_try_at: datetime = time_field()
     done_at: datetime | None = time_or_none()
-
-
-REGISTRY.configure()

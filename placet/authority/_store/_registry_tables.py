@@ -7,7 +7,6 @@ from sqlmodel import Field
 
 from placet.authority._store._base import (
     COUNTED,
-    REGISTRY,
     Row,
     number_field,
     serial_key,
@@ -102,6 +101,3 @@ class LimitState(Row, table=True):
     case_id: str = Field(primary_key=True)
     since: datetime | None = time_or_none()
     until: datetime | None = time_or_none()
-
-
-REGISTRY.configure()

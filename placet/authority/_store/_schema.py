@@ -6,9 +6,9 @@ from placet.authority._store._access import table_of
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreMismatch
+from placet.authority._store._ledger_tables import LogName, TreeState
 from placet.authority._store._partitions import make_ahead
 from placet.authority._store._revisions import NEEDED, TABLES, find_revision, require_needed
-from placet.authority._store._tables import LogName, TreeState
 from placet.ledger import Frontier
 
 

@@ -16,10 +16,10 @@ from sqlmodel import col
 from placet.authority._store._access import Reader
 from placet.authority._store._engines import READERS, Engines, Waits, make_engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
+from placet.authority._store._ledger_tables import SignedHead, TreeState
 from placet.authority._store._partitions import keep_ahead
 from placet.authority._store._schema import prepare
 from placet.authority._store._sweeping import MOST, sweep
-from placet.authority._store._tables import SignedHead, TreeState
 from placet.authority._store._topics import Topics
 from placet.authority._store._tx import Tx
 from placet.authority._store._writer import Member, Writer

@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import bindparam, delete, select, tuple_
 
 from placet.authority._store._access import table_of
-from placet.authority._store._tables import UsedJti, WriterState
+from placet.authority._store._identity_tables import UsedJti
+from placet.authority._store._ledger_tables import WriterState
 from placet.authority._store._tx import Tx
 
 MOST = 2000

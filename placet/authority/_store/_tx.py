@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert
 
 from placet.authority._store._access import Access, table_of
 from placet.authority._store._errors import is_outage
+from placet.authority._store._ledger_tables import LedgerEntry
 from placet.authority._store._prepared import say
-from placet.authority._store._tables import LedgerEntry
 from placet.ledger import Entry, EntryType, Frontier, encode_entry, leaf_hash
 from placet.telemetry import metrics
 

@@ -24,9 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from placet.authority._store._access import Reader, table_of
 from placet.authority._store._engines import Engines
 from placet.authority._store._errors import StoreUnavailable, first_line, is_outage
+from placet.authority._store._ledger_tables import TreeState, WriterState
 from placet.authority._store._nodes import keep_tile_tops
 from placet.authority._store._prepared import run, say
-from placet.authority._store._tables import TreeState, WriterState
 from placet.authority._store._tx import Batch, Tx
 from placet.kill import kill_point
 from placet.ledger import Frontier

@@ -15,22 +15,25 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import BaseModel
 
 from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import (
+    AlreadyCreated,
     AuthoritySettings,
     SigningKeys,
     Store,
     create_log,
     log_trust,
 )
-from placet.client import OperatorClient
+from placet.client import AuthorityError, OperatorClient
 from placet.model import AuthorityMatrix, EnrolIdentity, Mode, PublishPolicy
 from placet.tokens import SigningKey, read_key_file, write_key_file
 from worker.registry import ACTIVITIES, PROCESSES, READING_AGENTS
@@ -49,6 +52,7 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
 
 ADMINISTRATOR = "ada"
 _SECONDS_TO_START = 60
+_DONE_ALREADY = 409
 
 
 class PartDied(Exception):
@@ -280,9 +284,10 @@ def _state(folder: Path, mode: Mode) -> dict[str, Any]:
         kept: dict[str, Any] = json.loads(state.read_text())
         return kept
     made = {"ports": free_ports(5), "passphrase": secrets.token_urlsafe(24), "mode": mode.value}
-    descriptor = os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".state.") as file:  # of mode 600
         json.dump(made, file)
+        file.flush()
+        os.link(file.name, state)  # whole at once: a start may be killed at any instant
     return made
 
 
@@ -309,22 +314,23 @@ async def _open(folder: Path, mode: Mode) -> Embedded:
 
 
 async def create(made: Embedded) -> None:
-    """Make keys and the log, once."""
-    admin = made.folder / "people" / f"{ADMINISTRATOR}.key"
+    """Make keys and the log, once; a start that was killed is gone on with."""
     settings = made.authority
-    if not admin.exists():
-        for kind, names in (
-            ("people", (ADMINISTRATOR, *PEOPLE)),
-            ("agents", (*ACTIVITIES, *READING_AGENTS)),
-            ("lender", SYSTEMS),
-        ):
-            (made.folder / kind).mkdir(exist_ok=True, mode=0o700)
-            for name in names:
-                secret = passphrase_of(name) if kind == "people" else None
-                path = made.folder / kind / f"{name}.key"
+    for kind, names in (
+        ("people", (ADMINISTRATOR, *PEOPLE)),
+        ("agents", (*ACTIVITIES, *READING_AGENTS)),
+        ("lender", SYSTEMS),
+    ):
+        (made.folder / kind).mkdir(exist_ok=True, mode=0o700)
+        for name in names:
+            secret = passphrase_of(name) if kind == "people" else None
+            path = made.folder / kind / f"{name}.key"
+            if not path.exists():
                 write_key_file(path, SigningKey.generate(), secret)
-        key = read_key_file(admin, passphrase_of(ADMINISTRATOR))
-        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+    admin = made.folder / "people" / f"{ADMINISTRATOR}.key"
+    key = read_key_file(admin, passphrase_of(ADMINISTRATOR))
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        with contextlib.suppress(AlreadyCreated):
             await create_log(store, SigningKeys(made.passphrase), [(ADMINISTRATOR, key.public)])
     await _remember_trust(made, settings)
 
@@ -343,11 +349,11 @@ async def enrol(made: Embedded, mode: Mode) -> None:
         for name, roles in PEOPLE.items():
             key = read_key_file(made.folder / "people" / f"{name}.key", passphrase_of(name))
             body = EnrolIdentity(jwk=dict(key.public.jwk()), roles=roles)
-            await admin.act("operator.enrol", f"operator:{name}", body)
+            await _once(admin, "operator.enrol", f"operator:{name}", body)
         for agent in (*ACTIVITIES, *READING_AGENTS):
             key = read_key_file(made.folder / "agents" / f"{agent}.key")
             body = EnrolIdentity(jwk=dict(key.public.jwk()), owner=f"operator:{ADMINISTRATOR}")
-            await admin.act("agent.enrol", f"agent:{agent}", body)
+            await _once(admin, "agent.enrol", f"agent:{agent}", body)
         for system in SYSTEMS:
             key = read_key_file(made.folder / "lender" / f"{system}.key")
             body = EnrolIdentity(
@@ -355,16 +361,17 @@ async def enrol(made: Embedded, mode: Mode) -> None:
                 url=made.lender.url(system),
                 owner=f"operator:{ADMINISTRATOR}",
             )
-            await admin.act("system.enrol", f"system:{system}", body)
+            await _once(admin, "system.enrol", f"system:{system}", body)
         for process in PROCESSES:
             rules = importlib.resources.files("policies") / process.name / "authority-matrix.json"
             matrix = AuthorityMatrix.model_validate_json(rules.read_text())
-            await admin.act("process.publish", process.name, process.to_publish())
-            await admin.act(
-                "matrix.publish", process.name, matrix.model_copy(update={"mode": mode})
+            await _once(admin, "process.publish", process.name, process.to_publish())
+            await _once(
+                admin, "matrix.publish", process.name, matrix.model_copy(update={"mode": mode})
             )
         policies = importlib.resources.files("policies") / "loan-draw"
-        await admin.act(
+        await _once(
+            admin,
             "policy.publish",
             loan_draw.PROCESS.name,
             PublishPolicy(
@@ -372,3 +379,12 @@ async def enrol(made: Embedded, mode: Mode) -> None:
                 cedar_schema=(policies / "schema.cedarschema").read_text(),
             ),
         )
+
+
+async def _once(admin: OperatorClient, act: str, target: str, body: BaseModel) -> None:
+    """Do what a start that was killed may have done already."""
+    try:
+        await admin.act(act, target, body)
+    except AuthorityError as error:
+        if error.status != _DONE_ALREADY:
+            raise

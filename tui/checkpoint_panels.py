@@ -79,8 +79,7 @@ def _of_whom(asked: Requirement) -> Iterable[tuple[str, str, str]]:
     for person in asked.not_all_of:
         yield "Independent of", words.person(person), "plain"
     for out in asked.excluded:
-        why = f"{out.why.value.replace('_', ' ')} {out.of or ''}"
-        yield "May not decide", f"{words.person(out.person)}: {why}", "warn"
+        yield "May not decide", words.hand_words(out), "warn"
     for hand in asked.named:
         yield "May not decide", f"whoever is {hand.name}: {hand.why.value}", "warn"
     for finding in asked.exceptions:

@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 
 from placet.model import (
     CheckpointDefinition,
+    Exclusion,
+    ExclusionReason,
     ProcessDefinition,
     ValueKind,
     Verdict,
@@ -19,6 +21,16 @@ _EFFECTS: Mapping[Verdict, str] = {
     Verdict.RETURN: "It goes back to who opened it; the checks run again on what comes back.",
     Verdict.ABSTAIN: "You stand aside for good; your word can't count here any more.",
     Verdict.WITHDRAW: "Your earlier word no longer counts; you may decide again.",
+}
+_HANDS: Mapping[ExclusionReason, str] = {
+    ExclusionReason.OPENED: "opened the case",
+    ExclusionReason.RESUBMITTED: "handed its record in again",
+    ExclusionReason.PREPARED: "prepared it",
+    ExclusionReason.INSPECTED: "inspected it",
+    ExclusionReason.KEYED: "keyed a value of it",
+    ExclusionReason.OWNS_AGENT: "owns",
+    ExclusionReason.APPROVED_EARLIER: "approved an earlier one:",
+    ExclusionReason.FACT: "has a part in it:",
 }
 
 
@@ -117,6 +129,11 @@ def day(moment: datetime) -> date:
 def person(principal: str) -> str:
     """A principal without its kind."""
     return principal.partition(":")[2] or principal
+
+
+def hand_words(each: Exclusion) -> str:
+    """Who may not decide, and what hand they had in it."""
+    return f"{person(each.person)}: {_HANDS[each.why]} {each.of or ''}".rstrip(" :")
 
 
 def variables(definition: ProcessDefinition, record: str) -> Mapping[str, str]:

@@ -101,6 +101,9 @@ def main() -> None:
     _bring()
     try:
         with failures():
-            app()
+            try:
+                app()
+            finally:
+                sys.stdout.flush()  # or a reader that has left is found once nobody can tell
     except typer.Exit as stopped:
         sys.exit(stopped.exit_code)

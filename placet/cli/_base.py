@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -89,13 +90,22 @@ async def operator_client() -> AsyncIterator[OperatorClient]:
     if passphrase is None:
         passphrase = recall(settings.key_file)
     if passphrase is None and sys.stdin.isatty():
-        passphrase = getpass.getpass(f"passphrase of {settings.key_file.name}: ") or None
+        passphrase = ask_passphrase(f"passphrase of {settings.key_file.name}: ") or None
     try:
         key = read_key_file(settings.key_file, passphrase)
     except PassphraseNeeded as error:
         raise fail(f"{error}: set PLACET_PASSPHRASE, or run this on a terminal") from None
     async with OperatorClient(settings.issuer, f"operator:{operator}", key) as client:
         yield client
+
+
+def ask_passphrase(prompt: str) -> str:
+    """What someone types unseen; Ctrl+C ends the command, where the loop would only note it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass.getpass(prompt)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def who(settings: OperatorSettings) -> str | None:

@@ -7,6 +7,7 @@ out or not be judged. This imports nothing that an auditor's machine lacks (``pl
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -34,9 +35,15 @@ class CommandFailed(Exception):
         self.code = code
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to :func:`offline_failures`; Rich would end the program with 1."""
+        raise  # noqa: PLE0704 - called while it is handled
+
+
 def console() -> Console:
     """Where people read; hostile text is escaped by whoever prints it."""
-    return Console(highlight=False)
+    return _Output(highlight=False)
 
 
 def fail(message: str, code: int = AWAY) -> CommandFailed:
@@ -54,6 +61,9 @@ def offline_failures() -> Iterator[None]:
     except ValidationError as error:
         name, said = first_error(error)
         _stop(f"{name}: {said}", USAGE)
+    except BrokenPipeError:  # who read it has left, as `| head` does, and needs no telling
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(AWAY) from None
     except OSError as error:
         _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), AWAY)
 
@@ -123,6 +133,8 @@ def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
     rows = [_plain(each) for each in data] if isinstance(data, list) else _plain(data)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=True))
+    elif not rows:
+        print("none")
     elif isinstance(rows, list):
         cells = [[_cell(row.get(column)) for column in columns] for row in rows]
         if console().width < _ROOM * len(columns):

@@ -43,3 +43,14 @@ def test_what_has_too_many_columns_is_told_row_by_row(
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == "operator:cleo"
     assert rest == [f"    count_of_{n}  {n}" for n in range(9)]
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_an_empty_list_says_so(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table of headings alone, or nothing at all, looks like something went wrong."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    show([], as_json=False, columns=tuple(ROW))
+    show([], as_json=True, columns=tuple(ROW))
+    assert capsys.readouterr().out == "none\n[]\n"

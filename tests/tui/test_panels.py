@@ -1,11 +1,13 @@
 """What is shown of evidence and of the ledger, as panels: values in, rows and a closer look out."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from placet.ledger import Entry, EntryType
 from placet.model import (
     Beside,
+    Exclusion,
+    ExclusionReason,
     FieldsSection,
     InputPart,
     Part,
@@ -18,10 +20,11 @@ from placet.model import (
 from tests.tui.simulator import NOW, PARCELS, SALT
 from tui.answers import Listed
 from tui.evidence import sections
+from tui.registry import COLUMNS, _age
 from tui.said import Piece
 from tui.section_panels import section_panel
 from tui.story import entry_look
-from tui.words import clock
+from tui.words import clock, hand_words
 
 
 def test_fields_are_whole_and_times_are_peoples_own() -> None:
@@ -91,3 +94,23 @@ def part(name: str, data: dict[str, object]) -> InputPart:
     made = Part(name=name, record="depot/D-1/parcel/7", salt=SALT, data=data)
     digest = digest_bytes(made.content())
     return InputPart(part=made, digest=digest, grant="grant-" + "0" * 26, agent="agent:weigher")
+
+
+def test_who_may_not_decide_is_told_in_words() -> None:
+    """Each by what they did; an agent is named once, and each reason has its words."""
+    owner = Exclusion(
+        person="operator:ada", why=ExclusionReason.OWNS_AGENT, of="agent:draw-analyst"
+    )
+    assert hand_words(owner) == "ada: owns agent:draw-analyst"
+    for why in ExclusionReason:
+        told = hand_words(Exclusion(person="operator:dana", why=why))
+        assert told.startswith("dana: ")
+        assert "_" not in told
+    opened = Exclusion(person="operator:dana", why=ExclusionReason.OPENED)
+    assert hand_words(opened) == "dana: opened the case"
+
+
+def test_the_longest_time_ago_has_room() -> None:
+    moments = (NOW - timedelta(seconds=each) for each in (59, 3599, 86_399, 999 * 86_400))
+    (column,) = (each for each in COLUMNS if each.label == "Last used")
+    assert column.width == max(len(f"{_age(each, NOW)} ago") for each in moments)

@@ -1,59 +1,15 @@
 """The vocabulary of Placet: frozen pydantic models and typed ids; no I/O."""
 
-from placet.model._api import (
-    ARCHIVED_WITHIN,
+from placet.model._acts import (
     ActAnswer,
-    AddKey,
     AdmitCase,
-    ArchiveState,
-    CaseStatus,
-    CaseView,
-    CheckpointView,
-    ClaimKey,
-    CloseCase,
-    CompactJws,
-    DecisionAnswer,
-    DecisionAnswers,
-    DecisionView,
-    EnrolIdentity,
-    Enrolment,
-    FactsAnswer,
-    ForCheckpoint,
-    GrantAnswers,
-    GrantAsks,
-    GrantGiven,
-    GrantRefused,
-    GrantUse,
-    GrantUses,
-    GrantUsesAnswer,
     Hold,
-    InputPart,
-    InputParts,
-    Introspection,
-    Invite,
-    OneAnswer,
     OpenCase,
-    OpenCheckpoint,
-    Problem,
     PublishPolicy,
     Reason,
     Resubmit,
-    Revocation,
-    Revocations,
     SetRoles,
-    Settlement,
-    SettlementAnswer,
-    SettlementAnswers,
-    SettlementOutcome,
-    Settlements,
     SignedAct,
-    SignedDecision,
-    SignedDecisions,
-    SignInAnswer,
-    SignInBegun,
-    StopCase,
-    UseStage,
-    code_digest,
 )
 from placet.model._archive import (
     ArchiveContents,
@@ -100,6 +56,14 @@ from placet.model._campaigns import (
     Risk,
     StartCampaign,
 )
+from placet.model._cases import (
+    ARCHIVED_WITHIN,
+    ArchiveState,
+    CaseStatus,
+    CaseView,
+    CloseCase,
+    StopCase,
+)
 from placet.model._checkpoints import (
     CheckpointStatus,
     Exclusion,
@@ -109,6 +73,17 @@ from placet.model._checkpoints import (
     Outcome,
     Requirement,
     RequirementFact,
+)
+from placet.model._decisions import (
+    CheckpointView,
+    DecisionAnswer,
+    DecisionAnswers,
+    DecisionView,
+    ForCheckpoint,
+    OneAnswer,
+    OpenCheckpoint,
+    SignedDecision,
+    SignedDecisions,
 )
 from placet.model._details import ActivityRef, GrantedDetails, RequestedDetails
 from placet.model._digest import (
@@ -120,6 +95,16 @@ from placet.model._digest import (
     payloads_digest,
     read_digest,
     salted_digest,
+)
+from placet.model._enrolling import (
+    AddKey,
+    ClaimKey,
+    EnrolIdentity,
+    Enrolment,
+    Invite,
+    SignInAnswer,
+    SignInBegun,
+    code_digest,
 )
 from placet.model._evidence import (
     MAX_PART_BYTES,
@@ -166,6 +151,19 @@ from placet.model._governance import (
     ReviewView,
     StepUp,
     first_governance,
+)
+from placet.model._grants import (
+    GrantAnswers,
+    GrantAsks,
+    GrantGiven,
+    GrantRefused,
+    InputPart,
+    InputParts,
+    Settlement,
+    SettlementAnswer,
+    SettlementAnswers,
+    SettlementOutcome,
+    Settlements,
 )
 from placet.model._ids import (
     SYSTEM_URN,
@@ -254,6 +252,7 @@ from placet.model._presentation import (
     TableSection,
     ValueKind,
 )
+from placet.model._problem import Problem
 from placet.model._process import (
     CaseInput,
     CaseResult,
@@ -324,7 +323,7 @@ from placet.model._searching import SUBJECT, SearchAttribute, Stage
 from placet.model._secrets import (
     looks_secret,
 )
-from placet.model._signed import AcceptedException, ActClaims, DecisionClaims, Verdict
+from placet.model._signed import AcceptedException, ActClaims, CompactJws, DecisionClaims, Verdict
 from placet.model._standing import (
     CampaignPage,
     HeldBack,
@@ -339,6 +338,16 @@ from placet.model._time import (
     PlannedEscalation,
     Schedule,
     TimeRule,
+)
+from placet.model._uses import (
+    FactsAnswer,
+    GrantUse,
+    GrantUses,
+    GrantUsesAnswer,
+    Introspection,
+    Revocation,
+    Revocations,
+    UseStage,
 )
 from placet.model._values import (
     CENT,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from placet.model._api import CaseStatus, CaseView
+from placet.model._cases import CaseStatus, CaseView
 from placet.model._checkpoints import CheckpointStatus
 from placet.model._findings import Severity
 from placet.model._ids import CaseId, CheckpointId, Name, Principal, RecordId

@@ -25,6 +25,14 @@ OperatorPrincipal = Annotated[
 Audience = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,300}$")]
 """One audience or issuer: the authority's address, or a system's URN."""
 
+CompactJws = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=16384
+    ),
+]
+"""A signed thing as it is sent (RFC 7515 section 7.1)."""
+
 LedgerHead = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 """The last ledger head that the signer saw: a signed note, as text."""
 

@@ -1,0 +1,90 @@
+"""Cases as people's tools see them, and what the orchestrator says of one."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from placet.model._ids import (
+    CaseId,
+    Identifier,
+    Name,
+    Principal,
+    RecordId,
+)
+from placet.model._values import Model, UtcTime
+
+
+class CaseStatus(StrEnum):
+    """Where a case stands. ``stopped``: Temporal shows something the authority did not do."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    STOPPED = "stopped"
+    CLOSED = "closed"
+
+
+ARCHIVED_WITHIN = timedelta(hours=1)
+"""How long after a case was closed its history is sealed at the latest, if its workflow ends.
+
+The archivist looks every few seconds; a Temporal cluster that is away delays it."""
+
+
+class ArchiveState(StrEnum):
+    """How a closed case's archive stands; each but ``sealed`` and ``erased`` is tried again.
+
+    ``waiting``: not tried yet. ``failed``: Temporal was away, or the like. ``alarm``: its histories
+    do not fit the ledger. ``lost``: Temporal does not have them any more.
+    """
+
+    WAITING = "waiting"
+    FAILED = "failed"
+    ALARM = "alarm"
+    LOST = "lost"
+    SEALED = "sealed"
+    ERASED = "erased"
+
+
+class CaseView(Model):
+    """One case, as people's tools see it."""
+
+    id: CaseId
+    process: Name
+    process_version: int
+    subject: RecordId
+    status: CaseStatus
+    opened_by: Principal
+    opened_at: UtcTime
+    workflow_id: str
+    run_id: str | None = None
+    result: str | None = None
+    stopped_for: str | None = None
+    closed_at: UtcTime | None = None
+    archived: bool = False
+    archive: ArchiveState | None = None
+    archive_trouble: str | None = None
+    alarm: str | None = None
+
+    def archive_late(self, now: datetime) -> bool:
+        """Whether its history is not sealed yet, though it should be by now."""
+        if self.closed_at is None or self.run_id is None or self.archived:
+            return False
+        return now - self.closed_at > ARCHIVED_WITHIN
+
+
+class CloseCase(Model):
+    """Body of ``POST /v1/cases/{case}/close`` (the orchestrator, under a grant)."""
+
+    result: Identifier
+
+
+class StopCase(Model):
+    """Body of ``POST /v1/cases/{case}/stop`` (the orchestrator, under a grant).
+
+    ``admissions``: how often the workflow had heard that a person admitted the case when it found
+    the reason. A word from before the last admission stops nothing.
+    """
+
+    admissions: int = Field(ge=0)
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]

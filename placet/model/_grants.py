@@ -1,0 +1,120 @@
+"""What agents ask for, what they read under a grant, and how they settle it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from placet.model._details import GrantedDetails, RequestedDetails
+from placet.model._digest import Digest
+from placet.model._evidence import Part
+from placet.model._ids import (
+    GrantId,
+    Jti,
+    Principal,
+)
+from placet.model._problem import Problem
+from placet.model._signed import CompactJws
+from placet.model._values import Model
+
+
+class GrantAsks(Model):
+    """Body of ``POST /v1/grants``: what several steps of one worker ask for at the same time.
+
+    Authenticated by ``client_assertion`` and a DPoP proof; each is decided and answered by itself.
+    """
+
+    client_assertion: CompactJws
+    asks: tuple[RequestedDetails, ...] = Field(min_length=1, max_length=32)
+
+
+class GrantGiven(Model):
+    """A grant, as the token endpoint would answer it; of type DPoP, like all."""
+
+    access_token: CompactJws = Field(repr=False)
+    expires_in: int
+    details: GrantedDetails
+
+
+class GrantRefused(Model):
+    """Why there is no grant, as the token endpoint would say it.
+
+    ``retry_after`` is in how many seconds to ask again, where that is known.
+    """
+
+    problem: Problem
+    retry_after: int | None = None
+
+
+class GrantAnswers(Model):
+    """Answers, in the order of the request."""
+
+    grants: tuple[GrantGiven | GrantRefused, ...]
+
+
+class SettlementOutcome(StrEnum):
+    """How a step ended. ``leaked``: its token was found in what it wanted to send out."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LEAKED = "leaked"
+
+
+class Settlement(Model):
+    """The end of one grant, told by the agent that held it."""
+
+    grant: GrantId
+    outcome: SettlementOutcome
+    input_digest: Digest
+    output_digest: Digest | None = None
+    reasoning: Annotated[str, StringConstraints(max_length=10_000)] = ""
+    error: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    parts: tuple[Part, ...] = Field(default=(), max_length=20)
+
+
+class Settlements(Model):
+    """Body of ``POST /v1/settlements``; authenticated by ``client_assertion`` and a DPoP proof.
+
+    All grants must be the client's own, bound to the key of the proof.
+    """
+
+    client_assertion: CompactJws
+    settlements: tuple[Settlement, ...] = Field(min_length=1, max_length=64)
+
+
+class SettlementAnswer(Model):
+    """What became of one settlement: ``settled`` (also when told twice), or why it was refused.
+
+    ``final``: it is refused for what it says, and would be again.
+    """
+
+    grant: GrantId
+    status: Annotated[str, StringConstraints(pattern=r"^(?:settled|refused)$")]
+    reason: str | None = None
+    final: bool = False
+
+
+class SettlementAnswers(Model):
+    """Answers, in the order of the request."""
+
+    settlements: tuple[SettlementAnswer, ...]
+
+
+class InputPart(Model):
+    """A settled part that a step may read, with the grant and agent that made it (I13).
+
+    What a person left names the signed act instead.
+    """
+
+    part: Part
+    digest: Digest
+    grant: GrantId | None = None
+    act: Jti | None = None
+    agent: Principal
+
+
+class InputParts(Model):
+    """Answer of ``GET /v1/grants/{grant}/inputs/{name}``: the newest of that name per record."""
+
+    parts: tuple[InputPart, ...]

@@ -1,0 +1,93 @@
+"""What systems of record tell and ask: uses of grants, whether one holds, facts of a record."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from placet.model._digest import Digest
+from placet.model._ids import (
+    Action,
+    CaseId,
+    GrantId,
+    Identifier,
+    Jti,
+    Principal,
+    RecordId,
+    Thumbprint,
+)
+from placet.model._signed import CompactJws
+from placet.model._values import Model, UtcTime
+
+
+class UseStage(StrEnum):
+    """What a system of record tells of a use."""
+
+    INTENT = "intent"
+    RESULT = "result"
+    USE = "use"
+
+
+class GrantUse(Model):
+    """One use of a grant at a system of record. ``id`` makes it count once."""
+
+    id: Jti
+    grant: GrantId
+    stage: UseStage
+    action: Action
+    record: RecordId
+    status: int = Field(ge=0, le=599)
+    body_digest: Digest | None = None
+    used_at: UtcTime
+
+
+class GrantUses(Model):
+    """Body of ``POST /v1/uses``: under the system's own key (client assertion and DPoP proof)."""
+
+    client_assertion: CompactJws
+    uses: tuple[GrantUse, ...] = Field(min_length=1, max_length=256)
+
+
+class GrantUsesAnswer(Model):
+    """Which uses were refused, by id and reason; all others are durable."""
+
+    refused: dict[str, str] = Field(default_factory=dict)
+
+
+class Introspection(Model):
+    """Answer of RFC 7662 introspection; all members but ``active`` are absent if not active."""
+
+    active: bool
+    sub: Principal | None = None
+    aud: str | None = None
+    exp: int | None = None
+    jti: GrantId | None = None
+    txn: CaseId | None = None
+    jkt: Thumbprint | None = None
+
+
+class Revocation(Model):
+    """A grant that ended before its time. ``cursor`` rises with each."""
+
+    cursor: int
+    grant: GrantId
+
+
+class Revocations(Model):
+    """Answer of ``GET /v1/revocations``: what came after the cursor asked for, and the last one.
+
+    ``complete`` says that nothing came after ``cursor`` when the authority looked; the cursor is
+    lower than the one asked for if the feed has never come that far.
+    """
+
+    revocations: tuple[Revocation, ...]
+    cursor: int
+    complete: bool = False
+
+
+class FactsAnswer(Model):
+    """What a system of record says of a record, with the version of the record that said it."""
+
+    record: RecordId
+    version: Annotated[str, StringConstraints(max_length=64)]
+    facts: dict[Identifier, JsonValue]

@@ -128,10 +128,14 @@ def use_jti(tx: Tx, issuer: str, jti: str, expires: datetime) -> None:
     """Use up a ``jti``; it is kept until what carries it could not verify any more.
 
     Raises:
-        Unauthenticated: it was used before (a replay); the transaction can only be given up.
+        Unauthenticated: it was used before (a replay), or its time has passed since it was
+            verified, and nobody may remember a use; the transaction can only be given up.
     """
+    until = expires + _KEPT_LONGER
+    if tx.now >= until:
+        raise Unauthenticated("invalid_client", "this has expired meanwhile; make a new one")
     try:
-        tx.fetch(_USE, {"issuer": issuer, "jti": jti, "expires_at": expires + _KEPT_LONGER})
+        tx.fetch(_USE, {"issuer": issuer, "jti": jti, "expires_at": until})
     except IntegrityError:
         raise Unauthenticated(
             "invalid_client", "this jti was used before; make a new assertion"

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from placet.authority._errors import Unauthenticated
+from placet.authority._identities import use_jti
 from placet.authority._store import (
     Case,
     GrantRevocation,
@@ -142,6 +144,15 @@ async def test_a_jti_is_swept_once_nothing_with_it_can_verify(store: Store) -> N
     await store.sweep()
     left = await store.read(lambda reader: reader.all(UsedJti))
     assert {row.jti for row in left} == {"lately", "alive"}
+
+
+async def test_a_jti_that_may_have_been_swept_is_not_used(store: Store) -> None:
+    """I11: a process that stood still since it verified a copy finds no use of it to collide with."""
+    now = store.clock()
+    await store.write(lambda tx: use_jti(tx, "i", "alive", now))
+    with pytest.raises(Unauthenticated, match="expired meanwhile"):
+        await store.write(lambda tx: use_jti(tx, "i", "late", now - timedelta(minutes=1)))
+    assert {row.jti for row in await store.read(lambda r: r.all(UsedJti))} == {"alive"}
 
 
 async def test_reopened_database_is_the_same_log(database_url: str) -> None:

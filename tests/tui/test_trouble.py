@@ -244,6 +244,9 @@ async def test_locked_it_forgets_the_key_and_shows_nothing(
         assert not desk.sees("parcel")
         assert not desk.sees("184,200")
         asked = len(simulator.asked)
+        await desk.press("escape")
+        assert desk.app.is_running
+        assert isinstance(desk.app.screen, SignIn)
         await desk.type("wrong")
         await desk.press("enter")
         await desk.expect("the passphrase is wrong")

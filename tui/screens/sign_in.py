@@ -27,7 +27,7 @@ class SignIn(ModalScreen[Session], Asking):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.quit", "Quit", id="sign-in.quit", tooltip="End the console"),
+        Binding("escape", "leave", "Quit", id="sign-in.quit", tooltip="End the console"),
     ]
 
     def __init__(
@@ -104,10 +104,22 @@ class SignIn(ModalScreen[Session], Asking):
         if path.suffix == ".key" and event.value.isidentifier() and beside.is_file():
             box.value = str(beside)
 
+    def check_action(
+        self,
+        action: str,
+        parameters: tuple[object, ...],  # noqa: ARG002 - as Textual calls it
+    ) -> bool | None:
+        """Locked, no Escape out of habit ends the console with the work that it keeps."""
+        return not (action == "leave" and self._locked)
+
+    def action_leave(self) -> None:
+        """End the console."""
+        self.app.exit()
+
     @on(Button.Pressed, "#quit")
     def quit(self) -> None:
         """End the console."""
-        self.app.exit()
+        self.action_leave()
 
     @on(Button.Pressed, "#enter")
     @on(Input.Submitted)

@@ -61,13 +61,13 @@ def _require_read(digest: str | None, view: CheckpointView) -> None:
 def _decide(
     verdict: Verdict,
     identifier: str,
-    amount: str | None,
-    accept: list[str] | None,
-    reason_code: str | None,
-    comment: str | None,
     *,
-    as_json: bool,
+    comment: str | None,
     evidence: str | None,
+    as_json: bool,
+    amount: str | None = None,
+    accept: list[str] | None = None,
+    reason_code: str | None = None,
     stands_in_for: str | None = None,
 ) -> None:
     async def work() -> DecisionAnswer:
@@ -144,13 +144,12 @@ def approve(
     _decide(
         Verdict.APPROVE,
         identifier,
-        amount,
-        accept,
-        None,
-        comment,
-        as_json=as_json,
+        amount=amount,
+        accept=accept,
+        comment=comment,
         evidence=evidence,
         stands_in_for=stands_in_for,
+        as_json=as_json,
     )
 
 
@@ -164,8 +163,15 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject."""
-    told = (Verdict.REJECT, identifier, None, None, reason_code, comment)
-    _decide(*told, as_json=as_json, evidence=evidence, stands_in_for=stands_in_for)
+    _decide(
+        Verdict.REJECT,
+        identifier,
+        reason_code=reason_code,
+        comment=comment,
+        evidence=evidence,
+        stands_in_for=stands_in_for,
+        as_json=as_json,
+    )
 
 
 @checkpoint.command("return")
@@ -178,8 +184,15 @@ def return_(
     as_json: AsJson = False,
 ) -> None:
     """Return, with questions."""
-    told = (Verdict.RETURN, identifier, None, None, reason_code, comment)
-    _decide(*told, as_json=as_json, evidence=evidence, stands_in_for=stands_in_for)
+    _decide(
+        Verdict.RETURN,
+        identifier,
+        reason_code=reason_code,
+        comment=comment,
+        evidence=evidence,
+        stands_in_for=stands_in_for,
+        as_json=as_json,
+    )
 
 
 @checkpoint.command()
@@ -190,8 +203,7 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Take back your own word, before the outcome."""
-    told = (Verdict.WITHDRAW, identifier, None, None, None, comment)
-    _decide(*told, as_json=as_json, evidence=evidence)
+    _decide(Verdict.WITHDRAW, identifier, comment=comment, evidence=evidence, as_json=as_json)
 
 
 @checkpoint.command()
@@ -202,5 +214,4 @@ def abstain(
     as_json: AsJson = False,
 ) -> None:
     """Abstain, for a conflict of interest; it is final."""
-    told = (Verdict.ABSTAIN, identifier, None, None, None, comment)
-    _decide(*told, as_json=as_json, evidence=evidence)
+    _decide(Verdict.ABSTAIN, identifier, comment=comment, evidence=evidence, as_json=as_json)

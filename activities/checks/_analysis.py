@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from activities.checks import _documents, _loan, _people, _reading, _sov
+from activities.checks import _documents, _loan, _people, _progress, _reading, _sov, _waivers
 from activities.checks._given import ZERO, Check, Given, total
 from lender.model import (
     Adjustment,
@@ -28,17 +28,17 @@ CHECKS: tuple[Check, ...] = (
     _loan.readable,
     _sov.arithmetic,
     _sov.totals,
-    _sov.continuity,
-    _sov.overbilled,
-    _sov.retainage,
-    _sov.reallocation,
-    _sov.change_orders,
+    _progress.continuity,
+    _progress.overbilled,
+    _progress.retainage,
+    _progress.reallocation,
+    _progress.change_orders,
     _documents.inspected,
     _documents.inspection_current,
     _documents.stored,
     _documents.certified,
-    _documents.waivers_current,
-    _documents.waivers_previous,
+    _waivers.waivers_current,
+    _waivers.waivers_previous,
     _documents.title,
     _documents.insurance,
     _loan.loan_open,
@@ -87,7 +87,7 @@ def analyse(
         adjustments=(*adjustments, *_taken_off(given)),
         payments=payments,
         invoices=_invoices(packet),
-        claims=_documents.claims(given),
+        claims=_waivers.claims(given),
         period_to=_period(packet),
         rows=tuple(_schedule_row(row) for row in given.rows),
         earned_less_retainage=earned.value if earned else None,
@@ -154,7 +154,7 @@ def _requested(given: Given) -> Decimal:
 
 def _adjustments(given: Given) -> tuple[Adjustment, ...]:
     """What each row is billed too much, net of the retainage that is held on it."""
-    rate = _sov.work_rate(given)
+    rate = _progress.work_rate(given)
     seen = _documents.seen_complete(given)
     bills = _documents.bills_of_sale(given)
     tolerance = given.loan.terms.inspection_tolerance

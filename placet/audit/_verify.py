@@ -21,6 +21,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from placet.audit._acts import with_act
 from placet.audit._attending import AT_CHECKPOINT, leaves
 from placet.audit._campaigns import CAMPAIGNS, Campaigns
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
@@ -33,7 +34,7 @@ from placet.audit._limits import Limits
 from placet.audit._log_keys import LogKeys
 from placet.audit._models import MODELS
 from placet.audit._orders import ORDERS, Orders
-from placet.audit._people import STOPS, People, with_act
+from placet.audit._people import STOPS, People
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Case, Scene
 from placet.audit._sealed import unsealed

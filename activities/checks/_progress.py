@@ -1,0 +1,220 @@
+"""The checks of a schedule of values against the loan: draws before, billing, retainage, budget."""
+
+from decimal import Decimal
+
+from activities.checks._given import ZERO, Findings, Given, percent, side, total
+from activities.checks._sov import schedule
+from lender.model import Read, to_cents
+from placet.model import CheckResult, Place, Severity
+
+
+def continuity(given: Given) -> CheckResult:
+    """D continues the last approved draw; no row vanished; stored material went into the work."""
+    findings = Findings("sov.continuity")
+    if not schedule(given, findings):
+        return findings.result()
+    last = given.loan.last_draw
+    before = {row.item: row for row in last.rows} if last else {}
+    place = Place(document=given.loan_place, spot=f"draw {last.number}" if last else "no draw yet")
+    seen: set[str] = set()
+    for row in given.rows:
+        item = row.item.value
+        if item in seen:
+            findings.add(
+                f"{item}:twice", f"item {item} stands twice", side("A", item, row.item.place)
+            )
+        seen.add(item)
+        old = before.get(item)
+        worked = old.previous + old.this_period if old else ZERO
+        findings.equal(
+            f"{item}:D",
+            f"item {item}: D is not D + E of the last approved draw",
+            side("D, from previous applications", row.previous.value, row.previous.place),
+            side("D + E of the last draw", worked, place),
+            row.previous.value - worked,
+        )
+        fallen = (old.stored if old else ZERO) - row.stored.value
+        if fallen > 0 and fallen > row.this_period.value:
+            findings.add(
+                f"{item}:F",
+                f"item {item}: stored material fell by more than was built in this period",
+                side("fall of F", fallen, row.stored.place),
+                side("E, this period", row.this_period.value, row.this_period.place),
+                difference=fallen - row.this_period.value,
+            )
+    for item in sorted(set(before) - seen):
+        findings.add(
+            f"{item}:vanished",
+            f"item {item} of the last draw is not on the G703",
+            side("last draw", item, place),
+            side("G703", "no such row", given.rows[0].item.place),
+        )
+    return findings.result()
+
+
+def overbilled(given: Given) -> CheckResult:
+    """No row with G > C; no negative E."""
+    findings = Findings("sov.overbilled")
+    if not schedule(given, findings):
+        return findings.result()
+    for row in given.rows:
+        item, over = row.item.value, row.total.value - row.scheduled_value.value
+        if over > 0:
+            findings.add(
+                f"{item}:G",
+                f"item {item} is billed above its scheduled value",
+                side("G", row.total.value, row.total.place),
+                side("C", row.scheduled_value.value, row.scheduled_value.place),
+                difference=over,
+            )
+        if row.this_period.value < 0:
+            findings.add(
+                f"{item}:E",
+                f"item {item}: the work of this period is negative",
+                side("E", row.this_period.value, row.this_period.place),
+            )
+    return findings.result()
+
+
+def retainage(given: Given) -> CheckResult:
+    """Held retainage is what the loan agreement asks for, within the statutory cap."""
+    findings = Findings("retainage.rate")
+    application = schedule(given, findings)
+    if application is None:
+        return findings.result()
+    shown = application.summary.retainage
+    if shown is None:
+        findings.undetermined("line-5", "G702 line 5 could not be read")
+        return findings.result()
+    terms = given.loan.terms.retainage
+    rate = work_rate(given)
+    by_row, at_once = _held(given, rate, terms.stored_rate)
+    if shown.value not in {by_row, at_once}:
+        expected = min((by_row, at_once), key=lambda each: abs(each - shown.value))
+        short = shown.value < expected
+        findings.add(
+            "held",
+            f"retainage held is {'less' if short else 'more'} than the agreed "
+            f"{percent(rate)} of work and {percent(terms.stored_rate)} of stored material",
+            side("G702 line 5", shown.value, shown.place),
+            side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
+            difference=shown.value - expected,
+        )
+    cap = terms.statutory_cap
+    # Forms round each row; the cap is not broken by the cents that rounding adds.
+    most = None if cap is None else max(_held(given, cap, cap))
+    if cap is not None and most is not None and shown.value > most:
+        findings.add(
+            "cap",
+            f"retainage held is above the cap of {percent(cap)} set for {given.loan.state}",
+            side("G702 line 5", shown.value, shown.place),
+            side("cap", most, Place(document=given.loan_place, spot="retainage terms")),
+            difference=shown.value - most,
+        )
+    return findings.result()
+
+
+def _held(given: Given, on_work: Decimal, on_stored: Decimal) -> tuple[Decimal, Decimal]:
+    """What rates hold back of work and stored material: rounded row by row, and rounded once."""
+    parts = [
+        (on_work * (row.previous.value + row.this_period.value), on_stored * row.stored.value)
+        for row in given.rows
+    ]
+    by_row = total(to_cents(work) + to_cents(stored) for work, stored in parts)
+    work, stored = total(part[0] for part in parts), total(part[1] for part in parts)
+    return by_row, to_cents(work) + to_cents(stored)
+
+
+def work_rate(given: Given) -> Decimal:
+    """The agreed rate on work, after a step-down once the whole is far enough along."""
+    terms = given.loan.terms.retainage
+    if terms.step_down_at is None or terms.step_down_rate is None:
+        return terms.work_rate
+    whole = total(row.scheduled_value.value for row in given.rows)
+    done = total(row.total.value for row in given.rows)
+    return terms.step_down_rate if whole and done / whole >= terms.step_down_at else terms.work_rate
+
+
+def reallocation(given: Given) -> CheckResult:
+    """No scheduled value moved between rows without an approved reallocation or change order."""
+    findings = Findings("budget.reallocation")
+    if not schedule(given, findings):
+        return findings.result()
+    loan = given.loan
+    expected = loan.approved_values
+    place = Place(document=given.loan_place, spot="schedule of values")
+    for row in given.rows:
+        item = row.item.value
+        approved = expected.pop(item, None)
+        if approved is None:
+            findings.add(
+                f"{item}:unknown",
+                f"item {item} is not in the approved schedule of values",
+                side("C", row.scheduled_value.value, row.scheduled_value.place),
+                side("approved schedule", "no such item", place),
+            )
+            continue
+        findings.equal(
+            f"{item}:C",
+            f"item {item}: the scheduled value is not the approved one",
+            side("C, scheduled value", row.scheduled_value.value, row.scheduled_value.place),
+            side("approved", approved, place),
+            row.scheduled_value.value - approved,
+        )
+    for item in sorted(expected):
+        findings.add(
+            f"{item}:missing",
+            f"item {item} of the approved schedule is not on the G703",
+            side("approved", expected[item], place),
+        )
+    return findings.result()
+
+
+def change_orders(given: Given) -> CheckResult:
+    """Line 2 is the sum of approved change orders; none that is not approved is billed."""
+    findings = Findings("change_orders.approved")
+    application = schedule(given, findings)
+    if application is None:
+        return findings.result()
+    approved = {o.number: o for o in given.loan.change_orders if o.approved_by}
+    known = total(order.amount for order in approved.values())
+    place = Place(document=given.loan_place, spot="change orders")
+    line = application.summary.change_orders
+    if line is None:
+        findings.undetermined("line-2", "G702 line 2 could not be read")
+    else:
+        findings.equal(
+            "line-2",
+            "G702 line 2 is not the sum of the approved change orders",
+            side("line 2", line.value, line.place),
+            side("approved change orders", known, place),
+            line.value - known,
+        )
+    log = given.packet.change_orders
+    if log is None:
+        if line is not None and line.value:
+            findings.undetermined("log", "there is no readable change-order log")
+        return findings.result()
+    for order in log:
+        match = approved.get(order.number.value)
+        if match is None or order.approved_by is None:
+            findings.add(
+                f"CO-{order.number.value}",
+                f"change order {order.number.value} is not approved",
+                side("log", order.amount.value, order.amount.place),
+                side("approved", "no such change order", place),
+                severity=Severity.BLOCKING if _billed(line, known) else Severity.WARNING,
+            )
+        else:
+            findings.equal(
+                f"CO-{order.number.value}:amount",
+                f"change order {order.number.value} has another amount than was approved",
+                side("log", order.amount.value, order.amount.place),
+                side("approved", match.amount, place),
+                order.amount.value - match.amount,
+            )
+    return findings.result()
+
+
+def _billed(line: Read[Decimal] | None, known: Decimal) -> bool:
+    return line is None or line.value != known

@@ -23,6 +23,7 @@ from bench.growth import growth
 from bench.identities import identities
 from bench.inbox import inbox
 from bench.issuing import issuing
+from bench.ledger import MEASURES as LEDGER
 from bench.measures import MEASURES
 from bench.profiling import profile
 from bench.results import Figure, Result, add
@@ -33,6 +34,7 @@ _Found = Result | list[Result] | list[Figure] | list[Figure | Result]
 MEASURED: tuple[Callable[[Stage], Coroutine[Any, Any, _Found]], ...] = (
     *MEASURES,
     approvals,
+    *LEDGER,
     *AUDIT,
     attacks,  # before the lists are long: each of its cases is replayed from the whole log
     identities,

@@ -1,15 +1,7 @@
-"""The deployment's own commands: ``demo``, ``up``, ``lender``, ``loan``, ``packet``."""
+"""The lender's own commands, ``loan`` and ``packet``, and what a draw's case takes along."""
 
-import asyncio
-import contextlib
 import json
-import os
 import re
-import shutil
-import signal
-import sys
-import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -23,35 +15,22 @@ from rich.markup import escape
 from activities.loan_file import LoanFileError, check_folder, load_loan_file
 from lender import storage
 from lender._service import Failure
-from lender.demo import Books, DemoFailed, Script, write_samples
-from lender.embedded import (
-    ADMINISTRATOR,
-    PEOPLE,
-    Embedded,
-    PartDied,
-    embedded,
-    passphrase_of,
-)
+from lender.demo import Books, write_samples
 from lender.model import Analysis, CoverNotice, InsuranceKind, Lien, LoanFile
 from lender.papers import deficiency_letter, worksheet
-from lender.samples import catalog, plan_for, sample_loans
 from lender.serve import LenderSettings
 from lender.servicing import note, read_loan
-from lender.system_commands import lender  # noqa: F401 - an entry point names it here
 from placet.cli import (
     REFUSED,
     USAGE,
     console,
-    data_folder,
     fail,
     failures,
     load_settings,
-    run,
     show,
 )
-from placet.model import Digest, Mode, Money, Severity
+from placet.model import Digest, Money, Severity
 from placet.process import Attached
-from worker.registry import ACTIVITIES
 from workflows import loan_draw
 
 loan = typer.Typer(help="Loans.", no_args_is_help=True)
@@ -211,148 +190,6 @@ def samples(folder: Path) -> None:
     with failures():
         write_samples(folder)
         print(f"sample loans and packets are in {folder}")
-
-
-# --- everything embedded ----------------------------------------------------------------------
-
-
-def demo(
-    script: Annotated[
-        bool, typer.Option("--script", help="Play the people's parts, verify, and end.")
-    ] = False,
-) -> None:
-    """Start everything and take real packets through; on a terminal it opens the console."""
-    with failures():
-        scripted = script or not (sys.stdin.isatty() and sys.stdout.isatty())
-        with tempfile.TemporaryDirectory(prefix="placet-demo-") as folder:
-            try:
-                wrong = run(_scripted(Path(folder)) if scripted else _shown(Path(folder)))
-            except (PartDied, DemoFailed) as error:
-                raise fail(str(error)) from None
-            except asyncio.CancelledError:
-                raise fail("stopped before the end") from None
-        raise typer.Exit(REFUSED if wrong else 0)
-
-
-@contextlib.asynccontextmanager
-async def _started(folder: Path, mode: Mode = Mode.ASSIST) -> AsyncIterator[Embedded]:
-    """Start everything, and say so meanwhile; a closed terminal ends the parts as well."""
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    async with contextlib.AsyncExitStack() as stack:
-        what = f"Temporal, the authority, three systems of record and {len(ACTIVITIES)} agents"
-        with console().status(f"starting {what}"):
-            made = await stack.enter_async_context(embedded(folder, mode=mode))
-        console().print(f"started {what}")
-        yield made
-
-
-async def _scripted(folder: Path) -> int:
-    async with _started(folder) as made:
-        with Books.of(made.lender) as books:
-            return await Script(made, books, console()).play()
-
-
-async def _shown(folder: Path) -> int:
-    async with _started(folder) as made:
-        with Books.of(made.lender) as books:
-            script = Script(made, books, console())
-            for each in sample_loans():
-                books.take_in(each)
-            write_samples(folder / "samples")
-            await script.take_in_others()
-            await _open_some(script)
-        _introduce(made)
-        await _work_in_the_console(made)
-    return 0
-
-
-async def _work_in_the_console(made: Embedded) -> None:
-    """The console, as the loan officer, on this terminal; everything stops when it ends."""
-    people = ", ".join(PEOPLE)
-    settings = {
-        **made.settings_for_people("omar"),
-        "PLACET_PASSPHRASE": passphrase_of("omar"),
-        "PLACET_CONSOLE_HINT": f"Each passphrase: NAME is only a demo. People: {people}",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "placet.cli", "console"), env={**os.environ, **settings}
-    )
-    try:
-        await process.wait()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-
-
-async def _open_some(script: Script) -> None:
-    """Open a clean and a defective case, so that something waits for people."""
-    chosen = {"small-clean": "L-1001", "hostile": "L-1003", "large-clean-two-approvals": "L-1002"}
-    async with script.made.person("dana") as opener:
-        for sample in catalog():
-            if sample.name not in chosen:
-                continue
-            found = script.books.loan(sample.loan)
-            folder = script.made.folder / "packets" / sample.name
-            sample.write(plan_for(found), folder)
-            storage.store_packet(
-                script.books.storage,
-                found.loan_id,
-                found.next_draw,
-                storage.read_packet_folder(folder),
-            )
-            subject = f"loan/{found.loan_id}/draw/{found.next_draw}"
-            opened = await opener.open_case("loan-draw", subject)
-            script.out.print(f"opened {opened.case} on {subject}, with packet {sample.name}")
-
-
-def _introduce(made: Embedded) -> None:
-    out = console()
-    out.print(f"\nEverything is up; the authority is at {made.issuer}. Its people:")
-    for name, roles in {ADMINISTRATOR: ("administrator",), **PEOPLE}.items():
-        out.print(f"  {name:6} {', '.join(roles):20} passphrase: {passphrase_of(name)}")
-    out.print("\nIn another terminal, as the loan officer:")
-    if shutil.which("placet") is None:
-        out.print(f'  export PATH="{Path(sys.executable).parent}:$PATH"', soft_wrap=True)
-    for name, value in made.settings_for_people("omar").items():
-        out.print(f"  export {name}={value}", soft_wrap=True)
-    out.print("  placet checkpoint list")
-    out.print("  placet checkpoint show CHECKPOINT")
-    out.print("  placet checkpoint approve CHECKPOINT --amount AMOUNT")
-    out.print(f"\nWhat an auditor trusts: --trust {made.folder / 'trust.json'}", soft_wrap=True)
-    if (made.folder / "samples").exists():
-        out.print(f"Sample loans and packets: {made.folder / 'samples'}", soft_wrap=True)
-    out.print("Ctrl+C stops everything.")
-
-
-async def _until_stopped() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-
-
-def up(
-    mode: Annotated[Mode, typer.Option(help="How far agents go alone.")] = Mode.ASSIST,
-) -> None:
-    """Start everything embedded and stay, until stopped; state is kept in PLACET_HOME."""
-
-    async def work() -> None:
-        async with _started(data_folder().absolute(), mode) as made:
-            _introduce(made)
-            await _until_stopped()
-
-    with failures():
-        try:
-            run(work())
-        except PartDied as error:
-            raise fail(str(error)) from None
-        except asyncio.CancelledError:
-            raise fail("stopped before everything was up") from None
 
 
 def attach_packet(subject: str, folder: Path) -> Attached:

@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console as Output
 
 from lender import servicing
-from lender.commands import _open_some
 from lender.demo import APPROVERS, AUDITOR, OPENER, Books, Script, until
 from lender.embedded import Embedded, embedded, passphrase_of
+from lender.embedded_commands import _open_some
 from lender.model import Move, Moves
 from lender.samples import catalog, sample_loans
 from placet.client import OperatorClient

@@ -2,16 +2,15 @@
 
 1. What the code asks for, and what a grant binds, is compared elsewhere; the rest of each event has
    to follow from those before it, or to be one of the few values that nobody can recompute
-   (:data:`FREE`): who a client says that it is, the server's own numbers, and a failure's words.
-2. A field that neither is named nor free is no event of ours.
-3. An effect is not before its cause (:data:`placet.audit._history.CLOCKS` aside).
+   (:mod:`placet.audit._fields`): who a client says that it is, the server's own numbers, and a
+   failure's words.
+2. An effect is not before its cause (:data:`placet.audit._history.CLOCKS` aside).
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from google.protobuf.message import Message
 from pydantic_core import from_json, to_json
 from temporalio.api.common.v1 import Payload, Payloads, RetryPolicy, SearchAttributes
 from temporalio.api.enums.v1 import RetryState, TaskQueueKind, TimeoutType
@@ -19,114 +18,10 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
 from placet.audit._causes import attributes, kind
+from placet.audit._fields import EXPLAINED, TASK, unexplained_fields
 from placet.audit._history import CLOCKS, time_of
 from placet.process import ADMITTED, BELL, ROUNDS
 
-_TASK = "workflow_task_completed_event_id"
-_SAYS_OF_ITSELF = {"identity", "worker_version", "request_id", "binary_checksum"}
-FREE: dict[str, set[str]] = {
-    "": {"event_id", "event_time", "event_type", "task_id", "version"},
-    "workflow_execution_started": {
-        "identity",
-        "prev_auto_reset_points",
-        "inherited_pinned_version",
-    },
-    "workflow_execution_continued_as_new": {"backoff_start_interval", "inherit_build_id"},
-    "workflow_task_started": {
-        *_SAYS_OF_ITSELF,
-        "history_size_bytes",
-        "suggest_continue_as_new",
-        "suggest_continue_as_new_reasons",
-        "target_worker_deployment_version_changed",
-    },
-    "workflow_task_completed": {
-        *_SAYS_OF_ITSELF,
-        "sdk_metadata",
-        "metering_metadata",
-        "deployment",
-        "deployment_version",
-        "worker_deployment_version",
-        "worker_deployment_name",
-        "versioning_behavior",
-    },
-    "workflow_task_failed": {*_SAYS_OF_ITSELF, "failure", "cause"},
-    "activity_task_scheduled": {"use_workflow_build_id"},
-    "activity_task_started": {*_SAYS_OF_ITSELF, "last_failure", "build_id_redirect_counter"},
-    "activity_task_completed": {"identity", "worker_version"},
-    "activity_task_failed": {"identity", "worker_version", "failure"},
-    "activity_task_timed_out": {"failure"},
-    "timer_canceled": {"identity"},
-    "workflow_execution_signaled": {"identity", "request_id"},
-    "workflow_execution_terminated": {"identity", "reason", "details"},
-}
-"""What nothing in a case rests on, and nobody can recompute; only the seal holds it."""
-_EXPLAINED: dict[str, set[str]] = {
-    "workflow_execution_started": {
-        "workflow_type",
-        "task_queue",
-        "input",
-        "workflow_id",
-        "original_execution_run_id",
-        "first_execution_run_id",
-        "continued_execution_run_id",
-        "initiator",
-        "attempt",
-        "workflow_task_timeout",
-        "first_workflow_task_backoff",
-        "search_attributes",
-        "memo",
-        "priority",
-    },
-    "workflow_task_scheduled": {"task_queue", "start_to_close_timeout", "attempt"},
-    "workflow_task_started": {"scheduled_event_id"},
-    "workflow_task_completed": {"scheduled_event_id", "started_event_id"},
-    "workflow_task_failed": {
-        "scheduled_event_id",
-        "started_event_id",
-        "base_run_id",
-        "new_run_id",
-        "fork_event_version",
-    },
-    "workflow_task_timed_out": {"scheduled_event_id", "started_event_id", "timeout_type"},
-    "activity_task_scheduled": {
-        "activity_id",
-        "activity_type",
-        "task_queue",
-        "header",
-        "input",
-        "schedule_to_close_timeout",
-        "schedule_to_start_timeout",
-        "start_to_close_timeout",
-        "heartbeat_timeout",
-        "retry_policy",
-        "priority",
-        _TASK,
-    },
-    "activity_task_started": {"scheduled_event_id", "attempt"},
-    "activity_task_completed": {"scheduled_event_id", "started_event_id", "result"},
-    "activity_task_failed": {"scheduled_event_id", "started_event_id", "retry_state"},
-    "activity_task_timed_out": {"scheduled_event_id", "started_event_id", "retry_state"},
-    "activity_task_canceled": {"scheduled_event_id", "started_event_id"},
-    "timer_started": {"timer_id", "start_to_fire_timeout", _TASK},
-    "timer_fired": {"timer_id", "started_event_id"},
-    "timer_canceled": {"timer_id", "started_event_id", _TASK},
-    "workflow_execution_completed": {"result", _TASK},
-    "workflow_execution_failed": {"failure", "retry_state", _TASK},
-    "workflow_execution_continued_as_new": {
-        "new_execution_run_id",
-        "workflow_type",
-        "task_queue",
-        "input",
-        "workflow_task_timeout",
-        "initiator",
-        "search_attributes",
-        "memo",
-        _TASK,
-    },
-    "upsert_workflow_search_attributes": {"search_attributes", _TASK},
-    "workflow_execution_signaled": {"signal_name"},
-    "workflow_execution_terminated": set(),
-}
 _PATIENT = 3
 """After so many tries of a workflow task, Temporal's server gives each further one longer."""
 
@@ -134,8 +29,6 @@ _LONGER = timedelta(minutes=12)
 """How much longer at the most: its ``workflowTaskRetryMaxInterval``, and a fifth for its jitter."""
 
 _A_MOMENT = timedelta(seconds=5)
-_STARTED = "workflow_execution_started"
-_SUMMARIES = {_STARTED, "activity_task_scheduled", "timer_started", "timer_canceled"}
 _COMMANDS = {
     "workflow_execution_continued_as_new",
     "activity_task_scheduled",
@@ -199,8 +92,8 @@ class _History:
     def next(self, event: HistoryEvent) -> Iterator[tuple[str, str]]:
         """What is wrong with the next event."""
         name, told = kind(event), attributes(event)
-        if name in _EXPLAINED:
-            yield from _fields(event, name, told)
+        if name in EXPLAINED:
+            yield from unexplained_fields(event, name, told)
         if name in _COMMANDS and told.workflow_task_completed_event_id != self._task:
             yield "event-reference", f"it is of task {self._task}, not of another"
         if name in _COMMANDS and self._apart:
@@ -228,7 +121,7 @@ class _History:
     def _caused(self, event: HistoryEvent, told: Any) -> Iterator[tuple[str, str]]:
         if time_of(event) < time_of(self._by_number[1]) - CLOCKS:
             yield "time-order", "it is before the run began"
-        for field in (_TASK, "scheduled_event_id", "started_event_id"):
+        for field in (TASK, "scheduled_event_id", "started_event_id"):
             cause = self._by_number.get(getattr(told, field, 0))
             if cause is None:
                 continue
@@ -368,23 +261,6 @@ class _History:
 def _span(delta: timedelta) -> timedelta:
     """A timer's time; the longest that a calendar holds for one that a forger made."""
     return min(delta, timedelta(days=366 * 100))
-
-
-def _fields(event: HistoryEvent, name: str, told: Message) -> Iterator[tuple[str, str]]:
-    """Each field that is set is compared somewhere, or free."""
-    known = {
-        *FREE[""],
-        f"{name}_event_attributes",
-        *({"user_metadata"} if name in _SUMMARIES else ()),
-    }
-    free = FREE.get(name, set())
-    for message, names in ((event, known), (told, _EXPLAINED[name] | free)):
-        for field, value in message.ListFields():
-            empty = isinstance(value, Message) and not value.ListFields()
-            if field.name not in names and not empty:
-                yield "field-unexplained", f"{field.name} is not what Temporal writes here"
-    if name in _SUMMARIES - {_STARTED} and event.user_metadata.HasField("details"):
-        yield "field-unexplained", "it has details that no code gave it"
 
 
 def _result(result: Payloads) -> Iterator[tuple[str, str]]:

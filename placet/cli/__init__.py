@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from placet.cli._main import main
 
 if TYPE_CHECKING:
-    from placet.cli._audit import print_report, print_timeline, record_case
     from placet.cli._base import (
         AWAY,
         REFUSED,
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
         run,
         show,
     )
+    from placet.cli._codes import record_case
     from placet.cli._documents import (
         File,
         NoDocument,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         subject_named,
         value_at,
     )
+    from placet.cli._examining import print_report, print_timeline
     from placet.cli._fetch import fetch_case, fetch_log
     from placet.cli._output import offline_failures
     from placet.cli._pages import Found, NoText, Page, find

@@ -6,12 +6,11 @@ with an authority is loaded where it is needed.
 
 import contextlib
 import csv
-import itertools
 import json
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,22 +24,26 @@ from placet.audit import (
     MAX_BUNDLE_BYTES,
     Bundle,
     BundleError,
-    Flight,
     Framework,
     LogFiles,
-    Moment,
     Report,
     coverage,
     population,
     read_bundle,
-    record_flight,
     sample,
     timeline,
     verify,
     verify_bundle,
     write_bundle,
 )
-from placet.cli._examining import coverage_csv, print_coverage, print_population
+from placet.cli._codes import codes_of, record_case
+from placet.cli._examining import (
+    coverage_csv,
+    print_coverage,
+    print_population,
+    print_report,
+    print_timeline,
+)
 from placet.cli._flight import print_flight
 from placet.cli._output import (
     AWAY,
@@ -54,10 +57,9 @@ from placet.cli._output import (
     run,
     show,
 )
-from placet.cli._processes import processes
 from placet.cli._replaying import replay_cases
 from placet.cli._witness import witness, witness_key
-from placet.ledger import EntryError, EntryType, LedgerError, decode_entry
+from placet.ledger import EntryError, LedgerError
 from placet.model import Model, Thumbprint, digest_bytes
 
 _SHOWN = 10
@@ -379,69 +381,3 @@ def flight_(
             print_report(flight.report)
         if not flight.report.holds:
             raise typer.Exit(REFUSED)
-
-
-async def record_case(files: LogFiles, case: str) -> Flight:
-    """Record a closed case's flight with the workflow code of its process, as installed here."""
-    return await record_flight(files, case, [codes_of(files, [case])(case)])
-
-
-def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type]:
-    """The workflow code of closed cases' processes, as it is installed here.
-
-    Whether it is what was published, the replay says.
-    """
-    asked, opened, closed = set(cases), dict[str, str](), set(files.archives)
-    for data in files.entries:
-        try:
-            entry = decode_entry(data)
-        except EntryError:
-            continue  # verifying the log names it
-        if entry.case not in asked:
-            continue
-        if entry.type is EntryType.CASE_OPENED:
-            opened.setdefault(str(entry.case), str(entry.data.get("process")))
-        elif entry.type is EntryType.CASE_CLOSED:
-            closed.add(str(entry.case))
-    for case in cases:
-        if case not in opened:
-            raise fail(f"the ledger has no case {case}", USAGE)
-        if case not in closed:
-            raise fail(f"case {case} is open: it is replayed once it has closed", USAGE)
-    code = {each: _installed(each) for each in sorted(set(opened.values()))}
-    return lambda case: code[opened[case]]
-
-
-def _installed(process: str) -> type:
-    found = processes().get(process)  # which fails with 2: 3 would say of a log that it holds
-    if found is None:
-        said = f"the process {process!r} is not installed here: install what brings it"
-        raise fail(said, USAGE)
-    return found.workflow
-
-
-def print_report(report: Report, *, as_json: bool = False) -> None:
-    """Print what was checked and what did not hold."""
-    if as_json:
-        show(report, as_json=True)
-        return
-    out = console()
-    for what, count in report.checked.items():
-        out.print(f"  checked {count} {escape(what)}")
-    for trouble in report.troubles:
-        out.print(
-            f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
-            f"{escape(trouble.found)}"
-        )
-    if report.holds:
-        out.print("  everything that was checked holds")
-    if report.holds and not report.trusted:
-        out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
-
-
-def print_timeline(moments: Iterable[Moment]) -> None:
-    """Print a case's story, a line for each moment."""
-    lines = (f"{each.time}  {escape(each.actor):32} {escape(each.text)}" for each in moments)
-    for line, group in itertools.groupby(lines):
-        count = sum(1 for _ in group)
-        console().print(f"{line} (x{count})" if count > 1 else line, soft_wrap=True)

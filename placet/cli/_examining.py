@@ -1,12 +1,13 @@
-"""``placet audit list`` and ``placet audit report``: the population of cases, and frameworks."""
+"""What an audit found, as it is printed: reports, a case's story, the population, frameworks."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
-from placet.audit import CaseLine, ControlCoverage, Coverage, Population
-from placet.cli._output import console
+from placet.audit import CaseLine, ControlCoverage, Coverage, Moment, Population, Report
+from placet.cli._output import console, show
 from placet.model import format_time
 
 
@@ -72,3 +73,30 @@ def coverage_csv(found: Coverage) -> list[list[str]]:
             said = control.elsewhere or "nothing"
             rows.append([control.id, control.title, f"not on a ledger: {said}", "0", "", "", ""])
     return rows
+
+
+def print_report(report: Report, *, as_json: bool = False) -> None:
+    """Print what was checked and what did not hold."""
+    if as_json:
+        show(report, as_json=True)
+        return
+    out = console()
+    for what, count in report.checked.items():
+        out.print(f"  checked {count} {escape(what)}")
+    for trouble in report.troubles:
+        out.print(
+            f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
+            f"{escape(trouble.found)}"
+        )
+    if report.holds:
+        out.print("  everything that was checked holds")
+    if report.holds and not report.trusted:
+        out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
+
+
+def print_timeline(moments: Iterable[Moment]) -> None:
+    """Print a case's story, a line for each moment."""
+    lines = (f"{each.time}  {escape(each.actor):32} {escape(each.text)}" for each in moments)
+    for line, group in itertools.groupby(lines):
+        count = sum(1 for _ in group)
+        console().print(f"{line} (x{count})" if count > 1 else line, soft_wrap=True)

@@ -22,7 +22,7 @@ def files(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A folder with a bundle, one whose history was forged, and what is trusted; and the process
     is installed."""
     installed = {"parcel-check": Process(definition=DEFINITION, workflow=ParcelCheck)}
-    monkeypatch.setattr("placet.cli._audit.processes", lambda: installed)
+    monkeypatch.setattr("placet.cli._codes.processes", lambda: installed)
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "case.zip").write_bytes(recorded.exported)
     forged = forged_history(recorded.files, recorded.large, change_result)

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from placet.audit import LogFiles, timeline, verify
-from placet.cli._audit import print_timeline
+from placet.cli._examining import print_timeline
 from placet.ledger import EntryError
 from tests.audit.recording import HOSTILE, Recorded, changed_entry, find, put_kept
 

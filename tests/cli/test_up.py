@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lender import commands
+from lender import embedded_commands
 
 READY = {
     "authority": "ready for requests at http://127.0.0.1:",
@@ -70,7 +70,7 @@ def test_a_closed_terminal_ends_every_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 async def test_each_way_to_stop_it_is_heard(number: signal.Signals) -> None:
     """What ends then is the same whichever it was: the test above."""
-    waiting = asyncio.create_task(commands._until_stopped())
+    waiting = asyncio.create_task(embedded_commands._until_stopped())
     await asyncio.sleep(0)  # it listens from its first step on
     os.kill(os.getpid(), number)
     await waiting

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,8 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from placet.gateway._proofs import open_proofs
-from placet.tokens import SigningKey, make_proof, write_key_file
+from placet.resource import BadToken
+from placet.tokens import Proof, SigningKey, make_proof, write_key_file
 from tests.authority.throwaway_postgresql import PostgresqlCluster
 from tests.gateway.conftest import ROUTES, Plain
 from tests.gateway.test_serving import COMMAND, Wall, ready
@@ -170,6 +172,10 @@ def test_a_gateway_that_shares_nothing_loads_no_database() -> None:
 
 
 async def test_the_table_is_made_once(url: str) -> None:
-    for _ in range(2):
-        with open_proofs(url) as made:
-            await made.answers()
+    """I11: a gateway that starts again finds what was used before."""
+    key, now = SigningKey.generate().public, datetime.now(UTC)
+    proof = Proof("once", key.thumbprint, int(now.timestamp()), key)
+    with open_proofs(url) as made:
+        await made.of(SYSTEM).use(proof, now)
+    with open_proofs(url) as made, pytest.raises(BadToken):
+        await made.of(SYSTEM).use(proof, now)

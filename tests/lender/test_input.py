@@ -122,7 +122,9 @@ async def test_a_wrong_analysis_is_answered(bank: Lending, subtests: pytest.Subt
 
 async def test_an_analysis_of_an_unknown_loan_is_not_kept(bank: Lending) -> None:
     """I12: there is nothing for it to be an analysis of."""
+    before = _books(bank)
     require_problem(await bank.analyse(analysis_of(loan="L-404")), 404, "not_found", "loan")
+    assert _books(bank) == before
 
 
 async def test_more_invoices_than_may_be_asked_for(bank: Lending) -> None:

@@ -106,3 +106,5 @@ def test_two_keys_may_choose_the_same_id() -> None:
     use(cache, a_proof("the-same"), START)
     other = SigningKey.generate().public
     use(cache, Proof("the-same", other.thumbprint, 0, other), START)
+    with pytest.raises(BadToken):
+        cache.use(a_proof("the-same"), START).send(None)

@@ -321,6 +321,7 @@ async def test_a_resize_breaks_nothing(open_console: Opened, simulator: Simulato
             await desk.pilot.resize_terminal(*size)
             await desk.settle()
         await desk.on(Decide)
+        assert desk.sees("184,200")
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "ansi-dark", "ansi-light"])

@@ -33,10 +33,6 @@ from placet.audit import (
     write_bundle,
 )
 from placet.authority import SigningKeys, Store, open_authority, rotate_payload_keys
-from placet.authority._continuing import Continuing
-from placet.authority._grants import Grants
-from placet.authority._requests import Sender
-from placet.authority._running_steps import Ask
 from placet.cli import fetch_case
 from placet.ledger import run_root, seal_runs
 from placet.model import (
@@ -44,7 +40,6 @@ from placet.model import (
     CaseArchive,
     CaseView,
     Reason,
-    RequestedDetails,
     Verdict,
     digest_json,
 )
@@ -274,82 +269,6 @@ async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: 
         (run_id, "reset"),
     ]
     assert "case.admitted" in {moment.type for each in flight.frames for moment in each.ledger}
-
-
-class Held:
-    """Holds back the first answer about one case, from another run than ``but``, until let go."""
-
-    def __init__(self) -> None:
-        self.case, self.but = "", ""
-        self.waiting, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold(self, case: str, run_id: str) -> None:
-        """Wait, if this is that answer."""
-        if case == self.case and run_id != self.but and not self.waiting.is_set():
-            self.waiting.set()
-            await self.go_on.wait()
-
-
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> Held:
-    """Holds whether a run is the case's own, before the authority acts on it."""
-    held, follow = Held(), Continuing.follow
-
-    async def late(self: Continuing, case_id: str, newest: str) -> bool:
-        own = await follow(self, case_id, newest)
-        await held.hold(case_id, newest)
-        return own
-
-    monkeypatch.setattr(Continuing, "follow", late)
-    return held
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Held:
-    """Holds what was found out for an agent's request, before it is decided."""
-    held, look = Held(), Grants._look
-
-    async def late(self: Grants, sender: Sender, details: RequestedDetails) -> Ask:
-        ask = await look(self, sender, details)
-        await held.hold(details.case, details.activity.run_id)
-        return ask
-
-    monkeypatch.setattr(Grants, "_look", late)
-    return held
-
-
-async def test_what_was_seen_before_an_admission_does_not_undo_it(w: World, watched: Held) -> None:
-    """I1: of two that watch one is slow; what it stops the case for, a person has looked at."""
-    async with w.workers():
-        case = await w.open("depot/A3/parcel/3")
-        await w.until_checkpoint(case)
-    watched.case, watched.but = case, (await w.people["una"].case(case)).run_id or ""
-    run_id = await reset(w, case)
-    await watched.waiting.wait()
-    await until_view(w, case, "status", "stopped")
-    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
-    watched.go_on.set()
-    async with w.workers():
-        await dispatch(w, case)
-        await w.until_archived(case)
-    assert len(await entries(w, case, "case.stopped")) == 1
-
-
-async def test_a_step_that_asked_before_the_case_went_on_stops_nothing(
-    w: World, asked: Held
-) -> None:
-    """I1: it is told to ask again, and what Temporal shows by then decides."""
-    asked.case = case = await w.open("depot/A3/parcel/4")
-    async with w.workers():
-        await asked.waiting.wait()
-    run_id = await reset(w, case)
-    await until_view(w, case, "status", "stopped")
-    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
-    asked.go_on.set()
-    async with w.workers():
-        await dispatch(w, case)
-        await w.until_archived(case)
-    assert len(await entries(w, case, "case.stopped")) == 1
 
 
 async def bundled(w: World, case: str) -> LogFiles:

@@ -116,6 +116,51 @@ async def test_a_start_that_comes_late_stops_no_case_that_has_gone_on(
     assert await entries(w, case, "case.stopped") == []
 
 
+async def test_what_was_seen_before_an_admission_does_not_undo_it(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1: of two that watch one is slow; what it stops the case for, a person has looked at."""
+    async with w.workers():
+        case = await w.open("depot/B9/parcel/1")
+        await w.until_checkpoint(case)
+    first = (await w.people["una"].case(case)).run_id
+    held = Held()
+
+    def of_the_reset(_: Continuing, case_id: str, newest: str) -> bool:
+        return case_id == case and newest != first
+
+    monkeypatch.setattr(Continuing, "follow", held.after(Continuing.follow, of_the_reset))
+    run_id = await reset(w, case)
+    await held.waiting.wait()
+    await until_view(w, case, "status", "stopped")
+    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
+    held.go_on.set()
+    async with w.workers():
+        await dispatch(w, case)
+        await w.until_archived(case)
+    assert len(await entries(w, case, "case.stopped")) == 1
+
+
+async def test_a_step_that_asked_before_the_case_went_on_stops_nothing(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1: it is told to ask again, and what Temporal shows by then decides."""
+    held, case = Held(), await w.open("depot/B9/parcel/2")
+
+    def mine(_: Grants, __: Sender, details: RequestedDetails) -> bool:
+        return details.case == case
+
+    monkeypatch.setattr(Grants, "_look", held.after(Grants._look, mine))
+    async with w.workers():
+        await held.waiting.wait()
+    await admit_reset(w, case)
+    held.go_on.set()
+    async with w.workers():
+        await dispatch(w, case)
+        await w.until_archived(case)
+    assert len(await entries(w, case, "case.stopped")) == 1
+
+
 async def invented(w: World, subject: str) -> str:
     """A case that was ended, with a step in its history that nobody was granted."""
     calls: list[Any] = []

@@ -26,11 +26,13 @@ from lender import _scope
 from lender._engines import BUSY, PATIENT, make_engine
 from lender._revisions import NEEDED, Migrated, WrongRevision, bring
 from lender._scope import Scope
+from placet.clock import system_clock
 from placet.model import GrantId, Name, Problem
 from placet.resource import ReplayCache
 from placet.resource.shared import SharedReplayCache, UsedProofs
 
 T = TypeVar("T")
+_ENDED = "the grant has ended, or does not reach this in the database"
 
 
 class Failure(Exception):
@@ -144,8 +146,10 @@ class Database:
 
     def run_here(self, work: Callable[[Session], T], scope: Scope | None = None) -> T:
         """Run ``work`` in one transaction, in this thread; see :meth:`run`."""
-        if scope is None or self._requests is None:
+        if scope is None:
             return self._in_one(Session(self.engine, expire_on_commit=False), work)
+        if self._requests is None:
+            return self._in_one(Session(self.engine, expire_on_commit=False), _until(scope, work))
         ticket = self.run_here(lambda session: _scope.admit(session.connection(), scope))
 
         def under(session: Session) -> T:
@@ -168,6 +172,21 @@ class Database:
             return work(session)
 
 
+def _until(scope: Scope, work: Callable[[Session], T]) -> Callable[[Session], T]:
+    """Work that is not begun once the scope has ended: who stood still on the way comes too late.
+
+    In PostgreSQL the database says so itself.
+    """
+
+    def in_time(session: Session) -> T:
+        session.connection()  # which waits for its turn to write
+        if system_clock() >= scope.ends:
+            raise Failure(403, "insufficient_scope", _ENDED)
+        return work(session)
+
+    return in_time
+
+
 @contextmanager
 def _as_failures() -> Iterator[None]:
     try:
@@ -179,9 +198,7 @@ def _as_failures() -> Iterator[None]:
     except (ProgrammingError, StaleDataError) as error:
         if isinstance(error, ProgrammingError) and not isinstance(error.orig, _Unprivileged):
             raise
-        raise Failure(
-            403, "insufficient_scope", "the grant has ended, or does not reach this in the database"
-        ) from error
+        raise Failure(403, "insufficient_scope", _ENDED) from error
 
 
 def broken_constraint(error: IntegrityError) -> str:

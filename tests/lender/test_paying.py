@@ -9,7 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from lender import _service
 from lender._service import Failure
+from lender._uses import Use
 from lender.model import (
     MAX_VERSION,
     Analysis,
@@ -593,6 +595,25 @@ async def test_an_intent_that_is_not_durable_pays_nothing(bank: Lending) -> None
     assert (await bank.pay(fixed)).status_code == 200
 
 
+async def test_who_stood_still_after_the_intent_pays_nothing(
+    bank: Lending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1: the grant has ended by the time at which the books can be written, in SQLite as well."""
+    await bank.analyse()
+    fixed, intend = await bank.approved(), Use.intend
+
+    async def stands_still(self: Use, body: str) -> None:
+        await intend(self, body)
+        late = datetime.now(UTC) + timedelta(minutes=5)
+        monkeypatch.setattr(_service, "system_clock", lambda: late)
+
+    monkeypatch.setattr(Use, "intend", stands_still)
+    require_problem(await bank.pay(fixed), 403, "insufficient_scope", "has ended")
+    assert bank.paid() == []
+    monkeypatch.undo()
+    assert (await bank.pay(fixed)).status_code == 200
+
+
 async def _import_while(lending: Lending, payments: Any) -> tuple[httpx.Response, Any]:
     changed = loan_file().model_copy(update={"deposits": Decimal("1.00")})
     database = lending.databases["loan-servicing"]
@@ -602,8 +623,6 @@ async def _import_while(lending: Lending, payments: Any) -> tuple[httpx.Response
 
 
 def _swallow(work: Any, *arguments: Any) -> Any:
-    from lender._service import Failure
-
     try:
         return work(*arguments)
     except Failure as failure:

@@ -167,7 +167,7 @@ async def test_a_decision_after_the_deadline_is_refused(w: World) -> None:
         update={
             "version": 2,
             "checkpoints": tuple(
-                each.model_copy(update={"deadline_seconds": 2}) if each.name == "release" else each
+                each.model_copy(update={"deadline_seconds": 6}) if each.name == "release" else each
                 for each in DEFINITION.checkpoints
             ),
         }

@@ -95,7 +95,7 @@ async def _work_in_the_console(made: Embedded) -> None:
     settings = {
         **made.settings_for_people("omar"),
         "PLACET_PASSPHRASE": passphrase_of("omar"),
-        "PLACET_CONSOLE_HINT": f"Each passphrase: NAME is only a demo. People: {people}",
+        "PLACET_CONSOLE_HINT": f'omar\'s is "{passphrase_of("omar")}", and so for: {people}',
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "placet.cli", "console"), env={**os.environ, **settings}

@@ -92,7 +92,8 @@ def test_a_draw_of_the_demo_is_found_read_and_approved_with_real_keys(terminal: 
     terminal.until("Approval of a draw: draw 1 of L-1001 for $", "Continuation sheet")
     terminal.until("Your approval would be the last")
     terminal.keys("a")
-    terminal.until("Approve draw 1 of L-1001 for $", "sha-256:", "Passphrase")
+    said = 'omar\'s is "omar is only a demo"'  # what a newcomer has to type, as it is typed
+    terminal.until("Approve draw 1 of L-1001 for $", "sha-256:", "Passphrase", said)
     for _ in range(3):
         terminal.step("Tab")  # from cancel over the button and the comment
     terminal.keys("-l", "omar is only a demo")

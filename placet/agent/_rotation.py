@@ -5,12 +5,18 @@
    finds the next key when it starts, and goes on (I11).
 2. Steps under way keep the key that their grants are bound to; the earlier key counts for the
    overlap.
+3. Workers that share a key file look after it one at a time, under a lock on its folder. One that
+   finds another key there takes it as its own once the authority knows it: a second next key in a
+   key's place would be refused as stolen, and stand in the way of every later one.
 """
 
 import asyncio
+import contextlib
+import fcntl
 import logging
+import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -30,12 +36,30 @@ _LOOK_AGAIN = 3600.0
 
 _TRY_AGAIN = 60.0
 
+_ANOTHER_LOOKS = 1.0
+"""Seconds after which it is looked at again what another worker looks after now."""
+
 _log = logging.getLogger("placet.agent")
 
 
 def next_file(key_file: Path) -> Path:
     """Where a worker's next key is kept until the authority has taken it."""
     return key_file.with_name(key_file.name + ".next")
+
+
+@contextlib.contextmanager
+def _alone(key_file: Path) -> Iterator[bool]:
+    """Whether no other worker looks after the keys of this folder, nor will meanwhile."""
+    folder = os.open(key_file.parent, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError:
+            alone = False
+        yield alone
+    finally:
+        os.close(folder)
 
 
 class Rotation:
@@ -77,6 +101,15 @@ class Rotation:
         key_file = self._config.key_file
         if key_file is None:
             return _LOOK_AGAIN
+        with _alone(key_file) as alone:
+            return await self._look(key_file) if alone else _ANOTHER_LOOKS
+
+    async def _look(self, key_file: Path) -> float:
+        kept = self._kept(key_file)
+        if kept.thumbprint != self._config.key.thumbprint:
+            another = replace(self._config, key=kept)
+            await self._standing(another)
+            self._go_on_with(another)
         following = next_file(key_file)
         if not following.exists():
             standing = await self._standing(self._config)
@@ -88,9 +121,15 @@ class Rotation:
         await self._take(read_key_file(following))
         kill_point("rotation.before-keeping")
         following.replace(key_file)
-        self._config = replace(self._config, key=read_key_file(key_file))
-        self._adopt(self._config)
+        self._go_on_with(replace(self._config, key=read_key_file(key_file)))
         return _TRY_AGAIN
+
+    def _kept(self, key_file: Path) -> SigningKey:
+        return read_key_file(key_file) if key_file.exists() else self._config.key
+
+    def _go_on_with(self, config: AgentConfig) -> None:
+        self._config = config
+        self._adopt(config)
 
     async def _take(self, key: SigningKey) -> None:
         """Let the authority take a key in this one's place, if it has not yet."""

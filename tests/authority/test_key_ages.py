@@ -123,6 +123,55 @@ async def test_a_key_that_can_not_be_kept_is_made_again_later(
     assert read_key_file(file).thumbprint != first.thumbprint
 
 
+async def test_workers_that_share_a_key_file_go_on_with_the_same_next_key(
+    authority: Alone, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """I11: one makes it and the others take it up, one after the other and at the same time."""
+    rules = IdentityRules(key_days=30, rotate_days=20, overlap_minutes=60)
+    async with authority.ada() as ada:
+        file = await _enrol(ada, tmp_path, rules)
+        adopted: dict[str, list[str]] = {"one": [], "two": [], "three": []}
+        one, two, three = (
+            Rotation(
+                _config(authority, file),
+                http,
+                authority.now,
+                lambda config, name=name: adopted[name].append(config.key.thumbprint),
+            )
+            for name in adopted
+        )
+        authority.ahead = timedelta(days=20)
+        await one.look()
+        await two.look()
+        second = read_key_file(file).thumbprint
+        assert adopted == {"one": [second], "two": [second], "three": []}
+        authority.ahead += timedelta(days=20)
+        await asyncio.gather(one.look(), two.look())
+        for each in (one, two, three):
+            await each.look()
+        third = read_key_file(file).thumbprint
+        assert adopted == {"one": [second, third], "two": [second, third], "three": [third]}
+        assert not next_file(file).exists()
+        assert len((await ada.registered("agent:scale")).keys) == 3
+        assert await holds(ada) == []
+
+
+async def test_a_worker_takes_up_no_key_that_the_authority_does_not_know(
+    authority: Alone, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """I10: what was put into the key file and not enrolled takes no worker's key from it."""
+    adopted: list[AgentConfig] = []
+    async with authority.ada() as ada:
+        file = await _enrol(ada, tmp_path)
+        rotation = Rotation(_config(authority, file), http, authority.now, adopted.append)
+        file.unlink()
+        write_key_file(file, SigningKey.generate())
+        with pytest.raises(ApplicationError, match="does not know this worker"):
+            await rotation.look()
+    assert adopted == []
+    assert not next_file(file).exists()
+
+
 async def test_a_key_that_is_too_old_counts_at_no_door(
     authority: Alone, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:

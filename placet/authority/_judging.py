@@ -1,5 +1,6 @@
 """Deciding on one request for a grant, inside the transaction that writes the answer down (I4)."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -39,6 +40,8 @@ from placet.rules import (
     step_context,
 )
 from placet.tokens import GrantClaims
+
+_log = logging.getLogger("placet.authority.grants")
 
 
 @dataclass(frozen=True)
@@ -197,10 +200,19 @@ class Judge:
             "matrix_digest": matrix_digest,
         }
         if not isinstance(decision, Permitted):
+            said = decision.explanation
+            if decision.errors:
+                said += "; the authority's log says more"
+                _log.warning(
+                    "the policies in force can't judge %s: %s",
+                    step.action,
+                    "; ".join(decision.errors),
+                    extra={"case": case.id, "activity": step.activity_type},
+                )
             # In audit mode nothing is ever paid: that says nothing against what people approved.
             if approval is not None and matrix.mode is not Mode.AUDIT:
                 void_approved(tx, case, approval.checkpoint_id, decision.reasons)
-            return Denial(decision.explanation, decision.reasons, policy)
+            return Denial(said, decision.reasons, policy)
         return record_grant(tx, self._core, ask, case, activity, approval, policy)
 
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -26,7 +26,17 @@ from placet.cli._base import (
 from placet.cli._fetch import fetch_decisions
 from placet.cli._processes import processes
 from placet.model import ActAnswer, AuthorityMatrix, PublishPolicy, format_time
-from placet.rules import BadPolicies, LoadedPolicies, load_policies, policy_changes
+from placet.rules import (
+    BadPolicies,
+    LoadedPolicies,
+    dead_ends,
+    load_policies,
+    misfits,
+    policy_changes,
+)
+
+if TYPE_CHECKING:
+    from placet.process import Process
 
 policy = typer.Typer(help="The lender's policies.", no_args_is_help=True)
 
@@ -34,13 +44,21 @@ Folder = Annotated[Path, typer.Argument(help="Holds policies.cedar and schema.ce
 
 
 @policy.command()
-def check(folder: Folder) -> None:
-    """Check policies, schema and matrix, nothing running."""
+def check(
+    folder: Folder,
+    process: Annotated[
+        str | None, typer.Option(help="An installed process that must be able to run by them.")
+    ] = None,
+) -> None:
+    """Check policies, schema and matrix, nothing running; and that a process's steps fit them."""
     with failures():
         loaded = _load(folder)
-        matrix = folder / "authority-matrix.json"
-        if matrix.exists():
-            read_model(matrix, AuthorityMatrix)
+        path = folder / "authority-matrix.json"
+        matrix = read_model(path, AuthorityMatrix) if path.exists() or process else None
+        if process is not None and matrix is not None:
+            definition = _installed(process).definition
+            _refuse(folder, misfits(definition, matrix, loaded))
+            _refuse(folder, dead_ends(definition, matrix, loaded))
         print(f"{len(loaded.ids)} policies hold together; digest {loaded.digest}")
 
 
@@ -48,12 +66,10 @@ def check(folder: Folder) -> None:
 def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False) -> None:
     """Publish a process, its matrix and its policies, each as a signed act (administrators)."""
     with failures():
-        installed = processes()
-        found = installed.get(process)
-        if found is None:
-            raise fail(f"there is no process {process!r}; there are {sorted(installed)}", USAGE)
+        found = _installed(process)
         policies, schema = _read(folder)
         matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
+        _refuse(folder, misfits(found.definition, matrix, _load(folder)))
 
         async def work() -> list[object]:
             async with operator_client() as client:
@@ -210,6 +226,19 @@ def _print_backtest(found: Backtest) -> None:
             ),
             soft_wrap=True,
         )
+
+
+def _installed(name: str) -> "Process":
+    installed = processes()
+    found = installed.get(name)
+    if found is None:
+        raise fail(f"there is no process {name!r}; there are {sorted(installed)}", USAGE)
+    return found
+
+
+def _refuse(folder: Path, problems: tuple[str, ...]) -> None:
+    if problems:
+        raise fail("\n".join(f"{folder}: {each}" for each in problems), REFUSED)
 
 
 def _load(folder: Path) -> LoadedPolicies:

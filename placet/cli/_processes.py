@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from placet.cli._output import USAGE, fail
+from pydantic import ValidationError
+
+from placet.cli._output import USAGE, fail, first_error
 
 if TYPE_CHECKING:  # it loads Temporal, which the console's first screen does without
     from placet.process import Process
@@ -16,6 +18,15 @@ def processes() -> Mapping[str, "Process"]:
     So one whose code is broken, or lacks something here, stands in no other's way.
     """
     return _Installed()
+
+
+def _why(error: Exception) -> str:
+    """An error of a process's own code, in one line."""
+    if isinstance(error, ValidationError):
+        member, said = first_error(error)
+        return f"{error.title}: {member}: {said}" if member else said
+    said = (str(error).strip() or "no reason").splitlines()[0][:300]
+    return f"{type(error).__name__}: {said}"
 
 
 class _Installed(Mapping[str, "Process"]):
@@ -33,9 +44,8 @@ class _Installed(Mapping[str, "Process"]):
                 USAGE,
             ) from None
         except Exception as error:  # noqa: BLE001 - the process's own code, which may raise anything
-            said = (str(error).strip() or "no reason").splitlines()[0][:300]
             raise fail(
-                f"the process {name!r} can't be loaded: {type(error).__name__}: {said}; "
+                f"the process {name!r} can't be loaded: {_why(error)}; "
                 f"python -c 'import {found.module}' shows where",
                 USAGE,
             ) from None

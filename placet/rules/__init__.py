@@ -31,6 +31,7 @@ from placet.rules._errors import (
     UnsupportedResult,
 )
 from placet.rules._explaining import explain, missing, people_of, prospect
+from placet.rules._fitting import dead_ends, misfits
 from placet.rules._limits import (
     Counts,
     denial_counts,
@@ -107,6 +108,7 @@ __all__ = [
     "check_step_up",
     "compare",
     "confirmed",
+    "dead_ends",
     "decide",
     "denial_counts",
     "emergency_requirement",
@@ -120,6 +122,7 @@ __all__ = [
     "hours_of",
     "limits_of",
     "load_policies",
+    "misfits",
     "missing",
     "named_decider",
     "named_hands",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import cedarpy
+from cedarpy import pst
 from pydantic import Field, JsonValue, model_validator
 
 from placet.model import (
@@ -35,6 +36,7 @@ from placet.rules._plain import require_plain
 from placet.rules._policy_text import (
     NAMESPACE,
     facts_read,
+    line_of_fault,
     named_actions,
     structure_problems,
 )
@@ -112,8 +114,8 @@ class Denied(Model):
     """The policies deny it.
 
     ``policies`` are the ``forbid``s that decided or, where no policy permits, the ``permit``s that
-    name the action and did not hold. ``errors`` are Cedar's own words, for the ledger and the
-    log: they may quote the context and are not for the asker.
+    name the action and did not hold. ``errors`` are Cedar's own words, for the authority's log:
+    they may quote the context and are not for the asker.
     """
 
     cause: DenialCause
@@ -157,13 +159,21 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
     """
     try:
         parsed_schema = cedarpy.Schema.from_str(schema)
+    except ValueError as error:
+        raise BadPolicies((f"the schema can't be read: {error}",)) from error
+    try:
         policy_set = cedarpy.PolicySet.from_str(policies)
         tree = policy_set.to_pst()
     except ValueError as error:
-        raise BadPolicies((f"can't be read: {error}",)) from error
+        where = f"what begins on line {line_of_fault(policies)}"
+        raise BadPolicies((f"the policies can't be read, in {where}: {error}",)) from error
     problems = [*structure_problems(tree)]
     validated = cedarpy.validate_policies(policies, parsed_schema)
-    problems += [f"does not fit the schema: {error}" for error in validated.errors]
+    problems += dict.fromkeys(
+        f"{_called(tree, error.policy_id)} does not fit the schema: "
+        + error.error.removeprefix(f"for policy `{error.policy_id}`, ")
+        for error in validated.errors
+    )
     if problems or not validated.validation_passed:
         raise BadPolicies(tuple(problems) or ("does not fit the schema",))
     return LoadedPolicies(
@@ -178,6 +188,12 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         ),
         facts=frozenset().union(*map(facts_read, tree.static_policies.values())),
     )
+
+
+def _called(tree: pst.PolicySet, position: str) -> str:
+    """A policy as its author calls it, where Cedar counts."""
+    found = tree.static_policies.get(position)
+    return "it" if found is None else f"policy {found.annotations.get('id') or position}"
 
 
 def decide(loaded: LoadedPolicies, request: PolicyRequest) -> Permitted | Denied:

@@ -4,13 +4,36 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
-from cedarpy import pst
+from cedarpy import PolicySet, pst
 
 NAMESPACE = "Placet"
 _POLICY_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _CONTEXT = pst.Var(name="context")
 _CLAIM = pst.GetAttr(base=_CONTEXT, attr="claim")
 _FACTS = pst.GetAttr(base=_CONTEXT, attr="facts")
+
+
+_LOOKED_AT = 20
+"""Semicolons, which stand in texts too, up to which a policy that can't be read is looked at."""
+
+
+def line_of_fault(policies: str) -> int:
+    """The line on which the first policy begins that can't be read; Cedar's parser does not say."""
+    begin = end = looked = 0
+    while looked < _LOOKED_AT and (end := policies.find(";", end) + 1):
+        looked += 1
+        if _can_be_read(policies[begin:end]):
+            begin, looked = end, 0
+    rest = policies[begin:]
+    return policies.count("\n", 0, len(policies) - len(rest.lstrip())) + 1
+
+
+def _can_be_read(policies: str) -> bool:
+    try:
+        PolicySet.from_str(policies)
+    except ValueError:
+        return False
+    return True
 
 
 def structure_problems(tree: pst.PolicySet) -> Iterator[str]:

@@ -35,14 +35,18 @@ def test_the_version_is_an_option_and_a_command(placet: Placet) -> None:
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Two processes beside a sound one: one whose code is wrong, one that lacks something."""
+    """Beside a sound process: one whose code is wrong, one that lacks something, one misspelt."""
     (tmp_path / "wrong_process.py").write_text("raise ValueError('no step named pay\\nmore')\n")
     (tmp_path / "lacking_process.py").write_text("import not_there_at_all\n")
+    (tmp_path / "misspelt_process.py").write_text(
+        "from placet.model import Relation\nRelation(name='claim', templat='shop/{shop}')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     found = [
         EntryPoint("loan-draw", "lender.commands:PROCESS", "placet.processes"),
         EntryPoint("wrong", "wrong_process:PROCESS", "placet.processes"),
         EntryPoint("lacking", "lacking_process:PROCESS", "placet.processes"),
+        EntryPoint("misspelt", "misspelt_process:PROCESS", "placet.processes"),
     ]
     monkeypatch.setattr(_processes, "entry_points", lambda **_: found)
 
@@ -53,6 +57,8 @@ def test_a_process_that_does_not_load_is_named_with_why(placet: Placet) -> None:
     assert_told(ended, 2, "'wrong'", "ValueError: no step named pay;", "import wrong_process'")
     ended = placet("policy", "publish", ".", "--process", "lacking")
     assert_told(ended, 2, "'lacking'", "there is no not_there_at_all")
+    ended = placet("policy", "publish", ".", "--process", "misspelt")
+    assert_told(ended, 2, "'misspelt'", "Relation: template: Field required;", "misspelt_process'")
 
 
 @pytest.mark.usefixtures("broken")

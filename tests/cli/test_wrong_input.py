@@ -332,6 +332,41 @@ def test_policies_that_do_not_hold_are_named(placet: Placet, tmp_path: Path) -> 
     assert_told(placet("policy", "check", "nowhere"), 3, "nowhere")
 
 
+def test_what_does_not_belong_together_is_named_before_it_is_published(
+    placet: Placet, tmp_path: Path
+) -> None:
+    """I3: a question that the schema does not have is denied, after people have approved."""
+
+    def changed(name: str, file: str, old: str, new: str) -> str:
+        made = tmp_path / name
+        shutil.copytree(POLICIES, made)
+        text = (made / file).read_text()
+        assert old in text
+        (made / file).write_text(text.replace(old, new))
+        return str(made)
+
+    assert placet("policy", "check", str(POLICIES), "--process", "loan-draw").code == 0
+    matrix = "authority-matrix.json"
+    other = changed("o", matrix, '"process": "loan-draw"', '"process": "loan-drew"')
+    rule = changed("r", matrix, '"checkpoint": "draw-approval"', '"checkpoint": "draw-aproval"')
+    schema = changed("s", "schema.cedarschema", "on_hold: Bool", "on_hold: Bool, weather: String")
+    wanting = changed("w", "policies.cedar", '"orchestrator"', '"orchestrater"')
+    for folder, said in (
+        (other, "the matrix is for the process loan-drew, not loan-draw"),
+        (rule, "the matrix has a rule for draw-aproval, and the process no such checkpoint"),
+        (schema, "read_packet does not fit the schema: "),
+    ):
+        for command in ("check", "publish"):
+            ended = placet("policy", command, folder, "--process", "loan-draw")
+            assert ended.code == 1, ended
+            assert ended.err.startswith(f"placet: {folder}: ")
+            assert said in ended.err
+    ended = placet("policy", "check", wanting, "--process", "loan-draw")
+    assert ended.code == 1, ended
+    assert "close_case: no policy permits it; the conditions of" in ended.err
+    assert_told(placet("policy", "check", wanting, "--process", "none"), 2, "no process 'none'")
+
+
 def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: Path) -> None:
     """I8: a trust file with a member misspelled would trust less than the examiner means."""
     trust = tmp_path / "trust.json"

@@ -180,8 +180,15 @@ def test_nobody_can_give_an_entity_another_name() -> None:
 
 BAD: dict[str, tuple[str, str, str]] = {
     "no policy": ("", SCHEMA, "no policy"),
-    "not Cedar": ("permit all;", SCHEMA, "can't be read"),
-    "no schema": (READ, "namespace {", "can't be read"),
+    "not Cedar": ("permit all;", SCHEMA, "the policies can't be read, in what begins on line 1: "),
+    "no semicolon": (
+        READ
+        + '\n// with one; and "another;"\n@id("x;") permit (principal, action, resource)\n'
+        + READ,
+        SCHEMA,
+        f"in what begins on line {READ.count(chr(10)) + 2}: unexpected token `@`",
+    ),
+    "no schema": (READ, "namespace {", "the schema can't be read"),
     "no id": ("permit (principal, action, resource);", SCHEMA, "policy 1: needs an @id"),
     "an empty id": ('@id("") permit (principal, action, resource);', SCHEMA, "needs an @id"),
     "an id with a space": (
@@ -193,12 +200,12 @@ BAD: dict[str, tuple[str, str, str]] = {
     "an unknown action": (
         '@id("x") permit (principal, action == Placet::Action::"draw:erase", resource);',
         SCHEMA,
-        "does not fit the schema",
+        "policy x does not fit the schema: unrecognized action",
     ),
     "an unknown attribute": (
         '@id("x") permit (principal, action, resource) when { context.ledger.admin };',
         SCHEMA,
-        "does not fit the schema",
+        "policy x does not fit the schema: attribute `ledger.admin` in context for",
     ),
     "an optional attribute unguarded": (
         '@id("x") forbid (principal, action, resource) when { context.ledger.open };',

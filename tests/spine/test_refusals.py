@@ -12,11 +12,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from placet.client import AuthorityError
-from placet.model import Verdict
+from placet.model import PublishPolicy, Verdict
 from placet.process import BELL
 from placet.tokens import SigningKey
 from tests.harness import parcels
 from tests.harness.parcels import SkippingCheck
+from tests.harness.processes import POLICIES, SCHEMA
 from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
 from tests.harness.world import World, sandbox, until
 from tests.spine import both_databases
@@ -292,6 +293,26 @@ async def test_a_suspended_agent_gets_nothing_at_once(w: World) -> None:
         (denial,) = await until(denied)
     assert denial["data"]["reasons"] == ["I10", "suspended"]
     assert denial["case"] == case
+
+
+async def test_what_the_policies_can_not_judge_is_told_in_the_authoritys_log(
+    w: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I3: denied, and whoever keeps the schema is told what of the question it does not have."""
+    schema = SCHEMA.replace("attempt: Long, ", "")
+    body = PublishPolicy(policies=POLICIES, cedar_schema=schema)
+    await w.admin.act("policy.publish", "parcel-check", body)
+    async with w.workers():
+        await w.open(SUBJECT)
+
+        async def denied() -> list[Any]:
+            return await w.entries("grant.denied")
+
+        denial = (await until(denied))[0]
+    assert denial["data"]["reasons"] == ["I3", "unfit_request"]
+    assert "the policies in force can't judge parcel:weigh: " in caplog.text
+    assert "record attribute `attempt` should not exist" in caplog.text
+    assert "does not fit the policies' schema; the authority's log says more" in caplog.text
 
 
 _BAD_DECISIONS = {

@@ -1,0 +1,121 @@
+"""A process, its matrix and its policies, held against each other before a case is."""
+
+import re
+
+import pytest
+
+from placet.model import CheckpointRule, Mode, Need, Tier
+from placet.rules import dead_ends, load_policies, misfits
+from tests.harness.processes import DEFINITION, POLICIES, SCHEMA, matrix
+from tests.reasoning.process import DEFINITION as ROOM
+from tests.reasoning.process import POLICIES as ROOM_POLICIES
+from tests.reasoning.process import SCHEMA as ROOM_SCHEMA
+
+MATRIX = matrix()
+
+
+def test_what_belongs_together_has_no_misfit() -> None:
+    loaded = load_policies(POLICIES, SCHEMA)
+    assert misfits(DEFINITION, MATRIX, loaded) == ()
+    assert dead_ends(DEFINITION, MATRIX, loaded) == (
+        "customs: nobody can approve it, the matrix has no rule for it",
+    )
+
+
+def test_a_matrix_of_another_process_is_named() -> None:
+    other = MATRIX.model_copy(update={"process": "parcel-chek"})
+    assert misfits(DEFINITION, other, load_policies(POLICIES, SCHEMA)) == (
+        "the matrix is for the process parcel-chek, not parcel-check",
+    )
+
+
+def test_a_rule_of_no_checkpoint_is_named() -> None:
+    rule = CheckpointRule(
+        checkpoint="releas", tiers=(Tier(up_to=None, needs=(Need(roles=("chief",), count=1),)),)
+    )
+    misspelt = MATRIX.model_copy(update={"rules": (rule,)})
+    loaded = load_policies(POLICIES, SCHEMA)
+    assert misfits(DEFINITION, misspelt, loaded) == (
+        "the matrix has a rule for releas, and the process no such checkpoint",
+    )
+    assert "release: nobody can approve it, the matrix has no rule for it" in dead_ends(
+        DEFINITION, misspelt, loaded
+    )
+
+
+UNFIT = {
+    "an ordinary action that is missing": (
+        ('"outcome:read", ', ""),
+        'read_outcome does not fit the schema: .*Action::"outcome:read"` does not exist',
+    ),
+    "an ordinary question with a member too few": (
+        ("attempt: Long, ", ""),
+        "weigh does not fit the schema: .*attribute `attempt` should not exist",
+    ),
+    "an ordinary question with a member too many": (
+        ("attempt: Long, ", "attempt: Long, weather: String, "),
+        "weigh does not fit the schema: .*expected the record to have an attribute `weather`",
+    ),
+    "a guarded action that is missing": (
+        ('"parcel:dispatch"', '"parcel:send"'),
+        "dispatch does not fit the schema: there is no action parcel:dispatch",
+    ),
+    "a guarded question with a member too few": (
+        ("payments_fixed: Bool,", ""),
+        "dispatch does not fit the schema: approval.payments_fixed is asked, and not in it",
+    ),
+    "a guarded question with a member of another kind": (
+        ("people: Long", "people: String"),
+        "dispatch does not fit the schema: approval.people is asked, and not in it",
+    ),
+    "a guarded question without sources": (
+        (", sources: Set<String> }", " }"),
+        "dispatch does not fit the schema: sources is asked, and not in it",
+    ),
+}
+ANYTHING = '@id("any") permit (principal, action, resource);'
+
+
+@pytest.mark.parametrize(("change", "said"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_question_that_the_schema_does_not_have_is_named(
+    change: tuple[str, str], said: str
+) -> None:
+    """I3: it would be denied in every case, for a guarded step after people have approved."""
+    assert change[0] in SCHEMA
+    loaded = load_policies(ANYTHING, SCHEMA.replace(*change))
+    found = misfits(DEFINITION, MATRIX, loaded)
+    assert [each for each in found if re.search(said, each)], found
+
+
+def test_what_the_schema_leaves_open_is_no_misfit() -> None:
+    loaded = load_policies(ANYTHING, SCHEMA.replace("emergency: Bool", "emergency?: Bool"))
+    assert misfits(DEFINITION, MATRIX, loaded) == ()
+
+
+def test_the_amount_of_a_tool_is_part_of_its_question() -> None:
+    loaded = load_policies(ROOM_POLICIES, ROOM_SCHEMA)
+    room = MATRIX.model_copy(update={"process": ROOM.name, "rules": ()})
+    assert misfits(ROOM, room, loaded) == ()
+
+
+def test_a_step_that_no_policy_permits_is_a_dead_end() -> None:
+    """I3: told with the permits that come nearest, as the authority would."""
+    policies = POLICIES.replace('Agent::"carrier"', 'Agent::"porter"').replace(
+        'Placet::Action::"outcome:read",', ""
+    )
+    loaded = load_policies(policies, SCHEMA)
+    assert "read_outcome: no policy permits this action to anyone" in dead_ends(
+        DEFINITION, MATRIX, loaded
+    )
+    without = policies[: policies.index('@id("dispatches")')]
+    found = dead_ends(DEFINITION, MATRIX, load_policies(without, SCHEMA))
+    assert "dispatch: no policy permits parcel:dispatch to anyone" in found
+    assert "close_case: no policy permits this action to anyone" in found
+
+
+def test_the_mode_of_the_matrix_is_asked() -> None:
+    law = '@id("m") forbid (principal, action, resource) when { context.ledger.mode == "audit" };'
+    loaded = load_policies(POLICIES + law, SCHEMA)
+    assert not [each for each in dead_ends(DEFINITION, MATRIX, loaded) if "policy m" in each]
+    found = dead_ends(DEFINITION, matrix(mode=Mode.AUDIT), loaded)
+    assert "weigh: forbidden by policy m" in found

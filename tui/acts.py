@@ -13,6 +13,7 @@ from pathlib import Path
 from placet.model import (
     MAX_ATTACHMENT,
     ActAnswer,
+    AdmitCase,
     CaseView,
     CheckpointView,
     CloseReview,
@@ -101,9 +102,15 @@ def _record(record: str) -> Ask:
 
 
 def admit(case: CaseView, said: str) -> Deed:
-    """Let a stopped case go on."""
-    effect = f"It was stopped: {case.stopped_for or '?'}."
-    return plain("case.admit", case.id, f"Admit {said}", effect)
+    """Let a stopped case go on, or a closed one be sealed as it is: for what is shown, no other."""
+
+    async def send(gateway: Gateway, told: Answers) -> ActAnswer:
+        body = AdmitCase(reason=told["why"], trouble_digest=case.trouble_digest)
+        return await gateway.act("case.admit", case.id, body)
+
+    stopped = "" if case.stopped_for is None else f"It was stopped: {case.stopped_for}. "
+    alarm = "" if case.alarm is None else f"Alarm: {case.alarm}."
+    return Deed(f"Admit {said}", (stopped + alarm).strip(), send, (WHY,))
 
 
 def end(case: CaseView, said: str) -> Deed:

@@ -196,9 +196,17 @@ async def _admit(
     played.stops.append(stopped.stopped_for or "")
 
     async def admit() -> bool:
-        if (await people["una"].case(played.case)).status == "stopped":
-            body = AdmitCase(reason="looked at: something was broken")
-            await people[ADMINISTRATOR].act("case.admit", played.case, body)
+        case = await people["una"].case(played.case)
+        if case.status == "stopped":
+            body = AdmitCase(
+                reason="looked at: something was broken", trouble_digest=case.trouble_digest
+            )
+            try:
+                await people[ADMINISTRATOR].act("case.admit", played.case, body)
+            except AuthorityError as error:
+                if error.status != 409:
+                    raise
+                return False  # something else is wrong by now: look again
         return True
 
     await until(admit, where)

@@ -60,6 +60,22 @@ _ACTS = {
     EntryType.ACT_WITHDRAWN: "act.withdraw",
 }
 
+_AGAIN = {
+    EntryType.CHECKPOINT_CLAIMED: "checkpoint",
+    EntryType.CHECKPOINT_UNCLAIMED: "checkpoint",
+    EntryType.CHECKPOINT_COMMENTED: "checkpoint",
+    EntryType.CHECKPOINT_ATTACHED: "checkpoint",
+    EntryType.CHECKPOINT_ADJUSTED: "checkpoint",
+    EntryType.CHECKPOINT_KEYED: "checkpoint",
+    EntryType.CHECKPOINT_RECALLED: "checkpoint",
+    EntryType.GLASS_BROKEN: "checkpoint",
+    EntryType.REVIEW_CLOSED: "review",
+    EntryType.DELEGATION_ENDED: "delegation",
+    EntryType.SESSION_ENDED: "session",
+    EntryType.NOTICE_RESENT: "delivery",
+}
+"""The member in which an entry has its act's target once more."""
+
 _MOSTLY_WITHOUT = {EntryType.CASE_CLOSED, EntryType.SESSION_ENDED}
 
 
@@ -101,11 +117,14 @@ def otherwise(entry: Entry, claims: ActClaims, body: str) -> Iterator[str]:
     }.get(entry.type, claims.target)
     if about != claims.target:
         yield f"the entry is about {about}"
+    again = _AGAIN.get(entry.type)
+    if again is not None and str(data.get(again)) != claims.target:
+        yield f"its {again} is another"
     try:
-        said = said_of_own_key(body) if adds_own_key(entry) else said_by(entry.type, body)
+        said = said_of_own_key(body) if adds_own_key(entry) else said_by(entry, body)
     except (ValidationError, BadPolicies, KeyRefused) as error:
         yield f"its body does not fit it: {type(error).__name__}"
         return
     for name, value in said.items():
-        if data.get(name) != value:
+        if (entry.record if name == "record" else data.get(name)) != value:
             yield f"it says another {name}"

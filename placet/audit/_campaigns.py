@@ -83,6 +83,8 @@ class Campaigns:
             said = self._checkpoints.rejected_for(entry.case or "", RECERTIFICATION)
             if (said == NARROW) != (outcome is Reviewed.NARROWED):
                 self._scene.trouble("review", f"{identity} was {outcome}: its owner said {said}")
+        if data.get("checkpoint") != self._checkpoints.newest(entry.case or "", RECERTIFICATION):
+            self._scene.trouble("review", f"{identity} was reviewed at another checkpoint")
         self._place(entry, identity, outcome)
         if outcome is Reviewed.NARROWED:
             self._people.registry.narrowed(identity, data.get("actions"))

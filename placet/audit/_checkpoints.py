@@ -6,16 +6,25 @@ judged in :mod:`placet.audit._verdicts`.
 
 from collections.abc import Iterator
 
+from pydantic import JsonValue
+
 from placet.audit._attending import attended
 from placet.audit._emergencies import Emergencies
 from placet.audit._people import People
+from placet.audit._placing import EMERGENCY
 from placet.audit._requirements import Requirements
 from placet.audit._scene import Scene
 from placet.audit._standing import Standing
 from placet.audit._verdicts import Verdicts
 from placet.ledger import Entry, EntryType
 from placet.model import CheckpointStatus, CheckpointView, digest_json
-from placet.rules import AutomaticFacts, CountedDecision, outcome_status, said_digest
+from placet.rules import (
+    AutomaticFacts,
+    CountedDecision,
+    outcome_status,
+    people_of,
+    said_digest,
+)
 
 ENDS = {
     EntryType.CHECKPOINT_RESOLVED,
@@ -42,6 +51,7 @@ class Checkpoints:
         checkpoint = str(entry.data.get("checkpoint"))
         if checkpoint in self._open:
             self._scene.trouble("checkpoint-twice", f"{checkpoint} was opened before")
+        self._replaced(entry)
         self._open[checkpoint] = Standing(entry)
         newest = self._of_case.setdefault(entry.case or "", {})
         newest[str(entry.data.get("name"))] = self._open[checkpoint]
@@ -57,6 +67,19 @@ class Checkpoints:
         for said in self._unmet(view):
             self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
 
+    def _replaced(self, entry: Entry) -> None:
+        """It takes the place of none, or of the one of its name before it, by the same deadline."""
+        earlier = entry.data.get("replaces")
+        before = self._newest(entry.case or "", str(entry.data.get("name")))
+        if earlier is None:
+            return
+        if before is None or before.id != earlier:
+            self._scene.trouble("checkpoint-replaces", f"{earlier} is not the one before it")
+        elif not EMERGENCY.isdisjoint(entry.data) and (
+            before.opened.data.get("deadline") != entry.data.get("deadline")
+        ):
+            self._scene.trouble("deadline", "an emergency gives it another deadline")
+
     def _fits(self, entry: Entry, view: CheckpointView) -> None:
         """Its content is that of the entry, and shows what was settled and what was proposed."""
         checkpoint = str(entry.data.get("checkpoint"))
@@ -71,6 +94,12 @@ class Checkpoints:
         ):
             self._scene.trouble("evidence-digest", f"{checkpoint}: the evidence is of another")
         self._scene.known("matrix", self._scene.matrices, view.requirement.matrix_digest)
+        asked: dict[str, JsonValue] = {
+            "matrix_digest": view.requirement.matrix_digest,
+            "needs": [need.model_dump(mode="json") for need in view.requirement.needs],
+        }
+        if {name: entry.data.get(name) for name in asked} != asked:
+            self._scene.trouble("requirement-digest", f"{checkpoint}: it asks other than it says")
         for item in view.evidence.items:
             if self._scene.parts.get(item.digest) != item:
                 self._scene.trouble(
@@ -195,13 +224,20 @@ class Checkpoints:
         if standing is None or view is None:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is not there")
             return
+        if entry.case != standing.opened.case:
+            self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
         if entry.type is EntryType.CHECKPOINT_VOIDED:
+            told = list(people_of(standing.approvals(view)))
+            if told != entry.data.get("told"):
+                self._scene.trouble("outcome", f"{checkpoint}: it tells others than approved it")
             standing.status = CheckpointStatus.VOIDED
             if entry.case in self._scene.cases:
                 self._scene.cases[entry.case].approvers.pop(checkpoint, None)
             return
         if standing.status is not CheckpointStatus.OPEN:
             self._scene.trouble("outcome", f"{checkpoint} was {standing.status} before")
+        if [each.jti for each in standing.decisions] != entry.data.get("decisions"):
+            self._scene.trouble("outcome", f"{checkpoint} ended on other decisions")
         if entry.type is EntryType.CHECKPOINT_EXPIRED:
             self._expired(entry, standing, view)
             return

@@ -37,7 +37,11 @@ class Emergencies:
             if begun is None or rule is None or before is None:
                 self._scene.trouble("emergency", f"{view.id}: nobody began this emergency")
                 return view.requirement
-            return emergency_requirement(before.requirement, rule, entry.time)
+            instead = emergency_requirement(before.requirement, rule, entry.time)
+            until = instead.emergency_until
+            if until is not None and int(until.timestamp()) != begun.data.get("until"):
+                self._scene.trouble("emergency", f"{view.id}: it lasts for another time")
+            return instead
         if "emergency_over" in entry.data:
             first = self._replaced.get(str(entry.data.get("replaces")), "")
             former = self._scene.files.checkpoints.get(first)
@@ -56,6 +60,8 @@ class Emergencies:
             self._scene.trouble("act-refusable", f"{entry.actor} may begin no emergency")
         elif view is None or view.requirement.bars(entry.actor):
             self._scene.trouble("act-refusable", f"{entry.actor} had a hand in the case")
+        if view is not None and view.evidence.case != entry.case:
+            self._scene.trouble("emergency", f"{view.id} is none of {entry.case}")
         self._begun[str(entry.data.get("emergency"))] = entry
 
     def _reviewed(self, entry: Entry) -> None:
@@ -67,6 +73,8 @@ class Emergencies:
         if begun is None or begun.data.get("review") != entry.data.get("review"):
             self._scene.trouble("emergency", "a review is closed that no emergency opened")
             return
+        if begun.case != entry.case:
+            self._scene.trouble("emergency", f"{checkpoint} is none of {entry.case}")
         near = self._words.get(checkpoint, set()) | {begun.actor}
         barred = view is not None and view.requirement.bars(entry.actor)
         if barred or entry.actor in near:

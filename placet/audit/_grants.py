@@ -10,9 +10,10 @@ from placet.audit._decisions import decided_again
 from placet.audit._models import Models
 from placet.audit._people import People
 from placet.audit._registry import named
-from placet.audit._scene import Grant, Scene
+from placet.audit._scene import Case, Grant, Scene
 from placet.ledger import Entry, EntryType
-from placet.model import EvidenceItem, Step
+from placet.model import EvidenceItem, SettlementOutcome, Step
+from placet.tokens import SHORT_LIFETIME
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
@@ -41,6 +42,13 @@ class Grants:
             self._scene.trouble("grant-key", f"{entry.actor} has no such key")
         if not self._people.active(entry.actor):
             self._scene.trouble("grant-key", f"{entry.actor} was not active")
+        if case is not None and not _in_its_run(entry, case):
+            self._scene.trouble("grant-activity", f"{grant} is for a step of no run of its case")
+        if entry.data.get("jkt") != entry.data.get("key"):
+            self._scene.trouble("grant-key", f"{grant} is bound to another key than asked for it")
+        expires = entry.data.get("expires")
+        if not isinstance(expires, int) or expires > (entry.time + SHORT_LIFETIME).timestamp():
+            self._scene.trouble("grant-expires", f"{grant} is good for longer than any grant is")
         self._people.registry.granted(entry.actor, entry.time, entry.data)
         self.models.granted(entry, self._scene.process(entry.case))
         self._scene.grants[grant] = Grant(entry)
@@ -71,6 +79,7 @@ class Grants:
     def decided(self, entry: Entry, *, permitted: bool) -> None:
         """A policy decision: asked again of the same policies, in the context that was kept."""
         decided_again(self._scene, entry, permitted=permitted)
+        self._scene.in_force(entry)
 
     def ended(self, entry: Entry) -> None:
         """A grant's one end; a settlement is its agent's, and leaves what its step may leave."""
@@ -82,10 +91,26 @@ class Grants:
         if grant.ended is not None:
             self._scene.trouble("grant-ended-twice", f"{name} was {grant.ended} before")
         grant.ended = entry.type.value
+        if (entry.case, entry.record) != (grant.issued.case, grant.issued.record):
+            self._scene.trouble("end-of-another", f"{name} was issued in {grant.issued.case}")
         if entry.type is EntryType.GRANT_SETTLED:
             if entry.actor != grant.issued.actor:
                 self._scene.trouble("end-by-another", f"{name} was settled by {entry.actor}")
             self._settled(entry, grant)
+
+    def own(self, entry: Entry) -> None:
+        """An agent's own entry under a grant, which is that agent's, in this case."""
+        grant = self.exists(entry)
+        if grant is not None and grant.issued.actor != entry.actor:
+            self._scene.trouble("under-another-grant", f"it is no grant of {entry.actor}")
+
+    def exists(self, entry: Entry) -> Grant | None:
+        """The grant under which something was done, which is one of this case."""
+        name = str(entry.data.get("grant"))
+        grant = self._scene.grants.get(name)
+        if grant is None or grant.issued.case != entry.case:
+            self._scene.trouble("under-another-grant", f"{name} is no grant of {entry.case}")
+        return grant
 
     def stopped(self, entry: Entry) -> None:
         """Someone's standing, or key, has ended: no grant that rests on it lives on (I10)."""
@@ -102,6 +127,12 @@ class Grants:
 
     def _settled(self, entry: Entry, grant: Grant) -> None:
         step = self._step_of(grant.issued)
+        if entry.data.get("outcome") not in set(SettlementOutcome):
+            self._scene.trouble("settled-otherwise", "nothing is known that came of it")
+        inputs = entry.data.get("inputs")
+        for digest in inputs if isinstance(inputs, list) else ():
+            if digest not in self._scene.parts:
+                self._scene.trouble("part-unsettled", f"it has read {digest}, which nobody left")
         said = entry.data.get("reasoning_digest")
         if said is not None:
             self._scene.collector.count("agents' words")
@@ -113,6 +144,8 @@ class Grants:
             if step is None or told.get("name") not in step.produces:
                 self._scene.trouble("part-not-produced", f"the step leaves no {told.get('name')}")
             digest = str(told.get("digest"))
+            if digest in self._scene.parts:
+                self._scene.trouble("part-twice", f"{told.get('name')} was left before")
             if step is not None and told.get("name") in step.told:
                 name = str(told.get("name"))
                 if self._scene.told.get((entry.case or "", name)) != digest:
@@ -148,3 +181,10 @@ class Grants:
         granted = (f"system:{issued.data.get('system')}", issued.data.get("action"))
         if told != (*granted, issued.record, issued.case):
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
+
+
+def _in_its_run(entry: Entry, case: Case) -> bool:
+    """Whether a grant's step is of its case's workflow, in the run that the case is in."""
+    activity = entry.data.get("activity")
+    told = activity if isinstance(activity, dict) else {}
+    return (told.get("workflow_id"), told.get("run_id")) == (entry.case, case.run)

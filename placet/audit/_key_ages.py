@@ -17,7 +17,7 @@ class KeyAges:
         self._until: dict[str, datetime] = {}
         self._next: dict[str, str] = {}
 
-    def enrolled(self, thumbprint: str, entry: Entry) -> None:
+    def enrolled(self, thumbprint: str, entry: Entry, rules: IdentityRules) -> None:
         """A key; where it is a worker's next one, the earlier one ends with the overlap."""
         if not str(entry.data.get("principal")).startswith("agent:"):
             return
@@ -29,6 +29,8 @@ class KeyAges:
             self._scene.trouble("key-uninvited", f"{earlier} was replaced before")
         self._next[earlier] = thumbprint
         seconds = until if isinstance(until, int) else 0
+        if seconds > (entry.time + timedelta(minutes=rules.overlap_minutes)).timestamp():
+            self._scene.trouble("key-uninvited", f"{earlier} goes on for longer than the rules let")
         self._until[earlier] = datetime.fromtimestamp(seconds, UTC)
 
     def counts(self, thumbprint: str, at: datetime, rules: IdentityRules) -> bool:

@@ -49,7 +49,10 @@ class Orders:
     def ordered(self, entry: Entry) -> None:
         """An order by an administrator, or by who owns the identity."""
         data, identity = entry.data, str(entry.data.get("target"))
-        owner = self._people.registry.owner(identity) or data.get("owner")
+        known = self._people.registry.owner(identity)
+        owner = known or data.get("owner")
+        if known is not None and known != data.get("owner"):
+            self._scene.trouble("order", f"{identity} is owned by {known}")
         if ADMINISTRATOR not in self._people.roles(entry.actor) and owner != entry.actor:
             self._scene.trouble("order", f"{entry.actor} may order nothing of {identity}")
         order = str(data.get("order"))

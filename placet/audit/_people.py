@@ -14,6 +14,7 @@ from placet.audit._scene import Scene
 from placet.audit._sessions import Sessions
 from placet.ledger import Entry, EntryType
 from placet.model import (
+    ADMINISTRATOR,
     ActClaims,
     Governance,
     is_ours,
@@ -143,6 +144,8 @@ class People:
             self._scene.trouble("log-created", "no first administrators are named")
             return
         self._administrators = {str(name): str(key) for name, key in named.items()}
+        if data.get("signatures") not in (1, 2):
+            self._scene.trouble("log-created", "it does not say how many sign: 1 or 2")
         self._proposals.begin(2 if data.get("signatures") == 2 else 1)
         trusted = set(self._scene.files.trusted_administrators)
         if trusted and trusted != set(self._administrators.values()):
@@ -158,6 +161,8 @@ class People:
         except KeyRefused as error:
             self._scene.trouble("key", str(error))
             return
+        if dict(key.jwk()) != data.get("jwk"):
+            self._scene.trouble("key", f"the key of {principal} is spelled otherwise")
         if "replaces" in data:
             self._replaced(entry)
         elif principal.startswith("agent:") and entry.actor == principal:
@@ -167,10 +172,12 @@ class People:
         elif data.get("act") is None:
             if self._administrators.get(principal) != key.thumbprint:
                 self._scene.trouble("key-unsigned", f"nobody enrolled the key of {principal}")
+            if (data.get("roles"), data.get("owner")) != ([ADMINISTRATOR], None):
+                self._scene.trouble("key-unsigned", f"nobody gave {principal} such roles")
         else:
             self.act(entry)
         self._keys[key.thumbprint] = (principal, key)
-        self.ages.enrolled(key.thumbprint, entry)
+        self.ages.enrolled(key.thumbprint, entry, self.rules.identities)
         self.registry.enrolled(principal, data)
         roles = data.get("roles")
         own = adds_own_key(entry) and "invitation" not in data

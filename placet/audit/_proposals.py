@@ -1,6 +1,7 @@
 """Acts that two people must sign, as the log proposes, countersigns and ends them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from placet.audit._scene import Scene, read_json
 from placet.ledger import Entry
@@ -43,6 +44,9 @@ class Proposals:
         said = (data.get("act"), data.get("name"), data.get("target"), data.get("body_digest"))
         if said != (jti, claims.act, claims.target, claims.body_digest):
             self._scene.trouble("act-says-other", f"the act {jti} proposes something else")
+        lapses = entry.time + timedelta(hours=self._rules.proposal_hours)
+        if data.get("lapses_at") != int(lapses.timestamp()):
+            self._scene.trouble("act-says-other", f"the act {jti} waits for another time")
         if jti in self._waiting:
             self._scene.trouble("act-twice", f"the act {jti} was proposed before")
         self._waiting[jti] = _Proposal(entry)

@@ -5,6 +5,8 @@ case as the log tells (I5); nothing of it is taken from what the checkpoint says
 facts that the authority had looked up and, in a bundle, who approved in other cases.
 """
 
+from datetime import timedelta
+
 from placet.audit._people import People
 from placet.audit._scene import Case, Scene
 from placet.ledger import Entry
@@ -68,8 +70,10 @@ class Requirements:
             self._scene.trouble("requirement", f"{view.id}: {error}")
             return
         planned = asked.schedule
-        until = None if planned is None else int(planned.expires_at.timestamp())
-        if until is not None and until != entry.data.get("deadline"):
+        until = None if planned is None else planned.expires_at
+        if until is None and defined is not None:
+            until = entry.time + timedelta(seconds=defined.deadline_seconds)
+        if until is not None and int(until.timestamp()) != entry.data.get("deadline"):
             self._scene.trouble("deadline", f"{view.id}: the schedule asks for another deadline")
         if computed != asked:
             self._scene.trouble("requirement", f"{view.id}: the matrix asks something else")

@@ -1,15 +1,19 @@
 """What an act's body says of its entry's members; an entry that says otherwise is a forgery."""
 
+from datetime import timedelta
+
 from pydantic import JsonValue
 
 from placet.audit._scene import read_json
-from placet.ledger import EntryType
+from placet.ledger import Entry, EntryType
 from placet.model import (
     AcknowledgeCampaign,
     AddKey,
     Adjust,
+    AdmitCase,
     Attach,
     AuthorityMatrix,
+    CloseReview,
     Delegate,
     EnrolIdentity,
     Governance,
@@ -23,6 +27,7 @@ from placet.model import (
     PublishPolicy,
     RegisterIdentity,
     RekeyLog,
+    Resubmit,
     SetRoles,
     StartCampaign,
     SwitchOff,
@@ -37,9 +42,9 @@ def said_of_own_key(body: str) -> dict[str, JsonValue]:
     return {"jwk": dict(PublicKey.from_jwk(AddKey.model_validate_json(body).jwk).jwk())}
 
 
-def said_by(type_: EntryType, body: str) -> dict[str, JsonValue]:
-    """What an act's body says of its entry's members."""
-    match type_:
+def said_by(entry: Entry, body: str) -> dict[str, JsonValue]:
+    """What an act's body says of its entry's members, and of its record where it names one."""
+    match entry.type:
         case EntryType.GOVERNANCE_PUBLISHED:
             rules = Governance.model_validate_json(body)
             return {
@@ -51,12 +56,48 @@ def said_by(type_: EntryType, body: str) -> dict[str, JsonValue]:
             keyed: dict[str, JsonValue] = RekeyLog.model_validate_json(body).model_dump()
             return keyed
         case EntryType.PROCESS_PUBLISHED:
-            return {"digest": digest_json(ProcessDefinition.model_validate_json(body))}
+            definition = ProcessDefinition.model_validate_json(body)
+            return {
+                "process": definition.name,
+                "version": definition.version,
+                "digest": digest_json(definition),
+                "code_digest": definition.code,
+            }
         case EntryType.MATRIX_PUBLISHED:
-            return {"matrix_digest": digest_json(AuthorityMatrix.model_validate_json(body))}
+            matrix = AuthorityMatrix.model_validate_json(body)
+            return {
+                "process": matrix.process,
+                "version": matrix.version,
+                "matrix_digest": digest_json(matrix),
+            }
         case EntryType.POLICY_PUBLISHED:
             told = PublishPolicy.model_validate_json(body)
             return {"policy_digest": load_policies(told.policies, told.cedar_schema).digest}
+        case EntryType.DELEGATION_GIVEN:
+            given = Delegate.model_validate_json(body)
+            return {
+                "process": given.process,
+                "starts_at": int(given.starts_at.timestamp()),
+                "ends_at": int(given.ends_at.timestamp()),
+            }
+        case _:
+            return _said_of_cases(entry, body)
+
+
+def _said_of_cases(entry: Entry, body: str) -> dict[str, JsonValue]:
+    match entry.type:
+        case EntryType.CASE_OPENED:
+            return {"process": OpenCase.model_validate_json(body).process}
+        case EntryType.CASE_CLOSED:
+            return {"result": "ended"}
+        case EntryType.CASE_ADMITTED:
+            admitted = AdmitCase.model_validate_json(body)
+            return {"trouble_digest": admitted.trouble_digest, "run_id": admitted.run_id}
+        case EntryType.CASE_RESUBMITTED:
+            handed_in = Resubmit.model_validate_json(body)
+            return {"record": handed_in.record, "version": handed_in.version}
+        case EntryType.REVIEW_CLOSED:
+            return {"justified": CloseReview.model_validate_json(body).justified}
         case EntryType.CHECKPOINT_ADJUSTED:
             lowered = Adjust.model_validate_json(body)
             return {"evidence_digest": lowered.evidence_digest}
@@ -65,23 +106,12 @@ def said_by(type_: EntryType, body: str) -> dict[str, JsonValue]:
         case EntryType.CHECKPOINT_ATTACHED:
             file = Attach.model_validate_json(body)
             return {"attachment_digest": file.digest, "size": file.size}
-        case EntryType.DELEGATION_GIVEN:
-            given = Delegate.model_validate_json(body)
-            return {
-                "process": given.process,
-                "starts_at": int(given.starts_at.timestamp()),
-                "ends_at": int(given.ends_at.timestamp()),
-            }
-        case EntryType.CASE_OPENED:
-            return {"process": OpenCase.model_validate_json(body).process}
-        case EntryType.CASE_CLOSED:
-            return {"result": "ended"}
         case _:
-            return _said_of_identities(type_, body)
+            return _said_of_identities(entry, body)
 
 
-def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
-    match type_:
+def _said_of_identities(entry: Entry, body: str) -> dict[str, JsonValue]:
+    match entry.type:
         case EntryType.KEY_ENROLLED:
             enrolled = EnrolIdentity.model_validate_json(body)
             return {
@@ -111,9 +141,18 @@ def _said_of_identities(type_: EntryType, body: str) -> dict[str, JsonValue]:
                 "environment": worker.environment,
                 "task_queues": list(worker.task_queues),
                 "token_digest": worker.token_digest,
+                "expires_at": _after(entry, worker.minutes),
             }
         case EntryType.OPERATOR_INVITED:
             invited = Invite.model_validate_json(body)
-            return {"roles": list(invited.roles), "code_digest": invited.code_digest}
+            return {
+                "roles": list(invited.roles),
+                "code_digest": invited.code_digest,
+                "expires_at": _after(entry, invited.minutes),
+            }
         case _:
             return {}
+
+
+def _after(entry: Entry, minutes: int) -> int:
+    return int((entry.time + timedelta(minutes=minutes)).timestamp())

@@ -68,6 +68,8 @@ class Case:
     started: bool = False
     closed_at: datetime | None = None
     archived: bool = False
+    stopped_for: str | None = None
+    alarm: str | None = None
 
 
 @dataclass
@@ -94,8 +96,12 @@ class Scene:
     grants: dict[str, Grant] = field(default_factory=dict)
     parts: dict[str, EvidenceItem] = field(default_factory=dict)
     case: str | None = None
+    erasing: bool = False
+    """Whether the walk has come to the erasure itself, whose signed act stays."""
     erased: set[str] = field(default_factory=set)
     part_cases: dict[str, str] = field(default_factory=dict)
+    newest_matrix: dict[str, str] = field(default_factory=dict)
+    """The digest of each process's matrix that was published last."""
     told: dict[tuple[str, str], JsonValue] = field(default_factory=dict)
     """What the authority told last in a case to leave under a name, by its digest."""
 
@@ -130,7 +136,7 @@ class Scene:
 
     def trouble(self, name: str, found: str) -> None:
         """Something does not hold at this entry; of an erased case, content may be gone."""
-        if self.case in self.erased and name in _ERASED:
+        if self.case in self.erased and name in _ERASED and not self.erasing:
             self.collector.count("checks that an erased case leaves out")
             return
         self.collector.trouble(name, self.place or "the log", found)
@@ -144,6 +150,18 @@ class Scene:
         """The process that a case runs, as it was published and signed."""
         found = self.cases.get(case or "")
         return None if found is None else self.processes.get(found.process_digest)
+
+    def in_force(self, entry: Entry) -> None:
+        """The matrix that a policy decision names is the newest of its case's process.
+
+        In a bundle, which has not all that was published, it is one that is there.
+        """
+        named, definition = entry.data.get("matrix_digest"), self.process(entry.case)
+        self.known("matrix", self.matrices, named)
+        if definition is None or self.files.indices is not None:
+            return
+        if self.newest_matrix.get(definition.name) != named:
+            self.trouble("matrix-other", f"{named} was not the matrix of {definition.name} then")
 
     def part(self, digest: str) -> Part | None:
         """A settled part, if what is kept of it can be read."""

@@ -53,6 +53,8 @@ class Sessions:
         except KeyRefused as error:
             self._scene.trouble("key", str(error))
             return None
+        if dict(key.jwk()) != data.get("jwk"):
+            self._scene.trouble("key", f"the key of {principal} is spelled otherwise")
         provider, ends = rules.identity_provider, data.get("ends_at")
         roles = _texts(data.get("roles"))
         if provider is None or provider.issuer != data.get("issuer"):
@@ -73,6 +75,8 @@ class Sessions:
         if thumbprint is None:
             self._scene.trouble("session", "a session ends that did not last")
             return
+        if entry.data.get("key") != thumbprint:
+            self._scene.trouble("session", "a session ends with another key than it began with")
         self._until[thumbprint] = min(self._until[thumbprint], entry.time.timestamp())
 
 

@@ -78,8 +78,16 @@ class Verdicts:
 
     def _fits(self, entry: Entry, standing: Standing, claims: DecisionClaims) -> None:
         """What was signed is what the entry tells, on the evidence of the checkpoint."""
-        told = (entry.data.get("decision"), entry.data.get("verdict"), entry.case)
-        if (claims.jti, claims.verdict, claims.txn) != told:
+        signed: dict[str, JsonValue] = {
+            "decision": claims.jti,
+            "verdict": claims.verdict,
+            "evidence_digest": claims.evidence_digest,
+            "requirement_digest": claims.requirement_digest,
+            "exceptions": list(claims.accepted),
+            "stands_in_for": claims.stands_in_for,
+        }
+        told = {name: entry.data.get(name) for name in signed}
+        if told != signed or claims.txn != entry.case:
             self._scene.trouble("decision-claims", "the decision says other than the ledger")
         if claims.evidence_digest != standing.opened.data.get("evidence_digest"):
             self._scene.trouble("decision-other-evidence", f"{entry.actor} saw other evidence")

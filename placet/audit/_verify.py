@@ -22,8 +22,9 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from placet.audit._acts import with_act
-from placet.audit._attending import AT_CHECKPOINT, leaves
+from placet.audit._attending import AT_CHECKPOINT
 from placet.audit._campaigns import CAMPAIGNS, Campaigns
+from placet.audit._cases import Cases
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._files import LogFiles
@@ -35,9 +36,9 @@ from placet.audit._log_keys import LogKeys
 from placet.audit._models import MODELS
 from placet.audit._orders import ORDERS, Orders
 from placet.audit._people import STOPS, People
+from placet.audit._placing import EMERGENCY, placed
 from placet.audit._report import Collector, Report
-from placet.audit._scene import Case, Scene
-from placet.audit._sealed import unsealed
+from placet.audit._scene import Scene
 from placet.audit._select import policies_digest
 from placet.ledger import (
     Checkpoint,
@@ -49,9 +50,8 @@ from placet.ledger import (
     verify_log,
 )
 from placet.model import ARCHIVED_WITHIN, Beyond, Reviewed
-from placet.rules import UnsupportedResult, policy_changes, require_supported
+from placet.rules import policy_changes
 
-RUNS = {EntryType.CASE_STARTED, EntryType.CASE_CONTINUED, EntryType.CASE_ADMITTED}
 HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 
 
@@ -114,6 +114,7 @@ class Walk:
         self._limits = Limits(scene, self._people)
         self._campaigns = Campaigns(scene, self._people, self.checkpoints)
         self._orders = Orders(scene, self._people, self.checkpoints)
+        self._cases = Cases(scene, self.checkpoints, self._grants, self._orders)
         self._holds = Holds(scene, self._people)
         self._log_keys = LogKeys(scene)
         self._last: datetime | None = None
@@ -150,7 +151,7 @@ class Walk:
     def entry(self, index: int, entry: Entry) -> None:
         """The next entry, which is the log's at this index."""
         self._scene.place, self._scene.index = f"entry {index}", index
-        self._scene.case = entry.case
+        self._scene.case, self._scene.erasing = entry.case, entry.type is EntryType.CASE_ERASED
         self._scene.collector.count("entries")
         self._last = entry.time
         self._entry(index, entry)
@@ -171,6 +172,7 @@ class Walk:
                 )
 
     def _entry(self, index: int, entry: Entry) -> None:
+        placed(self._scene, entry)
         if (index == 0) != (entry.type is EntryType.LOG_CREATED):
             self._scene.trouble("log-created", "the first entry, and no other, creates the log")
         elif self._of_people(entry):
@@ -189,14 +191,19 @@ class Walk:
         elif entry.type in {EntryType.DECISION_RECORDED, EntryType.DECISION_WITHDRAWN}:
             self.checkpoints.decided(entry)
         elif entry.type is EntryType.CHECKPOINT_OPENED:
+            if not EMERGENCY.isdisjoint(entry.data):
+                self._grants.exists(entry)
+            else:
+                self._grants.own(entry)
             self.checkpoints.opened(entry)
         elif entry.type in {EntryType.CHECKPOINT_REMINDED, EntryType.CHECKPOINT_ESCALATED}:
+            self._grants.exists(entry)
             self.checkpoints.timed(entry)
         elif entry.type in CHECKPOINT_ENDS:
             self.checkpoints.ended(entry)
         self._of_identities(entry)
         self._published(entry)
-        self._case(entry)
+        self._cases.entry(entry)
 
     def _of_identities(self, entry: Entry) -> None:
         """What the authority itself did with an identity: by its limits, or by its review."""
@@ -205,6 +212,7 @@ class Walk:
         elif entry.type is EntryType.IDENTITY_REVIEWED:
             self._campaigns.reviewed(entry)
         elif entry.type in ORDERS:
+            self._grants.exists(entry)
             self._orders.told(entry)
         if suspended_by_rule(entry):
             self._grants.stopped(entry)
@@ -276,6 +284,7 @@ class Walk:
             scene.known("process", scene.processes, data.get("digest"))
         elif entry.type is EntryType.MATRIX_PUBLISHED:
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
+            scene.newest_matrix[str(data.get("process"))] = str(data.get("matrix_digest"))
         elif entry.type is EntryType.POLICY_PUBLISHED:
             scene.known("policy", scene.policies, data.get("policy_digest"))
             self._policies_changed(data)
@@ -298,74 +307,3 @@ class Walk:
             return
         if policy_changes(old, new).model_dump(mode="json") != data.get("changes"):
             self._scene.trouble("policy-changes", "it changes other policies than the ledger says")
-
-    def _case(self, entry: Entry) -> None:
-        scene, data = self._scene, entry.data
-        if entry.case is None:
-            return
-        if entry.type is EntryType.CASE_OPENED:
-            if entry.case in scene.cases:
-                scene.trouble("case-twice", f"{entry.case} was opened before")
-            scene.cases[entry.case] = Case(
-                str(data.get("process_digest")),
-                entry.actor,
-                entry.record or "",
-                index=self._scene.index,
-            )
-            scene.known("process", scene.processes, data.get("process_digest"))
-            scene.known("matrix", scene.matrices, data.get("matrix_digest"))
-        elif entry.type is EntryType.PART_TOLD:
-            scene.told[entry.case, str(data.get("name"))] = data.get("digest")
-        elif entry.type is EntryType.CASE_RESUBMITTED and entry.case in scene.cases:
-            scene.cases[entry.case].resubmitters.add(entry.actor)
-            leaves(scene, entry)
-        elif entry.type in {EntryType.CASE_CLOSED, EntryType.CASE_ARCHIVED}:
-            case = scene.cases.get(entry.case)
-            if case is None:
-                scene.trouble("case-unopened", f"{entry.case} was never opened")
-            elif entry.type is EntryType.CASE_CLOSED:
-                case.status, case.closed_at = "closed", entry.time
-                self._result(entry, entry.case, case)
-                self._orders.closed(entry)
-            else:
-                case.archived = True
-        elif entry.type in RUNS and entry.case in scene.cases:
-            self._in_run(entry, scene.cases[entry.case])
-        if entry.type is EntryType.CASE_ARCHIVED:
-            self._archive(entry, entry.case)
-
-    def _in_run(self, entry: Entry, case: Case) -> None:
-        """The case goes on in a run: its first, one that continues it, or one that was admitted."""
-        if entry.type is EntryType.CASE_CONTINUED and (
-            entry.data.get("continues") != case.run or case.status != "opened"
-        ):
-            self._scene.trouble("run-unadmitted", f"the case was in the run {case.run or 'none'}")
-        case.started = True
-        case.run = str(entry.data.get("run_id", case.run))
-
-    def _result(self, entry: Entry, name: str, case: Case) -> None:
-        """What a case closes with is what its record shows; a person who ends it signs that."""
-        definition = self._scene.processes.get(case.process_digest)
-        if with_act(entry) or definition is None:
-            return
-        try:
-            require_supported(
-                definition,
-                str(entry.data.get("result")),
-                case.settled,
-                self.checkpoints.stand(name),
-            )
-        except UnsupportedResult as error:
-            self._scene.trouble("result-unsupported", str(error))
-
-    def _archive(self, entry: Entry, case: str) -> None:
-        self._scene.collector.count("archives")
-        archive = self._scene.files.archives.get(case)
-        if archive is None:
-            self._scene.trouble("archive-missing", f"the history of {case} is not there")
-            return
-        if (archive.case, archive.workflow_id) != (case, case):
-            self._scene.trouble("workflow", f"the history of {case} is of another workflow")
-        for each in unsealed(archive, [entry]):
-            place = f" event {each.event}" if each.event else ""
-            self._scene.trouble(each.name, f"{case}{place}: {each.found}")

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
 from placet.cli._lists import case, tell_late
+from placet.cli._output import harmless
 from placet.cli._processes import processes
 from placet.client import OperatorClient
 from placet.model import (
@@ -25,6 +26,7 @@ from placet.model import (
     Hold,
     Reason,
     RecordId,
+    RunId,
     template_variables,
 )
 from placet.process import Attached, Process
@@ -34,6 +36,7 @@ __all__ = ["case", "checkpoint_id"]
 _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
 _RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
+_RUN: TypeAdapter[str] = TypeAdapter(RunId)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -232,13 +235,25 @@ def admit(
 
     --run: it goes on in this run of its workflow, which joins the case's chain.
     """
+
+    async def work() -> tuple[CaseView, ActAnswer]:
+        async with operator_client() as client:
+            seen = await client.case(target)
+            body = AdmitCase(reason=reason, run_id=run_id, trouble_digest=seen.trouble_digest)
+            return seen, await client.act("case.admit", target, body)
+
     with failures():
         target = _id(_CASE, case_id)
-        try:
-            body = AdmitCase(reason=reason, run_id=run_id)
-        except ValidationError:
-            raise fail(f"--run: {run_id!r} is no run id", USAGE) from None
-    _act("case.admit", target, body, as_json=as_json)
+        if run_id is not None:
+            try:
+                _RUN.validate_python(run_id)
+            except ValidationError:
+                raise fail(f"--run: {run_id!r} is no run id", USAGE) from None
+        admitted, answer = run(work())
+        for what in (admitted.stopped_for, admitted.alarm):
+            if what is not None:
+                typer.echo(f"placet: {target}: admitted: {harmless(what)}", err=True)
+        show(answer, as_json=as_json)
 
 
 @case.command()

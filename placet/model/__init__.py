@@ -63,6 +63,7 @@ from placet.model._cases import (
     CaseView,
     CloseCase,
     StopCase,
+    trouble_digest,
 )
 from placet.model._checkpoints import (
     CheckpointStatus,
@@ -677,4 +678,5 @@ __all__ = [
     "spell_id",
     "system_urn",
     "template_variables",
+    "trouble_digest",
 ]

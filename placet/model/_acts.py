@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, StringConstraints
 
 from placet.model._archive import RunId
+from placet.model._digest import Digest
 from placet.model._ids import (
     CaseId,
     Identifier,
@@ -45,8 +46,12 @@ class Reason(Model):
 
 
 class AdmitCase(Reason):
-    """Body of ``case.admit``; ``run_id`` is the run that a person looked at and lets go on."""
+    """Body of ``case.admit``; ``run_id`` is the run that a person looked at and lets go on.
 
+    ``trouble_digest`` is that of the case as it was looked at (:attr:`CaseView.trouble_digest`).
+    """
+
+    trouble_digest: Digest
     run_id: RunId | None = None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from placet.model._digest import Digest, digest_json
 from placet.model._ids import (
     CaseId,
     Identifier,
@@ -66,11 +67,21 @@ class CaseView(Model):
     archive_trouble: str | None = None
     alarm: str | None = None
 
+    @property
+    def trouble_digest(self) -> Digest:
+        """What a signed admission names: :func:`trouble_digest` of what the case shows now."""
+        return trouble_digest(self.stopped_for, self.alarm)
+
     def archive_late(self, now: datetime) -> bool:
         """Whether its history is not sealed yet, though it should be by now."""
         if self.closed_at is None or self.run_id is None or self.archived:
             return False
         return now - self.closed_at > ARCHIVED_WITHIN
+
+
+def trouble_digest(stopped_for: str | None, alarm: str | None) -> Digest:
+    """What stands for why a case was stopped and for its alarm: of their canonical JSON."""
+    return digest_json({"alarm": alarm, "stopped_for": stopped_for})
 
 
 class CloseCase(Model):

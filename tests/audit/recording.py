@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import Kept, LogFiles, write_bundle
+from placet.audit import Kept, LogFiles, Report, write_bundle
 from placet.cli._fetch import fetch_case, fetch_decisions, fetch_log
 from placet.client import AuthorityError
 from placet.ledger import (
@@ -216,6 +216,16 @@ def changed_entry(files: LogFiles, index: int, change: Callable[[Entry], object]
     change(entry)
     entries[index] = canonical_json(entry)
     return resigned(files, entries)
+
+
+def put(**data: Any) -> Callable[[Entry], None]:
+    """A change of an entry: other data."""
+    return lambda entry: entry["data"].update(data)
+
+
+def names(report: Report) -> set[tuple[str, str]]:
+    """What does not hold, by its name and place."""
+    return {(each.name, each.place) for each in report.troubles}
 
 
 def find(files: LogFiles, type_: str, case: str | None = None, **data: Any) -> int:

@@ -34,7 +34,7 @@ def entry(type_: str, after: timedelta, **data: Any) -> Entry:
         type=EntryType(type_),
         actor="system:authority",
         case=CASE,
-        data={"checkpoint": CHECKPOINT, **data},
+        data={"checkpoint": CHECKPOINT, "decisions": [], **data},
     )
 
 

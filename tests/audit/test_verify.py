@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placet.audit import ActFile, Kept, LogFiles, Report, verify
+from placet.audit import ActFile, Kept, LogFiles, verify
 from placet.ledger import NoteSigner, NoteVerifier, open_checkpoint, sign_checkpoint
 from placet.model import (
     CaseArchive,
@@ -30,13 +30,11 @@ from tests.audit.recording import (
     changed_entry,
     find,
     forged_history,
+    names,
+    put,
     resigned,
     with_history,
 )
-
-
-def names(report: Report) -> set[tuple[str, str]]:
-    return {(each.name, each.place) for each in report.troubles}
 
 
 def test_a_log_holds_from_its_files_alone(recorded: Recorded) -> None:
@@ -210,10 +208,6 @@ def entry_of(
         return changed_entry(recorded.files, index, change), index
 
     return forge
-
-
-def put(**data: Any) -> Callable[[Entry], None]:
-    return lambda entry: entry["data"].update(data)
 
 
 def by(actor: str) -> Callable[[Entry], None]:
@@ -774,6 +768,10 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         "key-unsigned",
     ),
     "enrolled-another-key": (enrol_another_key, "act-says-other"),
+    "first-administrator-in-another-role": (
+        entry_of("key.enrolled", put(roles=["administrator", "chief"]), principal="operator:ada"),
+        "key-unsigned",
+    ),
     "enrolled-another-role": (
         entry_of("key.enrolled", put(roles=["chief"]), principal="operator:cleo"),
         "act-says-other",

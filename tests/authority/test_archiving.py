@@ -29,6 +29,7 @@ from placet.audit import (
     read_bundle,
     record_flight,
     replay,
+    verify,
     verify_bundle,
     write_bundle,
 )
@@ -36,15 +37,17 @@ from placet.authority import SigningKeys, Store, open_authority, rotate_payload_
 from placet.cli import fetch_case
 from placet.ledger import run_root, seal_runs
 from placet.model import (
-    AdmitCase,
     CaseArchive,
     CaseView,
     Reason,
     Verdict,
     digest_json,
 )
+from tests.admitting import admit
+from tests.audit.recording import changed_entry, names, put
 from tests.harness.databases import KINDS, new_database
 from tests.harness.gates import Gate, gate
+from tests.harness.logs import whole_log
 from tests.harness.parcels import ContinuingCheck, ParcelCheck
 from tests.harness.raw import rogue_worker
 from tests.harness.reading import plain_history, reading
@@ -230,8 +233,7 @@ async def test_a_closed_case_that_is_reset_is_an_alarm(w: World) -> None:
         assert run_id in alarm["data"]["reasons"][0]
         view = await w.people["una"].case(case)
         assert run_id in (view.alarm or "")
-        body = AdmitCase(reason="someone pressed reset", run_id=run_id)
-        await w.admin.act("case.admit", case, body)
+        await admit(w.admin, case, "someone pressed reset", run_id)
 
         async def ended() -> bool:
             description = await w.temporal.get_workflow_handle(case, run_id=run_id).describe()
@@ -239,6 +241,20 @@ async def test_a_closed_case_that_is_reset_is_an_alarm(w: World) -> None:
 
         await until(ended)
     assert len(await entries(w, case, "case.archived")) == 1
+
+
+async def nothing_else_was_admitted(w: World) -> None:
+    """Whoever owns the log can't say that a person admitted another run, or another trouble."""
+    files = await whole_log(w.people["una"])
+    assert verify(files).troubles == ()
+    last = max(at for at, each in enumerate(files.entries) if b'"case.admitted"' in each)
+    other = changed_entry(files, last, put(run_id="0" * 8 + "-0000-0000-0000-" + "0" * 12))
+    assert ("act-says-other", f"entry {last}") in names(verify(other))
+    for type_, member in (("case.stopped", "reason"), ("case.alarm", "reasons")):
+        at = max(at for at, each in enumerate(files.entries) if type_.encode() in each)
+        said = json.loads(files.entries[at])["data"][member]
+        milder = changed_entry(files, at, put(**{member: type(said)()}))
+        assert {name for name, _ in names(verify(milder))} == {"admitted-other"}
 
 
 @on_both
@@ -250,9 +266,9 @@ async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: 
     first = (await w.people["una"].case(case)).run_id
     run_id = await reset(w, case)
     await until_view(w, case, "status", "stopped")
-    await w.admin.act("case.admit", case, Reason(reason="I did not look"))
+    await admit(w.admin, case, "I did not look")
     await until_view(w, case, "status", "stopped")  # the run is not one that was admitted
-    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
+    await admit(w.admin, case, "it was me", run_id)
     async with w.workers():
         await dispatch(w, case)
         view = await w.until_archived(case)
@@ -261,6 +277,7 @@ async def test_a_case_that_was_reset_goes_on_in_the_run_that_a_person_admits(w: 
     assert [each.run_id for each in kept.runs] == [first, run_id]
     admitted = [each["data"].get("run_id") for each in await entries(w, case, "case.admitted")]
     assert admitted == [None, run_id]
+    await nothing_else_was_admitted(w)
     flight = await examined(w, case)
     marks = [(each.run, mark) for each in flight.frames for mark in each.marks]
     stopping = "the code failed at this task"  # a worker that is stopped in a task says so
@@ -351,7 +368,7 @@ async def test_a_paused_case_is_stopped_and_its_pause_is_shown(w: World) -> None
                 namespace="default", workflow_id=case, request_id="unpause", reason="a test"
             )
         )
-        await w.admin.act("case.admit", case, Reason(reason="someone at Temporal"))
+        await admit(w.admin, case, "someone at Temporal")
         await dispatch(w, case)
         await w.until_archived(case)
     flight = await examined(w, case)
@@ -429,7 +446,7 @@ async def test_a_history_that_does_not_fit_is_an_alarm_until_a_person_admits_it(
         assert "weigh completed without a grant" in (view.archive_trouble or "")
         assert not view.archived
         (alarm,) = await entries(w, case, "case.alarm")
-        await w.admin.act("case.admit", case, Reason(reason="it is known"))
+        await admit(w.admin, case, "it is known")
         await w.until_archived(case)
     (sealed,) = await entries(w, case, "case.archived")
     assert sealed["data"]["alarms"] == alarm["data"]["reasons"]

@@ -17,6 +17,7 @@ import pytest_asyncio
 from pydantic import BaseModel
 
 from placet.client import JWT_BEARER
+from placet.model import trouble_digest
 from placet.tokens import SigningKey
 from tests.authority.site import (
     ROUTES,
@@ -820,7 +821,8 @@ async def test_wrong_administrators_acts_change_nothing(s: Site) -> None:
         ("agent.suspend", "agent:nobody", {"reason": "x"}, 409),
         ("agent.suspend", "operator:una", {"reason": "x"}, 409),
         ("agent.resume", "agent:scale", {"reason": "x"}, 409),
-        ("case.admit", s.case, {"reason": "x"}, 409),
+        ("case.admit", s.case, {"reason": "x", "trouble_digest": trouble_digest(None, None)}, 409),
+        ("case.admit", s.case, {"reason": "x"}, 400),
         ("policy.publish", "p", {"policies": "permit (", "cedar_schema": ""}, 400),
         ("policy.publish", "p", {"policies": "", "cedar_schema": "\0"}, 400),
         ("process.publish", "p", {"name": "p"}, 400),

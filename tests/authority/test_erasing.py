@@ -27,7 +27,6 @@ from placet.audit import (
     verify_bundle,
     write_bundle,
 )
-from placet.cli import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
     ActAnswer,
@@ -39,8 +38,10 @@ from placet.model import (
     Verdict,
 )
 from placet.tokens import SigningKey, make_client_assertion, make_proof
+from tests.audit.recording import changed_entry, find, names, put
 from tests.harness import processes
 from tests.harness.databases import KINDS, new_database
+from tests.harness.logs import whole_log
 from tests.harness.parcels import ParcelCheck
 from tests.harness.reading import KeysOfStore
 from tests.harness.world import World, temporal_server, until, world
@@ -183,16 +184,12 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     kept = CaseArchive.model_validate(await una.get(f"/v1/cases/{other}/archive"))
     assert kept.runs
     await refused(w, bea, case, "was erased at")
-    trust: dict[str, Any] = {"administrators": ()}
-
-    async def covered() -> bool:
-        head, entries = await una.head(), await una.get("/v1/ledger/entries?limit=1024")
-        return head is not None and int(head.split("\n")[1]) == len(entries["entries"])
-
-    await until(covered)
-    files = await fetch_log(una, trust=trust)
+    files = await whole_log(una)
     report = verify(files)
     assert [(each.name, each.found) for each in report.troubles] == []
+    at = find(files, "case.erased")
+    unsigned = changed_entry(files, at, put(act=token_urlsafe(18)))
+    assert ("act-missing", f"entry {at}") in names(verify(unsigned))
     told = await replay(files, case, [ParcelCheck])
     assert (told.holds, told.checked) == (True, {"cases whose history was erased": 1})
     *_, last = timeline(files, case)

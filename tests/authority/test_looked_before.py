@@ -27,8 +27,10 @@ from placet.authority._prefixes import Prefixes
 from placet.authority._requests import Sender
 from placet.authority._store import Case, HistoryPrefix, Tx
 from placet.authority._temporal import Execution, ExecutionNotFound, Temporal
+from placet.client import AuthorityError
 from placet.model import AdmitCase, Reason, RequestedDetails
 from placet.payloads import Keyring
+from tests.admitting import admit
 from tests.authority.test_archiving import dispatch, entries, reset, stopped_or_waiting, until_view
 from tests.harness.crowd import NOON
 from tests.harness.parcels import ContinuingCheck
@@ -95,7 +97,7 @@ async def admit_reset(w: World, case: str) -> None:
     """A person resets a case's workflow, and admits its new run once the case was stopped."""
     run_id = await reset(w, case)
     await until_view(w, case, "status", "stopped")
-    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
+    await admit(w.admin, case, "it was me", run_id)
 
 
 async def test_a_start_that_comes_late_stops_no_case_that_has_gone_on(
@@ -133,7 +135,7 @@ async def test_what_was_seen_before_an_admission_does_not_undo_it(
     run_id = await reset(w, case)
     await held.waiting.wait()
     await until_view(w, case, "status", "stopped")
-    await w.admin.act("case.admit", case, AdmitCase(reason="it was me", run_id=run_id))
+    await admit(w.admin, case, "it was me", run_id)
     held.go_on.set()
     async with w.workers():
         await dispatch(w, case)
@@ -193,7 +195,7 @@ async def test_an_alarm_that_came_while_a_history_was_read_is_not_sealed_over(
         case = await invented(w, "depot/B2/parcel/1")
         await w.admin.act("case.end", case, Reason(reason="not ours"))
         await until_view(w, case, "archive", "alarm")
-        await w.admin.act("case.admit", case, Reason(reason="it is known"))
+        await admit(w.admin, case, "it is known")
         await held.waiting.wait()
         run_id = await reset(w, case)
 
@@ -209,8 +211,27 @@ async def test_an_alarm_that_came_while_a_history_was_read_is_not_sealed_over(
 
         await until(looked_at_anew)
         assert await entries(w, case, "case.archived") == []
-        body = AdmitCase(reason="someone pressed reset", run_id=run_id)
-        await w.admin.act("case.admit", case, body)
+        await admit(w.admin, case, "someone pressed reset", run_id)
+        await w.until_archived(case)
+
+
+async def test_a_person_admits_what_they_were_shown_and_no_later_alarm(w: World) -> None:
+    """I9: an admission names the trouble that was looked at; another since then is refused."""
+    async with w.workers(only=("second-scale", "orchestrator")):
+        case = await invented(w, "depot/B2/parcel/3")
+        await w.admin.act("case.end", case, Reason(reason="not ours"))
+        seen = await until_view(w, case, "archive", "alarm")
+        run_id = await reset(w, case)
+
+        async def another() -> bool:
+            return (await w.people["una"].case(case)).alarm != seen.alarm
+
+        await until(another)
+        body = AdmitCase(reason="it is known", trouble_digest=seen.trouble_digest)
+        with pytest.raises(AuthorityError, match="look again"):
+            await w.admin.act("case.admit", case, body)
+        assert await entries(w, case, "case.admitted") == []
+        await admit(w.admin, case, "someone pressed reset", run_id)
         await w.until_archived(case)
 
 
@@ -237,12 +258,12 @@ async def test_who_comes_late_to_a_history_that_is_sealed_tells_nothing_of_it(
         await w.admin.act("case.end", case, Reason(reason="not ours"))
         await held.waiting.wait()
         await until_view(w, case, "archive", "alarm")
-        await w.admin.act("case.admit", case, Reason(reason="it is known"))
+        await admit(w.admin, case, "it is known")
         await w.until_archived(case)
         if vanished:
             monkeypatch.setattr(Temporal, "describe", vanish)
         else:
-            await w.admin.act("case.admit", case, Reason(reason="seen"))
+            await admit(w.admin, case, "seen")
         held.go_on.set()
         await held.done.wait()
     assert len(await entries(w, case, "case.alarm")) == 1
@@ -348,7 +369,7 @@ async def test_a_case_that_was_stopped_while_it_was_followed_is_followed_once_ad
         await store.write(lambda tx: stop_case(tx, one(tx, case), "a person must look"))
     go_on.set()
     await followed.wait()
-    await w.admin.act("case.admit", case, Reason(reason="I have looked"))
+    await admit(w.admin, case, "I have looked")
     async with w.workers(workflows=(ContinuingCheck,)):
         await dispatch(w, case)
         await w.until_archived(case)

@@ -224,7 +224,7 @@ _UNKNOWN = {
     ("case", "hold", "lo an/../x", "--reason", "x"): "",
     ("case", "hold", "loan/L-1", "--reason", "\udcff"): "reason",
     ("case", "lift", "loan/L-1", "--reason", "x"): "not on hold",
-    ("case", "admit", "case-" + "0" * 26, "--reason", "x"): "no such stopped case",
+    ("case", "admit", "case-" + "0" * 26, "--reason", "x"): "no such case",
     ("audit", "timeline", "case-" + "0" * 26): "the ledger has no case",
     ("audit", "replay", "case-" + "0" * 26): "case-" + "0" * 26,
     ("audit", "replay"): "--all",

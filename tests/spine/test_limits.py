@@ -18,6 +18,7 @@ from placet.model import (
     Reason,
     WorkingHours,
 )
+from tests.admitting import admit
 from tests.authority.test_two_administrators import troubles
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
 from tests.harness.world import World, until
@@ -108,7 +109,7 @@ async def test_an_agent_that_is_denied_again_and_again_is_stopped(w: World) -> N
     async def probe(info: activity.Info) -> list[Reply]:
         strange = details_of(info, record=STRANGE)
         replies = [await ask(w, "scale", strange) for _ in range(6)]
-        await w.admin.act("case.admit", info.workflow_id or "", Reason(reason="look at it again"))
+        await admit(w.admin, info.workflow_id or "", "look at it again")
         return [*replies, *[await ask(w, "scale", strange) for _ in range(4)]]
 
     async with rogue_worker(w, "scale", "weigh", probe, answers), w.workers(only=("orchestrator",)):

@@ -6,6 +6,7 @@ import pytest
 
 from placet.client import AuthorityError
 from placet.model import CaseView, CheckpointView, Reason, Verdict
+from tests.admitting import admit
 from tests.harness.bypasses import StopsInEachRun, StopsLate
 from tests.harness.world import World, until
 
@@ -46,7 +47,7 @@ async def test_a_suspended_orchestrator_waits_at_its_checkpoint(
         stopped = await _stopped(w, case)
         assert str(stopped.stopped_for).endswith("was denied: I10, suspended")
         await w.admin.act("agent.resume", "agent:orchestrator", Reason(reason="its host is clean"))
-        await w.admin.act("case.admit", case, Reason(reason="its orchestrator works again"))
+        await admit(w.admin, case, "its orchestrator works again")
         if not decided:
             await _approve(w, asked)
         assert (await w.until_closed(case)).result == "dispatched"
@@ -59,7 +60,7 @@ async def test_a_word_from_before_a_persons_admission_stops_nothing(w: World) ->
     async with w.workers(workflows=(StopsLate,)):
         case = await w.open(SUBJECT)
         assert (await _stopped(w, case)).stopped_for == "a look, please"
-        await w.admin.act("case.admit", case, Reason(reason="looked"))
+        await admit(w.admin, case, "looked")
         await _approve(w, await w.until_checkpoint(case))
         assert (await w.until_closed(case)).result == "dispatched"
     assert len(await w.entries("case.stopped")) == 1
@@ -70,12 +71,12 @@ async def test_a_run_that_continues_a_case_can_stop_it_as_well(w: World) -> None
     async with w.workers(workflows=(StopsInEachRun,)):
         case = await w.open(SUBJECT)
         await _stopped(w, case)
-        await w.admin.act("case.admit", case, Reason(reason="looked"))
+        await admit(w.admin, case, "looked")
 
         async def again() -> bool:
             return len(await w.entries("case.stopped")) == 2
 
         await until(again)
-        await w.admin.act("case.admit", case, Reason(reason="looked again"))
+        await admit(w.admin, case, "looked again")
         await _approve(w, await w.until_checkpoint(case))
         assert (await w.until_closed(case)).result == "dispatched"

@@ -22,6 +22,7 @@ from placet.model import (
     IdentityRules,
     Need,
     ReviewView,
+    trouble_digest,
 )
 from placet.tokens import SigningKey
 from tests.tui.conftest import PASSPHRASE, Desk, Opened, put_in_registry
@@ -679,7 +680,11 @@ async def test_acts_on_a_case_are_signed_as_they_were_shown(
         await desk.press("f5", "t")
         await desk.until(lambda: len(simulator.acts) == 5)
     assert [each[1:] for each in simulator.acts] == [
-        ("case.admit", view.case, {"reason": "looked at it"}),
+        (
+            "case.admit",
+            view.case,
+            {"reason": "looked at it", "trouble_digest": trouble_digest("a denial", None)},
+        ),
         ("case.end", view.case, {"reason": "looked at it"}),
         ("checkpoint.comment", view.id, {"text": "who weighed it?"}),
         ("checkpoint.claim", view.id, {}),

@@ -16,6 +16,7 @@ from lender.model import CoverNotice, InsuranceKind, Lien
 from lender.servicing import note
 from placet.client import AuthorityError
 from placet.model import Hold, Mode, Reason, Verdict
+from tests.admitting import admit
 from tests.workflows.desk import Desk, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
@@ -103,7 +104,7 @@ async def test_a_suspended_agent_stops_the_case_and_a_person_lets_it_go_on(desk:
     assert stopped.stopped_for == "disburse was denied: I10, suspended"
     assert desk.paid(loan) == 0
     await admin.act("agent.resume", "agent:disbursement", Reason(reason="its host is clean"))
-    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    await admit(admin, case, "its agent works again")
     assert (await desk.ended(case)).result == "disbursed"
     assert desk.paid(loan) == checkpoint.evidence.proposal.amount
     assert len(await desk.people["una"].checkpoints(case=case)) == 1
@@ -129,7 +130,7 @@ async def test_an_approver_who_is_let_go_before_the_payment_pays_nothing(
         target = f"operator:{name}" if how == "operator.suspend" else key
         await admin.act(how, target, Reason(reason="her laptop was stolen"))
     await admin.act("agent.resume", "agent:disbursement", Reason(reason="its host is clean"))
-    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    await admit(admin, case, "its agent works again")
     second = await desk.asked(case)
     assert second.id != checkpoint.id
     assert desk.paid(loan) == 0
@@ -169,7 +170,7 @@ async def test_a_check_that_is_denied_is_made_once_a_person_has_looked(desk: Des
     stopped = await desk.ended(case, "stopped")
     assert stopped.stopped_for == "screen_payee was denied: I10, suspended"
     await admin.act("agent.resume", "agent:compliance-checker", Reason(reason="it is up"))
-    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    await admit(admin, case, "its agent works again")
     checkpoint = await desk.asked(case)
     screened = {each.record for each in checkpoint.evidence.items if each.name == "screening"}
     assert screened == {f"payee/{payee.id}" for payee in loan.payees}

@@ -12,6 +12,7 @@ from lender.model import LoanFile, Move, Moves
 from lender.servicing import change_request, import_loan, request_reallocation
 from placet.client import AuthorityError
 from placet.model import ActAnswer, CheckpointView, Reason, Verdict
+from tests.admitting import admit
 from tests.workflows.desk import Desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
@@ -158,7 +159,7 @@ async def test_a_loan_that_changed_since_the_approval_goes_back_to_people(desk: 
     await desk.ended(case, "stopped")
     import_loan(desk.books.servicing, loan.model_copy(update={"owner": "Someone Else LLC"}))
     await admin.act("agent.resume", "agent:disbursement", Reason(reason="its host is clean"))
-    await admin.act("case.admit", case, Reason(reason="its agent works again"))
+    await admit(admin, case, "its agent works again")
     again = await desk.asked(case, APPROVAL)
     assert again.id != checkpoint.id
     assert (await desk.people["una"].checkpoint(checkpoint.id)).status == "voided"

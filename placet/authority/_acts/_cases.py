@@ -34,6 +34,7 @@ from placet.model import (
     Resubmit,
     digest_bytes,
     digest_json,
+    trouble_digest,
 )
 from placet.rules import OutOfScope, subject_variables
 
@@ -153,6 +154,8 @@ class CaseActs:
         require_role(act, ADMINISTRATOR)
         body = body_of(act, AdmitCase)
         case = tx.get(Case, act.claims.target)
+        if case is not None and body.trouble_digest != trouble_digest(case.stopped_for, case.alarm):
+            raise Conflict("something else is wrong with the case than was looked at; look again")
         if case is not None and body.run_id is not None:
             add_run(tx, case, body.run_id, admitted=True)
         if case is not None and case.status == CaseStatus.STOPPED:
@@ -179,6 +182,7 @@ class CaseActs:
             act,
             {
                 "reason_digest": kept_apart(self._core, tx, body.reason),
+                "trouble_digest": body.trouble_digest,
                 **({} if body.run_id is None else {"run_id": body.run_id}),
             },
             case=case.id,

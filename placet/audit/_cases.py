@@ -1,0 +1,134 @@
+"""Cases: opened for a published process, run after run, and closed with what their record shows.
+
+1. (I1) A case's workflow is the process's own; it is in one run, and in another only where it
+   continues or a person admitted that.
+2. (I9) Who admitted a case signed for what was wrong with it then, and for nothing else; its
+   history is the one that was sealed.
+"""
+
+from placet.audit._acts import with_act
+from placet.audit._attending import leaves
+from placet.audit._checkpoints import Checkpoints
+from placet.audit._grants import Grants
+from placet.audit._orders import Orders
+from placet.audit._scene import Case, Scene
+from placet.audit._sealed import unsealed
+from placet.ledger import Entry, EntryType
+from placet.model import trouble_digest
+from placet.rules import UnsupportedResult, require_supported
+
+
+class Cases:
+    """Cases as the log opens, runs, stops and closes them."""
+
+    def __init__(
+        self, scene: Scene, checkpoints: Checkpoints, grants: Grants, orders: Orders
+    ) -> None:
+        self._scene = scene
+        self._checkpoints = checkpoints
+        self._grants = grants
+        self._orders = orders
+
+    def entry(self, entry: Entry) -> None:
+        """What an entry tells of its case."""
+        if entry.type is EntryType.CASE_OPENED and entry.case is not None:
+            self._opened(entry, entry.case)
+        case = self._scene.cases.get(entry.case or "")
+        if case is None or entry.case is None:
+            return
+        match entry.type:
+            case EntryType.PART_TOLD:
+                self._scene.told[entry.case, str(entry.data.get("name"))] = entry.data.get("digest")
+                self._grants.exists(entry)
+            case EntryType.CASE_RESUBMITTED:
+                case.resubmitters.add(entry.actor)
+                leaves(self._scene, entry)
+            case EntryType.CASE_STARTED:
+                self._started(entry, case)
+            case EntryType.CASE_CONTINUED:
+                if entry.data.get("continues") != case.run or case.status != "opened":
+                    told = f"the case was in the run {case.run or 'none'}"
+                    self._scene.trouble("run-unadmitted", told)
+                case.run = str(entry.data.get("run_id"))
+            case EntryType.CASE_STOPPED:
+                case.stopped_for = str(entry.data.get("reason"))
+            case EntryType.CASE_ALARM:
+                reasons = entry.data.get("reasons")
+                case.alarm = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+            case EntryType.CASE_ADMITTED:
+                self._admitted(entry, case)
+            case EntryType.CASE_CLOSED:
+                self._closed(entry, case)
+            case EntryType.CASE_ARCHIVED:
+                self._archived(entry, entry.case, case)
+            case EntryType.CASE_ERASED:
+                case.alarm = None
+            case _:
+                pass
+
+    def _opened(self, entry: Entry, name: str) -> None:
+        scene, data = self._scene, entry.data
+        if name in scene.cases:
+            scene.trouble("case-twice", f"{name} was opened before")
+        scene.cases[name] = Case(
+            str(data.get("process_digest")), entry.actor, entry.record or "", index=scene.index
+        )
+        scene.known("process", scene.processes, data.get("process_digest"))
+        scene.known("matrix", scene.matrices, data.get("matrix_digest"))
+        definition = scene.process(name)
+        if definition is not None and definition.version != data.get("version"):
+            scene.trouble("process-version", f"{name} runs version {definition.version}")
+
+    def _started(self, entry: Entry, case: Case) -> None:
+        """Its workflow is the process's own, on its queue, under the case's id; once."""
+        definition = self._scene.processes.get(case.process_digest)
+        names = ("workflow_id", "workflow_type", "task_queue")
+        if definition is not None and [entry.data.get(each) for each in names] != [
+            entry.case,
+            definition.workflow_type,
+            definition.orchestrator,
+        ]:
+            self._scene.trouble("case-started", f"{entry.case} is started as another workflow")
+        if case.started:
+            self._scene.trouble("case-started", f"{entry.case} was started before")
+        case.started, case.run = True, str(entry.data.get("run_id"))
+
+    def _admitted(self, entry: Entry, case: Case) -> None:
+        """A person let it go on for what was wrong with it, in a run that they may have named."""
+        if trouble_digest(case.stopped_for, case.alarm) != entry.data.get("trouble_digest"):
+            told = "something else was wrong with it than was signed for"
+            self._scene.trouble("admitted-other", told)
+        if case.status == "opened" or case.archived:
+            case.alarm = None
+        case.stopped_for = None
+        case.run = str(entry.data.get("run_id", case.run))
+
+    def _closed(self, entry: Entry, case: Case) -> None:
+        case.status, case.closed_at, case.stopped_for = "closed", entry.time, None
+        self._orders.closed(entry)
+        if with_act(entry):
+            return  # who ends it signs that
+        self._grants.own(entry)
+        definition = self._scene.processes.get(case.process_digest)
+        if definition is None:
+            return
+        stand = self._checkpoints.stand(entry.case or "")
+        try:
+            require_supported(definition, str(entry.data.get("result")), case.settled, stand)
+        except UnsupportedResult as error:
+            self._scene.trouble("result-unsupported", str(error))
+
+    def _archived(self, entry: Entry, name: str, case: Case) -> None:
+        case.archived = True
+        self._scene.collector.count("archives")
+        if entry.data.get("process_digest") != case.process_digest:
+            self._scene.trouble("archive-process", f"{name} ran another process")
+        archive = self._scene.files.archives.get(name)
+        if archive is None:
+            self._scene.trouble("archive-missing", f"the history of {name} is not there")
+            return
+        if (archive.case, archive.workflow_id) != (name, name):
+            self._scene.trouble("workflow", f"the history of {name} is of another workflow")
+        for each in unsealed(archive, [entry]):
+            place = f" event {each.event}" if each.event else ""
+            self._scene.trouble(each.name, f"{name}{place}: {each.found}")

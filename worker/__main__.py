@@ -21,7 +21,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import TLSConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from placet.agent import AgentConfig, PlacetPlugin
+from placet.agent import AgentConfig, PlacetPlugin, UngovernedActivity
 from placet.agent.reasoning import Mind
 from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
@@ -124,7 +124,7 @@ def main() -> int:
             run_long(
                 _run(config, settings, telemetry, transport, temporal, _activities(agent, settings))
             )
-    except (RuntimeError, OSError, NoModel, NoTraces, BadTools) as error:
+    except (RuntimeError, OSError, UngovernedActivity, NoModel, NoTraces, BadTools) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
     return 0

@@ -1,7 +1,13 @@
 """What an agent's worker installs: the Temporal plugin, ``@governed``, ``current_grant()``."""
 
 from placet.agent._config import AgentConfig
-from placet.agent._errors import NotGoverned, UngovernedActivity, denied, unavailable
+from placet.agent._errors import (
+    NotGoverned,
+    UnfitWorkflow,
+    UngovernedActivity,
+    denied,
+    unavailable,
+)
 from placet.agent._governed import governed, require_governed
 from placet.agent._grant import Answer, CurrentGrant, current_grant
 from placet.agent._joining import NotHeard, NotJoined, join
@@ -20,6 +26,7 @@ __all__ = [
     "NotHeard",
     "NotJoined",
     "PlacetPlugin",
+    "UnfitWorkflow",
     "UngovernedActivity",
     "current_grant",
     "denied",

@@ -1,12 +1,18 @@
 """What an agent's worker must know: who it is, where its key is, and where to ask."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from placet.model import Name
 from placet.tokens import SigningKey
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+_ADDRESS = re.compile(r"https?://[^/?#\s]+")
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,9 @@ class AgentConfig:
     ``issuer`` is the authority's address, as it calls itself. ``systems`` gives each system of
     record's address by name; a step's client reaches its own system and nothing else. ``tls`` is
     whom to believe when asking any of them, and what to show.
+
+    Raises:
+        ValueError: ``agent`` can be no agent's name, or ``issuer`` no authority's address.
     """
 
     agent: Name
@@ -27,6 +36,19 @@ class AgentConfig:
     systems: Mapping[str, str]
     key_file: Path | None = None
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            _NAME.validate_python(self.agent)
+        except ValidationError:
+            raise ValueError(
+                f"agent: {self.agent!r} is no agent's name: lower case, digits and hyphens"
+            ) from None
+        if not _ADDRESS.fullmatch(self.issuer):
+            raise ValueError(
+                f"issuer: {self.issuer!r} is no authority's address: http:// or https://, a host "
+                "and nothing after it"
+            )
 
     @property
     def client_id(self) -> str:

@@ -13,6 +13,8 @@
     └── type Unspeakable        retryable: an error that can't be looked at for tokens
 
     NotGoverned                 current_grant() was called where no governed step runs
+    UngovernedActivity          a worker does not start: an activity can't be governed
+    UnfitWorkflow               a worker does not start: a workflow does not fit its definition
 """
 
 from datetime import timedelta
@@ -25,7 +27,11 @@ class NotGoverned(RuntimeError):
 
 
 class UngovernedActivity(ValueError):
-    """A worker was given an activity without ``@governed``; it does not start."""
+    """A worker was given an activity that can't be governed; it does not start."""
+
+
+class UnfitWorkflow(ValueError):
+    """A worker was given a workflow that does not fit its definition; it does not start."""
 
 
 def denied(description: str, reasons: tuple[str, ...]) -> ApplicationError:

@@ -4,8 +4,8 @@ Local activities can't be governed: Temporal does not show them.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar, get_type_hints
 
 from temporalio import activity
 from temporalio.worker import ExecuteActivityInput
@@ -37,18 +37,40 @@ def governed(*, action: str, system: str, model: str | None = None) -> Callable[
     return mark
 
 
-def require_governed(activities: Sequence[Callable[..., Any]]) -> None:
-    """Refuse activities that are not marked with ``@governed``.
+def require_governed(activities: Sequence[Callable[..., Any]], systems: Collection[str]) -> None:
+    """Refuse activities that no step could be taken with, by a worker that knows these systems.
 
     Raises:
-        UngovernedActivity: it names the first.
+        UngovernedActivity: one lacks ``@governed``, does not take one request, or is for a system
+            of which the worker has no address; it names the first.
     """
     for function in activities:
-        if getattr(function, _MARK, None) is None:
-            name = getattr(function, "__qualname__", repr(function))
+        name = getattr(function, "__qualname__", repr(function))
+        mark = getattr(function, _MARK, None)
+        if mark is None:
             raise UngovernedActivity(
                 f"activity {name} is not governed; mark it with @governed(action=…, system=…)"
             )
+        if not _takes_a_request(function):
+            raise UngovernedActivity(
+                f"activity {name} takes another argument than one StepRequest: "
+                f"async def {function.__name__}(request: StepRequest)"
+            )
+        _, system, _ = mark
+        if system not in {"authority", *systems}:
+            raise UngovernedActivity(
+                f"activity {name} is for the system {system!r}, and the worker has no address for "
+                "it; name it in AgentConfig's systems"
+            )
+
+
+def _takes_a_request(function: Callable[..., Any]) -> bool:
+    try:
+        types = get_type_hints(function)
+    except NameError:  # of what only type checkers import; its first step will tell
+        return True
+    given = [types.get(name) for name in inspect.signature(function).parameters]
+    return len(given) == 1 and isinstance(given[0], type) and issubclass(given[0], StepRequest)
 
 
 def requested_details(step: ExecuteActivityInput) -> RequestedDetails:

@@ -13,7 +13,6 @@ import io
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 import aiohttp
 from pydantic import BaseModel, JsonValue
@@ -23,6 +22,7 @@ from placet.agent._config import AgentConfig
 from placet.agent._errors import NotGoverned, leaked, unavailable
 from placet.agent._link import AuthorityLink, HeldGrant
 from placet.model import (
+    GrantedDetails,
     InputPart,
     Part,
     PartRef,
@@ -99,7 +99,7 @@ class CurrentGrant:
         return self._held.details.identifier
 
     @property
-    def details(self) -> Any:
+    def details(self) -> GrantedDetails:
         """What was granted; for a guarded action with what people fixed."""
         return self._held.details
 

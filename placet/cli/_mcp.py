@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from placet.agent import AgentConfig, PlacetPlugin
+from placet.agent import AgentConfig, PlacetPlugin, UngovernedActivity
 from placet.cli._base import USAGE, fail, failures, run
 from placet.cli._settings import load_settings
 from placet.tokens import read_key_file
@@ -97,12 +97,15 @@ async def _serve(
     mind = OutsideMind(case, agent, client)
     activities = make(mind)
     think_of(activities, mind)
-    worker = Worker(
-        client,
-        task_queue=agent,
-        activities=activities,
-        graceful_shutdown_timeout=timedelta(seconds=2),
-    )
+    try:
+        worker = Worker(
+            client,
+            task_queue=agent,
+            activities=activities,
+            graceful_shutdown_timeout=timedelta(seconds=2),
+        )
+    except UngovernedActivity as error:
+        raise fail(str(error), USAGE) from None
     async with worker:
         if http is None or settings.mcp_token is None:
             async with over_stdio(mind) as serving:

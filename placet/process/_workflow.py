@@ -144,10 +144,15 @@ class GovernedWorkflow:
 
         Raises:
             ActivityError: the step failed for good; :func:`refused_for` says if it was denied.
+            LookupError: the definition has no such step.
         """
         step = self.definition.step(activity_type)
         if step is None:
-            raise ApplicationError(f"the process has no step {activity_type}", non_retryable=True)
+            # The code's own fault: the task is tried again, and the case goes on once it is mended.
+            known = ", ".join(each.activity_type for each in self.definition.steps)
+            raise LookupError(
+                f"the process {self.definition.name} has no step {activity_type!r}; it has {known}"
+            )
         answer: _T = await workflow.execute_activity(
             activity_type,
             request,
@@ -221,7 +226,10 @@ class GovernedWorkflow:
         """
         step = self.definition.step(activity_type)
         if step is None or step.approval is None:
-            raise ApplicationError(f"no checkpoint approves {activity_type}", non_retryable=True)
+            raise LookupError(
+                f"the process {self.definition.name} has no step {activity_type!r} that a "
+                "checkpoint approves"
+            )
         request = StepRequest(case=case.case, record=case.subject)
         looked = False
         while True:

@@ -17,6 +17,7 @@ def test_the_public_names_are_pinned() -> None:
         "NotHeard",
         "NotJoined",
         "PlacetPlugin",
+        "UnfitWorkflow",
         "UngovernedActivity",
         "current_grant",
         "denied",

@@ -62,8 +62,10 @@ def attended(
         definition = scene.processes.get(case.process_digest)
         keyers = {
             role
-            for matrix in scene.matrices.values()
-            if definition is not None and matrix.process == definition.name
+            for digest, matrix in scene.matrices.items()
+            if digest in scene.published
+            and definition is not None
+            and matrix.process == definition.name
             for role in matrix.keyers
         }
         if not keyers & set(people.roles(entry.actor)):

@@ -75,6 +75,8 @@ class Cases:
         )
         scene.known("process", scene.processes, data.get("process_digest"))
         scene.known("matrix", scene.matrices, data.get("matrix_digest"))
+        scene.in_force("process", str(data.get("process")), data.get("process_digest"))
+        scene.in_force("matrix", str(data.get("process")), data.get("matrix_digest"))
         definition = scene.process(name)
         if definition is not None and definition.version != data.get("version"):
             scene.trouble("process-version", f"{name} runs version {definition.version}")
@@ -104,6 +106,8 @@ class Cases:
         case.run = str(entry.data.get("run_id", case.run))
 
     def _closed(self, entry: Entry, case: Case) -> None:
+        if case.status == "closed":
+            self._scene.trouble("case-twice", f"{entry.case} was closed before")
         case.status, case.closed_at, case.stopped_for = "closed", entry.time, None
         self._orders.closed(entry)
         if with_act(entry):
@@ -119,6 +123,8 @@ class Cases:
             self._scene.trouble("result-unsupported", str(error))
 
     def _archived(self, entry: Entry, name: str, case: Case) -> None:
+        if case.archived or case.status != "closed":
+            self._scene.trouble("case-twice", f"{name} was sealed before, or is not closed")
         case.archived = True
         self._scene.collector.count("archives")
         if entry.data.get("process_digest") != case.process_digest:

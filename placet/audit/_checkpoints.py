@@ -93,7 +93,10 @@ class Checkpoints:
             entry.record,
         ):
             self._scene.trouble("evidence-digest", f"{checkpoint}: the evidence is of another")
-        self._scene.known("matrix", self._scene.matrices, view.requirement.matrix_digest)
+        matrix, definition = view.requirement.matrix_digest, self._scene.process(entry.case)
+        self._scene.known("matrix", self._scene.matrices, matrix)
+        if definition is not None and EMERGENCY.isdisjoint(entry.data):
+            self._scene.in_force("matrix", definition.name, matrix)
         asked: dict[str, JsonValue] = {
             "matrix_digest": view.requirement.matrix_digest,
             "needs": [need.model_dump(mode="json") for need in view.requirement.needs],

@@ -16,7 +16,7 @@ def decided_again(scene: Scene, entry: Entry, *, permitted: bool) -> PolicyReque
     scene.collector.count("policy decisions")
     data = entry.data
     loaded = scene.policies.get(str(data.get("policy_digest")))
-    scene.known("policy", scene.policies, data.get("policy_digest"))
+    scene.there("policy", scene.policies, data.get("policy_digest"))
     content = scene.content("context", scene.files.kept, str(data.get("context_digest")))
     if content is None or loaded is None:
         return None

@@ -10,7 +10,7 @@ from placet.audit._decisions import decided_again
 from placet.audit._models import Models
 from placet.audit._people import People
 from placet.audit._registry import named
-from placet.audit._scene import Case, Grant, Scene
+from placet.audit._scene import ALL, Case, Grant, Scene
 from placet.ledger import Entry, EntryType
 from placet.model import EvidenceItem, SettlementOutcome, Step
 from placet.tokens import SHORT_LIFETIME
@@ -77,9 +77,16 @@ class Grants:
         return definition.step(str(activity.get("activity_type")))
 
     def decided(self, entry: Entry, *, permitted: bool) -> None:
-        """A policy decision: asked again of the same policies, in the context that was kept."""
-        decided_again(self._scene, entry, permitted=permitted)
-        self._scene.in_force(entry)
+        """A policy decision: asked again of the policies in force, in the context that was kept."""
+        scene, policies = self._scene, entry.data.get("policy_digest")
+        decided_again(scene, entry, permitted=permitted)
+        if policies in scene.policies:
+            scene.known("policy", scene.policies, policies)
+            scene.in_force("policy", ALL, policies)
+        definition, matrix = scene.process(entry.case), entry.data.get("matrix_digest")
+        scene.known("matrix", scene.matrices, matrix)
+        if definition is not None:
+            scene.in_force("matrix", definition.name, matrix)
 
     def ended(self, entry: Entry) -> None:
         """A grant's one end; a settlement is its agent's, and leaves what its step may leave."""

@@ -230,6 +230,8 @@ class People:
         else:
             for found in otherwise(entry, claims, act.body):
                 self._scene.trouble("act-says-other", f"the act {jti}: {found}")
+            if "second" not in entry.data:
+                self._scene.fresh("act", claims.iat, entry)
             self._counted(entry, claims, act.body)
         self._entitled(entry)
         self._change_standing(entry)
@@ -258,6 +260,7 @@ class People:
         elif claims.jti != jti or not signs(claims, act.body):
             self._scene.trouble("act-body", f"the act {jti} signs another body")
         else:
+            self._scene.fresh("act", claims.iat, entry)
             self._proposals.proposed(entry, claims)
         self._entitled(entry)
 

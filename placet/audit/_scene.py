@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
@@ -19,6 +19,7 @@ from placet.model import (
     digest_bytes,
 )
 from placet.rules import BadPolicies, LoadedPolicies, load_policies
+from placet.tokens import FRESH
 
 _ERASED = {
     "part-missing",
@@ -42,6 +43,13 @@ _ERASED = {
 }
 """What can't be checked once the content of a case was erased under two signatures: what people
 saw and said. What the ledger has of it, and every signature that is left, still is."""
+
+
+WRITTEN_WITHIN = timedelta(minutes=1)
+"""How long an authority that is busy takes to write what it has verified, at the most."""
+
+ALL = ""
+"""The policies are of all processes."""
 
 
 @dataclass
@@ -100,8 +108,10 @@ class Scene:
     """Whether the walk has come to the erasure itself, whose signed act stays."""
     erased: set[str] = field(default_factory=set)
     part_cases: dict[str, str] = field(default_factory=dict)
-    newest_matrix: dict[str, str] = field(default_factory=dict)
-    """The digest of each process's matrix that was published last."""
+    published: set[str] = field(default_factory=set)
+    """The digests of processes, matrices and policies that were published so far."""
+    newest: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    """What is in force: of each process its definition and matrix, of all the policies."""
     told: dict[tuple[str, str], JsonValue] = field(default_factory=dict)
     """What the authority told last in a case to leave under a name, by its digest."""
 
@@ -141,27 +151,42 @@ class Scene:
             return
         self.collector.trouble(name, self.place or "the log", found)
 
+    def publish(self, what: str, of: str, digest: JsonValue) -> None:
+        """A person's signed act has published this, of a process or of all, from here on.
+
+        Of a process's versions, the highest is in force.
+        """
+        self.published.add(str(digest))
+        before = self.processes.get(self.newest.get((what, of), ""))
+        now = self.processes.get(str(digest))
+        if before is None or now is None or now.version >= before.version:
+            self.newest[what, of] = str(digest)
+
     def known(self, what: str, found: Mapping[str, object], digest: JsonValue) -> None:
+        """What an entry names by its digest is there, and was published before."""
+        self.there(what, found, digest)
+        if digest in found and digest not in self.published:
+            self.trouble(f"{what}-unpublished", f"nobody has published the {what} {digest}")
+
+    def there(self, what: str, found: Mapping[str, object], digest: JsonValue) -> None:
         """What an entry names by its digest is there."""
         if digest not in found:
             self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
+
+    def in_force(self, what: str, of: str, digest: JsonValue) -> None:
+        """What an entry names is what was published last; a bundle has not all that was."""
+        if self.files.indices is None and self.newest.get((what, of)) != digest:
+            self.trouble(f"{what}-not-in-force", f"{digest} was not the {what} in force then")
+
+    def fresh(self, what: str, signed_at: int, entry: Entry) -> None:
+        """What a person signs is told when they sign it, or nothing says when they did it."""
+        if entry.time.timestamp() - signed_at > (FRESH + WRITTEN_WITHIN).total_seconds():
+            self.trouble(f"{what}-late", f"the {what} by {entry.actor} was signed long before")
 
     def process(self, case: str | None) -> ProcessDefinition | None:
         """The process that a case runs, as it was published and signed."""
         found = self.cases.get(case or "")
         return None if found is None else self.processes.get(found.process_digest)
-
-    def in_force(self, entry: Entry) -> None:
-        """The matrix that a policy decision names is the newest of its case's process.
-
-        In a bundle, which has not all that was published, it is one that is there.
-        """
-        named, definition = entry.data.get("matrix_digest"), self.process(entry.case)
-        self.known("matrix", self.matrices, named)
-        if definition is None or self.files.indices is not None:
-            return
-        if self.newest_matrix.get(definition.name) != named:
-            self.trouble("matrix-other", f"{named} was not the matrix of {definition.name} then")
 
     def part(self, digest: str) -> Part | None:
         """A settled part, if what is kept of it can be read."""

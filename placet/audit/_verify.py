@@ -38,7 +38,7 @@ from placet.audit._orders import ORDERS, Orders
 from placet.audit._people import STOPS, People
 from placet.audit._placing import EMERGENCY, placed
 from placet.audit._report import Collector, Report
-from placet.audit._scene import Scene
+from placet.audit._scene import ALL, Scene
 from placet.audit._select import policies_digest
 from placet.ledger import (
     Checkpoint,
@@ -107,7 +107,6 @@ class Walk:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._in_force: str | None = None
         self._people = People(scene)
         self.checkpoints = Checkpoints(scene, self._people)
         self._grants = Grants(scene, self._people, self.checkpoints)
@@ -281,13 +280,15 @@ class Walk:
     def _published(self, entry: Entry) -> None:
         scene, data = self._scene, entry.data
         if entry.type is EntryType.PROCESS_PUBLISHED:
+            scene.publish("process", str(data.get("process")), data.get("digest"))
             scene.known("process", scene.processes, data.get("digest"))
         elif entry.type is EntryType.MATRIX_PUBLISHED:
+            scene.publish("matrix", str(data.get("process")), data.get("matrix_digest"))
             scene.known("matrix", scene.matrices, data.get("matrix_digest"))
-            scene.newest_matrix[str(data.get("process"))] = str(data.get("matrix_digest"))
         elif entry.type is EntryType.POLICY_PUBLISHED:
-            scene.known("policy", scene.policies, data.get("policy_digest"))
             self._policies_changed(data)
+            scene.publish("policy", ALL, data.get("policy_digest"))
+            scene.known("policy", scene.policies, data.get("policy_digest"))
         elif entry.type in {EntryType.KEY_PUBLISHED, EntryType.KEY_RETIRED}:
             self._log_keys.told(entry)
 
@@ -295,7 +296,7 @@ class Walk:
         """What the ledger says that a publication changed is what it changed."""
         texts = {policies_digest(each): each for each in self._scene.files.policies}
         new = texts.get(str(data.get("policy_digest")))
-        before, self._in_force = self._in_force, str(data.get("policy_digest"))
+        before = self._scene.newest.get(("policy", ALL))
         if self._scene.files.indices is not None or data.get("policy_digest") not in (
             self._scene.policies
         ):

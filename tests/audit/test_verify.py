@@ -210,6 +210,13 @@ def entry_of(
     return forge
 
 
+def later(**by: int) -> Callable[[Entry], None]:
+    def change(entry: Entry) -> None:
+        entry["time"] = _spelled(datetime.fromisoformat(entry["time"]) + timedelta(**by))
+
+    return change
+
+
 def by(actor: str) -> Callable[[Entry], None]:
     return lambda entry: entry.update(actor=actor)
 
@@ -222,18 +229,31 @@ def enrol_another_key(recorded: Recorded) -> tuple[LogFiles, int]:
     ), index
 
 
+def never(recorded: Recorded, type_: str) -> tuple[LogFiles, int]:
+    """The log without a publication, which is there all the same; the first that names it."""
+    entries = list(recorded.files.entries)
+    gone = entries.pop(find(recorded.files, type_))
+    digest = next(
+        json.loads(gone)["data"][name]
+        for name in ("digest", "matrix_digest", "policy_digest")
+        if name in json.loads(gone)["data"]
+    )
+    named = next(index for index, each in enumerate(entries) if digest.encode() in each)
+    return resigned(recorded.files, entries), named
+
+
+def twice(recorded: Recorded, type_: str) -> tuple[LogFiles, int]:
+    """The first entry of a type once more, as the last one."""
+    entries = list(recorded.files.entries)
+    entries.append(entries[find(recorded.files, type_)])
+    return resigned(recorded.files, entries), len(entries) - 1
+
+
 def other_act(recorded: Recorded) -> tuple[LogFiles, int]:
     """A genuine act, told as another one: the hold's placing as its lifting."""
     act = json.loads(recorded.files.entries[find(recorded.files, "hold.placed")])["data"]["act"]
     index = find(recorded.files, "hold.lifted")
     return changed_entry(recorded.files, index, put(act=act)), index
-
-
-def act_again(recorded: Recorded) -> tuple[LogFiles, int]:
-    """A genuine act, told twice."""
-    entries = list(recorded.files.entries)
-    entries.append(entries[find(recorded.files, "hold.placed")])
-    return resigned(recorded.files, entries), len(entries) - 1
 
 
 def acts_without(recorded: Recorded) -> tuple[LogFiles, int]:
@@ -768,6 +788,22 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         "key-unsigned",
     ),
     "enrolled-another-key": (enrol_another_key, "act-says-other"),
+    "act-held-back": (entry_of("hold.placed", later(hours=2)), "act-late"),
+    "decision-held-back": (entry_of("decision.recorded", later(minutes=20)), "decision-late"),
+    "closed-twice": (lambda recorded: twice(recorded, "case.closed"), "case-twice"),
+    "sealed-twice": (lambda recorded: twice(recorded, "case.archived"), "case-twice"),
+    "process-that-nobody-published": (
+        lambda recorded: never(recorded, "process.published"),
+        "process-unpublished",
+    ),
+    "matrix-that-nobody-published": (
+        lambda recorded: never(recorded, "matrix.published"),
+        "matrix-unpublished",
+    ),
+    "policies-that-nobody-published": (
+        lambda recorded: never(recorded, "policy.published"),
+        "policy-unpublished",
+    ),
     "first-administrator-in-another-role": (
         entry_of("key.enrolled", put(roles=["administrator", "chief"]), principal="operator:ada"),
         "key-unsigned",
@@ -786,7 +822,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         entry_of("hold.placed", put(target="depot/D1/parcel/8")),
         "act-says-other",
     ),
-    "act-twice": (act_again, "act-twice"),
+    "act-twice": (lambda recorded: twice(recorded, "hold.placed"), "act-twice"),
     "act-gone": (acts_without, "act-missing"),
     "act-signature": (act_signature, "act-signature"),
     "act-body": (act_body('{"process":"parcel-check","subject":"depot/D1/parcel/1"}'), "act-body"),

@@ -37,6 +37,12 @@ def governed(*, action: str, system: str, model: str | None = None) -> Callable[
     return mark
 
 
+def mark_of(function: Callable[..., Any]) -> tuple[str, str, str | None] | None:
+    """The action, system and model that an activity was marked with."""
+    mark: tuple[str, str, str | None] | None = getattr(function, _MARK, None)
+    return mark
+
+
 def require_governed(activities: Sequence[Callable[..., Any]], systems: Collection[str]) -> None:
     """Refuse activities that no step could be taken with, by a worker that knows these systems.
 
@@ -46,7 +52,7 @@ def require_governed(activities: Sequence[Callable[..., Any]], systems: Collecti
     """
     for function in activities:
         name = getattr(function, "__qualname__", repr(function))
-        mark = getattr(function, _MARK, None)
+        mark = mark_of(function)
         if mark is None:
             raise UngovernedActivity(
                 f"activity {name} is not governed; mark it with @governed(action=…, system=…)"
@@ -82,7 +88,7 @@ def requested_details(step: ExecuteActivityInput) -> RequestedDetails:
     info = activity.info()
     if info.is_local:
         raise ungoverned("a local activity can't be governed: Temporal does not show it")
-    mark = getattr(step.fn, _MARK, None)
+    mark = mark_of(step.fn)
     if mark is None:
         raise ungoverned(f"activity {info.activity_type} is not governed")
     request = step.args[0] if len(step.args) == 1 else None

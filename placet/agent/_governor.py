@@ -201,7 +201,7 @@ class Governor:
             kill_point("agent.after-grant")
             grant = CurrentGrant(self._config, link, http, self._clock, details, held)
             with about(grant=held.id):
-                return await _run(proceed, grant, given, link, until)
+                return await under_grant(proceed, grant, given, link, until)
         finally:
             beating.cancel()
 
@@ -221,13 +221,14 @@ def _told(activity_type: str) -> Iterator[None]:
         metrics.STEPS.labels(activity_type, outcome).inc()
 
 
-async def _run(
+async def under_grant(
     proceed: Callable[[], Awaitable[Any]],
     grant: CurrentGrant,
     given: str,
     link: AuthorityLink,
     until: float,
 ) -> Any:
+    """Run a step's own code under a grant that it has, and settle how it ended."""
     entered = grant.enter()
     try:
         result = encode([await proceed()])

@@ -155,7 +155,10 @@ class CurrentGrant:
             "DPoP": self._link.proof(method, url, token),
         }
         with span("ask the system of record", system=self._requested.system, method=method):
-            return await self._ask(method, url, {**headers, **carried()}, json)
+            answer = await self._ask(method, url, {**headers, **carried()}, json)
+        if answer.status >= 500:
+            raise unavailable(f"{self._requested.system} answered {answer.status}")
+        return answer
 
     async def _ask(
         self, method: str, url: str, headers: dict[str, str], json: BaseModel | None
@@ -173,14 +176,11 @@ class CurrentGrant:
                 allow_redirects=False,
             ) as response:
                 data = await self._read(response)
-                answer = Answer(response.status, data, dict(response.headers))
+                return Answer(response.status, data, dict(response.headers))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unavailable(
                 f"{self._requested.system} does not answer ({type(error).__name__})"
             ) from None
-        if answer.status >= 500:
-            raise unavailable(f"{self._requested.system} answered {answer.status}")
-        return answer
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         chunks, size = [], 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,17 +14,18 @@ from placet.model import AuthorityMatrix, EnrolIdentity, Verdict
 from placet.tokens import SigningKey
 from tests.harness.world import World, publish, temporal_server, until, world
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "a-process-from-nothing.md"
-_FILE = re.compile(r"^`(refunds/[a-z.-]+)`:\n\n```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = (DOCS / "tutorial" / "a-process-from-nothing.md", DOCS / "how-to" / "test-a-process.md")
+_FILE = re.compile(r"^`(refunds/[a-z_.-]+)`:\n\n```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 AGENTS = ("refund-reader", "refund-payer")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """The package as the page has it, importable."""
+    """The package as the pages have it, importable."""
     made = tmp_path / "site" / "refunds"
     made.mkdir(parents=True)
-    for name, content in _FILE.findall(PAGE.read_text()):
+    for name, content in _FILE.findall("".join(page.read_text() for page in PAGES)):
         (tmp_path / "site" / name).write_text(content)
     (made / "__init__.py").touch()
     sys.path.insert(0, str(made.parent))
@@ -90,6 +92,17 @@ async def test_the_tutorials_process_asks_people_and_pays(folder: Path, tmp_path
         types = [each["type"] for each in await w.entries() if each.get("case") == large]
     assert types.count("decision.recorded") == 2
     assert "grant.denied" not in types
+
+
+async def test_the_tests_that_the_docs_write_for_it_pass(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    written = importlib.import_module("refunds.test_refunds")
+    names = [each for each in vars(written) if each.startswith("test_")]
+    assert len(names) == 3
+    for name in names:
+        await getattr(written, name)()
 
 
 async def test_the_tutorials_agent_pays_nothing_that_nobody_approved(

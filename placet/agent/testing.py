@@ -1,0 +1,192 @@
+"""What an agent's own tests take its steps with: no Temporal, no authority, no system of record.
+
+A rehearsed step runs as the plugin runs it: under a grant, which here is for show, its token looked
+for in all that leaves. Nobody is asked whether it may: ``placet policy check`` and a case tell.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import aiohttp
+from pydantic import BaseModel
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import ActivityEnvironment
+
+from placet.agent._config import AgentConfig
+from placet.agent._governed import mark_of, require_governed, running_activity
+from placet.agent._governor import under_grant
+from placet.agent._grant import Answer, CurrentGrant
+from placet.agent._leaving import digest, encode
+from placet.agent._link import AuthorityLink, HeldGrant
+from placet.clock import system_clock
+from placet.model import (
+    GrantedDetails,
+    InputPart,
+    Part,
+    RequestedDetails,
+    Settlement,
+    salted_digest,
+    system_urn,
+)
+from placet.process import StepRequest
+from placet.tokens import SigningKey
+
+CASE = "case-" + "0" * 26
+"""A case's id, for the requests of rehearsed steps."""
+
+_SALT = "A" * 43
+_ID = "grant-" + "0" * 26
+_TIME = 60.0
+_R = TypeVar("_R", bound=StepRequest)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of a step to its system of record."""
+
+    method: str
+    path: str
+    json: BaseModel | None
+
+
+@dataclass
+class Rehearsal:
+    """What a step is given, and what it did.
+
+    ``inputs`` are the settled parts that it reads, by name: one, or one for each of several
+    records. ``answers`` are its system's, by what is asked: ``"GET /loans/L-1001"``; a model is
+    a 200. The rest is what people fixed, for a step that needs their approval.
+    """
+
+    inputs: Mapping[str, BaseModel | Sequence[BaseModel]] = field(default_factory=dict)
+    answers: Mapping[str, BaseModel | Answer] = field(default_factory=dict)
+    max_amount: Decimal | None = None
+    payments_digest: str | None = None
+    record_version: str | None = None
+    asked: list[Asked] = field(default_factory=list)
+    settlement: Settlement | None = None
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """What the step left, by name."""
+        left = () if self.settlement is None else self.settlement.parts
+        return {part.name: part for part in left}
+
+    async def take(self, step: Callable[[_R], Awaitable[_T]], request: _R) -> _T:
+        """Take a step, and give what it returns.
+
+        Raises:
+            UngovernedActivity: the step lacks its mark, or takes something else.
+            Exception: what the plugin would let leave in the place of the step's error.
+        """
+        mark = mark_of(step)
+        require_governed([step], [] if mark is None else [mark[1]])
+        assert mark is not None  # or it would have been refused
+        nobody = await Client.connect(
+            "rehearsal:0", lazy=True, data_converter=pydantic_data_converter
+        )
+        environment = ActivityEnvironment(nobody)
+        environment.payload_converter = pydantic_data_converter.payload_converter
+        returned: list[_T] = []
+
+        async def proceed() -> _T:
+            returned.append(await step(request))
+            return returned[0]
+
+        await environment.run(self._under_grant, proceed, request, mark)
+        return returned[0]
+
+    async def _under_grant(
+        self,
+        proceed: Callable[[], Awaitable[Any]],
+        request: StepRequest,
+        mark: tuple[str, str, str | None],
+    ) -> None:
+        action, system, model = mark
+        asked = RequestedDetails(
+            locations=(system_urn(system),),
+            actions=(action,),
+            identifier=request.record,
+            case=request.case,
+            activity=running_activity(),
+            model=model,
+        )
+        granted = GrantedDetails(
+            **asked.model_dump(exclude={"amount"}),
+            max_amount=self.max_amount,
+            payments_digest=self.payments_digest,
+            record_version=self.record_version,
+        )
+        config = AgentConfig(
+            "rehearsing", SigningKey.generate(), "http://rehearsal", {system: "http://rehearsal"}
+        )
+        far = system_clock() + timedelta(days=1)
+        token = ".".join(secrets.token_urlsafe(32) for _ in range(3))
+        held = HeldGrant(_ID, token, granted, far, far)
+        async with aiohttp.ClientSession() as http:
+            link = _Link(config, http, system_clock)
+            link.rehearsal, link.record = self, request.record
+            grant = _Grant(config, link, http, system_clock, asked, held)
+            grant.rehearsal = self
+            until = asyncio.get_running_loop().time() + _TIME
+            given = digest(encode([request]))
+            await under_grant(proceed, grant, given, link, until)
+
+
+class _Link(AuthorityLink):
+    """Asks the rehearsal where the real one asks the authority."""
+
+    rehearsal: Rehearsal
+    record: str
+
+    async def inputs(self, grant: str, name: str) -> tuple[InputPart, ...]:  # noqa: ARG002 - there is one
+        known = self.rehearsal.inputs
+        if name not in known:
+            raise AssertionError(f"the rehearsal has no input {name!r}; it has {sorted(known)}")
+        found = known[name]
+        several = [found] if isinstance(found, BaseModel) else found
+        return tuple(_settled(name, self.record, each) for each in several)
+
+    async def settle(self, settlement: Settlement) -> None:
+        self.rehearsal.settlement = settlement
+
+
+class _Grant(CurrentGrant):
+    """Asks the rehearsal where the real one asks its system of record."""
+
+    rehearsal: Rehearsal
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],  # noqa: ARG002 - they are for a real system
+        json: BaseModel | None,
+    ) -> Answer:
+        path = url.removeprefix("http://rehearsal")
+        self.rehearsal.asked.append(Asked(method, path, json))
+        answer = self.rehearsal.answers.get(f"{method} {path}")
+        if answer is None:
+            known = sorted(self.rehearsal.answers)
+            raise AssertionError(f"the rehearsal has no answer to {method} {path}; it has {known}")
+        if isinstance(answer, Answer):
+            return answer
+        return Answer(200, answer.model_dump_json(exclude_none=True).encode(), {})
+
+
+def _settled(name: str, record: str, said: BaseModel) -> InputPart:
+    data = said.model_dump(mode="json", exclude_none=True)
+    part = Part(name=name, record=record, salt=_SALT, data=data)
+    return InputPart(
+        part=part,
+        digest=salted_digest(part.salt, part.content()),
+        grant=_ID,
+        agent="agent:rehearsing",
+    )

@@ -1,0 +1,136 @@
+"""What an agent's own tests have to take its steps with."""
+
+from decimal import Decimal
+
+import pytest
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from placet.agent import (
+    Answer,
+    NotGoverned,
+    UngovernedActivity,
+    current_grant,
+    governed,
+    read_answer,
+    require_ok,
+)
+from placet.agent.testing import CASE, Asked, Rehearsal
+from placet.model import Model, PartRef, Proposal, SettlementOutcome
+from placet.process import StepRequest
+
+REQUEST = StepRequest(case=CASE, record="depot/D1/parcel/7")
+
+
+class Slip(Model):
+    """What is on a parcel."""
+
+    weight: str
+
+
+@activity.defn
+@governed(action="parcel:weigh", system="depot")
+async def weigh(request: StepRequest) -> PartRef:
+    """Ask what it weighs, and propose it."""
+    grant = current_grant()
+    slip = read_answer(await grant.request("GET", f"/{request.record}"), Slip)
+    grant.reason("it says so")
+    amount = Decimal(slip.weight)
+    return grant.keep("weight", slip, Proposal(amount=amount, requested=amount))
+
+
+@activity.defn
+@governed(action="parcel:dispatch", system="depot")
+async def dispatch(request: StepRequest) -> str:
+    """Send what was weighed, as far as people let it."""
+    grant = current_grant()
+    weighed = [Slip.model_validate(each.part.data) for each in await grant.inputs("weight")]
+    body = Slip(weight=f"{grant.details.max_amount}")
+    require_ok(await grant.request("POST", f"/{request.record}/sent", json=body))
+    return f"{[each.weight for each in weighed]} {grant.record} {grant.details.payments_digest}"
+
+
+async def test_a_step_is_taken_with_what_the_test_gives_it() -> None:
+    rehearsal = Rehearsal(answers={"GET /depot/D1/parcel/7": Slip(weight="80.00")})
+    ref = await rehearsal.take(weigh, REQUEST)
+    assert (ref.name, ref.record) == ("weight", REQUEST.record)
+    assert rehearsal.asked == [Asked("GET", "/depot/D1/parcel/7", None)]
+    assert Slip.model_validate(rehearsal.parts["weight"].data).weight == "80.00"
+    proposal = rehearsal.parts["weight"].proposal
+    assert proposal is not None
+    assert proposal.amount == Decimal("80.00")
+    assert rehearsal.settlement is not None
+    assert rehearsal.settlement.reasoning == "it says so"
+    with pytest.raises(NotGoverned):
+        current_grant()
+
+
+async def test_a_guarded_step_finds_what_people_fixed() -> None:
+    digest = "sha-256:" + "A" * 43
+    rehearsal = Rehearsal(
+        inputs={"weight": [Slip(weight="1.00"), Slip(weight="2.00")]},
+        answers={"POST /depot/D1/parcel/7/sent": Answer(204, b"", {})},
+        max_amount=Decimal("80.00"),
+        payments_digest=digest,
+    )
+    said = await rehearsal.take(dispatch, REQUEST)
+    assert said == f"['1.00', '2.00'] depot/D1/parcel/7 {digest}"
+    assert rehearsal.asked[0].json == Slip(weight="80.00")
+    assert rehearsal.parts == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "final"),
+    [
+        (Answer(503, b"", {}), "Unavailable", False),
+        (Answer(403, b"{}", {}), "GrantDenied", True),
+        (Answer(200, b"{}", {}), "Unavailable", False),
+    ],
+)
+async def test_a_systems_no_is_the_steps_as_in_a_case(
+    answer: Answer, kind: str, final: bool
+) -> None:
+    rehearsal = Rehearsal(answers={"GET /depot/D1/parcel/7": answer})
+    with pytest.raises(ApplicationError) as failed:
+        await rehearsal.take(weigh, REQUEST)
+    assert (failed.value.type, failed.value.non_retryable) == (kind, final)
+    assert rehearsal.settlement is not None
+    assert rehearsal.settlement.outcome is SettlementOutcome.FAILED
+
+
+async def test_what_the_test_did_not_give_is_named() -> None:
+    with pytest.raises(AssertionError, match=r"no answer to GET /depot/D1/parcel/7; it has \[\]"):
+        await Rehearsal().take(weigh, REQUEST)
+    with pytest.raises(AssertionError, match=r"no input 'weight'; it has \['slip'\]"):
+        await Rehearsal(inputs={"slip": Slip(weight="1.00")}).take(dispatch, REQUEST)
+
+
+async def test_a_step_that_sends_out_its_token_is_found_out() -> None:
+    """I7: here, and not only where a case would end by it."""
+
+    @activity.defn
+    @governed(action="parcel:weigh", system="depot")
+    async def leaks(request: StepRequest) -> str:
+        return current_grant()._held.token
+
+    rehearsal = Rehearsal()
+    with pytest.raises(ApplicationError, match="tried to send out its own token"):
+        await rehearsal.take(leaks, REQUEST)
+    assert rehearsal.settlement is not None
+    assert rehearsal.settlement.outcome is SettlementOutcome.LEAKED
+
+
+async def test_a_step_that_no_worker_takes_is_not_rehearsed() -> None:
+    @activity.defn
+    async def unmarked(request: StepRequest) -> None:
+        """Has no mark."""
+
+    @activity.defn
+    @governed(action="parcel:weigh", system="depot")
+    async def returns_nonsense(request: StepRequest) -> object:
+        return object()
+
+    with pytest.raises(UngovernedActivity, match="unmarked is not governed"):
+        await Rehearsal().take(unmarked, REQUEST)
+    with pytest.raises(Exception, match="Unable to serialize unknown type"):
+        await Rehearsal().take(returns_nonsense, REQUEST)

@@ -7,13 +7,14 @@ for in all that leaves. Nobody is asked whether it may: ``placet policy check`` 
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import aiohttp
 from pydantic import BaseModel
+from temporalio.activity import _Definition  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import ActivityEnvironment
@@ -93,6 +94,10 @@ class Rehearsal:
             "rehearsal:0", lazy=True, data_converter=pydantic_data_converter
         )
         environment = ActivityEnvironment(nobody)
+        named = _Definition.from_callable(step)
+        environment.info = replace(
+            environment.info, activity_type=(named and named.name) or step.__name__
+        )
         environment.payload_converter = pydantic_data_converter.payload_converter
         returned: list[_T] = []
 

@@ -130,6 +130,11 @@ class SystemLink:
         return self._model(answer, GrantUsesAnswer)
 
     def _model(self, answer: _Answer, model: type[_M]) -> _M:
+        if answer.status == 401:
+            raise AuthorityAway(
+                "the authority does not know this system: look at its key, its clock and whether "
+                "it is enrolled"
+            )
         if answer.status != 200:
             raise AuthorityAway(f"the authority answered {answer.status}")
         try:

@@ -15,10 +15,23 @@ from placet.agent import (
     read_answer,
     require_ok,
 )
+from placet.agent.reasoning import asked_for
 from placet.agent.testing import CASE, Asked, Rehearsal
-from placet.model import Model, PartRef, Proposal, SettlementOutcome
-from placet.process import StepRequest
+from placet.model import (
+    Called,
+    Conversation,
+    Model,
+    PartRef,
+    Proposal,
+    SettlementOutcome,
+    Turn,
+    Use,
+)
+from placet.process import StepRequest, ToolRequest
+from tests.reasoning.process import DEFINITION as ROOM
+from tests.reasoning.process import READING
 
+DIGEST = "sha-256:" + "A" * 43
 REQUEST = StepRequest(case=CASE, record="depot/D1/parcel/7")
 
 
@@ -66,17 +79,47 @@ async def test_a_step_is_taken_with_what_the_test_gives_it() -> None:
 
 
 async def test_a_guarded_step_finds_what_people_fixed() -> None:
-    digest = "sha-256:" + "A" * 43
     rehearsal = Rehearsal(
         inputs={"weight": [Slip(weight="1.00"), Slip(weight="2.00")]},
         answers={"POST /depot/D1/parcel/7/sent": Answer(204, b"", {})},
         max_amount=Decimal("80.00"),
-        payments_digest=digest,
+        payments_digest=DIGEST,
     )
     said = await rehearsal.take(dispatch, REQUEST)
-    assert said == f"['1.00', '2.00'] depot/D1/parcel/7 {digest}"
+    assert said == f"['1.00', '2.00'] depot/D1/parcel/7 {DIGEST}"
     assert rehearsal.asked[0].json == Slip(weight="80.00")
     assert rehearsal.parts == {}
+
+
+async def test_a_tool_finds_what_the_model_asked_it_for() -> None:
+    """A model's tool knows itself by the activity's name, which may not be the function's."""
+
+    @activity.defn(name="read_slip")
+    @governed(action="parcel:look", system="authority")
+    async def look(request: ToolRequest) -> PartRef:
+        given = await asked_for(request, ROOM, READING)
+        return current_grant().keep("slip", Slip(weight=f"page {given['page']}"))
+
+    called = Called(key="c1", tool="read_slip", record=REQUEST.record)
+    turn = Turn(
+        model="test:one",
+        request_digest=DIGEST,
+        uses=(Use(called=called, name="read_slip", arguments='{"page": 3}'),),
+    )
+    said = Conversation(
+        reasoning="reading",
+        instructions="Read.",
+        opening="this",
+        instructions_digest=DIGEST,
+        tools_digest=DIGEST,
+        turns=(turn,),
+    )
+    rehearsal = Rehearsal(inputs={"conversation": said})
+    request = ToolRequest(
+        case=CASE, record=REQUEST.record, reasoning="reading", turn=1, key=called.key
+    )
+    await rehearsal.take(look, request)
+    assert rehearsal.parts["slip"].data == {"weight": "page 3"}
 
 
 @pytest.mark.parametrize(

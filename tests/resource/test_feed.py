@@ -65,6 +65,29 @@ async def test_an_authority_that_is_away_closes_the_system_after_two_seconds(
     await until(back)
 
 
+async def test_why_the_feed_waits_is_told_once_and_again_when_it_is_another(
+    library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A system that is not enrolled yet asks twice a second, and would fill its log."""
+    authority = library.authority
+    caplog.clear()
+    authority.spoilt[FEED] = lambda: JSONResponse({"error": "invalid_client"}, 401)
+    await asked_again(authority, 4)
+    authority.spoilt[FEED] = lambda: JSONResponse({}, 500)
+    await asked_again(authority, 3)
+    del authority.spoilt[FEED]
+    await asked_again(authority)
+    authority.spoilt[FEED] = lambda: JSONResponse({}, 500)
+    await asked_again(authority, 3)
+    said = [each.message for each in caplog.records if each.name == "placet.resource"]
+    assert said == [
+        "library: the revocation feed waits: the authority does not know this system: look at its "
+        "key, its clock and whether it is enrolled",
+        "library: the revocation feed waits: the authority answered 500",
+        "library: the revocation feed waits: the authority answered 500",
+    ]
+
+
 async def test_a_clock_that_was_set_back_does_not_make_the_feed_fresh(library: Library) -> None:
     """I10: knowledge from the future is not knowledge."""
     authority = library.authority

@@ -18,7 +18,7 @@ from activities.packet import read_folder
 from activities.packet._grids import MAX_FILE, UnreadableFile, read_grids
 from activities.packet._values import show
 from lender.model import Analysis, InvoiceMatch, LoanFile, Packet
-from placet.model import Place
+from placet.model import Place, plain_error
 
 _SHOWN = 20  # problems told at once; a file with more has one cause
 
@@ -101,7 +101,8 @@ def _problems(error: ValidationError, places: Places) -> tuple[str, ...]:
         member = ".".join(str(part) for part in loc)
         near = next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), None)
         where = f"{_spot(near) if near else ''}{show(member)}"
-        found.append(f"{where}: {show(each['msg'])}" if where else show(each["msg"]))
+        said = show(plain_error(each["msg"]))
+        found.append(f"{where}: {said}" if where else said)
     return tuple(found)
 
 

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from lender._service import Failure
 from lender._uses import Desk, Outbox
 from lender.model import MAX_DRAW, LoanId, PayeeId
-from placet.model import Model, Problem
+from placet.model import Model, Problem, first_error, plain_error
 from placet.resource import Refused, tell_uses
 from placet.telemetry import Health
 
@@ -98,7 +98,7 @@ def _parsed(adapter: TypeAdapter[T], text: str, what: str) -> T:
     try:
         return adapter.validate_python(text)
     except ValidationError as error:
-        said = error.errors(include_input=False, include_url=False)[0]["msg"]
+        _, said = first_error(error)
         raise Failure(404, "not_found", f"{what}: {said}") from None
 
 
@@ -179,7 +179,7 @@ def _no_member_twice(pairs: list[tuple[str, object]]) -> None:
 def _first(errors: Any) -> str:
     """The first error in one line, without repeating the value."""
     place = ".".join(str(part) for part in errors[0]["loc"]) or "body"
-    return f"{place}: {errors[0]['msg']}"
+    return f"{place}: {plain_error(errors[0]['msg'])}"
 
 
 def _problem(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:

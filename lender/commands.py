@@ -29,7 +29,7 @@ from placet.cli import (
     load_settings,
     show,
 )
-from placet.model import Digest, Money, Severity
+from placet.model import Digest, Money, Severity, first_error
 from placet.process import Attached
 from workflows import loan_draw
 
@@ -117,7 +117,7 @@ def _noted(model: type[_N], option: str, name: str, day: str, said: str) -> _N:
     try:
         return model.model_validate_json(json.dumps({name: value, day: on if found else ""}))
     except ValidationError as error:
-        why = error.errors(include_input=False, include_url=False)[0]["msg"]
+        _, why = first_error(error)
         raise fail(f"--{option}: {escape(repr(said))}: {why}", USAGE) from None
 
 

@@ -28,7 +28,7 @@ from lender.serve import LenderSettings
 from placet.audit import Report, replay, verify
 from placet.cli import fetch_log
 from placet.client import OperatorClient
-from placet.model import CaseView, CheckpointView, Severity, Verdict
+from placet.model import CaseView, CheckpointView, Severity, Verdict, quantity
 from placet.process import Process
 from workflows.budget_reallocation import PROCESS as REALLOCATION
 from workflows.loan_draw import PROCESS
@@ -145,8 +145,8 @@ class Script:
             cases |= {read.case: READ, case: REALLOCATION}
             await self._until_archived(people[AUDITOR], list(cases))
             wrong += await self._audit(people[AUDITOR], cases)
-        what = f"{len(played)} packets, a reading, a reallocation and an inventory"
-        came = f"{wrong} things not as expected" if wrong else "everything as expected"
+        what = f"{quantity(len(played), 'packet')}, a reading, a reallocation and an inventory"
+        came = f"{quantity(wrong, 'thing')} not as expected" if wrong else "everything as expected"
         self.out.print(f"[bold]{what}, {came}[/bold]")
         return wrong
 
@@ -310,7 +310,7 @@ class Script:
         found = ", ".join(played.findings) or "no finding"
         self.out.print(
             f"{before + played.sample.name:34} {played.result:10} paid {played.paid:>11}  "
-            f"{played.decisions} decisions  {escape(found)}",
+            f"{quantity(played.decisions, 'decision')}  {escape(found)}",
             soft_wrap=True,
         )
         for trouble in played.troubles:
@@ -338,7 +338,8 @@ class Script:
         reports = [await replay(files, case, [of.workflow]) for case, of in cases.items()]
         activities = sum(each.checked.get("activities", 0) for each in reports)
         self.out.print(
-            f"[bold]{len(reports)} cases replayed, {activities} activities reconciled[/bold]"
+            f"[bold]{quantity(len(reports), 'case')} replayed, "
+            f"{quantity(activities, 'activity', 'activities')} reconciled[/bold]"
         )
         for report in reports:
             wrong += self._report(report, quiet=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from lender.model import Analysis, LoanFile, PriorDraw
+from placet.model import first_error
 
 
 class DrawRefused(ValueError):
@@ -44,5 +45,5 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
             }
         )
     except ValidationError as error:
-        said = error.errors(include_input=False, include_url=False)[0]["msg"]
+        _, said = first_error(error)
         raise DrawRefused(f"the loan can't take this draw: {said}") from None

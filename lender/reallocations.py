@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lender.model import LoanFile, Moves, Reallocation, budget_after, check_moves
+from placet.model import first_error
 
 MAX_DOCUMENT = 256 * 1024
 """Bytes of a document of moves: two hundred moves with their reasons."""
@@ -78,9 +79,8 @@ def read_moves(file: Path) -> Moves:
             text = json.dumps({"moves": _rows(file, text)})
         return Moves.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(each) for each in first["loc"]) or "the document"
-        raise ValueError(f"{file}: {where}: {first['msg']}") from None
+        where, said = first_error(error)
+        raise ValueError(f"{file}: {where or 'the document'}: {said}") from None
 
 
 def _rows(file: Path, text: str) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from placet.cli import files_of
-from placet.model import CheckpointStatus, CheckpointView, DecisionView, Requirement
+from placet.model import CheckpointStatus, CheckpointView, DecisionView, Requirement, quantity
 from tui import words
 from tui.answers import CaseFile, word_of
 from tui.documents_panel import documents_panel
@@ -14,8 +14,6 @@ from tui.panels import Panel, PanelRow
 from tui.section_panels import section_panel
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
-
-_UNUSUAL = {"added_by_matrix": "the matrix asks more", "blocking": "blocking finding"}
 
 
 def panels(file: CaseFile, now: datetime) -> list[Panel]:
@@ -95,7 +93,7 @@ def unusual_panel(view: CheckpointView) -> Panel:
     rows = [
         PanelRow(
             (
-                Cell(_UNUSUAL.get(each.kind, harmless(each.kind.replace("_", " "))), "warn"),
+                Cell(harmless(each.heading), "warn"),
                 Cell(harmless(each.text)),
             ),
             (harmless(each.text),),
@@ -111,7 +109,11 @@ def said_panel(view: CheckpointView, now: datetime) -> Panel:
     """What people said about it, and what they attached."""
     rows = []
     for each in view.remarks:
-        text = each.text if each.text is not None else f"attached {each.name} ({each.size} bytes)"
+        text = (
+            each.text
+            if each.text is not None
+            else f"attached {each.name} ({quantity(each.size or 0, 'byte')})"
+        )
         rows.append(
             PanelRow(
                 (
@@ -168,8 +170,8 @@ def my_word(file: CaseFile) -> tuple[str, str]:
         back = "; you can withdraw it while this is open" if mine.may_withdraw else ""
         return f"You have said {said}{back}.", "good"
     if not mine.may_approve:
-        why = "; ".join(mine.needed or mine.reasons) or "your word would not count"
-        return f"You may not approve this: {why}.".replace("_", " "), "warn"
+        why = "; ".join(mine.needed) or "your word would not count"
+        return f"You may not approve this: {why}.", "warn"
     if mine.then is CheckpointStatus.APPROVED:
         return "Your approval would be the last: the case goes on.", "warn"
     still = "; ".join(mine.missing)

@@ -18,6 +18,7 @@ from placet.model import (
     Told,
     Turn,
     Use,
+    quantity,
 )
 from tui.panels import Panel, PanelRow
 from tui.said import Piece
@@ -121,7 +122,7 @@ def _about(turn: Turn) -> str:
     """Who answered, and what it took."""
     cost = "cost unknown" if turn.cost is None else f"${turn.cost}"
     answered = turn.answered_by or "nobody"
-    return f"{turn.model}, answered by {answered} · {turn.tokens} tokens · {cost}"
+    return f"{turn.model}, answered by {answered} · {quantity(turn.tokens, 'token')} · {cost}"
 
 
 def _row(

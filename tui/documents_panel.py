@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from placet.model import quantity
 from tui.evidence import Document, Reading
 from tui.findings import finding_look, mark
 from tui.panels import Panel, PanelRow
@@ -34,7 +35,7 @@ def _heading(document: Document) -> PanelRow:
     name = harmless(document.name)
     return PanelRow(
         (Cell("", "plain"), Cell(name, "accent"), Cell(""), Cell("")),
-        ((name, "head"), f"\n{len(document.readings)} values were read from it."),
+        ((name, "head"), f"\nRead from it: {quantity(len(document.readings), 'value')}."),
         ((document.name, ""),),
     )
 

@@ -20,6 +20,7 @@ from placet.model import (
     ShownValue,
     TableSection,
     ValueKind,
+    quantity,
 )
 from tui.charts import Chart, chart
 from tui.text import harmless
@@ -216,7 +217,7 @@ def _value(data: Any, shown: ShownValue, sign: str) -> Value:
 
 def _written(found: Any, kind: ValueKind, sign: str) -> str:
     if isinstance(found, list):
-        return f"{len(found)} entries" if found else "none"
+        return quantity(len(found), "entry", "entries") if found else "none"
     if isinstance(found, Mapping):
         return ", ".join(f"{harmless(str(name))} {_in_short(each)}" for name, each in found.items())
     return harmless(written(found, kind, sign))

@@ -16,6 +16,7 @@ from placet.model import (
     SwitchOff,
     VendorView,
     join_digest,
+    quantity,
 )
 from tui import words
 from tui.acts import WHY, Answers, Ask, Deed, plain
@@ -122,8 +123,9 @@ def campaign(identities: tuple[str, ...]) -> Deed:
         return answer
 
     left = f"; {len(identities) - MOST_AT_ONCE} more wait for another one"
+    now = quantity(min(len(identities), MOST_AT_ONCE), "identity", "identities")
     return Deed(
-        f"Start a campaign on {min(len(identities), MOST_AT_ONCE)} identities",
+        f"Start a campaign on {now}",
         "A case is opened for each, in which its owner decides; silence suspends"
         + (left if len(identities) > MOST_AT_ONCE else "")
         + ".",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from placet.model import IdentityKind, IdentityStanding, RegisteredView, ReportLine
+from placet.model import IdentityKind, IdentityStanding, RegisteredView, ReportLine, quantity
 from tui import words
 from tui.answers import Identity
 from tui.said import Piece
@@ -167,7 +167,7 @@ def _done(each: RegisteredView, now: datetime) -> Iterator[Piece]:
     if not may and not did:
         return
     yield ("\nWhat it may do, and did\n", "head")
-    yield f"{each.live_grants} live grants\n"
+    yield f"{quantity(each.live_grants, 'live grant')}\n"
     for action in (*may, *(one for one in did if one not in may)):
         used = did.get(action)
         said = f"{used.times} ×, last {words.ago(used.last, now)}" if used else "never did"

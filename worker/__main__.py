@@ -25,6 +25,7 @@ from placet.agent import AgentConfig, PlacetPlugin, UngovernedActivity
 from placet.agent.reasoning import Mind
 from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
+from placet.model import first_error
 from placet.telemetry import Health, NoTraces, TelemetrySettings, serve_metrics, telling
 from placet.tokens import KeyFileError, read_key_file
 from placet.transport import (
@@ -108,10 +109,9 @@ def main() -> int:
         transport, temporal = Transport(TlsSettings()), temporal_tls(TemporalTlsSettings())
         key = read_key_file(settings.key_file)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        prefix = _PREFIXES.get(error.title, "PLACET_WORKER_")
-        name = prefix + "_".join(str(part) for part in first["loc"]).upper()
-        print(f"worker: {name}: {first['msg']}", file=sys.stderr)  # noqa: T201 - a command line
+        where, said = first_error(error)
+        name = _PREFIXES.get(error.title, "PLACET_WORKER_") + where.replace(".", "_").upper()
+        print(f"worker: {name}: {said}", file=sys.stderr)  # noqa: T201 - a command line
         return 3
     except (KeyFileError, OSError, BadTls) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same

@@ -12,7 +12,7 @@ from lender.model import (
     title_is_current,
     to_cents,
 )
-from placet.model import CheckResult, Place, Severity
+from placet.model import CheckResult, Place, Severity, quantity
 
 _NO_DOCUMENT = Place(document="packet")
 
@@ -88,7 +88,8 @@ def inspection_current(given: Given) -> CheckResult:
     if days > window:
         findings.add(
             "visit",
-            f"the visit lies {days} days from the period's end; the loan allows {window}",
+            f"the visit lies {quantity(days, 'day')} from the period's end, "
+            f"and the loan allows {window}",
             side("date of visit", visited.value, visited.place),
             side("period to", period.value, period.place),
         )

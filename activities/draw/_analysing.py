@@ -21,7 +21,7 @@ from lender.model import (
     payments_digest,
 )
 from placet.agent import current_grant, require_ok
-from placet.model import Model, PartRef, Proposal, digest_json
+from placet.model import Model, PartRef, Proposal, digest_json, quantity
 from placet.process import StepRequest
 
 _COMPLIANCE_CHECKS = {"payee.screened", "payee.bank_changed"}
@@ -48,7 +48,7 @@ async def write_analysis(request: StepRequest, reading: Reading | None = None) -
     require_ok(answer)
     worst = [finding.check for finding in analysis.findings]
     grant.reason(
-        f"{len(analysis.results)} checks, {len(worst)} findings; "
+        f"{quantity(len(analysis.results), 'check')}, {quantity(len(worst), 'finding')}; "
         f"recommended {analysis.recommended} of {analysis.requested}"
     )
     part = grant.keep("analysis", analysis, _proposal(analysis))

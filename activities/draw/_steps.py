@@ -34,7 +34,7 @@ from lender.model import (
     worsened,
 )
 from placet.agent import current_grant, governed, read_answer, require_ok
-from placet.model import Digest, Model, PartRef
+from placet.model import Digest, Model, PartRef, quantity
 from placet.process import StepRequest
 
 
@@ -98,8 +98,8 @@ async def read_packet(request: StepRequest) -> PacketRef:
     ]
     packet = await asyncio.to_thread(read_files, files, keyed)
     grant.reason(
-        f"read {len(packet.files)} files of packet version {manifest.version}; "
-        f"{len(packet.unreadable)} things could not be read"
+        f"read {quantity(len(packet.files), 'file')} of packet version {manifest.version}; "
+        f"{quantity(len(packet.unreadable), 'thing')} could not be read"
     )
     return PacketRef(part=grant.keep("packet", packet), version=manifest.version)
 
@@ -148,7 +148,7 @@ async def match_invoices(request: StepRequest) -> PartRef:
         json=InvoiceQuestion(invoices=invoices),
     )
     matches = read_answer(answer, InvoiceAnswer)
-    grant.reason(f"compared {len(invoices)} invoices with all earlier draws")
+    grant.reason(f"compared {quantity(len(invoices), 'invoice')} with all earlier draws")
     return grant.keep("invoice_matches", matches)
 
 
@@ -210,7 +210,7 @@ async def disburse(request: StepRequest) -> DisbursementRef:
         "POST", f"/loans/{loan}/draws/{draw}/disbursement", json=Payments(payments=payments)
     )
     paid = read_answer(answer, Disbursed)
-    grant.reason(f"paid {paid.amount} in {len(paid.payments)} payments")
+    grant.reason(f"paid {paid.amount} in {quantity(len(paid.payments), 'payment')}")
     return DisbursementRef(
         part=grant.keep("disbursement", paid), payments_digest=payments_digest(payments)
     )

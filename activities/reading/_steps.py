@@ -23,7 +23,7 @@ from activities.reading._requests import CheckReading
 from lender.model import DocumentText, DrawAnswer, LoanFile, Page, PriorDraw, Reading
 from placet.agent import current_grant, governed, read_answer, require_ok
 from placet.agent.reasoning import Brief, Mind, asked_for, thinking
-from placet.model import Conversation, InputPart, PartRef, ProcessDefinition, digest_bytes
+from placet.model import Conversation, InputPart, PartRef, ProcessDefinition, digest_bytes, quantity
 from placet.process import Reasoned, StepRequest, ToolRequest
 
 _LONGEST = 50_000
@@ -125,7 +125,9 @@ async def _document(name: str, first: int) -> DocumentText:
             break
         pages.append(Page(spot=spot, text=text[:left]))
         left -= len(text) + len(spot)
-    current_grant().reason(f"read {len(pages)} of {len(words)} pages or cells")
+    current_grant().reason(
+        f"read {len(pages)} of {quantity(len(words), 'page or cell', 'pages or cells')}"
+    )
     return DocumentText(
         document=name,
         digest=digest_bytes(data),
@@ -168,7 +170,8 @@ async def check_reading(request: CheckReading) -> PartRef:
             continue
     reading = hold(heard, words, numbers_of(packet.model_dump(mode="json", exclude_none=True)))
     grant.reason(
-        f"{len(reading.statements)} statements stand, {len(reading.unsupported)} were dropped; "
+        f"{quantity(len(reading.statements), 'statement')} kept, "
+        f"{len(reading.unsupported)} dropped; "
         f"confidence {reading.confidence}"
     )
     return grant.keep("reading", reading)

@@ -10,7 +10,7 @@ from activities.checks import day_to_confirm
 from activities.reallocation._requests import CheckRef
 from lender.model import LoanFile, Moves, Reallocated, ReallocationCheck, check_moves
 from placet.agent import current_grant, governed, read_answer
-from placet.model import PartRef, Proposal
+from placet.model import PartRef, Proposal, quantity
 from placet.process import StepRequest
 
 
@@ -25,7 +25,7 @@ async def read_moves(request: StepRequest) -> PartRef:
     """Read which moves are asked for."""
     grant = current_grant()
     moves = read_answer(await grant.request("GET", _path(request.record)), Moves)
-    grant.reason(f"read {len(moves.moves)} moves of {moves.amount} in all")
+    grant.reason(f"read {quantity(len(moves.moves), 'move')} of {moves.amount} in all")
     return grant.keep("moves", moves)
 
 
@@ -35,7 +35,9 @@ async def check_reallocation(request: StepRequest) -> CheckRef:
     """Check the moves against the loan: what counts is what was settled (I13)."""
     grant = current_grant()
     check = await _check(request, _today())
-    grant.reason(f"{len(check.results)} checks, {len(check.findings)} findings")
+    grant.reason(
+        f"{quantity(len(check.results), 'check')}, {quantity(len(check.findings), 'finding')}"
+    )
     part = grant.keep("reallocation_check", check, _proposal(check))
     return CheckRef(part=part, fits=not check.findings)
 
@@ -85,5 +87,5 @@ async def reallocate(request: StepRequest) -> PartRef:
     moves = Moves.model_validate(asked.part.data)
     answer = await grant.request("POST", f"{_path(request.record)}/application", json=moves)
     done = read_answer(answer, Reallocated)
-    grant.reason(f"moved {done.amount} in {len(moves.moves)} moves")
+    grant.reason(f"moved {done.amount} in {quantity(len(moves.moves), 'move')}")
     return grant.keep("reallocated", done)

@@ -17,6 +17,7 @@ from lender.servicing._tables import (
     each_once,
     lock_loan,
 )
+from placet.model import first_error
 
 
 def import_loan(database: Database, loan: LoanFile) -> None:
@@ -115,7 +116,7 @@ def note(
         try:
             noted = LoanFile.model_validate({**file.model_dump(), **changed})
         except ValidationError as error:
-            said = error.errors(include_input=False, include_url=False)[0]["msg"]
+            _, said = first_error(error)
             raise Failure(400, "invalid_request", f"{loan}: {said}") from None
         row.body = noted.model_dump_json()
         return noted

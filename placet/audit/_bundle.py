@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from placet.audit._files import LogFiles
 from placet.audit._scene import read_json
-from placet.model import CaseId, Digest, Model
+from placet.model import CaseId, Digest, Model, first_error
 
 MANIFEST, REPORT, ARCHIVE = "manifest.json", "report.html", "archive.json"
 HANDOVERS = "handovers.json"
@@ -92,8 +92,7 @@ def read_id(name: str) -> str:
 def plainly(error: Exception) -> str:
     """What a reader of what is forged complained of, in a line."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return ": ".join(first_error(error))
     if isinstance(error, KeyError):
         return f"there is no {error}"
     return str(error)[:300] or type(error).__name__

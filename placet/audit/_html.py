@@ -19,9 +19,9 @@ from placet.audit._report import spelled
 from placet.audit._scene import read_json
 from placet.audit._timeline import Moment, timeline
 from placet.ledger import Entry, EntryType, decode_entry
-from placet.model import CheckpointView, DecisionView, EvidenceItem, Requirement
+from placet.model import CheckpointView, DecisionView, EvidenceItem, Requirement, quantity
 
-REPORT_VERSION = 4
+REPORT_VERSION = 5
 """Counts up with each change of what the same case looks like."""
 _CHECKPOINT_ENDS = {
     EntryType.CHECKPOINT_RESOLVED,
@@ -122,7 +122,7 @@ class _Report:
             said.append(f"At \u201c{view.title}\u201d it was {words}: {end}.")
         refused = sum(e.type is EntryType.GRANT_DENIED for _, e in self._own)
         if refused:
-            said.append(f"{refused} requests of agents were denied.")
+            said.append(f"Denied: {quantity(refused, 'request')} of agents.")
         closed = self._first(EntryType.CASE_CLOSED)
         ended = f"It ended {_when(closed)}: {closed.data.get('result')}." if closed else ""
         said.append(ended or "It has not ended yet.")
@@ -153,7 +153,7 @@ class _Report:
         denied = sum(entry.type is EntryType.GRANT_DENIED for _, entry in self._own)
         decided = sum(entry.type is EntryType.DECISION_RECORDED for _, entry in self._own)
         rows.append(
-            ("In it", f"{granted} grants to agents, {denied} denied, {decided} people's decisions")
+            ("In it", f"grants to agents {granted}, denied {denied}, people's decisions {decided}")
         )
         yield _table((), rows)
 
@@ -281,7 +281,7 @@ class _Report:
                 (),
                 [
                     ("Ledger", self._files.origin),
-                    ("Signed head", f"{size} entries, root {root}"),
+                    ("Signed head", f"of size {size}, root {root}"),
                     ("Entries here", str(len(self._all))),
                 ],
             )

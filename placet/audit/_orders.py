@@ -17,6 +17,7 @@ from placet.model import (
     Goal,
     ToolProof,
     proof_trouble,
+    quantity,
 )
 
 ORDERS = {EntryType.TOOL_BEGUN, EntryType.IDENTITY_PROVEN}
@@ -105,7 +106,9 @@ class Orders:
                 self._scene.trouble("order", "the tool was called again, and nobody said so")
             order.said = word
         if order.proven or entry.data.get("tries") != order.tries + 1:
-            self._scene.trouble("order", f"the tool was called before, {order.tries} times")
+            self._scene.trouble(
+                "order", f"the tool was called before, {quantity(order.tries, 'time')}"
+            )
         order.tries, order.case = order.tries + 1, case
 
     def _proven(self, entry: Entry, order: _Order) -> None:

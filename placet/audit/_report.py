@@ -36,12 +36,14 @@ class Report(Model):
     """The result of an audit: how much was checked, and every trouble in order of its place.
 
     ``trusted`` says whether the log's key came from elsewhere; if not, the log is consistent with
-    itself only, since whoever runs it could have made it anew.
+    itself only, since whoever runs it could have made it anew. ``unchecked`` says what was there
+    and was not looked at.
     """
 
     checked: dict[str, int]
     troubles: tuple[Trouble, ...]
     trusted: bool = False
+    unchecked: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -55,6 +57,7 @@ class Collector:
     def __init__(self) -> None:
         self._checked: dict[str, int] = {}
         self._troubles: list[Trouble] = []
+        self._unchecked: list[str] = []
 
     def count(self, what: str) -> None:
         """One more of these was checked."""
@@ -63,6 +66,10 @@ class Collector:
     def trouble(self, name: str, place: str, found: str) -> None:
         """Something does not hold."""
         self._troubles.append(Trouble(name=name, place=spelled(place), found=spelled(found[:500])))
+
+    def unchecked(self, what: str) -> None:
+        """Something is there that can't be checked; what rests on it is nobody's word."""
+        self._unchecked.append(what)
 
     def event(self, run: str, number: int, name: str, case: str, found: str) -> None:
         """An event of a case's history does not hold."""
@@ -82,4 +89,5 @@ class Collector:
             checked=dict(sorted(self._checked.items())),
             troubles=tuple(placed),
             trusted=trusted,
+            unchecked=tuple(self._unchecked),
         )

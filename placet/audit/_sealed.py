@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pydantic import JsonValue, ValidationError
 
 from placet.ledger import Entry, EntryType, event_digests, events_root, run_root
-from placet.model import ArchivedRun, CaseArchive, Digest, RunRoot, SealedRun, digest_json
+from placet.model import ArchivedRun, CaseArchive, Digest, RunRoot, SealedRun, digest_json, quantity
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _differs(digests: Sequence[Digest], sealed: SealedRun) -> Unsealed | None:
     for number, (digest, expected) in enumerate(zip_longest(digests, sealed.events), 1):
         if digest == expected:
             continue
-        count = f"{len(sealed.events)} events were sealed, {len(digests)} are there"
+        count = f"sealed are {quantity(len(sealed.events), 'event')}, there are {len(digests)}"
         if digest is None:
             return Unsealed("event-digest", f"it is missing: {count}", sealed.run_id, number)
         if expected is None:

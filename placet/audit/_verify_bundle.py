@@ -14,6 +14,7 @@ import dataclasses
 from placet.audit._bundle import REPORT, Bundle
 from placet.audit._files import LogFiles
 from placet.audit._heads import open_head
+from placet.audit._html import REPORT_VERSION
 from placet.audit._report import Collector, Report
 from placet.audit._scene import Scene
 from placet.audit._select import select
@@ -29,6 +30,7 @@ from placet.ledger import (
     verify_consistency,
     verify_inclusion,
 )
+from placet.model import quantity
 
 
 def verify_bundle(bundle: Bundle) -> Report:
@@ -40,7 +42,7 @@ def verify_bundle(bundle: Bundle) -> Report:
         return collector.report()
     trail, head = opened
     if head.size != bundle.manifest.size:
-        told = f"it is of {head.size} entries of the log {head.origin}"
+        told = f"it is of {quantity(head.size, 'entry', 'entries')} of the log {head.origin}"
         collector.trouble("head", "the signed head", told)
         return collector.report()
     kept = _kept_heads(bundle, head, trail, collector)
@@ -64,7 +66,11 @@ def _kept_heads(bundle: Bundle, head: Checkpoint, trail: Trail, collector: Colle
         elif kept.size != head.size:
             collector.count("kept heads of another size, which prove nothing here")
         elif kept.root != head.root:
-            collector.trouble("fork", f"the head of {head.size} entries", "another root was kept")
+            collector.trouble(
+                "fork",
+                f"the head of {quantity(head.size, 'entry', 'entries')}",
+                "another root was kept",
+            )
         else:
             agreed = True
             collector.count("kept heads")
@@ -90,6 +96,11 @@ def _members(bundle: Bundle, collector: Collector) -> None:
         return
     for _ in bundle.members:
         collector.count("members")
+    if bundle.manifest.report != REPORT_VERSION:
+        collector.unchecked(
+            f"{REPORT} is of version {bundle.manifest.report}, and this program writes version "
+            f"{REPORT_VERSION}: what stands in it was compared with nothing"
+        )
     if other == REPORT:
         collector.trouble("report", REPORT, "it tells another story than the bundle's entries")
     elif other is not None:

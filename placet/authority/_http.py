@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 
 from placet.authority._errors import Invalid, NotFound, Refusal, Unauthenticated, Unavailable
 from placet.authority._store import StoreUnavailable
-from placet.model import Problem
+from placet.model import Problem, plain_error
 from placet.telemetry import about, metrics
 
 MAX_BODY = 8 * 1024 * 1024
@@ -94,7 +94,7 @@ def parse_model(body: bytes, model: type[_M]) -> _M:
 def describe(error: ValidationError) -> str:
     """Say in one line which members did not fit, without repeating their values."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
+        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {plain_error(each['msg'])}"
         for each in error.errors(include_input=False, include_url=False)[:5]
     )
 

@@ -14,6 +14,7 @@ from placet.tokens import (
     Proof,
     SessionClaims,
     TokenError,
+    UnknownKey,
     by_kid,
     claimed_issuer,
     numeric_date,
@@ -46,6 +47,9 @@ class People:
         """
         try:
             operator = claimed_issuer(assertion)
+        except TokenError as error:
+            raise _refused(error) from None
+        try:
             keys = by_kid(await self._core.store.read(lambda reader: keys_of(reader, operator)))
             claims = verify_sign_in(
                 assertion,
@@ -54,8 +58,14 @@ class People:
                 issuer=self._core.issuer,
                 now=self._core.clock(),
             )
+        except UnknownKey:
+            raise Invalid(
+                "invalid_grant",
+                f"this key is not enrolled for {operator}: check the name and the key file, "
+                "or have an administrator enrol it",
+            ) from None
         except TokenError as error:
-            raise Invalid("invalid_grant", f"sign-in: {error}") from None
+            raise _refused(error) from None
         if proof.jkt not in keys:
             raise Invalid("invalid_dpop_proof", "prove the enrolled key itself")
 
@@ -74,6 +84,10 @@ class People:
         except Forbidden as error:
             raise Denied(error.problem.error_description, error.problem.reasons) from None
         return await issue_session(self._core, operator, proof.jkt)
+
+
+def _refused(error: TokenError) -> Invalid:
+    return Invalid("invalid_grant", f"sign-in: {error}")
 
 
 async def issue_session(core: Core, operator: str, jkt: str) -> Session:

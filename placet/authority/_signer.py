@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from placet.tokens import Algorithm, KeyFileError, SigningKey, read_key_file, write_key_file
 
+_log = logging.getLogger(__name__)
 _MOST = 65_536
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -84,7 +86,7 @@ class KeyStore:
 
 
 async def serve_signer(settings: SignerSettings) -> None:
-    """Answer until told to stop (SIGTERM, SIGINT).
+    """Answer until told to stop (SIGTERM, SIGINT). A line of the log says when it does.
 
     Raises:
         OSError: the socket can't be made.
@@ -113,6 +115,7 @@ async def serve_signer(settings: SignerSettings) -> None:
         os.umask(before)
     own = settings.socket.stat().st_ino
     async with server:
+        _log.info("ready to sign at %s", settings.socket)
         await stopped.wait()
         # It may be the next one's by now; while ours is open, no other file has its number.
         with contextlib.suppress(FileNotFoundError):

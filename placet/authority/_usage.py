@@ -30,6 +30,7 @@ from placet.model import (
     RegisteredView,
     ReportLine,
     is_ours,
+    quantity,
 )
 
 PAGE = 200
@@ -190,7 +191,8 @@ def _over_privileged(
                 unused.append(action)
                 found = row
         if found is not None:
-            why = f"it may do {', '.join(unused)}, and did not for {rules.unused_days} days"
+            idle = quantity(rules.unused_days, "day")
+            why = f"it may do {', '.join(unused)}, and did not for {idle}"
             yield _line(IdentityReport.OVER_PRIVILEGED, found, why)
 
 
@@ -217,13 +219,13 @@ def _why(reader: Reader, report: IdentityReport, row: Any, days: int, here: str 
     if report is IdentityReport.UNOWNED:
         return "nobody owns it"
     if report is IdentityReport.LONG_LIVED:
-        return f"a credential of it is older than {days} days"
+        return f"a credential of it is older than {quantity(days, 'day')}"
     if report is IdentityReport.CROSS_ENVIRONMENT:
         return f"it has a key in {here}, and is registered for {row.environment}"
     if report is IdentityReport.OVERDUE:
         return "the day on which its owner was to look at it again has passed"
     last = reader.scalar(_LAST, {"agent": row.identity}) or row.last_used
-    return f"it did nothing for {days} days; last {last.date() if last else 'never'}"
+    return f"it did nothing for {quantity(days, 'day')}; last {last.date() if last else 'never'}"
 
 
 def _line(report: IdentityReport, row: Any, why: str) -> ReportLine:

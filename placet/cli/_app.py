@@ -12,6 +12,7 @@ from placet.cli._authority import authority
 from placet.cli._base import failures
 from placet.cli._cases import case
 from placet.cli._codec import codec
+from placet.cli._commands import Commands
 from placet.cli._emergencies import emergency
 from placet.cli._gateway import gateway
 from placet.cli._identities import identity_commands
@@ -28,6 +29,7 @@ from placet.cli._registry import identity, vendor
 from placet.cli._sign_in import sign_in, sign_out
 
 app = typer.Typer(
+    cls=Commands,
     help="Placet: regulated work, done by agents, decided by people, provable afterwards.",
     no_args_is_help=True,
     add_completion=False,

@@ -107,7 +107,9 @@ def serve_() -> None:
 def signer_() -> None:
     """Keep the authority's private keys in this process, and sign for it, until stopped."""
     with failures():
-        run_long(serve_signer(load_settings(SignerSettings)))
+        settings, telemetry = load_settings(SignerSettings), load_settings(TelemetrySettings)
+        with telling("placet-signer", telemetry):
+            run_long(serve_signer(settings))
 
 
 @authority.command("migrate")

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 from placet.authority import NamespaceTrouble, NoLog, SignerAway, StoreError, WrongPassphrase
@@ -27,6 +28,7 @@ from placet.cli._output import (
 )
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
+from placet.model import parse_money
 from placet.telemetry import NoTraces
 from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, PublicKey, read_key_file
 from placet.transport import BadTls
@@ -43,6 +45,7 @@ __all__ = [
     "fail",
     "failures",
     "load_settings",
+    "money",
     "operator_client",
     "read_json",
     "read_model",
@@ -59,7 +62,9 @@ def failures() -> Iterator[None]:
     with offline_failures():
         try:
             yield
-        except (AuthorityError, EvidenceMismatch) as error:
+        except AuthorityError as error:
+            raise fail(f"refused: {error}{_codes(error)}", REFUSED) from None
+        except EvidenceMismatch as error:
             raise fail(f"refused: {error}", REFUSED) from None
         except (
             AuthorityAway,
@@ -74,6 +79,12 @@ def failures() -> Iterator[None]:
             NoTraces,
         ) as error:
             raise fail(str(error), AWAY) from None
+
+
+def _codes(error: AuthorityError) -> str:
+    """The refusal's codes, which are a program's: people are told in words."""
+    codes = error.problem.reasons if "--json" in sys.argv else ()
+    return f" [{', '.join(codes)}]" if codes else ""
 
 
 @contextlib.asynccontextmanager
@@ -127,6 +138,18 @@ def read_public_key(path: Path) -> PublicKey:
         return PublicKey.from_jwk(read_json(path))
     except KeyRefused as error:
         raise fail(f"{path}: {error}", USAGE) from None
+
+
+def money(text: str, option: str) -> Decimal:
+    """An amount as someone typed it for an option, to the cent.
+
+    Raises:
+        CommandFailed: it is none; the option is named.
+    """
+    try:
+        return parse_money(text)
+    except ValueError as error:
+        raise fail(f"{option}: {error}", USAGE) from None
 
 
 def data_folder() -> Path:

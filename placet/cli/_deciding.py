@@ -1,12 +1,13 @@
 """``placet checkpoint …``: one person's word on one checkpoint, signed on what they read."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
+from placet.cli._base import REFUSED, USAGE, fail, failures, money, operator_client, run, show
 from placet.cli._cases import checkpoint_id
 from placet.cli._identities import AsJson
 from placet.cli._lists import checkpoint
@@ -15,10 +16,9 @@ from placet.model import (
     DecisionAnswer,
     Digest,
     Verdict,
-    parse_money,
 )
 
-__all__ = ["Comment", "checkpoint"]
+__all__ = ["Comment", "checkpoint", "require_read"]
 
 _DIGEST: TypeAdapter[str] = TypeAdapter(Digest)
 
@@ -40,22 +40,28 @@ def require_named(given: Decimal | None, proposed: Decimal | None) -> None:
     )
 
 
-def _require_read(digest: str | None, view: CheckpointView) -> None:
-    """Require that a checkpoint's evidence is what was read, if its digest is given.
+def require_read(digests: Sequence[str], views: Sequence[CheckpointView]) -> None:
+    """Require that the checkpoints' evidence is what was read, if its digests are given.
+
+    A digest binds the evidence to its case and checkpoint, so their order says nothing.
 
     Raises:
-        CommandFailed: it is another, or no digest.
+        CommandFailed: it is another, one is no digest, or one is of none of them.
     """
-    if digest is None:
+    for each in digests:
+        try:
+            _DIGEST.validate_python(each)
+        except ValidationError:
+            said = f"--evidence: {each!r} is no digest; placet checkpoint show prints it"
+            raise fail(said, USAGE) from None
+    if not digests:
         return
-    try:
-        _DIGEST.validate_python(digest)
-    except ValidationError:
-        said = f"--evidence: {digest!r} is no digest; placet checkpoint show prints it"
-        raise fail(said, USAGE) from None
-    if digest != view.evidence_digest:
-        said = f"the evidence is not what you read; look again: placet checkpoint show {view.id}"
-        raise fail(said, REFUSED)
+    for view in views:
+        if view.evidence_digest not in digests:
+            look = f"look again: placet checkpoint show {view.id}"
+            raise fail(f"the evidence is not what you read; {look}", REFUSED)
+    if set(digests) - {view.evidence_digest for view in views}:
+        raise fail("--evidence: one is of none of these checkpoints", USAGE)
 
 
 def _decide(
@@ -73,9 +79,9 @@ def _decide(
     async def work() -> DecisionAnswer:
         async with operator_client() as client:
             view = await client.checkpoint(checkpoint_id(identifier))
-            _require_read(evidence, view)
+            require_read([] if evidence is None else [evidence], [view])
             proposed = view.evidence.proposal.amount
-            given = parse_money(amount) if amount is not None else None
+            given = money(amount, "--amount") if amount is not None else None
             if verdict is Verdict.APPROVE:
                 require_named(given, proposed)
             accepted = _accepted(accept)

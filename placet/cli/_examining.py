@@ -8,7 +8,7 @@ from rich.table import Table
 
 from placet.audit import CaseLine, ControlCoverage, Coverage, Moment, Population, Report
 from placet.cli._output import console, show
-from placet.model import format_time
+from placet.model import format_time, quantity
 
 
 def print_population(found: Population, drawn: Sequence[CaseLine], *, sampled: bool) -> None:
@@ -25,11 +25,11 @@ def print_population(found: Population, drawn: Sequence[CaseLine], *, sampled: b
     out = console()
     out.print(table)
     if sampled:
-        out.print(f"  {len(drawn)} drawn of {len(found.cases)} cases")
+        out.print(f"  {len(drawn)} drawn of {quantity(len(found.cases), 'case')}")
     if found.complete:
         out.print(
-            f"  these are all: {found.size} entries were read, none is missing, and they give the "
-            f"root of the signed head, {found.root}"
+            f"  these are all: of {quantity(found.size, 'entry', 'entries')} none is missing, and "
+            f"they give the root of the signed head, {found.root}"
         )
 
 
@@ -39,7 +39,8 @@ def print_coverage(found: Coverage) -> None:
     since = format_time(found.since) if found.since else "the beginning"
     until = format_time(found.until) if found.until else "now"
     out.print(f"[bold]{escape(found.name)}[/bold]: evidence held by {escape(found.origin)}")
-    out.print(f"from {since} to {until}: {found.entries} entries. It is evidence for a control;")
+    entries = quantity(found.entries, "entry", "entries")
+    out.print(f"from {since} to {until}: {entries}. It is evidence for a control;")
     out.print("whether the control is met, this does not say.")
     for control in found.controls:
         out.print(f"\n[bold]{escape(control.id)}[/bold] {escape(control.title)}")
@@ -50,9 +51,8 @@ def _print_control(control: ControlCoverage) -> None:
     out = console()
     for each in control.evidence:
         if each.entries:
-            out.print(
-                escape(f"  {each.entries} entries ({each.first} to {each.last}): {each.shows}")
-            )
+            entries = quantity(each.entries, "entry", "entries")
+            out.print(escape(f"  {entries} ({each.first} to {each.last}): {each.shows}"))
             out.print(escape("    " + ", ".join(f"{n} {t}" for t, n in each.types.items())))
         else:
             out.print(escape(f"  none in this period: {each.shows}"))
@@ -82,7 +82,9 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         return
     out = console()
     for what, count in report.checked.items():
-        out.print(f"  checked {count} {escape(what)}")
+        out.print(f"  checked {escape(what)}: {count}")
+    for each in report.unchecked:
+        out.print(f"  [bold]not checked[/bold]: {escape(each)}", soft_wrap=True)
     for trouble in report.troubles:
         out.print(
             f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "

@@ -10,7 +10,7 @@ from placet.audit import ActFile, Kept, LogFiles, head_size, only, select
 from placet.cli._spool import Models, Pieces, Spool
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
-from placet.model import CaseArchive, CheckpointView, Model, Part
+from placet.model import CaseArchive, CheckpointView, Model, Part, quantity
 
 M = TypeVar("M", bound=Model)
 _PAGE = 1024
@@ -101,7 +101,7 @@ async def _head_of(client: OperatorClient, size: int) -> str:
     page = await client.get(f"/v1/ledger/heads?from={size}&limit=1")
     if not page["heads"] or page["heads"][0]["size"] != size:
         larger = f"; the next has {page['heads'][0]['size']}" if page["heads"] else ""
-        raise LedgerError(f"no head of {size} entries was signed{larger}")
+        raise LedgerError(f"no head of {quantity(size, 'entry', 'entries')} was signed{larger}")
     return str(page["heads"][0]["note"])
 
 

@@ -3,7 +3,6 @@
 import mimetypes
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,17 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from placet.audit import HASTY_SECONDS, Oversight, PersonOverseen, oversight
-from placet.cli._base import REFUSED, USAGE, console, fail, failures, operator_client, run, show
+from placet.cli._base import (
+    REFUSED,
+    USAGE,
+    console,
+    fail,
+    failures,
+    money,
+    operator_client,
+    run,
+    show,
+)
 from placet.cli._cases import checkpoint_id
 from placet.cli._deciding import checkpoint
 from placet.cli._fetch import fetch_entries
@@ -28,8 +37,9 @@ from placet.model import (
     OutcomeProof,
     Prospect,
     RowCut,
-    parse_money,
+    first_error,
 )
+from placet.rules import why_more
 
 __all__ = ["checkpoint"]
 
@@ -96,7 +106,7 @@ def lower(
         view = await client.checkpoint(checkpoint_id(identifier))
         proposed = view.evidence.proposal.amount
         left = None if proposed is None else proposed - sum(each.amount for each in cuts)
-        if left is None or left != _money(amount, "--amount"):
+        if left is None or left != money(amount, "--amount"):
             raise fail(f"the rows leave {left} of {proposed}, not {amount}", REFUSED)
         return await client.lower(view, cuts)
 
@@ -176,9 +186,11 @@ def delegations(as_json: AsJson = False) -> None:
         async with operator_client() as client:
             return await client.delegations()
 
-    columns = ("act", "giver", "delegate", "process", "starts_at", "ends_at", "ended_at")
+    columns = ("id", "giver", "delegate", "process", "starts_at", "ends_at", "ended_at")
     with failures():
-        show(run(work()), as_json=as_json, columns=columns)
+        found = run(work())
+        rows = [{"id": each.act, **each.model_dump(mode="json")} for each in found]
+        show(found if as_json else rows, as_json=as_json, columns=columns)
 
 
 @checkpoint.command("prospect")
@@ -200,9 +212,7 @@ def prospect(identifier: str, as_json: AsJson = False) -> None:
             for finding in found.accepts:
                 print(f"to accept: {finding}")
         else:
-            print(f"you may not approve: {', '.join(found.reasons)}")
-            for line in found.needed:
-                print(harmless(line))
+            print(harmless(f"you may not approve: {'; '.join(found.needed)}"))
         for line in found.missing:
             print(f"missing: {line}")
 
@@ -238,7 +248,7 @@ def _print_proof(found: OutcomeProof) -> None:
             soft_wrap=True,
         )
     for name in found.added:
-        out.print(f"  added: {name}")
+        out.print(escape(f"  more people are asked: {why_more(name)}"), soft_wrap=True)
     for seat in found.seats:
         filled = "empty" if seat.operator is None else f"{seat.operator} ({seat.decision})"
         stand_in = f" for {seat.stands_in_for}" if seat.stands_in_for else ""
@@ -298,10 +308,9 @@ def _acted(work: Callable[[OperatorClient], Awaitable[ActAnswer]], *, as_json: b
         try:
             show(run(acted()), as_json=as_json)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = "".join(f"{each}: " for each in first["loc"][:1] if isinstance(each, str))
-            said = first["msg"].removeprefix("Value error, ")
-            raise fail(f"{where}{said}", USAGE) from None
+            where, said = first_error(error)
+            member, _, _ = where.partition(".")
+            raise fail(f"{member}: {said}" if member else said, USAGE) from None
 
 
 def _row(text: str) -> RowCut:
@@ -309,14 +318,7 @@ def _row(text: str) -> RowCut:
     amount, equals, reason = rest.partition("=")
     if not equals or not reason.strip():
         raise fail(f"--row {text!r}: write it as ITEM=AMOUNT=REASON", USAGE)
-    return RowCut(item=item, amount=_money(amount, "--row"), reason=reason.strip())
-
-
-def _money(text: str, name: str) -> Decimal:
-    try:
-        return parse_money(text)
-    except ValueError as error:
-        raise fail(f"{name}: {error}", USAGE) from None
+    return RowCut(item=item, amount=money(amount, "--row"), reason=reason.strip())
 
 
 def _time(text: str, name: str) -> datetime:

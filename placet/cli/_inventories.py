@@ -17,8 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from placet.cli._output import first_error
-from placet.model import ImportedIdentity, is_ours, looks_secret
+from placet.model import ImportedIdentity, first_error, is_ours, looks_secret
 
 COLUMNS = (
     "kind",

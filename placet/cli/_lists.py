@@ -1,13 +1,13 @@
 """``placet case list``, ``placet checkpoint list`` and ``groups``: what there is, what waits."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
 
-from placet.cli._base import USAGE, console, fail, failures, operator_client, run, show
+from placet.cli._base import USAGE, fail, failures, money, operator_client, run, show
 from placet.cli._identities import AsJson
 from placet.cli._output import harmless
 from placet.model import (
@@ -126,8 +126,8 @@ def list_checkpoints(
                 "overdue": overdue,
                 "due": due,
                 "claimed": claimed,
-                "amount_min": at_least,
-                "amount_max": at_most,
+                "amount_min": None if at_least is None else money(at_least, "--at-least"),
+                "amount_max": None if at_most is None else money(at_most, "--at-most"),
                 "text": text,
                 "sort": sort,
                 "limit": _page(limit),
@@ -141,13 +141,9 @@ def list_checkpoints(
         lines = run(work())
         if as_json:
             show(lines, as_json=True)
-        elif console().width >= _WIDE:
-            show([_in_columns(each) for each in lines], as_json=False, columns=_COLUMNS)
         else:
-            for each in lines:
-                _print_lines(_in_columns(each))
-            if not lines:
-                print("none")
+            rows = [_in_columns(each) for each in lines]
+            show(rows, as_json=False, columns=_COLUMNS, otherwise=_print_lines)
 
 
 @checkpoint.command("groups")
@@ -215,13 +211,10 @@ def _waits_for(mine: bool, others: bool) -> WaitsFor | None:
     return WaitsFor.ME if mine else WaitsFor.OTHERS if others else None
 
 
-_WIDE = 120
-"""Columns from which on a table of checkpoints can be read; on fewer, each has lines of its own."""
-
 _COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "missing")
 
 
-def _print_lines(row: dict[str, str]) -> None:
+def _print_lines(row: Mapping[str, str]) -> None:
     said = [row[each] for each in ("title", "subject", "amount") if row[each]]
     print(f"{row['id']}  {row['status']}, due {row['due']}")
     print(f"    {harmless(' · '.join([*said, row['findings']]))}")

@@ -9,9 +9,12 @@ from importlib.metadata import distribution, entry_points, version
 
 import typer
 
-from placet.cli._output import AWAY, offline_failures
+from placet.cli._commands import Commands
+from placet.cli._output import AWAY, is_ours, lacking, offline_failures
 
-_OFFLINE = tuple(["audit", each] for each in ("verify", "replay", "witness", "witness-key"))
+_OFFLINE = tuple(
+    ["audit", each] for each in ("verify", "replay", "flight", "witness", "witness-key")
+)
 """Commands that a machine with ``placet[audit]`` alone can run."""
 
 _COMMANDS = "placet.commands"
@@ -32,14 +35,9 @@ def main() -> None:
     try:
         whole = _authority() if sys.argv[1:2] == ["authority"] else _all()
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "placet":
+        if is_ours(error):
             raise
-        print(
-            f"placet: this needs the whole installation: there is no {error.name} here; "
-            "with placet[audit] alone there are audit verify BUNDLE, audit replay BUNDLE and "
-            "audit witness",
-            file=sys.stderr,
-        )
+        print(f"placet: {lacking(error)}", file=sys.stderr)
         sys.exit(AWAY)
     whole()
 
@@ -78,7 +76,7 @@ def _brought_alone(name: str) -> bool:
     found = found or list(entry_points(group=_COMMANDS, name=name))
     if not found:
         return False
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(lambda: None)  # or the one command would have no name
     app.command(name)(found[0].load())
     _loaded()
@@ -96,7 +94,7 @@ def _audit_alone() -> None:
 
 
 def _alone(commands: typer.Typer, name: str, guarded: AbstractContextManager[None]) -> None:
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False)
     app.add_typer(commands, name=name)
     _loaded()
     try:

@@ -6,39 +6,42 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from placet.cli._base import REFUSED, USAGE, AsJson, fail, failures, operator_client, run, show
+from placet.cli._base import REFUSED, AsJson, fail, failures, money, operator_client, run, show
 from placet.cli._cases import checkpoint_id
-from placet.cli._deciding import Comment
+from placet.cli._deciding import Comment, require_read
 from placet.cli._floor import checkpoint
 from placet.cli._output import harmless
-from placet.model import CheckpointView, DecisionAnswers, OneAnswer, Verdict, parse_money
+from placet.model import CheckpointView, DecisionAnswers, OneAnswer, Verdict
 
 __all__ = ["checkpoint"]
 
 Why = Annotated[str, typer.Option("--reason-code", help="Why, in one word, for all of them.")]
+Evidence = Annotated[
+    list[str] | None,
+    typer.Option(help="The digest that show printed of one; give it of each, or of none."),
+]
 
 
 @checkpoint.command("approve-many")
 def approve_many(
     identifiers: list[str],
     total: Annotated[str, typer.Option(help="What all of them come to, to the cent.")],
+    evidence: Evidence = None,
     as_json: AsJson = False,
 ) -> None:
     """Approve many of one kind, each signed on its own evidence; none with exceptions."""
+    with failures():
+        meant = money(total, "--total")
 
     def come_to(views: Sequence[CheckpointView]) -> None:
         amounts = [view.requirement.amount for view in views]
         if any(each is None for each in amounts):
             raise fail("one of them has no amount: decide it by itself", REFUSED)
         found = sum(each for each in amounts if each is not None)
-        try:
-            meant = parse_money(total)
-        except ValueError as error:
-            raise fail(f"--total: {error}", USAGE) from None
         if found != meant:
             raise fail(f"they come to {found}, not {total}", REFUSED)
 
-    _decide_many(Verdict.APPROVE, identifiers, come_to, as_json=as_json)
+    _decide_many(Verdict.APPROVE, identifiers, come_to, evidence=evidence, as_json=as_json)
 
 
 @checkpoint.command("reject-many")
@@ -46,10 +49,13 @@ def reject_many(
     identifiers: list[str],
     reason_code: Why,
     comment: Comment = None,
+    evidence: Evidence = None,
     as_json: AsJson = False,
 ) -> None:
     """Reject many of one kind for good, each on its own evidence, for one reason."""
-    _turn_many(Verdict.REJECT, identifiers, reason_code, comment, as_json=as_json)
+    _turn_many(
+        Verdict.REJECT, identifiers, reason_code, comment, evidence=evidence, as_json=as_json
+    )
 
 
 @checkpoint.command("return-many")
@@ -57,10 +63,13 @@ def return_many(
     identifiers: list[str],
     reason_code: Why,
     comment: Comment = None,
+    evidence: Evidence = None,
     as_json: AsJson = False,
 ) -> None:
     """Return many of one kind with one question, each on its own evidence."""
-    _turn_many(Verdict.RETURN, identifiers, reason_code, comment, as_json=as_json)
+    _turn_many(
+        Verdict.RETURN, identifiers, reason_code, comment, evidence=evidence, as_json=as_json
+    )
 
 
 def _turn_many(
@@ -69,6 +78,7 @@ def _turn_many(
     reason_code: str,
     comment: str | None,
     *,
+    evidence: list[str] | None,
     as_json: bool,
 ) -> None:
     _decide_many(
@@ -77,6 +87,7 @@ def _turn_many(
         lambda _: None,
         reason_code=reason_code,
         comment=comment,
+        evidence=evidence,
         as_json=as_json,
     )
 
@@ -88,11 +99,13 @@ def _decide_many(
     *,
     reason_code: str | None = None,
     comment: str | None = None,
+    evidence: list[str] | None,
     as_json: bool,
 ) -> None:
     async def work() -> DecisionAnswers:
         async with operator_client() as client:
             views = [await client.checkpoint(checkpoint_id(each)) for each in identifiers]
+            require_read(evidence or [], views)
             look(views)
             try:
                 return await client.decide_many(

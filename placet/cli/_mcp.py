@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvicorn
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.client import Client
@@ -17,8 +16,17 @@ from temporalio.worker import Worker
 from placet.agent import AgentConfig, PlacetPlugin, UngovernedActivity
 from placet.cli._base import USAGE, fail, failures, run
 from placet.cli._settings import load_settings
+from placet.telemetry import TelemetrySettings, telling
 from placet.tokens import read_key_file
-from placet.transport import TemporalTlsSettings, TlsSettings, Transport, temporal_tls
+from placet.transport import (
+    TemporalTlsSettings,
+    TlsSettings,
+    Transport,
+    bind,
+    serve_until_told,
+    server_config,
+    temporal_tls,
+)
 
 _GROUP = "placet.reasoners"
 """Entry points: an agent's name, and what makes its activities from a mind."""
@@ -65,7 +73,9 @@ def mcp_command(app: typer.Typer) -> None:
             makes = [each for each in entry_points(group=_GROUP) if each.name == agent]
             if not makes:
                 raise fail(f"no installed package has an agent {agent} that reasons", USAGE)
-            run(_serve(settings, case, agent, makes[0].load(), http))
+            telemetry = load_settings(TelemetrySettings)
+            with telling(f"placet-worker-{agent}", telemetry):
+                run(_serve(settings, case, agent, makes[0].load(), http))
 
 
 async def _serve(
@@ -112,7 +122,10 @@ async def _serve(
                 await serving
         else:
             app = guarded(mind.server.streamable_http_app(), settings.mcp_token.get_secret_value())
-            await uvicorn.Server(
-                uvicorn.Config(app, host="127.0.0.1", port=http, log_level="warning")
-            ).serve()
+            await serve_until_told(
+                [server_config(app)],
+                [bind("127.0.0.1", http)],
+                stopping=lambda: None,
+                ready_file=None,
+            )
     await asyncio.sleep(0.5)  # sdk-python issue 300: crashes at the end

@@ -8,16 +8,20 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from placet.model import first_error
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -61,6 +65,10 @@ def offline_failures() -> Iterator[None]:
     except ValidationError as error:
         name, said = first_error(error)
         _stop(f"{name}: {said}", USAGE)
+    except ModuleNotFoundError as error:
+        if is_ours(error):
+            raise
+        _stop(lacking(error), AWAY)
     except BrokenPipeError:  # who read it has left, as `| head` does, and needs no telling
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(AWAY) from None
@@ -68,10 +76,18 @@ def offline_failures() -> Iterator[None]:
         _stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), AWAY)
 
 
-def first_error(error: ValidationError) -> tuple[str, str]:
-    """Where the first error is, and what it says, without the value: it may be a secret (I7)."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+def is_ours(error: ModuleNotFoundError) -> bool:
+    """Whether a module of ours is missing, which is no installation's fault."""
+    return error.name is None or error.name.partition(".")[0] == "placet"
+
+
+def lacking(error: ModuleNotFoundError) -> str:
+    """What a command needs that is not installed, in words."""
+    return (
+        f"this needs the whole installation: there is no {error.name} here; with placet[audit] "
+        "alone there are audit verify BUNDLE, audit replay BUNDLE, audit flight BUNDLE and audit "
+        "witness"
+    )
 
 
 def _stop(message: str, code: int) -> None:
@@ -124,42 +140,72 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         raise fail(f"{path}: {name}: {said}" if name else f"{path}: {said}", USAGE) from None
 
 
-_ROOM = 12
-"""What a column needs for a table to be read."""
+_ROOM = 24
+"""What a column of words needs to be read; what has no spaces is never broken."""
+_GAP = 2
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?Z")
 
 
-def show(data: Any, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
-    """Print data: as JSON, or as a table of these columns; row by row where it would not fit."""
+def show(
+    data: Any,
+    *,
+    as_json: bool,
+    columns: tuple[str, ...] = (),
+    otherwise: Callable[[Mapping[str, Any]], None] | None = None,
+) -> None:
+    """Print data: as JSON, or as a table of these columns.
+
+    A table that would break an id, a record or another word is none that can be read or copied:
+    each row has lines of its own then, or is printed by ``otherwise``.
+    """
     rows = [_plain(each) for each in data] if isinstance(data, list) else _plain(data)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=True))
     elif not rows:
         print("none")
     elif isinstance(rows, list):
-        cells = [[_cell(row.get(column)) for column in columns] for row in rows]
-        if console().width < _ROOM * len(columns):
-            for first, *rest in cells:
-                print(first)
-                for column, cell in zip(columns[1:], rest, strict=True):
+        cells = [[_short(row.get(column)) for column in columns] for row in rows]
+        table = _table(columns, cells)
+        if table is not None:
+            console().print(table)
+        for row, (first, *rest) in zip(rows, cells, strict=True) if table is None else ():
+            if otherwise is not None:
+                otherwise(row)
+                continue
+            print(first)
+            for column, cell in zip(columns[1:], rest, strict=True):
+                if cell:
                     print(f"    {column}  {cell}")
-            return
-        table, half = Table(), console().width // 2
-        for at, column in enumerate(columns):
-            # An id, which stands first, is there to be copied: in one line where there is room.
-            whole = at == 0 and all(len(each[0]) <= half for each in cells)
-            table.add_column(column, overflow="fold", no_wrap=whole)
-        for each in cells:
-            table.add_row(*(escape(cell) for cell in each))
-        console().print(table)
     else:
         for name, value in rows.items():
             console().print(f"[bold]{escape(name)}[/bold]  {escape(_cell(value))}")
+
+
+def _table(columns: tuple[str, ...], cells: list[list[str]]) -> Table | None:
+    """A table of cells; ``None`` where there is no room for one."""
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    room = console().width + _GAP
+    for name, *column in zip(columns, *cells, strict=True):
+        longest = max(map(cell_len, (name, *column)))
+        broken = any(" " in each for each in column)
+        word = max(map(cell_len, (name, *" ".join(column).split())))
+        least = min(longest, max(word, _ROOM)) if broken else longest
+        table.add_column(name, min_width=least, no_wrap=not broken)
+        room -= least + _GAP
+    for each in cells:
+        table.add_row(*(escape(cell) for cell in each))
+    return table if room >= 0 else None
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_none=True)
     return value
+
+
+def _short(value: Any) -> str:
+    """What stands in a table: times to the minute."""
+    return _TIME.sub(r"\1 \2Z", _cell(value))
 
 
 def _cell(value: Any) -> str:

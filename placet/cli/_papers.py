@@ -14,7 +14,7 @@ from placet.cli._pages import NoText, Page, find
 from placet.cli._processes import processes
 from placet.cli._showing import checkpoint, published_process
 from placet.client import OperatorClient
-from placet.model import CaseView, CheckpointView, InputPart
+from placet.model import CaseView, CheckpointView, InputPart, quantity
 from placet.process import Paper
 
 __all__ = ["checkpoint"]
@@ -162,7 +162,7 @@ def write(
             raise fail(str(error)) from None
         if paper is None:
             for name, each in written.items():
-                print(f"{name}  {harmless(each.name)}  {len(each.content)} bytes")
+                print(f"{name}  {harmless(each.name)}  {quantity(len(each.content), 'byte')}")
             return
         (made,) = written.values()
         if save is None and made.name.endswith((".txt", ".md")):

@@ -25,7 +25,7 @@ from placet.cli._base import (
 )
 from placet.cli._fetch import fetch_decisions
 from placet.cli._processes import processes
-from placet.model import ActAnswer, AuthorityMatrix, PublishPolicy, format_time
+from placet.model import ActAnswer, AuthorityMatrix, PublishPolicy, format_time, quantity
 from placet.rules import (
     BadPolicies,
     LoadedPolicies,
@@ -59,7 +59,8 @@ def check(
             definition = _installed(process).definition
             _refuse(folder, misfits(definition, matrix, loaded))
             _refuse(folder, dead_ends(definition, matrix, loaded))
-        print(f"{len(loaded.ids)} policies hold together; digest {loaded.digest}")
+        policies = quantity(len(loaded.ids), "policy", "policies")
+        print(f"no trouble in {policies}; digest {loaded.digest}")
 
 
 @policy.command()
@@ -189,7 +190,7 @@ def backtest_(
 
 def _print_approvals(found: ApprovalsAgain) -> None:
     out = console()
-    out.print(f"  computed {found.recorded} outcomes again, as they were asked")
+    out.print(f"  computed {quantity(found.recorded, 'outcome')} again, as asked then")
     for index in found.otherwise:
         out.print(f"  [bold]DOES NOT HOLD[/bold] outcome at entry {index}")
     out.print(f"  asked them of the proposed matrix: {len(found.changes)} would change")
@@ -206,7 +207,8 @@ def _print_approvals(found: ApprovalsAgain) -> None:
 
 def _print_backtest(found: Backtest) -> None:
     out = console()
-    out.print(f"  asked {found.recorded} decisions again of the policies they were made with")
+    decisions = quantity(found.recorded, "decision")
+    out.print(f"  asked {decisions} again, of the policies of then")
     for trouble in found.troubles:
         out.print(
             f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "

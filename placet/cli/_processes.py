@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from placet.cli._output import USAGE, fail, first_error
+from placet.cli._output import USAGE, fail
+from placet.model import first_error
 
 if TYPE_CHECKING:  # it loads Temporal, which the console's first screen does without
     from placet.process import Process

@@ -12,7 +12,9 @@ from placet.model import ActAnswer, Governance, ProposalStatus, ProposalView, Re
 act = typer.Typer(help="Acts that wait for a second signature.", no_args_is_help=True)
 governance = typer.Typer(help="The lender's rules about people.", no_args_is_help=True)
 
-Proposal = Annotated[str, typer.Argument(help="The act's jti, as `placet act list` shows it.")]
+Proposal = Annotated[
+    str, typer.Argument(metavar="ID", help="Which act, as `placet act list` names it.")
+]
 
 
 @act.command("list")
@@ -26,42 +28,44 @@ def list_(
         async with operator_client() as client:
             return await client.proposals(status.value)
 
-    columns = ("jti", "act", "target", "proposed_by", "lapses_at", "status")
+    columns = ("id", "act", "target", "proposed_by", "lapses_at", "status")
     with failures():
-        show(run(work()), as_json=as_json, columns=columns)
+        found = run(work())
+        rows = [{"id": each.jti, **each.model_dump(mode="json")} for each in found]
+        show(found if as_json else rows, as_json=as_json, columns=columns)
 
 
 @act.command("show")
-def show_(jti: Proposal, as_json: AsJson = False) -> None:
+def show_(identifier: Proposal, as_json: AsJson = False) -> None:
     """Show one with everything that it would change."""
 
     async def work() -> ProposalView:
         async with operator_client() as client:
-            return await client.proposal(jti)
+            return await client.proposal(identifier)
 
     with failures():
         show(run(work()), as_json=as_json)
 
 
 @act.command()
-def countersign(jti: Proposal, as_json: AsJson = False) -> None:
+def countersign(identifier: Proposal, as_json: AsJson = False) -> None:
     """Sign it as the second person; it takes effect."""
 
     async def work() -> ActAnswer:
         async with operator_client() as client:
-            return await client.countersign(await client.proposal(jti))
+            return await client.countersign(await client.proposal(identifier))
 
     with failures():
         show(run(work()), as_json=as_json)
 
 
 @act.command()
-def withdraw(jti: Proposal, reason: Why, as_json: AsJson = False) -> None:
+def withdraw(identifier: Proposal, reason: Why, as_json: AsJson = False) -> None:
     """Withdraw it; it never takes effect."""
 
     async def work() -> ActAnswer:
         async with operator_client() as client:
-            return await client.act("act.withdraw", jti, Reason(reason=reason))
+            return await client.act("act.withdraw", identifier, Reason(reason=reason))
 
     with failures():
         show(run(work()), as_json=as_json)

@@ -15,7 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from placet.cli._output import USAGE, fail, first_error
+from placet.cli._output import USAGE, fail
+from placet.model import first_error
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 

@@ -27,6 +27,7 @@ from placet.model import (
     CheckpointView,
     InputPart,
     ProcessDefinition,
+    quantity,
 )
 
 __all__ = ["checkpoint", "published_process"]
@@ -121,14 +122,15 @@ def _said_first(view: CheckpointView) -> Iterator[str]:
     """What stands out, and what is different from what was asked before."""
     for each in view.unusual:
         if each.kind not in {"blocking", "warning"}:  # those follow, each with its place
-            yield f"{each.kind.replace('_', ' ')}: {each.text}"
+            yield f"{each.heading}: {each.text}"
     diff = view.changed
     for changed in () if diff is None else (*diff.amounts, *diff.findings, *diff.rows):
         yield f"changed: {changed.what}: {changed.before} → {changed.after}"
     if view.claim is not None:
         yield f"claimed by {view.claim.operator}"
     for remark in view.remarks:
-        yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {remark.size} bytes]'}"
+        size = quantity(remark.size or 0, "byte")
+        yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {size}]'}"
 
 
 def _in_line(said: Any) -> str:

@@ -18,6 +18,7 @@ from placet.model import (
     Problem,
     SignInAnswer,
     SignInBegun,
+    first_error,
 )
 from placet.tokens import (
     SigningKey,
@@ -35,11 +36,13 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class AuthorityError(Exception):
-    """The authority refused; ``problem`` says why, ``status`` is the HTTP status."""
+    """The authority refused. Its text says why to a person.
+
+    ``problem`` says it to a program, by codes; ``status`` is the HTTP status.
+    """
 
     def __init__(self, status: int, problem: Problem) -> None:
-        reasons = f" [{', '.join(problem.reasons)}]" if problem.reasons else ""
-        super().__init__(f"{problem.error_description}{reasons}")
+        super().__init__(problem.error_description)
         self.status = status
         self.problem = problem
 
@@ -66,7 +69,7 @@ def _trusted(scheme: str) -> ssl.SSLContext:
     except BadTls as error:
         raise AuthorityAway(str(error)) from None
     except ValidationError as error:
-        said = error.errors(include_url=False, include_input=False)[0]["msg"]
+        _, said = first_error(error)
         raise AuthorityAway(f"PLACET_TLS: {said}") from None
 
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from placet.model import Action, Model, RecordId
+from placet.model import Action, Model, RecordId, first_error
 
 SAFE = frozenset({"GET", "HEAD"})
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
@@ -236,8 +236,7 @@ def read_routes(path: Path) -> Routes:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRoutes(f"{path}: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(each) for each in first["loc"])
-        raise BadRoutes(f"{path}: {where}: {first['msg']}") from None
+        where, said = first_error(error)
+        raise BadRoutes(f"{path}: {where}: {said}") from None
     except BadRoutes as error:
         raise BadRoutes(f"{path}: {error}") from None

@@ -21,7 +21,17 @@ from typing import Self
 import aiohttp
 from pydantic import Field, ValidationError, model_validator
 
-from placet.model import Goal, Model, Name, ToolProof, ToolTask, WebAddress, looks_secret
+from placet.model import (
+    Goal,
+    Model,
+    Name,
+    ToolProof,
+    ToolTask,
+    WebAddress,
+    first_error,
+    looks_secret,
+    quantity,
+)
 
 MOST_BYTES = 16 * 1024
 """Of an answer: a proof takes two hundred."""
@@ -82,9 +92,8 @@ def read_tools(file: Path) -> Tools:
     except (OSError, ValueError) as error:
         said = str(error)
         if isinstance(error, ValidationError):
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(str(each) for each in first["loc"][1:])
-            said = f"{place}: {first['msg']}"
+            place, said = first_error(error)
+            said = f"{place.removeprefix('sources.')}: {said}"
         raise BadTools(f"{file}: {said}") from None
 
 
@@ -102,7 +111,7 @@ async def call(tool: Tool, task: ToolTask) -> ToolProof:
             return _read(await _run(tool, task, told))
     except TimeoutError:
         raise ToolFailed(
-            f"it did not end within {tool.seconds} seconds, and may have done it"
+            f"it did not end within {quantity(tool.seconds, 'second')}, and may have done it"
         ) from None
 
 

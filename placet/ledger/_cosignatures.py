@@ -32,6 +32,7 @@ from placet.ledger._notes import (
     open_checkpoint,
     split_note,
 )
+from placet.model import quantity
 
 _COSIGNATURE = b"\x04"  # C2SP signed-note: timestamped Ed25519 cosignatures of heads
 _SIGNATURE_BYTES = 8 + 64
@@ -178,7 +179,8 @@ def _differs(subtrees: Subtrees, head: Checkpoint) -> bool:
 
 
 def _spell(head: Checkpoint) -> str:
-    return f"{head.origin}, {head.size} entries, root {head.text.splitlines()[2]}"
+    size, root = quantity(head.size, "entry", "entries"), head.text.splitlines()[2]
+    return f"{head.origin}, {size}, root {root}"
 
 
 def _seconds(signature: bytes) -> int:

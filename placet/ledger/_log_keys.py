@@ -21,6 +21,7 @@ from itertools import pairwise
 from placet.ledger._entries import Entry, EntryType, decode_entry
 from placet.ledger._errors import EntryError, NoteError
 from placet.ledger._notes import Checkpoint, NoteVerifier, open_checkpoint
+from placet.model import quantity
 
 HEADS = "heads"
 """The purpose of a key of heads, as entries name it."""
@@ -159,6 +160,6 @@ def _open(note: str, keys: Sequence[LogKey]) -> Checkpoint:
             with contextlib.suppress(NoteError):
                 return open_checkpoint(note, [each.verifier])
     raise NoteError(
-        f"no key that signed the head of {head.size} entries speaks for it: "
+        f"no key that signed the head of {quantity(head.size, 'entry', 'entries')} speaks for it: "
         "none was named by then, or it was retired"
     )

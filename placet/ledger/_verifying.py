@@ -6,6 +6,7 @@ from placet.ledger._entries import Entry, decode_entry
 from placet.ledger._errors import EntryError, LogError
 from placet.ledger._merkle import EMPTY_ROOT, Frontier, leaf_hash
 from placet.ledger._notes import Checkpoint
+from placet.model import quantity
 
 
 def verify_log(
@@ -26,7 +27,8 @@ def verify_log(
     waiting = sorted(kept, key=lambda each: each.size)
     for each in waiting:
         if each.origin != head.origin or each.size > head.size:
-            raise LogError(f"the kept head of {each.size} entries is beyond this log's head")
+            size = quantity(each.size, "entry", "entries")
+            raise LogError(f"the kept head of {size} is beyond this log's head")
     frontier, before = Frontier(), 0
     source = iter(entries)
     while True:

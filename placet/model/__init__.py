@@ -320,6 +320,7 @@ from placet.model._registry import (
     join_digest,
     kind_of,
 )
+from placet.model._saying import first_error, plain_error, quantity
 from placet.model._searching import SUBJECT, SearchAttribute, Stage
 from placet.model._secrets import (
     looks_secret,
@@ -664,6 +665,7 @@ __all__ = [
     "digest_bytes",
     "digest_hash",
     "digest_json",
+    "first_error",
     "first_governance",
     "format_time",
     "is_ours",
@@ -672,7 +674,9 @@ __all__ = [
     "looks_secret",
     "parse_money",
     "payloads_digest",
+    "plain_error",
     "proof_trouble",
+    "quantity",
     "read_digest",
     "salted_digest",
     "spell_id",

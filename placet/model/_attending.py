@@ -170,3 +170,16 @@ class Unusual(Model):
 
     kind: str
     text: str
+
+    @property
+    def heading(self) -> str:
+        """The kind, in words."""
+        return _HEADINGS.get(self.kind, self.kind.replace("_", " "))
+
+
+_HEADINGS = {
+    "added_by_matrix": "more people are asked",
+    "blocking": "blocking finding",
+    "left_by_person": "left by a person",
+    "less_than_asked": "less than asked for",
+}

@@ -58,6 +58,7 @@ from placet.rules._requirement import (
     goes_alone,
     requirement,
     said_digest,
+    why_more,
 )
 from placet.rules._results import require_supported
 from placet.rules._schedule import (
@@ -144,5 +145,6 @@ __all__ = [
     "subject_variables",
     "unusual",
     "waiting_roles",
+    "why_more",
     "without_a_hand",
 ]

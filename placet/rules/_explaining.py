@@ -16,6 +16,7 @@ from placet.model import (
     SeatView,
     Uncounted,
     Verdict,
+    quantity,
 )
 from placet.rules._deciding import CheckpointStanding, OperatorFacts, check_decision
 from placet.rules._errors import DecisionRefused
@@ -67,8 +68,7 @@ def _exceptions(requirement: Requirement, findings: Iterable[FindingId]) -> Iter
 
 
 def _in_words(count: int, roles: tuple[str, ...]) -> str:
-    noun = "approval" if count == 1 else "approvals"
-    return f"{count} more {noun} by: {' or '.join(roles)}"
+    return f"{quantity(count, 'more approval')} by: {' or '.join(roles)}"
 
 
 def explain(
@@ -186,7 +186,7 @@ def prospect(
             may_approve=False,
             may_withdraw=withdraw is None,
             reasons=tuple(each.value for each in approve.reasons),
-            needed=approve.needed or tuple(each.words for each in approve.reasons),
+            needed=(*(each.words for each in approve.reasons), *approve.needed),
             missing=missing(requirement, standing.decisions),
             stands_in_for=operator.stands_in_for,
         )

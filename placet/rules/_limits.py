@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from placet.model import Calendar, IdentityRules, Limit, Measure, WorkingHours
+from placet.model import Calendar, IdentityRules, Limit, Measure, WorkingHours, quantity
 from placet.rules._errors import BadCalendar
 from placet.rules._schedule import openings
 
@@ -69,4 +69,5 @@ def exceeded_in_words(agent: str, limit: Limit | WorkingHours) -> str:
         Measure.DENIALS: "was denied",
         Measure.CASE_DENIALS: "was denied in this case",
     }[limit.measure]
-    return f"{agent} {what} more than {limit.at_most} times within {limit.within_seconds} seconds"
+    within = quantity(limit.within_seconds, "second")
+    return f"{agent} {what} more than {quantity(limit.at_most, 'time')} within {within}"

@@ -44,6 +44,16 @@ from placet.rules._scope import string_list
 from placet.rules._segregation import in_order
 
 _PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)
+_EXCEPTIONS, _ACCEPTORS = "exceptions", "acceptors"
+_WHY_MORE = {
+    _EXCEPTIONS: "there are blocking findings, which have to be accepted",
+    _ACCEPTORS: "there are blocking findings that only some roles may accept",
+}
+
+
+def why_more(added: str) -> str:
+    """Why more people are asked than for the amount alone; an addition of a matrix is its name."""
+    return _WHY_MORE.get(added, added)
 
 
 class AutomaticFacts(Model):
@@ -162,7 +172,7 @@ def _asked(
     added: list[str] = []
     needs = [*tier.needs]
     if proposal.exceptions and rule.exception_adds:
-        added.append("exceptions")
+        added.append(_EXCEPTIONS)
         needs += rule.exception_adds
     for addition in rule.additions:
         # Each condition is looked at: a fact that is missing is found whatever the others say.
@@ -173,7 +183,7 @@ def _asked(
     for each in acceptors:
         # Someone who may accept them must be among those who are asked, or nobody ever could.
         if not any(set(need.roles) & set(each.roles) for need in needs):
-            added.append("acceptors")
+            added.append(_ACCEPTORS)
             needs.append(Need(roles=each.roles, count=1, stage=max(n.stage for n in needs)))
     return tuple(dict.fromkeys(added)), tuple(needs)
 

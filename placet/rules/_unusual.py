@@ -11,6 +11,7 @@ from placet.model import (
     Unusual,
     Verdict,
 )
+from placet.rules._requirement import why_more
 from placet.rules._words import CountedDecision
 
 _MOST = 200
@@ -55,7 +56,7 @@ def unusual(
                 kind="less_than_asked", text=f"{proposal.amount} of {proposal.requested} asked for"
             )
         )
-    found += [Unusual(kind="added_by_matrix", text=each) for each in requirement.added]
+    found += [Unusual(kind="added_by_matrix", text=why_more(each)) for each in requirement.added]
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """What a process tells while it runs: its log, and its traces where they are wanted."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 from placet.telemetry._logs import set_up_logs
@@ -15,9 +16,12 @@ def telling(service: str, settings: TelemetrySettings) -> Iterator[None]:
     Raises:
         NoTraces: traces are wanted, and the libraries are not installed.
     """
+    root = logging.getLogger()
+    before = root.handlers[:]
     set_up_logs(settings)
     set_up_traces(service, settings)
     try:
         yield
     finally:
         end_traces()
+        root.handlers[:] = before  # ours writes to a stream that may be closed from here on

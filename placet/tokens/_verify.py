@@ -182,7 +182,7 @@ def _select_key(jws: Jws, kind: TokenKind[BaseModel], keys: Keys) -> PublicKey:
         return next(iter(keys.values()))  # plain OAuth libraries write no kid
     key = None if kid is None else keys.get(kid)
     if key is None or (kind.key_rule is KeyRule.THUMBPRINT and kid != key.thumbprint):
-        raise UnknownKey(f"the {kind.name}'s kid names no key that its sender may use")
+        raise UnknownKey(f"the {kind.name} names a key (kid) that is none of its sender's")
     return key
 
 

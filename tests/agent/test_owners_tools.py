@@ -77,7 +77,7 @@ async def test_a_command_is_told_what_to_do_and_nothing_of_the_worker(
 
 async def test_a_command_ends_in_time_with_all_that_it_started(tmp_path: Path) -> None:
     """I11: a tool that hangs is over when its time is, and so are its children."""
-    with pytest.raises(ToolFailed, match="within 1 seconds"):
+    with pytest.raises(ToolFailed, match="within 1 second"):
         await call(shell(f"sleep 600 & echo $! > {tmp_path}/pid; wait", seconds=1), TASK)
     child = int((tmp_path / "pid").read_text())
     for pause in pauses():

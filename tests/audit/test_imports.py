@@ -121,23 +121,28 @@ def test_a_bundle_is_verified_where_only_the_audit_is_installed(
     bundle, trust = tmp_path / "case.zip", tmp_path / "trust.json"
     bundle.write_bytes(recorded.exported)
     trust.write_text(json.dumps({"log_key": recorded.files.trusted_log_key}))
-    alone, trusted, replayed = audit_alone(
+    alone, trusted, *ran = audit_alone(
         ("audit", "verify", str(bundle)),
         ("audit", "verify", str(bundle), "--trust", str(trust), "--json"),
         ("audit", "replay", str(bundle)),
+        ("audit", "flight", str(bundle)),
     )
     assert (alone.code, alone.err) == (3, "")
     assert "everything that was checked holds" in alone.out
     assert (trusted.code, trusted.err) == (0, "")
     assert json.loads(trusted.out)["troubles"] == []
-    assert replayed.code == 2  # 3 would say that it holds, under nobody's key
-    assert "parcel-check" in replayed.err or "can't be loaded here" in replayed.err
-    assert "Traceback" not in replayed.err
+    for ended in ran:
+        assert ended.code == 2  # 3 would say that it holds, under nobody's key
+        assert "parcel-check" in ended.err or "can't be loaded here" in ended.err
+        assert "Traceback" not in ended.err
 
 
 def test_what_needs_more_than_the_audit_says_so() -> None:
-    commands = (("case", "list"), ("audit", "timeline", "case-" + "0" * 26), ("--help",))
-    for ended in audit_alone(*commands):
+    """I12: also where the command itself is there, and what it was asked for is an authority's."""
+    case = "case-" + "0" * 26
+    of_a_log = (("verify",), ("replay", case), ("replay", "--all"), ("flight", case))
+    commands = (("case", "list"), ("audit", "timeline", case), ("--help",))
+    for ended in audit_alone(*commands, *(("audit", *each) for each in of_a_log)):
         assert ended.code == 3
         assert "needs the whole installation" in ended.err
         assert len(ended.err.splitlines()) == 1

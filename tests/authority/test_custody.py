@@ -25,7 +25,7 @@ from placet.ledger import Checkpoint, NoteSigner, open_checkpoint, sign_checkpoi
 from placet.tokens import SigningKey
 from tests.authority import ORIGIN
 from tests.harness.signers import RunningSigner
-from tests.harness.world import PASSPHRASE
+from tests.harness.world import PASSPHRASE, until
 
 ADA = [("ada", SigningKey.generate().public)]
 
@@ -49,6 +49,15 @@ async def test_a_signer_that_ends_takes_its_own_socket_with_it(signer: RunningSi
         each.process.terminate()
         assert each.process.wait(20) == 0
         assert signer.socket.exists() is left
+
+
+async def test_a_signer_says_where_it_is_ready(signer: RunningSigner) -> None:
+    """Whoever started it need not guess whether to wait."""
+
+    async def said() -> bool:
+        return f"ready to sign at {signer.socket}" in (signer.folder / "log").read_text()
+
+    await until(said)
 
 
 async def test_a_signer_keeps_the_keys_and_signs(signer: RunningSigner, tmp_path: Path) -> None:

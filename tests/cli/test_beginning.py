@@ -30,6 +30,8 @@ def test_the_version_says_what_a_report_needs_and_loads_no_command() -> None:
 
 def test_the_version_is_an_option_and_a_command(placet: Placet) -> None:
     assert "--version" in placet("--help").out
+    for said in (("--help",), ("case", "list", "--help"), ("audit", "verify", "--help")):
+        assert "<bool>" not in placet(*said).out  # no flag takes a value
     assert placet("--version").out == placet("version").out != ""
 
 

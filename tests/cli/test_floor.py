@@ -164,7 +164,7 @@ def test_a_word_is_withdrawn_and_a_conflict_is_final(floor: Floor) -> None:
     again = floor.say("ben", "checkpoint", "approve", checkpoint, "--amount", "100.00", code=1)
     assert "abstained" in again.err
     said = floor.say("ben", "checkpoint", "prospect", checkpoint)
-    assert "you may not approve: abstained" in said.out
+    assert "you may not approve: you have abstained, which is final" in said.out
     said = floor.say("ana", "checkpoint", "prospect", checkpoint)
     assert "you may approve" in said.out
     floor.say("ana", "checkpoint", "reject", checkpoint, "--reason-code", "other")
@@ -239,6 +239,34 @@ def test_what_was_read_is_what_is_signed_or_nothing(floor: Floor, word: str) -> 
         assert refusal in wrong.err
     assert floor.view(second) == before
     floor.say("ana", "checkpoint", word, first, *more, "--evidence", read)
+
+
+@pytest.mark.parametrize("word", ["approve-many", "reject-many", "return-many"])
+def test_what_was_read_of_many_is_what_is_signed_or_nothing(floor: Floor, word: str) -> None:
+    """I6: one that is another than was read, and nothing is sent; in whatever order they stand."""
+    several = [floor.asked(count=2) for _ in range(3)]
+    read = [floor.view(each).evidence_digest for each in several]
+    total, why = ("--total", "200.00"), ("--reason-code", "inspection")
+    said = ("checkpoint", word, *several[:2], *(total if word == "approve-many" else why))
+    before = [floor.view(each) for each in several]
+    for digests, code, refusal in (
+        (read[1:], 1, f"placet checkpoint show {several[0]}"),
+        (read[:1], 1, f"placet checkpoint show {several[1]}"),
+        (read, 2, "one is of none of these"),
+        ([read[0], read[1][:-1]], 2, "is no digest"),
+    ):
+        pinned = [part for each in digests for part in ("--evidence", each)]
+        assert refusal in floor.say("ana", *said, *pinned, code=code).err
+    assert [floor.view(each) for each in several] == before
+    floor.say("ana", *said, "--evidence", read[1], "--evidence", read[0])
+
+
+def test_a_refusal_is_in_words_and_has_its_codes_for_a_program(floor: Floor) -> None:
+    """I6: what a person reads names no rule by its id."""
+    turned = ("checkpoint", "return", floor.asked())
+    said = floor.say("ana", *turned, code=1).err
+    assert said == "placet: refused: a return needs a question: a reason code or a comment\n"
+    assert "[I6, no_question]" in floor.say("ana", *turned, "--json", code=1).err
 
 
 def test_many_are_turned_back_at_once_for_one_reason(floor: Floor) -> None:

@@ -14,30 +14,48 @@ ROW = {
 }
 
 
-@pytest.mark.parametrize(
-    ("width", "columns", "whole"), [(30, 2, False), (40, 5, True), (80, 5, True), (120, 5, True)]
-)
-def test_an_id_can_be_copied(
+SPIFFE = "spiffe://prod.bank.internal/ns/payments/sa/settlement-runner"
+WORDS = {"identity": SPIFFE, "ends_at": "2026-12-01T10:24:33.5Z", "lacks": "an owner " * 9 + "now"}
+
+
+@pytest.mark.parametrize("width", [30, 80, 100, 200])
+@pytest.mark.parametrize("row", [ROW, WORDS], ids=["ids", "words"])
+def test_what_is_there_to_be_copied_is_never_broken(
+    row: dict[str, str],
     width: int,
-    columns: int,
-    whole: bool,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In one line where there is room; where there is none, folded and never cut."""
+    """A table where there is room, else lines for each row; a time needs no seconds in either."""
     monkeypatch.setenv("COLUMNS", str(width))
-    show([ROW], as_json=False, columns=tuple(ROW)[:columns])
-    lines = capsys.readouterr().out.splitlines()
-    assert any(CASE in each for each in lines) == whole
-    first = [each.split("│")[1].strip() for each in lines if each.startswith("│")]
-    assert "".join(first or lines[:1]) == CASE
+    show([row], as_json=False, columns=tuple(row))
+    said = capsys.readouterr().out
+    assert all(row[each] in said for each in row.keys() - {"ends_at", "lacks"})
+    assert "".join(row.get("lacks", "").split()) in "".join(said.split())
+    assert ("2026-12-01 10:24Z" in said) == (row is WORDS)
+
+
+@pytest.mark.parametrize(("width", "table"), [(80, True), (78, False)])
+def test_five_columns_of_a_case_fit_where_terminals_are_narrow(
+    width: int,
+    table: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Else each row has lines of its own, and the id that they begin with stands alone."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    show([ROW], as_json=False, columns=tuple(ROW))
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert (first.split(), second.split()[0]) == (
+        (list(ROW), CASE) if table else ([CASE], "subject")
+    )
 
 
 def test_what_has_too_many_columns_is_told_row_by_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is folded to three letters a line, and nothing is left out."""
-    row = {"operator": "operator:cleo"} | {f"count_of_{n}": str(n) for n in range(9)}
+    """Nothing is folded to three letters a line, and nothing that is there is left out."""
+    row = {"operator": "operator:cleo", "until": ""} | {f"count_of_{n}": str(n) for n in range(9)}
     monkeypatch.setenv("COLUMNS", "80")
     show([row], as_json=False, columns=tuple(row))
     first, *rest = capsys.readouterr().out.splitlines()

@@ -147,9 +147,30 @@ def test_a_key_that_was_never_enrolled_is_refused(
     """I6: the name alone opens nothing."""
     write_key_file(tmp_path / "mole.pem", SigningKey.generate(), PASSPHRASE)
     variables = {**served.variables, "PLACET_KEY_FILE": str(tmp_path / "mole.pem")}
-    assert_told(placet("case", "list", **variables), 1, "refused")
+    mend = ("is not enrolled for operator:ada", "have an administrator enrol it")
+    assert_told(placet("case", "list", **variables), 1, "refused", *mend)
     variables = {**served.variables, "PLACET_OPERATOR": "nobody"}
-    assert_told(placet("case", "list", **variables), 1, "refused")
+    assert_told(placet("case", "list", **variables), 1, "is not enrolled for operator:nobody")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("case", "list", "--sort", "x"), "'--sort': 'x' is not one of 'opened', '-opened'"),
+        (("checkpoint", "groups", "--by", "x"), "'--by': 'x' is not one of"),
+        (("checkpoint", "list", "--at-least", "x"), "--at-least: money must be written like"),
+        (("checkpoint", "lower", "c", "--row", "4=x=y", "--amount", "9.00"), "--row: money must"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else " ".join(each),
+)
+def test_an_option_that_is_none_is_named_in_words(
+    placet: Placet, served: Served, arguments: tuple[str, ...], option: str
+) -> None:
+    """I12: without the words of the libraries that found it."""
+    ended = placet(*arguments, **served.variables)
+    assert ended.code == 2
+    assert option in ended.err
+    assert "Value error" not in ended.err
 
 
 def test_a_settings_file_that_is_broken_is_named(placet: Placet, tmp_path: Path) -> None:

@@ -34,9 +34,12 @@ class RunningSigner:
             "PLACET_SIGNER_PASSPHRASE": "another passphrase for tests only",
         }
         self.socket.unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "placet.cli", "authority", "signer"], env={**os.environ, **own}
-        )
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "placet.cli", "authority", "signer"],
+                env={**os.environ, **own},
+                stderr=log,
+            )
 
         async def look() -> bool:
             assert self.process is not None

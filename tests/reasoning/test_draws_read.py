@@ -35,7 +35,7 @@ from placet.audit import workflow_runner
 from placet.model import CheckpointView, Mode, Severity, Verdict
 from placet.tokens import read_key_file
 from tests.reasoning.room import told
-from tests.workflows.desk import Desk, open_desk, until
+from tests.workflows.desk import Desk, open_desk
 from worker.registry import READING_AGENTS, reading
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -293,18 +293,18 @@ async def _over_http(command: list[str], env: dict[str, str]) -> AsyncIterator[M
     (port,) = free_ports(1)
     token = "a token of this test alone"
     process = await asyncio.create_subprocess_exec(
-        *command, "--http", str(port), env={**env, "PLACET_WORKER_MCP_TOKEN": token}
+        *command,
+        *("--http", str(port)),
+        env={**env, "PLACET_WORKER_MCP_TOKEN": token},
+        stderr=asyncio.subprocess.PIPE,
     )
     url, headers = f"http://127.0.0.1:{port}/mcp", {"Authorization": f"Bearer {token}"}
     try:
+        assert process.stderr is not None
+        async with asyncio.timeout(30):
+            said = await process.stderr.readline()
+        assert f"ready for requests at http://127.0.0.1:{port}" in said.decode()
         async with httpx2.AsyncClient(headers=headers) as http:
-
-            async def listens() -> bool | None:
-                with contextlib.suppress(httpx2.ConnectError):
-                    return (await http.get(f"http://127.0.0.1:{port}/")).status_code == 404
-                return None
-
-            await until(listens)
             async with McpClient(streamable_http_client(url, http_client=http)) as agent:
                 yield agent
     finally:

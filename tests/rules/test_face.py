@@ -72,6 +72,7 @@ def test_the_public_names_are_pinned() -> None:
         "subject_variables",
         "unusual",
         "waiting_roles",
+        "why_more",
         "without_a_hand",
     ]
     assert all(hasattr(placet.rules, name) for name in placet.rules.__all__)

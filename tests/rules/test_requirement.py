@@ -24,6 +24,7 @@ from placet.model import (
     Requirement,
     RequirementFact,
     Severity,
+    Unusual,
     digest_bytes,
     digest_json,
 )
@@ -35,6 +36,7 @@ from placet.rules import (
     excluded,
     requirement,
     said_digest,
+    why_more,
 )
 
 MATRIX = AuthorityMatrix.model_validate_json(
@@ -397,3 +399,12 @@ def test_who_alone_may_accept_a_finding_is_among_those_who_are_asked() -> None:
     assert fixed.accepting(fixed.exceptions[0]) == ("compliance-officer",)
     assert fixed.acceptable_by(frozenset({"loan-officer"})) == ()
     assert fixed.acceptable_by(frozenset({"compliance-officer"})) == fixed.exceptions
+
+
+def test_people_read_why_more_are_asked_in_words_of_theirs() -> None:
+    """What the matrix calls an addition is the lender's own word; ours are said."""
+    assert why_more("late-inspection") == "late-inspection"
+    for ours in ("exceptions", "acceptors"):
+        assert why_more(ours).startswith("there are blocking findings")
+    assert Unusual(kind="added_by_matrix", text="").heading == "more people are asked"
+    assert Unusual(kind="asked_again", text="").heading == "asked again"

@@ -193,7 +193,7 @@ async def _ordered(w: World, olga: OperatorClient, otto: OperatorClient) -> dict
     why = {
         FAILS: "ended with status 3",
         TELLS: "looks like a secret",
-        HANGS: "within 1 seconds",
+        HANGS: "within 1 second",
         DIES: "told nothing",
     }
     for identity, words in why.items():

@@ -163,7 +163,7 @@ async def _asked_and_answered(
         await olga.decide(shown[KEEP], Verdict.APPROVE)
         await olga.decide(shown[NARROW], Verdict.REJECT, reason_code="narrow")
         await olga.decide(shown[END], Verdict.REJECT, reason_code="end")
-        with pytest.raises(AuthorityError, match="wait for their owners"):
+        with pytest.raises(AuthorityError, match="have not decided yet"):
             await mira.act("campaign.acknowledge", CAMPAIGN, views[0].counted())
         for identity in (KEEP, NARROW, END):
             await w.until_closed(shown[identity].case)

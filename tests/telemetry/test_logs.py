@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from placet.telemetry import TelemetrySettings, about
+from placet.telemetry import TelemetrySettings, about, telling
 from placet.telemetry._logs import set_up_logs
 from placet.telemetry._settings import LogForm, LogLevel
 from placet.tokens import SigningKey, make_client_assertion
@@ -101,6 +101,16 @@ def test_what_someone_sends_begins_no_line_of_its_own(form: LogForm) -> None:
     assert len(out.getvalue().splitlines()) == 1
     assert "\x1b[2J" not in out.getvalue()
     assert "2026-01-01 granted" in out.getvalue()
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_a_process_tells_ends_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The stream may be closed after that, and whoever logs then would be told so at length."""
+    before = logging.getLogger().handlers[:]
+    with telling("placet-anything", TelemetrySettings()):
+        _log.warning("it waits")
+    assert logging.getLogger().handlers == before
+    assert "it waits" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("kept")

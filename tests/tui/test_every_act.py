@@ -729,7 +729,7 @@ async def test_a_campaign_is_started_on_those_that_are_due(
         await desk.press("3", "r")
         await desk.expect("campaigns: 2", "waits for its owner", "not begun", "never reviewed")
         await desk.press("n")
-        await desk.expect("Start a campaign on 1 identities?", "api-key:payments/stripe")
+        await desk.expect("Start a campaign on 1 identity?", "api-key:payments/stripe")
         simulator.campaigns.append(due)
         await _type(desk, name="q2", passphrase=PASSPHRASE)
         await desk.push("#sign")

@@ -53,7 +53,7 @@ async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
         version = desk.store(loan, desk.packet(loan, "third"))
         await dora.resubmit(case, f"loan/{loan.loan_id}/draw/{loan.next_draw}/packet", version)
         checkpoint = await desk.asked(case)
-        with pytest.raises(AuthorityError, match="segregation"):
+        with pytest.raises(AuthorityError, match="had a hand"):
             await dora.decide(
                 checkpoint, Verdict.APPROVE, amount=checkpoint.evidence.proposal.amount
             )

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
+from placet.model import first_error
 from tui.acts import Ask, Deed
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
@@ -101,8 +102,7 @@ class Act(ModalScreen[str | None], Asking):
         except (WrongKey, Away, Refused, NotShown) as error:
             self._say(str(error))
         except ValidationError as error:
-            wrong = error.errors(include_input=False, include_url=False)[0]
-            self._say(wrong["msg"].removeprefix("Value error, "))
+            self._say(first_error(error)[1])
         except ValueError as error:
             self._say(str(error))
         else:

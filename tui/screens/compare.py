@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Static
 
-from placet.model import CaseView
+from placet.model import CaseView, quantity
 from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking
@@ -150,7 +150,7 @@ class Compare(Screen[None], Asking):
         differ = sum(not same_step(pair) for pair in self._pairs)
         self.query_one("#compare-head", Static).update(
             said(
-                (f"{len(self._pairs)} lines, {differ} differ", "head"),
+                (f"{quantity(len(self._pairs), 'line')}, {differ} different", "head"),
                 f"  {how}; ≠ where one case alone has it",
             )
         )

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from placet.cli import File
-from placet.model import AT_SPOT, KeyedValue, ShownValue
+from placet.model import AT_SPOT, KeyedValue, ShownValue, first_error
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
 from tui.asking import Asking
@@ -175,7 +175,7 @@ class KeyIn(ModalScreen[str | None], Asking):
             await self.session.confirm(secret)
             answer = await self.session.gateway.key_in(self._file.checkpoint, values)
         except ValidationError as error:
-            self._say(error.errors(include_input=False, include_url=False)[0]["msg"])
+            self._say(first_error(error)[1])
         except (WrongKey, Away, Refused, NotShown) as error:
             self._say(str(error))
         else:

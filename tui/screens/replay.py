@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
-from placet.model import CaseView
+from placet.model import CaseView, quantity
 from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking, Listener
@@ -98,16 +98,17 @@ class Replay(Screen[None], Asking, Listener):
             return
         self._audited = audited
         if audited.troubles:
-            places = "one place" if audited.troubles == 1 else f"{audited.troubles} places"
-            self._headline((f"● DOES NOT HOLD in {places}", "bad"))
+            self._headline((f"● DOES NOT HOLD in {quantity(audited.troubles, 'place')}", "bad"))
         elif audited.flight is None:
             self._headline(
-                (f"✓ holds so far: {audited.checked} things checked", "good"),
+                (f"✓ holds so far: {quantity(audited.checked, 'thing')} checked", "good"),
                 (f"; {harmless(audited.why_not)}", "muted"),
             )
             self.look()  # it may have ended meanwhile
         else:
-            self._headline((f"✓ holds: {audited.checked} things checked, replayed", "good"))
+            self._headline(
+                (f"✓ holds: {quantity(audited.checked, 'thing')} checked, replayed", "good")
+            )
         if audited.flight is not None:
             steps = of_flight(audited.flight)
             troubles = (*audited.proof.troubles, *audited.flight.report.troubles)

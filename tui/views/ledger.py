@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
+from placet.model import quantity
 from tui import words
 from tui.answers import Away, Head, Listed, NotShown, Refused
 from tui.figures import growth, sparkline
@@ -80,11 +81,11 @@ class LedgerView(View):
         spans = growth(self._tail, words.now(), minutes=60, width=30)
         self.query_one("#ledger-head", Static).update(
             said(
-                (f"{head.size} entries", "head"),
+                (f"{quantity(head.size, 'entry', 'entries')}", "head"),
                 f"  root {harmless(head.root)}\n",
                 ("last hour ", "muted"),
                 (sparkline(spans), "accent"),
-                f"  {sum(spans)} entries   ",
+                f"  {quantity(sum(spans), 'entry', 'entries')}   ",
                 self._verdict,
             )
         )
@@ -130,7 +131,7 @@ class LedgerView(View):
         else:
             count = sum(report.checked.values())
             self._verdict = (
-                (f"✓ holds: {count} things checked", "good")
+                (f"✓ holds: {quantity(count, 'thing')} checked", "good")
                 if report.holds
                 else (f"● DOES NOT HOLD: {harmless(report.troubles[0].found)}", "bad")
             )

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from placet.model import IdentityStanding, RegisteredView, ReportLine, ReviewOfIdentity
+from placet.model import IdentityStanding, RegisteredView, ReportLine, ReviewOfIdentity, quantity
 from tui import words
 from tui.answers import Identity
 from tui.directory import PAGE, Reported
@@ -191,7 +191,7 @@ class Registry(View):
             text = f"{VIEWS[self._kind]}: {len(listed)}{'+' if self._more else ''}"
             live = sum(one.live_grants for one in listed)
             bad = sum(bool(one.lacks) for one in listed)
-            rest = f"  ·  {live} live grants  ·  {bad} not in order"
+            rest = f"  ·  {quantity(live, 'live grant')}  ·  {bad} not in order"
         late = ("  ·  something changed: f5", "warn") if self._behind else ""
         self.query_one("#identities-head", Static).update(said((text, "strong"), rest, late))
 

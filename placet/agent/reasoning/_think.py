@@ -49,6 +49,7 @@ from placet.model import (
     asked_digest,
     digest_bytes,
     digest_json,
+    quantity,
 )
 from placet.process import ThinkRequest, Thought
 
@@ -275,7 +276,7 @@ def _fact(result: CallResult) -> str:
 
 def _spoken(turn: Turn) -> str:
     """A turn in a few words, for the ledger's side."""
-    parts = [f"{turn.answered_by or turn.model}: {turn.tokens} tokens"]
+    parts = [f"{turn.answered_by or turn.model}: {quantity(turn.tokens, 'token')}"]
     if turn.trouble is not None:
         parts.append(f"{turn.trouble}: {turn.why or ''}")
     parts += [f"{each.name} {each.called.record or each.problem or ''}" for each in turn.uses]

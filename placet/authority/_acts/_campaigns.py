@@ -15,7 +15,14 @@ from placet.authority._campaigns import Campaigns, campaign_view
 from placet.authority._errors import Conflict, Invalid
 from placet.authority._governance import governance
 from placet.authority._store import Campaign, CampaignItemRow, Registered, Tx
-from placet.model import ADMINISTRATOR, AcknowledgeCampaign, ActAnswer, Name, StartCampaign
+from placet.model import (
+    ADMINISTRATOR,
+    AcknowledgeCampaign,
+    ActAnswer,
+    Name,
+    StartCampaign,
+    quantity,
+)
 
 
 class CampaignActs:
@@ -75,7 +82,10 @@ class CampaignActs:
         if found.acknowledged_by is not None:
             raise Conflict(f"it was acknowledged by {found.acknowledged_by}")
         if found.left:
-            raise Conflict(f"{found.left} identities wait for their owners", ("unfinished",))
+            raise Conflict(
+                f"owners have not decided yet on {quantity(found.left, 'identity', 'identities')}",
+                ("unfinished",),
+            )
         if body != found.counted():
             raise Conflict("it came out otherwise; look again", ("counts",))
         entry = write_entry(tx, "campaign.acknowledged", act, body.model_dump(mode="json"))

@@ -1,0 +1,48 @@
+"""The group that every command stands in: what the library says of options, said for people.
+
+1. A wrong value is told without the words of the library that found it.
+2. A flag takes no value, and its help names none.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class Commands(TyperGroup):
+    """The root of a tree of commands."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for; what is wrong in it passes through here."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options of the root."""
+        return _without_values(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command of the root, whose options and those below it say of themselves what is so."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            _look_through(found, ctx)
+        return found
+
+
+def _look_through(command: Any, ctx: Any) -> None:
+    _without_values(command.get_params(ctx))
+    for each in getattr(command, "commands", {}).values():
+        _look_through(each, ctx)
+
+
+def _without_values(options: Iterable[Any]) -> list[Any]:
+    found = list(options)
+    for each in found:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return found

@@ -1,0 +1,1 @@
+"""The vocabulary, tested by itself."""

@@ -12,6 +12,8 @@ from placet.model import CaseId, Digest, Model, first_error
 
 MANIFEST, REPORT, ARCHIVE = "manifest.json", "report.html", "archive.json"
 HANDOVERS = "handovers.json"
+MAX_COUNT = 2**53 - 1
+"""The largest whole number that has a canonical form (RFC 8785)."""
 _DOT = "%2E"
 
 
@@ -22,7 +24,7 @@ class BundleError(Exception):
 class Member(Model):
     """One member of a bundle."""
 
-    bytes: int = Field(ge=0)
+    bytes: int = Field(ge=0, le=MAX_COUNT)
     digest: Digest
 
 
@@ -33,8 +35,8 @@ class Manifest(Model):
     case: CaseId
     origin: str = Field(max_length=300)
     issuer: str = Field(max_length=300)
-    size: int = Field(ge=1)
-    report: int
+    size: int = Field(ge=1, le=MAX_COUNT)
+    report: int = Field(ge=1, le=MAX_COUNT)
     files: dict[str, Member]
 
 
@@ -92,7 +94,12 @@ def read_id(name: str) -> str:
 def plainly(error: Exception) -> str:
     """What a reader of what is forged complained of, in a line."""
     if isinstance(error, ValidationError):
-        return ": ".join(first_error(error))
+        place, said = first_error(error)
+        return f"{place}: {said}" if place else said
     if isinstance(error, KeyError):
         return f"there is no {error}"
+    if isinstance(error, UnicodeError):
+        return "it is not the text that it must be"
+    if isinstance(error, TypeError | AttributeError | ArithmeticError):
+        return "it has not the form that it must have"
     return str(error)[:300] or type(error).__name__

@@ -1,6 +1,7 @@
 """Reading a bundle, believing nothing of it: what does not fit is an error that names it."""
 
 import base64
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -40,6 +41,12 @@ from placet.model import (
     digest_bytes,
 )
 
+_FORGED = (
+    *(ValidationError, LedgerError, ValueError, KeyError),
+    *(TypeError, AttributeError, ArithmeticError, RecursionError),
+)
+"""What a reader raises of a content that nobody has vouched for."""
+
 
 def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundle:
     """Read a bundle's bytes, believing nothing of them.
@@ -53,11 +60,20 @@ def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundl
     """
     members = unpack(data)
     manifest = _manifest(members)
-    try:
+    with _reading("the bundle's files do not fit together"):
         files = _files(manifest, members, trust or {})
-    except (ValidationError, LedgerError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"the bundle's files do not fit together: {plainly(error)}") from None
     return Bundle(manifest, files, members)
+
+
+@contextlib.contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Say of whatever is wrong in a member which it is."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except _FORGED as error:
+        raise BundleError(f"{name}: {plainly(error)}") from None
 
 
 def _manifest(members: Mapping[str, bytes]) -> Manifest:
@@ -83,10 +99,15 @@ def _manifest(members: Mapping[str, bytes]) -> Manifest:
 def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str, Any]) -> LogFiles:
     text = {name: _text(name, data) for name, data in members.items() if _is_text(name)}
     entries = tuple(members["entries.jsonl"].splitlines())
-    proofs = read_json(text["proofs.json"])["entries"]
-    handovers = read_json(text[HANDOVERS]) if HANDOVERS in text else []
-    if len(proofs) != len(entries):
-        raise BundleError("proofs.json has not one proof for each line of entries.jsonl")
+    with _reading("proofs.json"):
+        told = read_json(text["proofs.json"])["entries"]
+        if len(told) != len(entries):
+            raise BundleError("proofs.json has not one proof for each line of entries.jsonl")
+        indices = tuple(_index(each["index"]) for each in told)
+        proofs = tuple(_proof(each) for each in told)
+    with _reading(HANDOVERS):
+        handovers = read_json(text[HANDOVERS]) if HANDOVERS in text else []
+        handover_proofs = tuple(_proof(each) for each in handovers)
     files = LogFiles(
         origin=manifest.origin,
         issuer=manifest.issuer,
@@ -95,10 +116,10 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
         trusted_log_key=trust.get("log_key"),
         trusted_administrators=tuple(trust.get("administrators", ())),
         kept_heads=tuple(trust.get("heads", ())),
-        indices=tuple(_index(each["index"]) for each in proofs),
-        proofs=tuple(_proof(each) for each in proofs),
+        indices=indices,
+        proofs=proofs,
         handovers=tuple(str(each["head"]) for each in handovers),
-        handover_proofs=tuple(_proof(each) for each in handovers),
+        handover_proofs=handover_proofs,
         acts={
             read_id(name): ActFile(jws=text[f"acts/{name}.jws"], body=text[f"acts/{name}.json"])
             for name in _stems(members, "acts/", ".jws")
@@ -132,10 +153,12 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
 
 def _checkpoints(files: LogFiles, members: Mapping[str, bytes]) -> dict[str, CheckpointView]:
     """Checkpoints as people saw them, from their evidence and requirement and the entries."""
-    entries = [read_entry(index, data) for index, data in files.numbered()]
+    with _reading("entries.jsonl"):
+        entries = [read_entry(index, data) for index, data in files.numbered()]
     titles: dict[str, str] = {}
     for body in files.processes:
-        definition = ProcessDefinition.model_validate_json(body)
+        with _reading("process.json"):
+            definition = ProcessDefinition.model_validate_json(body)
         titles |= {each.name: each.title for each in definition.checkpoints}
     opened = {
         each["data"]["checkpoint"]: each
@@ -144,25 +167,37 @@ def _checkpoints(files: LogFiles, members: Mapping[str, bytes]) -> dict[str, Che
     }
     found: dict[str, CheckpointView] = {}
     for name in _stems(members, "evidence/checkpoints/", ".evidence.json"):
-        path = f"evidence/checkpoints/{name}"
-        evidence = Evidence.model_validate_json(members[f"{path}.evidence.json"])
-        entry = opened[name]
-        found[name] = CheckpointView(
-            id=name,
-            case=evidence.case,
-            name=evidence.checkpoint,
-            title=titles.get(evidence.checkpoint, evidence.checkpoint),
-            subject=evidence.subject,
-            status=CheckpointStatus.OPEN,
-            opened_at=_moment(entry["time"]),
-            deadline=datetime.fromtimestamp(entry["data"]["deadline"], UTC),
-            evidence_digest=entry["data"]["evidence_digest"],
-            requirement_digest=entry["data"]["requirement_digest"],
-            evidence=evidence,
-            requirement=Requirement.model_validate_json(members[f"{path}.requirement.json"]),
-            decisions=tuple(_decisions(name, entries, members)),
-        )
+        if name not in opened:
+            raise BundleError(f"evidence/checkpoints/{name}.evidence.json: no entry opens it")
+        with _reading(f"evidence/checkpoints/{name}"):
+            found[name] = _checkpoint(name, titles, opened[name], entries, members)
     return found
+
+
+def _checkpoint(
+    name: str,
+    titles: Mapping[str, str],
+    entry: Mapping[str, Any],
+    entries: Iterable[Mapping[str, Any]],
+    members: Mapping[str, bytes],
+) -> CheckpointView:
+    path = f"evidence/checkpoints/{name}"
+    evidence = Evidence.model_validate_json(members[f"{path}.evidence.json"])
+    return CheckpointView(
+        id=name,
+        case=evidence.case,
+        name=evidence.checkpoint,
+        title=titles.get(evidence.checkpoint, evidence.checkpoint),
+        subject=evidence.subject,
+        status=CheckpointStatus.OPEN,
+        opened_at=_moment(entry["time"]),
+        deadline=datetime.fromtimestamp(entry["data"]["deadline"], UTC),
+        evidence_digest=entry["data"]["evidence_digest"],
+        requirement_digest=entry["data"]["requirement_digest"],
+        evidence=evidence,
+        requirement=Requirement.model_validate_json(members[f"{path}.requirement.json"]),
+        decisions=tuple(_decisions(name, entries, members)),
+    )
 
 
 def _decisions(
@@ -174,19 +209,22 @@ def _decisions(
         name = f"decisions/{spell_id(jti)}.jws"
         if entry["data"].get("checkpoint") == checkpoint and name in members and jti not in seen:
             seen.add(jti)
-            yield DecisionView(
-                jti=jti,
-                operator=entry["actor"],
-                verdict=entry["data"]["verdict"],
-                decided_at=_moment(entry["time"]),
-                jws=members[name].decode("ascii"),
-            )
+            with _reading(name):
+                view = DecisionView(
+                    jti=jti,
+                    operator=entry["actor"],
+                    verdict=entry["data"]["verdict"],
+                    decided_at=_moment(entry["time"]),
+                    jws=members[name].decode("ascii"),
+                )
+            yield view
 
 
 def _archives(case: str, text: Mapping[str, str]) -> dict[str, CaseArchive]:
     if ARCHIVE not in text:
         return {}
-    archive = CaseArchive.model_validate_json(text[ARCHIVE])
+    with _reading(ARCHIVE):
+        archive = CaseArchive.model_validate_json(text[ARCHIVE])
     sealed = () if archive.erased else archive.seal.runs
     runs = [
         ArchivedRun(run_id=each.run_id, history=text[history_name(number, len(sealed))])
@@ -199,7 +237,8 @@ def _kept(folder: str, members: Mapping[str, bytes]) -> Iterator[tuple[str, Kept
     """What is kept with a salt in a folder, by its digest."""
     for name in _stems(members, folder, ".salt"):
         salt = base64.urlsafe_b64encode(members[f"{folder}{name}.salt"]).decode().rstrip("=")
-        content = members[f"{folder}{name}.content"].decode("utf-8", "surrogatepass")
+        with _reading(f"{folder}{name}.content"):
+            content = members[f"{folder}{name}.content"].decode("utf-8", "surrogatepass")
         yield read_digest(name), Kept(salt=salt, content=content)
 
 

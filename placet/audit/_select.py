@@ -101,7 +101,11 @@ def _read(index: int, data: bytes) -> dict[str, Any]:
         entry = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise EntryError(f"entry {index}: not an entry: {error}") from None
-    if not isinstance(entry, dict) or not isinstance(entry.get("data", {}), dict):
+    if (
+        not isinstance(entry, dict)
+        or not isinstance(entry.get("data", {}), dict)
+        or not isinstance(entry.get("type", ""), str)
+    ):
         raise EntryError(f"entry {index}: not an entry")
     return {"data": {}, **entry}
 
@@ -114,7 +118,7 @@ def _concerns(
         return True
     if type_ in _PUBLISHED:
         name, _ = _PUBLISHED[EntryType(type_)]
-        return (EntryType(type_), data.get(name)) in named
+        return (EntryType(type_), str(data.get(name))) in named
     if type_ == EntryType.IDENTITY_ORDERED:
         return f"identity-order/{data.get('order')}" in records
     held = entry.get("record")
@@ -130,7 +134,8 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
         if name is not None and entry.get("case") is None:
             about.setdefault(str(entry["data"].get(name)), []).append(index)
         if entry.get("type") == EntryType.VENDOR_SWITCHED_OFF:
-            for each in entry["data"].get("identities") or ():
+            named = entry["data"].get("identities")
+            for each in named if isinstance(named, list) else ():
                 about.setdefault(str(each), []).append(index)
         if "proposal" in entry["data"]:
             about.setdefault(f"act {entry['data']['proposal']}", []).append(index)
@@ -158,7 +163,25 @@ def only(files: LogFiles, case: str) -> LogFiles:
     indices = select(entries, case)
     subtrees = _subtrees([leaf_hash(each) for each in entries])
     handovers = tuple(each for each in files.handovers if head_size(each) <= size)
-    chosen = [_read(index, entries[index]) for index in indices]
+    return referred(
+        dataclasses.replace(
+            files,
+            entries=tuple(entries[index] for index in indices),
+            indices=indices,
+            proofs=tuple(inclusion_path(subtrees, index, size) for index in indices),
+            handovers=handovers,
+            handover_proofs=tuple(_extended(subtrees, each, size) for each in handovers),
+        )
+    )
+
+
+def referred(files: LogFiles) -> LogFiles:
+    """The files without what none of their entries refers to.
+
+    Raises:
+        EntryError: an entry is no JSON object.
+    """
+    chosen = [_read(index, data) for index, data in files.numbered()]
     datas = [each["data"] for each in chosen]
     opened = {str(each.get("checkpoint")) for each in datas}
     decided = {str(each.get("decision")) for each in datas}
@@ -170,14 +193,11 @@ def only(files: LogFiles, case: str) -> LogFiles:
         for part in each["parts"]
         if isinstance(part, dict)
     }
-    archived = {each.get("case") for each in chosen if each.get("type") == EntryType.CASE_ARCHIVED}
+    archived = {
+        str(each.get("case")) for each in chosen if each.get("type") == EntryType.CASE_ARCHIVED
+    }
     return dataclasses.replace(
         files,
-        entries=tuple(entries[index] for index in indices),
-        indices=indices,
-        proofs=tuple(inclusion_path(subtrees, index, size) for index in indices),
-        handovers=handovers,
-        handover_proofs=tuple(_extended(subtrees, each, size) for each in handovers),
         acts=_pick(files.acts, {str(each.get("act")) for each in datas}),
         kept=_pick(files.kept, kept),
         parts=_pick(files.parts, parts),
@@ -191,7 +211,7 @@ def only(files: LogFiles, case: str) -> LogFiles:
         processes=_named(files.processes, body_digest, datas, "process_digest"),
         matrices=_named(files.matrices, body_digest, datas, "matrix_digest"),
         policies=_named(files.policies, policies_digest, datas, "policy_digest"),
-        archives=_pick(files.archives, {str(each) for each in archived}),
+        archives=_pick(files.archives, archived),
     )
 
 
@@ -223,7 +243,7 @@ def _named(
     found: Iterable[T], digest: Callable[[T], str], datas: Iterable[Mapping[str, Any]], name: str
 ) -> tuple[T, ...]:
     """What the case names of what was published, in the order of its digests, each once."""
-    wanted = {each.get(name) for each in datas}
+    wanted = {str(each.get(name)) for each in datas}
     named: dict[str, T] = {}
     for each in found:
         try:

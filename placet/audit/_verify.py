@@ -23,6 +23,7 @@ from pydantic import JsonValue
 
 from placet.audit._acts import with_act
 from placet.audit._attending import AT_CHECKPOINT
+from placet.audit._bundle import plainly
 from placet.audit._campaigns import CAMPAIGNS, Campaigns
 from placet.audit._cases import Cases
 from placet.audit._checkpoints import ENDS as CHECKPOINT_ENDS
@@ -153,7 +154,10 @@ class Walk:
         self._scene.case, self._scene.erasing = entry.case, entry.type is EntryType.CASE_ERASED
         self._scene.collector.count("entries")
         self._last = entry.time
-        self._entry(index, entry)
+        try:
+            self._entry(index, entry)
+        except Exception as error:  # noqa: BLE001 - whatever a forged log provokes is a finding
+            self._scene.trouble("entry-unreadable", f"it can't be judged: {plainly(error)}")
 
     def end(self) -> None:
         """What is left when every entry was walked."""

@@ -26,7 +26,7 @@ from placet.audit._bundle import (
 )
 from placet.audit._files import Kept, LogFiles
 from placet.audit._html import REPORT_VERSION, render
-from placet.audit._select import KEPT, body_digest, head_size, policies_digest
+from placet.audit._select import KEPT, body_digest, head_size, policies_digest, referred
 from placet.audit._zip import pack, require_name
 from placet.model import CaseArchive, canonical_json, digest_bytes
 
@@ -44,13 +44,14 @@ def write_bundle(files: LogFiles, case: str) -> bytes:
 
 
 def first_difference(bundle: Bundle) -> str | None:
-    """The first member that is not what :func:`write_bundle` makes of this bundle's content.
+    """The first member that is not what :func:`write_bundle` makes of this bundle's entries.
 
-    A report that another version of this program wrote is no difference: it proves nothing.
+    What no entry refers to is a difference. A report that another version of this program wrote is
+    none: it proves nothing.
     """
-    written = bundle_members(bundle.files, bundle.case)
+    written = bundle_members(referred(bundle.files), bundle.case)
     other = {MANIFEST}  # it follows from the others
-    if bundle.manifest.report != REPORT_VERSION:
+    if bundle.manifest.report != REPORT_VERSION and REPORT in bundle.members:
         other.add(REPORT)
     for name in sorted(written.keys() | bundle.members.keys()):
         if name not in other and written.get(name) != bundle.members.get(name):

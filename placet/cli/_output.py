@@ -91,7 +91,10 @@ def lacking(error: ModuleNotFoundError) -> str:
 
 
 def _stop(message: str, code: int) -> None:
-    print(f"placet: {message}", file=sys.stderr)
+    said = "\n".join(
+        harmless(line) for line in message.split("\n")
+    )  # a file's name may be anything
+    print(f"placet: {said}", file=sys.stderr)
     raise typer.Exit(code)
 
 
@@ -133,11 +136,23 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         CommandFailed: it does not fit; file and member are named.
         OSError: it can't be read.
     """
+    text = read_text(path)
+    with contextlib.suppress(ValueError, RecursionError):  # what is no JSON is told below
+        json.loads(text, object_pairs_hook=lambda pairs: _once(path, pairs))
     try:
-        return model.model_validate_json(read_text(path))
+        return model.model_validate_json(text)
     except ValidationError as error:
         name, said = first_error(error)
         raise fail(f"{path}: {name}: {said}" if name else f"{path}: {said}", USAGE) from None
+
+
+def _once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose members stand in it once: of two, each reader would take another."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise fail(f"{path}: {name} stands twice in one object", USAGE)
+    return dict(pairs)
 
 
 _ROOM = 24
@@ -178,7 +193,8 @@ def show(
                     print(f"    {column}  {cell}")
     else:
         for name, value in rows.items():
-            console().print(f"[bold]{escape(name)}[/bold]  {escape(_cell(value))}")
+            said = f"[bold]{escape(name)}[/bold]  {escape(_cell(value))}"
+            console().print(said, soft_wrap=True)  # or a digest stands on a line of its own
 
 
 def _table(columns: tuple[str, ...], cells: list[list[str]]) -> Table | None:

@@ -39,6 +39,7 @@ from placet.tokens import (
     Algorithm,
     KeyFileError,
     KeyRefused,
+    PassphraseNeeded,
     SigningKey,
     read_key_file,
     write_key_file,
@@ -252,6 +253,8 @@ def _lock(keep: Path) -> Iterator[None]:
 def _key_failures() -> Iterator[None]:
     try:
         yield
+    except PassphraseNeeded as error:
+        raise fail(f"{error}: set PLACET_PASSPHRASE") from None
     except (KeyFileError, KeyRefused) as error:
         raise fail(str(error)) from None
 

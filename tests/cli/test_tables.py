@@ -63,6 +63,17 @@ def test_what_has_too_many_columns_is_told_row_by_row(
     assert rest == [f"    count_of_{n}  {n}" for n in range(9)]
 
 
+def test_what_one_thing_says_stands_beside_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However long it is: the terminal breaks it, and who copies it gets it whole."""
+    monkeypatch.setenv("COLUMNS", "40")
+    show({"name": SPIFFE, "why": "a word " * 20}, as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"name  {SPIFFE}"
+    assert second.startswith("why  a word a word")
+
+
 @pytest.mark.parametrize("width", [40, 200])
 def test_an_empty_list_says_so(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -398,6 +398,9 @@ def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: P
         ('{"administrators": "ada"}', "administrators"),
         ('{"heads": [7]}', "heads"),
         ('{"log_key": 7}', "log_key"),
+        ('{"log_key": "a", "log_key": "b"}', "log_key stands twice"),
+        ("[" * 100_000, "JSON"),
+        ("\ufeff{}", "JSON"),
     ):
         trust.write_text(content)
         ended = placet("audit", "verify", "--trust", str(trust), **served.variables)
@@ -408,6 +411,14 @@ def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: P
     ended = placet("audit", "verify", "--trust", str(trust), **served.variables)
     assert ended.code in {1, 2, 3}
     assert "Traceback" not in ended.err
+
+
+def test_a_name_that_moves_the_cursor_moves_none(placet: Placet, tmp_path: Path) -> None:
+    """I12: a bundle's file may have been named by somebody else."""
+    ended = placet("audit", "verify", f"{tmp_path}/\x1b[2Jx\x07.zip")
+    assert_told(ended, 2, "[2Jx", "there is no such bundle")
+    assert "\x1b" not in ended.err
+    assert "\x07" not in ended.err
 
 
 # --- the authority's own ----------------------------------------------------------------------

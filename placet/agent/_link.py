@@ -291,7 +291,8 @@ class AuthorityLink:
             return settlement_refused(description)
         if "limit" in reasons:
             return unavailable(description, retry_after)
-        return unavailable(f"the authority answered {status} {error}".strip())
+        said = f"the authority answered {error or status}"
+        return unavailable(f"{said}: {description}" if description else said)
 
     def _say(self, why: str) -> None:
         now = asyncio.get_running_loop().time()

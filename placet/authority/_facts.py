@@ -10,6 +10,7 @@ from pydantic import JsonValue, ValidationError
 
 from placet.authority._core import Core
 from placet.authority._errors import Unavailable
+from placet.authority._http import describe
 from placet.authority._store import Identity
 from placet.model import FactsAnswer, FactSource, ProcessDefinition, system_urn
 from placet.rules import Fact, subject_variables
@@ -119,7 +120,8 @@ class FactsClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"system {system} does not answer") from error
         except ValidationError as error:
-            raise Unavailable(f"system {system} answered facts in a wrong form") from error
+            said = f"system {system} answered facts in a wrong form: {describe(error)[:300]}"
+            raise Unavailable(said) from error
         if answer.record != record:
             raise Unavailable(f"system {system} answered about another record")
         return answer

@@ -56,3 +56,32 @@ async def test_a_step_that_asked_too_often_waits_as_long_as_it_is_told(
     assert refused.value.type == "Unavailable"
     assert not refused.value.non_retryable
     assert refused.value.next_retry_delay == waits
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            JSONResponse(
+                {"error": "temporarily_unavailable", "error_description": "system depot is away"},
+                status_code=503,
+            ),
+            "the authority answered temporarily_unavailable: system depot is away",
+        ),
+        (Response("<html>", status_code=502), "the authority answered 502"),
+    ],
+)
+async def test_what_the_authority_lacks_is_told_to_whoever_waits_for_it(
+    answer: Response, said: str
+) -> None:
+    async def away(_: Request) -> Response:
+        return answer
+
+    port = free_port()
+    app = Starlette(routes=[Route("/v1/cases/c/keys", away, methods=["GET"])])
+    async with serving(app, port), aiohttp.ClientSession() as session:
+        config = AgentConfig("scale", SigningKey.generate(), f"http://127.0.0.1:{port}", {})
+        link = AuthorityLink(config, session, system_clock)
+        with pytest.raises(ApplicationError) as refused:
+            await link.send("GET", "/v1/cases/c/keys", None)
+    assert (refused.value.message, refused.value.type) == (said, "Unavailable")

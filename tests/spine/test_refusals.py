@@ -4,6 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
@@ -12,14 +16,15 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from placet.client import AuthorityError
-from placet.model import PublishPolicy, Verdict
+from placet.model import EnrolIdentity, FactSource, PublishPolicy, Verdict
 from placet.process import BELL
 from placet.tokens import SigningKey
+from tests.agent.surroundings import serving
 from tests.harness import parcels
 from tests.harness.parcels import SkippingCheck
-from tests.harness.processes import POLICIES, SCHEMA
+from tests.harness.processes import DEFINITION, POLICIES, SCHEMA
 from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
-from tests.harness.world import World, sandbox, until
+from tests.harness.world import World, free_port, sandbox, until
 from tests.spine import both_databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -313,6 +318,39 @@ async def test_what_the_policies_can_not_judge_is_told_in_the_authoritys_log(
     assert "the policies in force can't judge parcel:weigh: " in caplog.text
     assert "record attribute `attempt` should not exist" in caplog.text
     assert "does not fit the policies' schema; the authority's log says more" in caplog.text
+
+
+async def test_a_system_that_tells_facts_in_a_wrong_form_is_told_which(w: World) -> None:
+    """I12: whoever wrote it sees what its answer lacks, and no value of it."""
+
+    async def facts(request: Request) -> JSONResponse:
+        return JSONResponse(
+            {"record": request.path_params["record"], "facts": {"Colour": "vermilion"}}
+        )
+
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    body = EnrolIdentity(jwk=SigningKey.generate().public.jwk(), url=url)
+    await w.admin.act("system.enrol", "system:depot", body)
+    asks = DEFINITION.model_copy(
+        update={
+            "version": 2,
+            "facts": (FactSource(name="depot", system="depot", relation="parcel"),),
+            "steps": tuple(
+                each.model_copy(update={"facts": ("depot",)})
+                if each.activity_type == "open_checkpoint"
+                else each
+                for each in DEFINITION.steps
+            ),
+        }
+    )
+    await w.admin.act("process.publish", DEFINITION.name, asks)
+    app = Starlette(routes=[Route("/v1/facts/{record:path}", facts)])
+    wrong = "depot answered facts in a wrong form: version: Field required; facts.Colour.*: String"
+    async with serving(app, port):
+        with pytest.raises(AuthorityError, match=wrong) as refused:
+            await w.open(SUBJECT)
+    assert "vermilion" not in str(refused.value)
 
 
 _BAD_DECISIONS = {

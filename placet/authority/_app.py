@@ -99,6 +99,7 @@ def make_app(services: Services, health: Health) -> Starlette:
         ("GET", "/v1/inventories/{source}", identities.inventory),
         ("GET", "/v1/registry/{identity:path}", identities.registered),
         ("GET", "/v1/kept/{digest}", ledger.kept),
+        ("GET", "/v1/contents", ledger.contents),
         ("GET", "/v1/published", ledger.published),
         ("GET", "/ledger/checkpoint", ledger.head),
         ("GET", "/ledger/handovers", ledger.handovers),

@@ -178,6 +178,18 @@ def one_query(request: Request, name: str, limit: int = 100) -> str | None:
     return values[0] if values else None
 
 
+def queries(request: Request, name: str, limit: int = 100) -> list[str]:
+    """A query's parameter that may be sent any number of times; each once, in that order.
+
+    Raises:
+        Invalid: one is no printable ASCII of at most ``limit`` characters.
+    """
+    values = list(dict.fromkeys(request.query_params.getlist(name)))
+    if not all(_is_plain(each) and len(each) <= limit for each in values):
+        raise Invalid("invalid_request", f"{name} has characters that it can't have, or too many")
+    return values
+
+
 def whole_number(request: Request, name: str, default: int) -> int:
     """A query's parameter that is a whole number.
 

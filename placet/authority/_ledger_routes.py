@@ -3,10 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from placet.authority._errors import Unavailable
-from placet.authority._http import parse_whole, whole_number
+from placet.authority._errors import Invalid, Unavailable
+from placet.authority._http import parse_whole, queries, whole_number
 from placet.authority._services import Services
 from placet.authority._tiles import serve_tile
+
+MAX_NAMES = 30
+"""Names in one question: an address has at most 2,048 characters."""
 
 
 class LedgerRoutes:
@@ -64,6 +67,14 @@ class LedgerRoutes:
         """What is kept beside the ledger."""
         await self._s.admit(request)
         return JSONResponse(await self._s.views.kept(request.path_params["digest"]))
+
+    async def contents(self, request: Request) -> Response:
+        """What entries name, by up to 30 names at once: signed acts, what is kept, parts."""
+        await self._s.admit(request)
+        acts, kept, parts = (queries(request, name) for name in ("act", "kept", "part"))
+        if len(acts) + len(kept) + len(parts) > MAX_NAMES:
+            raise Invalid("invalid_request", f"at most {MAX_NAMES} names are asked for at once")
+        return JSONResponse(await self._s.views.contents(acts, kept, parts))
 
     async def published(self, request: Request) -> Response:
         """All published processes, matrices and policy sets, for auditors."""

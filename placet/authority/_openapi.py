@@ -108,6 +108,7 @@ _NOT_JSON: Mapping[str, str] = {
 }
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
 _TEXT = {"type": "string", "maxLength": 100, "pattern": r"^[ -~]*$"}
+_TEXTS = {"type": "array", "items": _TEXT, "maxItems": 10}
 _QUERIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "/v1/revocations": {"after": _NUMBER, "wait": _NUMBER},
     "/v1/proposals": {"after": _TEXT},
@@ -118,6 +119,7 @@ _QUERIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "/v1/registry": {"after": _TEXT},
     "/v1/identity-reports/{report}": {"after": _TEXT},
     "/v1/inventories/{source}": {"after": _TEXT},
+    "/v1/contents": {"act": _TEXTS, "kept": _TEXTS, "part": _TEXTS},
     "/v1/ledger/entries": {"from": _NUMBER, "limit": _NUMBER},
     "/v1/ledger/heads": {"from": _NUMBER, "limit": _NUMBER},
     "/v1/ledger/entries/{index}/proof": {"size": _NUMBER},

@@ -1,6 +1,7 @@
 """What operators may read: cases, checkpoints with their evidence, parts, identities, archives."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from sqlmodel import col
 from placet.authority._cases import view
 from placet.authority._core import Core
 from placet.authority._errors import NotFound
-from placet.authority._evidence import input_part
+from placet.authority._evidence import input_part, unpack
 from placet.authority._identities import require_active, roles_of
 from placet.authority._requests import use_proof
 from placet.authority._seats import Asker
@@ -38,6 +39,9 @@ from placet.model import (
     Prospect,
 )
 from placet.tokens import Proof, SessionClaims
+
+_MOST_AT_ONCE = 4 * 1024 * 1024
+"""Bytes of parts in one answer, after which it takes no more."""
 
 _KINDS = ("agent", "operator", "system")
 
@@ -175,6 +179,36 @@ class Views:
         if row is None:
             raise NotFound("there is no such act")
         return {"jti": row.jti, "act": row.jws, "body": row.body_json or "{}"}
+
+    async def contents(
+        self, acts: Sequence[str], kept: Sequence[str], parts: Sequence[str]
+    ) -> dict[str, Any]:
+        """What the ledger's entries name, by its names; what there is not is left out.
+
+        ``later`` are the names for which this answer has no room: to be asked for again.
+        """
+
+        def read(reader: Reader) -> dict[str, Any]:
+            found: dict[str, dict[str, Any]] = {"acts": {}, "kept": {}, "parts": {}}
+            for act in reader.all(SignedActRow, col(SignedActRow.jti).in_(acts)):
+                found["acts"][act.jti] = {"act": act.jws, "body": act.body_json or "{}"}
+            for blob in reader.all(ContextBlob, col(ContextBlob.digest).in_(kept)):
+                content = blob.content.decode()
+                found["kept"][blob.digest] = {"salt": blob.salt, "content": content}
+            room, later = _MOST_AT_ONCE, list[str]()
+            for number, digest in enumerate(parts):
+                row = reader.first(PartRow, PartRow.digest == digest)
+                if row is None or not row.content:
+                    continue
+                part = unpack(row)
+                found["parts"][digest] = part.model_dump(mode="json", exclude_none=True)
+                room -= len(part.content())
+                if room < 0:
+                    later = [*parts[number + 1 :]]
+                    break
+            return {**found, "later": later}
+
+        return await self._core.store.read(read)
 
     async def identities(self, kind: str) -> list[dict[str, Any]]:
         """The identities of a kind, with their keys' thumbprints.

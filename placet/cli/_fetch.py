@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import urlencode
 
 from placet.audit import ActFile, Kept, LogFiles, head_size, only, select
 from placet.cli._spool import Models, Pieces, Spool
@@ -12,8 +14,10 @@ from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
 from placet.model import CaseArchive, CheckpointView, Model, Part, quantity
 
-M = TypeVar("M", bound=Model)
 _PAGE = 1024
+_NAMES = 30
+"""Names that the authority takes at once."""
+_NAME = re.compile(r"[A-Za-z0-9:_-]{1,100}")
 _KEPT = ("context_digest", "reasoning_digest")
 _LEAVES = {"grant.settled", "checkpoint.adjusted", "checkpoint.keyed", "case.resubmitted"}
 """Entries of what leaves parts."""
@@ -117,30 +121,28 @@ async def _contents(
 ) -> LogFiles:
     """The log's files, with what the chosen entries refer to."""
     progress("acts, contexts, archives")
-    acts, kept, parts = Models(ActFile), Models(Kept), Models(Kept)
-    attachments, archives = Spool(), Models(CaseArchive)
+    named, attachments, archives = _Named(client), Spool(), Models(CaseArchive)
     for each in chosen:
         entry = json.loads(each)
         data = entry.get("data", {})
         if isinstance(data.get("act"), str) and entry["type"] != "act.refused":
-            await _get(client, f"/v1/acts/{data['act']}", acts, data["act"], _act)
+            await named.want("act", data["act"])
         for name in _KEPT:
             if isinstance(data.get(name), str):
-                await _get(client, f"/v1/kept/{data[name]}", kept, data[name], _kept)
+                await named.want("kept", data[name])
         for part in data.get("parts", ()) if entry["type"] in _LEAVES else ():
-            path = f"/v1/cases/{entry['case']}/parts/{part['digest']}"
-            await _get(client, path, parts, part["digest"], _part)
+            await named.want("part", part["digest"])
         if entry["type"] == "checkpoint.attached":
             await _attached(client, str(data["target"]), str(data["act"]), attachments)
         if entry["type"] == "case.archived":
-            path = f"/v1/cases/{entry['case']}/archive"
-            await _get(client, path, archives, entry["case"], CaseArchive.model_validate)
+            await _archived(client, entry["case"], archives)
+    await named.fetch()
     published = await client.get("/v1/published")
     return dataclasses.replace(
         _log(client, head, entries, trust or {}),
-        acts=acts,
-        kept=kept,
-        parts=parts,
+        acts=named.acts,
+        kept=named.kept,
+        parts=named.parts,
         attachments=attachments,
         checkpoints=checkpoints,
         processes=tuple(published["processes"]),
@@ -179,20 +181,51 @@ async def _handovers(client: OperatorClient) -> tuple[str, ...]:
     return tuple(str(each["head"]) for each in found["handovers"])
 
 
-async def _get(
-    client: OperatorClient,
-    path: str,
-    into: Models[M],
-    name: str,
-    read: Callable[[dict[str, Any]], M],
-) -> None:
-    if name in into:
-        return
+class _Named:
+    """What entries name, asked for many at a time; what there is not is left out."""
+
+    def __init__(self, client: OperatorClient) -> None:
+        self._client = client
+        self.acts, self.kept, self.parts = Models(ActFile), Models(Kept), Models(Kept)
+        self._waiting: dict[tuple[str, str], None] = {}
+
+    async def want(self, kind: str, name: str) -> None:
+        """Ask for one, at once or later; for what can be no name, never."""
+        known: dict[str, Mapping[str, Model]] = {
+            "act": self.acts,
+            "kept": self.kept,
+            "part": self.parts,
+        }
+        if name not in known[kind] and _NAME.fullmatch(name):
+            self._waiting[kind, name] = None
+        if len(self._waiting) == _NAMES:
+            await self.fetch()
+
+    async def fetch(self) -> None:
+        """Fetch what waits."""
+        while self._waiting:
+            asked, self._waiting = self._waiting, {}
+            query = urlencode(list(asked), safe=":")
+            found = await self._client.get(f"/v1/contents?{query}")
+            for name, each in found["acts"].items():
+                self.acts.put(name, ActFile(jws=each["act"], body=each["body"]))
+            for name, each in found["kept"].items():
+                self.kept.put(name, Kept(salt=each["salt"], content=each["content"]))
+            for name, each in found["parts"].items():
+                part = Part.model_validate(each)
+                content = part.content().decode()
+                self.parts.put(name, Kept(salt=part.salt, content=content))
+            self._waiting = {("part", each): None for each in found["later"]}
+
+
+async def _archived(client: OperatorClient, case: str, into: Models[CaseArchive]) -> None:
     try:
-        into.put(name, read(await client.get(path)))
+        archive = await client.get(f"/v1/cases/{case}/archive")
     except AuthorityError as error:
         if error.status != 404:
             raise
+        return
+    into.put(case, CaseArchive.model_validate(archive))
 
 
 async def _attached(client: OperatorClient, checkpoint: str, act: str, into: Spool) -> None:
@@ -201,16 +234,3 @@ async def _attached(client: OperatorClient, checkpoint: str, act: str, into: Spo
     except AuthorityError as error:
         if error.status != 404:
             raise
-
-
-def _act(body: dict[str, str]) -> ActFile:
-    return ActFile(jws=body["act"], body=body["body"])
-
-
-def _kept(body: dict[str, str]) -> Kept:
-    return Kept(salt=body["salt"], content=body["content"])
-
-
-def _part(body: dict[str, Any]) -> Kept:
-    part = Part.model_validate(body["part"])
-    return Kept(salt=part.salt, content=part.content().decode())

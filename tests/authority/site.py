@@ -122,6 +122,7 @@ ROUTES = (
     Route("GET", "/v1/vendors/{vendor}", "session"),
     Route("GET", "/v1/inventories/{source}", "session", query="after"),
     Route("GET", "/v1/kept/{digest}", "session"),
+    Route("GET", "/v1/contents", "session"),
     Route("GET", "/v1/published", "session"),
     Route("GET", "/ledger/checkpoint", "open"),
     Route("GET", "/ledger/handovers", "open"),

@@ -348,7 +348,7 @@ class Script:
     def _report(self, report: Report, *, quiet: bool = False) -> int:
         if not quiet:
             for what, count in report.checked.items():
-                self.out.print(f"  {count} {escape(what)}")
+                self.out.print(f"  {escape(what)}: {count}")
         for trouble in report.troubles:
             self.out.print(
                 f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "

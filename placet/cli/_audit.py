@@ -363,15 +363,20 @@ def flight_(
     """Show the workflow's states, event by event, with what caused each and what stood behind it.
 
     That is the grants with their policies, the agents' words and people's decisions. It is made by
-    replaying the case. Exit 1 if its history does not hold.
+    replaying the case. Exit 1 if its history does not hold, or the bundle that it is in.
     """
     with offline_failures():
-        if _CASE.fullmatch(case):
-            with _online():
-                flight = run(record_case(run(_fetch(None)), case))
-        else:
-            bundle = _read_bundle(Path(case), None)
-            flight = run(record_case(bundle.files, bundle.case))
+        holds = True
+        try:
+            if _CASE.fullmatch(case):
+                with _online():
+                    flight = run(record_case(run(_fetch(None)), case))
+            else:
+                bundle = _read_bundle(Path(case), None)
+                holds = verify_bundle(bundle).holds
+                flight = run(record_case(bundle.files, bundle.case))
+        except LedgerError as error:
+            raise fail(f"{case}: {error}; placet audit verify says more", REFUSED) from None
         if event is not None and all(each.event != event for each in flight.frames):
             raise fail(f"the history has no event {event}", USAGE)
         if as_json:
@@ -379,5 +384,7 @@ def flight_(
         else:
             print_flight(flight, event)
             print_report(flight.report)
+        if not holds:
+            raise fail(f"{case}: the bundle does not hold: placet audit verify says why", REFUSED)
         if not flight.report.holds:
             raise typer.Exit(REFUSED)

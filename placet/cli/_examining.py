@@ -88,7 +88,8 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
     for trouble in report.troubles:
         out.print(
             f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
-            f"{escape(trouble.found)}"
+            f"{escape(trouble.found)}",
+            soft_wrap=True,
         )
     if report.holds:
         out.print("  everything that was checked holds")

@@ -12,6 +12,7 @@ from placet.audit import Flight, LogFiles, Report, only, replay, write_bundle
 from placet.cli import main
 from placet.process import Process
 from tests.audit.recording import Recorded, forged_history
+from tests.audit.test_bundle import remade, unzipped
 from tests.audit.test_replay import change_result
 from tests.harness.parcels import ParcelCheck
 from tests.harness.processes import DEFINITION
@@ -119,3 +120,32 @@ def test_a_flight_is_shown_as_text_as_data_and_event_by_event(
     assert "the whole state after it" in one
     code, _ = placet(capsys, monkeypatch, "audit", "flight", bundle, "--event", "4000")
     assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'"v":1}\n', b'"v":1.0}\n', "canonical form"),
+        (b'"system:authority"', b'"system:authoritx"', "the bundle does not hold"),
+    ],
+    ids=["unreadable", "unproven"],
+)
+def test_a_flight_in_a_bundle_that_does_not_hold_is_not_taken_for_one_that_does(
+    recorded: Recorded,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    old: bytes,
+    new: bytes,
+    said: str,
+) -> None:
+    """I8, I12: what stands behind an event is the ledger's word only if it is in the ledger."""
+    members = unzipped(recorded.exported)
+    assert old in members["entries.jsonl"]
+    members["entries.jsonl"] = members["entries.jsonl"].replace(old, new, 1)
+    (files / "odd.zip").write_bytes(remade(members))
+    monkeypatch.setattr(sys, "argv", ["placet", "audit", "flight", str(files / "odd.zip")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert said in capsys.readouterr().err

@@ -1,7 +1,8 @@
 """What an agent's own tests take its steps with: no Temporal, no authority, no system of record.
 
 A rehearsed step runs as the plugin runs it: under a grant, which here is for show, its token looked
-for in all that leaves. Nobody is asked whether it may: ``placet policy check`` and a case tell.
+for in all that leaves. It is held to the process's definition. Nobody is asked whether policy lets
+it: ``placet policy check`` and a case tell.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from pydantic import BaseModel
+from temporalio import activity
 from temporalio.activity import _Definition  # pyright: ignore[reportPrivateUsage]  # the SDK has no public name for it
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -30,8 +32,10 @@ from placet.model import (
     GrantedDetails,
     InputPart,
     Part,
+    ProcessDefinition,
     RequestedDetails,
     Settlement,
+    Step,
     salted_digest,
     system_urn,
 )
@@ -59,13 +63,14 @@ class Asked:
 
 @dataclass
 class Rehearsal:
-    """What a step is given, and what it did.
+    """What a step of a process is given, and what it did.
 
     ``inputs`` are the settled parts that it reads, by name: one, or one for each of several
     records. ``answers`` are its system's, by what is asked: ``"GET /loans/L-1001"``; a model is
     a 200. The rest is what people fixed, for a step that needs their approval.
     """
 
+    definition: ProcessDefinition
     inputs: Mapping[str, BaseModel | Sequence[BaseModel]] = field(default_factory=dict)
     answers: Mapping[str, BaseModel | Answer] = field(default_factory=dict)
     max_amount: Decimal | None = None
@@ -85,6 +90,8 @@ class Rehearsal:
 
         Raises:
             UngovernedActivity: the step lacks its mark, or takes something else.
+            AssertionError: the definition does not have it so, or lets it neither read nor leave
+                what it does; or it asks for what the rehearsal was not given.
             Exception: what the plugin would let leave in the place of the step's error.
         """
         mark = mark_of(step)
@@ -94,10 +101,7 @@ class Rehearsal:
             "rehearsal:0", lazy=True, data_converter=pydantic_data_converter
         )
         environment = ActivityEnvironment(nobody)
-        named = _Definition.from_callable(step)
-        environment.info = replace(
-            environment.info, activity_type=(named and named.name) or step.__name__
-        )
+        environment.info = replace(environment.info, activity_type=self._step(step).activity_type)
         environment.payload_converter = pydantic_data_converter.payload_converter
         returned: list[_T] = []
 
@@ -106,7 +110,26 @@ class Rehearsal:
             return returned[0]
 
         await environment.run(self._under_grant, proceed, request, mark)
+        for name in self.parts:
+            if name not in self._step(step).produces:
+                raise AssertionError(f"the definition does not let the step leave {name!r}")
         return returned[0]
+
+    def _step(self, function: Callable[..., Any]) -> Step:
+        """The definition's step that a function is, marked as it is there."""
+        named = _Definition.from_callable(function)
+        name = None if named is None else named.name
+        name = name or function.__name__
+        step = self.definition.step(name)
+        if step is None:
+            raise AssertionError(f"the definition {self.definition.name} has no step {name!r}")
+        mark = mark_of(function)
+        if mark is not None and mark[:2] != (step.action, step.system):
+            raise AssertionError(
+                f"{name} is marked as {mark[0]} at {mark[1]}; the definition says {step.action} "
+                f"at {step.system}"
+            )
+        return step
 
     async def _under_grant(
         self,
@@ -152,11 +175,13 @@ class _Link(AuthorityLink):
     record: str
 
     async def inputs(self, grant: str, name: str) -> tuple[InputPart, ...]:  # noqa: ARG002 - there is one
-        known = self.rehearsal.inputs
+        known, step = self.rehearsal.inputs, activity.info().activity_type
+        if (found := self.rehearsal.definition.step(step)) and name not in found.inputs:
+            raise AssertionError(f"the definition does not let {step} read {name!r}")
         if name not in known:
             raise AssertionError(f"the rehearsal has no input {name!r}; it has {sorted(known)}")
-        found = known[name]
-        several = [found] if isinstance(found, BaseModel) else found
+        given = known[name]
+        several = [given] if isinstance(given, BaseModel) else given
         return tuple(_settled(name, self.record, each) for each in several)
 
     async def settle(self, settlement: Settlement) -> None:

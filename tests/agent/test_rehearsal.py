@@ -1,6 +1,7 @@
 """What an agent's own tests have to take its steps with."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from temporalio import activity
@@ -28,11 +29,24 @@ from placet.model import (
     Use,
 )
 from placet.process import StepRequest, ToolRequest
+from tests.harness.processes import DEFINITION as PARCELS
 from tests.reasoning.process import DEFINITION as ROOM
 from tests.reasoning.process import READING
 
 DIGEST = "sha-256:" + "A" * 43
 REQUEST = StepRequest(case=CASE, record="depot/D1/parcel/7")
+
+
+PROCESS = PARCELS.model_copy(
+    update={
+        "steps": tuple(
+            each.model_copy(update={"system": "depot"})
+            if each.activity_type in {"weigh", "dispatch"}
+            else each
+            for each in PARCELS.steps
+        )
+    }
+)
 
 
 class Slip(Model):
@@ -64,7 +78,7 @@ async def dispatch(request: StepRequest) -> str:
 
 
 async def test_a_step_is_taken_with_what_the_test_gives_it() -> None:
-    rehearsal = Rehearsal(answers={"GET /depot/D1/parcel/7": Slip(weight="80.00")})
+    rehearsal = Rehearsal(PROCESS, answers={"GET /depot/D1/parcel/7": Slip(weight="80.00")})
     ref = await rehearsal.take(weigh, REQUEST)
     assert (ref.name, ref.record) == ("weight", REQUEST.record)
     assert rehearsal.asked == [Asked("GET", "/depot/D1/parcel/7", None)]
@@ -80,6 +94,7 @@ async def test_a_step_is_taken_with_what_the_test_gives_it() -> None:
 
 async def test_a_guarded_step_finds_what_people_fixed() -> None:
     rehearsal = Rehearsal(
+        PROCESS,
         inputs={"weight": [Slip(weight="1.00"), Slip(weight="2.00")]},
         answers={"POST /depot/D1/parcel/7/sent": Answer(204, b"", {})},
         max_amount=Decimal("80.00"),
@@ -114,7 +129,7 @@ async def test_a_tool_finds_what_the_model_asked_it_for() -> None:
         tools_digest=DIGEST,
         turns=(turn,),
     )
-    rehearsal = Rehearsal(inputs={"conversation": said})
+    rehearsal = Rehearsal(ROOM, inputs={"conversation": said})
     request = ToolRequest(
         case=CASE, record=REQUEST.record, reasoning="reading", turn=1, key=called.key
     )
@@ -133,7 +148,7 @@ async def test_a_tool_finds_what_the_model_asked_it_for() -> None:
 async def test_a_systems_no_is_the_steps_as_in_a_case(
     answer: Answer, kind: str, final: bool
 ) -> None:
-    rehearsal = Rehearsal(answers={"GET /depot/D1/parcel/7": answer})
+    rehearsal = Rehearsal(PROCESS, answers={"GET /depot/D1/parcel/7": answer})
     with pytest.raises(ApplicationError) as failed:
         await rehearsal.take(weigh, REQUEST)
     assert (failed.value.type, failed.value.non_retryable) == (kind, final)
@@ -143,9 +158,9 @@ async def test_a_systems_no_is_the_steps_as_in_a_case(
 
 async def test_what_the_test_did_not_give_is_named() -> None:
     with pytest.raises(AssertionError, match=r"no answer to GET /depot/D1/parcel/7; it has \[\]"):
-        await Rehearsal().take(weigh, REQUEST)
+        await Rehearsal(PROCESS).take(weigh, REQUEST)
     with pytest.raises(AssertionError, match=r"no input 'weight'; it has \['slip'\]"):
-        await Rehearsal(inputs={"slip": Slip(weight="1.00")}).take(dispatch, REQUEST)
+        await Rehearsal(PROCESS, inputs={"slip": Slip(weight="1.00")}).take(dispatch, REQUEST)
 
 
 async def test_a_step_that_sends_out_its_token_is_found_out() -> None:
@@ -153,12 +168,12 @@ async def test_a_step_that_sends_out_its_token_is_found_out() -> None:
 
     @activity.defn
     @governed(action="parcel:weigh", system="depot")
-    async def leaks(request: StepRequest) -> str:
+    async def weigh(request: StepRequest) -> str:
         return current_grant()._held.token
 
-    rehearsal = Rehearsal()
+    rehearsal = Rehearsal(PROCESS)
     with pytest.raises(ApplicationError, match="tried to send out its own token"):
-        await rehearsal.take(leaks, REQUEST)
+        await rehearsal.take(weigh, REQUEST)
     assert rehearsal.settlement is not None
     assert rehearsal.settlement.outcome is SettlementOutcome.LEAKED
 
@@ -168,12 +183,49 @@ async def test_a_step_that_no_worker_takes_is_not_rehearsed() -> None:
     async def unmarked(request: StepRequest) -> None:
         """Has no mark."""
 
-    @activity.defn
+    @activity.defn(name="weigh")
     @governed(action="parcel:weigh", system="depot")
-    async def returns_nonsense(request: StepRequest) -> object:
+    async def nonsense(request: StepRequest) -> object:
         return object()
 
     with pytest.raises(UngovernedActivity, match="unmarked is not governed"):
-        await Rehearsal().take(unmarked, REQUEST)
+        await Rehearsal(PROCESS).take(unmarked, REQUEST)
     with pytest.raises(Exception, match="Unable to serialize unknown type"):
-        await Rehearsal().take(returns_nonsense, REQUEST)
+        await Rehearsal(PROCESS).take(nonsense, REQUEST)
+
+
+def made(name: str, action: str, system: str, reads: str, leaves: str) -> Any:
+    """A step that may be misspelt in each of these."""
+
+    @activity.defn(name=name)
+    @governed(action=action, system=system)
+    async def step(request: StepRequest) -> None:
+        await current_grant().inputs(reads)
+        current_grant().keep(leaves, Slip(weight="1.00"))
+
+    return step
+
+
+RIGHT = ("dispatch", "parcel:dispatch", "depot", "weight", "dispatched")
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "said"),
+    [
+        (0, "dispach", "the definition parcel-check has no step 'dispach'"),
+        (1, "parcel:dispach", "marked as parcel:dispach at depot; .* says parcel:dispatch at"),
+        (2, "dept", "marked as parcel:dispatch at dept; .* says parcel:dispatch at depot"),
+        (3, "wait", "does not let dispatch read 'wait'"),
+        (4, "dispached", "does not let the step leave 'dispached'"),
+    ],
+)
+async def test_what_is_misspelt_is_held_against_the_definition(
+    place: int, wrong: str, said: str
+) -> None:
+    """I2: the first case would be stopped by it, or ended."""
+    inputs = {"weight": Slip(weight="1.00")}
+    await Rehearsal(PROCESS, inputs=inputs).take(made(*RIGHT), REQUEST)
+    misspelt = [*RIGHT]
+    misspelt[place] = wrong
+    with pytest.raises(AssertionError, match=said):
+        await Rehearsal(PROCESS, inputs=inputs).take(made(*misspelt), REQUEST)

@@ -20,6 +20,7 @@ from placet.audit._bundle import (
     Manifest,
     Member,
     history_name,
+    plainly,
     read_entry,
     spell_digest,
     spell_id,
@@ -65,8 +66,11 @@ def bundle_members(files: LogFiles, case: str) -> dict[str, bytes]:
     Raises:
         BundleError: what is kept can't be written.
     """
-    members = dict(_parts(files, case))
-    members[REPORT] = render(files, case).encode()
+    try:
+        members = dict(_parts(files, case))
+        members[REPORT] = render(files, case).encode()
+    except ValueError as error:  # say a number beyond those that canonical JSON has
+        raise BundleError(f"what is kept can't be written: {plainly(error)}") from None
     for name in members:
         require_name(name)
     manifest = Manifest(

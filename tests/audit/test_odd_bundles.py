@@ -1,5 +1,6 @@
 """Bundles that a stranger made by hand: each ends in words that name the place, and none holds."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from placet.audit import BundleError, read_bundle, verify, verify_bundle
+from placet.audit import BundleError, only, read_bundle, verify, verify_bundle, write_bundle
 from placet.audit._bundle import MANIFEST
 from placet.audit._html import REPORT_VERSION
 from placet.audit._zip import pack
@@ -230,3 +231,14 @@ def test_a_log_that_its_owner_made_unreadable_is_a_finding(recorded: Recorded) -
     report = verify(spoilt)
     assert not report.holds
     assert report.checked["entries"] == len(recorded.files.entries)
+
+
+def test_a_log_that_has_no_bundle_says_so(recorded: Recorded) -> None:
+    """I12: a number without a canonical form is an error of the export's own, in words."""
+    files, case = recorded.files, recorded.large
+    index = find(files, "key.published")
+    entries = list(files.entries)
+    entries[index] = entries[index].replace(b'"jwk":{', b'"jwk":{"a":%d,' % HUGE, 1)
+    odd = only(dataclasses.replace(files, entries=tuple(entries)), case)
+    with pytest.raises(BundleError, match="can't be written: "):
+        write_bundle(odd, case)

@@ -10,6 +10,7 @@
     ├── type StepRefused        terminal: a system of record refused the request for good
     ├── type Unauthenticated    retryable: the authority does not know this worker, or its clock
     ├── type Unavailable        retryable: the authority or a system is away, or a limit is met
+    ├── type TooLarge           retryable: a result that Temporal would not take
     └── type Unspeakable        retryable: an error that can't be looked at for tokens
 
     NotGoverned                 current_grant() was called where no governed step runs
@@ -75,6 +76,15 @@ def unspeakable(error: BaseException) -> ApplicationError:
     return ApplicationError(
         f"the step failed with {type(error).__name__}, which can't be encoded; it was not sent",
         type="Unspeakable",
+    )
+
+
+def too_large(size: int, most: int) -> ApplicationError:
+    """The step's result is more than Temporal takes; mended code finds its case waiting."""
+    return ApplicationError(
+        f"the step's result has {size} bytes, and Temporal takes no more than {most}: keep it as a "
+        "part, and return the reference",
+        type="TooLarge",
     )
 
 

@@ -31,6 +31,7 @@ from placet.agent._config import AgentConfig
 from placet.agent._errors import (
     SETTLEMENT_REFUSED,
     leaked,
+    too_large,
     unavailable,
     ungoverned,
     unspeakable,
@@ -53,6 +54,9 @@ _MARGIN = 1.0
 """Seconds before the end of a step's time in which its end must still reach Temporal."""
 _LAST_WORDS = 5.0
 """Seconds that a cancelled step may still try to settle: a worker that stops must end."""
+
+_MAX_RESULT = 2_000_000
+"""Bytes of a result: Temporal takes 2 MiB with its envelope, and would refuse it settled."""
 
 _IDLE_SECONDS = 2.0
 """Seconds for which an idle connection is used again: servers close theirs after five (uvicorn),
@@ -233,6 +237,8 @@ async def under_grant(
     try:
         result = encode([await proceed()])
         grant.guard(as_bytes(result))
+        if (size := result[0].ByteSize()) > _MAX_RESULT:
+            raise too_large(size, _MAX_RESULT)
         await grant.outlive()
         settlement = _completed(grant, given, digest(result))
     except BaseException as error:

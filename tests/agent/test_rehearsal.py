@@ -178,6 +178,23 @@ async def test_a_step_that_sends_out_its_token_is_found_out() -> None:
     assert rehearsal.settlement.outcome is SettlementOutcome.LEAKED
 
 
+async def test_a_result_that_temporal_would_not_take_is_not_settled_as_done() -> None:
+    """I4: what never reaches the workflow was not completed; the next try may be smaller."""
+
+    @activity.defn(name="weigh")
+    @governed(action="parcel:weigh", system="depot")
+    async def tells(request: StepRequest) -> str:
+        return "x" * sizes.pop()
+
+    sizes, rehearsal = [1_990_000, 2_000_000], Rehearsal(PROCESS)
+    with pytest.raises(ApplicationError, match=r"result has 20000\d\d bytes, .* keep it as a part"):
+        await rehearsal.take(tells, REQUEST)
+    assert rehearsal.settlement is not None
+    assert rehearsal.settlement.outcome is SettlementOutcome.FAILED
+    assert len(await rehearsal.take(tells, REQUEST)) == 1_990_000
+    assert rehearsal.settlement.outcome is SettlementOutcome.COMPLETED
+
+
 async def test_a_step_that_no_worker_takes_is_not_rehearsed() -> None:
     @activity.defn
     async def unmarked(request: StepRequest) -> None:

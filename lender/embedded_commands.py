@@ -24,6 +24,7 @@ from lender.embedded import (
     passphrase_of,
 )
 from lender.samples import catalog, plan_for, sample_loans
+from placet.authority import FORESEEN
 from placet.cli import (
     REFUSED,
     console,
@@ -42,7 +43,7 @@ def demo(
     ] = False,
 ) -> None:
     """Start everything and take real packets through; on a terminal it opens the console."""
-    with failures():
+    with failures(*FORESEEN):
         scripted = script or not (sys.stdin.isatty() and sys.stdout.isatty())
         with tempfile.TemporaryDirectory(prefix="placet-demo-") as folder:
             try:
@@ -166,7 +167,7 @@ def up(
             _introduce(made)
             await _until_stopped()
 
-    with failures():
+    with failures(*FORESEEN):
         try:
             run(work())
         except PartDied as error:

@@ -12,6 +12,7 @@ from placet.authority._bootstrap import (
 )
 from placet.authority._bootstrap import load_keys as load_signing_keys
 from placet.authority._custody import SignerAway
+from placet.authority._foreseen import FORESEEN
 from placet.authority._namespace import NamespaceTrouble
 from placet.authority._passphrases import WrongPassphrase
 from placet.authority._rewrapping import rotate_passphrase
@@ -29,6 +30,7 @@ from placet.authority._store import (
 )
 
 __all__ = [
+    "FORESEEN",
     "AlreadyCreated",
     "AuthoritySettings",
     "Migrated",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from placet.authority import (
+    FORESEEN,
     AlreadyCreated,
     AuthoritySettings,
     SignerSettings,
@@ -66,7 +67,7 @@ def init(
             keys = SigningKeys.of(settings)
             await create_log(store, keys, first, signatures=signatures)
 
-    with failures():
+    with failures(*FORESEEN):
         try:
             run(work())
         except AlreadyCreated as error:
@@ -90,14 +91,14 @@ def trust_() -> None:
             log_key, administrators = await log_trust(store)
             return json.dumps({"log_key": log_key, "administrators": administrators}, indent=2)
 
-    with failures():
+    with failures(*FORESEEN):
         print(run(work()))
 
 
 @authority.command("serve")
 def serve_() -> None:
     """Serve the authority until stopped."""
-    with failures():
+    with failures(*FORESEEN):
         telemetry = load_settings(TelemetrySettings)
         with telling("placet-authority", telemetry):
             run_long(serve(load_settings(AuthoritySettings), telemetry))
@@ -106,7 +107,7 @@ def serve_() -> None:
 @authority.command("signer")
 def signer_() -> None:
     """Keep the authority's private keys in this process, and sign for it, until stopped."""
-    with failures():
+    with failures(*FORESEEN):
         settings, telemetry = load_settings(SignerSettings), load_settings(TelemetrySettings)
         with telling("placet-signer", telemetry):
             run_long(serve_signer(settings))
@@ -127,7 +128,7 @@ def migrate_(
         done = migrate(url) if to is None else migrate(url, to)
         return {"before": done.before, "after": done.after}
 
-    with failures():
+    with failures(*FORESEEN):
         try:
             show(work(), as_json=as_json)
         except ValueError as error:
@@ -145,7 +146,7 @@ def rotate_key(as_json: AsJson = False) -> None:
             kid, signs_from = await rotate_keys(store, keys)
             return {"kid": kid, "signs_from": format_time(signs_from)}
 
-    with failures():
+    with failures(*FORESEEN):
         show(run(work()), as_json=as_json)
 
 
@@ -159,7 +160,7 @@ def rotate_payload_keys_(as_json: AsJson = False) -> None:
             keys = SigningKeys.of(settings)
             return {"cases": await rotate_payload_keys(store, keys)}
 
-    with failures():
+    with failures(*FORESEEN):
         show(run(work()), as_json=as_json)
 
 
@@ -175,7 +176,7 @@ def rotate_passphrase_(as_json: AsJson = False) -> None:
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             return {"keys": await rotate_passphrase(store, SigningKeys.of(settings))}
 
-    with failures():
+    with failures(*FORESEEN):
         show(run(work()), as_json=as_json)
 
 
@@ -191,7 +192,7 @@ def make_log_key_(file: Path) -> None:
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             return await make_log_key(store, SigningKeys.of(settings))
 
-    with failures():
+    with failures(*FORESEEN):
         if file.exists():
             raise fail(f"{file}: it is there already", USAGE)
         made = run(work())

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from placet.authority import NamespaceTrouble, NoLog, SignerAway, StoreError, WrongPassphrase
 from placet.cli._keyring import recall
 from placet.cli._output import (
     AWAY,
@@ -57,8 +56,11 @@ __all__ = [
 
 
 @contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """Turn what is foreseen into one line on standard error and its exit code."""
+def failures(*also: type[Exception]) -> Iterator[None]:
+    """Turn what is foreseen into one line on standard error and its exit code.
+
+    ``also``: what a command foresees besides; it has done nothing then, and can be tried again.
+    """
     with offline_failures():
         try:
             yield
@@ -66,18 +68,9 @@ def failures() -> Iterator[None]:
             raise fail(f"refused: {error}{_codes(error)}", REFUSED) from None
         except EvidenceMismatch as error:
             raise fail(f"refused: {error}", REFUSED) from None
-        except (
-            AuthorityAway,
-            StoreError,
-            NamespaceTrouble,
-            NoLog,
-            SignerAway,
-            WrongPassphrase,
-            KeyFileError,
-            KeyRefused,
-            BadTls,
-            NoTraces,
-        ) as error:
+        except (AuthorityAway, KeyFileError, KeyRefused, BadTls, NoTraces) as error:
+            raise fail(str(error), AWAY) from None
+        except also as error:
             raise fail(str(error), AWAY) from None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from placet.cli import CommandFailed, _processes
+from placet.cli._app import _OURS
 from placet.cli._deciding import require_named
 from tests.cli.conftest import Placet, Served
 from tests.cli.test_wrong_input import assert_told
@@ -26,6 +27,24 @@ def test_the_version_says_what_a_report_needs_and_loads_no_command() -> None:
     assert said.startswith(f"placet {version('placet')}, Python {platform.python_version()}, ")
     assert platform.machine() in said
     assert loaded == "True False"
+
+
+def test_a_command_loads_what_it_needs_alone() -> None:
+    code = (
+        "import sys; from placet.cli import main; sys.argv = ['placet', 'case', 'list', '--help'];"
+        "\ntry: main()\nexcept SystemExit: pass\n"
+        "print([each for each in ('placet.authority', 'placet.audit', 'lender', 'sqlalchemy')"
+        " if each in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage: placet case list" in ran.stdout
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_is_named_in_the_help(placet: Placet) -> None:
+    said = placet("--help").out
+    for name in (*_OURS, "console", "demo", "lender", "loan", "packet", "up", "version"):
+        assert f"│ {name} " in said
 
 
 def test_the_version_is_an_option_and_a_command(placet: Placet) -> None:

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from lender.samples import sample_loans
-from placet.cli._app import _bring, app
+from placet.cli._app import whole
 from placet.tokens import SigningKey, write_key_file
 from tests.cli.conftest import PASSPHRASE, PROGRAM, Ended, Placet, Served
 
@@ -598,7 +597,6 @@ def test_a_worker_says_what_it_lacks(tmp_path: Path) -> None:
 
 def _commands() -> list[tuple[str, ...]]:
     """Every command there is, with those that installed packages bring."""
-    _bring()
 
     def walk(command: object, path: tuple[str, ...]) -> list[tuple[str, ...]]:
         below = getattr(command, "commands", None)
@@ -606,7 +604,7 @@ def _commands() -> list[tuple[str, ...]]:
             return [path]
         return [each for name in below for each in walk(below[name], (*path, name))]
 
-    return walk(get_command(app), ())
+    return walk(whole(), ())
 
 
 _OF_THE_PROCESS = {("case", "open"), ("case", "resubmit")}  # they take the options of theirs

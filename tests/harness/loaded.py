@@ -6,6 +6,7 @@ import threading
 
 import placet.cli
 import worker.__main__
+from placet.cli._app import whole
 from placet.model import build_models
 from tests.authority.store import appender
 
@@ -15,10 +16,8 @@ PROGRAMS = {
     "worker": worker.__main__.main,
 }
 
-for each in (
-    *("placet.cli._app", "lender.commands", "lender.serve", "placet.gateway._proofs"),
-    "uvicorn.lifespan.off",
-):
+for each in ("placet.gateway._proofs", "uvicorn.lifespan.off"):
     importlib.import_module(each)
+whole()
 build_models()
 assert threading.active_count() == len(os.listdir("/proc/self/task")) == 1

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 from placet.cli import _app
 
@@ -32,8 +31,7 @@ def commands(text: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def whole() -> Any:
     """The command line, with what deployments bring."""
-    _app._bring()
-    return get_command(_app.app)
+    return _app.whole()
 
 
 def wrong(whole: Any, said: str) -> str | None:

@@ -104,7 +104,8 @@ OTHERS = {
     "end-unknown": (f"end {NOBODY} --reason why", REFUSED, "needs the role administrator"),
     "hold-no-record": ("hold L-3001 --reason why", REFUSED, "target: must be a record"),
     "lift-not-held": ("lift loan/L-3001 --reason why", REFUSED, "is not on hold"),
-    "admit-by-a-clerk": (f"admit {NOBODY} --reason why", REFUSED, "needs the role administrator"),
+    "admit-by-a-clerk": ("admit {case} --reason why", REFUSED, "needs the role administrator"),
+    "admit-unknown": (f"admit {NOBODY} --reason why", REFUSED, "there is no such case"),
 }
 
 

@@ -4,6 +4,7 @@ Names, comments and words from documents may carry control characters, overrides
 markup. Nothing here is ever parsed as markup, and what a terminal would act on is spelled out.
 """
 
+import re
 import unicodedata
 
 from rich.cells import cell_len, set_cell_size
@@ -12,7 +13,17 @@ MAX_SHOWN = 20_000
 """Characters of one text that are shown; more is said to be more."""
 
 _SPELLED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Letters and marks of no shape."""
+_NO_LETTER = "◌"  # what a mark stands on that would stand on what is before the text
 _MAX_MARKS = 4  # combining marks on one letter: more would run over the lines above and below
+_RESTYLES = re.compile("[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")
+"""They only say how the character before looks: in some terminals it takes more cells then."""
+_RIGHT_TO_LEFT = {"R", "AL", "AN"}
+_LTR = "\u200e"
+"""Ends what is written from right to left: without it a terminal would turn the cells after it."""
+_UNSURE = re.compile("[\u2630-\u2637\u268a-\u268f\u3248-\u324f\U0001d300-\U0001d376]")
+"""Terminals do not agree how wide these are, nor do they about spacing marks (``Mc``)."""
 
 
 def harmless(text: str, *, lines: bool = False) -> str:
@@ -22,20 +33,34 @@ def harmless(text: str, *, lines: bool = False) -> str:
         text: whatever someone wrote.
         lines: whether line ends stay; a mark stands for each otherwise.
     """
+    if text.isascii() and text.isprintable() and len(text) <= MAX_SHOWN:
+        return text
     said: list[str] = []
-    marks = 0
-    for each in text[:MAX_SHOWN].replace("\r\n", "\n"):
-        marks = marks + 1 if unicodedata.combining(each) else 0
+    marks, begins, turned = 0, True, False
+    for each in _RESTYLES.sub("", text[:MAX_SHOWN].replace("\r\n", "\n")):
+        kind = unicodedata.category(each)
+        if each == "\n":
+            said.append(_LTR * turned + (each if lines else "↵"))
+            begins, turned = True, False
+            continue
+        mark = kind.startswith("M") and each not in _UNSEEN
+        marks = marks + 1 if mark else 0
         if marks > _MAX_MARKS:
             continue
-        if each == "\n":
-            said.append(each if lines else "↵")
-        elif unicodedata.category(each) in _SPELLED:
-            said.append(each.encode("unicode_escape", "backslashreplace").decode())
-        else:
-            said.append(each)
+        if mark and begins:
+            said.append(_NO_LETTER)
+        hidden = kind in _SPELLED or each in _UNSEEN
+        ends = each == _LTR and turned  # it is ours: this was made harmless before
+        said.append(_spelled(each) if hidden and not ends else each)
+        begins = False
+        turned = not ends and (turned or unicodedata.bidirectional(each) in _RIGHT_TO_LEFT)
     rest = len(text) - MAX_SHOWN
-    return "".join(said) + (f" … and {rest} characters more" if rest > 0 else "")
+    more = f" … and {rest} characters more" if rest > 0 else ""
+    return "".join(said) + _LTR * turned + more
+
+
+def _spelled(each: str) -> str:
+    return each.encode("unicode_escape", "backslashreplace").decode()
 
 
 def set_off(text: str) -> str:
@@ -44,9 +69,15 @@ def set_off(text: str) -> str:
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """A text in exactly so many cells; what is cut off is marked."""
+    """A text in exactly so many cells of every terminal; what is cut off is marked."""
+    if not text.isascii():
+        text = "".join(_spelled(each) if _is_unsure(each) else each for each in text)
     size = cell_len(text)
     if size > width:
-        return set_cell_size(text, max(0, width - 1)) + "…" if width > 0 else ""
+        return set_cell_size(text, width - 1) + "…" + _LTR * (_LTR in text) if width > 0 else ""
     pad = " " * (width - size)
     return pad + text if right else text + pad
+
+
+def _is_unsure(each: str) -> bool:
+    return unicodedata.category(each) == "Mc" or _UNSURE.match(each) is not None

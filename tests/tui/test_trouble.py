@@ -121,6 +121,34 @@ def test_text_is_spelled_out_clipped_and_limited() -> None:
     assert fit("abc", 0) == ""
 
 
+BEYOND = {
+    "marks-without-a-letter": ("\u0301\u0301x\n\u0336y", "◌\u0301\u0301x↵◌\u0336y"),
+    "thai-marks-without-end": ("\u0e01" + "\u0e47" * 40, "\u0e01" + "\u0e47" * 4),
+    "rings-without-end": ("a" + "\u20dd" * 40, "a" + "\u20dd" * 4),
+    "letters-of-no-shape": ("a\u3164b\u115f\u034f", "a\\u3164b\\u115f\\u034f"),
+    "what-only-restyles": ("⚠\ufe0f 1\ufe0f 👍\U0001f3fd", "⚠ 1 👍"),
+    "right-to-left": ("\u05d0\u05d1", "\u05d0\u05d1\u200e"),
+    "right-to-left-twice": ("\u05d0\u200e 5\u200e", "\u05d0\u200e 5\\u200e"),
+}
+
+
+@pytest.mark.parametrize("named", BEYOND)
+def test_no_text_reaches_beyond_itself(named: str) -> None:
+    """I12: neither over other lines nor into other cells, however a terminal draws it."""
+    text, shown = BEYOND[named]
+    assert harmless(text) == shown
+    assert harmless("\u05d0\n5", lines=True) == "\u05d0\u200e\n5"
+    composed = harmless(f"{harmless(text)} for 5")
+    assert harmless(composed) == composed
+
+
+def test_a_cell_is_as_wide_in_every_terminal() -> None:
+    """I12: of what terminals do not agree on, no column is made; a cut turns no column round."""
+    assert fit("\u0928\u093f\u2630", 16) == "\u0928\\u093f\\u2630   "
+    assert fit(harmless("\u05d0\u05d1\u05d2\u05d3"), 3) == "\u05d0\u05d1…\u200e"
+    assert fit(harmless("\u05d0"), 3) == "\u05d0\u200e  "
+
+
 async def test_an_authority_that_goes_away_is_said_and_comes_back(
     open_console: Opened, simulator: Simulator
 ) -> None:

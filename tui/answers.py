@@ -1,4 +1,4 @@
-"""What the authority answers, as the console keeps it, and the three ways in which asking fails."""
+"""What the authority answers, as the console keeps it, and the ways in which asking fails."""
 
 import contextlib
 import json
@@ -39,6 +39,10 @@ class Refused(Exception):
 
 class NotShown(Exception):
     """What is shown is not what would be signed; nothing was signed."""
+
+
+class TooLong(Exception):
+    """What was typed does not fit into what is signed; nothing was signed."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ from tui.answers import (
     Me,
     NotShown,
     Refused,
+    TooLong,
     changed,
     identity_of,
     listed,
@@ -234,10 +235,13 @@ class Gateway:
 
         Raises:
             NotShown: it shows other evidence now, or has ended.
+            TooLong: so much can't be signed.
         """
         await self._require_same(shown)
         with ways_to_fail():
             check_evidence(shown)
+            head = await self._client.head()
+        try:
             return self._client.sign_decision(
                 shown,
                 verdict,
@@ -246,8 +250,10 @@ class Gateway:
                 exceptions=exceptions,
                 comment=comment,
                 stands_in_for=stands_in_for,
-                ledger_head=await self._client.head(),
+                ledger_head=head,
             )
+        except ValueError as error:
+            raise TooLong("what was typed is more than one signature takes; shorten it") from error
 
     async def _require_same(self, shown: CheckpointView) -> None:
         if changed(shown, await self.checkpoint(shown.id)):

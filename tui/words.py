@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from placet.model import (
     CheckpointDefinition,
+    Evidence,
     Exclusion,
     ExclusionReason,
     ProcessDefinition,
@@ -181,6 +182,11 @@ def act_words(
     """``Approve draw 7 of L-1001 for $184,200.00``."""
     said = f"{verb} {line_words(definition, record, about)}"
     return f"{said} for {money(amount, currency(definition))}" if amount is not None else said
+
+
+def fixed_words(evidence: Evidence) -> str:
+    """What evidence is of, as its digest fixes it: no wording of the process, nor of a list."""
+    return f"{evidence.checkpoint} of {evidence.subject}"
 
 
 def effect_words(asked: CheckpointDefinition | None, verdict: Verdict) -> str:

@@ -72,7 +72,8 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
         payments = lead.part.data.get("payments")
         for payment in payments if isinstance(payments, list) else ():
             out.print(f"  payment  {_safe(_in_line(payment))}", soft_wrap=True)
-        out.print(f"evidence {view.evidence_digest}, of")
+        fixed = f"{view.name} of {view.subject}, made of"
+        out.print(f"evidence {view.evidence_digest}, {fixed}", soft_wrap=True)
         for item in view.evidence.items:
             out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
         for decision in view.decisions:

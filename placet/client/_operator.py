@@ -47,6 +47,7 @@ from placet.model import (
     salted_digest,
 )
 from placet.tokens import (
+    Malformed,
     numeric_date,
     sign_act,
     sign_decision,
@@ -196,7 +197,11 @@ class OperatorClient(Reader):
         stands_in_for: str | None = None,
         ledger_head: str | None = None,
     ) -> str:
-        """The decision as a JWS, not sent yet."""
+        """The decision as a JWS, not sent yet.
+
+        Raises:
+            ValueError: so much can't be signed.
+        """
         adjustments = checkpoint.evidence.proposal.adjustments_digest
         claims = DecisionClaims(
             iss=self.operator,
@@ -219,7 +224,10 @@ class OperatorClient(Reader):
             ledger_head=ledger_head,
             stands_in_for=stands_in_for,
         )
-        return sign_decision(claims, self._key)
+        try:
+            return sign_decision(claims, self._key)
+        except Malformed as error:
+            raise ValueError(f"{error}; shorten the comment or the reasons") from error
 
     async def send_decision(self, checkpoint: str, jws: str) -> DecisionAnswer:
         """Send a signed decision; sent twice, it counts once and is answered the same."""

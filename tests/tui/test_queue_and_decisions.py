@@ -459,6 +459,46 @@ async def test_the_very_thing_that_is_decided_about_is_named_and_what_a_word_doe
         await desk.expect("Reject 1 together?", "It is sent back to the sea.")
 
 
+async def test_the_dialogs_name_what_the_signature_fixes_whatever_the_words_say(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I6: a process's words, and a title, are in the database; the record is in the evidence."""
+    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
+    words = world.PARCELS.presentation.model_copy(update={"subject": "parcel 9 of D-9"})
+    monkeypatch.setattr(world, "PARCELS", ProcessDefinition(**{**said, "presentation": words}))
+    view = simulator.add(7)
+    simulator.checkpoints[view.id] = view.model_copy(update={"title": "A look, no more"})
+    async with open_console(size=(80, 24)) as desk:
+        await desk.expect("parcel 9 of D-9")
+        await desk.press("enter", "a")
+        await desk.expect("Approve parcel 9 of D-9", "dispatch of depot/D-1/parcel/7")
+        await desk.press("escape", "escape", "space", "A")
+        await desk.expect("what is signed: dispatch of depot/D-1/parcel/7")
+
+
+async def test_what_is_too_long_to_sign_is_said_so(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """Before, the authority was blamed for an answer in a wrong form."""
+    view = simulator.add(7, blocking=True)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        desk.app.screen.query_one("#exception-0", Checkbox).value = True
+        why = desk.app.screen.query_one("#why-0", Input)
+        why.value = "x" * 159
+        why.focus()
+        await desk.press("end", "y", "z")
+        assert why.value == "x" * 159 + "y"
+        desk.app.screen.query_one("#comment", Input).value = "👍" * 2000
+        await sign(desk)
+        await desk.expect("Not signed: what was typed is more than one signature takes")
+        desk.app.screen.query_one("#comment", Input).value = "👍"
+        await desk.push("#sign")
+        await desk.on(CaseScreen)
+    (word,) = simulator.checkpoints[view.id].decisions
+    assert word.verdict == "approve"
+
+
 @pytest.mark.parametrize("lie", [{"amount": "1.00"}, {"subject": "depot/D-1/parcel/9"}])
 async def test_of_many_none_is_signed_that_the_list_shows_as_another(
     open_console: Opened,

@@ -36,6 +36,7 @@ async def test_people_are_shown_what_they_sign(desk: Desk) -> None:
         assert f"account {payment['account']}" in shown.out
     for item in checkpoint.evidence.items:
         assert f"{item.name} of {item.record}, by {item.agent}" in shown.out
+    assert f"{checkpoint.evidence_digest}, {checkpoint.name} of {checkpoint.subject}," in shown.out
     gossip = await desk.command("omar", "checkpoint", "part", checkpoint.id, "gossip")
     assert "the checkpoint has no part 'gossip'; it has analysis" in gossip.err
 

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from placet.model import CheckpointLine, CheckpointView, FindingCounts, Verdict
 from tui import words
-from tui.answers import Away, NotShown, Refused
+from tui.answers import Away, NotShown, Refused, TooLong
 from tui.asking import Asking
 from tui.said import said
 from tui.screens.decide import VERBS
@@ -61,6 +61,7 @@ class Bulk(ModalScreen[None], Asking):
             table = VirtualTable(columns, id="bulk-table")
             table.styles.height = min(len(self._lines) + 1, 12)
             yield table
+            yield Static(id="fixed")
             for effect in self._effects():
                 yield Static(said((harmless(effect), "muted")))
             if self._turns_back:
@@ -183,6 +184,14 @@ class Bulk(ModalScreen[None], Asking):
             )
 
         self.query_one(VirtualTable).show(Rows.of([each.id for each in self._lines], cells))
+        self.show_what_is_fixed()
+
+    @on(VirtualTable.Moved)
+    def show_what_is_fixed(self) -> None:
+        """What is signed of the row under the cursor, as its evidence names it."""
+        view = self._views.get(self.query_one(VirtualTable).row)
+        text = f"what is signed: {words.fixed_words(view.evidence)}" if view else ""
+        self.query_one("#fixed", Static).update(said((text, "accent")))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -269,7 +278,7 @@ class Bulk(ModalScreen[None], Asking):
                 comment=comment,
             )
             answer = await gateway.send(view.id, signed)
-        except (Refused, NotShown) as error:
+        except (Refused, NotShown, TooLong) as error:
             return f"refused: {error}", "bad"
         except Away as error:
             return f"not known: {error}", "bad"

@@ -1,7 +1,8 @@
 """The dialog of a decision: it names the act and the amount, and signs only what was shown.
 
 1. Cancel has the focus; nothing is one key away.
-2. The digest is computed here, from what is shown, and is what gets signed.
+2. The digest is computed here, from what is shown, and is what gets signed. The checkpoint and the
+   record stand below it as it fixes them: the words of the process above them are signed by nobody.
 3. If the checkpoint changes while it is open, it says so and can't sign the old evidence.
 4. A refusal stays in the dialog, with its reasons; what was typed is kept.
 """
@@ -20,12 +21,14 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from placet.model import Verdict, digest_json
 from tui import words
-from tui.answers import Away, CaseFile, NotShown, Refused, changed
+from tui.answers import Away, CaseFile, NotShown, Refused, TooLong, changed
 from tui.asking import Asking, Listener
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
 
+_MAX_WHY = 160
+"""Characters of why an exception is accepted, as the signed decision takes them."""
 VERBS: Mapping[Verdict, str] = {
     Verdict.APPROVE: "Approve",
     Verdict.REJECT: "Reject",
@@ -128,7 +131,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     id=f"why-{at}",
                     classes="why",
                     placeholder="why it is acceptable",
-                    max_length=500,
+                    max_length=_MAX_WHY,
                 )
             for each in self._others:
                 yield Static(
@@ -158,6 +161,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             yield Input(id="comment", max_length=2000)
             yield Label("Evidence signed, its digest computed here from what you were shown")
             yield Static(said((digest_json(self._shown.evidence), "accent")), id="digest")
+            yield Static(said((words.fixed_words(self._shown.evidence), "accent")), id="fixed")
             if self.session.protected:
                 yield Label(f"Passphrase of {harmless(self.session.given.key_file.name)}")
                 yield Input(password=True, id="passphrase", placeholder=harmless(self.console.hint))
@@ -293,6 +297,8 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         except WrongKey as error:
             self._say(str(error))
             self.query_one("#passphrase", Input).focus()
+        except TooLong as error:
+            self._say(f"Not signed: {error}.")
         except NotShown as error:
             self._end(f"Not signed: {error}.")
         except Refused as error:

@@ -27,13 +27,13 @@ from tui.answers import Away, Refused
 from tui.asking import Listener
 from tui.commands import Acts
 from tui.documents import Viewer
+from tui.pasting import Pasting
 from tui.screens.help import Help
 from tui.screens.main import Main
 from tui.screens.sign_in import SignIn
 from tui.session import Given, Session, Transport, WrongKey, sign_in
 from tui.settings import ConsoleSettings
 from tui.text import harmless
-from tui.typing_ahead import TypingAhead
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 _TELL_EVERY = 0.2
@@ -55,7 +55,7 @@ _LOOKING = frozenset(
 """Groups of workers that look again at what changed."""
 
 
-class Console(TypingAhead):
+class Console(Pasting):
     """The console."""
 
     TITLE = "Placet"
@@ -300,12 +300,14 @@ class Console(TypingAhead):
             try:
                 async for size in self.session.gateway.changes(last):
                     wait = _FIRST_WAIT
+                    if last is not None and size < last:
+                        self._say_it_is_shorter(last, size)
                     if self.live or size != last:
                         self.live, last, self._untold = "", size, size
             except Away as error:
                 self.gone(str(error))
             except Refused as error:
-                self.gone(f"the authority refused: {error}")
+                self.gone(str(error), "refused", "The authority refuses")
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
 
@@ -328,11 +330,20 @@ class Console(TypingAhead):
             if isinstance(screen, Listener):
                 screen.heard(size)
 
-    def gone(self, why: str) -> None:
-        """The authority does not answer."""
-        if not self.live:
-            self.live = f"away since {words.now().astimezone():%H:%M}"
-            self.notify(why, title="The authority is away", severity="warning", markup=False)
+    def _say_it_is_shorter(self, before: int, now: int) -> None:
+        self.notify(
+            f"It had {before:,} entries and has {now:,}: what was written last is gone, as after "
+            "an old backup was put back. Tell an administrator before you decide.",
+            title="The ledger is shorter than it was",
+            severity="error",
+            timeout=60,  # seconds; a click takes it away
+        )
+
+    def gone(self, why: str, how: str = "away", title: str = "The authority is away") -> None:
+        """The authority does not answer, or does not answer this person."""
+        if not self.live.startswith(how):
+            self.live = f"{how} since {words.now().astimezone():%H:%M}"
+            self.notify(why, title=title, severity="warning", markup=False)
 
     # --- everywhere -----------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from tui.widgets.keys import Keys
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
+FIELDS = ("#comment", "#passphrase")
 
 HOSTILE = (
     "[bold red]Approve[/] [@click=app.quit]x[/] \x1b[2J\x1b]0;owned\x07 \u202egnp.exe "
@@ -172,6 +173,34 @@ async def test_an_authority_that_goes_away_is_said_and_comes_back(
         await desk.click("#sign")
         await desk.until(lambda: isinstance(desk.app.screen, CaseScreen))
     assert len(simulator.checkpoints[view.id].decisions) == 1
+
+
+async def test_a_ledger_that_is_shorter_than_it_was_is_said(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I8: whoever has seen more entries than there are is told that some are gone."""
+    simulator.add(7)
+    size = len(simulator.entries)
+    async with open_console() as desk:
+        simulator.away = True
+        await desk.until(lambda: bool(desk.app.live))
+        del simulator.entries[-2:]
+        simulator.away = False
+        await desk.until(lambda: not desk.app.live)
+        await desk.expect("The ledger is shorter than it was")
+        await desk.expect(f"It had {size} entries and has {size - 2}")
+
+
+async def test_who_may_not_ask_any_more_is_told_so_and_not_that_it_is_away(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter")
+        simulator.failing = 403
+        await desk.expect("The authority refuses", "○ refused since")
+        simulator.failing = None
+        await desk.until(lambda: not desk.app.live)
 
 
 @pytest.mark.parametrize(
@@ -391,6 +420,30 @@ async def test_keys_of_one_burst_reach_what_they_were_typed_for(
         assert told["passphrase"] == PASSPHRASE
         assert told["record"].endswith("x1")
     assert simulator.acts == []
+
+
+async def test_what_is_pasted_is_taken_as_far_as_there_is_room(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """Several lines are one; of more than fits, what does not is said; a passphrase is a line."""
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        comment, secret = (desk.app.screen.query_one(each, Input) for each in FIELDS)
+        for field, text, taken in (
+            (comment, "who signed\r\n  the waiver\n\nof Acme?\n", "who signed the waiver of Acme?"),
+            (secret, f"{PASSPHRASE}\n", PASSPHRASE),
+        ):
+            field.focus()
+            await desk.settle()
+            desk.app.post_message(events.Paste(text))
+            await desk.until(lambda field=field: bool(field.value))
+            assert field.value == taken
+        comment.focus()
+        await desk.press("end")
+        desk.app.post_message(events.Paste("x" * 1_000_000))
+        await desk.expect("1,970 of 1,000,000 characters had room here.")
+        assert len(comment.value) == 2000
 
 
 async def test_a_key_whose_widget_goes_away_holds_nothing_up(

@@ -6,6 +6,7 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -30,6 +31,8 @@ from placet.transport import BadTls, TlsSettings, Transport, seconds_to_wait
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SESSION_RENEW = 60
+_UNPROVEN = {400, 401}  # what a wrong proof or assertion is refused with
+_CLOCKS_AGREE = 5  # seconds, after which a proof is from the future
 _PATIENCE = 60
 """Seconds for which one request comes again when it is told to come later."""
 M = TypeVar("M", bound=BaseModel)
@@ -263,7 +266,25 @@ class Sender:
             problem = Problem.model_validate(response.json(), strict=False)
         except ValueError as error:
             raise self._wrong_form(response) from error
-        return AuthorityError(response.status_code, problem)
+        said = problem.error_description + self._clocks_apart(response)
+        return AuthorityError(
+            response.status_code, problem.model_copy(update={"error_description": said})
+        )
+
+    def _clocks_apart(self, response: httpx.Response) -> str:
+        """That this machine's clock is wrong, where that may be why: a proof is good for seconds.
+
+        The authority's clock is read from its answer (RFC 9110 section 6.6.1).
+        """
+        try:
+            off = self._clock() - parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError, TypeError):  # it says none, or one without a zone
+            return ""
+        behind, ahead = -off.total_seconds(), (off - response.elapsed).total_seconds()
+        if response.status_code not in _UNPROVEN or max(behind, ahead) < _CLOCKS_AGREE:
+            return ""
+        said = f"{ahead:,.0f} s ahead of" if ahead > behind else f"{behind:,.0f} s behind"
+        return f"; this machine's clock is {said} the authority's"
 
     def _wrong_form(self, response: httpx.Response) -> AuthorityAway:
         return AuthorityAway(

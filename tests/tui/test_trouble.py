@@ -403,6 +403,22 @@ async def test_a_small_screen_says_whether_the_authority_answers(
         await desk.expect(desk.app.live)
 
 
+async def test_on_the_smallest_screen_the_act_and_the_line_stay_in_sight(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: what a dialog is about stands above its buttons, however little of it has room."""
+    simulator.add(7, blocking=True)
+    async with open_console(size=(40, 12)) as desk:
+        assert "● live" in desk.text()
+        await desk.press("enter", "a")
+        await desk.expect("Cancel", "Approve parcel 7 of D-1 for €184,200.00?")
+        for _ in range(3):
+            await desk.press("tab")
+        await desk.expect("why it is acceptable", "Approve parcel 7 of D-1 for €184,200.00?")
+        await desk.press("tab")
+        assert "│  decision  " in desk.text()  # a label's second line
+
+
 async def test_keys_of_one_burst_reach_what_they_were_typed_for(
     open_console: Opened, simulator: Simulator
 ) -> None:

@@ -280,7 +280,6 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
             served(app, "authority"),
             transport.server,
             lifespan="off",
-            date_header=False,
             proxies=settings.trusted_proxies,
             timeout_graceful_shutdown=STOP_SECONDS,
         )

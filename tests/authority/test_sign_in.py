@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,19 @@ async def test_a_sign_in_counts_once(authority: Alone) -> None:
         proof_again = await http.post(**proof)
     for answer in (again, assertion_again, proof_again):
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize(("hours", "said"), [(1, "s ahead of"), (-1, "s behind")])
+async def test_whose_clock_is_wrong_is_told_so(authority: Alone, hours: int, said: str) -> None:
+    """A person reads of no proof: their own machine's clock is what they can set."""
+
+    def clock() -> datetime:
+        return authority.now() + timedelta(hours=hours)
+
+    issuer, key = authority.settings.issuer, authority.admin
+    async with OperatorClient(issuer, "operator:ada", key, clock=clock) as ada:
+        with pytest.raises(AuthorityError, match=f"; this machine's clock is 3,[56][0-9]+ {said}"):
+            await ada.sign_in_again()
 
 
 async def test_a_stolen_sign_in_is_worth_nothing_with_another_key(authority: Alone) -> None:

@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -40,6 +42,14 @@ def judge(said: Said, code: int, why: str) -> None:
     assert said.out == ""
     assert said.err.startswith("placet: ")
     assert said.err.count("\n") == 1
+
+
+async def test_an_answer_says_when_it_was_made(desk: Desk) -> None:
+    """RFC 9110 section 6.6.1: whoever is refused can tell that it is their own clock that is wrong."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{desk.made.issuer}/v1/cases")
+    assert answer.status_code == 401
+    assert parsedate_to_datetime(answer.headers["Date"]).tzinfo is not None
 
 
 OPEN = {

@@ -1,6 +1,7 @@
 """``placet console``: the entry point. It loads what the first screen needs, and no server."""
 
 import gc
+import io
 import os
 import sys
 from typing import Annotated
@@ -26,6 +27,8 @@ def console(
             return
         if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
             raise fail("the console needs a terminal; placet checkpoint does all the same", USAGE)
+        if isinstance(sys.__stderr__, io.TextIOWrapper):  # where Textual draws
+            sys.__stderr__.reconfigure(errors="replace")  # one cell, where six would shift the rest
         gc.disable()  # until its first screen: loading leaves no garbage, and looking takes a tenth
         from tui.app import Console, given_of  # noqa: PLC0415 - settings are judged first
 

@@ -78,6 +78,16 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     made.stop()
 
 
+def test_a_terminal_without_utf_8_keeps_its_columns(terminal: Terminal) -> None:
+    """What it can't draw is one mark in its cell: spelled out, it shifted all that follows."""
+    latin = ["env", "PYTHONIOENCODING=latin-1", "PLACET_ISSUER=http://127.0.0.1:9"]
+    terminal.start([*latin, sys.executable, "-m", "placet.cli", "console"], (80, 24))
+    shown = terminal.until("Passphrase of the key", "Sign in")
+    assert "\\u" not in shown
+    (line,) = (each for each in shown.splitlines() if "kept in memory only" in each)
+    assert (line[:6], line.rindex("?")) == ("  ?  ?", 77)
+
+
 def test_a_draw_of_the_demo_is_found_read_and_approved_with_real_keys(terminal: Terminal) -> None:
     """I6: a person finds a draw, reads it, is asked by name and amount, and signs it."""
     terminal.start([sys.executable, "-m", "placet.cli", "demo"], (120, 40))

@@ -1,6 +1,8 @@
-"""Text for widgets: pieces with theme colours, never parsed as markup."""
+"""Text for widgets: pieces with theme colours, never parsed as markup, and harmless."""
 
 from textual.content import Content
+
+from tui.text import spelled_out
 
 TONE_STYLES = {
     "plain": "",
@@ -17,13 +19,16 @@ Piece = str | tuple[str, str]
 
 
 def said(*pieces: Piece) -> Content:
-    """Pieces of harmless text; a pair is a text and its tone."""
+    """Pieces of text, in lines; a pair is a text and its tone.
+
+    Who made a piece of what others wrote has made that harmless, in one line: here it is once more.
+    """
     made: list[str | tuple[str, str]] = []
     for piece in pieces:
         if isinstance(piece, str):
-            made.append(piece)
+            made.append(spelled_out(piece, lines=True))
         else:
-            text, tone = piece
+            text, tone = spelled_out(piece[0], lines=True), piece[1]
             style = TONE_STYLES[tone]
             made.append((text, style) if style else text)
     return Content.assemble(*made)

@@ -27,17 +27,25 @@ _UNSURE = re.compile("[\u2630-\u2637\u268a-\u268f\u3248-\u324f\U0001d300-\U0001d
 
 
 def harmless(text: str, *, lines: bool = False) -> str:
-    """A text as any terminal shows it: what moves a cursor or turns a line round is spelled out.
+    """A text as any terminal shows it, as far as it is shown.
 
     Args:
         text: whatever someone wrote.
         lines: whether line ends stay; a mark stands for each otherwise.
     """
-    if text.isascii() and text.isprintable() and len(text) <= MAX_SHOWN:
+    rest = len(text) - MAX_SHOWN
+    more = f" … and {rest} characters more" if rest > 0 else ""
+    return spelled_out(text[:MAX_SHOWN], lines=lines) + more
+
+
+def spelled_out(text: str, *, lines: bool = False) -> str:
+    """A text without what moves a cursor or turns a line round; done twice, it stays as it is."""
+    plain = text.replace("\n", "") if lines else text
+    if plain.isascii() and plain.isprintable():
         return text
     said: list[str] = []
     marks, begins, turned = 0, True, False
-    for each in _RESTYLES.sub("", text[:MAX_SHOWN].replace("\r\n", "\n")):
+    for each in _RESTYLES.sub("", text.replace("\r\n", "\n")):
         kind = unicodedata.category(each)
         if each == "\n":
             said.append(_LTR * turned + (each if lines else "↵"))
@@ -54,9 +62,7 @@ def harmless(text: str, *, lines: bool = False) -> str:
         said.append(_spelled(each) if hidden and not ends else each)
         begins = False
         turned = not ends and (turned or unicodedata.bidirectional(each) in _RIGHT_TO_LEFT)
-    rest = len(text) - MAX_SHOWN
-    more = f" … and {rest} characters more" if rest > 0 else ""
-    return "".join(said) + _LTR * turned + more
+    return "".join(said) + _LTR * turned
 
 
 def _spelled(each: str) -> str:
@@ -69,7 +75,8 @@ def set_off(text: str) -> str:
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """A text in exactly so many cells of every terminal; what is cut off is marked."""
+    """A text, harmless, in exactly so many cells of every terminal; what is cut off is marked."""
+    text = spelled_out(text)
     if not text.isascii():
         text = "".join(_spelled(each) if _is_unsure(each) else each for each in text)
     size = cell_len(text)

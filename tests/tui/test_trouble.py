@@ -2,14 +2,18 @@
 
 import asyncio
 import base64
+import json
+import re
 
 import pytest
 from textual import events
 from textual.widgets import Input, Label
 from textual.widgets._footer import FooterKey
 
+from placet.model import ProcessDefinition
+from tests.tui import simulator as world
 from tests.tui.conftest import PASSPHRASE, Opened
-from tests.tui.simulator import Simulator
+from tests.tui.simulator import PARCELS, Simulator
 from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
@@ -88,6 +92,48 @@ async def test_hostile_text_is_harmless_in_the_lists_and_their_dialogs(
     assert seen.count("[bold red]") >= 4
     for bad in "\x1b\x07\x00\r\u202e\u2066\u200b":
         assert bad not in seen
+
+
+def hostile_process() -> ProcessDefinition:
+    """A process each word of which is hostile: it is published, but what is read is a database's."""
+    told = json.loads(PARCELS.model_dump_json())
+    bad = "\x1b[2J\u202e"
+    shown = told["presentation"]
+    told["checkpoints"][0]["title"] = shown["subject"] = bad
+    told["checkpoints"][0]["effects"] = [{"verdict": "approve", "says": bad}]
+    shown["money"] = bad[:4]
+    for section in shown["sections"]:
+        section["title"] = f"{bad}{section['title']}"
+        for name in ("fields", "columns", "series"):
+            for each in section.get(name, ()):
+                each["label"] = f"{bad}{each['label']}"
+        for each in section.get("points", ()):
+            each["prefix"] = bad
+    for each in shown["keyed"]:
+        each["label"] = bad
+    return ProcessDefinition.model_validate_json(json.dumps(told))
+
+
+async def test_a_process_of_hostile_words_is_shown_harmlessly(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12: titles, labels, the sign before an amount and what a word does move no cursor."""
+    monkeypatch.setattr(world, "PARCELS", hostile_process())
+    view = simulator.add(7)
+    simulator.checkpoints[view.id] = view.model_copy(update={"title": HOSTILE[:60]})
+    seen: list[str] = []
+    async with open_console("omar") as desk:
+        seen.append(desk.text())
+        for keys in (("u",), ("u",) * 5, ("enter",), *(("down",),) * 8, ("home", "2"), ("3",)):
+            await desk.press(*keys)
+            seen.append(desk.text())
+        for key in ("a", "l", "K"):
+            await desk.press("escape", "escape", "home", "enter", key)
+            seen.append(desk.text())
+        await desk.press("escape", "escape", "escape", "space", "A")
+        seen.append(desk.text())
+    assert [text for text in seen if re.search("[\x1b\u202e]", text)] == []
+    assert sum("\\x1b[2J" in text for text in seen) > 8
 
 
 async def test_a_chart_of_hostile_points_is_drawn_harmlessly(

@@ -12,7 +12,7 @@ from textual.widgets._footer import FooterKey
 
 from placet.model import ProcessDefinition
 from tests.tui import simulator as world
-from tests.tui.conftest import PASSPHRASE, Opened
+from tests.tui.conftest import PASSPHRASE, PATIENCE, Opened
 from tests.tui.simulator import PARCELS, Simulator
 from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
@@ -330,6 +330,25 @@ async def test_a_slow_authority_stops_no_key(open_console: Opened, simulator: Si
         assert desk.app.screen.query_one(Input).value == "x"
         assert any(not each.is_finished for each in desk.app.workers if each.group == "queue")
         assert loop.time() - before < simulator.delay
+        desk.app.workers.cancel_all()
+
+
+@pytest.mark.parametrize("key", ["a", "h"])
+async def test_what_is_on_its_way_is_not_cancelled_without_a_word(
+    open_console: Opened, simulator: Simulator, key: str
+) -> None:
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", key)
+        if key == "h":
+            desk.app.screen.query_one("#why", Input).value = "fire"
+        desk.app.screen.query_one("#passphrase", Input).value = PASSPHRASE
+        simulator.delay = PATIENCE
+        desk.app.screen.set_focus(desk.app.screen.query_one("#sign"))
+        await desk.pilot.press("enter")
+        await desk.expect("Signing …")
+        await desk.pilot.press("escape")
+        await desk.expect("It is on its way: the authority has not answered yet.")
         desk.app.workers.cancel_all()
 
 

@@ -56,8 +56,10 @@ class Act(ModalScreen[str | None], Asking):
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        """Sign nothing."""
-        if not self._signing:
+        """Sign nothing, if it is not on its way."""
+        if self._signing:
+            self._say("It is on its way: the authority has not answered yet.", "muted")
+        else:
             self.dismiss(None)
 
     @on(Input.Submitted)

@@ -472,6 +472,12 @@ async def test_the_dialogs_name_what_the_signature_fixes_whatever_the_words_say(
         await desk.expect("parcel 9 of D-9")
         await desk.press("enter", "a")
         await desk.expect("Approve parcel 9 of D-9", "dispatch of depot/D-1/parcel/7")
+        await desk.press("escape", "l")
+        await desk.expect("Lower parcel 9 of D-9", "what is signed: dispatch of depot/D-1/parcel/7")
+        await desk.press("escape", "K")
+        await desk.expect("what is signed: dispatch of depot/D-1/parcel/7")
+        desk.app.screen.query_one("#form", Select).value = "label"
+        await desk.expect("Weight label.weight")
         await desk.press("escape", "escape", "space", "A")
         await desk.expect("what is signed: dispatch of depot/D-1/parcel/7")
 

@@ -69,6 +69,8 @@ class KeyIn(ModalScreen[str | None], Asking):
             )
             effect = "It is marked as keyed, the checks run again, and you approve nothing here."
             yield Static(said((effect, "warn")))
+            fixed = words.fixed_words(self._file.checkpoint.evidence)
+            yield Static(said((f"what is signed: {fixed}", "accent")))
             with Horizontal(id="key-sides"):
                 yield PageTable(id="key-page")
                 with VerticalScroll(id="key-fields", can_focus=False):
@@ -82,7 +84,8 @@ class KeyIn(ModalScreen[str | None], Asking):
                     )
                     for at, (_, each) in enumerate(self._lines):
                         with Vertical(id=f"line-{at}", classes="line"):
-                            yield Label(harmless(each.label))
+                            named = "" if each.path == AT_SPOT else f"  {each.path}"
+                            yield Label(said(each.label, (named, "accent")))
                             yield Input(
                                 id=f"field-{at}", max_length=200, placeholder=each.kind.value
                             )

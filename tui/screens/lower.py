@@ -65,6 +65,8 @@ class Lower(ModalScreen[str | None], Asking):
             yield Static(id="lower-title", classes="dialog-title")
             effect = "Earlier approvals are void; the checks run again, and all are asked anew."
             yield Static(said((effect, "muted")))
+            fixed = words.fixed_words(self._file.checkpoint.evidence)
+            yield Static(said((f"what is signed: {fixed}", "accent")))
             table = VirtualTable(columns, id="lower-rows")
             table.styles.height = min(len(self._rows.items) + 1, 11)
             yield table

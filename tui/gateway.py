@@ -171,16 +171,18 @@ class Gateway:
         """A checkpoint with its case and every part of its evidence, each held to its digest."""
         view = await self.checkpoint(checkpoint)
         with ways_to_fail():
-            case = await self._client.case(view.case)
-            definition = await self.definition(case.process, case.process_version)
             gate = asyncio.Semaphore(_PARTS_AT_ONCE)
 
             async def part(digest: str) -> InputPart:
                 async with gate:
                     return await self._client.part(view.case, digest)
 
-            parts = await asyncio.gather(*(part(each.digest) for each in view.evidence.items))
-            prospect = await self._client.prospect(checkpoint)
+            case, prospect, parts = await asyncio.gather(
+                self._client.case(view.case),
+                self._client.prospect(checkpoint),
+                asyncio.gather(*(part(each.digest) for each in view.evidence.items)),
+            )
+            definition = await self.definition(case.process, case.process_version)
             return CaseFile(case, view, definition, tuple(parts), prospect)
 
     async def definition(self, process: str, version: int) -> ProcessDefinition | None:

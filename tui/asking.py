@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from tui.app import Console
 
 T = TypeVar("T")
+
+
+def leave(screen: Screen[T], result: T) -> None:
+    """End a dialog with what came of it, once: what was opened above it goes first.
+
+    Textual's own ``dismiss`` takes away what is on top, whatever that is.
+    """
+    app = screen.app
+    if screen in app.screen_stack:
+        while app.screen is not screen:
+            app.pop_screen()
+        screen.dismiss(result)
 
 
 class Listener:

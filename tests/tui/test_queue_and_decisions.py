@@ -12,6 +12,7 @@ from placet.model import (
     CheckpointLine,
     CheckpointStatus,
     CheckpointView,
+    DecisionAnswer,
     Effect,
     Need,
     Overview,
@@ -25,6 +26,7 @@ from tests.tui.simulator import Simulator, identifier
 from tui import saved
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
+from tui.screens.help import Help
 from tui.screens.own_views import OwnViews
 from tui.settings import ConsoleSettings
 from tui.views.base import View
@@ -223,6 +225,42 @@ async def test_a_decision_whose_answer_was_lost_is_found_recorded(
         await desk.expect("This has ended: approved")
         await desk.on(CaseScreen)
     assert len(simulator.checkpoints[view.id].decisions) == 1
+
+
+async def test_a_dialog_that_ends_takes_away_what_is_above_it_and_nothing_below(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Help was opened while it was signed, and two answers say at once that it is recorded."""
+    view = simulator.add(7)
+    both = asyncio.Event()
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        dialog, gateway = desk.app.screen, desk.app.session.gateway
+        assert isinstance(dialog, Decide)
+        send, look = gateway.send, gateway.checkpoint
+
+        async def sent(checkpoint: str, signed: str) -> DecisionAnswer:
+            answer = await send(checkpoint, signed)
+            await both.wait()
+            return answer
+
+        async def looked(checkpoint: str) -> CheckpointView:
+            found = await look(checkpoint)
+            await both.wait()
+            return found
+
+        monkeypatch.setattr(gateway, "send", sent)
+        await fill_passphrase(desk)
+        await desk.pilot.press("enter", "enter")
+        await desk.until(lambda: bool(simulator.checkpoints[view.id].decisions))
+        monkeypatch.setattr(gateway, "checkpoint", looked)
+        dialog.look_again()
+        await desk.pilot.press("f1")
+        await desk.until(lambda: isinstance(desk.app.screen, Help))
+        monkeypatch.setattr(gateway, "checkpoint", look)
+        both.set()
+        await desk.expect("This has ended: approved")
+        await desk.on(CaseScreen)
 
 
 async def test_who_only_reads_is_offered_no_act(open_console: Opened, simulator: Simulator) -> None:

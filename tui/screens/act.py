@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from placet.model import first_error
 from tui.acts import Ask, Deed
 from tui.answers import Away, NotShown, Refused
-from tui.asking import Asking
+from tui.asking import Asking, leave
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -114,7 +114,7 @@ class Act(ModalScreen[str | None], Asking):
             if self._deed.handed:
                 self.app.push_screen(Handed(self._deed), lambda _: self.dismiss(done))
             else:
-                self.dismiss(done)
+                leave(self, done)
         self._signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui.answers import Away, Refused
-from tui.asking import Asking
+from tui.asking import Asking, leave
 from tui.said import said
 from tui.text import harmless
 
@@ -61,4 +61,4 @@ class Comment(ModalScreen[str | None], Asking):
         except (Away, Refused) as error:
             self.query_one("#comment-said", Static).update(said((harmless(str(error)), "bad")))
         else:
-            self.dismiss("Said.")
+            leave(self, "Said.")

@@ -22,7 +22,7 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 from placet.model import Verdict, digest_json
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused, TooLong, changed
-from tui.asking import Asking, Listener
+from tui.asking import Asking, Listener, leave
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -198,7 +198,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         if now is None:
             return
         if self._signed and any(each.jws == self._signed for each in now.decisions):
-            self.dismiss(f"{self._act}: recorded, {now.status.value}")  # its answer was lost
+            leave(self, f"{self._act}: recorded, {now.status.value}")  # its answer was lost
         elif changed(self._shown, now):
             self._end(
                 "This changed while the dialog was open: "
@@ -314,8 +314,9 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             )
         else:
             self._signing = False
-            self.dismiss(
-                f"{self._act}: recorded as entry {answer.entry}, {answer.outcome.status.value}"
+            leave(
+                self,
+                f"{self._act}: recorded as entry {answer.entry}, {answer.outcome.status.value}",
             )
             return
         self._signing = False

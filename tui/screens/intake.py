@@ -21,7 +21,7 @@ from placet.cli import CommandFailed, processes
 from placet.model import ActAnswer, CaseStatus, CaseView, RecordId, template_variables
 from tui import words
 from tui.answers import Away, NotShown, Refused
-from tui.asking import Asking
+from tui.asking import Asking, leave
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -212,7 +212,7 @@ class Intake(ModalScreen[str | None], Asking):
         except (WrongKey, Away, Refused, NotShown, ValueError, OSError) as error:
             self._say(str(error))
         else:
-            self.dismiss(f"Recorded as entry {answer.entry}: {answer.case or answer.target}")
+            leave(self, f"Recorded as entry {answer.entry}: {answer.case or answer.target}")
         self._signing = False
 
     async def _send_again(

@@ -14,7 +14,7 @@ from placet.cli import File
 from placet.model import AT_SPOT, KeyedValue, ShownValue, first_error
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
-from tui.asking import Asking
+from tui.asking import Asking, leave
 from tui.said import said
 from tui.screens.document import PageTable
 from tui.session import WrongKey
@@ -182,7 +182,7 @@ class KeyIn(ModalScreen[str | None], Asking):
         except (WrongKey, Away, Refused, NotShown) as error:
             self._say(str(error))
         else:
-            self.dismiss(f"{self._act}: recorded as entry {answer.entry}")
+            leave(self, f"{self._act}: recorded as entry {answer.entry}")
         self._signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Label, Static
 from placet.model import RowCut, parse_money
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
-from tui.asking import Asking
+from tui.asking import Asking, leave
 from tui.evidence import Lowerable
 from tui.said import said
 from tui.session import WrongKey
@@ -184,7 +184,7 @@ class Lower(ModalScreen[str | None], Asking):
         except (WrongKey, Away, Refused, NotShown) as error:
             self._say(str(error))
         else:
-            self.dismiss(f"{self._act}: recorded as entry {answer.entry}")
+            leave(self, f"{self._act}: recorded as entry {answer.entry}")
         self._signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:

@@ -231,6 +231,6 @@ def _in_columns(line: CheckpointLine) -> dict[str, str]:
         "status": line.status.value,
         "amount": "" if line.amount is None else f"{line.amount:,.2f}",
         "findings": f"{counts.blocking} blocking, {counts.warning} warning",
-        "due": line.due_at.isoformat(timespec="minutes"),
+        "due": f"{line.due_at.astimezone(UTC):%Y-%m-%d %H:%MZ}",
         "missing": "; ".join(line.missing),
     }

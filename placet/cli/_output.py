@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -179,8 +179,10 @@ def show(
     elif not rows:
         print("none")
     elif isinstance(rows, list):
-        cells = [[_short(row.get(column)) for column in columns] for row in rows]
-        table = _table(columns, cells)
+        # What no row has says nothing, and takes the room of what some have.
+        told = [column for column in columns if any(_cell(row.get(column)) for row in rows)]
+        cells = [[_short(row.get(column)) for column in told] for row in rows]
+        table = _table(told, cells)
         if table is not None:
             console().print(table)
         for row, (first, *rest) in zip(rows, cells, strict=True) if table is None else ():
@@ -188,7 +190,7 @@ def show(
                 otherwise(row)
                 continue
             print(first)
-            for column, cell in zip(columns[1:], rest, strict=True):
+            for column, cell in zip(told[1:], rest, strict=True):
                 if cell:
                     print(f"    {column}  {cell}")
     else:
@@ -197,7 +199,7 @@ def show(
             console().print(said, soft_wrap=True)  # or a digest stands on a line of its own
 
 
-def _table(columns: tuple[str, ...], cells: list[list[str]]) -> Table | None:
+def _table(columns: Sequence[str], cells: list[list[str]]) -> Table | None:
     """A table of cells; ``None`` where there is no room for one."""
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     room = console().width + _GAP

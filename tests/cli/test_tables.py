@@ -74,6 +74,18 @@ def test_what_one_thing_says_stands_beside_its_name(
     assert second.startswith("why  a word a word")
 
 
+def test_a_column_that_no_row_has_takes_no_room(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not there yet, of nobody, keeps nobody from reading the rest as a table."""
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [{"id": CASE, "owner": "ada", "a_long_heading": each} for each in ("", None)]
+    show(rows, as_json=False, columns=tuple(rows[0]))
+    heading, first, _ = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["id", "owner"]
+    assert first.split() == [CASE, "ada"]
+
+
 @pytest.mark.parametrize("width", [40, 200])
 def test_an_empty_list_says_so(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

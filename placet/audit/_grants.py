@@ -62,6 +62,7 @@ class Grants:
         if step is None or (f"agent:{step.agent}", step.action, step.system) != told:
             self._scene.trouble("grant-step", "the process lets this agent do no such step")
         elif step.approval is not None:
+            self.prefixed(entry)
             if not self._checkpoints.approved(entry, step.approval):
                 self._scene.trouble(
                     "grant-approval", f"no approval of {step.approval} stands behind it"
@@ -110,6 +111,12 @@ class Grants:
         grant = self.exists(entry)
         if grant is not None and grant.issued.actor != entry.actor:
             self._scene.trouble("under-another-grant", f"it is no grant of {entry.actor}")
+
+    def prefixed(self, entry: Entry) -> None:
+        """What people decide on, or have approved, says how its run's history began by then."""
+        case, told = self._scene.cases.get(entry.case or ""), entry.data.get("history")
+        if case is None or not isinstance(told, dict) or told.get("run_id") != case.run:
+            self._scene.trouble("history-prefix", "it does not say what the history was by then")
 
     def exists(self, entry: Entry) -> Grant | None:
         """The grant under which something was done, which is one of this case."""

@@ -198,6 +198,7 @@ class Walk:
                 self._grants.exists(entry)
             else:
                 self._grants.own(entry)
+                self._grants.prefixed(entry)
             self.checkpoints.opened(entry)
         elif entry.type in {EntryType.CHECKPOINT_REMINDED, EntryType.CHECKPOINT_ESCALATED}:
             self._grants.exists(entry)

@@ -792,6 +792,10 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "decision-held-back": (entry_of("decision.recorded", later(minutes=20)), "decision-late"),
     "closed-twice": (lambda recorded: twice(recorded, "case.closed"), "case-twice"),
     "sealed-twice": (lambda recorded: twice(recorded, "case.archived"), "case-twice"),
+    "what-a-history-was-left-out": (
+        entry_of("checkpoint.opened", lambda entry: entry["data"].pop("history")),
+        "history-prefix",
+    ),
     "process-that-nobody-published": (
         lambda recorded: never(recorded, "process.published"),
         "process-unpublished",

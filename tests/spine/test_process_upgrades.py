@@ -148,6 +148,6 @@ async def test_a_worker_says_its_build_without_a_deployment(w: World, named: str
     )
     own = named or build_of((*PROCESSES, *GOVERNANCE))
     for agent in ("draw-intake", "orchestrator"):
-        config = AgentConfig(agent, SigningKey.generate(), w.issuer, {})
+        config = AgentConfig(agent, SigningKey.generate(), w.issuer, settings.systems)
         made = await make_worker(config, settings, ACTIVITIES[agent])
         assert made.config()["build_id"] == own

@@ -67,6 +67,7 @@ _STANDING = {
     EntryType.SESSION_STARTED: "principal",
     EntryType.SESSION_ENDED: "principal",
 }
+_HANDED_OVER = {EntryType.DELEGATION_GIVEN, EntryType.DELEGATION_ENDED}
 KEPT = {"context_digest": "contexts", "reasoning_digest": "reasoning"}
 """What entries refer to by a salted digest, and what it is."""
 
@@ -137,6 +138,8 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
             named = entry["data"].get("identities")
             for each in named if isinstance(named, list) else ():
                 about.setdefault(str(each), []).append(index)
+        if entry.get("type") in _HANDED_OVER:
+            about.setdefault(f"for {entry.get('actor')}", []).append(index)
         if "proposal" in entry["data"]:
             about.setdefault(f"act {entry['data']['proposal']}", []).append(index)
     found, waiting = set[int](), list(chosen)
@@ -146,6 +149,7 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
             found.add(index)
             waiting += about.get(str(read[index].get("actor")), ())
             waiting += about.get(f"act {read[index]['data'].get('act')}", ())
+            waiting += about.get(f"for {read[index]['data'].get('stands_in_for')}", ())
     return found
 
 

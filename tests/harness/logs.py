@@ -1,9 +1,13 @@
 """A log as an auditor fetches it."""
 
-from placet.audit import LogFiles
+import json
+
+from placet.audit import LogFiles, only, read_bundle, verify, verify_bundle, write_bundle
 from placet.cli import fetch_log
 from placet.client import OperatorClient
 from tests.harness.world import until
+
+OPENED = b'"type":"case.opened"'
 
 
 async def whole_log(client: OperatorClient) -> LogFiles:
@@ -15,3 +19,11 @@ async def whole_log(client: OperatorClient) -> LogFiles:
 
     await until(covered)
     return await fetch_log(client)
+
+
+def assert_holds(files: LogFiles) -> None:
+    """All of a log holds, and each of its cases from its own bundle alone."""
+    assert verify(files).troubles == ()
+    for case in [json.loads(each)["case"] for each in files.entries if OPENED in each]:
+        bundle = read_bundle(write_bundle(only(files, case), case))
+        assert verify_bundle(bundle).troubles == (), case

@@ -16,8 +16,7 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import only, read_bundle, replay, timeline, verify, verify_bundle, write_bundle
-from placet.cli import fetch_log
+from placet.audit import only, read_bundle, replay, timeline, verify_bundle, write_bundle
 from placet.cli._orders import order
 from placet.client import AuthorityError, OperatorClient
 from placet.governance import (
@@ -45,6 +44,7 @@ from placet.tokens import SigningKey, write_key_file
 from tests.authority.test_two_administrators import troubles
 from tests.harness.forked import begun
 from tests.harness.hasty import Hasty
+from tests.harness.logs import assert_holds, whole_log
 from tests.harness.secrets import search
 from tests.harness.world import World, publish, until
 from tests.spine.test_identities import registration
@@ -322,13 +322,8 @@ async def _no_secret_is_kept(w: World, cases: dict[str, str]) -> None:
 
 
 async def _log_says_so(w: World, cases: dict[str, str]) -> None:
-    async def covered() -> bool:
-        head, entries = await w.admin.head(), await w.entries()
-        return head is not None and int(head.split("\n")[1]) == len(entries)
-
-    await until(covered)
-    files = await fetch_log(w.people["una"])
-    assert verify(files).troubles == ()
+    files = await whole_log(w.people["una"])
+    assert_holds(files)
     workflows = {FAILS: IdentityRotation, GONE: IdentityOffboarding}
     for identity, workflow in workflows.items():
         case = cases[identity]

@@ -22,7 +22,7 @@ from lender.samples import make_loan, plan_for, write_packet
 from lender.serve import SYSTEMS
 from lender.servicing import payments_made
 from placet.agent import AgentConfig
-from placet.audit import replay, verify
+from placet.audit import replay
 from placet.cli import fetch_log
 from placet.cli._app import app
 from placet.cli._fetch import fetch_entries
@@ -40,6 +40,7 @@ from placet.model import (
 )
 from placet.tokens import SigningKey, read_key_file
 from tests.harness.forked import begun
+from tests.harness.logs import assert_holds
 from tests.harness.secrets import histories, tokens_in
 from tests.harness.waiting import pauses
 from worker.__main__ import WorkerSettings, make_worker
@@ -192,7 +193,7 @@ class Desk:
             assert tokens_in(await histories(temporal, case, self.made.authority)) == []
         trust = {"log_key": self.made.log_key, "administrators": self.made.administrators}
         files = await fetch_log(self.people["una"], trust=trust)
-        assert verify(files).troubles == ()
+        assert_holds(files)
         code = {each.name: each.workflow for each in PROCESSES}
         for case, process in closed.items():
             troubles = (await replay(files, case, [code[process]])).troubles

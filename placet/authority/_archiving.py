@@ -20,7 +20,6 @@ from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import bindparam, select
 
 from placet.authority._alarms import lose, meet_run, raise_alarm, spelled_out
 from placet.authority._contents import case_entries, contents_of, grants_of
@@ -31,7 +30,7 @@ from placet.authority._findable import plain_start
 from placet.authority._histories import Run, archive_salt, open_run, run_before
 from placet.authority._prefixes import prefixes_of
 from placet.authority._reconciling import SettledGrant, misfits
-from placet.authority._store import Archive, Case, CaseRun, ProcessVersion, Reader, Tx, table_of
+from placet.authority._store import Archive, Case, CaseRun, Reader, Tx
 from placet.authority._temporal import ExecutionNotFound, SeenRun
 from placet.authority._watching import is_reopened
 from placet.kill import kill_point
@@ -47,9 +46,6 @@ from placet.model import (
     digest_json,
 )
 from placet.payloads import Keyring, PayloadError, Start
-
-_VERSION = table_of(ProcessVersion)
-_VERSIONS = select(_VERSION.c.version).where(_VERSION.c.name == bindparam("process"))
 
 ARCHIVING = "archiving"
 _TROUBLE = 1000
@@ -148,10 +144,6 @@ class Archivist:
             return None
         keys = self._core.keys.payloads
         entries = case_entries(reader, case_id)
-        published = {
-            self._definitions.process(reader, case.process, row.version).code
-            for row in reader.fetch(_VERSIONS, {"process": case.process})
-        }
         return _Known(
             case=case,
             start=plain_start(keys, case),
@@ -162,8 +154,7 @@ class Archivist:
                 for each in prefixes_of(reader, case_id)
             ),
             grants=tuple(grants_of(entries)),
-            # A process that pins no code says nothing of which ran.
-            published=frozenset() if None in published else frozenset(c for c in published if c),
+            published=self._definitions.published_code(reader, case.process),
             contents=contents_of(reader, case, entries),
         )
 

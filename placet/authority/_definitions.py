@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from placet.authority._errors import Unavailable
 from placet.authority._store import Case, Matrix, PolicySet, ProcessVersion, Reader, table_of
-from placet.model import AuthorityMatrix, ProcessDefinition
+from placet.model import AuthorityMatrix, Digest, ProcessDefinition
 from placet.rules import LoadedPolicies, load_policies
 
 _CASE, _MATRIX, _POLICIES = table_of(Case), table_of(Matrix), table_of(PolicySet)
@@ -23,6 +23,8 @@ _MATRIX_IN_FORCE = (
     .order_by(_MATRIX.c.version.desc())
     .limit(1)
 )
+_VERSION = table_of(ProcessVersion)
+_VERSIONS = select(_VERSION.c.version).where(_VERSION.c.name == bindparam("process"))
 _CURRENT_POLICIES = select(_POLICIES.c.digest).where(_POLICIES.c.current)
 
 MAX_KINDS = 10_000
@@ -86,6 +88,12 @@ class Definitions:
             order_by=[ProcessVersion.version.desc()],  # type: ignore[attr-defined]  # a column on the class
         )
         return None if row is None else self.process(reader, name, row.version)
+
+    def published_code(self, reader: Reader, name: str) -> frozenset[Digest]:
+        """The workflow code that versions of a process pin; none where one says nothing of it."""
+        rows = reader.fetch(_VERSIONS, {"process": name})
+        pinned = {self.process(reader, name, row.version).code for row in rows}
+        return frozenset() if None in pinned else frozenset(code for code in pinned if code)
 
     def matrix(self, reader: Reader, process: str) -> tuple[str, AuthorityMatrix] | None:
         """The matrix in force for a process with its digest, or ``None``."""

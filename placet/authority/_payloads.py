@@ -7,6 +7,7 @@
 3. Nobody else gets anything, and nobody learns from a refusal whether there is such a case.
 """
 
+import logging
 from functools import partial
 
 from placet.authority._core import Core
@@ -18,6 +19,8 @@ from placet.authority._store import Case, CaseCode, Reader, Tx
 from placet.authority._temporal import ExecutionNotFound
 from placet.model import AskKeys, CaseKeys, CaseStatus
 from placet.payloads import Keyring, agent_scope
+
+_log = logging.getLogger("placet.authority.payloads")
 
 
 class PayloadService:
@@ -74,7 +77,7 @@ class PayloadService:
     async def _hand_out(self, sender: Sender, case_id: str, asked: AskKeys) -> CaseKeys:
         now = self._core.clock()
 
-        def read(reader: Reader) -> tuple[Case, Kind, Keyring, bool] | None:
+        def read(reader: Reader) -> tuple[Case, Kind, Keyring, bool, frozenset[str]] | None:
             require_active(reader, sender.principal, sender.thumbprint, now)
             case = reader.get(Case, case_id)
             kind = self._definitions.kind(reader, case_id)
@@ -82,16 +85,26 @@ class PayloadService:
                 return None
             code = asked.code.get(case.process)
             known = code is None or reader.get(CaseCode, (case_id, code)) is not None
-            return case, kind, self._core.keys.payloads.ring(reader, case_id), known
+            pinned = (
+                frozenset() if known else self._definitions.published_code(reader, case.process)
+            )
+            return case, kind, self._core.keys.payloads.ring(reader, case_id), known, pinned
 
         found = await self._core.store.read(read)
         if found is None:
             raise _nothing()
-        case, kind, ring, known = found
+        case, kind, ring, known, pinned = found
         if sender.principal == f"agent:{kind.definition.orchestrator}":
             if not known:
                 code = asked.code[case.process]
                 await self._core.store.write(lambda tx: _keep_code(tx, case_id, code))
+                if pinned and code not in pinned:
+                    _log.warning(
+                        "the orchestrator runs workflow code of %s that is not published: its "
+                        "cases will not be archived; raise the version and publish it",
+                        case.process,
+                        extra={"case": case_id},
+                    )
             return ring.for_orchestrator()
         await self._require_running(sender, case, kind)
         return ring.for_scope(agent_scope(_name(sender)))

@@ -219,3 +219,18 @@ class FailingCheck(GovernedWorkflow):
         """Weigh, and fail."""
         await self.step("weigh", StepRequest(case=case.case, record=case.subject), PartRef)
         raise ApplicationError("no way on", non_retryable=True)
+
+
+PINNED = DEFINITION.model_copy(update={"name": "pinned-check", "code": "sha-256:" + "A" * 43})
+
+
+@workflow.defn(name="ParcelCheck")
+class Unpublished(ParcelCheck):
+    """Other code than was published: somebody changed it and raised no version."""
+
+    definition = PINNED
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        """As before."""
+        return await super().run(case)

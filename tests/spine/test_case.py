@@ -10,6 +10,8 @@ from temporalio.client import Client
 from placet.audit import verify
 from placet.cli import fetch_log
 from placet.model import Verdict
+from tests.harness.parcels import PINNED, Unpublished
+from tests.harness.processes import matrix
 from tests.harness.signers import RunningSigner
 from tests.harness.world import World, world
 from tests.spine import both_databases
@@ -62,3 +64,23 @@ async def test_a_case_runs_on_keys_that_another_process_keeps(
                 assert verify(await fetch_log(w.people["una"])).troubles == ()
         finally:
             signer.kill()
+
+
+async def test_code_that_was_not_published_is_told_when_its_first_case_runs(
+    w: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I9: that the case can't be archived is known long before it closes."""
+    await w.admin.act("process.publish", PINNED.name, PINNED)
+    rules = matrix().model_copy(update={"process": PINNED.name})
+    await w.admin.act("matrix.publish", PINNED.name, rules)
+    said = "runs workflow code of pinned-check that is not published"
+    async with w.workers(workflows=(Unpublished,)):
+        for parcel in (7, 8):
+            answer = await w.people["pat"].open_case(PINNED.name, f"depot/D1/parcel/{parcel}")
+            assert answer.case is not None
+            w.started.append(answer.case)
+            await w.until_checkpoint(answer.case)
+    assert [each.levelname for each in caplog.records if said in each.getMessage()] == [
+        "WARNING",
+        "WARNING",
+    ]

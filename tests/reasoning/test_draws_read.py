@@ -34,6 +34,7 @@ from placet.agent.reasoning.models import ModelMind
 from placet.audit import workflow_runner
 from placet.model import CheckpointView, Mode, Severity, Verdict
 from placet.tokens import read_key_file
+from tests.harness.world import until
 from tests.reasoning.room import told
 from tests.workflows.desk import Desk, open_desk
 from worker.registry import READING_AGENTS, reading
@@ -315,8 +316,14 @@ async def _over_http(command: list[str], env: dict[str, str]) -> AsyncIterator[M
 @pytest.mark.parametrize("way", [_over_stdio, _over_http], ids=["stdio", "http"])
 async def test_the_command_serves_a_case_over_mcp(desk: Desk, way: Way) -> None:
     """I1, I2: the second reader comes over MCP, as the command starts it; last, for it stays away."""
-    if WORKERS["draw-second-reader"].is_running:
-        await WORKERS["draw-second-reader"].shutdown()
+    ours = WORKERS["draw-second-reader"]
+    if not ours.is_shutdown:  # one that has not begun yet is none that can be shut down
+
+        async def begun() -> bool:
+            return ours.is_running
+
+        await until(begun)
+        await ours.shutdown()
     loan, case = await _open(desk, _reads(_says("It is a report", "INSPECTION REPORT")))
     made = desk.made
     command = [sys.executable, "-m", "placet.cli", "agent", "mcp", "--case", case]

@@ -27,7 +27,7 @@ from placet.agent._heartbeats import Heartbeats
 from placet.clock import system_clock
 from placet.model import build_models
 from placet.payloads import encrypting
-from placet.process import CLOSE_CASE, STOP_CASE, GovernedWorkflow, code_digest
+from placet.process import CLOSE_CASE, GovernedWorkflow, code_digest
 
 _log = logging.getLogger("placet.agent")
 
@@ -80,12 +80,11 @@ def _require_fit(workflow: type[GovernedWorkflow]) -> None:
             f"workflow {workflow.__qualname__} is named {name!r} at Temporal, and its definition "
             f"{definition.name} says {definition.workflow_type!r}"
         )
-    for needed in (STOP_CASE, CLOSE_CASE):
-        if definition.step(needed) is None:
-            raise UnfitWorkflow(
-                f"the definition {definition.name} has no step {needed}: add "
-                "*orchestrating(RELATION) to its steps"
-            )
+    if definition.step(CLOSE_CASE) is None:
+        raise UnfitWorkflow(
+            f"the definition {definition.name} has no step {CLOSE_CASE}: add "
+            "*orchestrating(RELATION) to its steps"
+        )
 
 
 class _Interceptor(Interceptor):

@@ -144,7 +144,7 @@ class Unorchestrated(GovernedWorkflow):
     ("wrong", "said"),
     [
         (Misspelt, "Misspelt is named 'ParcelChek' .* definition parcel-check says 'ParcelCheck'"),
-        (Unorchestrated, r"parcel-check has no step stop_case: add \*orchestrating\(RELATION\)"),
+        (Unorchestrated, r"parcel-check has no step close_case: add \*orchestrating\(RELATION\)"),
     ],
 )
 async def test_a_workflow_that_does_not_fit_its_definition_is_refused(

@@ -99,7 +99,11 @@ async def drawn(made: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Dra
             assert view.status != "stopped", view.stopped_for
             return view if view.archived else None
 
+        async def told_and_ended() -> bool | None:
+            return all(made.containers[name].statuses for name in TOLD_TO_STOP) or None
+
         view = await until(archived)
+        await until(told_and_ended)
         trust = {"log_key": made.log_key, "administrators": made.administrators}
         log = await fetch_log(una, trust=trust)
     payments = len(payments_made(books.servicing, loan.loan_id))

@@ -64,8 +64,9 @@ async def test_a_code_is_for_one_name_and_some_minutes(authority: Alone) -> None
         authority.ahead += timedelta(minutes=10)
         with pytest.raises(AuthorityError) as late:
             await cleo.enrol_with_code(CODE)
-    said = {(each.value.status, str(each.value)) for each in (another, guessed, late)}
-    assert len(said) == 1
+    # What follows is the client's own: that the clocks of this test are apart.
+    answers = [each.value for each in (another, guessed, late)]
+    assert len({(each.status, str(each).partition(";")[0]) for each in answers}) == 1
 
 
 async def test_a_code_is_never_kept(authority: Alone, tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ async def test_a_key_names_its_next_one_and_is_replaced_once(
     thief, worker = SigningKey.generate(), SigningKey.generate()
     async with authority.ada() as ada:
         first = read_key_file(await _enrol(ada, tmp_path))
-        with pytest.raises(ApplicationError, match="400"):  # signed for another key
+        with pytest.raises(ApplicationError, match="invalid_request"):  # signed for another key
             await _rotate(authority, http, first, thief, lambda _: worker.thumbprint)
         with pytest.raises(ApplicationError):  # signed by itself
             await _rotate(authority, http, thief, thief)

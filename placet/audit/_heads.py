@@ -19,6 +19,8 @@ def open_head(files: LogFiles, collector: Collector) -> tuple[Trail, Checkpoint]
     if trail is None:
         return None
     try:
+        if not files.head:
+            raise LedgerError("the log has signed no head yet; the first comes within a second")
         head = trail.open(files.head)
         if head.origin != files.origin:
             raise LedgerError(f"it is of the log {head.origin}, not of {files.origin}")

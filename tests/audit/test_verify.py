@@ -183,6 +183,11 @@ def test_two_people_who_compare_their_heads_find_a_fork(recorded: Recorded) -> N
     assert any("kept from before" in each.found for each in compared.troubles)
 
 
+def test_a_log_that_has_signed_no_head_yet_says_so(recorded: Recorded) -> None:
+    (trouble,) = verify(dataclasses.replace(recorded.files, head="")).troubles
+    assert (trouble.name, "no head yet" in trouble.found) == ("head", True)
+
+
 def test_entries_beyond_the_head_prove_nothing(recorded: Recorded) -> None:
     """I8: what no head covers yet is counted, not verified."""
     extra = json.loads(recorded.files.entries[-1])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from placet.cli import main
@@ -106,6 +107,9 @@ def serving(folder: Path) -> Iterator[Served]:
         give_up = time.monotonic() + 30
         while not (folder / "ready").exists():
             assert serving.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        while httpx.get(f"{issuer}/ledger/checkpoint").status_code != 200:  # its first head
             assert time.monotonic() < give_up
             time.sleep(0.02)
         variables = {

@@ -10,6 +10,8 @@ from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select
 
 from placet.model import (
     CheckpointLine,
+    CheckpointPage,
+    CheckpointQuery,
     CheckpointStatus,
     CheckpointView,
     DecisionAnswer,
@@ -409,6 +411,34 @@ async def test_an_answer_that_comes_while_the_console_ends_is_no_failure(
         await queue.remove_children()
         answers.set()
         await desk.settle()
+
+
+async def test_screens_taken_down_after_the_last_answer_are_no_failure(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both answers had come, and nobody had looked at them yet."""
+    simulator.add(1)
+    counted = asyncio.Event()
+    async with open_console() as desk:
+        queue = desk.app.screen.query_one(Queue)
+        counts, first_page = queue._counts, queue._first_page
+
+        async def count() -> Overview | None:
+            found = await counts()
+            counted.set()
+            return found
+
+        async def last(asked: CheckpointQuery | None) -> CheckpointPage | None:
+            page = await first_page(asked)
+            await counted.wait()
+            await queue.remove_children()
+            return page
+
+        monkeypatch.setattr(queue, "_counts", count)
+        monkeypatch.setattr(queue, "_first_page", last)
+        queue.load()
+        await desk.settle()
+        assert counted.is_set()
 
 
 async def test_marked_ones_are_approved_each_on_its_own_evidence(

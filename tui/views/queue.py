@@ -133,8 +133,8 @@ class Queue(View):
         self._saved = self._saved or "mine"
         asked = None if self._group else self._query
         overview, page = await asyncio.gather(self._counts(), self._first_page(asked))
-        if overview is None:
-            return
+        if overview is None or not self.children:
+            return  # the last answer came while there was something to show it on, or it did not
         if not self._chosen:  # until someone chooses: what waits for them, once there is something
             nothing = "all" if self._guessed else self._saved
             self._saved = "mine" if overview.mine.count else nothing

@@ -60,7 +60,7 @@ async def audit_case(
     from placet.ledger import LedgerError  # noqa: PLC0415 - the same
 
     tell(0)
-    files = await gateway.case_files(case)
+    files = await gateway.ledger.case_files(case)
     tell(1)
     try:
         data = await asyncio.to_thread(write_bundle, files, case)

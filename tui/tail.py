@@ -18,14 +18,14 @@ async def since(
     """
     found = list(held)
     if held:
-        while page := await gateway.entries(found[-1].index + 1, _PAGE):
+        while page := await gateway.ledger.entries(found[-1].index + 1, _PAGE):
             found += page
     else:
-        head = await gateway.head()
+        head = await gateway.ledger.head()
         first = head.size if head else 0
         while first and len(found) < most and not (found and _older(found[0], start)):
             last, first = first, max(0, first - _PAGE)
-            found = await gateway.entries(first, last - first) + found
+            found = await gateway.ledger.entries(first, last - first) + found
     return [each for each in found[-most:] if not _older(each, start)]
 
 

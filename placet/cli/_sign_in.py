@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import USAGE, failures, operator_client, run
+from placet.cli._base import AWAY, USAGE, failures, operator_client, run
 from placet.cli._keyring import remember
 from placet.cli._output import AsJson, fail, show
 from placet.cli._settings import OperatorSettings, load_settings
-from placet.client import AuthorityAway, OperatorClient
+from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import ActAnswer, Invite, SignInAnswer, code_digest
 from placet.tokens import SigningKey, read_key_file, write_key_file
 
@@ -151,8 +151,9 @@ def enrol_with_code(name: str, code: str, *, in_keyring: bool) -> ActAnswer:
 
     try:
         return run(work())
-    except AuthorityAway:
-        raise
-    except Exception:
+    except AuthorityAway as error:  # it may have heard, and the key be someone's
+        kept = f"{file} stays, in case its key was enrolled: try it, and remove it if it was not"
+        raise fail(f"{error}; {kept}", AWAY) from None
+    except AuthorityError:
         file.unlink()  # it is nobody's; the next try makes another
         raise

@@ -25,6 +25,7 @@ from temporalio.converter import (
     WithSerializationContext,
     WorkflowSerializationContext,
 )
+from temporalio.exceptions import FailureError
 
 from placet.payloads._errors import PayloadError
 from placet.payloads._failures import CLEAR, ENCODING
@@ -41,7 +42,7 @@ class KeySource(Protocol):
         """The keys of a case, with ``key`` among them if there is such a key.
 
         Raises:
-            Exception: they can't be had now, or not at all.
+            FailureError: they can't be had now, or not at all (Temporal's own kind of failure).
         """
         ...
 
@@ -163,7 +164,7 @@ class CaseCodec(PayloadCodec, WithSerializationContext):
         case = self._of_case()
         try:
             rings = {key: await self._source.ring(case, key) for key in named}
-        except Exception:
+        except FailureError:
             if self._strict:
                 raise
             return list(payloads)

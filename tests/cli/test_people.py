@@ -9,6 +9,7 @@ import keyring.backend
 import pytest
 
 from tests.cli.conftest import PASSPHRASE, Placet, Served
+from tests.harness.world import free_port
 
 
 def test_a_code_enrols_a_key_that_never_leaves_the_device(
@@ -27,6 +28,11 @@ def test_a_code_enrols_a_key_that_never_leaves_the_device(
     wrong = placet("operator", "enrol", "kit", "--code", "AAAAA-BBBBB-CCCCC-DDDDD", **own)
     assert (wrong.code, "not good" in wrong.err) == (1, True), wrong
     assert not (tmp_path / "kit.key").exists()
+    gone = own | {"PLACET_ISSUER": f"http://127.0.0.1:{free_port()}"}
+    gone["PLACET_KEY_FILE"] = str(tmp_path / "unheard.key")
+    unheard = placet("operator", "enrol", "kit", "--code", code, **gone)
+    assert (unheard.code, "unheard.key stays" in unheard.err) == (3, True), unheard
+    assert (tmp_path / "unheard.key").exists()
     enrolled = placet("operator", "enrol", "kit", "--code", code.lower(), "--json", **own)
     assert enrolled.code == 0, enrolled
     assert stat.S_IMODE((tmp_path / "kit.key").stat().st_mode) == 0o600

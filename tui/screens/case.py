@@ -98,7 +98,7 @@ class CaseScreen(Around, Listener):
         self._panels = panels(file, words.now())
         self._panels += conversation_panels(file.definition, file.parts)
         self._show_index()
-        entries = await self.ask(gateway.entries_of(file.case.id))
+        entries = await self.ask(gateway.ledger.entries_of(file.case.id))
         if entries is not None:
             told = await self._reasonings(entries)
             self._late = ([reasoning_panel(told)] if told else []) + [story_panel(entries)]
@@ -116,7 +116,7 @@ class CaseScreen(Around, Listener):
                 steps[data.get("grant")] = str(activity.get("activity_type"))
             digest = data.get("reasoning_digest")
             if isinstance(digest, str):
-                text = await self.ask(self.session.gateway.kept(digest))
+                text = await self.ask(self.session.gateway.ledger.kept(digest))
                 if text:
                     told.append((each, steps.get(data.get("grant"), "?"), text))
         return told

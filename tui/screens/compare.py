@@ -159,7 +159,7 @@ class Compare(Screen[None], Asking):
         self.look()
 
     async def _of_ledger(self, case: str) -> list[Step]:
-        return of_ledger(await self.ask(self.session.gateway.entries_of(case)) or [])
+        return of_ledger(await self.ask(self.session.gateway.ledger.entries_of(case)) or [])
 
     async def _recorded(self) -> "Flight | None":
         try:

@@ -76,7 +76,7 @@ class Replay(Screen[None], Asking, Listener):
     async def load(self) -> None:
         """First the ledger's words, at once; then the audit, which takes a while."""
         gateway = self.session.gateway
-        entries = await self.ask(gateway.entries_of(self._case))
+        entries = await self.ask(gateway.ledger.entries_of(self._case))
         cases = await self.ask(gateway.cases())
         self._view = next((each for each in cases or () if each.id == self._case), None)
         if self._view is not None:

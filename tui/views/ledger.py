@@ -57,8 +57,8 @@ class LedgerView(View):
         """Ask for the head and the newest entries."""
         if not self.console.signed_in:
             return
-        head = await self.ask(self.session.gateway.head())
-        tail = await self.ask(self.session.gateway.tail(TAIL))
+        head = await self.ask(self.session.gateway.ledger.head())
+        tail = await self.ask(self.session.gateway.ledger.tail(TAIL))
         if head is None or tail is None:
             return
         self._head, self._tail = head, tail[::-1]
@@ -122,7 +122,7 @@ class LedgerView(View):
         self._verdict = ("█░ fetching all of it …", "accent")
         self._say()
         try:
-            files = await self.session.gateway.whole_log()
+            files = await self.session.gateway.ledger.whole_log()
             self._verdict = ("██ verifying …", "accent")
             self._say()
             report = await asyncio.to_thread(verify, files)

@@ -34,12 +34,8 @@ from placet.payloads import PLAIN
 from placet.tokens import read_key_file
 from tests.harness.world import until
 
-APPENDS, BATCH, ROUNDS = 3000, 100, 3
-VERIFIED, PROOFS = 20_000, 200
-SMALL, LARGE = 1_000, 1_000_000
 CASES, FEW, STEPS = 1000, 10, 4
 _AT_ONCE = 20
-_ORIGIN = "bench.example/ledger"
 
 
 async def replaying(stage: Stage) -> list[Result]:

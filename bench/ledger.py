@@ -39,8 +39,6 @@ from placet.ledger import (
 APPENDS, BATCH, ROUNDS = 3000, 100, 3
 VERIFIED, PROOFS = 20_000, 200
 SMALL, LARGE = 1_000, 1_000_000
-CASES, FEW, STEPS = 1000, 10, 4
-_AT_ONCE = 20
 _ORIGIN = "bench.example/ledger"
 
 

@@ -135,6 +135,7 @@ async def test_a_case_whose_workflow_was_terminated_can_be_ended_in_the_midst_of
         await stopped(w, case)
         await w.admin.act("case.end", case, WHY)
         await audited(w, case, ParcelCheck)
+    assert (await w.people["una"].case(case)).result == "ended"
 
 
 async def test_a_case_whose_workers_are_gone_can_be_ended(w: World) -> None:

@@ -205,6 +205,7 @@ async def test_an_open_case_is_not_erased(w: World, bea: OperatorClient) -> None
     """I6: what is not closed and sealed has to be kept."""
     case = await w.open("depot/E2/parcel/1")
     await refused(w, bea, case, "only a closed one is erased")
+    assert [e for e in await w.entries("case.erased") if e["case"] == case] == []
 
 
 async def _parts(w: World, case: str) -> list[dict[str, str]]:

@@ -72,5 +72,6 @@ async def test_each_way_to_stop_it_is_heard(number: signal.Signals) -> None:
     """What ends then is the same whichever it was: the test above."""
     waiting = asyncio.create_task(embedded_commands._until_stopped())
     await asyncio.sleep(0)  # it listens from its first step on
+    assert not waiting.done()
     os.kill(os.getpid(), number)
-    await waiting
+    assert await waiting is None

@@ -411,6 +411,7 @@ async def test_an_answer_that_comes_while_the_console_ends_is_no_failure(
         await queue.remove_children()
         answers.set()
         await desk.settle()
+        assert not queue.children
 
 
 async def test_screens_taken_down_after_the_last_answer_are_no_failure(

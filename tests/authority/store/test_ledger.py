@@ -156,7 +156,8 @@ async def test_heads_follow_another_process(database_url: str) -> None:
         signing(signer),
     ):
         await grow(other, 4)
-        await head_of(signer, 4)
+        note = await head_of(signer, 4)
+        assert note.split("\n")[:2] == [ORIGIN, "4"]
 
 
 async def test_two_signers_keep_one_head(database_url: str) -> None:

@@ -5,8 +5,8 @@ What an entry repeats of others is held against them; a reader of the log alone 
 
 from placet.audit._scene import Scene
 from placet.ledger import Entry, EntryType
+from placet.model import AUTHORITY
 
-AUTHORITY = "system:authority"
 EMERGENCY = {"emergency", "emergency_over"}
 """What an entry of a checkpoint has that is opened anew for an emergency, or after it."""
 

@@ -5,10 +5,9 @@
 
 from collections.abc import Sequence
 
-from placet.authority._core import AUTHORITY
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, CaseRun, Grant, Tx
-from placet.model import CaseStatus
+from placet.model import AUTHORITY, CaseStatus
 
 _MOST = 20
 """Reasons that one alarm spells out: an entry has room for more, a reader has not."""

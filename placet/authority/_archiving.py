@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from placet.authority._alarms import lose, meet_run, raise_alarm, spelled_out
 from placet.authority._contents import case_entries, contents_of, grants_of
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import NotFound, Unavailable
 from placet.authority._findable import plain_start
@@ -36,6 +36,7 @@ from placet.authority._watching import is_reopened
 from placet.kill import kill_point
 from placet.ledger import run_root, seal_runs
 from placet.model import (
+    AUTHORITY,
     ArchiveContents,
     ArchivedRun,
     CaseArchive,

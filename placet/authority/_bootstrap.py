@@ -9,7 +9,6 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from placet.authority._acts import enrol
-from placet.authority._core import AUTHORITY
 from placet.authority._log_keys import newest
 from placet.authority._signing import (
     GRANTS,
@@ -32,6 +31,7 @@ from placet.authority._store import (
 from placet.ledger import HEADS, log_verifier
 from placet.model import (
     ADMINISTRATOR,
+    AUTHORITY,
     EnrolIdentity,
     Name,
     RekeyLog,

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, or_, select
 
 from placet.authority._approvals import newest_checkpoint
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound
 from placet.authority._governance import governance
@@ -38,6 +38,7 @@ from placet.authority._suspending import suspend
 from placet.authority._told import tell
 from placet.authority._usage import did_of, steps_of
 from placet.model import (
+    AUTHORITY,
     MOST_AT_ONCE,
     NARROW,
     RECERTIFICATION,

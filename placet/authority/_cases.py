@@ -24,7 +24,7 @@ from placet.authority._alarms import (
 )
 from placet.authority._archiving import ARCHIVING, tell_reopened
 from placet.authority._continuing import Continuing
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
 from placet.authority._findable import fairness_key, plain_start, record_tag, sealed
@@ -35,7 +35,7 @@ from placet.authority._temporal import PAUSED, AlreadyStarted, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.authority._watching import Watching
 from placet.kill import kill_point
-from placet.model import ArchiveState, CaseStatus, CaseView, CheckpointStatus, StopCase
+from placet.model import AUTHORITY, ArchiveState, CaseStatus, CaseView, CheckpointStatus, StopCase
 from placet.rules import UnsupportedResult, require_supported
 from placet.telemetry import case_span
 from placet.tokens import GrantClaims, Proof

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import partial
 
 from placet.authority._alarms import add_run
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._errors import Unavailable
 from placet.authority._histories import Run, open_run
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, Grant, Reader, Tx
 from placet.authority._temporal import ExecutionNotFound
-from placet.model import CaseInput, CaseStatus
+from placet.model import AUTHORITY, CaseInput, CaseStatus
 from placet.payloads import Keyring
 
 _MOST = 10

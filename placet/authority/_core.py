@@ -11,9 +11,6 @@ from placet.authority._store import Store
 from placet.authority._temporal import Temporal
 from placet.model import Salt, spell_id
 
-AUTHORITY = "system:authority"
-"""The actor of what the authority does by itself."""
-
 
 @dataclass(frozen=True)
 class Core:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 from sqlalchemy import bindparam, func, select
 
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._errors import NotFound
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE
@@ -34,7 +34,7 @@ from placet.authority._store import (
 )
 from placet.authority._suspending import suspend
 from placet.authority._usage import steps_of
-from placet.model import ADMINISTRATOR, LeftBehind, VendorView, is_ours
+from placet.model import ADMINISTRATOR, AUTHORITY, LeftBehind, VendorView, is_ours
 
 PAGE = 100
 MOST_AT_ONCE = 400

@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from sqlalchemy import BindParameter, bindparam, func, select
 
 from placet.authority._alarms import stop_case
-from placet.authority._core import AUTHORITY
 from placet.authority._governance import governance
 from placet.authority._notices import put_notice
 from placet.authority._registry import owner_of
@@ -23,6 +22,7 @@ from placet.authority._store import Case, Denial, Grant, LimitState, Tx, table_o
 from placet.authority._suspending import suspend
 from placet.model import (
     ADMINISTRATOR,
+    AUTHORITY,
     Beyond,
     CaseStatus,
     Limit,

@@ -11,13 +11,12 @@
 from pydantic import JsonValue
 from sqlmodel import col
 
-from placet.authority._core import AUTHORITY
 from placet.authority._erasing import ERASED
 from placet.authority._errors import Conflict
 from placet.authority._signing import NEXT_HEADS, note_verifier
 from placet.authority._store import LogKeyRow, Reader, SignedHead, SigningKey, Store, Tx
 from placet.ledger import HEADS, NoteError, NoteVerifier, open_checkpoint
-from placet.model import RekeyLog
+from placet.model import AUTHORITY, RekeyLog
 
 
 def newest(reader: Reader) -> SigningKey:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from placet.authority._approvals import newest_checkpoint
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._errors import Conflict, NotFound
 from placet.authority._outcomes import require_live
 from placet.authority._registry import owner_of, registration
@@ -21,6 +21,7 @@ from placet.authority._store import Case, OrderRow, Reader, Registered, Tx
 from placet.authority._told import tell
 from placet.model import (
     ANOTHER_TRY,
+    AUTHORITY,
     NO_PROOF,
     CaseStatus,
     CheckpointStatus,

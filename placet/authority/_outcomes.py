@@ -3,7 +3,6 @@
 1. (I4) Decision, its ledger entry, the outcome and the bell's outbox row are one transaction.
 """
 
-from placet.authority._core import AUTHORITY
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Forbidden
 from placet.authority._lines import relist
@@ -11,7 +10,7 @@ from placet.authority._notices import put_notice
 from placet.authority._outbox import ring
 from placet.authority._seats import told_of
 from placet.authority._store import Case, Checkpoint, Grant, Reader, Tx
-from placet.model import CaseStatus, CheckpointStatus, Evidence, Outcome, Requirement
+from placet.model import AUTHORITY, CaseStatus, CheckpointStatus, Evidence, Outcome, Requirement
 from placet.rules import CheckpointStanding, CountedDecision, approvals, outcome_status, people_of
 from placet.tokens import GrantClaims
 

@@ -29,6 +29,7 @@ from sqlalchemy import bindparam, select
 from placet.authority._errors import Unavailable
 from placet.authority._passphrases import Passphrases, WrongPassphrase
 from placet.authority._store import Case, CaseKey, Reader, TenantKey, Tx, table_of
+from placet.model import AUTHORITY
 from placet.payloads import CaseSecret, Keyring
 
 _NONCE, _SECRET = 12, 32
@@ -111,7 +112,7 @@ class PayloadKeys:
             "cases": len(cases),
             "open": len(still_open),
         }
-        tx.append("key.rotated", "system:authority", told)
+        tx.append("key.rotated", AUTHORITY, told)
         return len(cases)
 
     def rewrap(self, row: TenantKey) -> tuple[bytes, bytes] | None:

@@ -1,9 +1,8 @@
 """Ending grants before their time: the row, the feed that systems follow, and the ledger."""
 
-from placet.authority._core import AUTHORITY
 from placet.authority._identities import ACTIVE, word_standing
 from placet.authority._store import DecisionRow, Grant, GrantRevocation, Tx
-from placet.model import GrantedDetails
+from placet.model import AUTHORITY, GrantedDetails
 
 FEED = "revocations"
 """The topic that wakes those who wait for the feed."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from placet.authority._bootstrap import require_log
-from placet.authority._core import AUTHORITY
 from placet.authority._signing import SigningKeys
 from placet.authority._store import SigningKey, Store, TenantKey, Tx
+from placet.model import AUTHORITY
 
 
 @dataclass(frozen=True)

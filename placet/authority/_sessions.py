@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field, JsonValue
 
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._errors import Unavailable
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, ENDED, LOST
@@ -23,7 +23,7 @@ from placet.authority._provider import Person, Provider, ProviderRefused
 from placet.authority._revocations import revoke_resting_on
 from placet.authority._sealing import seal, unseal
 from placet.authority._store import IdentityKey, SessionRow, Tx
-from placet.model import IdentityProvider, Model, canonical_json
+from placet.model import AUTHORITY, IdentityProvider, Model, canonical_json
 from placet.tokens import TokenError
 
 _PURPOSE = "refresh"

@@ -22,7 +22,7 @@ from placet.authority._settings import AuthoritySettings
 from placet.authority._store import LogKeyRow, Reader, Tx
 from placet.authority._store import SigningKey as SigningKeyRow
 from placet.ledger import HEADS, NoteVerifier, log_verifier
-from placet.model import canonical_json
+from placet.model import AUTHORITY, canonical_json
 from placet.tokens import Algorithm, PublicKey, Signer
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class SigningKeys:
         """Keep a key that was made, and write ``key.published`` to the ledger."""
         jwk: dict[str, JsonValue] = {**made.signer.public.jwk()}
         self.put_by(tx, purpose, made, signs_from)
-        tx.append("key.published", "system:authority", {"purpose": purpose, "jwk": jwk})
+        tx.append("key.published", AUTHORITY, {"purpose": purpose, "jwk": jwk})
 
     def put_by(self, tx: Tx, purpose: str, made: MadeKey, signs_from: datetime) -> None:
         """Keep a key that was made; the ledger is told by someone else."""
@@ -124,7 +124,7 @@ class SigningKeys:
             if row.retires_at is None:
                 retires = signs_from + STAYS_AFTER
                 tx.change(SigningKeyRow, row.kid, retires_at=retires)
-                tx.append("key.retired", "system:authority", {"kid": row.kid, "purpose": GRANTS})
+                tx.append("key.retired", AUTHORITY, {"kid": row.kid, "purpose": GRANTS})
         self.keep(tx, GRANTS, made, signs_from)
 
     def rewrap(self, row: SigningKeyRow) -> str | None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue, ValidationError
 
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._errors import Denied, Invalid, Unauthenticated, Unavailable
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, note_sign_in, roles_of, use_jti
@@ -25,7 +25,14 @@ from placet.authority._requests import use_proof
 from placet.authority._sealing import NotSealed, fingerprint, seal, unseal
 from placet.authority._sessions import Renewal, end_session
 from placet.authority._store import Identity, IdentityKey, SessionRow, SubjectRow, Tx
-from placet.model import IdentityProvider, Model, SignInBegun, canonical_json, digest_bytes
+from placet.model import (
+    AUTHORITY,
+    IdentityProvider,
+    Model,
+    SignInBegun,
+    canonical_json,
+    digest_bytes,
+)
 from placet.tokens import SKEW, Proof, PublicKey, TokenError, numeric_date
 
 _PURPOSE = "sign-in"

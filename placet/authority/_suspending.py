@@ -1,9 +1,9 @@
 """The authority suspends an identity by itself, where the rules say so (invariant I10)."""
 
-from placet.authority._core import AUTHORITY
 from placet.authority._identities import ACTIVE
 from placet.authority._revocations import revoke_all_of
 from placet.authority._store import Identity, Registered, Tx
+from placet.model import AUTHORITY
 
 
 def suspend(tx: Tx, identity: str, reason: str) -> int:

@@ -11,13 +11,12 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from placet.authority._core import AUTHORITY
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._notices import put_notice
 from placet.authority._outcomes import expire, settle_status
 from placet.authority._seats import told_of
 from placet.authority._store import Case, Checkpoint, Tx
-from placet.model import CheckpointStatus, Outcome, Requirement
+from placet.model import AUTHORITY, CheckpointStatus, Outcome, Requirement
 from placet.rules import next_instant, waiting_roles
 
 

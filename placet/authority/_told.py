@@ -6,9 +6,8 @@ nothing else under that name: an agent that was turned can't colour what people 
 
 from pydantic import BaseModel, JsonValue
 
-from placet.authority._core import AUTHORITY
 from placet.authority._store import Grant, ToldPart, Tx
-from placet.model import Part, Proposal, Salt, Step, salted_digest
+from placet.model import AUTHORITY, Part, Proposal, Salt, Step, salted_digest
 from placet.tokens import GrantClaims
 
 

@@ -135,6 +135,7 @@ from placet.model._findings import (
 )
 from placet.model._governance import (
     ADMINISTRATOR,
+    AUTHORITY,
     MAX_OVERLAP_HOURS,
     NEEDS_TWO,
     BreakGlass,
@@ -368,6 +369,7 @@ __all__ = [
     "ANOTHER_TRY",
     "ARCHIVED_WITHIN",
     "AT_SPOT",
+    "AUTHORITY",
     "CENT",
     "CONCLUDE",
     "CONFIRMATION",

@@ -18,6 +18,9 @@ from placet.model._values import Model, Money, UtcTime, WebAddress
 ADMINISTRATOR: Name = "administrator"
 """The role that enrols, publishes and suspends."""
 
+AUTHORITY: Principal = "system:authority"
+"""The actor of what the authority does by itself."""
+
 NEEDS_TWO = frozenset(
     {
         "operator.enrol",

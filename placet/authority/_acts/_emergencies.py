@@ -17,7 +17,7 @@ from placet.authority._acts._act import (
     require_role,
     write_entry,
 )
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Conflict
 from placet.authority._governance import governance
@@ -26,6 +26,7 @@ from placet.authority._outcomes import settle_status, tell_waiting, void
 from placet.authority._store import Case, Checkpoint, Reader, ReviewRow, Tx
 from placet.model import (
     ADMINISTRATOR,
+    AUTHORITY,
     ActAnswer,
     CaseStatus,
     CheckpointStatus,

@@ -21,7 +21,7 @@ from placet.authority._acts._act import (
     require_role,
     write_entry,
 )
-from placet.authority._core import AUTHORITY, Core
+from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid, NotFound
 from placet.authority._facts import FetchedFacts
 from placet.authority._governance import governance
@@ -30,6 +30,7 @@ from placet.authority._notices import put_notice
 from placet.authority._store import Identity, ProposalRow, Reader, SignedActRow, Tx
 from placet.model import (
     ADMINISTRATOR,
+    AUTHORITY,
     ActAnswer,
     ActClaims,
     Countersign,

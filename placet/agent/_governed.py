@@ -96,6 +96,11 @@ def requested_details(step: ExecuteActivityInput) -> RequestedDetails:
         raise ungoverned(f"activity {info.activity_type}: its one argument is a StepRequest")
     if request.case != info.workflow_id or info.workflow_id is None:
         raise ungoverned("the request names another case than the workflow's")
+    return details_of(request, mark)
+
+
+def details_of(request: StepRequest, mark: tuple[str, str, str | None]) -> RequestedDetails:
+    """What the activity that runs here asks for, by its request and its mark."""
     action, system, model = mark
     return RequestedDetails(
         locations=(system_urn(system),),

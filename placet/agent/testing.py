@@ -22,7 +22,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import ActivityEnvironment
 
 from placet.agent._config import AgentConfig
-from placet.agent._governed import mark_of, require_governed, running_activity
+from placet.agent._governed import details_of, mark_of, require_governed
 from placet.agent._governor import under_grant
 from placet.agent._grant import Answer, CurrentGrant
 from placet.agent._leaving import digest, encode
@@ -33,11 +33,9 @@ from placet.model import (
     InputPart,
     Part,
     ProcessDefinition,
-    RequestedDetails,
     Settlement,
     Step,
     salted_digest,
-    system_urn,
 )
 from placet.process import StepRequest
 from placet.tokens import SigningKey
@@ -137,15 +135,7 @@ class Rehearsal:
         request: StepRequest,
         mark: tuple[str, str, str | None],
     ) -> None:
-        action, system, model = mark
-        asked = RequestedDetails(
-            locations=(system_urn(system),),
-            actions=(action,),
-            identifier=request.record,
-            case=request.case,
-            activity=running_activity(),
-            model=model,
-        )
+        asked, (_, system, _) = details_of(request, mark), mark
         granted = GrantedDetails(
             **asked.model_dump(exclude={"amount"}),
             max_amount=self.max_amount,

@@ -1,7 +1,6 @@
-"""The application: who is signed in, whether the authority answers, and the lock.
+"""The application: how someone is let in, and the lock.
 
-Everything that asks the network is a worker. What changes at the authority is told to whatever is
-on screen (:class:`Listener`); what can't be reached is said at the top and asked again.
+Everything that asks the network is a worker.
 """
 
 import asyncio
@@ -18,16 +17,14 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.notifications import SeverityLevel
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui import saved, words
+from tui import saved
 from tui.answers import Away, Refused
-from tui.asking import Listener
 from tui.commands import Acts
 from tui.documents import Viewer
-from tui.pasting import Pasting
+from tui.following import TELL_EVERY, Following
 from tui.screens.help import Help
 from tui.screens.main import Main
 from tui.screens.sign_in import SignIn
@@ -35,27 +32,11 @@ from tui.session import Given, Session, Transport, WrongKey, sign_in
 from tui.settings import ConsoleSettings
 from tui.text import harmless
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
-_TELL_EVERY = 0.2
 _FIRST_SCREEN = 2.0
 """Until then nothing is garbage, and nobody looks for any: that would take a tenth of it."""
-_LOOKING = frozenset(
-    {
-        "queue",
-        "cases",
-        "identities",
-        "ledger",
-        "overview",
-        "people",
-        "look-again",
-        "dialog-look",
-        "replay-look",
-    }
-)
-"""Groups of workers that look again at what changed."""
 
 
-class Console(Pasting):
+class Console(Following):
     """The console."""
 
     TITLE = "Placet"
@@ -105,7 +86,6 @@ class Console(Pasting):
             priority=True,
         ),
     ]
-    live: reactive[str] = reactive("")
 
     def __init__(
         self,
@@ -124,8 +104,6 @@ class Console(Pasting):
         self._fixed = fixed
         self._transport = transport
         self._touched = time.monotonic()
-        self._session: Session | None = None
-        self._untold: int | None = None
         self.animation_level = "none"  # over a slow line each frame is waited for
         self.viewer = Viewer(settings.viewer)
         self.main = Main()
@@ -159,17 +137,6 @@ class Console(Pasting):
 
     # --- who ------------------------------------------------------------------------------------
 
-    @property
-    def session(self) -> Session:
-        """Who is signed in; only asked for behind the sign-in."""
-        assert self._session is not None
-        return self._session
-
-    @property
-    def signed_in(self) -> bool:
-        """Whether someone is, and it is not locked."""
-        return self._session is not None
-
     def compose(self) -> ComposeResult:
         """What is seen until someone is signed in."""
         yield Static("asking the authority …")
@@ -183,7 +150,7 @@ class Console(Pasting):
             self.enter_with(passphrase)
         else:
             self._ask_who(self._given)
-        self.set_interval(_TELL_EVERY, self._tell_on)
+        self.set_interval(TELL_EVERY, self.tell_on)
         if self._settings.idle_minutes:
             self.set_interval(1, self._look_at_the_clock)
 
@@ -215,7 +182,7 @@ class Console(Pasting):
         if self._session is None:
             return
         given, gateway = self._session.given, self._session.gateway
-        self._session = None
+        self.end_session()
         self.viewer.close()
         self.workers.cancel_all()
         self.clear_notifications()
@@ -243,7 +210,7 @@ class Console(Pasting):
         if session is None:
             self.exit()
             return
-        self._session = session
+        self.begin_session(session)
         self._touched = time.monotonic()
         self.push_screen(self.main)
         self.follow()
@@ -253,7 +220,7 @@ class Console(Pasting):
         if self._session is None:
             return
         given, gateway = self._session.given, self._session.gateway
-        self._session = None
+        self.end_session()
         self.viewer.close()
         self.workers.cancel_all()
         self.clear_notifications()
@@ -264,7 +231,7 @@ class Console(Pasting):
         if session is None:
             self.exit()
             return
-        self._session = session
+        self.begin_session(session)
         self._touched = time.monotonic()
         self.follow()
 
@@ -286,64 +253,6 @@ class Console(Pasting):
         if isinstance(event, (events.Key, events.MouseDown, events.MouseScrollUp, events.Paste)):
             self._touched = time.monotonic()
         await super().on_event(event)
-
-    # --- the authority --------------------------------------------------------------------------
-
-    @work(exclusive=True, group="follow")
-    async def follow(self) -> None:
-        """Follow what changes, for as long as someone is signed in; a lost line is taken up again.
-
-        Each connection goes on where the one before has broken, so nothing is missed.
-        """
-        wait, last = _FIRST_WAIT, None
-        while self.signed_in:
-            try:
-                async for size in self.session.gateway.changes(last):
-                    wait = _FIRST_WAIT
-                    if last is not None and size < last:
-                        self._say_it_is_shorter(last, size)
-                    if self.live or size != last:
-                        self.live, last, self._untold = "", size, size
-            except Away as error:
-                self.gone(str(error))
-            except Refused as error:
-                self.gone(str(error), "refused", "The authority refuses")
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
-
-    def _tell_on(self) -> None:
-        """Tell what came meanwhile, once what was told before has been looked at.
-
-        However fast things change, what is on screen is read to its end, and then anew.
-        """
-        busy = any(
-            each.group in _LOOKING and not each.is_finished and not each.is_cancelled
-            for each in self.workers
-        )
-        if self._untold is not None and self.signed_in and not busy:
-            size, self._untold = self._untold, None
-            self.tell(size)
-
-    def tell(self, size: int) -> None:
-        """Tell every screen, what is below included, that the ledger has grown."""
-        for screen in self.screen_stack:
-            if isinstance(screen, Listener):
-                screen.heard(size)
-
-    def _say_it_is_shorter(self, before: int, now: int) -> None:
-        self.notify(
-            f"It had {before:,} entries and has {now:,}: what was written last is gone, as after "
-            "an old backup was put back. Tell an administrator before you decide.",
-            title="The ledger is shorter than it was",
-            severity="error",
-            timeout=60,  # seconds; a click takes it away
-        )
-
-    def gone(self, why: str, how: str = "away", title: str = "The authority is away") -> None:
-        """The authority does not answer, or does not answer this person."""
-        if not self.live.startswith(how):
-            self.live = f"{how} since {words.now().astimezone():%H:%M}"
-            self.notify(why, title=title, severity="warning", markup=False)
 
     # --- everywhere -----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from placet.client import OperatorClient
+from placet.ledger import Checkpoint
 from tui.answers import Head, Listed, Refused, listed, ways_to_fail
 
 if TYPE_CHECKING:
@@ -18,8 +19,21 @@ class Ledger:
     def __init__(self, client: OperatorClient) -> None:
         self._client = client
 
+    @property
+    def seen(self) -> Checkpoint | None:
+        """The largest head that was seen."""
+        return self._client.kept_head
+
+    def remember(self, seen: Checkpoint | None) -> None:
+        """Go on from the head that a session before this one saw."""
+        self._client.remember_head(seen)
+
     async def head(self) -> Head | None:
-        """The newest signed head."""
+        """The newest signed head.
+
+        Raises:
+            NotShown: the ledger is not the one that was seen before.
+        """
         with ways_to_fail():
             note = await self._client.head()
         lines = (note or "").split("\n")

@@ -7,14 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
 
 from placet._event_stream import Told, read_blocks
+from placet.client._heads import HeadKeeper
 from placet.client._sending import (
     AuthorityAway,
     AuthorityError,
     EvidenceMismatch,
-    Sender,
     parameters,
     segment,
 )
@@ -55,14 +54,12 @@ from placet.model import (
     VendorView,
     salted_digest,
 )
-from placet.model._signed import LedgerHead
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 10.0
-_HEAD: TypeAdapter[str] = TypeAdapter(LedgerHead)
 
 
-class Reader(Sender):
+class Reader(HeadKeeper):
     """What an operator may read."""
 
     async def case_page(self, query: CaseQuery, after: str | None = None) -> CasePage:
@@ -383,16 +380,3 @@ class Reader(Sender):
     async def get(self, path: str) -> Any:
         """Any other read of the authority's API, as JSON."""
         return await self._get(path)
-
-    async def head(self) -> str | None:
-        """The newest signed head; ``None`` before the first."""
-        try:
-            response = await self._http.get(f"{self.issuer}/ledger/checkpoint")
-        except httpx.HTTPError as error:
-            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
-        if response.status_code != 200:
-            return None
-        try:
-            return _HEAD.validate_python(response.text)
-        except ValidationError:
-            raise AuthorityAway(f"what answers at {self.issuer} is no authority: no head") from None

@@ -58,6 +58,10 @@ class EvidenceMismatch(Exception):
     """What is shown does not have the digest that would be signed; nothing was signed."""
 
 
+class AnotherPast(EvidenceMismatch):
+    """The ledger does not continue the one that was seen before; nothing was signed (I8)."""
+
+
 @functools.cache
 def _trusted(scheme: str) -> ssl.SSLContext:
     """Whom clients trust: nobody where no TLS is spoken; reading all certificates takes 40 ms.

@@ -13,8 +13,18 @@ from decimal import Decimal
 from urllib.parse import parse_qs
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from placet.ledger import decode_entry, encode_entry
+from placet.ledger import (
+    Checkpoint,
+    NoteSigner,
+    consistency_proof,
+    decode_entry,
+    encode_entry,
+    leaf_hash,
+    root_hash,
+    sign_checkpoint,
+)
 from placet.ledger._entries import Entry
 from placet.model import (
     Attach,
@@ -476,8 +486,17 @@ class Simulator:
                 after = request.headers.get("Last-Event-ID")
                 return httpx.Response(200, stream=_Events(self, after and int(after)))
             case ["ledger", "checkpoint"]:
-                note = f"authority.test/ledger\n{len(self.entries)}\nAAAA\n\n— a b\n"
-                return httpx.Response(200, text=note)
+                head = Checkpoint(
+                    "authority.test/ledger", len(self.entries), root_hash(self._leaves())
+                )
+                return httpx.Response(200, text=sign_checkpoint(head, [_LOG]))
+            case ["v1", "ledger", "consistency"]:
+                first, second = int(query["from"][0]), int(query["to"][0])
+                if second > len(self.entries):
+                    return httpx.Response(400, json=_problem("invalid_request", "to: beyond"))
+                proof = consistency_proof(self._leaves()[:second], first)
+                listed = [base64.b64encode(each).decode() for each in proof]
+                return httpx.Response(200, json={"from": first, "to": second, "proof": listed})
             case ["v1", "governance"]:
                 return _model(self.governance)
             case ["v1", "proposals"]:
@@ -548,6 +567,9 @@ class Simulator:
                 body = {"digest": digest, "salt": SALT, "content": self.kept[digest]}
                 return httpx.Response(200, json=body)
         return httpx.Response(404, json=_problem("not_found", f"there is no {path}"))
+
+    def _leaves(self) -> list[bytes]:
+        return [leaf_hash(each) for each in self.entries]
 
     def _signed_in_there(self, request: httpx.Request) -> httpx.Response:
         """The person at the identity provider, who takes until they are told to be there."""
@@ -839,6 +861,9 @@ class Simulator:
                 200, json={"act": claims.jti, "target": claims.target, "entry": entry}
             )
         return httpx.Response(401, json=_problem("invalid_client", "nobody's key signed this"))
+
+
+_LOG = NoteSigner("authority.test/ledger", Ed25519PrivateKey.generate())
 
 
 class _Events(httpx.AsyncByteStream):

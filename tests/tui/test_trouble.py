@@ -14,6 +14,7 @@ from placet.model import ProcessDefinition
 from tests.tui import simulator as world
 from tests.tui.conftest import PASSPHRASE, PATIENCE, Opened
 from tests.tui.simulator import PARCELS, Simulator
+from tests.tui.test_queue_and_decisions import fill_passphrase
 from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
@@ -232,9 +233,39 @@ async def test_a_ledger_that_is_shorter_than_it_was_is_said(
         await desk.until(lambda: bool(desk.app.live))
         del simulator.entries[-2:]
         simulator.away = False
+        await desk.expect("Not the ledger of before", "the ledger is shorter than it was")
+        await desk.expect(f"it had {size} entries and has {size - 2}", "another ledger since")
+
+
+async def test_another_longer_ledger_is_said_and_nothing_is_signed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I8: whoever saw a head is told in their session, behind the lock too, and signs nothing."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        await fill_passphrase(desk)
+        before = simulator.entries
+        simulator.entries = [*reversed(before), *before]
+        await desk.click("#sign")
+        await desk.expect("the ledger is not the one of before", "nothing is signed here now")
+        await desk.press("escape", "m")
+        await desk.type("why")
+        await desk.press("enter")
+        await desk.expect("nothing is signed here now", "Say it")
+        await desk.press("escape")
+        simulator.away = True
+        await desk.until(lambda: desk.app.live.startswith("away"))
+        simulator.away = False
+        await desk.until(lambda: desk.app.live.startswith("another ledger"))
+        await desk.press("ctrl+l")
+        await desk.type(PASSPHRASE)
+        desk.app.live = ""
+        await desk.press("enter")
+        await desk.until(lambda: desk.app.live.startswith("another ledger"))
+        simulator.entries = before
         await desk.until(lambda: not desk.app.live)
-        await desk.expect("The ledger is shorter than it was")
-        await desk.expect(f"It had {size} entries and has {size - 2}")
+    assert simulator.checkpoints[view.id].decisions == ()
 
 
 async def test_who_may_not_ask_any_more_is_told_so_and_not_that_it_is_away(

@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from tui.answers import Away, Refused
+from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking, leave
 from tui.said import said
 from tui.text import harmless
@@ -58,7 +58,7 @@ class Comment(ModalScreen[str | None], Asking):
         """Send it; what goes wrong is said here, and the text is kept."""
         try:
             await self.session.gateway.comment(self._checkpoint, text)
-        except (Away, Refused) as error:
+        except (Away, Refused, NotShown) as error:
             self.query_one("#comment-said", Static).update(said((harmless(str(error)), "bad")))
         else:
             leave(self, "Said.")

@@ -50,11 +50,13 @@ class Ask:
 class Deed:
     """One act on one target. ``look`` is what to read before it is signed.
 
+    ``signs`` is the act and its target as the signature fixes them: ``words`` are the process's.
     ``handed`` is told once it is done, with the ``secret`` in it that can be copied.
     """
 
     words: str
     effect: str
+    signs: str
     send: Send
     asks: tuple[Ask, ...]
     look: tuple[Piece, ...] = ()
@@ -65,13 +67,25 @@ class Deed:
 WHY = Ask("why", "Why; it is kept beside the ledger", "Say why.")
 
 
-def plain(act: str, target: str, said: str, effect: str, look: tuple[Piece, ...] = ()) -> Deed:
+def on_id(act: str, target: str) -> str:
+    """What is signed of an act on an id that says nothing by itself."""
+    return f"{act} on {target}. What this id is about is not signed with it."
+
+
+def plain(
+    act: str,
+    target: str,
+    said: str,
+    effect: str,
+    look: tuple[Piece, ...] = (),
+    signs: str = "",
+) -> Deed:
     """An act whose body is a reason alone."""
 
     async def send(gateway: Gateway, told: Answers) -> ActAnswer:
         return await gateway.act(act, target, Reason(reason=told["why"]))
 
-    return Deed(said, effect, send, (WHY,), look)
+    return Deed(said, effect, signs or f"{act} on {target}", send, (WHY,), look)
 
 
 # --- a record, and a case ---------------------------------------------------------------------
@@ -84,7 +98,7 @@ def hold(record: str, said: str) -> Deed:
         return await gateway.act("hold.place", told["record"], Hold(reason=told["why"]))
 
     effect = "Nothing guarded happens on it, or on what is below it, until the hold is lifted."
-    return Deed(f"Hold {said}", effect, send, (_record(record), WHY))
+    return Deed(f"Hold {said}", effect, _on_record("hold.place"), send, (_record(record), WHY))
 
 
 def lift(record: str, said: str) -> Deed:
@@ -94,7 +108,12 @@ def lift(record: str, said: str) -> Deed:
         return await gateway.act("hold.lift", told["record"], Reason(reason=told["why"]))
 
     effect = "Who placed it may lift it, and administrators."
-    return Deed(f"Lift the hold on {said}", effect, send, (_record(record), WHY))
+    signs = _on_record("hold.lift")
+    return Deed(f"Lift the hold on {said}", effect, signs, send, (_record(record), WHY))
+
+
+def _on_record(act: str) -> str:
+    return f"{act} on the record in the field below"
 
 
 def _record(record: str) -> Ask:
@@ -110,13 +129,15 @@ def admit(case: CaseView, said: str) -> Deed:
 
     stopped = "" if case.stopped_for is None else f"It was stopped: {case.stopped_for}. "
     alarm = "" if case.alarm is None else f"Alarm: {case.alarm}."
-    return Deed(f"Admit {said}", (stopped + alarm).strip(), send, (WHY,))
+    signs = f"{on_id('case.admit', case.id)} What stopped it is."
+    return Deed(f"Admit {said}", (stopped + alarm).strip(), signs, send, (WHY,))
 
 
 def end(case: CaseView, said: str) -> Deed:
     """End a case that can't end by itself."""
     effect = "Its subject is free for another case then."
-    return plain("case.end", case.id, f"End the case on {said}", effect)
+    signs = on_id("case.end", case.id)
+    return plain("case.end", case.id, f"End the case on {said}", effect, signs=signs)
 
 
 # --- around a checkpoint ----------------------------------------------------------------------
@@ -125,13 +146,17 @@ def end(case: CaseView, said: str) -> Deed:
 def recall(checkpoint: CheckpointView, said: str) -> Deed:
     """Ask everybody anew."""
     effect = "Approvals given so far are void, and everybody is asked anew."
-    return plain("checkpoint.recall", checkpoint.id, f"Recall the checkpoint on {said}", effect)
+    signs = on_id("checkpoint.recall", checkpoint.id)
+    said = f"Recall the checkpoint on {said}"
+    return plain("checkpoint.recall", checkpoint.id, said, effect, signs=signs)
 
 
 def break_glass(checkpoint: CheckpointView, said: str) -> Deed:
     """The emergency path."""
     effect = "For a while fewer may approve it; who declares it and who approves is reviewed after."
-    return plain("glass.break", checkpoint.id, f"Declare an emergency for {said}", effect)
+    signs = on_id("glass.break", checkpoint.id)
+    said = f"Declare an emergency for {said}"
+    return plain("glass.break", checkpoint.id, said, effect, signs=signs)
 
 
 def attach(checkpoint: CheckpointView, said: str) -> Deed:
@@ -144,7 +169,8 @@ def attach(checkpoint: CheckpointView, said: str) -> Deed:
 
     effect = "Everybody who decides here can read it. Its digest is signed, and on the ledger."
     ask = Ask("file", "Which file, of at most 1 MiB", "Name a file.", hint="~/photo.jpg")
-    return Deed(f"Attach a file to {said}", effect, send, (ask,))
+    signs = on_id("checkpoint.attach", checkpoint.id)
+    return Deed(f"Attach a file to {said}", effect, signs, send, (ask,))
 
 
 def _read(typed: str) -> tuple[str, bytes]:
@@ -182,6 +208,7 @@ def delegate(people: tuple[str, ...], processes: tuple[str, ...]) -> Deed:
     return Deed(
         "Let someone stand in for you",
         "They need all of your roles, sign in their own name, and you two have one word.",
+        "delegation.give on the person chosen below",
         send,
         (
             Ask("who", "Who", "Choose who.", choices=people),
@@ -212,7 +239,8 @@ def end_delegation(act: str, delegate_: str) -> Deed:
         return await gateway.act("delegation.end", act, {})
 
     said = f"End the delegation to {words.person(delegate_)}"
-    return Deed(said, "From now on they decide for themselves alone.", send, ())
+    signs = on_id("delegation.end", act)
+    return Deed(said, "From now on they decide for themselves alone.", signs, send, ())
 
 
 def revoke_key(principal: str, thumbprints: tuple[str, ...]) -> Deed:
@@ -224,7 +252,8 @@ def revoke_key(principal: str, thumbprints: tuple[str, ...]) -> Deed:
     only = thumbprints[0] if len(thumbprints) == 1 else ""
     ask = Ask("key", "Which key", "Choose a key.", only, choices=thumbprints)
     effect = "The key is refused from that instant, and grants that were bound to it end."
-    return Deed(f"Revoke a key of {words.person(principal)}", effect, send, (ask, WHY))
+    said, signs = f"Revoke a key of {words.person(principal)}", "key.revoke on the key chosen below"
+    return Deed(said, effect, signs, send, (ask, WHY))
 
 
 # --- two administrators, and reviews ----------------------------------------------------------
@@ -241,6 +270,7 @@ def countersign(proposal: ProposalView) -> Deed:
     return Deed(
         f"Countersign {proposal.act} on {harmless(proposal.target)}",
         f"{proposer} has signed it; with your signature it takes effect at once.",
+        f"act.countersign on {proposal.jti}: {proposal.act} on {proposal.target}, and the digest",
         send,
         (),
         (
@@ -258,7 +288,8 @@ def proposal_text(proposal: ProposalView) -> str:
 def withdraw(proposal: ProposalView) -> Deed:
     """Let a proposal lapse at once."""
     said = f"Withdraw {proposal.act} on {harmless(proposal.target)}"
-    return plain("act.withdraw", proposal.jti, said, "It never takes effect.")
+    signs = on_id("act.withdraw", proposal.jti)
+    return plain("act.withdraw", proposal.jti, said, "It never takes effect.", signs=signs)
 
 
 def close_review(review: ReviewView) -> Deed:
@@ -271,6 +302,7 @@ def close_review(review: ReviewView) -> Deed:
     return Deed(
         f"Close the review of {review.checkpoint}",
         f"{words.person(review.opened_by)} declared the emergency.",
+        on_id("review.close", review.id),
         send,
         (
             Ask("verdict", "Was it justified", "Say whether.", choices=(_JUSTIFIED, _NOT)),

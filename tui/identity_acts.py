@@ -106,7 +106,9 @@ def vendor_off(seen: VendorView) -> Deed:
         return await gateway.act("vendor.off", seen.vendor, body)
 
     effect = "Ours are suspended, others' end; if there are others by then, nothing is done."
-    return Deed(f"Switch off vendor {seen.vendor}", effect, send, (WHY,), vendor_look(seen))
+    signs = f"vendor.off on {seen.vendor}, and the identities listed"
+    said = f"Switch off vendor {seen.vendor}"
+    return Deed(said, effect, signs, send, (WHY,), vendor_look(seen))
 
 
 # --- reviews ----------------------------------------------------------------------------------
@@ -129,6 +131,7 @@ def campaign(identities: tuple[str, ...]) -> Deed:
         "A case is opened for each, in which its owner decides; silence suspends"
         + (left if len(identities) > MOST_AT_ONCE else "")
         + ".",
+        "campaign.start on the name below, and these identities",
         send,
         (Ask("name", "Its name", "Name it.", hint="2027-q1", longest=64),),
         tuple(_some(identities)),
@@ -146,6 +149,7 @@ def acknowledge(seen: CampaignView) -> Deed:
     return Deed(
         f"Acknowledge the campaign {harmless(seen.campaign)}",
         f"You sign that you have seen what came of it: {counts}.",
+        f"campaign.acknowledge on {seen.campaign}, and these counts",
         send,
         (),
     )
@@ -182,7 +186,8 @@ def register(each: RegisteredView, people: tuple[str, ...]) -> Deed:
         Ask("ends", "It ends", "Name a day.", _on(each.ends_at), _DAY),
     )
     effect = "From then on this is said of it; an owner or an end that has passed ends its grants."
-    return Deed(f"Register {harmless(each.identity)} anew", effect, send, asks)
+    signs = f"identity.register on {each.identity}, and all that is said of it"
+    return Deed(f"Register {harmless(each.identity)} anew", effect, signs, send, asks)
 
 
 def renewed(each: RegisteredView) -> Deed:
@@ -194,7 +199,8 @@ def renewed(each: RegisteredView) -> Deed:
 
     asks = (Ask("since", "Its credential is new since", "Name a day.", hint=_DAY),)
     effect = "The credential itself is changed where it lives; here its age begins anew."
-    return Deed(f"Record a new credential of {harmless(each.identity)}", effect, send, asks)
+    signs = f"identity.register on {each.identity}, and all that is said of it"
+    return Deed(f"Record a new credential of {harmless(each.identity)}", effect, signs, send, asks)
 
 
 def invite(each: RegisteredView) -> Deed:
@@ -217,6 +223,7 @@ def invite(each: RegisteredView) -> Deed:
     return Deed(
         f"Rotate the key of agent {name}",
         "A worker joins with a key that it makes itself; then refuse the old one with K.",
+        f"agent.invite on {each.identity}, and what stands below",
         send,
         (
             Ask("environment", "The environment it serves", "Name it.", each.environment or ""),

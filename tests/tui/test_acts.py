@@ -2,22 +2,29 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.widgets import Button, Input, Select
 
 from placet.model import (
+    CampaignView,
     CheckpointStatus,
     Compared,
     Finding,
     Governance,
     Place,
+    ProposalView,
+    ReviewView,
     Severity,
     StepUp,
+    VendorView,
     digest_json,
 )
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
-from tests.tui.simulator import Simulator
+from tests.tui.simulator import NOW, Simulator
+from tui import acts, identity_acts
+from tui.gateway import Gateway
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.document import DocumentScreen
@@ -225,10 +232,78 @@ async def test_an_administrator_recalls_a_checkpoint(
     async with open_console("ada") as desk:
         await desk.press("enter", "R")
         await desk.expect("Recall the checkpoint on parcel 7 of D-1?")
+        await desk.expect("What is signed: checkpoint.recall on", "is not signed with it")
         await fill(desk, why="wrong matrix")
         await sign(desk)
     acts = [(act, target, body) for _, act, target, body in simulator.acts]
     assert acts == [("checkpoint.recall", view.id, {"reason": "wrong matrix"})]
+
+
+class _Sent:
+    """Stands where the authority would, and keeps the act and target that were to be signed."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    async def act(self, act: str, target: str, body: object) -> None:
+        del body
+        self.said.append(f"{act} on {target}")
+
+    async def attach(self, checkpoint: str, *file: object) -> None:
+        await self.act("checkpoint.attach", checkpoint, file)
+
+    async def countersign(self, proposal: ProposalView) -> None:
+        await self.act("act.countersign", proposal.jti, proposal)
+
+
+async def test_a_dialog_names_what_is_signed_of_an_act_as_it_is_sent(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """I6: act and target, whatever title or words a database puts above them."""
+    view, proposal = simulator.add(7), simulator.propose()
+    case = simulator.cases[view.case]
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(b"a picture")
+    review = ReviewView(
+        id="r" * 24,
+        case=view.case,
+        checkpoint=view.id,
+        opened_by="operator:omar",
+        opened_at=NOW,
+        until=NOW,
+        status="open",
+    )
+    vendor = VendorView(
+        vendor="acme",
+        identities=("agent:weigher",),
+        running=(),
+        cases=(),
+        live_grants=0,
+        payments_in_flight=0,
+    )
+    campaign = CampaignView(campaign="q1", started_by="operator:ada", started_at=NOW, items=())
+    deeds = [
+        acts.admit(case, "x"),
+        acts.end(case, "x"),
+        acts.recall(view, "x"),
+        acts.break_glass(view, "x"),
+        acts.attach(view, "x"),
+        acts.end_delegation("d" * 24, "operator:bo"),
+        acts.countersign(proposal),
+        acts.withdraw(proposal),
+        acts.close_review(review),
+        identity_acts.change("suspend", "agent:weigher"),
+        identity_acts.end("api-key:payments/stripe"),
+        identity_acts.vendor_off(vendor),
+        identity_acts.acknowledge(campaign),
+    ]
+    for deed in deeds:
+        sent = _Sent()
+        told = {"why": "so", "file": str(file), "verdict": "it was justified"}
+        await deed.send(cast("Gateway", sent), told)
+        assert deed.signs.startswith(sent.said[0])
+    for deed, act in ((acts.hold("x/1", "x"), "hold.place"), (acts.lift("x/1", "x"), "hold.lift")):
+        assert deed.signs == f"{act} on the record in the field below"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ class Act(ModalScreen[str | None], Asking):
         with VerticalScroll(id="act", classes="dialog", can_focus=False):
             yield Static(said((f"{self._words}?", "head")), classes="dialog-title")
             yield Static(said((harmless(self._deed.effect), "muted")))
+            signs = harmless(self._deed.signs)
+            yield Static(said(("What is signed: ", "muted"), (signs, "accent")), id="act-signs")
             if self._deed.look:
                 yield Static(said(*self._deed.look), id="act-look")
             for ask in self._deed.asks:

@@ -9,6 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from tui.acts import on_id
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking, leave
 from tui.said import said
@@ -30,6 +31,8 @@ class Comment(ModalScreen[str | None], Asking):
         """What to say."""
         with Vertical(id="comment-dialog", classes="dialog"):
             yield Static(said(("Comment, for whoever reads this", "head")), classes="dialog-title")
+            signs = harmless(on_id("checkpoint.comment", self._checkpoint))
+            yield Static(said(("What is signed: ", "muted"), (signs, "accent")))
             yield Input(id="text", max_length=2000)
             yield Static(id="comment-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):

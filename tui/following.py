@@ -6,7 +6,7 @@ reached is said at the top and asked again.
 
 import asyncio
 
-from textual import work
+from textual import events, work
 from textual.reactive import reactive
 
 from placet.ledger import Checkpoint
@@ -67,6 +67,21 @@ class Following(Pasting):
         if self._session is not None:
             gateway, self._session = self._session.gateway, None
             self._seen[gateway.issuer] = gateway.ledger.seen
+
+    def may_be_ahead(self, event: events.Key) -> bool:
+        """Sign nothing without a passphrase by a key that came in one go with those before it.
+
+        A terminal without bracketed paste sends a pasted text as such keys.
+        """
+        where = self.focused.id if self.focused is not None else None
+        protected = self._session is None or self._session.protected
+        sends = (where == "text" and event.key == "enter") or (
+            where == "sign" and not protected and event.key in {"enter", "space"}
+        )
+        if not sends:
+            return True
+        self.notify("That came together with what was typed before: press it once more.")
+        return False
 
     @work(exclusive=True, group="follow")
     async def follow(self) -> None:

@@ -51,8 +51,15 @@ class TypingAhead(App[None]):
             return  # that one's turn is over
         turn.stop()
         self._turn = None
-        if self._held_keys:
-            await self._hand_on(self._held_keys.popleft())
+        while self._held_keys:
+            event = self._held_keys.popleft()
+            if not isinstance(event, events.Key) or self.may_be_ahead(event):
+                await self._hand_on(event)
+                return
+
+    def may_be_ahead(self, event: events.Key) -> bool:  # noqa: ARG002 - for heirs
+        """Whether a key that came before the one before it was answered may have its effect."""
+        return True
 
 
 def _upwards(node: DOMNode) -> tuple[DOMNode, ...]:

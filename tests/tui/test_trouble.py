@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from textual import events
@@ -12,7 +13,7 @@ from textual.widgets._footer import FooterKey
 
 from placet.model import ProcessDefinition
 from tests.tui import simulator as world
-from tests.tui.conftest import PASSPHRASE, PATIENCE, Opened
+from tests.tui.conftest import PASSPHRASE, PATIENCE, Desk, Opened
 from tests.tui.simulator import PARCELS, Simulator
 from tests.tui.test_queue_and_decisions import fill_passphrase
 from tui.screens.act import Handed
@@ -556,6 +557,73 @@ async def test_what_is_pasted_is_taken_as_far_as_there_is_room(
         desk.app.post_message(events.Paste("x" * 1_000_000))
         await desk.expect("1,970 of 1,000,000 characters had room here.")
         assert len(comment.value) == 2000
+
+
+def typed(text: str) -> list[events.Key]:
+    """A text as the keys that a terminal without bracketed paste sends."""
+    named = {"\n": ("enter", "\r"), "\t": ("tab", "\t")}
+    return [events.Key(*named.get(each, (each, each))) for each in text]
+
+
+def told(desk: Desk, words: str) -> bool:
+    return any(words in each.message for each in desk.app._notifications)
+
+
+async def test_what_is_pasted_as_keys_acts_as_no_key(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: no line of it goes on, confirms or signs; in a field it is text, elsewhere nothing."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        comment, secret = (desk.app.screen.query_one(each, Input) for each in FIELDS)
+        secret.value = PASSPHRASE
+        comment.focus()
+        await desk.settle()
+        for each in typed("y\n" * 2_000):
+            desk.app.post_message(each)
+        await desk.until(lambda: told(desk, "no key of it acts"))
+        await desk.until(lambda: told(desk, "characters had room here"))
+        assert set(comment.value) == {"y", " "}
+        assert secret.value == PASSPHRASE
+        for each in typed("\t\ny" * 2_000):
+            desk.app.post_message(each)
+        desk.app.post_message(events.Key("escape", None))
+        await desk.until(lambda: told(desk, "0 characters were pasted"))
+        await desk.on(Decide)
+        desk.app.clear_notifications()
+        await desk.press("escape")
+        await desk.on(CaseScreen)
+        for each in typed("xyat\t\n" * 200):
+            desk.app.post_message(each)
+        await desk.until(lambda: told(desk, "characters were pasted where nothing is typed"))
+    assert simulator.acts == []
+    assert simulator.checkpoints[view.id].decisions == ()
+
+
+async def test_few_keys_that_come_in_one_go_sign_nothing_without_a_passphrase(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: a word and a line's end that were pasted are no confirmation; one key by itself is."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        desk.app._session = replace(desk.app.session, protected=False)
+        await desk.press("enter", "m")
+        for each in typed("first line\nt"):
+            desk.app.post_message(each)
+        await desk.until(lambda: told(desk, "press it once more"))
+        await desk.expect("first linet")
+        assert simulator.acts == []
+        await desk.press("escape")
+        await desk.on(CaseScreen)
+        desk.app.clear_notifications()
+        for each in typed("a\t\n"):
+            desk.app.post_message(each)
+        await desk.until(lambda: told(desk, "press it once more"))
+        await desk.on(Decide)
+        assert simulator.checkpoints[view.id].decisions == ()
+        await desk.press("enter")
+        await desk.until(lambda: bool(simulator.checkpoints[view.id].decisions))
 
 
 async def test_a_key_whose_widget_goes_away_holds_nothing_up(

@@ -53,6 +53,7 @@ from placet.cli._output import (
     console,
     fail,
     offline_failures,
+    read_bytes,
     read_model,
     run,
     show,
@@ -125,10 +126,7 @@ async def _fetch(
 
 def _read_bundle(path: Path, trust: Path | None) -> Bundle:
     known = read_model(trust, Trusted).model_dump() if trust else None
-    if not path.exists():
-        raise fail(f"{path}: there is no such bundle", USAGE)
-    with path.open("rb") as file:
-        data = file.read(MAX_BUNDLE_BYTES + 1)
+    data = read_bytes(path, MAX_BUNDLE_BYTES + 1, "a bundle")
     try:
         return read_bundle(data, trust=known)
     except BundleError as error:
@@ -138,7 +136,8 @@ def _read_bundle(path: Path, trust: Path | None) -> Bundle:
 @audit.command("verify")
 def verify_(
     bundle: Annotated[
-        Path | None, typer.Argument(help="A case's bundle; without it, the whole ledger.")
+        Path | None,
+        typer.Argument(help="A case's bundle, or - for a pipe; without it, the whole ledger."),
     ] = None,
     trust: Trust = None,
     as_json: AsJson = False,

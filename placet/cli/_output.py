@@ -103,6 +103,28 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+def read_bytes(path: Path, most: int, what: str) -> bytes:
+    """Up to so many bytes of a file; ``-`` is standard input.
+
+    A pipe or a device that is named could keep who asks waiting for ever, without a word.
+
+    Raises:
+        CommandFailed: it is no file, or nothing is piped in.
+        OSError: it can't be read.
+    """
+    if str(path) == "-":
+        if sys.stdin.isatty():
+            raise fail(f"-: pipe {what} in; standard input is a terminal", USAGE)
+        return sys.stdin.buffer.read(most)
+    if not path.exists():
+        raise fail(f"{path}: there is no such file", USAGE)
+    if not path.is_file():
+        kind = "folder" if path.is_dir() else "pipe" if path.is_fifo() else "device"
+        raise fail(f"{path}: a {kind}, and no file; {what} can be piped in as -", USAGE)
+    with path.open("rb") as file:
+        return file.read(most)
+
+
 def read_text(path: Path) -> str:
     """A text file's content.
 

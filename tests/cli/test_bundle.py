@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import socket
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -66,9 +70,45 @@ def test_a_bundle_or_trust_that_is_not_there_is_told(placet: Placet, tmp_path: P
     ended = placet("audit", "verify", "case.zip", "--trust", "trust.json")
     assert ended.code == 2
     assert "trust.json: log_key" in ended.err
-    ended = placet("audit", "verify", str(tmp_path))
-    assert ended.code == 3
-    assert "Traceback" not in ended.err
+
+
+def test_what_is_no_file_is_told_in_one_line_and_not_waited_for(
+    placet: Placet, tmp_path: Path
+) -> None:
+    """I12: a pipe into which nobody writes, a device, a folder, a socket; and nothing piped in."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket")
+        for command in ("verify", "replay", "flight"):
+            for name, kind in (
+                ("pipe", "pipe"),
+                ("/dev/zero", "device"),
+                ("/dev/null", "device"),
+                ("socket", "device"),
+                (str(tmp_path), "folder"),
+            ):
+                ended = placet("audit", command, name)
+                said = f"placet: {name}: a {kind}, and no file; a bundle can be piped in as -\n"
+                assert (ended.code, ended.out, ended.err) == (2, "", said)
+    ended = placet("audit", "verify", "-")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("placet: -: it is no ZIP")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_bundle_is_read_from_a_pipe(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "placet.cli", "audit", "verify", "-")
+    ended = subprocess.run(command, input=b"PK", capture_output=True, check=False, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.startswith(b"placet: -: it is no ZIP that can be read")
+    outer, inner = os.openpty()
+    try:
+        ended = subprocess.run(command, stdin=inner, capture_output=True, check=False, cwd=tmp_path)
+    finally:
+        os.close(outer)
+        os.close(inner)
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert ended.stderr == b"placet: -: pipe a bundle in; standard input is a terminal\n"
 
 
 def test_a_case_that_is_none_is_not_exported(

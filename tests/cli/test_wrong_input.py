@@ -415,7 +415,7 @@ def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: P
 def test_a_name_that_moves_the_cursor_moves_none(placet: Placet, tmp_path: Path) -> None:
     """I12: a bundle's file may have been named by somebody else."""
     ended = placet("audit", "verify", f"{tmp_path}/\x1b[2Jx\x07.zip")
-    assert_told(ended, 2, "[2Jx", "there is no such bundle")
+    assert_told(ended, 2, "[2Jx", "there is no such file")
     assert "\x1b" not in ended.err
     assert "\x07" not in ended.err
 

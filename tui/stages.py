@@ -20,8 +20,9 @@ class Stage:
 
 
 _STOPPED = Stage(0, "stopped", "bad")
-_RETURNED = Stage(1, "returned", "warn")
-_AT_WORK = Stage(3, "agents at work", "plain")
+_STANDS = Stage(1, "stands still", "bad")
+_RETURNED = Stage(2, "returned", "warn")
+_AT_WORK = Stage(4, "agents at work", "plain")
 _SAYS: dict[Stage, str] = {
     _RETURNED: "It was returned: answer it with what came back.",
     _AT_WORK: "Agents are at work on it; nobody is waited for.",
@@ -31,11 +32,13 @@ _SAYS: dict[Stage, str] = {
 def stage_of(case: CaseView, line: CheckpointLine | None, *, returned: bool) -> Stage:
     """A case's stage, in its process's own words where it waits for people."""
     if case.status is CaseStatus.CLOSED:
-        return Stage(4, harmless(f"closed: {case.result or '?'}"), "muted")
+        return Stage(5, harmless(f"closed: {case.result or '?'}"), "muted")
     if case.status is CaseStatus.STOPPED:
         return _STOPPED
+    if case.standstill is not None:
+        return _STANDS
     if line is not None:
-        return Stage(2, harmless(line.title), "accent")
+        return Stage(3, harmless(line.title), "accent")
     return _RETURNED if returned else _AT_WORK
 
 
@@ -47,14 +50,24 @@ def case_cells(
     waits = "; ".join(line.missing) if line else case.stopped_for or ""
     if stage == _RETURNED:
         waits = "whoever opened it, to answer"
+    if stage == _STANDS and case.standstill is not None:
+        waits = case.standstill.said(words.clock)
     return (
         Cell(subject),
         Cell(stage.name, stage.tone),
-        Cell(harmless(waits), "bad" if case.stopped_for else "plain"),
+        Cell(harmless(waits), "bad" if case.stopped_for or stage == _STANDS else "plain"),
         Cell(words.in_a_row(left), tone),
         Cell(words.person(case.opened_by), "muted"),
         Cell(words.ago(case.opened_at, now), "muted"),
     )
+
+
+def standing_still(case: CaseView) -> list[Piece]:
+    """What it stands still for, if it does: in words that may be anybody's."""
+    if case.standstill is None:
+        return []
+    said = harmless(case.standstill.said(words.clock))
+    return [("Stands still\n", "head"), (f"{said}\n\n", "bad")]
 
 
 def case_look(case: CaseView, subject: str, stage: Stage, now: datetime) -> list[Piece]:

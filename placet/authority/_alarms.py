@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 
 from placet.authority._revocations import revoke
-from placet.authority._store import Case, CaseRun, Grant, Tx
+from placet.authority._store import Case, CaseRun, Grant, StandstillRow, Tx
 from placet.model import AUTHORITY, CaseStatus
 
 _MOST = 20
@@ -31,10 +31,19 @@ def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
     It gets no more grants until an operator admits it.
     """
     tx.change(Case, case.id, status=CaseStatus.STOPPED.value, stopped_for=reason)
+    forget_standstill(tx, case.id)
     tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
     for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
         if grant.id != but:
             revoke(tx, grant, "case_stopped")
+
+
+def forget_standstill(tx: Tx, case_id: str) -> bool:
+    """Forget what a case stood still for; whether it did. It goes on, or is stopped or closed."""
+    stood = tx.get(StandstillRow, case_id) is not None
+    if stood:
+        tx.remove(StandstillRow, case_id)
+    return stood
 
 
 def raise_alarm(tx: Tx, case: Case, reasons: Sequence[str]) -> None:

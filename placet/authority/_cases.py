@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, select
 from placet.authority._alarms import (
     add_run,
     as_seen,
+    forget_standstill,
     lose,
     meet_run,
     raise_alarm,
@@ -30,12 +31,21 @@ from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
 from placet.authority._findable import fairness_key, plain_start, record_tag, sealed
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
+from placet.authority._standstills import Standstills, keep_ended
 from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
-from placet.authority._temporal import PAUSED, AlreadyStarted, ExecutionNotFound
+from placet.authority._temporal import PAUSED, AlreadyStarted, Execution, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.authority._watching import Watching
 from placet.kill import kill_point
-from placet.model import AUTHORITY, ArchiveState, CaseStatus, CaseView, CheckpointStatus, StopCase
+from placet.model import (
+    AUTHORITY,
+    ArchiveState,
+    CaseStatus,
+    CaseView,
+    CheckpointStatus,
+    Standstill,
+    StopCase,
+)
 from placet.rules import UnsupportedResult, require_supported
 from placet.telemetry import case_span
 from placet.tokens import GrantClaims, Proof
@@ -45,8 +55,8 @@ _SETTLED = select(_PART.c.name).where(_PART.c.case_id == bindparam("case")).dist
 _log = logging.getLogger("placet.authority.cases")
 
 
-def view(case: Case) -> CaseView:
-    """A case's row as people's tools see it."""
+def view(case: Case, standstill: Standstill | None = None) -> CaseView:
+    """A case's row as people's tools see it, with what it stands still for."""
     return CaseView(
         id=case.id,
         process=case.process,
@@ -64,6 +74,7 @@ def view(case: Case) -> CaseView:
         archive=_archive_state(case),
         archive_trouble=case.archive_trouble,
         alarm=case.alarm,
+        standstill=standstill,
     )
 
 
@@ -90,6 +101,7 @@ class Cases:
         self._definitions = definitions
         self._continuing = Continuing(core)
         self._watching = Watching(core)
+        self._standstills = Standstills(core)
 
     async def start_opened(self) -> None:
         """Start the workflow of each case that was opened and has none yet."""
@@ -179,6 +191,7 @@ class Cases:
             tx.change(
                 Case, case.id, status=CaseStatus.CLOSED.value, result=result, closed_at=tx.now
             )
+            forget_standstill(tx, case.id)
             tx.append(
                 "case.closed",
                 claims.sub,
@@ -250,6 +263,7 @@ class Cases:
 
     async def _compare(self, cases: Iterable[Case]) -> None:
         """Compare open cases with Temporal: a terminated or other run stops the case."""
+        going: list[tuple[Case, Execution]] = []
         for case in cases:
             try:
                 execution = await self._core.temporal.describe(case.workflow_id)
@@ -259,7 +273,7 @@ class Cases:
                 continue
             except Unavailable:
                 return
-            trouble = None
+            trouble, ended = None, None
             if execution.run_id != case.run_id and not own:
                 run_id = execution.run_id
                 trouble = "Temporal shows another run than the authority started"
@@ -268,8 +282,13 @@ class Cases:
                 trouble = "someone has paused the workflow"
             elif not execution.running:
                 trouble = f"the workflow ended ({execution.status}) before its case was closed"
-            if trouble is not None:
-                await self._core.store.write(partial(_stop_seen, seen=case, reason=trouble))
+                ended = await self._standstills.ended(case, execution)
+            if trouble is None:
+                going.append((case, execution))
+            else:
+                stop = partial(_stop_seen, seen=case, reason=trouble, ended=ended)
+                await self._core.store.write(stop)
+        await self._standstills.compare(going)
 
     async def expire_checkpoints(self) -> None:
         """End the checkpoints whose deadline has passed; expiry is never approval."""
@@ -320,10 +339,16 @@ SETTLE_GRACE = 30
 step's last words may be on their way."""
 
 
-def _stop_seen(tx: Tx, seen: Case, reason: str) -> None:
+def _stop_seen(tx: Tx, seen: Case, reason: str, ended: tuple[str, Standstill] | None) -> None:
     case = as_seen(tx, seen)
-    if case is not None:
+    if case is None:
+        return
+    if ended is None:
         stop_case(tx, case, reason)
+        return
+    why, said = ended
+    stop_case(tx, case, f"{reason}: {why}")
+    keep_ended(tx, case, said)
 
 
 def _lose(tx: Tx, seen: Case) -> None:

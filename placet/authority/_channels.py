@@ -28,6 +28,7 @@ TITLES = {
     "checkpoint.decided": "A checkpoint was decided",
     "checkpoint.expired": "A checkpoint expired",
     "checkpoint.voided": "An approval of yours counts no more",
+    "case.standing": "A case stands still: a step fails, or nobody takes it",
     "act.proposed": "An act waits for a second signature",
     "glass.broken": "EMERGENCY: a checkpoint may be approved by the emergency path",
     "review.opened": "A review of an emergency approval waits",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, func, literal, select
 
 from placet.authority._lines import GRAVITY
-from placet.authority._lists import BARRED, CASES, LINES, ROLES
+from placet.authority._lists import BARRED, CASES, LINES, ROLES, STANDSTILLS
 from placet.authority._paging import bare
 from placet.authority._seats import Asker
 from placet.authority._store import ProcessVersion, Reader, table_of
@@ -41,6 +41,7 @@ def overview(reader: Reader, asker: Asker, now: datetime) -> Overview:
         blocking=count(lines.where(LINES.c.severity == max(GRAVITY.values()))),
         overdue=count(lines.where(due < literal(now, due.type))),
         due_today=count(lines.where(due < literal(now + timedelta(days=1), due.type))),
+        standing=count(select(literal(1)).select_from(STANDSTILLS)),
         processes={row.name: count(lines.where(LINES.c.process == row.name)) for row in published},
     )
 

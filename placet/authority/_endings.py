@@ -9,6 +9,7 @@
 
 from datetime import timedelta
 
+from placet.authority._alarms import forget_standstill
 from placet.authority._cases import SETTLE_GRACE
 from placet.authority._errors import Conflict
 from placet.authority._outbox import put_termination
@@ -51,6 +52,7 @@ def end_case(tx: Tx, case: Case, act: str) -> None:
         stopped_for=None,
         closed_at=tx.now,
     )
+    forget_standstill(tx, case.id)
     put_termination(tx, case, act)
 
 

@@ -28,12 +28,14 @@ from placet.authority._paging import (
     worded,
 )
 from placet.authority._seats import Asker
+from placet.authority._standstills import standstills_of
 from placet.authority._store import (
     Case,
     ListedBarred,
     ListedCheckpoint,
     ListedRole,
     Reader,
+    StandstillRow,
     table_of,
 )
 from placet.model import (
@@ -55,6 +57,7 @@ from placet.model import (
 
 LINES, ROLES = table_of(ListedCheckpoint), table_of(ListedRole)
 BARRED, CASES = table_of(ListedBarred), table_of(Case)
+STANDSTILLS = table_of(StandstillRow)
 _OPEN = CheckpointStatus.OPEN.value
 _MOST = 2**62
 
@@ -241,6 +244,10 @@ def list_cases(reader: Reader, query: CaseQuery, after: str | None) -> CasePage:
     filters: list[Filter] = []
     if query.status:
         filters.append(Filter(CASES.c.status == query.status.value))
+    if query.standing:
+        stands = select(STANDSTILLS.c.case_id)
+        mine = stands.where(STANDSTILLS.c.case_id == CASES.c.id).correlate(CASES)
+        filters.append(Filter(mine.exists(), stands))
     if query.process:
         filters.append(Filter(CASES.c.process == query.process))
     if query.record:
@@ -257,7 +264,9 @@ def list_cases(reader: Reader, query: CaseQuery, after: str | None) -> CasePage:
         query.limit,
         down=query.sort is CaseOrder.OPENED_DOWN,
     )
+    shown = found[: query.limit]
+    standing = standstills_of(reader, [row.id for row in shown])
     return CasePage(
-        cases=tuple(view(row) for row in found[: query.limit]),
+        cases=tuple(view(row, standing.get(row.id)) for row in shown),
         next=next_of(query, found, "opened_at", query.limit),
     )

@@ -5,7 +5,7 @@ itself, keeps the run id, and compares what ``describe`` says with what it kept 
 Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SDK 1.35.0).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,12 +18,14 @@ from temporalio.api.enums.v1 import (
     WorkflowIdConflictPolicy,
     WorkflowIdReusePolicy,
 )
-from temporalio.api.history.v1 import History
+from temporalio.api.history.v1 import History, HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
     ListWorkflowExecutionsRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
@@ -39,6 +41,8 @@ from placet.payloads import Start
 
 _IDENTITY = "placet-authority"
 PAUSED = "PAUSED"
+_NEWEST = 200
+"""Events at a history's end in which what happened last to a step is looked for."""
 
 
 class AlreadyStarted(Exception):
@@ -72,6 +76,11 @@ class Execution:
     running: bool
     status: str
     activities: tuple[RunningActivity, ...]
+    pending: Sequence[PendingActivityInfo] = ()
+    """All its activities that have not ended, running or not."""
+
+    task: PendingWorkflowTaskInfo | None = None
+    """The task of its own code that is to be taken, if there is one."""
 
 
 class SeenRun(NamedTuple):
@@ -172,6 +181,8 @@ class Temporal:
                 for each in answer.pending_activities
                 if each.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
             ),
+            pending=answer.pending_activities,
+            task=answer.pending_workflow_task if answer.HasField("pending_workflow_task") else None,
         )
 
     async def signal(self, *, workflow_id: str, run_id: str, name: str, request_id: str) -> None:
@@ -258,6 +269,26 @@ class Temporal:
             await ask(self._service.describe_namespace, request)
         except RPCError as error:
             raise Unavailable("Temporal does not answer") from error
+
+    async def newest(self, workflow_id: str, run_id: str) -> Sequence[HistoryEvent]:
+        """The last events of a run, the newest first, their payloads as they are there.
+
+        Raises:
+            ExecutionNotFound: Temporal does not have it (any more).
+            Unavailable: Temporal did not answer.
+        """
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self._client.namespace,
+            execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+            maximum_page_size=_NEWEST,
+        )
+        try:
+            page = await ask(self._service.get_workflow_execution_history_reverse, request)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise ExecutionNotFound(workflow_id) from error
+            raise Unavailable("Temporal does not give the history") from error
+        return page.history.events
 
     async def history(self, workflow_id: str, run_id: str) -> History:
         """The full history of one run, its payloads as they are there.

@@ -16,6 +16,7 @@ from placet.authority._requests import use_proof
 from placet.authority._seats import Asker
 from placet.authority._showing import delegations, foresee, note_opened, prove, show
 from placet.authority._standing_in import absences
+from placet.authority._standstills import standstills_of
 from placet.authority._store import (
     Case,
     Checkpoint,
@@ -80,10 +81,14 @@ class Views:
         Raises:
             NotFound: there is none.
         """
-        row = await self._core.store.read(lambda reader: reader.get(Case, case_id))
-        if row is None:
-            raise NotFound("there is no such case")
-        return view(row)
+
+        def read(reader: Reader) -> CaseView:
+            row = reader.get(Case, case_id)
+            if row is None:
+                raise NotFound("there is no such case")
+            return view(row, standstills_of(reader, [case_id]).get(case_id))
+
+        return await self._core.store.read(read)
 
     async def checkpoint(self, checkpoint_id: str, operator: str) -> CheckpointView:
         """One checkpoint; since when this operator has had its evidence open is remembered.

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
-from placet.cli._lists import case, tell_late
+from placet.cli._lists import case, tell_trouble
 from placet.cli._output import harmless
 from placet.cli._processes import processes
 from placet.client import OperatorClient
@@ -50,8 +50,13 @@ def show_case(case_id: str, as_json: AsJson = False) -> None:
 
     with failures():
         found = run(work())
-        show(found, as_json=as_json)
-        tell_late([found])
+        show(found if as_json else _in_words(found), as_json=as_json)
+        tell_trouble([found])
+
+
+def _in_words(view: CaseView) -> dict[str, Any]:
+    told = view.model_dump(mode="json", exclude_none=True)
+    return told if view.standstill is None else {**told, "standstill": view.standstill.said()}
 
 
 @case.command("open", context_settings=_EXTRA)

@@ -44,6 +44,9 @@ _Row = TypeVar("_Row")
 @case.command("list")
 def list_cases(
     status: CaseStatus | None = None,
+    standing: Annotated[
+        bool, typer.Option(help="What a step keeps from going on: it fails, or nobody takes it.")
+    ] = False,
     process: Process = None,
     record: Record = None,
     text: Text = None,
@@ -56,6 +59,7 @@ def list_cases(
         query = CaseQuery.model_validate(
             {
                 "status": status,
+                "standing": standing,
                 "process": process,
                 "record": record,
                 "text": text,
@@ -70,13 +74,19 @@ def list_cases(
 
         found = run(work())
         show(found, as_json=as_json, columns=("id", "subject", "status", "result", "archive"))
-        tell_late(found)
+        tell_trouble(found)
 
 
-def tell_late(cases: list[CaseView]) -> None:
-    """Say which cases raise an alarm, or have no sealed history yet, though they should (I9)."""
+def tell_trouble(cases: list[CaseView]) -> None:
+    """Say which cases stand still, raise an alarm, or have no sealed history, though they should.
+
+    The last is I9; what keeps one from going on is said in words that may be anybody's.
+    """
     now = datetime.now(UTC)
     for each in cases:
+        if each.standstill is not None:
+            said = harmless(each.standstill.said())
+            typer.echo(f"placet: {each.id}: stands still: {said}", err=True)
         if each.alarm is not None and each.archive is not ArchiveState.ERASED:
             typer.echo(f"placet: {each.id}: alarm: {each.alarm}", err=True)
         elif each.archive in {ArchiveState.FAILED, ArchiveState.LOST}:

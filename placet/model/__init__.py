@@ -62,6 +62,7 @@ from placet.model._cases import (
     CaseStatus,
     CaseView,
     CloseCase,
+    Standstill,
     StopCase,
     trouble_digest,
 )
@@ -627,6 +628,7 @@ __all__ = [
     "Spent",
     "Stage",
     "Standing",
+    "Standstill",
     "StartCampaign",
     "Step",
     "StepUp",

@@ -1,6 +1,7 @@
 """Cases as people's tools see them, and what the orchestrator says of one."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -47,6 +48,46 @@ class ArchiveState(StrEnum):
     ERASED = "erased"
 
 
+def _as_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+
+
+class Standstill(Model):
+    """What keeps a case from going on, as Temporal tells it: nothing that is proven.
+
+    ``step`` is the type of an activity, or the workflow's where its own code fails or is not taken;
+    a worker of ``agent`` is to take it. ``reason`` is what was said of the last failure, by the
+    agent or by Temporal, shortened and without what looks like a token.
+    """
+
+    step: str
+    agent: str
+    since: UtcTime
+    """When it was first to be taken."""
+
+    failures: int = 0
+    untaken_since: UtcTime | None = None
+    """Since when it could be taken and nobody does; ``None`` while it is tried."""
+
+    reason: str | None = None
+    final: bool = False
+    """It failed for good, and the workflow with it; ``since`` is when."""
+
+    def said(self, clock: Callable[[datetime], str] = _as_utc) -> str:
+        """In a sentence; what it repeats of Temporal's words may be hostile to a terminal."""
+        if self.final:
+            told = f"{self.step} (of {self.agent}) failed for good at {clock(self.since)}"
+            return told if self.reason is None else f"{told}: {self.reason}"
+        if not self.failures:
+            why = self.reason or f"no worker of {self.agent}?"
+            return f"nobody takes {self.step} since {clock(self.since)}: {why}"
+        times = "once" if self.failures == 1 else f"{self.failures} times"
+        told = f"{self.step} (of {self.agent}) has failed {times} since {clock(self.since)}"
+        if self.untaken_since is not None:
+            told += f", and nobody takes it since {clock(self.untaken_since)}"
+        return told if self.reason is None else f"{told}; the last time: {self.reason}"
+
+
 class CaseView(Model):
     """One case, as people's tools see it."""
 
@@ -66,6 +107,7 @@ class CaseView(Model):
     archive: ArchiveState | None = None
     archive_trouble: str | None = None
     alarm: str | None = None
+    standstill: Standstill | None = None
 
     @property
     def trouble_digest(self) -> Digest:

@@ -127,9 +127,13 @@ class GroupQuery(CheckpointQuery):
 
 
 class CaseQuery(Model):
-    """Which cases, in which order: the query of ``GET /v1/cases``."""
+    """Which cases, in which order: the query of ``GET /v1/cases``.
+
+    ``standing`` finds those of which a :class:`Standstill` is told.
+    """
 
     status: CaseStatus | None = None
+    standing: bool = False
     process: Name | None = None
     record: RecordPrefix | None = Field(default=None, max_length=200)
     text: SearchText | None = None
@@ -217,7 +221,10 @@ class GroupPage(Model):
 
 
 class Overview(Model):
-    """The numbers that a person's day begins with. Checkpoints are counted while they are open."""
+    """The numbers that a person's day begins with. Checkpoints are counted while they are open.
+
+    ``standing`` counts the cases of which a :class:`Standstill` is told.
+    """
 
     cases: dict[CaseStatus, Count]
     open: Count
@@ -227,6 +234,7 @@ class Overview(Model):
     overdue: Count
     due_today: Count
     processes: dict[Name, Count]
+    standing: Count = Count(count=0)
 
 
 class Event(Model):

@@ -6,7 +6,7 @@ kinds and seconds.
 
 from placet.telemetry import metrics
 from placet.telemetry._health import Check, Health
-from placet.telemetry._logs import about, now_about
+from placet.telemetry._logs import about, now_about, without_tokens
 from placet.telemetry._serving import serve_metrics
 from placet.telemetry._settings import TelemetrySettings
 from placet.telemetry._telling import telling
@@ -40,4 +40,5 @@ __all__ = [
     "telling",
     "together",
     "trace_of",
+    "without_tokens",
 ]

@@ -93,9 +93,14 @@ def _without_tokens(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {name: _hidden(value) for name, value in event.items()}
 
 
+def without_tokens(text: str) -> str:
+    """A text in which whatever looks like a token is replaced (I7)."""
+    return _LONG.sub("[hidden]", _TOKEN.sub("[token]", text))
+
+
 def _hidden(value: Any) -> Any:
     if isinstance(value, str):
-        return _LONG.sub("[hidden]", _TOKEN.sub("[token]", value))
+        return without_tokens(value)
     if isinstance(value, list | tuple):
         return [_hidden(each) for each in value]
     if isinstance(value, Mapping):

@@ -34,6 +34,12 @@ CHECKPOINTS = Gauge(
     "Open checkpoints: all that are waiting, and those overdue; counted no further than 10,000.",
     ("state",),
 )
+CASES = Gauge(
+    "placet_cases",
+    "Cases that do not go on: stopped for a person to look, and standing, since a step fails or "
+    "nobody takes it; counted no further than 10,000.",
+    ("state",),
+)
 OUTBOX = Gauge(
     "placet_outbox_waiting", "Signals that Temporal or a workflow has not heard of; up to 10,000."
 )

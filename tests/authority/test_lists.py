@@ -16,7 +16,7 @@ from placet.authority._groups import list_groups
 from placet.authority._lines import relist
 from placet.authority._lists import list_cases, list_checkpoints
 from placet.authority._seats import Asker
-from placet.authority._store import Checkpoint, DecisionRow, Reader, Store
+from placet.authority._store import Checkpoint, DecisionRow, Reader, StandstillRow, Store, Tx
 from placet.model import (
     CaseQuery,
     CheckpointOrder,
@@ -24,9 +24,10 @@ from placet.model import (
     CheckpointQuery,
     GroupPage,
     GroupQuery,
+    Standstill,
 )
 from tests.authority import ORIGIN
-from tests.harness.crowd import NOON, Asked, put, put_many
+from tests.harness.crowd import NOON, Asked, number_id, put, put_many
 from tests.harness.databases import new_database
 
 CLEO = Asker("operator:cleo", ("clerk",))
@@ -37,6 +38,12 @@ UNA = Asker("operator:una", ("auditor",))
 async def fill(store: Store, *asked: Asked) -> None:
     for each in asked:
         await store.write(lambda tx, each=each: put(tx, each))
+
+
+def stand(tx: Tx, case: str) -> None:
+    """A case stands still."""
+    said = Standstill(step="weigh", agent="scale", since=NOON).model_dump_json()
+    tx.add(StandstillRow(case_id=case, step="weigh", place="run/1", said_json=said))
 
 
 async def page(
@@ -292,6 +299,11 @@ async def test_cases_are_listed_by_when_they_were_opened(store: Store) -> None:
     assert await cases(sort="opened", status="open") == [1, 2, 3, 4, 5]
     assert await cases(status="closed") == []
     assert await cases(record="loan/L-3") == [3]
+    for each in (number_id("case", 2), number_id("case", 4)):
+        await store.write(lambda tx, case=each: stand(tx, case))
+    assert await cases(standing=True) == [4, 2]
+    assert await cases(standing=True, record="loan/L-2") == [2]
+    assert await cases(standing=True, status="closed") == []
 
 
 async def test_an_overview_counts(store: Store) -> None:
@@ -302,12 +314,21 @@ async def test_an_overview_counts(store: Store) -> None:
         Asked(3, roles=("chief",), due=timedelta(days=3)),
         Asked(4, status="approved"),
     )
+    await store.write(lambda tx: stand(tx, number_id("case", 1)))
     seen = await store.read(lambda r: overview(r, HAL, NOON))
     assert {
         name: getattr(seen, name).count
         for name in type(seen).model_fields
         if name not in {"cases", "processes"}
-    } == {"open": 3, "mine": 3, "claimed": 1, "blocking": 1, "overdue": 1, "due_today": 1}
+    } == {
+        "open": 3,
+        "mine": 3,
+        "claimed": 1,
+        "blocking": 1,
+        "overdue": 1,
+        "due_today": 1,
+        "standing": 1,
+    }
     assert seen.cases["open"].count == 4
 
 

@@ -15,6 +15,7 @@ LARGE = 10_000
 LISTS = (
     "/v1/cases?limit=50",
     "/v1/cases?status=closed&limit=50",
+    "/v1/cases?standing=true&limit=50",
     "/v1/checkpoints?status=open&limit=50",
     "/v1/checkpoints?status=approved&limit=50",
     "/v1/checkpoints?status=open&amount_min=5.00&limit=50",

@@ -22,5 +22,6 @@ def test_the_public_names_are_pinned() -> None:
         "telling",
         "together",
         "trace_of",
+        "without_tokens",
     ]
     assert all(hasattr(placet.telemetry, name) for name in placet.telemetry.__all__)

@@ -746,6 +746,9 @@ class Simulator:
                 overdue=Count(count=0),
                 due_today=Count(count=0),
                 processes={"parcels": Count(count=len(self.cases))},
+                standing=Count(
+                    count=sum(each.standstill is not None for each in self.cases.values())
+                ),
             )
         )
 

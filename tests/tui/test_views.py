@@ -3,6 +3,7 @@
 import pytest
 from textual.widgets import Button, Input, Select, Static
 
+from placet.model import Standstill
 from placet.process import Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import NOW, PARCELS, Simulator
@@ -43,6 +44,33 @@ async def test_the_views_are_reached_by_key_and_mouse(
         await desk.expect(f"{len(simulator.entries)} entries", "case.opened")
         await desk.press("1")
         await desk.expect("waits for me: 1")
+
+
+async def test_a_case_that_stands_still_says_at_which_step(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I12: in words that may be anybody's; whether it waits for people as well, or not."""
+    for view in (simulator.add(7), simulator.add(8)):
+        simulator.cases[view.case] = simulator.cases[view.case].model_copy(
+            update={
+                "standstill": Standstill(
+                    step="weigh",
+                    agent="weigher",
+                    since=NOW,
+                    failures=12,
+                    reason="OSError: [red]away[/] \x1b[2J",
+                )
+            }
+        )
+    del simulator.checkpoints[view.id]
+    async with open_console() as desk:
+        await desk.press("enter")
+        await desk.expect("Stands still", "weigh (of weigher) has failed 12 times since")
+        await desk.press("escape", "2")
+        await desk.expect("2 stands still", "last time: OSError: [red]away[/]")
+        assert "\x1b" not in desk.text()
+        await desk.press("5")
+        await desk.expect("standing still 2")
 
 
 async def test_a_hold_is_put_on_a_record(open_console: Opened, simulator: Simulator) -> None:

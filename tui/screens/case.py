@@ -23,6 +23,7 @@ from tui.panels import Panel
 from tui.said import said
 from tui.screens.around import Around
 from tui.screens.decide import Decide
+from tui.stages import standing_still
 from tui.story import reasoning_panel, story_panel
 from tui.text import harmless
 from tui.widgets.keys import Keys
@@ -173,6 +174,7 @@ class CaseScreen(Around, Listener):
                 f"{requested}  ·  ",
                 (left if open_ else view.status.value, tone if open_ else "muted"),
                 "\n",
+                *standing_still(file.case),
                 (word, weight),
             )
         )

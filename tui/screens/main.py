@@ -25,6 +25,9 @@ _VIEWS = {
     "people": "People",
 }
 _FIRST = "queue"
+_LOOK_AGAIN = 60
+"""Seconds after which a view is loaded anew: where cases stand still is on no ledger, so that
+nothing tells of it."""
 
 
 def _made(name: str) -> View:
@@ -112,6 +115,7 @@ class Main(Screen[None], Asking, Listener):
             said((harmless(f"{person(me.principal)}, {roles}"), "muted"))
         )
         self.watch(self.app, "live", self._say_live)
+        self.set_interval(_LOOK_AGAIN, self._look_again)
         await self.action_show(_FIRST)
 
     def _say_live(self, live: str) -> None:
@@ -139,6 +143,10 @@ class Main(Screen[None], Asking, Listener):
         """Load what is in front again."""
         del size
         if self.is_mounted:
+            self._current().load()
+
+    def _look_again(self) -> None:
+        if self.console.signed_in and self.app.screen is self:
             self._current().load()
 
     def on_screen_resume(self) -> None:

@@ -118,6 +118,9 @@ def _cases(floor: Overview, entries: Sequence[Listed], now: datetime) -> Iterato
                 "",
                 tone,
             )
+    if floor.standing.count:
+        text = f"{floor.standing.count:,}{'+' if floor.standing.more else ''}"
+        yield "  standing still", text, "", "a step fails, or nobody takes it", "bad"
     for label, kind in (
         ("  opened", EntryType.CASE_OPENED),
         ("  closed", EntryType.CASE_CLOSED),

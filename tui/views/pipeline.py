@@ -16,7 +16,7 @@ from tui.acts import Deed
 from tui.answers import Me
 from tui.said import Piece, said
 from tui.screens.act import Act
-from tui.stages import Stage, case_cells, case_look, stage_of
+from tui.stages import Stage, case_cells, case_look, stage_of, standing_still
 from tui.text import harmless
 from tui.views.base import View
 from tui.waiting import line_look
@@ -157,8 +157,12 @@ class Pipeline(View):
         if case is not None:
             line = self._waiting.get(case.id)
             definition = self.session.gateway.newest_definition(case.process)
-            made = line_look(line, definition) if line else []
-            made = made or case_look(case, self._subject(case), self._stage(case), words.now())
+            made = standing_still(case)
+            made += (
+                line_look(line, definition)
+                if line
+                else case_look(case, self._subject(case), self._stage(case), words.now())
+            )
         self.query_one("#cases-look", Static).update(said(*made))
 
     # --- acts ----------------------------------------------------------------------------------

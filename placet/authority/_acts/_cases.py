@@ -12,7 +12,7 @@ from placet.authority._acts._act import (
     require_role,
     write_entry,
 )
-from placet.authority._alarms import add_run
+from placet.authority._alarms import add_run, forget_standstill
 from placet.authority._archiving import ARCHIVING
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -170,6 +170,7 @@ class CaseActs:
                 # Its workflow is told of each; one that begins anew has heard of none.
                 admissions=(case.admissions if run_id == case.run_id else 0) + 1,
             )
+            forget_standstill(tx, case.id)
             admitted = tx.get(Case, case.id)
             put_signal(tx, admitted or case, ADMITTED, f"admitted/{act.claims.jti}")
         elif case is not None and case.alarm is not None:

@@ -12,6 +12,7 @@ from placet.authority._store._case_tables import (
     CaseRun,
     HistoryPrefix,
     OutboxRow,
+    StandstillRow,
 )
 from placet.authority._store._checkpoint_tables import Checkpoint, DecisionRow, HoldRow, PartRow
 from placet.authority._store._engines import Waits, read_url
@@ -114,6 +115,7 @@ __all__ = [
     "SignedHead",
     "SignedInRow",
     "SigningKey",
+    "StandstillRow",
     "StoppedModel",
     "Store",
     "StoreError",

@@ -77,6 +77,15 @@ class CaseRun(Row, table=True):
     at: datetime = time_field()
 
 
+class StandstillRow(Row, table=True):
+    """What an open case stands still for, while it does; ``place`` is run and activity."""
+
+    case_id: str = Field(primary_key=True)
+    step: str = Field(index=True)
+    place: str
+    said_json: str
+
+
 class CaseKey(Row, table=True):
     """A secret of a case's payloads, under a tenant key; erasing a case deletes its rows."""
 

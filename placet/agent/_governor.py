@@ -37,7 +37,7 @@ from placet.agent._errors import (
     unspeakable,
 )
 from placet.agent._governed import requested_details, running_activity
-from placet.agent._grant import CurrentGrant
+from placet.agent._grant import CurrentGrant, new_salt
 from placet.agent._heartbeats import Heartbeats
 from placet.agent._leaving import as_bytes, as_values, causes, departing, digest, encode
 from placet.agent._link import AuthorityLink
@@ -253,7 +253,7 @@ async def under_grant(
         grant.leave(entered)
     kill_point("agent.before-settle")
     try:
-        await _settle(link, settlement, until)
+        await _settle(link, grant, settlement, until)
     except ApplicationError as error:
         if error.type == SETTLEMENT_REFUSED:
             await _settle_failed(link, grant, given, error, until)
@@ -266,7 +266,7 @@ async def _settle_failed(
     link: AuthorityLink, grant: CurrentGrant, given: str, error: BaseException, until: float
 ) -> None:
     try:
-        await _settle(link, _failed(grant, given, error), until)
+        await _settle(link, grant, _failed(grant, given, error), until)
     except ApplicationError as trouble:  # it must not hide why the step failed
         _log.warning(
             "the grant could not be settled: %s", trouble.message, extra={"grant": grant.id}
@@ -291,6 +291,7 @@ def _completed(grant: CurrentGrant, given: str, made: str) -> Settlement:
         input_digest=given,
         output_digest=made,
         reasoning=grant.reasoning,
+        salt=new_salt(),
         parts=grant.parts,
     )
     grant.guard([settlement.model_dump_json().encode()])
@@ -305,11 +306,14 @@ def _failed(grant: CurrentGrant, given: str, error: BaseException) -> Settlement
         input_digest=given,
         reasoning=grant.reasoning,
         error="cancelled" if cancelled else _said(error),
+        salt=new_salt(),
     )
     with contextlib.suppress(ApplicationError):
         grant.guard([settlement.model_dump_json().encode()])
         return settlement
-    return Settlement(grant=grant.id, outcome=SettlementOutcome.LEAKED, input_digest=given)
+    return Settlement(
+        grant=grant.id, outcome=SettlementOutcome.LEAKED, input_digest=given, salt=new_salt()
+    )
 
 
 def _said(error: BaseException) -> str:
@@ -317,12 +321,14 @@ def _said(error: BaseException) -> str:
     return "".join(lines).encode(errors="replace").decode().strip()[:_MAX_ERROR]
 
 
-async def _settle(link: AuthorityLink, settlement: Settlement, until: float) -> None:
+async def _settle(
+    link: AuthorityLink, grant: CurrentGrant, settlement: Settlement, until: float
+) -> None:
     """Settle, also while the step is cancelled: what it says must be what Temporal hears."""
     loop = asyncio.get_running_loop()
     if activity.is_cancelled():
         until = min(until, loop.time() + _LAST_WORDS)
-    settling = asyncio.create_task(link.settle(settlement))
+    settling = asyncio.create_task(link.settle(settlement, grant.details.case))
     while True:
         try:
             await asyncio.wait({settling}, timeout=max(0.0, until - loop.time()))

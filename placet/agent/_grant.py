@@ -28,7 +28,6 @@ from placet.model import (
     PartRef,
     Proposal,
     RequestedDetails,
-    salted_digest,
 )
 from placet.telemetry import carried, span
 from placet.tokens import find_token
@@ -48,6 +47,11 @@ def current_grant() -> "CurrentGrant":
         return _current.get()
     except LookupError:
         raise NotGoverned("there is no current grant: this code runs in no governed step") from None
+
+
+def new_salt() -> str:
+    """32 random bytes, as salts are spelled."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
 
 
 class Answer:
@@ -113,10 +117,9 @@ class CurrentGrant:
         Raises:
             ValueError: a part of this name was kept already.
         """
-        salt = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         said: dict[str, JsonValue] = data.model_dump(mode="json", exclude_none=True)
         return self.keep_part(
-            Part(name=name, record=self.record, salt=salt, data=said, proposal=proposal)
+            Part(name=name, record=self.record, salt=new_salt(), data=said, proposal=proposal)
         )
 
     def keep_part(self, part: Part) -> PartRef:
@@ -128,8 +131,7 @@ class CurrentGrant:
         if part.name in self._parts:
             raise ValueError(f"the part {part.name} was kept already")
         self._parts[part.name] = part
-        digest = salted_digest(part.salt, part.content())
-        ref = PartRef(name=part.name, record=part.record, digest=digest)
+        ref = PartRef(name=part.name, record=part.record, digest=part.digest)
         self._refs[part.name] = ref
         return ref
 

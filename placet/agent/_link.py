@@ -39,11 +39,13 @@ from placet.model import (
     Settlement,
     SettlementAnswer,
     SettlementAnswers,
+    SettlementClaims,
     Settlements,
+    SignedSettlement,
 )
 from placet.payloads import Keyring
 from placet.telemetry import carried
-from placet.tokens import make_client_assertion, make_proof
+from placet.tokens import make_client_assertion, make_proof, numeric_date, sign_settlement
 from placet.transport import seconds_to_wait
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -158,20 +160,21 @@ class AuthorityLink:
             raise unavailable("the authority answered another case's payload keys")
         return Keyring.of(given)
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Settle a grant; back once it is durable. Whoever waits says for how long.
+    async def settle(self, settlement: Settlement, case: str) -> None:
+        """Sign how a grant of a case ended, and tell; back once it is durable.
 
-        While the authority is away it is told again, and again if an answer got lost: told twice,
-        a settlement counts once.
+        Whoever waits says for how long. While the authority is away it is told again, and again
+        if an answer got lost: told twice, a settlement counts once.
 
         Raises:
             ApplicationError: the authority refused it: the agent may do nothing any more, or what
                 it says is not allowed (terminal), or the grant has ended (retryable: the step asks
                 for its next one).
         """
+        signed = self._sign(settlement, case)
         for pause in _pauses():
             try:
-                answer = await self._settling.put(settlement)
+                answer = await self._settling.put(signed)
             except ApplicationError as error:
                 if error.non_retryable:
                     raise
@@ -204,14 +207,14 @@ class AuthorityLink:
             raise self._refusal(status, _problem(answer))
         return answer
 
-    def assertion(self, jti: str | None = None) -> str:
+    def assertion(self) -> str:
         """A fresh client assertion (RFC 7523)."""
         return make_client_assertion(
             self._config.key,
             self._config.client_id,
             issuer=self._config.issuer,
             now=self._clock(),
-            jti=jti or secrets.token_urlsafe(18),
+            jti=secrets.token_urlsafe(18),
         )
 
     def proof(self, method: str, url: str, token: str | None = None) -> str:
@@ -242,14 +245,26 @@ class AuthorityLink:
                 raise unavailable("the authority answered other asks than were sent")
         return held
 
-    async def _settle(self, settlements: list[Settlement]) -> Sequence[SettlementAnswer]:
+    def _sign(self, settlement: Settlement, case: str) -> SignedSettlement:
+        claims = SettlementClaims(
+            iss=self._config.client_id,
+            aud=self._config.issuer,
+            iat=numeric_date(self._clock()),
+            sub=settlement.grant,
+            txn=case,
+            settlement_digest=settlement.settled().digest,
+        )
+        jws = sign_settlement(claims, self._config.key)
+        return SignedSettlement(settlement=jws, body=settlement)
+
+    async def _settle(self, settlements: list[SignedSettlement]) -> Sequence[SettlementAnswer]:
         body = Settlements(client_assertion=self.assertion(), settlements=tuple(settlements))
         answer = await self._post("/v1/settlements", body)
         try:
             answers = SettlementAnswers.model_validate_json(answer).settlements
         except ValidationError:
             raise unavailable("the authority answered settlements in a wrong form") from None
-        if [each.grant for each in answers] != [each.grant for each in settlements]:
+        if [each.grant for each in answers] != [each.body.grant for each in settlements]:
             raise unavailable("the authority answered other settlements than were sent")
         return answers
 
@@ -322,7 +337,7 @@ def _problem(body: bytes) -> Problem:
         return Problem(error="", error_description="")
 
 
-def _size(settlement: Settlement) -> int:
+def _size(settlement: SignedSettlement) -> int:
     return len(settlement.model_dump_json().encode())
 
 

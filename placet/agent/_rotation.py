@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -28,8 +27,15 @@ from temporalio.exceptions import ApplicationError
 from placet.agent._config import AgentConfig
 from placet.agent._link import AuthorityLink
 from placet.kill import kill_point
-from placet.model import KeyStanding, RotateKey
-from placet.tokens import KeyFileError, SigningKey, read_key_file, write_key_file
+from placet.model import KeyStanding, RotateKey, RotationClaims
+from placet.tokens import (
+    KeyFileError,
+    SigningKey,
+    numeric_date,
+    read_key_file,
+    sign_rotation,
+    write_key_file,
+)
 
 _LOOK_AGAIN = 3600.0
 """Seconds after which the authority is asked at the latest: the rules may have changed."""
@@ -135,8 +141,7 @@ class Rotation:
         """Let the authority take a key in this one's place, if it has not yet."""
         following = replace(self._config, key=key)
         asked = AuthorityLink(self._config, self._session, self._clock)
-        named = f"{key.thumbprint}.{secrets.token_urlsafe(18)}"
-        body = RotateKey(client_assertion=asked.assertion(named))
+        body = RotateKey(client_assertion=asked.assertion(), rotation=self._name(key))
         try:
             await AuthorityLink(following, self._session, self._clock).send(
                 "POST", "/v1/keys", body
@@ -146,6 +151,16 @@ class Rotation:
                 await self._standing(following)
             except ApplicationError:
                 raise refused from None
+
+    def _name(self, key: SigningKey) -> str:
+        """Sign that a key is the next."""
+        claims = RotationClaims(
+            iss=self._config.client_id,
+            aud=self._config.issuer,
+            iat=numeric_date(self._clock()),
+            sub=key.thumbprint,
+        )
+        return sign_rotation(claims, self._config.key)
 
     async def _standing(self, config: AgentConfig) -> KeyStanding:
         link = AuthorityLink(config, self._session, self._clock)

@@ -35,7 +35,6 @@ from placet.model import (
     ProcessDefinition,
     Settlement,
     Step,
-    salted_digest,
 )
 from placet.process import StepRequest
 from placet.tokens import SigningKey
@@ -174,7 +173,7 @@ class _Link(AuthorityLink):
         several = [given] if isinstance(given, BaseModel) else given
         return tuple(_settled(name, self.record, each) for each in several)
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement, case: str) -> None:  # noqa: ARG002 - there is one
         self.rehearsal.settlement = settlement
 
 
@@ -206,7 +205,7 @@ def _settled(name: str, record: str, said: BaseModel) -> InputPart:
     part = Part(name=name, record=record, salt=_SALT, data=data)
     return InputPart(
         part=part,
-        digest=salted_digest(part.salt, part.content()),
+        digest=part.digest,
         grant=_ID,
         agent="agent:rehearsing",
     )

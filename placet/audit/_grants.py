@@ -12,11 +12,13 @@ from placet.audit._people import People
 from placet.audit._registry import named
 from placet.audit._scene import ALL, Case, Grant, Scene
 from placet.ledger import Entry, EntryType
-from placet.model import EvidenceItem, SettlementOutcome, Step
-from placet.tokens import SHORT_LIFETIME
+from placet.model import EvidenceItem, Settled, SettlementOutcome, Step
+from placet.tokens import SHORT_LIFETIME, TokenError, verify_settlement
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
+
+_SETTLED = tuple(Settled.model_fields)
 
 
 class Grants:
@@ -139,7 +141,34 @@ class Grants:
             elif self._checkpoints.rests_on_the_inactive(grant.issued):
                 self._scene.trouble("grant-outlives", f"{name} lives on without its approval")
 
+    def _signed(self, entry: Entry, grant: Grant) -> None:
+        """What a settlement tells is its agent's word, under the key that asked for the grant."""
+        self._scene.collector.count("settlements")
+        key = self._people.key(entry.actor, str(grant.issued.data.get("key")), entry.time)
+        if key is None:
+            self._scene.trouble("settlement-key", f"{entry.actor} had the grant's key no more")
+            return
+        try:
+            claims = verify_settlement(
+                str(entry.data.get("settlement")),
+                key,
+                agent=entry.actor,
+                audience=self._scene.files.issuer,
+                now=entry.time,
+            )
+        except TokenError as error:
+            self._scene.trouble("settlement-signature", str(error))
+            return
+        try:
+            told = Settled.model_validate({each: entry.data.get(each) for each in _SETTLED})
+        except ValidationError:
+            told = None
+        signed = (claims.sub, claims.txn, claims.settlement_digest)
+        if told is None or signed != (told.grant, entry.case, told.digest):
+            self._scene.trouble("settlement-says-other", "its agent signed another settlement")
+
     def _settled(self, entry: Entry, grant: Grant) -> None:
+        self._signed(entry, grant)
         step = self._step_of(grant.issued)
         if entry.data.get("outcome") not in set(SettlementOutcome):
             self._scene.trouble("settled-otherwise", "nothing is known that came of it")

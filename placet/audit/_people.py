@@ -19,7 +19,7 @@ from placet.model import (
     Governance,
     is_ours,
 )
-from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
+from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act, verify_rotation
 
 _STOPPED = {
     EntryType.AGENT_SUSPENDED,
@@ -164,7 +164,7 @@ class People:
         if dict(key.jwk()) != data.get("jwk"):
             self._scene.trouble("key", f"the key of {principal} is spelled otherwise")
         if "replaces" in data:
-            self._replaced(entry)
+            self._replaced(entry, key)
         elif principal.startswith("agent:") and entry.actor == principal:
             self.registry.joined(entry)
         elif "invitation" in data:
@@ -186,13 +186,34 @@ class People:
         if isinstance(roles, list) and roles:
             self._roles[principal] = tuple(str(role) for role in roles)
 
-    def _replaced(self, entry: Entry) -> None:
+    def _replaced(self, entry: Entry, key: PublicKey) -> None:
         """A worker's next key: named by one of the same agent that counts now."""
         principal, earlier = str(entry.data.get("principal")), str(entry.data.get("replaces"))
-        if entry.actor != principal or self.key(principal, earlier, entry.time) is None:
+        before = self.key(principal, earlier, entry.time)
+        if entry.actor != principal or before is None:
             self._scene.trouble("key-uninvited", f"{earlier} is no active key of {principal}")
+        else:
+            self._named(entry, before, key)
         if not self.active(principal):
             self._scene.trouble("key-uninvited", f"{principal} was not active")
+
+    def _named(self, entry: Entry, before: PublicKey, key: PublicKey) -> None:
+        """The earlier key has signed which one is the next."""
+        try:
+            claims = verify_rotation(
+                str(entry.data.get("rotation")),
+                before,
+                agent=entry.actor,
+                audience=self._scene.files.issuer,
+                now=entry.time,
+                max_age=None,
+            )
+        except TokenError as error:
+            self._scene.trouble("rotation-signature", str(error))
+            return
+        if claims.sub != key.thumbprint:
+            self._scene.trouble("rotation-says-other", "the earlier key has named another")
+        self._scene.fresh("rotation", claims.iat, entry)
 
     def _claimed(self, entry: Entry, key: PublicKey) -> None:
         """A key that enrolled itself with a one-time code: it signed, and who it is was invited."""

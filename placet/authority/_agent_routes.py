@@ -68,7 +68,7 @@ class AgentRoutes:
         body = await read_model(request, RotateKey, MAX_DECISION)
         proof = self._s.requests.proof(request)
         sender = await self._s.requests.client(body.client_assertion, proof)
-        return answer(await self._s.key_ages.rotate(sender))
+        return answer(await self._s.key_ages.rotate(sender, body.rotation))
 
     async def join(self, request: Request) -> Response:
         """A worker that joins as an instance of its agent."""

@@ -17,7 +17,6 @@ from placet.model import (
     Part,
     ProcessDefinition,
     Proposal,
-    salted_digest,
 )
 from placet.rules import said_digest
 
@@ -139,7 +138,7 @@ def keep_part(
     act: str | None = None,
 ) -> str:
     """Keep a part that an agent or a person left; its salted digest."""
-    digest = salted_digest(part.salt, part.content())
+    digest = part.digest
     tx.add(
         PartRow(
             digest=digest,

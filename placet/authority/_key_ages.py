@@ -2,8 +2,9 @@
 
 1. An agent's key counts for as many days as the rules in force say: not a moment longer, at every
    door, since its end stands with the key. New rules change the ends of all keys at once.
-2. The next key is named by a signature of the one that counts now, and proves itself; it serves the
-   same task queues. The earlier one counts for the overlap, so that no step under way is dropped.
+2. The next key is named by a signature of the one that counts now, which stays on the ledger, and
+   proves itself; it serves the same task queues. The earlier one counts for the overlap, so that no
+   step under way is dropped.
 3. (I11) Sent again, a rotation is answered the same. A key is replaced once: who comes second, with
    another next key, is refused, since one of the two has stolen it.
 """
@@ -21,7 +22,7 @@ from placet.authority._registry import owner_of
 from placet.authority._requests import Sender, use_sender
 from placet.authority._store import IdentityKey, Reader, Tx, table_of
 from placet.model import IdentityRules, KeyStanding, canonical_json
-from placet.tokens import Algorithm
+from placet.tokens import Algorithm, TokenError, verify_rotation
 
 
 class KeyAges:
@@ -43,20 +44,30 @@ class KeyAges:
 
         return await self._core.store.write(look)
 
-    async def rotate(self, sender: Sender) -> KeyStanding:
-        """Take the key of the sender's proof as its next one.
+    async def rotate(self, sender: Sender, rotation: str) -> KeyStanding:
+        """Take the key of the sender's proof as its next one, as ``rotation`` names it.
 
         Raises:
             Unauthenticated: the assertion or proof was used before.
             Forbidden: the agent or its key is not active.
-            Invalid: the assertion does not name the next key, or that is not for ES256.
+            Invalid: the rotation does not name the next key, or that is not for ES256.
             Conflict: another key has replaced it, or the next one is someone's.
         """
-        if not sender.jti.startswith(f"{sender.jkt}."):
-            raise Invalid("invalid_request", "the assertion's jti does not name the proof's key")
-        return await self._core.store.write(lambda tx: self._rotate(tx, sender))
+        try:
+            claims = verify_rotation(
+                rotation,
+                sender.key,
+                agent=sender.principal,
+                audience=self._core.issuer,
+                now=self._core.clock(),
+            )
+        except TokenError as error:
+            raise Invalid("invalid_request", f"the key rotation: {error}") from None
+        if claims.sub != sender.jkt:
+            raise Invalid("invalid_request", "the key rotation names another key than the proof's")
+        return await self._core.store.write(lambda tx: self._rotate(tx, sender, rotation))
 
-    def _rotate(self, tx: Tx, sender: Sender) -> KeyStanding:
+    def _rotate(self, tx: Tx, sender: Sender, rotation: str) -> KeyStanding:
         key = _used(tx, sender)
         proof = sender.proof
         if proof is None or proof.key.algorithm is not Algorithm.ES256:
@@ -81,6 +92,7 @@ class KeyAges:
                 "owner": owner_of(tx, key.principal),
                 "replaces": key.thumbprint,
                 "until": until,
+                "rotation": rotation,
             },
         )
         overlap = datetime.fromtimestamp(until, UTC)

@@ -43,10 +43,15 @@ class Sender:
     """A client that proved its own key, and the key that its request is bound to."""
 
     principal: str
-    thumbprint: str
+    key: PublicKey
     jti: str
     expires: datetime
     proof: Proof | None
+
+    @property
+    def thumbprint(self) -> str:
+        """The thumbprint of the client's own key."""
+        return self.key.thumbprint
 
     @property
     def jkt(self) -> str:
@@ -117,7 +122,7 @@ class Requests:
 
     async def _verify_client(
         self, assertion: str, client_id: str
-    ) -> tuple[ClientAssertionClaims, str]:
+    ) -> tuple[ClientAssertionClaims, PublicKey]:
         keys = self._keys.get(client_id)
         try:
             return _verify(assertion, keys or {}, client_id, self._core)
@@ -203,7 +208,7 @@ class Requests:
 
 def _verify(
     assertion: str, keys: Mapping[str, PublicKey], client_id: str, core: Core
-) -> tuple[ClientAssertionClaims, str]:
+) -> tuple[ClientAssertionClaims, PublicKey]:
     verified = verify_jws(
         assertion,
         kind=CLIENT_ASSERTION,
@@ -214,7 +219,7 @@ def _verify(
     )
     if verified.claims.sub != client_id:
         raise WrongIssuer("iss and sub of a client assertion are both the client's id")
-    return verified.claims, verified.key.thumbprint
+    return verified.claims, verified.key
 
 
 def _dpop_token(request: Request) -> str:

@@ -2,10 +2,11 @@
 
 1. Only the agent that holds the grant settles it, with its own key and the key the grant is bound
    to; also after the grant's time, as long as the ledger has not closed it.
-2. A part counts only if the signed process lets this step produce it, about the grant's record;
+2. It signs what the ledger will have of it, so that nobody else can have said it (I13).
+3. A part counts only if the signed process lets this step produce it, about the grant's record;
    one that the authority tells, only as it was told.
-3. Told twice, the same settlement is answered the same; another one is refused.
-4. A refusal says whether it is final: the same settlement would be refused again.
+4. Told twice, the same settlement is answered the same; another one is refused.
+5. A refusal says whether it is final: the same settlement would be refused again.
 
 What takes long with large parts (canonical form, digests, compression) is done before the
 transaction, which keeps all others waiting.
@@ -38,22 +39,26 @@ from placet.model import (
     MAX_PART_BYTES,
     InputParts,
     Part,
-    Settlement,
+    Settled,
     SettlementAnswer,
     SettlementAnswers,
+    SettlementClaims,
     SettlementOutcome,
     Settlements,
-    digest_json,
-    salted_digest,
+    SignedSettlement,
 )
 from placet.rules import said_digest
+from placet.tokens import NotYetValid, TokenError, verify_settlement
 
-_REFUSED = "refused"
 _INPUT = table_of(GrantInput)
 _INPUTS = (
     select(_INPUT.c.part_digest)
     .where(_INPUT.c.grant_id == bindparam("grant"))
     .order_by(_INPUT.c.part_digest)
+)
+_PART = table_of(PartRow)
+_LEFT = select(_PART.c.seq).where(
+    _PART.c.case_id == bindparam("case"), _PART.c.digest == bindparam("digest")
 )
 
 
@@ -71,11 +76,21 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """A settlement with its digest and its parts' content."""
+class _Words:
+    """Reasoning and error as they will be kept, beside the ledger: they may have to be erased."""
 
-    settlement: Settlement
-    digest: str
+    salt: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A settlement, what was signed of it, and its parts' content."""
+
+    jws: str
+    claims: SettlementClaims
+    words: _Words | None
+    settled: Settled
     parts: tuple[_Part, ...]
 
 
@@ -93,40 +108,62 @@ class Settling:
             Unauthenticated: the assertion or proof was used before.
             Forbidden: the agent or its key is not active (I10).
         """
-        told = [_read(each) for each in body.settlements]
+        told = [self._read(sender, each) for each in body.settlements]
 
         def write(tx: Tx) -> SettlementAnswers:
             use_sender(tx, sender)
             require_active(tx, sender.principal, sender.thumbprint, tx.now)
             return SettlementAnswers(
-                settlements=tuple(self._settle(tx, sender, each) for each in told)
+                settlements=tuple(
+                    each if isinstance(each, SettlementAnswer) else self._settle(tx, sender, each)
+                    for each in told
+                )
             )
 
         answers = await self._core.store.write(write)
         kill_point("settle.before-answer")
         return answers
 
+    def _read(self, sender: Sender, told: SignedSettlement) -> _Told | SettlementAnswer:
+        """A settlement that its sender signed; what is not is refused."""
+        core, body = self._core, told.body
+        try:
+            claims = verify_settlement(
+                told.settlement,
+                sender.key,
+                agent=sender.principal,
+                audience=core.issuer,
+                now=core.clock(),
+            )
+        except TokenError as error:
+            # A clock that runs ahead: what it signed may be told again.
+            return _refused(body.grant, str(error), final=not isinstance(error, NotYetValid))
+        settled = body.settled()
+        if (claims.sub, claims.settlement_digest) != (body.grant, settled.digest):
+            return _refused(body.grant, "another settlement was signed", final=True)
+        words = _Words(body.salt, body.words) if body.words else None
+        parts = tuple(_read_part(part) for part in body.parts)
+        return _Told(told.settlement, claims, words, settled, parts)
+
     def _settle(self, tx: Tx, sender: Sender, told: _Told) -> SettlementAnswer:
-        grant_id = told.settlement.grant
+        grant_id, digest = told.settled.grant, told.claims.settlement_digest
         grant = tx.get(Grant, grant_id)
         if grant is None or (grant.agent, grant.jkt) != (sender.principal, sender.jkt):
-            return SettlementAnswer(
-                grant=grant_id, status=_REFUSED, reason="not a grant of this agent and key"
-            )
-        if grant.status == "settled" and grant.ended_for == told.digest:
+            return _refused(grant_id, "not a grant of this agent and key")
+        if grant.case_id != told.claims.txn:
+            return _refused(grant_id, "it was signed for another case", final=True)
+        if grant.status == "settled" and grant.ended_for == digest:
             return SettlementAnswer(grant=grant_id, status="settled")
         if grant.status != "issued":
-            return SettlementAnswer(
-                grant=grant_id, status=_REFUSED, reason=f"the grant is already {grant.status}"
-            )
+            return _refused(grant_id, f"the grant is already {grant.status}")
         trouble = self._parts_trouble(tx, grant, told)
         if trouble is not None:
-            return SettlementAnswer(grant=grant_id, status=_REFUSED, reason=trouble, final=True)
+            return _refused(grant_id, trouble, final=True)
         self._record(tx, sender, grant, told)
         return SettlementAnswer(grant=grant_id, status="settled")
 
     def _parts_trouble(self, tx: Tx, grant: Grant, told: _Told) -> str | None:
-        if told.parts and told.settlement.outcome is not SettlementOutcome.COMPLETED:
+        if told.parts and told.settled.outcome is not SettlementOutcome.COMPLETED:
             return "only a completed step leaves parts"
         kind = self._definitions.kind(tx, grant.case_id)
         if kind is None:
@@ -146,25 +183,28 @@ class Settling:
                 return f"part {part.name} is not what the authority told"
             if part.size > MAX_PART_BYTES:
                 return f"part {part.name} is larger than {MAX_PART_BYTES} bytes"
+            if tx.fetch(_LEFT, {"case": grant.case_id, "digest": part.digest}):
+                return f"part {part.name} was left before: each has a salt of its own"
+        said = told.settled.reasoning_digest
+        if said is not None and tx.get(ContextBlob, said) is not None:
+            return "these words were left before: each settlement has a salt of its own"
         return None
 
     def _record(self, tx: Tx, sender: Sender, grant: Grant, told: _Told) -> None:
-        settlement = told.settlement
-        parts = [_keep_part(tx, sender, grant, part) for part in told.parts]
+        for part in told.parts:
+            _keep_part(tx, sender, grant, part)
+        if told.words is not None:
+            digest, words = told.settled.reasoning_digest, told.words
+            tx.add(ContextBlob(digest=str(digest), salt=words.salt, content=words.content))
         inputs = [each.part_digest for each in tx.fetch(_INPUTS, {"grant": grant.id})]
-        leaked = settlement.outcome is SettlementOutcome.LEAKED
+        leaked = told.settled.outcome is SettlementOutcome.LEAKED
         tx.append(
             "grant.settled",
             sender.principal,
             {
-                "grant": grant.id,
-                "outcome": settlement.outcome.value,
-                "input_digest": settlement.input_digest,
-                "output_digest": settlement.output_digest,
-                "reasoning_digest": self._keep_text(tx, settlement),
-                "parts": list[JsonValue](parts),
+                **told.settled.model_dump(mode="json"),
                 "inputs": list[JsonValue](inputs),
-                "settlement_digest": told.digest,
+                "settlement": told.jws,
             },
             case=grant.case_id,
             record=grant.record,
@@ -177,20 +217,16 @@ class Settling:
                 case=grant.case_id,
                 record=grant.record,
             )
-        tx.change(Grant, grant.id, status="settled", ended_at=tx.now, ended_for=told.digest)
+        tx.change(
+            Grant,
+            grant.id,
+            status="settled",
+            ended_at=tx.now,
+            ended_for=told.claims.settlement_digest,
+        )
         # The grant is dead from here on: systems of record hear it like a revocation.
         tx.add(GrantRevocation(grant_id=grant.id, expires_at=grant.expires_at, at=tx.now))
         tx.notify(FEED)
-
-    def _keep_text(self, tx: Tx, told: Settlement) -> str | None:
-        """Keep the reasoning beside the ledger; it may have to be erased one day."""
-        text = "\n".join(each for each in (told.reasoning, told.error) if each)
-        if not text:
-            return None
-        salt = self._core.new_salt()
-        digest = salted_digest(salt, text.encode())
-        tx.add(ContextBlob(digest=digest, salt=salt, content=text.encode()))
-        return digest
 
     async def inputs(self, sender: Sender, grant_id: str, name: str) -> InputParts:
         """The settled parts of a name, for a step that the process lets read them.
@@ -226,11 +262,6 @@ class Settling:
         return InputParts(parts=tuple(input_part(row) for row in rows))
 
 
-def _read(told: Settlement) -> _Told:
-    parts = tuple(_read_part(part) for part in told.parts)
-    return _Told(told, digest_json(told), parts)
-
-
 def _read_part(part: Part) -> _Part:
     content = part.content()
     return _Part(
@@ -238,13 +269,17 @@ def _read_part(part: Part) -> _Part:
         record=part.record,
         salt=part.salt,
         size=len(content),
-        digest=salted_digest(part.salt, content),
+        digest=part.digest,
         said=said_digest(part),
         packed=pack(part),
     )
 
 
-def _keep_part(tx: Tx, sender: Sender, grant: Grant, part: _Part) -> JsonValue:
+def _refused(grant: str, reason: str, *, final: bool = False) -> SettlementAnswer:
+    return SettlementAnswer(grant=grant, status="refused", reason=reason, final=final)
+
+
+def _keep_part(tx: Tx, sender: Sender, grant: Grant, part: _Part) -> None:
     tx.add(
         PartRow(
             digest=part.digest,
@@ -259,4 +294,3 @@ def _keep_part(tx: Tx, sender: Sender, grant: Grant, part: _Part) -> JsonValue:
             settled_at=tx.now,
         )
     )
-    return {"name": part.name, "digest": part.digest}

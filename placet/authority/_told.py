@@ -7,7 +7,7 @@ nothing else under that name: an agent that was turned can't colour what people 
 from pydantic import BaseModel, JsonValue
 
 from placet.authority._store import Grant, ToldPart, Tx
-from placet.model import AUTHORITY, Part, Proposal, Salt, Step, salted_digest
+from placet.model import AUTHORITY, Part, Proposal, Salt, Step
 from placet.tokens import GrantClaims
 
 
@@ -18,7 +18,7 @@ def tell(
     said: dict[str, JsonValue] = data.model_dump(mode="json", exclude_none=True)
     record = claims.details.identifier
     part = Part(name=name, record=record, salt=salt, data=said, proposal=proposal)
-    digest = salted_digest(part.salt, part.content())
+    digest = part.digest
     tx.append(
         "part.told",
         AUTHORITY,

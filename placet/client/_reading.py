@@ -265,7 +265,7 @@ class Reader(HeadKeeper):
         found = self._model(
             await self._get(f"/v1/cases/{segment(case)}/parts/{segment(digest)}"), InputPart
         )
-        if salted_digest(found.part.salt, found.part.content()) != digest:
+        if found.part.digest != digest:
             raise EvidenceMismatch(f"the part {found.part.name} is not the one that was settled")
         return found
 

@@ -1,10 +1,11 @@
 """Evidence: what steps leave behind, what people are shown, and what they are asked to approve."""
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from placet.model._digest import Digest, canonical_json
+from placet.model._digest import Digest, canonical_json, salted_digest
 from placet.model._findings import Finding, FindingId, Severity
 from placet.model._ids import CaseId, GrantId, Identifier, Jti, Name, Principal, RecordId
 from placet.model._values import Model, Money
@@ -52,6 +53,11 @@ class Part(Model):
         if self.proposal is not None:
             said["proposal"] = self.proposal.model_dump(mode="json", exclude_none=True)
         return canonical_json(said)
+
+    @cached_property
+    def digest(self) -> Digest:
+        """The salted digest of the content."""
+        return salted_digest(self.salt, self.content())
 
 
 class PartRef(Model):

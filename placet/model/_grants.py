@@ -1,20 +1,24 @@
 """What agents ask for, what they read under a grant, and how they settle it."""
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from placet.model._details import GrantedDetails, RequestedDetails
-from placet.model._digest import Digest
-from placet.model._evidence import Part
+from placet.model._digest import Digest, digest_json, salted_digest
+from placet.model._evidence import Part, Salt
 from placet.model._ids import (
+    AgentPrincipal,
+    CaseId,
     GrantId,
+    Identifier,
     Jti,
     Principal,
 )
 from placet.model._problem import Problem
-from placet.model._signed import CompactJws
+from placet.model._signed import Audience, CompactJws, NumericDate
 from placet.model._values import Model
 
 
@@ -61,8 +65,37 @@ class SettlementOutcome(StrEnum):
     LEAKED = "leaked"
 
 
+class SettledPart(Model):
+    """A part that a step left, as the ledger names it. ``digest`` is salted."""
+
+    name: Identifier
+    digest: Digest
+
+
+class Settled(Model):
+    """How a grant ended, as far as the ledger has it; its ``digest_json`` is what the agent signs.
+
+    ``reasoning_digest`` is salted; ``None`` where nothing was said.
+    """
+
+    grant: GrantId
+    outcome: SettlementOutcome
+    input_digest: Digest
+    output_digest: Digest | None
+    reasoning_digest: Digest | None
+    parts: tuple[SettledPart, ...]
+
+    @cached_property
+    def digest(self) -> Digest:
+        """What stands as ``settlement_digest`` in the agent's :class:`SettlementClaims`."""
+        return digest_json(self)
+
+
 class Settlement(Model):
-    """The end of one grant, told by the agent that held it."""
+    """The end of one grant, told by the agent that held it.
+
+    ``salt`` keeps the digest of its words, ``reasoning`` and ``error``, from being guessed.
+    """
 
     grant: GrantId
     outcome: SettlementOutcome
@@ -70,17 +103,52 @@ class Settlement(Model):
     output_digest: Digest | None = None
     reasoning: Annotated[str, StringConstraints(max_length=10_000)] = ""
     error: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    salt: Salt
     parts: tuple[Part, ...] = Field(default=(), max_length=20)
+
+    @property
+    def words(self) -> bytes:
+        """The reasoning, and the error in the next line; empty where neither was said."""
+        return "\n".join(each for each in (self.reasoning, self.error) if each).encode()
+
+    def settled(self) -> Settled:
+        """What the ledger will have of it. With large parts it takes a while."""
+        return Settled(
+            grant=self.grant,
+            outcome=self.outcome,
+            input_digest=self.input_digest,
+            output_digest=self.output_digest,
+            reasoning_digest=salted_digest(self.salt, self.words) if self.words else None,
+            parts=tuple(SettledPart(name=part.name, digest=part.digest) for part in self.parts),
+        )
+
+
+class SettlementClaims(Model):
+    """An agent's signed word on how a grant ended: ``sub`` is the grant, ``txn`` its case."""
+
+    iss: AgentPrincipal
+    aud: Audience
+    iat: NumericDate
+    sub: GrantId
+    txn: CaseId
+    settlement_digest: Digest
+
+
+class SignedSettlement(Model):
+    """A settlement: the JWS over :class:`SettlementClaims`, and the body whose digest it signs."""
+
+    settlement: CompactJws
+    body: Settlement
 
 
 class Settlements(Model):
     """Body of ``POST /v1/settlements``; authenticated by ``client_assertion`` and a DPoP proof.
 
-    All grants must be the client's own, bound to the key of the proof.
+    All grants must be the client's own, bound to the key of the proof; it signs the settlements.
     """
 
     client_assertion: CompactJws
-    settlements: tuple[Settlement, ...] = Field(min_length=1, max_length=64)
+    settlements: tuple[SignedSettlement, ...] = Field(min_length=1, max_length=64)
 
 
 class SettlementAnswer(Model):

@@ -26,6 +26,9 @@ Principal = Annotated[
 ]
 """Who acts: ``agent:draw-analyst``, ``operator:ana-ruiz``, ``system:loan-servicing``."""
 
+AgentPrincipal = Annotated[Principal, StringConstraints(pattern=r"^agent:")]
+"""A non-human identity that does steps: ``agent:<name>``."""
+
 CaseId = Annotated[str, StringConstraints(pattern=r"^case-[0-9a-z]{26}$")]
 CheckpointId = Annotated[str, StringConstraints(pattern=r"^ckpt-[0-9a-z]{26}$")]
 GrantId = Annotated[str, StringConstraints(pattern=r"^grant-[0-9a-z]{26}$")]

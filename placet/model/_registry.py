@@ -10,7 +10,8 @@ from typing import Annotated, Self
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from placet.model._digest import Digest, digest_bytes
-from placet.model._ids import Action, CaseId, Identifier, Name, Thumbprint
+from placet.model._ids import Action, AgentPrincipal, CaseId, Identifier, Name, Thumbprint
+from placet.model._signed import Audience, CompactJws, NumericDate
 from placet.model._values import Model, UtcTime, WebAddress
 
 _NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
@@ -172,16 +173,24 @@ class KeyStanding(Model):
     expires_at: UtcTime
 
 
+class RotationClaims(Model):
+    """An agent's signed word, under the key that counts now, that ``sub`` is its next key."""
+
+    iss: AgentPrincipal
+    aud: Audience
+    iat: NumericDate
+    sub: Thumbprint
+
+
 class RotateKey(Model):
     """Body of ``POST /v1/keys``, under a DPoP proof by the next key.
 
-    The assertion is by the key that counts now; its ``jti`` begins with the next key's thumbprint
-    and a point, so that the one key has signed which is the other.
+    The assertion is by the key that counts now, and so is ``rotation``, the JWS over
+    :class:`RotationClaims` that stays on the ledger.
     """
 
-    client_assertion: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=16384)
-    ]
+    client_assertion: CompactJws
+    rotation: CompactJws
 
 
 class KeyView(Model):

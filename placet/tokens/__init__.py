@@ -1,9 +1,15 @@
-"""Signed things: grants, proofs of possession, signed decisions and acts, and keys; no I/O.
+"""Signed things: grants, proofs of possession, decisions, acts, settlements; keys; no I/O.
 
 The one exception are :func:`read_key_file` and :func:`write_key_file`. Clock and ids are arguments.
 Every token goes through :func:`verify_jws`, which raises a :class:`TokenError` or returns claims.
 """
 
+from placet.tokens._agents import (
+    sign_rotation,
+    sign_settlement,
+    verify_rotation,
+    verify_settlement,
+)
 from placet.tokens._claims import (
     ClientAssertionClaims,
     Confirmation,
@@ -72,8 +78,10 @@ from placet.tokens._kinds import (
     INQUIRY,
     KINDS,
     PROOF,
+    ROTATION,
     SESSION,
     SESSION_LIFETIME,
+    SETTLEMENT,
     SHORT_LIFETIME,
     SIGN_IN,
     KeyRule,
@@ -108,8 +116,10 @@ __all__ = [
     "MAX_TOKEN_CHARS",
     "PROOF",
     "PROOF_MAX_AGE",
+    "ROTATION",
     "SESSION",
     "SESSION_LIFETIME",
+    "SETTLEMENT",
     "SHORT_LIFETIME",
     "SIGN_IN",
     "SKEW",
@@ -163,7 +173,9 @@ __all__ = [
     "sign_grant",
     "sign_inquiry",
     "sign_jws",
+    "sign_rotation",
     "sign_session",
+    "sign_settlement",
     "spell_jwks",
     "token_hash",
     "verify_act",
@@ -174,7 +186,9 @@ __all__ = [
     "verify_inquiry",
     "verify_jws",
     "verify_proof",
+    "verify_rotation",
     "verify_session",
+    "verify_settlement",
     "verify_sign_in",
     "verify_workload_token",
     "write_key_file",

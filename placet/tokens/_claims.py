@@ -21,6 +21,7 @@ from placet.model import (
     Thumbprint,
 )
 from placet.model._details import SystemUrn
+from placet.model._ids import AgentPrincipal
 from placet.model._signed import Audience, NumericDate, OperatorPrincipal
 
 
@@ -37,7 +38,7 @@ class GrantClaims(Model):
     """
 
     iss: Audience
-    sub: Annotated[Principal, StringConstraints(pattern=r"^agent:")]
+    sub: AgentPrincipal
     aud: SystemUrn
     iat: NumericDate
     nbf: NumericDate

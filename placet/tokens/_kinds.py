@@ -11,6 +11,8 @@ kind                ``typ``                     signed by                key    
 ``PROOF``           ``dpop+jwt``                whoever holds the key    in it     by ``iat``
 ``DECISION``        ``placet-decision+jwt``     operator                 thumb     by ``iat``
 ``ACT``             ``placet-act+jwt``          operator                 thumb     by ``iat``
+``SETTLEMENT``      ``placet-settlement+jwt``   agent                    thumb     any age
+``ROTATION``        ``placet-rotation+jwt``     agent                    thumb     by ``iat``
 ==================  ==========================  =======================  ========  ==============
 """
 
@@ -21,7 +23,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from placet.model import ActClaims, DecisionClaims
+from placet.model import ActClaims, DecisionClaims, RotationClaims, SettlementClaims
 from placet.tokens._claims import (
     ClientAssertionClaims,
     GrantClaims,
@@ -88,7 +90,7 @@ SIGN_IN = TokenKind(
     "sign-in", "placet-signin+jwt", SignInClaims, _OWNERS, KeyRule.THUMBPRINT, SHORT_LIFETIME
 )
 PROOF = TokenKind("proof", "dpop+jwt", ProofClaims, _OWNERS, KeyRule.EMBEDDED)
-# Decisions and acts are kept for years: under the older name any JOSE library verifies them.
+# What is kept for years is signed under the older name: any JOSE library verifies that.
 DECISION = TokenKind(
     "decision",
     "placet-decision+jwt",
@@ -100,6 +102,22 @@ DECISION = TokenKind(
 ACT = TokenKind(
     "act", "placet-act+jwt", ActClaims, _OWNERS, KeyRule.THUMBPRINT, ed25519_name="EdDSA"
 )
+SETTLEMENT = TokenKind(
+    "settlement",
+    "placet-settlement+jwt",
+    SettlementClaims,
+    _OWNERS,
+    KeyRule.THUMBPRINT,
+    ed25519_name="EdDSA",
+)
+ROTATION = TokenKind(
+    "key rotation",
+    "placet-rotation+jwt",
+    RotationClaims,
+    _OWNERS,
+    KeyRule.THUMBPRINT,
+    ed25519_name="EdDSA",
+)
 
 KINDS: tuple[TokenKind[BaseModel], ...] = (
     GRANT,
@@ -110,4 +128,6 @@ KINDS: tuple[TokenKind[BaseModel], ...] = (
     PROOF,
     DECISION,
     ACT,
+    SETTLEMENT,
+    ROTATION,
 )

@@ -24,8 +24,6 @@ HELD_BY_REPLAY = {
     "grant.issued history.events",
     "grant.issued history.root",
     "grant.issued last_started",
-    "grant.settled input_digest",
-    "grant.settled output_digest",
 }
 """What says how a step ran is held against the case's history."""
 
@@ -55,7 +53,6 @@ ONLY_THE_AUTHORITYS_WORD = {
     "grant.denied record",
     "grant.denied system",
     "grant.issued details_digest",
-    "grant.settled settlement_digest",
     "hold.lifted reason_digest",
     "hold.placed reason_digest",
     "key.published jwk",

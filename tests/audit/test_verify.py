@@ -18,12 +18,13 @@ from placet.model import (
     CaseArchive,
     CheckpointView,
     DecisionClaims,
+    SettlementClaims,
     canonical_json,
     digest_bytes,
     digest_json,
     salted_digest,
 )
-from placet.tokens import SigningKey, sign_decision
+from placet.tokens import SigningKey, sign_decision, sign_settlement
 from tests.audit.recording import (
     Entry,
     Recorded,
@@ -45,6 +46,8 @@ def test_a_log_holds_from_its_files_alone(recorded: Recorded) -> None:
     assert report.checked["entries"] == len(recorded.files.entries)
     assert report.checked["decisions"] == 5
     assert report.checked["policy decisions"] == report.checked["grants"] + 1  # one denied
+    settled = [each for each in recorded.files.entries if b'"grant.settled"' in each]
+    assert report.checked["settlements"] == len(settled)
     assert "live grants" not in report.checked
 
 
@@ -635,6 +638,12 @@ def agents_key_revoked_and_paid(recorded: Recorded) -> tuple[LogFiles, int]:
     return _while_it_lives(recorded, "key.revoked", target=key, principal="agent:carrier")
 
 
+def agents_key_revoked_and_settled(recorded: Recorded) -> tuple[LogFiles, int]:
+    files, index = agents_key_revoked_and_paid(recorded)
+    grant = json.loads(files.entries[index - 1])["data"]["grant"]
+    return files, find(files, "grant.settled", grant=grant)
+
+
 def approver_suspended_and_paid(recorded: Recorded) -> tuple[LogFiles, int]:
     return _while_it_lives(recorded, "operator.suspended", target="operator:cleo")
 
@@ -733,6 +742,36 @@ def end_again(recorded: Recorded) -> tuple[LogFiles, int]:
     index = find(recorded.files, "grant.settled")
     entries.insert(index + 1, entries[index])
     return resigned(recorded.files, entries), index + 1
+
+
+def settled_without_its_part(recorded: Recorded) -> tuple[LogFiles, int]:
+    index = next(
+        number
+        for number, each in enumerate(map(json.loads, recorded.files.entries))
+        if each["type"] == "grant.settled" and each["data"]["parts"]
+    )
+    return changed_entry(recorded.files, index, put(parts=[])), index
+
+
+def settled_with_anothers_word(recorded: Recorded) -> tuple[LogFiles, int]:
+    """Genuine, of the same agent: it settled a grant before with it."""
+    *_, (_, before), (index, _) = [
+        (number, each)
+        for number, each in enumerate(map(json.loads, recorded.files.entries))
+        if (each["type"], each["actor"]) == ("grant.settled", "agent:orchestrator")
+    ]
+    word = before["data"]["settlement"]
+    return changed_entry(recorded.files, index, put(settlement=word)), index
+
+
+def settled_by_the_owner(recorded: Recorded) -> tuple[LogFiles, int]:
+    """Said anew by whoever owns the log, who has every key but the agent's."""
+    index = find(recorded.files, "grant.settled", recorded.large)
+    data = json.loads(recorded.files.entries[index])["data"]
+    said = json.loads(base64.urlsafe_b64decode(data["settlement"].split(".")[1] + "=="))
+    key = SigningKey.generate()
+    word = sign_settlement(SettlementClaims.model_validate(said), key)
+    return changed_entry(recorded.files, index, put(settlement=word)), index
 
 
 def grant_gone(recorded: Recorded) -> tuple[LogFiles, int]:
@@ -898,6 +937,15 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "grant-gone": (grant_gone, "end-without-grant"),
     "grant-ended-again": (end_again, "grant-ended-twice"),
     "settled-by-another": (entry_of("grant.settled", by("agent:carrier")), "end-by-another"),
+    "settled-unsigned": (entry_of("grant.settled", put(settlement=None)), "settlement-signature"),
+    "settled-by-the-owner-of-the-log": (settled_by_the_owner, "settlement-signature"),
+    "settled-with-anothers-word": (settled_with_anothers_word, "settlement-says-other"),
+    "settled-with-other-words": (
+        entry_of("grant.settled", put(reasoning_digest=None), outcome="failed"),
+        "settlement-says-other",
+    ),
+    "settled-without-its-part": (settled_without_its_part, "settlement-says-other"),
+    "settled-after-its-key-was-revoked": (agents_key_revoked_and_settled, "settlement-key"),
     "use-of-no-grant": (use_of_no_grant, "use-without-grant"),
     "opening-gone": (opening_gone, "grant-without-case"),
     "paid-after-the-approver-was-suspended": (

@@ -21,7 +21,16 @@ from placet.authority._app import make_app
 from placet.authority._store._base import Row
 from placet.authority._store._engines import Engines, Waits, make_engines
 from placet.client import JWT_BEARER
-from placet.model import ActClaims, CheckpointView, EnrolIdentity, Verdict, digest_json
+from placet.model import (
+    ActClaims,
+    CheckpointView,
+    EnrolIdentity,
+    RotationClaims,
+    Settlement,
+    SettlementClaims,
+    Verdict,
+    digest_json,
+)
 from placet.telemetry import Health
 from placet.tokens import (
     SigningKey,
@@ -30,6 +39,8 @@ from placet.tokens import (
     make_sign_in,
     numeric_date,
     sign_act,
+    sign_rotation,
+    sign_settlement,
 )
 from tests.harness.parcels import ParcelCheck
 from tests.harness.raw import ASSERTION_TYPE, ask, details_of, rogue_worker
@@ -186,11 +197,11 @@ class Site:
         self.sent.append(token)
         return token
 
-    def assertion(self, principal: str, jti: str | None = None) -> str:
+    def assertion(self, principal: str) -> str:
         """A fresh client assertion."""
         key, issuer = self.key_of(principal), self.w.issuer
         return self.keep(
-            make_client_assertion(key, principal, issuer=issuer, now=_now(), jti=jti or _jti())
+            make_client_assertion(key, principal, issuer=issuer, now=_now(), jti=_jti())
         )
 
     def sign_in(self, principal: str) -> str:
@@ -219,6 +230,41 @@ class Site:
             body_digest=digest_json(dict(body)),
         )
         return self.keep(sign_act(claims, self.w.keys[by]))
+
+    def settlement(
+        self, holds: str, *, by: str = "agent:orchestrator", **changed: Any
+    ) -> dict[str, Any]:
+        """An agent's signed settlement of a grant of the case; it says what it likes."""
+        body = {
+            "grant": holds,
+            "outcome": "completed",
+            "input_digest": "sha-256:" + "A" * 43,
+            "salt": "A" * 43,
+            **changed,
+        }
+        try:
+            digest = Settlement.model_validate(body).settled().digest
+        except ValueError:  # what can't be read can't be signed: it is refused before
+            digest = digest_json({})
+        claims = SettlementClaims(
+            iss=by,
+            aud=self.w.issuer,
+            iat=numeric_date(_now()),
+            sub=holds if holds.startswith("grant-") else "grant-" + "0" * 26,
+            txn=self.case,
+            settlement_digest=digest,
+        )
+        return {"settlement": self.keep(sign_settlement(claims, self.key_of(by))), "body": body}
+
+    def rotation(self, following: str, by: str = "agent:orchestrator") -> str:
+        """An agent's word that a key is its next one."""
+        claims = RotationClaims(iss=by, aud=self.w.issuer, iat=numeric_date(_now()), sub=following)
+        return self.keep(sign_rotation(claims, self.key_of(by)))
+
+    def resign(self, claims: Mapping[str, Any], by: str = "agent:orchestrator") -> str:
+        """A settlement whose claims an agent signed as they are given."""
+        key = self.key_of(by)
+        return self.keep(sign_settlement(SettlementClaims.model_validate(claims), key))
 
     def decision(self, by: str = "cleo") -> str:
         """A person's good decision, not sent: who sends it elsewhere gets nothing for it."""

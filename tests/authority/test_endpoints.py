@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -236,20 +236,24 @@ def _complete(route: Route, made: dict[str, Any]) -> None:
     if route.path == "/v1/grants":
         made["json"]["asks"] = [_GOOD_DETAILS]
     if route.path == "/v1/settlements":
-        made["json"]["settlements"] = [_settlement("grant-" + "0" * 26)]
+        made["json"]["settlements"] = [_SETTLEMENT]
+    if route.path == "/v1/keys":
+        made["json"]["rotation"] = "YQ.YQ.YQ"
     if route.path == "/oauth/token":
         made["data"]["authorization_details"] = "[]"
     if route.path == "/oauth/revoke":
         made["data"]["token"] = "none"
 
 
-def _settlement(holds: str, **changed: Any) -> dict[str, Any]:
-    return {
-        "grant": holds,
+_SETTLEMENT = {
+    "settlement": "YQ.YQ.YQ",
+    "body": {
+        "grant": "grant-" + "0" * 26,
         "outcome": "completed",
         "input_digest": "sha-256:" + "A" * 43,
-        **changed,
-    }
+        "salt": "A" * 43,
+    },
+}
 
 
 # --- tokens of no kind --------------------------------------------------------------------
@@ -292,8 +296,8 @@ async def test_a_forged_token_is_no_client_assertion(s: Site, route: Route) -> N
                 made["json"] |= {
                     "/v1/grants": {"asks": [_GOOD_DETAILS]},
                     "/v1/uses": {"uses": [_use(s)]},
-                    "/v1/settlements": {"settlements": [_settlement(s.grant_id)]},
-                    "/v1/keys": {},
+                    "/v1/settlements": {"settlements": [_SETTLEMENT]},
+                    "/v1/keys": {"rotation": "YQ.YQ.YQ"},
                 }[route.path]
         body = assert_refused(s, await s.send(made), 400, 401)
         expected = {"invalid_client"} | ({"invalid_request"} if route.door == "body" else set())
@@ -453,6 +457,7 @@ async def test_a_form_that_is_no_request_is_refused(s: Site, route: Route) -> No
         assert_refused(s, await s.send(made), 400)
 
 
+_OTHER = "sha-256:" + "B" * 42 + "A"
 _GOOD_DETAILS: dict[str, Any] = {
     "type": "placet_record",
     "locations": ["urn:placet:system:authority"],
@@ -693,27 +698,57 @@ async def test_a_wrong_settlement_is_refused(s: Site) -> None:
     """I13, I12: what has no canonical form can't be evidence."""
     for name in _SETTLEMENTS:
         made = s.good(next(each for each in ROUTES if each.path == "/v1/settlements"))
-        made["json"]["settlements"] = [_settlement(s.grant_id, **_SETTLEMENTS[name])]
+        made["json"]["settlements"] = [s.settlement(s.grant_id, **_SETTLEMENTS[name])]
         made["content"] = json.dumps(made.pop("json"))
         made["headers"]["Content-Type"] = "application/json"
         assert_refused(s, await s.send(made), 400)
 
 
+async def _settle(s: Site, told: dict[str, Any], by: str = "agent:orchestrator") -> dict[str, Any]:
+    route = next(each for each in ROUTES if each.path == "/v1/settlements")
+    made = s.good(replace(route, client=by))
+    made["json"]["settlements"] = [told]
+    (answer,) = (await s.send(made)).json()["settlements"]
+    return dict(answer)
+
+
 async def test_a_settlement_of_anothers_grant_settles_nothing(s: Site) -> None:
     """I13: only who holds a grant settles it, and only with what its step produces."""
-    route = next(each for each in ROUTES if each.path == "/v1/settlements")
-    thief = Route(route.method, route.path, route.door, "agent:scale")
-    for who, told in (
-        (thief, _settlement(s.grant_id)),
-        (route, _settlement("grant-" + "0" * 26)),
-        (route, _settlement(s.grant_id, parts=[_part()])),
-        (route, _settlement(s.grant_id, parts=[_part()], outcome="failed")),
-        (route, _settlement(s.grant_id, parts=[_part(data={"n": "\0"})])),
+    for by, told in (
+        ("agent:scale", s.settlement(s.grant_id, by="agent:scale")),
+        ("agent:orchestrator", s.settlement("grant-" + "0" * 26)),
+        ("agent:orchestrator", s.settlement(s.grant_id, parts=[_part()])),
+        ("agent:orchestrator", s.settlement(s.grant_id, parts=[_part()], outcome="failed")),
+        ("agent:orchestrator", s.settlement(s.grant_id, parts=[_part(data={"n": "\0"})])),
     ):
-        made = s.good(who)
-        made["json"]["settlements"] = [told]
-        answer = await s.send(made)
-        assert [each["status"] for each in answer.json()["settlements"]] == ["refused"]
+        assert (await _settle(s, told, by))["status"] == "refused"
+
+
+async def test_a_settlement_that_its_agent_did_not_sign_settles_nothing(s: Site) -> None:
+    """I13: the ledger has no other word of an agent than the one that it signed."""
+    good = s.settlement(s.grant_id)
+    another = s.settlement("grant-" + "0" * 26)
+    thiefs = s.settlement(s.grant_id, by="agent:scale")
+    elsewhere = claims_of(good["settlement"]) | {"txn": "case-" + "0" * 26}
+    other_log = claims_of(good["settlement"]) | {"aud": "https://another.example"}
+    later = claims_of(good["settlement"]) | {"iat": 4_000_000_000}
+    said = {
+        "another's word": ({**good, "settlement": thiefs["settlement"]}, True),
+        "of another grant": ({**good, "settlement": another["settlement"]}, True),
+        "another outcome": ({**good, "body": {**good["body"], "outcome": "failed"}}, True),
+        "another input": ({**good, "body": {**good["body"], "input_digest": _OTHER}}, True),
+        "other words": ({**good, "body": {**good["body"], "reasoning": "because"}}, True),
+        "another part": ({**good, "body": {**good["body"], "parts": [_part()]}}, True),
+        "of another case": ({**good, "settlement": s.resign(elsewhere)}, True),
+        "for another authority": ({**good, "settlement": s.resign(other_log)}, True),
+        "of tomorrow": ({**good, "settlement": s.resign(later)}, False),
+    }
+    for name, (told, final) in said.items():
+        answer = await _settle(s, told)
+        assert (answer["status"], answer["final"]) == ("refused", final), name
+    assert (await _settle(s, {**good, "settlement": thiefs["settlement"]}, "agent:scale"))[
+        "status"
+    ] == "refused"
 
 
 _ACTS: dict[str, tuple[str, str, dict[str, Any], str, int]] = {

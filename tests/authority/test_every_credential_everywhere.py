@@ -7,7 +7,6 @@ wrong with it (RFC 8725 section 3.11; I1, I6).
 """
 
 import json
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -35,7 +34,7 @@ PLACES = (
     "Client-Assertion",
     *(f"form {each}" for each in ("client_assertion", "assertion", "token", "device_code")),
     *(f"body {each}" for each in ("client_assertion", "act", "decision", "token", "attestation")),
-    *(f"body {each}" for each in ("code", "decisions")),
+    *(f"body {each}" for each in ("code", "decisions", "settlements", "rotation")),
 )
 _DOORS: dict[str, dict[Place, str]] = {
     "open": {},
@@ -56,6 +55,8 @@ _FURTHER: dict[str, dict[Place, str]] = {
     "/oauth/token": {"form assertion": "sign-in", "form device_code": "device code"},
     "/oauth/introspect": {"form token": "grant"},
     "/oauth/revoke": {"form token": "grant"},
+    "/v1/settlements": {"body settlements": "settlement"},
+    "/v1/keys": {"body rotation": "key rotation"},
     "/v1/joins": {"body token": "join token", "body attestation": "workload token"},
 }
 _UNPROVEN = {"/oauth/introspect", "/v1/revocations", "/v1/uses"}
@@ -113,7 +114,7 @@ def put(made: dict[str, Any], place: Place, token: str) -> None:
         case "form":
             made["data"][name] = token
         case "body":
-            made["json"][name] = _for_checkpoints(made, token) if name == "decisions" else token
+            made["json"][name] = _MANY[name](made, token) if name in _MANY else token
         case "DPoP" | "Bearer" if name == "scheme":
             headers["Authorization"] = f"{where} {in_a_header}"
         case _:
@@ -123,6 +124,13 @@ def put(made: dict[str, Any], place: Place, token: str) -> None:
 def _for_checkpoints(made: dict[str, Any], token: str) -> list[dict[str, str]]:
     stands = made["json"].get("decisions") or [{"checkpoint": "ckpt-" + "0" * 26}]
     return [{**each, "decision": token} for each in stands]
+
+
+def _for_grants(made: dict[str, Any], token: str) -> list[dict[str, Any]]:
+    return [{**each, "settlement": token} for each in made["json"].get("settlements") or [{}]]
+
+
+_MANY = {"decisions": _for_checkpoints, "settlements": _for_grants}
 
 
 def bare(s: Site, route: Route) -> dict[str, Any]:
@@ -150,14 +158,12 @@ _QUERY = {"/v1/ledger/consistency": "?from=1&to=1"}
 
 def _rest_of_the_body(s: Site, route: Route) -> dict[str, Any] | None:
     """What a body has besides the sender's assertion; ``None`` where there is none."""
-    zeros = "sha-256:" + "A" * 43
     nobodys = "grant-" + "0" * 26
     match route.path:
         case "/v1/grants":
             return {"asks": [_details(s)]}
         case "/v1/settlements":
-            settled = {"grant": nobodys, "outcome": "completed", "input_digest": zeros}
-            return {"settlements": [settled]}
+            return {"settlements": [s.settlement(nobodys)]}
         case "/v1/uses":
             use = {"id": "a-use-of-the-matrix-1", "grant": nobodys, "stage": "use"}
             use |= {"action": "checkpoint:open", "record": "depot/D1/parcel/8", "status": 200}
@@ -172,8 +178,7 @@ def _rest_of_the_body(s: Site, route: Route) -> dict[str, Any] | None:
         case "/v1/decisions":
             return {"decisions": [{"checkpoint": s.checkpoint.id, "decision": s.decision()}]}
         case "/v1/keys":
-            jti = f"{HOLDER.thumbprint}.{secrets.token_urlsafe(18)}"
-            return {"client_assertion": s.assertion("agent:orchestrator", jti)}
+            return {"rotation": s.rotation(HOLDER.thumbprint)}
         case "/v1/cases/{case}/keys":
             return {}
         case "/v1/joins":
@@ -253,6 +258,11 @@ def counted(route: Route, place: Place, answer: httpx.Response) -> bool:
     if route.path == "/v1/decisions":
         problems = [each.get("problem", {}) for each in answer.json()["answers"]]
         return any(each.get("error") not in _AS_IF_NONE for each in problems)
+    if (
+        route.path == "/v1/settlements"
+    ):  # nobody's grant: looked for only if the word is the agent's
+        reasons = [each["reason"] for each in answer.json()["settlements"]]
+        return reasons == ["not a grant of this agent and key"]
     return True
 
 

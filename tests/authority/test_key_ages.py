@@ -19,8 +19,15 @@ from placet.agent._link import AuthorityLink
 from placet.agent._rotation import Rotation, next_file
 from placet.cli._fetch import fetch_log
 from placet.client import OperatorClient
-from placet.model import EnrolIdentity, Governance, IdentityRules, Reason, RotateKey
-from placet.tokens import KeyFileError, SigningKey, read_key_file, write_key_file
+from placet.model import EnrolIdentity, Governance, IdentityRules, Reason, RotateKey, RotationClaims
+from placet.tokens import (
+    KeyFileError,
+    SigningKey,
+    numeric_date,
+    read_key_file,
+    sign_rotation,
+    write_key_file,
+)
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
 
@@ -269,13 +276,20 @@ async def _rotate(
     by: SigningKey,
     following: SigningKey,
     named: Callable[[SigningKey], str] = lambda key: key.thumbprint,
-    jti: str = "0123456789abcdef",
+    signer: SigningKey | None = None,
 ) -> None:
     issuer = authority.settings.issuer
     asker = AuthorityLink(AgentConfig("scale", by, issuer, {}), http, authority.now)
     link = AuthorityLink(AgentConfig("scale", following, issuer, {}), http, authority.now)
-    assertion = asker.assertion(f"{named(following)}.{jti}")
-    await link.send("POST", "/v1/keys", RotateKey(client_assertion=assertion))
+    claims = RotationClaims(
+        iss="agent:scale",
+        aud=issuer,
+        iat=numeric_date(authority.now()),
+        sub=named(following),
+    )
+    rotation = sign_rotation(claims, signer or by)
+    body = RotateKey(client_assertion=asker.assertion(), rotation=rotation)
+    await link.send("POST", "/v1/keys", body)
 
 
 async def test_a_key_names_its_next_one_and_is_replaced_once(
@@ -289,9 +303,11 @@ async def test_a_key_names_its_next_one_and_is_replaced_once(
             await _rotate(authority, http, first, thief, lambda _: worker.thumbprint)
         with pytest.raises(ApplicationError):  # signed by itself
             await _rotate(authority, http, thief, thief)
+        with pytest.raises(ApplicationError, match="invalid_request"):  # asked for by the key alone
+            await _rotate(authority, http, first, thief, signer=thief)
         await _rotate(authority, http, first, thief)
         with pytest.raises(ApplicationError, match="conflict"):
-            await _rotate(authority, http, first, worker, jti="1123456789abcdef")
+            await _rotate(authority, http, first, worker)
         again = SigningKey.generate()
         await _rotate(authority, http, thief, again)
         await ada.act("key.revoke", first.thumbprint, Reason(reason="stolen"))
@@ -318,11 +334,26 @@ async def test_a_suspended_agents_key_is_not_replaced(
 async def test_the_audit_finds_a_next_key_that_none_named(
     authority: Alone, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """I6: of a key that is another's, or that had ended."""
+    """I6, I13: of a key that is another's, or that had ended; or by who owns the log alone."""
     async with authority.ada() as ada:
-        first = read_key_file(await _enrol(ada, tmp_path))
-        await _rotate(authority, http, first, SigningKey.generate())
+        first, second, owners = (
+            read_key_file(await _enrol(ada, tmp_path)),
+            SigningKey.generate(),
+            SigningKey.generate(),
+        )
+        await _rotate(authority, http, first, second)
         files = await fetch_log(ada)
+    issuer, now = authority.settings.issuer, numeric_date(authority.now())
+    said = RotationClaims(iss="agent:scale", aud=issuer, iat=now, sub=owners.thumbprint)
+    late = said.model_copy(update={"iat": now - 3600, "sub": second.thumbprint})
+    jwk = dict(owners.public.jwk())
+    for change, found in (
+        ({"rotation": None}, "rotation-signature"),
+        ({"jwk": jwk}, "rotation-says-other"),
+        ({"jwk": jwk, "rotation": sign_rotation(said, owners)}, "rotation-signature"),
+        ({"rotation": sign_rotation(late, first)}, "rotation-late"),
+    ):
+        assert found in troubles(files, "key.enrolled", change)
     assert troubles(files, "", {}) == set()
     assert "key-uninvited" in troubles(files, "key.enrolled", {"replaces": "A" * 43})
     assert "key-uninvited" in troubles(files, "key.enrolled", "agent:other")

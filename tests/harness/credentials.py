@@ -14,7 +14,16 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from placet.ledger import Checkpoint, NoteSigner, sign_checkpoint
-from placet.model import ActClaims, DecisionClaims, Verdict, digest_bytes, digest_json, spell_id
+from placet.model import (
+    ActClaims,
+    DecisionClaims,
+    RotationClaims,
+    SettlementClaims,
+    Verdict,
+    digest_bytes,
+    digest_json,
+    spell_id,
+)
 from placet.tokens import (
     KINDS,
     Confirmation,
@@ -30,7 +39,9 @@ from placet.tokens import (
     sign_decision,
     sign_grant,
     sign_inquiry,
+    sign_rotation,
     sign_session,
+    sign_settlement,
 )
 from placet.tokens._id_tokens import ID_TOKEN, WORKLOAD_TOKEN
 from tests.tokens.samples import DETAILS, sign_raw
@@ -125,6 +136,20 @@ def every_kind(by: Issuers) -> dict[str, str]:
                 body_digest=digest_json({"reason": "a test"}),
             ),
             operator_key,
+        ),
+        "settlement": sign_settlement(
+            SettlementClaims(
+                iss=agent,
+                aud=by.issuer,
+                iat=at,
+                sub=spell_id("grant", bytes(16)),
+                txn=DETAILS.case,
+                settlement_digest=digest_bytes(b"settlement"),
+            ),
+            agent_key,
+        ),
+        "key rotation": sign_rotation(
+            RotationClaims(iss=agent, aud=by.issuer, iat=at, sub=HOLDER.thumbprint), agent_key
         ),
         "ID token": sign_raw(word_header, word, by.provider),
         "workload token": sign_raw(word_header, {**word, "sub": "pod:scale"}, by.provider),

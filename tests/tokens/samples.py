@@ -11,6 +11,8 @@ from placet.model import (
     ActivityRef,
     DecisionClaims,
     GrantedDetails,
+    RotationClaims,
+    SettlementClaims,
     Verdict,
     digest_bytes,
     spell_id,
@@ -83,6 +85,15 @@ ACT_CLAIMS = ActClaims(
     body_digest=digest_bytes(b"{}"),
     ledger_head="authority.example/ledger\n1\n…\n",
 )
+SETTLEMENT_CLAIMS = SettlementClaims(
+    iss=AGENT,
+    aud=ISSUER,
+    iat=AT,
+    sub=spell_id("grant", bytes(range(16))),
+    txn=CASE,
+    settlement_digest=digest_bytes(b"settlement"),
+)
+ROTATION_CLAIMS = RotationClaims(iss=AGENT, aud=ISSUER, iat=AT, sub=STRANGER_KEY.thumbprint)
 INQUIRY_CLAIMS = tokens.InquiryClaims(
     iss=ISSUER,
     aud=SYSTEM,
@@ -168,6 +179,20 @@ SAMPLES: dict[str, Sample] = {
         OPERATOR_KEY,
         lambda token, now: tokens.verify_act(
             token, OPERATOR_KEY.public, operator=OPERATOR, audience=ISSUER, now=now
+        ),
+    ),
+    "settlement": _sample(
+        tokens.sign_settlement(SETTLEMENT_CLAIMS, AGENT_KEY),
+        AGENT_KEY,
+        lambda token, now: tokens.verify_settlement(
+            token, AGENT_KEY.public, agent=AGENT, audience=ISSUER, now=now
+        ),
+    ),
+    "key rotation": _sample(
+        tokens.sign_rotation(ROTATION_CLAIMS, AGENT_KEY),
+        AGENT_KEY,
+        lambda token, now: tokens.verify_rotation(
+            token, AGENT_KEY.public, agent=AGENT, audience=ISSUER, now=now
         ),
     ),
 }

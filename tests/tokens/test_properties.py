@@ -119,5 +119,6 @@ def test_a_refusal_carries_nothing_of_the_token(sample: Sample, data: st.DataObj
         shown = f"{error} {error!r} {error.args} {getattr(error, 'doc', '')}"
         assert SECRET not in shown
         assert not any(each and each in shown for each in token.split("."))
-        assert json.dumps(claims["jti"])[1:-1] not in shown
+        if "jti" in claims:
+            assert json.dumps(claims["jti"])[1:-1] not in shown
         error = error.__context__

@@ -31,7 +31,7 @@ from tests.tokens.samples import (
 )
 
 LIFETIMES = {"grant": 60, "inquiry": 60, "session": 900, "client assertion": 60, "sign-in": 60}
-AGES = {"proof": 60, "decision": 600, "act": 600}
+AGES = {"proof": 60, "decision": 600, "act": 600, "key rotation": 600}
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
@@ -80,6 +80,11 @@ def test_what_has_no_end_must_be_fresh(kind: str) -> None:
     sample.verify_at(sample.token, later(AGES[kind] + 5))
     with pytest.raises(TooOld):
         sample.verify_at(sample.token, later(AGES[kind] + 5.001))
+
+
+def test_a_settlement_may_be_told_late() -> None:
+    """I4: the authority may have been away for days."""
+    SAMPLES["settlement"].verify_at(SAMPLES["settlement"].token, later(86_400 * 30))
 
 
 def test_an_auditor_may_verify_an_old_decision() -> None:

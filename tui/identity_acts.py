@@ -15,9 +15,9 @@ from placet.model import (
     StartCampaign,
     SwitchOff,
     VendorView,
-    join_digest,
     quantity,
 )
+from placet.tokens import invitation_key
 from tui import words
 from tui.acts import WHY, Answers, Ask, Deed, plain
 from tui.gateway import Gateway
@@ -214,7 +214,7 @@ def invite(each: RegisteredView) -> Deed:
         body = InviteAgent(
             environment=told["environment"],
             task_queues=tuple(told["queues"].replace(",", " ").split()),
-            token_digest=join_digest(each.identity, told["environment"], token),
+            invitation_key=invitation_key(each.identity, token).thumbprint,
             minutes=int(minutes),
         )
         return await gateway.act("agent.invite", each.identity, body)

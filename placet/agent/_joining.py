@@ -7,8 +7,8 @@ from datetime import datetime
 import aiohttp
 from pydantic import ValidationError
 
-from placet.model import Join, Joined, Problem
-from placet.tokens import SigningKey, make_proof
+from placet.model import Join, JoinAs, Joined, Problem
+from placet.tokens import SigningKey, invitation_key, make_proof, sign_enrolment
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -22,9 +22,19 @@ class NotHeard(Exception):
 
 
 async def join(
-    issuer: str, sent: Join, key: SigningKey, now: datetime, tls: ssl.SSLContext | None = None
+    issuer: str,
+    asked: JoinAs,
+    key: SigningKey,
+    now: datetime,
+    *,
+    token: str | None = None,
+    attestation: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Joined:
     """Enrol a key as one of an agent's; sent again with the same key, it is answered the same.
+
+    Either with a one-time ``token``, which stays here, or with the platform's own signed one in
+    ``attestation``.
 
     Raises:
         NotJoined: the authority refused.
@@ -32,6 +42,12 @@ async def join(
     """
     url = f"{issuer}/v1/joins"
     proof = make_proof(key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
+    identity = f"agent:{asked.agent}"
+    enrolment = None
+    if token is not None:
+        invitation = invitation_key(identity, token)
+        enrolment = sign_enrolment(invitation, identity, key.public, audience=issuer, now=now)
+    sent = Join(**asked.model_dump(), enrolment=enrolment, attestation=attestation)
     body = sent.model_dump_json(exclude_none=True)
     headers = {"DPoP": proof, "Content-Type": "application/json"}
     try:

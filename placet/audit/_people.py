@@ -166,7 +166,7 @@ class People:
         if "replaces" in data:
             self._replaced(entry, key)
         elif principal.startswith("agent:") and entry.actor == principal:
-            self.registry.joined(entry)
+            self.registry.joined(entry, key)
         elif "invitation" in data:
             self._claimed(entry, key)
         elif data.get("act") is None:
@@ -220,7 +220,7 @@ class People:
         principal = str(entry.data.get("principal"))
         self._keys[key.thumbprint] = (principal, key)  # it signs for itself, from this entry on
         self.act(entry)
-        self._sessions.claimed(entry)
+        self._sessions.claimed(entry, key)
 
     def session(self, entry: Entry) -> None:
         """A session through the identity provider, in the roles that its groups give."""

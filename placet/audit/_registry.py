@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
+from placet.audit._invited import check_enrolment
 from placet.audit._scene import Scene
 from placet.ledger import Entry, EntryType
 from placet.model import is_ours
+from placet.tokens import PublicKey
 
 
 @dataclass
@@ -128,7 +130,7 @@ class Registry:
         ):
             self._scene.trouble("grant-past-end", f"{identity} ends at {ends}")
 
-    def joined(self, entry: Entry) -> None:
+    def joined(self, entry: Entry, key: PublicKey) -> None:
         """A worker's key: invited for this, in time, once; or vouched for by the platform."""
         data, agent = entry.data, entry.actor
         if self.owner(agent) is None:
@@ -148,6 +150,7 @@ class Registry:
             self._scene.trouble("key-uninvited", f"{agent} was invited to other task queues")
         if not isinstance(expires, int) or entry.time.timestamp() >= expires + 1:
             self._scene.trouble("key-uninvited", f"the invitation of {agent} had expired")
+        check_enrolment(self._scene, entry, key, invitation)
 
     def _own(self, identity: str, owner: str | None) -> None:
         owned = self._owned.setdefault(identity, [])

@@ -140,14 +140,14 @@ def _said_of_identities(entry: Entry, body: str) -> dict[str, JsonValue]:
             return {
                 "environment": worker.environment,
                 "task_queues": list(worker.task_queues),
-                "token_digest": worker.token_digest,
+                "invitation_key": worker.invitation_key,
                 "expires_at": _after(entry, worker.minutes),
             }
         case EntryType.OPERATOR_INVITED:
             invited = Invite.model_validate_json(body)
             return {
                 "roles": list(invited.roles),
-                "code_digest": invited.code_digest,
+                "invitation_key": invited.invitation_key,
                 "expires_at": _after(entry, invited.minutes),
             }
         case _:

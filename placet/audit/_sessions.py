@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from placet.audit._invited import check_enrolment
 from placet.audit._scene import Scene
 from placet.ledger import Entry
 from placet.model import ADMINISTRATOR, Governance
@@ -28,7 +29,7 @@ class Sessions:
         """Someone may enrol a key with a code."""
         self._invited[str(entry.data.get("invitation"))] = entry
 
-    def claimed(self, entry: Entry) -> None:
+    def claimed(self, entry: Entry, key: PublicKey) -> None:
         """A code was used: for whom it was made, in their roles, in time, once."""
         invitation = self._invited.pop(str(entry.data.get("invitation")), None)
         principal = entry.data.get("principal")
@@ -41,6 +42,7 @@ class Sessions:
         expires = said.get("expires_at")
         if not isinstance(expires, int) or entry.time.timestamp() >= expires + 1:
             self._scene.trouble("key-uninvited", f"the invitation of {principal} had expired")
+        check_enrolment(self._scene, entry, key, invitation)
 
     def started(
         self, entry: Entry, rules: Governance

@@ -2,8 +2,8 @@
 
 1. (I6) A code is good once, for one name and its roles, for some minutes; who invited signed that.
 2. The new key signs the request itself, so that nobody enrols a key that they don't have.
-3. (I7) The code is kept, and on the ledger, as a digest alone. A wrong code, a used one and one for
-   someone else are answered the same.
+3. (I6, I7) The code never comes here: the key that is in it names the new one, and that stays on
+   the ledger. A wrong code, a used one and one for someone else are answered the same.
 """
 
 import json
@@ -18,10 +18,16 @@ from placet.model import (
     EnrolIdentity,
     Enrolment,
     canonical_json,
-    code_digest,
     digest_json,
 )
-from placet.tokens import KeyRefused, PublicKey, TokenError, claimed_issuer, verify_act
+from placet.tokens import (
+    KeyRefused,
+    PublicKey,
+    TokenError,
+    claimed_issuer,
+    verify_act,
+    verify_enrolment,
+)
 
 CLAIM = "operator.claim"
 OPEN, USED = "open", "used"
@@ -44,7 +50,7 @@ class Enrolments:
         return await self._core.store.write(lambda tx: self._enrol(tx, sent))
 
     def _enrol(self, tx: Tx, sent: Enrolment) -> ActAnswer:
-        claims, key = self._verify(tx, sent)
+        claims, key, invited = self._verify(tx, sent)
         if (claims.act, claims.target) != (CLAIM, claims.iss):
             raise Invalid("invalid_request", f"act: sign {CLAIM} for yourself")
         if claims.body_digest != digest_json(sent.body):
@@ -52,24 +58,29 @@ class Enrolments:
         before = tx.get(SignedActRow, claims.jti)
         if before is not None and before.jws == sent.act and before.answer_json is not None:
             return ActAnswer.model_validate_json(before.answer_json)
-        invitation = tx.get(InvitationRow, code_digest(claims.iss, sent.code))
+        invitation = tx.get(InvitationRow, invited)
         if (
             before is not None
             or invitation is None
+            or invitation.principal != claims.iss
             or invitation.status != OPEN
             or tx.now >= invitation.expires_at
         ):
             raise Unauthenticated("invalid_token", "this code is not good, or not any more")
         if tx.get(IdentityKey, key.thumbprint) is not None:
             raise Conflict("this key is enrolled already")
-        tx.change(InvitationRow, invitation.code_digest, status=USED)
+        tx.change(InvitationRow, invited, status=USED)
         entry = enrol(
             tx,
             claims.iss,
             key,
             EnrolIdentity(jwk=dict(sent.body.jwk), roles=tuple(json.loads(invitation.roles_json))),
             by=claims.iss,
-            signed={"act": claims.jti, "invitation": invitation.id},
+            signed={
+                "act": claims.jti,
+                "invitation": invitation.id,
+                "enrolment": sent.enrolment,
+            },
         )
         answer = ActAnswer(act=CLAIM, target=claims.iss, entry=entry)
         tx.add(
@@ -87,7 +98,8 @@ class Enrolments:
         )
         return answer
 
-    def _verify(self, tx: Tx, sent: Enrolment) -> tuple[ActClaims, PublicKey]:
+    def _verify(self, tx: Tx, sent: Enrolment) -> tuple[ActClaims, PublicKey, str]:
+        """What was signed, the new key, and the thumbprint of the invitation's."""
         try:
             key = PublicKey.from_jwk(sent.body.jwk)
             claims = verify_act(
@@ -97,8 +109,13 @@ class Enrolments:
                 audience=self._core.issuer,
                 now=tx.now,
             )
+            enrolment = verify_enrolment(
+                sent.enrolment, principal=claims.iss, audience=self._core.issuer, now=tx.now
+            )
         except KeyRefused as error:
             raise Invalid("invalid_request", f"jwk: {error}") from None
         except TokenError as error:
             raise Unauthenticated("invalid_token", f"the enrolment's signature: {error}") from None
-        return claims, key
+        if enrolment.claims.cnf.jkt != key.thumbprint:
+            raise Unauthenticated("invalid_token", "the enrolment names another key than the act's")
+        return claims, key, enrolment.key.thumbprint

@@ -2,11 +2,12 @@
 
 1. (I6) The worker makes the key (ES256) and proves it with the request; nobody else ever has it.
 2. (I6) A token is good once, for one agent, environment and set of task queues, for some minutes;
-   administrators signed that. A wrong, used or late one, and one for someone else, are answered
-   the same. Sent again with the same key, it is answered the same (I11).
+   administrators signed that. The key that is in it names the worker's, and that stays on the
+   ledger. A wrong, used or late one, and one for someone else, are answered the same. Sent again
+   with the same key, it is answered the same (I11).
 3. (I6) Instead of a token, a platform's signed word: its issuer, audience and subject are exactly
    those that administrators registered for the agent, and one such word is good once.
-4. (I7) Tokens are kept, and on the ledger, as digests alone.
+4. (I7) Tokens never come here; a platform's word is kept, and on the ledger, as a digest alone.
 """
 
 import json
@@ -26,8 +27,15 @@ from placet.authority._provider import Provider, ProviderRefused
 from placet.authority._registry import may_join, owner_of, registration
 from placet.authority._requests import use_proof
 from placet.authority._store import IdentityKey, JoinToken, Tx
-from placet.model import EnrolIdentity, Join, Joined, Workload, digest_bytes, join_digest
-from placet.tokens import Algorithm, Proof, TokenError, UnknownKey, verify_workload_token
+from placet.model import EnrolIdentity, Join, Joined, Workload, digest_bytes
+from placet.tokens import (
+    Algorithm,
+    Proof,
+    TokenError,
+    UnknownKey,
+    verify_enrolment,
+    verify_workload_token,
+)
 
 OPEN, USED = "open", "used"
 _NOT_GOOD = "this join token is not good, or not any more"
@@ -109,10 +117,30 @@ class Joining:
         """
         if proof.key.algorithm is not Algorithm.ES256:
             raise Invalid("invalid_dpop_proof", "a worker's key is one for ES256")
-        word = None
         if sent.attestation is not None:
             word = await self._attest(sent, sent.attestation)
-        return await self._core.store.write(lambda tx: self._join(tx, sent, proof, word))
+            return await self._core.store.write(lambda tx: self._join(tx, sent, proof, word))
+        invited = self._invited(sent, proof)
+        return await self._core.store.write(lambda tx: self._join(tx, sent, proof, invited))
+
+    def _invited(self, sent: Join, proof: Proof) -> str:
+        """The thumbprint of the invitation's key, which names that of the proof.
+
+        Raises:
+            Unauthenticated: it does not.
+        """
+        try:
+            word = verify_enrolment(
+                sent.enrolment or "",
+                principal=f"agent:{sent.agent}",
+                audience=self._core.issuer,
+                now=self._core.clock(),
+            )
+        except TokenError as error:
+            raise Unauthenticated("invalid_token", f"the enrolment: {error}") from None
+        if word.claims.cnf.jkt != proof.jkt:
+            raise Unauthenticated("invalid_token", "the enrolment names another key")
+        return word.key.thumbprint
 
     async def _attest(self, sent: Join, evidence: str) -> _Word:
         said = await self._core.store.read(lambda r: registration(r, f"agent:{sent.agent}"))
@@ -121,10 +149,10 @@ class Joining:
         until = await self._attestation.attest(said.workload, evidence)
         return _Word(said.workload, digest_bytes(evidence.encode()), until)
 
-    def _join(self, tx: Tx, sent: Join, proof: Proof, word: _Word | None) -> Joined:
+    def _join(self, tx: Tx, sent: Join, proof: Proof, vouched: _Word | str) -> Joined:
         use_proof(tx, proof)
         identity = f"agent:{sent.agent}"
-        told = self._by_token(tx, sent) if word is None else _by_word(word)
+        told = _by_word(vouched) if isinstance(vouched, _Word) else _by_token(tx, sent, vouched)
         key = tx.get(IdentityKey, proof.jkt)
         if key is not None and (key.principal, key.joined_with) == (identity, told.id):
             return Joined(agent=sent.agent, thumbprint=proof.jkt, entry=key.entry or 0)
@@ -135,26 +163,18 @@ class Joining:
         lacking = may_join(tx, identity, sent, self._core.settings.environment)
         if lacking is not None:
             raise Forbidden(lacking.description, ("I10", lacking.reason))
-        if word is None:
-            tx.change(JoinToken, told.digest, status=USED)
-        else:
-            use_jti(tx, f"workload:{word.expected.issuer}", word.digest, word.until)
+        if isinstance(vouched, _Word):
+            use_jti(tx, f"workload:{vouched.expected.issuer}", vouched.digest, vouched.until)
             said = registration(tx, identity)
-            if said is None or said.workload != word.expected:
+            if said is None or said.workload != vouched.expected:
                 raise Unauthenticated("invalid_token", "another workload is registered by now")
+        else:
+            tx.change(JoinToken, vouched, status=USED)
         owner = owner_of(tx, identity)
         body = EnrolIdentity(jwk=dict(proof.key.jwk()), owner=owner)
         worker = Worker(sent.environment, sent.instance, sent.task_queues, told.id)
         entry = enrol(tx, identity, proof.key, body, by=identity, signed=told.said, worker=worker)
         return Joined(agent=sent.agent, thumbprint=proof.jkt, entry=entry)
-
-    def _by_token(self, tx: Tx, sent: Join) -> "_Told":
-        digest = join_digest(f"agent:{sent.agent}", sent.environment, sent.token or "")
-        row = tx.get(JoinToken, digest)
-        if row is None or not set(sent.task_queues) <= set(json.loads(row.task_queues_json)):
-            return _Told("", digest, good=False, said={})
-        good = row.status == OPEN and tx.now < row.expires_at
-        return _Told(row.id, digest, good=good, said={"invitation": row.id})
 
 
 @dataclass(frozen=True)
@@ -162,11 +182,22 @@ class _Told:
     """What stands behind a join; ``good`` while it may still enrol a key."""
 
     id: str
-    digest: str
     good: bool
     said: Mapping[str, JsonValue]
 
 
 def _by_word(word: _Word) -> _Told:
     said: dict[str, JsonValue] = {"workload": word.expected.model_dump(mode="json")}
-    return _Told(word.digest, word.digest, good=True, said=said)
+    return _Told(word.digest, good=True, said=said)
+
+
+def _by_token(tx: Tx, sent: Join, invited: str) -> _Told:
+    row = tx.get(JoinToken, invited)
+    if (
+        row is None
+        or (row.identity, row.environment) != (f"agent:{sent.agent}", sent.environment)
+        or not set(sent.task_queues) <= set(json.loads(row.task_queues_json))
+    ):
+        return _Told("", good=False, said={})
+    good = row.status == OPEN and tx.now < row.expires_at
+    return _Told(row.id, good=good, said={"invitation": row.id, "enrolment": sent.enrolment})

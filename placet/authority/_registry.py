@@ -29,7 +29,7 @@ from placet.authority._store import (
 from placet.authority._usage import at_work
 from placet.model import (
     InviteAgent,
-    Join,
+    JoinAs,
     KeyView,
     Principal,
     RegisteredView,
@@ -137,7 +137,7 @@ def lacks(row: Owned, now: datetime) -> tuple[NotEntitled, ...]:
 
 
 def may_join(
-    tx: Tx, identity: str, asked: Join | InviteAgent, environment: str | None
+    tx: Tx, identity: str, asked: JoinAs | InviteAgent, environment: str | None
 ) -> NotEntitled | None:
     """What keeps a worker from joining as an agent in an environment, on task queues."""
     row, known = tx.get(Registered, identity), tx.get(Identity, identity)

@@ -22,8 +22,8 @@ from placet.cli._base import (
     show,
 )
 from placet.cli._settings import OperatorSettings, load_settings
-from placet.model import ActAnswer, InviteAgent, Join, join_digest
-from placet.tokens import SigningKey, read_key_file, write_key_file
+from placet.model import ActAnswer, InviteAgent, JoinAs
+from placet.tokens import SigningKey, invitation_key, read_key_file, write_key_file
 from placet.transport import TlsSettings, Transport
 
 Environment = Annotated[str, typer.Option(help="The environment it serves.")]
@@ -48,7 +48,7 @@ def joining_commands(app: typer.Typer) -> None:
             body = InviteAgent(
                 environment=environment,
                 task_queues=tuple(queue),
-                token_digest=join_digest(f"agent:{name}", environment, token),
+                invitation_key=invitation_key(f"agent:{name}", token).thumbprint,
                 minutes=minutes,
             )
             async with operator_client() as client:
@@ -82,13 +82,8 @@ def joining_commands(app: typer.Typer) -> None:
             vouched = read_text(workload_token_file).strip() if workload_token_file else None
             if (token is None) == (vouched is None):
                 raise fail("give a join token, or --workload-token-file", USAGE)
-            sent = Join(
-                agent=name,
-                environment=environment,
-                task_queues=tuple(queue),
-                instance=instance,
-                token=token,
-                attestation=vouched,
+            asked = JoinAs(
+                agent=name, environment=environment, task_queues=tuple(queue), instance=instance
             )
             settings = load_settings(OperatorSettings)
             key = _key(key_file)
@@ -96,10 +91,12 @@ def joining_commands(app: typer.Typer) -> None:
                 joined = run(
                     join(
                         settings.issuer,
-                        sent,
+                        asked,
                         key,
                         datetime.now(UTC),
-                        Transport(TlsSettings()).client,
+                        token=token,
+                        attestation=vouched,
+                        tls=Transport(TlsSettings()).client,
                     )
                 )
             except NotJoined as error:

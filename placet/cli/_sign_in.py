@@ -16,8 +16,8 @@ from placet.cli._keyring import remember
 from placet.cli._output import AsJson, fail, show
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
-from placet.model import ActAnswer, Invite, SignInAnswer, code_digest
-from placet.tokens import SigningKey, read_key_file, write_key_file
+from placet.model import ActAnswer, Invite, SignInAnswer
+from placet.tokens import SigningKey, invitation_key, read_key_file, write_key_file
 
 
 def sign_in(
@@ -105,7 +105,7 @@ def people_commands(app: typer.Typer) -> None:
             async with operator_client() as client:
                 body = Invite(
                     roles=tuple(role),
-                    code_digest=code_digest(f"operator:{name}", code),
+                    invitation_key=invitation_key(f"operator:{name}", code).thumbprint,
                     minutes=minutes,
                 )
                 return await client.act("operator.invite", f"operator:{name}", body)

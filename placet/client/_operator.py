@@ -48,9 +48,11 @@ from placet.model import (
 )
 from placet.tokens import (
     Malformed,
+    invitation_key,
     numeric_date,
     sign_act,
     sign_decision,
+    sign_enrolment,
 )
 
 _ROWS_AT_ONCE = 200  # a tenth of a second of the writer, for which grants wait
@@ -90,7 +92,14 @@ class OperatorClient(Reader):
         """
         body = ClaimKey(jwk=dict(self._key.public.jwk()))
         claims = self._claims("operator.claim", self.operator, digest_json(body), None)
-        sent = Enrolment(code=code, act=sign_act(claims, self._key), body=body)
+        enrolment = sign_enrolment(
+            invitation_key(self.operator, code),
+            self.operator,
+            self._key.public,
+            audience=self.issuer,
+            now=self._clock(),
+        )
+        sent = Enrolment(enrolment=enrolment, act=sign_act(claims, self._key), body=body)
         return await self._post("/v1/enrolments", sent, ActAnswer)
 
     # --- what people sign --------------------------------------------------------------------

@@ -106,7 +106,6 @@ from placet.model._enrolling import (
     Invite,
     SignInAnswer,
     SignInBegun,
-    code_digest,
 )
 from placet.model._evidence import (
     MAX_PART_BYTES,
@@ -309,6 +308,7 @@ from placet.model._registry import (
     ImportIdentities,
     InviteAgent,
     Join,
+    JoinAs,
     Joined,
     KeyStanding,
     KeyView,
@@ -324,7 +324,6 @@ from placet.model._registry import (
     VendorView,
     Workload,
     is_ours,
-    join_digest,
     kind_of,
 )
 from placet.model._saying import first_error, plain_error, quantity
@@ -539,6 +538,7 @@ __all__ = [
     "Invite",
     "InviteAgent",
     "Join",
+    "JoinAs",
     "Joined",
     "Jti",
     "KeyIn",
@@ -674,7 +674,6 @@ __all__ = [
     "asked_digest",
     "build_models",
     "canonical_json",
-    "code_digest",
     "could_name",
     "digest_bytes",
     "digest_hash",
@@ -683,7 +682,6 @@ __all__ = [
     "first_governance",
     "format_time",
     "is_ours",
-    "join_digest",
     "kind_of",
     "looks_secret",
     "parse_money",

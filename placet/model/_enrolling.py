@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from placet.model._digest import Digest, digest_bytes
 from placet.model._ids import (
     Name,
     Principal,
+    Thumbprint,
 )
 from placet.model._signed import CompactJws
 from placet.model._values import Model, UtcTime
@@ -35,11 +35,12 @@ class AddKey(Model):
 class Invite(Model):
     """Body of ``operator.invite``; the target is the new operator.
 
-    ``code_digest`` is :func:`code_digest` of the one-time code, which its maker hands over.
+    ``invitation_key`` is the thumbprint of the key in the one-time code
+    (``placet.tokens.invitation_key``), which its maker hands over.
     """
 
     roles: tuple[Name, ...] = Field(min_length=1, max_length=20)
-    code_digest: Digest
+    invitation_key: Thumbprint
     minutes: int = Field(default=60, ge=1, le=24 * 60)
 
 
@@ -50,16 +51,14 @@ class ClaimKey(Model):
 
 
 class Enrolment(Model):
-    """Body of ``POST /v1/enrolments``: the code, and the act signed by the new key itself."""
+    """Body of ``POST /v1/enrolments``: the act signed by the new key itself.
 
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Z2-7-]{8,64}$")]
+    In ``enrolment`` the key of a one-time code names the new one; the code goes nowhere.
+    """
+
+    enrolment: CompactJws
     act: CompactJws
     body: ClaimKey
-
-
-def code_digest(operator: str, code: str) -> Digest:
-    """What stands for a one-time code everywhere but in its bearer's hand. Hyphens don't count."""
-    return digest_bytes(f"placet invitation {operator} {code.replace('-', '')}".encode())
 
 
 class SignInBegun(Model):

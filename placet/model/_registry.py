@@ -9,7 +9,6 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from placet.model._digest import Digest, digest_bytes
 from placet.model._ids import Action, AgentPrincipal, CaseId, Identifier, Name, Thumbprint
 from placet.model._signed import Audience, CompactJws, NumericDate
 from placet.model._values import Model, UtcTime, WebAddress
@@ -118,36 +117,41 @@ class RegisterIdentity(Model):
 class InviteAgent(Model):
     """Body of ``agent.invite``; the target is the agent, which stands in the registry.
 
-    ``token_digest`` is :func:`join_digest` of the one-time token, which its maker hands over.
+    ``invitation_key`` is the thumbprint of the key in the one-time token
+    (``placet.tokens.invitation_key``), which its maker hands over.
     """
 
     environment: Name
     task_queues: tuple[_TaskQueue, ...] = Field(min_length=1, max_length=20)
-    token_digest: Digest
+    invitation_key: Thumbprint
     minutes: int = Field(default=15, ge=1, le=60)
 
 
-class Join(Model):
-    """Body of ``POST /v1/joins``, under a DPoP proof by the key that the worker has made.
-
-    Either a one-time ``token``, or the platform's signed word in ``attestation``.
-    """
+class JoinAs(Model):
+    """As what a worker asks to join."""
 
     agent: Name
     environment: Name
     task_queues: tuple[_TaskQueue, ...] = Field(min_length=1, max_length=20)
     instance: Name | None = None
-    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{32,64}$")] | None = Field(
-        default=None, repr=False
-    )
+
+
+class Join(JoinAs):
+    """Body of ``POST /v1/joins``, under a DPoP proof by the key that the worker has made.
+
+    Either ``enrolment``, in which the key of a one-time token names the worker's, or the
+    platform's signed word in ``attestation``.
+    """
+
+    enrolment: CompactJws | None = None
     attestation: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=16384)] | None
     ) = Field(default=None, repr=False)
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:
-        if (self.token is None) == (self.attestation is None):
-            raise ValueError("token, attestation: send one of them")
+        if (self.enrolment is None) == (self.attestation is None):
+            raise ValueError("enrolment, attestation: send one of them")
         return self
 
 
@@ -157,11 +161,6 @@ class Joined(Model):
     agent: Name
     thumbprint: Thumbprint
     entry: int
-
-
-def join_digest(agent: str, environment: str, token: str) -> Digest:
-    """What stands for a join token everywhere but in its bearer's hand."""
-    return digest_bytes(f"placet join {agent} {environment} {token}".encode())
 
 
 class KeyStanding(Model):

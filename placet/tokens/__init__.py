@@ -13,6 +13,7 @@ from placet.tokens._agents import (
 from placet.tokens._claims import (
     ClientAssertionClaims,
     Confirmation,
+    EnrolmentClaims,
     GrantClaims,
     InquiryClaims,
     ProofClaims,
@@ -66,6 +67,7 @@ from placet.tokens._id_tokens import (
     verify_id_token,
     verify_workload_token,
 )
+from placet.tokens._invitations import invitation_key, sign_enrolment, verify_enrolment
 from placet.tokens._jwk import Algorithm
 from placet.tokens._jws import MAX_TOKEN_CHARS
 from placet.tokens._key_files import read_key_file, write_key_file
@@ -74,6 +76,7 @@ from placet.tokens._kinds import (
     ACT,
     CLIENT_ASSERTION,
     DECISION,
+    ENROLMENT,
     GRANT,
     INQUIRY,
     KINDS,
@@ -109,6 +112,7 @@ __all__ = [
     "ACT",
     "CLIENT_ASSERTION",
     "DECISION",
+    "ENROLMENT",
     "FRESH",
     "GRANT",
     "INQUIRY",
@@ -127,6 +131,7 @@ __all__ = [
     "BadSignature",
     "ClientAssertionClaims",
     "Confirmation",
+    "EnrolmentClaims",
     "Expired",
     "GrantClaims",
     "IdTokenClaims",
@@ -161,6 +166,7 @@ __all__ = [
     "by_kid",
     "claimed_issuer",
     "find_token",
+    "invitation_key",
     "make_client_assertion",
     "make_proof",
     "make_sign_in",
@@ -170,6 +176,7 @@ __all__ = [
     "read_key_file",
     "sign_act",
     "sign_decision",
+    "sign_enrolment",
     "sign_grant",
     "sign_inquiry",
     "sign_jws",
@@ -181,6 +188,7 @@ __all__ = [
     "verify_act",
     "verify_client_assertion",
     "verify_decision",
+    "verify_enrolment",
     "verify_grant",
     "verify_id_token",
     "verify_inquiry",

@@ -68,6 +68,15 @@ class GrantClaims(Model):
         return datetime.fromtimestamp(self.exp, UTC)
 
 
+class EnrolmentClaims(Model):
+    """The word of an invitation's key: ``cnf`` names the key of whom it invites, ``sub``."""
+
+    aud: Audience
+    iat: NumericDate
+    sub: Principal
+    cnf: Confirmation
+
+
 class InquiryClaims(Model):
     """The authority's own question to a system of record: the facts of one record."""
 

@@ -13,6 +13,7 @@ kind                ``typ``                     signed by                key    
 ``ACT``             ``placet-act+jwt``          operator                 thumb     by ``iat``
 ``SETTLEMENT``      ``placet-settlement+jwt``   agent                    thumb     any age
 ``ROTATION``        ``placet-rotation+jwt``     agent                    thumb     by ``iat``
+``ENROLMENT``       ``placet-enrolment+jwt``    an invitation's key      in it     by ``iat``
 ==================  ==========================  =======================  ========  ==============
 """
 
@@ -26,6 +27,7 @@ from pydantic import BaseModel
 from placet.model import ActClaims, DecisionClaims, RotationClaims, SettlementClaims
 from placet.tokens._claims import (
     ClientAssertionClaims,
+    EnrolmentClaims,
     GrantClaims,
     InquiryClaims,
     ProofClaims,
@@ -118,6 +120,14 @@ ROTATION = TokenKind(
     KeyRule.THUMBPRINT,
     ed25519_name="EdDSA",
 )
+ENROLMENT = TokenKind(
+    "enrolment",
+    "placet-enrolment+jwt",
+    EnrolmentClaims,
+    _OWNERS,
+    KeyRule.EMBEDDED,
+    ed25519_name="EdDSA",
+)
 
 KINDS: tuple[TokenKind[BaseModel], ...] = (
     GRANT,
@@ -130,4 +140,5 @@ KINDS: tuple[TokenKind[BaseModel], ...] = (
     ACT,
     SETTLEMENT,
     ROTATION,
+    ENROLMENT,
 )

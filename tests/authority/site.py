@@ -34,11 +34,13 @@ from placet.model import (
 from placet.telemetry import Health
 from placet.tokens import (
     SigningKey,
+    invitation_key,
     make_client_assertion,
     make_proof,
     make_sign_in,
     numeric_date,
     sign_act,
+    sign_enrolment,
     sign_rotation,
     sign_settlement,
 )
@@ -255,6 +257,14 @@ class Site:
             settlement_digest=digest,
         )
         return {"settlement": self.keep(sign_settlement(claims, self.key_of(by))), "body": body}
+
+    def enrolment(self, principal: str) -> str:
+        """The word of an invitation that nobody gave."""
+        key, now = invitation_key(principal, "A" * 16), _now()
+        made = sign_enrolment(
+            key, principal, self.key_of(principal).public, audience=self.w.issuer, now=now
+        )
+        return self.keep(made)
 
     def rotation(self, following: str, by: str = "agent:orchestrator") -> str:
         """An agent's word that a key is its next one."""

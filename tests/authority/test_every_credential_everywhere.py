@@ -33,8 +33,8 @@ PLACES = (
     "DPoP",
     "Client-Assertion",
     *(f"form {each}" for each in ("client_assertion", "assertion", "token", "device_code")),
-    *(f"body {each}" for each in ("client_assertion", "act", "decision", "token", "attestation")),
-    *(f"body {each}" for each in ("code", "decisions", "settlements", "rotation")),
+    *(f"body {each}" for each in ("client_assertion", "act", "decision", "attestation")),
+    *(f"body {each}" for each in ("enrolment", "decisions", "settlements", "rotation")),
 )
 _DOORS: dict[str, dict[Place, str]] = {
     "open": {},
@@ -47,7 +47,7 @@ _DOORS: dict[str, dict[Place, str]] = {
 }
 _SIGNED: dict[str, dict[Place, str]] = {
     "/v1/acts": {"body act": "act"},
-    "/v1/enrolments": {"body act": "act", "body code": "invitation code"},
+    "/v1/enrolments": {"body act": "act", "body enrolment": "enrolment"},
     "/v1/decisions": {"body decisions": "decision"},
     "/v1/checkpoints/{checkpoint}/decisions": {"body decision": "decision"},
 }
@@ -57,7 +57,7 @@ _FURTHER: dict[str, dict[Place, str]] = {
     "/oauth/revoke": {"form token": "grant"},
     "/v1/settlements": {"body settlements": "settlement"},
     "/v1/keys": {"body rotation": "key rotation"},
-    "/v1/joins": {"body token": "join token", "body attestation": "workload token"},
+    "/v1/joins": {"body enrolment": "enrolment", "body attestation": "workload token"},
 }
 _UNPROVEN = {"/oauth/introspect", "/v1/revocations", "/v1/uses"}
 """Systems of record prove their key by the assertion alone."""
@@ -173,8 +173,8 @@ def _rest_of_the_body(s: Site, route: Route) -> dict[str, Any] | None:
             return {"act": s.act("hold.place", "depot/D1", body), "body": body}
         case "/v1/enrolments":
             jwk = dict(HOLDER.public.jwk())
-            return {"act": s.act("operator.claim", "operator:pat", {"jwk": jwk}), "code": "A" * 16,
-                    "body": {"jwk": jwk}}  # fmt: skip
+            act = s.act("operator.claim", "operator:pat", {"jwk": jwk})
+            return {"act": act, "enrolment": s.enrolment("operator:pat"), "body": {"jwk": jwk}}
         case "/v1/decisions":
             return {"decisions": [{"checkpoint": s.checkpoint.id, "decision": s.decision()}]}
         case "/v1/keys":
@@ -183,7 +183,7 @@ def _rest_of_the_body(s: Site, route: Route) -> dict[str, Any] | None:
             return {}
         case "/v1/joins":
             return {"agent": "scale", "environment": "test", "task_queues": ["scale"],
-                    "token": "A" * 43}  # fmt: skip
+                    "enrolment": s.enrolment("agent:scale")}  # fmt: skip
         case path if path.endswith("/decisions"):
             return {"decision": s.decision()}
         case "/v1/cases/{case}/checkpoints":
@@ -234,7 +234,7 @@ def _make_room(made: dict[str, Any], place: Place) -> None:
     if place == "form device_code":
         made["data"] = {"grant_type": DEVICE_GRANT}
     if place == "body attestation":
-        del made["json"]["token"]
+        del made["json"]["enrolment"]
 
 
 def _take_away(made: dict[str, Any], place: Place) -> None:

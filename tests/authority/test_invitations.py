@@ -8,8 +8,8 @@ import pytest
 
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import Invite, code_digest
-from placet.tokens import SigningKey
+from placet.model import Invite
+from placet.tokens import SigningKey, invitation_key, sign_enrolment
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
 
@@ -30,7 +30,9 @@ def _device(authority: Alone, operator: str = "operator:cleo") -> OperatorClient
 
 
 async def _invite(ada: OperatorClient, operator: str = "operator:cleo") -> None:
-    body = Invite(roles=("clerk",), code_digest=code_digest(operator, CODE), minutes=10)
+    body = Invite(
+        roles=("clerk",), invitation_key=invitation_key(operator, CODE).thumbprint, minutes=10
+    )
     await ada.act("operator.invite", operator, body)
 
 
@@ -99,3 +101,18 @@ async def test_the_audit_finds_a_key_that_was_not_invited(authority: Alone) -> N
     assert troubles(files, "", {}) == set()
     for name, (type_, change, trouble) in _FORGERIES.items():
         assert trouble in troubles(files, type_, change), name
+    # Who owns the log could have the operator sign in with a key of the owner's, who signs the act
+    # with it; but has no code, whose key alone can name it.
+    thief = SigningKey.generate()
+    jwk = dict(thief.public.jwk())
+    assert "enrolment-says-other" in troubles(files, "key.enrolled", {"jwk": jwk})
+    word = sign_enrolment(
+        invitation_key("operator:cleo", CODE.replace("A", "B")),
+        "operator:cleo",
+        thief.public,
+        audience=authority.settings.issuer,
+        now=authority.now(),
+    )
+    forged = {"jwk": jwk, "enrolment": word}
+    assert "enrolment-says-other" in troubles(files, "key.enrolled", forged)
+    assert "enrolment-signature" in troubles(files, "key.enrolled", {"enrolment": None})

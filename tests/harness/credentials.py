@@ -3,7 +3,6 @@
 A kind that is added to ``placet.tokens`` must be added here, or :func:`kinds_that_lack` names it.
 """
 
-import base64
 import json
 import secrets
 from collections.abc import Mapping
@@ -31,12 +30,14 @@ from placet.tokens import (
     InquiryClaims,
     SessionClaims,
     SigningKey,
+    invitation_key,
     make_client_assertion,
     make_proof,
     make_sign_in,
     numeric_date,
     sign_act,
     sign_decision,
+    sign_enrolment,
     sign_grant,
     sign_inquiry,
     sign_rotation,
@@ -151,10 +152,15 @@ def every_kind(by: Issuers) -> dict[str, str]:
         "key rotation": sign_rotation(
             RotationClaims(iss=agent, aud=by.issuer, iat=at, sub=HOLDER.thumbprint), agent_key
         ),
+        "enrolment": sign_enrolment(
+            invitation_key(operator, secrets.token_urlsafe(32)),
+            operator,
+            HOLDER.public,
+            audience=by.issuer,
+            now=now,
+        ),
         "ID token": sign_raw(word_header, word, by.provider),
         "workload token": sign_raw(word_header, {**word, "sub": "pod:scale"}, by.provider),
-        "join token": secrets.token_urlsafe(32),
-        "invitation code": base64.b32encode(secrets.token_bytes(10)).decode(),
         "device code": secrets.token_urlsafe(24),
         "signed head": _head(by),
         "revocation": json.dumps({"cursor": 1, "grant": spell_id("grant", bytes(16))}),

@@ -24,7 +24,10 @@ from tests.harness.reading import KeysOfStore
 
 _JWS = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{40,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{60,}={0,2}")
-KEPT = {"placet-decision+jwt", "placet-act+jwt", "placet-settlement+jwt", "placet-rotation+jwt"}
+OF_A_CASE = {"placet-decision+jwt", "placet-act+jwt", "placet-settlement+jwt"}
+"""What every case leaves of them."""
+
+KEPT = {*OF_A_CASE, "placet-rotation+jwt", "placet-enrolment+jwt"}
 """Signed once and kept for years; they open nothing, and stand in store and ledger alone."""
 
 

@@ -8,8 +8,8 @@ import pytest
 from temporalio import activity
 
 from placet.agent import NotJoined, join
-from placet.model import EnrolIdentity, InviteAgent, Join, Reason, RegisterIdentity, join_digest
-from placet.tokens import SigningKey, make_client_assertion
+from placet.model import EnrolIdentity, InviteAgent, JoinAs, Reason, RegisterIdentity
+from placet.tokens import SigningKey, invitation_key, make_client_assertion
 from tests.harness.raw import ASSERTION_TYPE, Reply, ask, details_of, rogue_worker
 from tests.harness.world import World, until
 
@@ -52,7 +52,7 @@ async def test_an_offboarded_agent_uses_nothing_that_it_kept(w: World) -> None:
     invitation = InviteAgent(
         environment="production",
         task_queues=("scale",),
-        token_digest=join_digest("agent:scale", "production", token),
+        invitation_key=invitation_key("agent:scale", token).thumbprint,
     )
     await w.admin.act("identity.register", "agent:scale", said)
     await w.admin.act("agent.invite", "agent:scale", invitation)
@@ -78,7 +78,7 @@ async def test_an_offboarded_agent_uses_nothing_that_it_kept(w: World) -> None:
     assert lives == [True, False]  # as the system of record is told
     assert (again.status, again.reasons) == (400, ["I10", "offboarded"])
     assert [each["data"]["reason"] for each in await w.entries("grant.revoked")] == ["offboarded"]
-    sent = Join(agent="scale", environment="production", task_queues=("scale",), token=token)
+    sent = JoinAs(agent="scale", environment="production", task_queues=("scale",))
     with pytest.raises(NotJoined, match="offboarded"):
-        await join(w.issuer, sent, SigningKey.generate(), datetime.now(UTC))
+        await join(w.issuer, sent, SigningKey.generate(), datetime.now(UTC), token=token)
     assert (await w.admin.left_behind("agent:scale")).works is False

@@ -6,8 +6,8 @@ import pytest
 
 from placet.agent import NotJoined, join
 from placet.client import AuthorityError
-from placet.model import InviteAgent, Join, SwitchOff, join_digest
-from placet.tokens import SigningKey
+from placet.model import InviteAgent, JoinAs, SwitchOff
+from placet.tokens import SigningKey, invitation_key
 from tests.harness.alone import Alone
 from tests.owasp.attacking import agent, knock
 
@@ -20,7 +20,7 @@ async def test_who_broke_into_a_vendor_gets_nowhere_once_it_is_off(authority: Al
         body = InviteAgent(
             environment="production",
             task_queues=("depot-7",),
-            token_digest=join_digest("agent:scale", "production", token),
+            invitation_key=invitation_key("agent:scale", token).thumbprint,
         )
         await ada.act("agent.invite", "agent:scale", body)
         assert (await knock(authority, stolen)).status_code == 200
@@ -32,6 +32,8 @@ async def test_who_broke_into_a_vendor_gets_nowhere_once_it_is_off(authority: Al
         await ada.act("vendor.off", "acme", whole)
     assert (await knock(authority, stolen)).status_code == 403
     assert (await knock(authority, hidden, "agent:hidden")).status_code == 403
-    sent = Join(agent="scale", environment="production", task_queues=("depot-7",), token=token)
+    sent = JoinAs(agent="scale", environment="production", task_queues=("depot-7",))
     with pytest.raises(NotJoined, match="suspended"):
-        await join(authority.settings.issuer, sent, SigningKey.generate(), authority.now())
+        await join(
+            authority.settings.issuer, sent, SigningKey.generate(), authority.now(), token=token
+        )

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from placet.agent import NotJoined, join
-from placet.model import Join, Workload
+from placet.model import JoinAs, Workload
 from placet.tokens import SigningKey
 from tests.authority.test_registry import SAID
 from tests.harness.alone import Alone
@@ -18,13 +18,18 @@ async def test_another_pipelines_token_deploys_nothing(authority: Alone) -> None
     async with authority.ada() as ada, platform() as ci:
 
         async def tries(word: str) -> None:
-            sent = Join(
+            sent = JoinAs(
                 agent="scale",
                 environment="production",
                 task_queues=("depot-7",),
+            )
+            await join(
+                authority.settings.issuer,
+                sent,
+                SigningKey.generate(),
+                authority.now(),
                 attestation=word,
             )
-            await join(authority.settings.issuer, sent, SigningKey.generate(), authority.now())
 
         workload = Workload(issuer=ci.issuer, audience="placet", subject=MAIN)
         body = SAID.model_copy(update={"workload": workload})

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from placet.agent import NotJoined, join
-from placet.model import InviteAgent, Join, join_digest
-from placet.tokens import SigningKey
+from placet.model import InviteAgent, JoinAs
+from placet.tokens import SigningKey, invitation_key
 from tests.harness.alone import Alone
 from tests.owasp.attacking import agent, knock
 
@@ -21,16 +21,18 @@ async def test_what_was_stolen_long_ago_is_worth_nothing(authority: Alone) -> No
         body = InviteAgent(
             environment="production",
             task_queues=("depot-7",),
-            token_digest=join_digest("agent:scale", "production", token),
+            invitation_key=invitation_key("agent:scale", token).thumbprint,
         )
         await ada.act("agent.invite", "agent:scale", body)
         assert (await knock(authority, key)).status_code == 200
         authority.ahead = timedelta(days=90)
         found = await knock(authority, key)
         assert (found.status_code, found.json()["reasons"]) == (403, ["I10", "expired"])
-        sent = Join(agent="scale", environment="production", task_queues=("depot-7",), token=token)
+        sent = JoinAs(agent="scale", environment="production", task_queues=("depot-7",))
         with pytest.raises(NotJoined, match="not good"):
-            await join(authority.settings.issuer, sent, SigningKey.generate(), authority.now())
+            await join(
+                authority.settings.issuer, sent, SigningKey.generate(), authority.now(), token=token
+            )
         lines = await ada.identity_report("long-lived")
         assert [each.identity for each in lines] == ["agent:scale"]
     with pytest.raises(ValidationError, match="minutes"):

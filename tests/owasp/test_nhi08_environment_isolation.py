@@ -6,8 +6,8 @@ import pytest
 
 from placet.agent import NotJoined, join
 from placet.client import AuthorityError
-from placet.model import InviteAgent, Join, join_digest
-from placet.tokens import SigningKey
+from placet.model import InviteAgent, JoinAs
+from placet.tokens import SigningKey, invitation_key
 from tests.authority.test_registry import SAID
 from tests.harness.alone import Alone
 
@@ -19,14 +19,16 @@ async def test_a_test_worker_does_not_join_in_production(authority: Alone) -> No
     token = secrets.token_urlsafe(32)
 
     async def tries(environment: str) -> None:
-        sent = Join(agent="scale", environment=environment, task_queues=("depot-7",), token=token)
-        await join(authority.settings.issuer, sent, SigningKey.generate(), authority.now())
+        sent = JoinAs(agent="scale", environment=environment, task_queues=("depot-7",))
+        await join(
+            authority.settings.issuer, sent, SigningKey.generate(), authority.now(), token=token
+        )
 
     def invitation(environment: str) -> InviteAgent:
         return InviteAgent(
             environment=environment,
             task_queues=("depot-7",),
-            token_digest=join_digest("agent:scale", environment, token),
+            invitation_key=invitation_key("agent:scale", token).thumbprint,
         )
 
     async with authority.ada() as ada:

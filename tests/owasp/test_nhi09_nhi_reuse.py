@@ -6,8 +6,8 @@ import pytest
 
 from placet.agent import NotJoined, join
 from placet.client import AuthorityError
-from placet.model import EnrolIdentity, InviteAgent, Join, join_digest
-from placet.tokens import SigningKey
+from placet.model import EnrolIdentity, InviteAgent, JoinAs
+from placet.tokens import SigningKey, invitation_key
 from tests.harness import processes
 from tests.harness.alone import Alone
 from tests.owasp.attacking import agent, knock
@@ -24,16 +24,16 @@ async def test_a_key_is_one_identitys_and_a_token_one_workers(authority: Alone) 
         invitation = InviteAgent(
             environment="production",
             task_queues=("depot-7",),
-            token_digest=join_digest("agent:scale", "production", token),
+            invitation_key=invitation_key("agent:scale", token).thumbprint,
         )
         await ada.act("agent.invite", "agent:scale", invitation)
-        sent = Join(agent="scale", environment="production", task_queues=("depot-7",), token=token)
+        sent = JoinAs(agent="scale", environment="production", task_queues=("depot-7",))
         with pytest.raises(NotJoined, match="enrolled already"):
-            await join(authority.settings.issuer, sent, key, authority.now())
+            await join(authority.settings.issuer, sent, key, authority.now(), token=token)
         first, second = SigningKey.generate(), SigningKey.generate()
-        await join(authority.settings.issuer, sent, first, authority.now())
+        await join(authority.settings.issuer, sent, first, authority.now(), token=token)
         with pytest.raises(NotJoined, match="not good"):
-            await join(authority.settings.issuer, sent, second, authority.now())
+            await join(authority.settings.issuer, sent, second, authority.now(), token=token)
         assert (await knock(authority, first, "agent:carrier")).status_code == 401
         await ada.act("process.publish", "parcel-check", processes.DEFINITION)
         other = processes.DEFINITION.model_copy(update={"name": "parcel-recheck"})

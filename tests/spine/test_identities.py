@@ -18,13 +18,12 @@ from placet.model import (
     Governance,
     IdentityRules,
     InviteAgent,
-    Join,
+    JoinAs,
     RegisterIdentity,
     SwitchOff,
     Verdict,
-    join_digest,
 )
-from placet.tokens import SigningKey, write_key_file
+from placet.tokens import SigningKey, invitation_key, write_key_file
 from tests.authority.test_two_administrators import troubles
 from tests.harness.logs import assert_holds, whole_log
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
@@ -149,11 +148,11 @@ async def test_a_worker_serves_only_what_it_was_invited_to(
         await w.admin.act("identity.register", "agent:scale", registration())
         for queue, key in keys.items():
             token = secrets.token_urlsafe(32)
-            digest = join_digest("agent:scale", "production", token)
-            body = InviteAgent(environment="production", task_queues=(queue,), token_digest=digest)
+            named = invitation_key("agent:scale", token).thumbprint
+            body = InviteAgent(environment="production", task_queues=(queue,), invitation_key=named)
             await w.admin.act("agent.invite", "agent:scale", body)
-            sent = Join(agent="scale", environment="production", task_queues=(queue,), token=token)
-            await join(w.issuer, sent, key, datetime.now(UTC))
+            sent = JoinAs(agent="scale", environment="production", task_queues=(queue,))
+            await join(w.issuer, sent, key, datetime.now(UTC), token=token)
 
         async def probe(info: activity.Info) -> list[Reply]:
             replies = [

@@ -21,7 +21,7 @@ from placet.model import PartRef, Verdict
 from placet.process import StepRequest
 from tests.harness import parcels
 from tests.harness.raw import ask, details_of, rogue_worker
-from tests.harness.secrets import KEPT, Recorder, histories, rows, search, tokens_in
+from tests.harness.secrets import KEPT, OF_A_CASE, Recorder, histories, rows, search, tokens_in
 from tests.harness.world import World, until, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,7 +99,7 @@ async def test_no_token_is_written_down_anywhere(
 
         await until(denied)
     kinds = {"at+jwt", "dpop+jwt", "JWT", "placet-session+jwt", "placet-signin+jwt"}
-    assert set(recorder.seen.values()) == kinds | KEPT
+    assert set(recorder.seen.values()) == kinds | OF_A_CASE
     places = await _places(w, caplog)
     assert search(places, recorder.secrets()) == []
     outside = {name: places[name] for name in places if name == "log" or "history" in name}

@@ -18,7 +18,7 @@ from lender.samples import make_loan, plan_for, write_packet
 from placet.client import AuthorityAway
 from placet.model import CaseView, CheckpointView, Verdict
 from tests.harness.forked import begun
-from tests.harness.secrets import KEPT, files, histories, tokens_in
+from tests.harness.secrets import OF_A_CASE, files, histories, tokens_in
 from workflows.loan_draw import PROCESS
 
 T = TypeVar("T")
@@ -81,4 +81,6 @@ async def test_a_draw_leaves_no_token_in_any_file(
     assert all(each["grant"].startswith("grant-") for each in granted), granted[0]
     left = files(folder)
     assert any(case.encode() in each for name, each in left.items() if "temporal.db" in name)
-    assert {each.rpartition(": a ")[2] for each in tokens_in(left)} == KEPT  # the search does see
+    assert {
+        each.rpartition(": a ")[2] for each in tokens_in(left)
+    } == OF_A_CASE  # the search does see

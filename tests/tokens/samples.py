@@ -34,6 +34,7 @@ AUTHORITY_KEY = SigningKey.generate()
 AGENT_KEY = SigningKey.generate()
 OPERATOR_KEY = SigningKey.generate(Algorithm.ED25519)
 STRANGER_KEY = SigningKey.generate()
+INVITATION = tokens.invitation_key(AGENT, "ABCDE-FGHIJ")
 RSA_KEY = SigningKey.generate(Algorithm.RS256)
 
 # The keys of everybody together: the confusion tests must be refused for the kind, not the key.
@@ -179,6 +180,13 @@ SAMPLES: dict[str, Sample] = {
         OPERATOR_KEY,
         lambda token, now: tokens.verify_act(
             token, OPERATOR_KEY.public, operator=OPERATOR, audience=ISSUER, now=now
+        ),
+    ),
+    "enrolment": _sample(
+        tokens.sign_enrolment(INVITATION, AGENT, STRANGER_KEY.public, audience=ISSUER, now=NOW),
+        INVITATION,
+        lambda token, now: tokens.verify_enrolment(
+            token, principal=AGENT, audience=ISSUER, now=now
         ),
     ),
     "settlement": _sample(

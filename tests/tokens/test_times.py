@@ -31,7 +31,7 @@ from tests.tokens.samples import (
 )
 
 LIFETIMES = {"grant": 60, "inquiry": 60, "session": 900, "client assertion": 60, "sign-in": 60}
-AGES = {"proof": 60, "decision": 600, "act": 600, "key rotation": 600}
+AGES = {"proof": 60, "decision": 600, "act": 600, "key rotation": 600, "enrolment": 600}
 
 
 @pytest.mark.parametrize("kind", SAMPLES)

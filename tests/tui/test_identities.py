@@ -3,9 +3,7 @@
 import pytest
 from textual.widgets import Button, Input, Select
 
-from placet.model import (
-    join_digest,
-)
+from placet.tokens import invitation_key
 from tests.tui.conftest import PASSPHRASE, THUMBPRINT, Desk, Opened, known
 from tests.tui.simulator import Simulator
 from tui.screens.act import Act, Handed
@@ -213,7 +211,7 @@ async def test_an_agents_key_is_rotated_by_a_token_that_is_shown_once(
     assert body == {
         "environment": "production",
         "task_queues": ["scales", "scales-2"],
-        "token_digest": join_digest("agent:weigher", "production", token),
+        "invitation_key": invitation_key("agent:weigher", token).thumbprint,
         "minutes": 20,
     }
 

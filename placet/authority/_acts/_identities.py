@@ -140,7 +140,7 @@ class IdentityActs:
         if identity is not None and roles_of(identity) != body.roles:
             raise Conflict(f"{principal} is enrolled with other roles")
         _require_own_keys(tx, principal)
-        if tx.get(InvitationRow, body.code_digest) is not None:
+        if tx.get(InvitationRow, body.invitation_key) is not None:
             raise Conflict("this code was used for another invitation; make a new one")
         invitation = self._core.new_id("invitation")
         expires = tx.now + timedelta(minutes=body.minutes)
@@ -151,13 +151,13 @@ class IdentityActs:
             {
                 "invitation": invitation,
                 "roles": list(body.roles),
-                "code_digest": body.code_digest,
+                "invitation_key": body.invitation_key,
                 "expires_at": int(expires.timestamp()),
             },
         )
         tx.add(
             InvitationRow(
-                code_digest=body.code_digest,
+                invitation_key=body.invitation_key,
                 id=invitation,
                 principal=principal,
                 roles_json=json.dumps(body.roles),

@@ -141,7 +141,7 @@ class RegistryActs:
         lacking = may_join(tx, identity, body, self._core.settings.environment)
         if lacking is not None:
             raise Conflict(lacking.description, (lacking.reason,))
-        if tx.get(JoinToken, body.token_digest) is not None:
+        if tx.get(JoinToken, body.invitation_key) is not None:
             raise Conflict("this token was used for another invitation; make a new one")
         invitation = self._core.new_id("invitation")
         expires = tx.now + timedelta(minutes=body.minutes)
@@ -153,13 +153,13 @@ class RegistryActs:
                 "invitation": invitation,
                 "environment": body.environment,
                 "task_queues": list(body.task_queues),
-                "token_digest": body.token_digest,
+                "invitation_key": body.invitation_key,
                 "expires_at": int(expires.timestamp()),
             },
         )
         tx.add(
             JoinToken(
-                digest=body.token_digest,
+                invitation_key=body.invitation_key,
                 id=invitation,
                 identity=identity,
                 environment=body.environment,

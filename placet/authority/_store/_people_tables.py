@@ -77,9 +77,9 @@ class SubjectRow(Row, table=True):
 
 
 class InvitationRow(Row, table=True):
-    """A one-time code for a new operator, as a digest. ``status``: open, used."""
+    """A one-time code for a new operator: its key's thumbprint. ``status``: open, used."""
 
-    code_digest: str = Field(primary_key=True)
+    invitation_key: str = Field(primary_key=True)
     id: str = Field(unique=True)
     principal: str = Field(index=True)
     roles_json: str

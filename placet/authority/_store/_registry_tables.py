@@ -57,9 +57,9 @@ class Ownership(Row, table=True):
 
 
 class JoinToken(Row, table=True):
-    """A one-time token of an agent's worker, as a digest. ``status``: open, used."""
+    """A one-time token of an agent's worker: its key's thumbprint. ``status``: open, used."""
 
-    digest: str = Field(primary_key=True)
+    invitation_key: str = Field(primary_key=True)
     id: str = Field(unique=True)
     identity: str = Field(index=True)
     environment: str

@@ -22,7 +22,7 @@ from tests.harness.tables import Rows, fill, rows_of, tables_of, whole
 
 FIRST = REVISIONS[0]
 SIZE = 5
-RENAMED = {"private_pem": "kept"}
+RENAMED = {"private_pem": "kept", "code_digest": "invitation_key", "digest": "invitation_key"}
 
 
 @contextmanager

@@ -12,11 +12,16 @@ from placet.audit._people import People
 from placet.audit._registry import named
 from placet.audit._scene import ALL, Case, Grant, Scene
 from placet.ledger import Entry, EntryType
-from placet.model import EvidenceItem, Settled, SettlementOutcome, Step
-from placet.tokens import SHORT_LIFETIME, TokenError, verify_settlement
+from placet.model import EvidenceItem, Settled, SettlementOutcome, Step, UseStage
+from placet.tokens import SHORT_LIFETIME, TokenError, verify_settlement, verify_use
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
-USES = {EntryType.GRANT_USED, EntryType.ACTION_REQUESTED, EntryType.ACTION_PERFORMED}
+STAGES = {
+    UseStage.INTENT: EntryType.ACTION_REQUESTED,
+    UseStage.RESULT: EntryType.ACTION_PERFORMED,
+    UseStage.USE: EntryType.GRANT_USED,
+}
+USES = set(STAGES.values())
 
 _SETTLED = tuple(Settled.model_fields)
 
@@ -224,6 +229,36 @@ class Grants:
         granted = (f"system:{issued.data.get('system')}", issued.data.get("action"))
         if told != (*granted, issued.record, issued.case):
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
+        self._told_by_its_system(entry)
+
+    def _told_by_its_system(self, entry: Entry) -> None:
+        """What a use tells is its system's word, under the key that it told it with."""
+        key = self._people.key(entry.actor, str(entry.data.get("key")), entry.time)
+        if key is None:
+            self._scene.trouble("use-key", f"{entry.actor} has no such key")
+            return
+        try:
+            claims = verify_use(
+                str(entry.data.get("word")),
+                key,
+                system=entry.actor,
+                audience=self._scene.files.issuer,
+                now=entry.time,
+            )
+        except TokenError as error:
+            self._scene.trouble("use-signature", str(error))
+            return
+        signed: dict[str, JsonValue] = {
+            "use": claims.jti,
+            "grant": claims.sub,
+            "action": claims.action,
+            "status": claims.status,
+            "body_digest": claims.body_digest,
+            "used_at": claims.used_at,
+        }
+        told = {name: entry.data.get(name) for name in signed}
+        if (told, entry.type, entry.record) != (signed, STAGES[claims.stage], claims.record):
+            self._scene.trouble("use-says-other", "its system signed another use")
 
 
 def _in_its_run(entry: Entry, case: Case) -> bool:

@@ -5,12 +5,12 @@ covers the record; it is durable before the system acts (I4, I10).
 """
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, select
 
 from placet.authority._core import Core
-from placet.authority._errors import Forbidden
+from placet.authority._errors import Forbidden, Invalid
 from placet.authority._holds import on_hold
 from placet.authority._identities import require_active
 from placet.authority._requests import Sender, use_sender
@@ -26,16 +26,16 @@ from placet.authority._store import (
 )
 from placet.model import (
     CaseStatus,
-    GrantUse,
     GrantUses,
     GrantUsesAnswer,
     Introspection,
     Revocation,
     Revocations,
+    UseClaims,
     UseStage,
     system_urn,
 )
-from placet.tokens import GrantClaims, TokenError, by_kid, verify_grant
+from placet.tokens import GrantClaims, TokenError, by_kid, verify_grant, verify_use
 
 FEED_PAGE = 1000
 LONGEST_WAIT = 20.0
@@ -131,28 +131,45 @@ class Uses:
 
         Raises:
             Unauthenticated: the teller is no enrolled system.
+            Forbidden: it is another kind of identity, or not active.
+            Invalid: it did not sign one of them.
         """
+        _require_kind(sender)
+        words = [self._read(sender, number, each) for number, each in enumerate(body.uses)]
 
         def write(tx: Tx) -> GrantUsesAnswer:
             use_sender(tx, sender)
             require_system(tx, sender, tx.now)
             refused: dict[str, str] = {}
-            for use in body.uses:
-                reason = self._record(tx, sender, use)
+            for use, word in words:
+                reason = self._record(tx, sender, use, word)
                 if reason is not None:
-                    refused[use.id] = reason
+                    refused[use.jti] = reason
             return GrantUsesAnswer(refused=refused)
 
         return await self._core.store.write(write)
 
-    def _record(self, tx: Tx, sender: Sender, use: GrantUse) -> str | None:
+    def _read(self, sender: Sender, number: int, word: str) -> tuple[UseClaims, str]:
+        try:
+            claims = verify_use(
+                word,
+                sender.key,
+                system=sender.principal,
+                audience=self._core.issuer,
+                now=self._core.clock(),
+            )
+        except TokenError as error:
+            raise Invalid("invalid_request", f"uses.{number}: {error}") from None
+        return claims, word
+
+    def _record(self, tx: Tx, sender: Sender, use: UseClaims, word: str) -> str | None:
         system = sender.principal.removeprefix("system:")
-        told = tx.rows(GrantUseRow, _TOLD, {"id": use.id})
+        told = tx.rows(GrantUseRow, _TOLD, {"id": use.jti})
         if told:
             (before,) = told
-            same = (before.grant_id, before.stage, before.system) == (use.grant, use.stage, system)
+            same = (before.grant_id, before.stage, before.system) == (use.sub, use.stage, system)
             return None if same else "this id was used for another use"
-        grant = tx.get(Grant, use.grant)
+        grant = tx.get(Grant, use.sub)
         if grant is None or grant.system != system:
             return "no grant for this system"
         if (grant.action, grant.record) != (use.action, use.record):
@@ -165,27 +182,29 @@ class Uses:
             _ENTRY[use.stage],
             sender.principal,
             {
-                "use": use.id,
-                "grant": use.grant,
+                "use": use.jti,
+                "grant": use.sub,
                 "action": use.action,
                 "status": use.status,
                 "body_digest": use.body_digest,
-                "used_at": int(use.used_at.timestamp()),
+                "used_at": use.used_at,
+                "key": sender.thumbprint,
+                "word": word,
             },
             case=grant.case_id,
             record=use.record,
         )
         tx.add(
             GrantUseRow(
-                id=use.id,
-                grant_id=use.grant,
+                id=use.jti,
+                grant_id=use.sub,
                 system=system,
                 stage=use.stage.value,
                 action=use.action,
                 record=use.record,
                 status=use.status,
                 body_digest=use.body_digest,
-                at=use.used_at,
+                at=datetime.fromtimestamp(use.used_at, UTC),
                 entry=entry,
             )
         )
@@ -198,9 +217,13 @@ def require_system(reader: Reader, sender: Sender, now: datetime) -> None:
     Raises:
         Forbidden: it is another kind of identity, or not active.
     """
+    _require_kind(sender)
+    require_active(reader, sender.principal, sender.thumbprint, now)
+
+
+def _require_kind(sender: Sender) -> None:
     if not sender.principal.startswith("system:"):
         raise Forbidden("only systems of record may ask this")
-    require_active(reader, sender.principal, sender.thumbprint, now)
 
 
 def _intent_trouble(tx: Tx, grant: Grant) -> str | None:

@@ -355,6 +355,7 @@ from placet.model._uses import (
     Introspection,
     Revocation,
     Revocations,
+    UseClaims,
     UseStage,
 )
 from placet.model._values import (
@@ -661,6 +662,7 @@ __all__ = [
     "Uncounted",
     "Unusual",
     "Use",
+    "UseClaims",
     "UseStage",
     "UtcTime",
     "ValueKind",

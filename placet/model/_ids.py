@@ -29,6 +29,9 @@ Principal = Annotated[
 AgentPrincipal = Annotated[Principal, StringConstraints(pattern=r"^agent:")]
 """A non-human identity that does steps: ``agent:<name>``."""
 
+SystemPrincipal = Annotated[Principal, StringConstraints(pattern=r"^system:")]
+"""A system of record: ``system:<name>``."""
+
 CaseId = Annotated[str, StringConstraints(pattern=r"^case-[0-9a-z]{26}$")]
 CheckpointId = Annotated[str, StringConstraints(pattern=r"^ckpt-[0-9a-z]{26}$")]
 GrantId = Annotated[str, StringConstraints(pattern=r"^grant-[0-9a-z]{26}$")]

@@ -14,9 +14,10 @@ from placet.model._ids import (
     Jti,
     Principal,
     RecordId,
+    SystemPrincipal,
     Thumbprint,
 )
-from placet.model._signed import CompactJws
+from placet.model._signed import Audience, CompactJws, NumericDate
 from placet.model._values import Model, UtcTime
 
 
@@ -41,11 +42,27 @@ class GrantUse(Model):
     used_at: UtcTime
 
 
+class UseClaims(Model):
+    """A system of record's signed word on one use: ``jti`` is the use, ``sub`` the grant."""
+
+    iss: SystemPrincipal
+    aud: Audience
+    iat: NumericDate
+    jti: Jti
+    sub: GrantId
+    stage: UseStage
+    action: Action
+    record: RecordId
+    status: int = Field(ge=0, le=599)
+    body_digest: Digest | None = None
+    used_at: NumericDate
+
+
 class GrantUses(Model):
-    """Body of ``POST /v1/uses``: under the system's own key (client assertion and DPoP proof)."""
+    """Body of ``POST /v1/uses``: JWS over :class:`UseClaims`, all under the system's own key."""
 
     client_assertion: CompactJws
-    uses: tuple[GrantUse, ...] = Field(min_length=1, max_length=256)
+    uses: tuple[CompactJws, ...] = Field(min_length=1, max_length=256)
 
 
 class GrantUsesAnswer(Model):

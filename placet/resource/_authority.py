@@ -18,9 +18,18 @@ from placet.model import (
     Introspection,
     Name,
     Revocations,
+    UseClaims,
 )
 from placet.resource._errors import CannotJudge
-from placet.tokens import KeyRefused, PublicKey, SigningKey, make_client_assertion, read_jwks
+from placet.tokens import (
+    KeyRefused,
+    PublicKey,
+    SigningKey,
+    make_client_assertion,
+    numeric_date,
+    read_jwks,
+    sign_use,
+)
 
 _M = TypeVar("_M", bound=BaseModel)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -120,7 +129,8 @@ class SystemLink:
         Raises:
             AuthorityAway: nothing is known to be durable.
         """
-        body = GrantUses(client_assertion=self._assertion(), uses=uses)
+        signed = tuple(self._sign(each) for each in uses)
+        body = GrantUses(client_assertion=self._assertion(), uses=signed)
         answer = await self._send(
             "POST",
             "/v1/uses",
@@ -128,6 +138,22 @@ class SystemLink:
             headers={"Content-Type": "application/json"},
         )
         return self._model(answer, GrantUsesAnswer)
+
+    def _sign(self, use: GrantUse) -> str:
+        claims = UseClaims(
+            iss=self._client_id,
+            aud=self._issuer,
+            iat=numeric_date(self._clock()),
+            jti=use.id,
+            sub=use.grant,
+            stage=use.stage,
+            action=use.action,
+            record=use.record,
+            status=use.status,
+            body_digest=use.body_digest,
+            used_at=numeric_date(use.used_at),
+        )
+        return sign_use(claims, self._key)
 
     def _model(self, answer: _Answer, model: type[_M]) -> _M:
         if answer.status == 401:

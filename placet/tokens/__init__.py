@@ -1,15 +1,9 @@
-"""Signed things: grants, proofs of possession, decisions, acts, settlements; keys; no I/O.
+"""Signed things: grants, proofs of possession, decisions, acts, settlements, uses; keys; no I/O.
 
 The one exception are :func:`read_key_file` and :func:`write_key_file`. Clock and ids are arguments.
 Every token goes through :func:`verify_jws`, which raises a :class:`TokenError` or returns claims.
 """
 
-from placet.tokens._agents import (
-    sign_rotation,
-    sign_settlement,
-    verify_rotation,
-    verify_settlement,
-)
 from placet.tokens._claims import (
     ClientAssertionClaims,
     Confirmation,
@@ -87,6 +81,7 @@ from placet.tokens._kinds import (
     SETTLEMENT,
     SHORT_LIFETIME,
     SIGN_IN,
+    USE,
     KeyRule,
     TokenKind,
 )
@@ -106,6 +101,14 @@ from placet.tokens._verify import (
     numeric_date,
     sign_jws,
     verify_jws,
+)
+from placet.tokens._words import (
+    sign_rotation,
+    sign_settlement,
+    sign_use,
+    verify_rotation,
+    verify_settlement,
+    verify_use,
 )
 
 __all__ = [
@@ -127,6 +130,7 @@ __all__ = [
     "SHORT_LIFETIME",
     "SIGN_IN",
     "SKEW",
+    "USE",
     "Algorithm",
     "BadSignature",
     "ClientAssertionClaims",
@@ -183,6 +187,7 @@ __all__ = [
     "sign_rotation",
     "sign_session",
     "sign_settlement",
+    "sign_use",
     "spell_jwks",
     "token_hash",
     "verify_act",
@@ -198,6 +203,7 @@ __all__ = [
     "verify_session",
     "verify_settlement",
     "verify_sign_in",
+    "verify_use",
     "verify_workload_token",
     "write_key_file",
 ]

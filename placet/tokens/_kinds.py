@@ -13,6 +13,7 @@ kind                ``typ``                     signed by                key    
 ``ACT``             ``placet-act+jwt``          operator                 thumb     by ``iat``
 ``SETTLEMENT``      ``placet-settlement+jwt``   agent                    thumb     any age
 ``ROTATION``        ``placet-rotation+jwt``     agent                    thumb     by ``iat``
+``USE``             ``placet-use+jwt``          system of record         thumb     any age
 ``ENROLMENT``       ``placet-enrolment+jwt``    an invitation's key      in it     by ``iat``
 ==================  ==========================  =======================  ========  ==============
 """
@@ -24,7 +25,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from placet.model import ActClaims, DecisionClaims, RotationClaims, SettlementClaims
+from placet.model import ActClaims, DecisionClaims, RotationClaims, SettlementClaims, UseClaims
 from placet.tokens._claims import (
     ClientAssertionClaims,
     EnrolmentClaims,
@@ -120,6 +121,14 @@ ROTATION = TokenKind(
     KeyRule.THUMBPRINT,
     ed25519_name="EdDSA",
 )
+USE = TokenKind(
+    "use",
+    "placet-use+jwt",
+    UseClaims,
+    _OWNERS,
+    KeyRule.THUMBPRINT,
+    ed25519_name="EdDSA",
+)
 ENROLMENT = TokenKind(
     "enrolment",
     "placet-enrolment+jwt",
@@ -140,5 +149,6 @@ KINDS: tuple[TokenKind[BaseModel], ...] = (
     ACT,
     SETTLEMENT,
     ROTATION,
+    USE,
     ENROLMENT,
 )

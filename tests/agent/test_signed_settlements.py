@@ -30,7 +30,7 @@ async def _settled(s: Surroundings, case: str) -> list[dict[str, Any]]:
 
 
 async def test_whoever_has_the_agents_key_can_check_what_it_signed(s: Surroundings) -> None:
-    """I13: with a JOSE library and docs/reference/settlements.md alone; told twice, it is once."""
+    """I13: with a JOSE library and docs/reference/signatures.md alone; told twice, it is once."""
     attempts: list[int] = []
 
     async def body(request: StepRequest) -> str:

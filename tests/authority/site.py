@@ -33,6 +33,7 @@ from placet.model import (
 )
 from placet.telemetry import Health
 from placet.tokens import (
+    USE,
     SigningKey,
     invitation_key,
     make_client_assertion,
@@ -47,6 +48,7 @@ from placet.tokens import (
 from tests.harness.parcels import ParcelCheck
 from tests.harness.raw import ASSERTION_TYPE, ask, details_of, rogue_worker
 from tests.harness.world import World, sandbox, temporal_server, until, world
+from tests.tokens.samples import sign_raw
 
 Door = Literal["open", "proof", "form", "header", "body", "session", "grant", "signature"]
 """How a route is told who asks."""
@@ -257,6 +259,23 @@ class Site:
             settlement_digest=digest,
         )
         return {"settlement": self.keep(sign_settlement(claims, self.key_of(by))), "body": body}
+
+    def use(self, **changed: Any) -> str:
+        """A system's signed word on a use of the live grant; it says what it likes."""
+        header = {"typ": USE.typ, "alg": "ES256", "kid": self.system_key.thumbprint}
+        said = {
+            "iss": SYSTEM,
+            "aud": self.w.issuer,
+            "iat": numeric_date(_now()),
+            "jti": _jti(),
+            "sub": self.grant_id,
+            "stage": "use",
+            "action": "checkpoint:open",
+            "record": "depot/D1/parcel/8",
+            "status": 200,
+            "used_at": 1_795_500_000,
+        }
+        return self.keep(sign_raw(header, {**said, **changed}, self.system_key))
 
     def enrolment(self, principal: str) -> str:
         """The word of an invitation that nobody gave."""

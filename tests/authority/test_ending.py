@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 import pytest_asyncio
 from temporalio import activity
@@ -19,9 +20,10 @@ from placet.agent import current_grant, governed
 from placet.audit import replay, verify
 from placet.cli import fetch_log
 from placet.client import AuthorityError
-from placet.model import EnrolIdentity, GrantUse, GrantUses, PartRef, Reason, UseStage, Verdict
+from placet.model import EnrolIdentity, GrantUses, PartRef, Reason, UseClaims, UseStage, Verdict
 from placet.process import StepRequest
-from placet.tokens import SigningKey, make_client_assertion, make_proof
+from placet.tokens import SigningKey, make_client_assertion, make_proof, numeric_date, sign_use
+from tests.authority.test_two_administrators import troubles
 from tests.harness import processes
 from tests.harness.parcels import FailingCheck, ParcelCheck, Weight
 from tests.harness.world import World, temporal_server, until, world
@@ -212,20 +214,44 @@ async def told(w: World, key: SigningKey, grant: str, stage: UseStage) -> None:
     assertion = make_client_assertion(
         key, "system:authority", issuer=w.issuer, now=now, jti=secrets.token_urlsafe(18)
     )
-    use = GrantUse(
-        id=secrets.token_urlsafe(18),
-        grant=grant,
+    claims = UseClaims(
+        iss="system:authority",
+        aud=w.issuer,
+        iat=numeric_date(now),
+        jti=secrets.token_urlsafe(18),
+        sub=grant,
         stage=stage,
         action="parcel:dispatch",
         record="depot/D1/parcel/27",
         status=0 if stage is UseStage.INTENT else 200,
-        used_at=now,
+        used_at=numeric_date(now),
     )
-    body = GrantUses(client_assertion=assertion, uses=(use,)).model_dump(mode="json")
+    uses = (sign_use(claims, key),)
+    body = GrantUses(client_assertion=assertion, uses=uses).model_dump(mode="json")
     proof = make_proof(key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
     async with httpx.AsyncClient() as http:
         answer = await http.post(url, json=body, headers={"DPoP": proof})
     assert (answer.status_code, answer.json()) == (200, {"refused": {}})
+
+
+async def _no_other_word_of_the_system(w: World) -> None:
+    """What who owns the log writes in the place of what the system said is found."""
+    files = await fetch_log(w.admin)
+    owners = SigningKey.generate()
+    used = [json.loads(each)["data"] for each in files.entries if b'"action.performed"' in each][-1]
+    said = jwt.decode(used["word"], options={"verify_signature": False})
+    signed = sign_use(UseClaims.model_validate({**said, "status": 409}), owners)
+    assert troubles(files, "", {}) == set()
+    for change, found in (
+        ({"status": 409}, "use-says-other"),
+        ({"used_at": used["used_at"] - 60}, "use-says-other"),
+        ({"body_digest": "sha-256:" + "A" * 43}, "use-says-other"),
+        ({"use": "another-use-of-another"}, "use-says-other"),
+        ({"word": None}, "use-signature"),
+        ({"word": signed, "status": 409}, "use-signature"),
+        ({"word": signed, "status": 409, "key": owners.thumbprint}, "use-key"),
+    ):
+        assert found in troubles(files, "action.performed", change), change
 
 
 async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: World) -> None:
@@ -254,6 +280,7 @@ async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: W
         await w.admin.act("case.end", case, WHY)
         go_on.set()
         await audited(w, case, ParcelCheck)
+        await _no_other_word_of_the_system(w)
     await w.admin.act("agent.resume", "agent:carrier", WHY)
 
 

@@ -7,7 +7,6 @@ the store not one row; and no log line has a token in it or tells of an unforese
 import itertools
 import json
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -295,7 +294,7 @@ async def test_a_forged_token_is_no_client_assertion(s: Site, route: Route) -> N
                 made["json"]["client_assertion"] = token
                 made["json"] |= {
                     "/v1/grants": {"asks": [_GOOD_DETAILS]},
-                    "/v1/uses": {"uses": [_use(s)]},
+                    "/v1/uses": {"uses": [s.use()]},
                     "/v1/settlements": {"settlements": [_SETTLEMENT]},
                     "/v1/keys": {"rotation": "YQ.YQ.YQ"},
                 }[route.path]
@@ -614,30 +613,20 @@ async def test_numbers_beyond_the_ledger_are_refused(s: Site) -> None:
 # --- well signed, and wrong -------------------------------------------------------------------
 
 
-def _use(s: Site, **changed: Any) -> dict[str, Any]:
-    return {
-        "id": secrets.token_urlsafe(18),
-        "grant": s.grant_id,
-        "stage": "use",
-        "action": "checkpoint:open",
-        "record": "depot/D1/parcel/8",
-        "status": 200,
-        "used_at": "2026-11-24T09:50:00Z",
-        **changed,
-    }
-
-
 _USES: dict[str, dict[str, Any]] = {
     "extra": {"colour": "red"},
     "status-huge": {"status": 10**30},
     "status-text": {"status": "ok"},
     "stage": {"stage": "maybe"},
-    "no-grant": {"grant": "grant"},
+    "no-grant": {"sub": "grant"},
     "nul": {"record": "depot/D1\0/parcel/8"},
-    "id-short": {"id": "1"},
-    "id-nul": {"id": "a\0" * 20},
-    "time-local": {"used_at": "2026-11-24T09:50:00"},
-    "time-far": {"used_at": "99999-01-01T00:00:00Z"},
+    "id-short": {"jti": "1"},
+    "id-nul": {"jti": "a\0" * 20},
+    "time-text": {"used_at": "2026-11-24T09:50:00Z"},
+    "time-far": {"used_at": 2**53},
+    "another-system": {"iss": "system:depot"},
+    "another-authority": {"aud": "https://another.example"},
+    "of-tomorrow": {"iat": 4_000_000_000},
     "time-number": {"used_at": 10**30},
     "time-nan": {"used_at": float("nan")},
     "digest": {"body_digest": "sha-256:x"},
@@ -648,7 +637,7 @@ _USES: dict[str, dict[str, Any]] = {
 async def test_a_wrong_use_is_refused(s: Site) -> None:
     for name in _USES:
         made = s.good(next(each for each in ROUTES if each.path == "/v1/uses"))
-        made["json"]["uses"] = [_use(s, **_USES[name])]
+        made["json"]["uses"] = [s.use(**_USES[name])]
         made["content"] = json.dumps(made.pop("json"))
         made["headers"]["Content-Type"] = "application/json"
         assert_refused(s, await s.send(made), 400)
@@ -657,12 +646,12 @@ async def test_a_wrong_use_is_refused(s: Site) -> None:
 @pytest.mark.reaches_the_database
 async def test_a_use_that_is_none_is_refused_by_its_id(s: Site) -> None:
     """A system of record can't tell of another's grant, or of one that is none."""
-    for changed in ({}, {"grant": "grant-" + "0" * 26}):
+    for changed in ({}, {"sub": "grant-" + "0" * 26}):
         made = s.good(next(each for each in ROUTES if each.path == "/v1/uses"))
-        use = _use(s, **changed)
+        use = s.use(**changed)
         made["json"]["uses"] = [use]
         answer = await s.send(made)
-        assert answer.json()["refused"] == {use["id"]: "no grant for this system"}
+        assert answer.json()["refused"] == {claims_of(use)["jti"]: "no grant for this system"}
 
 
 def _part(**changed: Any) -> dict[str, Any]:
@@ -898,7 +887,7 @@ async def test_agents_are_no_systems_and_systems_no_agents(s: Site, meant: Meant
         if route.door == "form":
             made["data"]["token"] = s.grant
         if route.door == "body":
-            made["json"]["uses"] = [_use(s)]
+            made["json"]["uses"] = [s.use()]
         assert_refused(s, await s.send(made), 403)
     token = next(each for each in ROUTES if each.path == "/oauth/token")
     made = s.good(Route(token.method, token.path, token.door, SYSTEM))

@@ -18,7 +18,7 @@ from placet.authority import SigningKeys, Store, load_signing_keys
 from placet.client import JWT_BEARER
 from placet.client._sending import DEVICE_GRANT
 from placet.tokens import SigningKey
-from tests.authority.site import ROUTES, Route, Site, routes_of_the_app, site
+from tests.authority.site import ROUTES, SYSTEM, Route, Site, routes_of_the_app, site
 from tests.harness.credentials import HOLDER, Issuers, every_kind, kinds_that_lack
 from tests.harness.world import PASSPHRASE
 
@@ -34,7 +34,7 @@ PLACES = (
     "Client-Assertion",
     *(f"form {each}" for each in ("client_assertion", "assertion", "token", "device_code")),
     *(f"body {each}" for each in ("client_assertion", "act", "decision", "attestation")),
-    *(f"body {each}" for each in ("enrolment", "decisions", "settlements", "rotation")),
+    *(f"body {each}" for each in ("enrolment", "decisions", "settlements", "rotation", "uses")),
 )
 _DOORS: dict[str, dict[Place, str]] = {
     "open": {},
@@ -55,6 +55,7 @@ _FURTHER: dict[str, dict[Place, str]] = {
     "/oauth/token": {"form assertion": "sign-in", "form device_code": "device code"},
     "/oauth/introspect": {"form token": "grant"},
     "/oauth/revoke": {"form token": "grant"},
+    "/v1/uses": {"body uses": "use"},
     "/v1/settlements": {"body settlements": "settlement"},
     "/v1/keys": {"body rotation": "key rotation"},
     "/v1/joins": {"body enrolment": "enrolment", "body attestation": "workload token"},
@@ -100,6 +101,7 @@ async def kinds(s: Site) -> Callable[[], dict[str, str]]:
             authority=keys.signer(store.clock()),
             agent=("agent:orchestrator", s.w.agents["orchestrator"]),
             operator=("operator:una", s.w.keys["una"]),
+            system=(SYSTEM, s.system_key),
             provider=SigningKey.generate(),
         )
     return lambda: {name: s.keep(token) for name, token in every_kind(by).items()}
@@ -130,7 +132,11 @@ def _for_grants(made: dict[str, Any], token: str) -> list[dict[str, Any]]:
     return [{**each, "settlement": token} for each in made["json"].get("settlements") or [{}]]
 
 
-_MANY = {"decisions": _for_checkpoints, "settlements": _for_grants}
+def _alone(_: dict[str, Any], token: str) -> list[str]:
+    return [token]
+
+
+_MANY = {"decisions": _for_checkpoints, "settlements": _for_grants, "uses": _alone}
 
 
 def bare(s: Site, route: Route) -> dict[str, Any]:
@@ -165,9 +171,7 @@ def _rest_of_the_body(s: Site, route: Route) -> dict[str, Any] | None:
         case "/v1/settlements":
             return {"settlements": [s.settlement(nobodys)]}
         case "/v1/uses":
-            use = {"id": "a-use-of-the-matrix-1", "grant": nobodys, "stage": "use"}
-            use |= {"action": "checkpoint:open", "record": "depot/D1/parcel/8", "status": 200}
-            return {"uses": [{**use, "used_at": "2026-11-24T09:50:00Z"}]}
+            return {"uses": [s.use(sub=nobodys)]}
         case "/v1/acts":
             body = {"reason": "a test"}
             return {"act": s.act("hold.place", "depot/D1", body), "body": body}

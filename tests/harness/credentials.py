@@ -18,6 +18,8 @@ from placet.model import (
     DecisionClaims,
     RotationClaims,
     SettlementClaims,
+    UseClaims,
+    UseStage,
     Verdict,
     digest_bytes,
     digest_json,
@@ -43,6 +45,7 @@ from placet.tokens import (
     sign_rotation,
     sign_session,
     sign_settlement,
+    sign_use,
 )
 from placet.tokens._id_tokens import ID_TOKEN, WORKLOAD_TOKEN
 from tests.tokens.samples import DETAILS, sign_raw
@@ -63,6 +66,7 @@ class Issuers:
     authority: SigningKey
     agent: tuple[str, SigningKey]
     operator: tuple[str, SigningKey]
+    system: tuple[str, SigningKey]
     provider: SigningKey
 
 
@@ -77,6 +81,7 @@ def every_kind(by: Issuers) -> dict[str, str]:
     at, jti = numeric_date(now), secrets.token_urlsafe(18)
     agent, agent_key = by.agent
     operator, operator_key = by.operator
+    system, system_key = by.system
     bound = Confirmation(jkt=HOLDER.thumbprint)
     said: dict[str, Any] = {"iss": by.issuer, "iat": at, "jti": jti}
     word = {"iss": "https://id.example", "sub": "una", "aud": by.issuer, "iat": at, "exp": at + 300}
@@ -158,6 +163,21 @@ def every_kind(by: Issuers) -> dict[str, str]:
             HOLDER.public,
             audience=by.issuer,
             now=now,
+        ),
+        "use": sign_use(
+            UseClaims(
+                iss=system,
+                aud=by.issuer,
+                iat=at,
+                jti=jti,
+                sub=spell_id("grant", bytes(16)),
+                stage=UseStage.USE,
+                action="parcel:weigh",
+                record="depot/D1",
+                status=200,
+                used_at=at,
+            ),
+            system_key,
         ),
         "ID token": sign_raw(word_header, word, by.provider),
         "workload token": sign_raw(word_header, {**word, "sub": "pod:scale"}, by.provider),

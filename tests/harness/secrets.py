@@ -27,7 +27,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{60,}={0,2}")
 OF_A_CASE = {"placet-decision+jwt", "placet-act+jwt", "placet-settlement+jwt"}
 """What every case leaves of them."""
 
-KEPT = {*OF_A_CASE, "placet-rotation+jwt", "placet-enrolment+jwt"}
+KEPT = {*OF_A_CASE, "placet-use+jwt", "placet-rotation+jwt", "placet-enrolment+jwt"}
 """Signed once and kept for years; they open nothing, and stand in store and ledger alone."""
 
 

@@ -27,6 +27,7 @@ from placet.tokens import (
     sign_inquiry,
     spell_jwks,
 )
+from tests.harness.uses import read_use
 
 CASE = spell_id("case", bytes(range(16)))
 
@@ -149,7 +150,7 @@ class SimulatedAuthority:
         if self.away or self.uses_away:
             return Response(status_code=503)
         refused = {}
-        for use in json.loads(await request.body())["uses"]:
+        for use in map(read_use, json.loads(await request.body())["uses"]):
             reason = self.refusals.get(use["stage"])
             if reason is not None:
                 refused[use["id"]] = reason

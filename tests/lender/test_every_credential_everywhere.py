@@ -43,6 +43,7 @@ def _issuers(bank: Lending, system: str) -> Issuers:
         authority=bank.authority.key,
         agent=("agent:draw-analyst", bank.agent),
         operator=("operator:una", SigningKey.generate()),
+        system=(f"system:{system}", SigningKey.generate()),
         provider=SigningKey.generate(),
     )
 

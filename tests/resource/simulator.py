@@ -32,6 +32,7 @@ from placet.tokens import (
     spell_jwks,
     verify_client_assertion,
 )
+from tests.harness.uses import read_use
 from tests.harness.world import free_port
 
 SYSTEM = "library"
@@ -243,7 +244,7 @@ class Authority:
     async def _uses(self, request: Request) -> Response:
         body = await request.json()
         self._admit(body["client_assertion"])
-        told = {use["id"]: use for use in body["uses"]}
+        told = {use["id"]: use for use in map(read_use, body["uses"])}
         refused = {use: why for use, why in self.refused_uses.items() if use in told}
         self.uses |= {use: value for use, value in told.items() if use not in refused}
         return JSONResponse({"refused": refused})

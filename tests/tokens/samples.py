@@ -13,6 +13,8 @@ from placet.model import (
     GrantedDetails,
     RotationClaims,
     SettlementClaims,
+    UseClaims,
+    UseStage,
     Verdict,
     digest_bytes,
     spell_id,
@@ -95,6 +97,18 @@ SETTLEMENT_CLAIMS = SettlementClaims(
     settlement_digest=digest_bytes(b"settlement"),
 )
 ROTATION_CLAIMS = RotationClaims(iss=AGENT, aud=ISSUER, iat=AT, sub=STRANGER_KEY.thumbprint)
+USE_CLAIMS = UseClaims(
+    iss="system:loan-servicing",
+    aud=ISSUER,
+    iat=AT,
+    jti=JTI,
+    sub=spell_id("grant", bytes(range(16))),
+    stage=UseStage.RESULT,
+    action="draw:disburse",
+    record="loan/L-1001/draw/7",
+    status=200,
+    used_at=AT,
+)
 INQUIRY_CLAIMS = tokens.InquiryClaims(
     iss=ISSUER,
     aud=SYSTEM,
@@ -187,6 +201,13 @@ SAMPLES: dict[str, Sample] = {
         INVITATION,
         lambda token, now: tokens.verify_enrolment(
             token, principal=AGENT, audience=ISSUER, now=now
+        ),
+    ),
+    "use": _sample(
+        tokens.sign_use(USE_CLAIMS, AGENT_KEY),
+        AGENT_KEY,
+        lambda token, now: tokens.verify_use(
+            token, AGENT_KEY.public, system="system:loan-servicing", audience=ISSUER, now=now
         ),
     ),
     "settlement": _sample(

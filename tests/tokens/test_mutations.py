@@ -251,6 +251,7 @@ REQUIRED = {
     "decision": "iss aud iat jti sub txn evidence_digest requirement_digest verdict",
     "act": "iss aud iat jti act target body_digest",
     "enrolment": "aud iat sub cnf",
+    "use": "iss aud iat jti sub stage action record status used_at",
     "settlement": "iss aud iat sub txn settlement_digest",
     "key rotation": "iss aud iat sub",
 }
@@ -319,7 +320,9 @@ def test_agents_and_people_do_not_sign_with_rsa(kind: str) -> None:
         SAMPLES[kind].verify(sign_raw(header, read_part(SAMPLES[kind].token, 1), RSA_KEY))
 
 
-@pytest.mark.parametrize("kind", ["decision", "act", "sign-in", "settlement", "key rotation"])
+@pytest.mark.parametrize(
+    "kind", ["decision", "act", "sign-in", "settlement", "use", "key rotation"]
+)
 def test_what_is_signed_as_a_word_names_the_key_by_its_thumbprint(kind: str) -> None:
     """I6, I13: a signature is one enrolled key's; without its name it is nobody's."""
     with pytest.raises(UnknownKey):

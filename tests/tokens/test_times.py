@@ -82,9 +82,10 @@ def test_what_has_no_end_must_be_fresh(kind: str) -> None:
         sample.verify_at(sample.token, later(AGES[kind] + 5.001))
 
 
-def test_a_settlement_may_be_told_late() -> None:
+@pytest.mark.parametrize("kind", ["settlement", "use"])
+def test_what_was_done_may_be_told_late(kind: str) -> None:
     """I4: the authority may have been away for days."""
-    SAMPLES["settlement"].verify_at(SAMPLES["settlement"].token, later(86_400 * 30))
+    SAMPLES[kind].verify_at(SAMPLES[kind].token, later(86_400 * 30))
 
 
 def test_an_auditor_may_verify_an_old_decision() -> None:

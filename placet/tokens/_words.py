@@ -1,10 +1,10 @@
-"""What agents sign for the ledger. As with people, a signature's ``kid`` is the key itself."""
+"""What agents and systems sign for the ledger: as with people, ``kid`` is the key itself."""
 
 from datetime import datetime, timedelta
 
-from placet.model import RotationClaims, SettlementClaims
+from placet.model import RotationClaims, SettlementClaims, UseClaims
 from placet.tokens._keys import PublicKey, SigningKey, by_kid
-from placet.tokens._kinds import ROTATION, SETTLEMENT
+from placet.tokens._kinds import ROTATION, SETTLEMENT, USE
 from placet.tokens._people import FRESH
 from placet.tokens._verify import sign_jws, verify_jws
 
@@ -80,4 +80,35 @@ def verify_rotation(
         audience=audience,
         now=now,
         max_age=max_age,
+    ).claims
+
+
+def sign_use(claims: UseClaims, key: SigningKey) -> str:
+    """Sign a use with the key of the system of record.
+
+    Raises:
+        KeyRefused: the key is neither ES256 nor Ed25519.
+    """
+    return sign_jws(claims, kind=USE, key=key)
+
+
+def verify_use(
+    token: str, key: PublicKey, *, system: str, audience: str, now: datetime
+) -> UseClaims:
+    """Verify a use: that this system's key signed it, for this authority.
+
+    It may be of any age: a system tells it again for as long as the authority is away.
+
+    Args:
+        token: the use.
+        key: the key that was enrolled for the system; ``kid`` must be its thumbprint.
+        system: the system.
+        audience: the authority's address.
+        now: when it came in; an auditor gives the time of its ledger entry.
+
+    Raises:
+        TokenError: it is refused; its subclass says why.
+    """
+    return verify_jws(
+        token, kind=USE, keys=by_kid([key]), issuer=system, audience=audience, now=now
     ).claims

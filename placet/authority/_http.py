@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from placet.authority._errors import Invalid, NotFound, Refusal, Unauthenticated, Unavailable
-from placet.authority._store import StoreUnavailable
+from placet.authority._store import StoreDamaged, StoreUnavailable
 from placet.model import Problem, plain_error
 from placet.telemetry import about, metrics
 
@@ -333,6 +333,11 @@ def _answering(handler: Endpoint, gate: Callable[[], Gate]) -> Endpoint:
         except StoreUnavailable as error:
             _log.warning("at %r: %s", request.scope["path"], error)
             return refuse(Unavailable("the ledger can't be reached; nothing was done, ask again"))
+        except StoreDamaged as error:
+            _log.error("at %r: %s", request.scope["path"], error)
+            said = "the ledger has lost entries: an administrator must look, and restore a backup"
+            problem = Problem(error="server_error", error_description=said)
+            return JSONResponse(problem.model_dump(mode="json"), status_code=500)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the last line of defence; it is logged with its trace

@@ -292,7 +292,9 @@ async def lived(request: pytest.FixtureRequest, kind: str, folder: Path) -> Asyn
 
 
 async def fetched(w: World) -> LogFiles:
-    return await fetch_log(w.people["una"])
+    """All that an auditor fetches, who has seen no head before."""
+    async with OperatorClient(w.issuer, "operator:una", w.keys["una"]) as una:
+        return await fetch_log(una)
 
 
 def said(report: Report) -> str:

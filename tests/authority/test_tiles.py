@@ -11,9 +11,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
-from placet.authority._store import LedgerEntry, Reader, Store, Tx, read_bundle, read_tile, table_of
+from placet.authority._store import (
+    LedgerEntry,
+    Reader,
+    Store,
+    StoreDamaged,
+    Tx,
+    read_bundle,
+    read_tile,
+    table_of,
+)
 from placet.authority._store._nodes import keep_tile_tops
 from placet.ledger import (
     Bundle,
@@ -169,10 +178,32 @@ async def test_tiles_and_bundles_come_from_both_databases(store: Store) -> None:
     )
     assert (await store.head())[1] == root_hash(leaves)
     for beyond in (Tile(0, 2, 9), Tile(1, 0, 3), Tile(2, 0, 1)):
-        with pytest.raises(LookupError):
+        with pytest.raises(StoreDamaged):
             await store.read(lambda r, t=beyond: read_tile(r, t))
-    with pytest.raises(LookupError):
+    with pytest.raises(StoreDamaged):
         await store.read(lambda r: read_bundle(r, Bundle(2, 9)))
+
+
+async def test_a_ledger_that_lost_an_entry_says_so(log: ServedLog) -> None:
+    """I8, I12: whoever asks for what rests on it is told, in words; all else is served."""
+    await log.grow_to(300)
+
+    def lose(tx: Tx) -> None:
+        tx.execute(delete(table_of(LedgerEntry)).where(table_of(LedgerEntry).c.index == 7))
+
+    await log.store.write(lose)
+    v1 = log.prefix.removesuffix("/ledger") + "/v1/ledger"
+    for url in (
+        f"{log.prefix}/tile/0/000",
+        f"{log.prefix}/tile/entries/000",
+        f"{v1}/consistency?from=9&to=300",
+        f"{v1}/entries/8/proof?size=300",
+    ):
+        answer = await log.http.get(url)
+        assert (answer.status_code, answer.json()["error"]) == (500, "server_error"), url
+        assert answer.json()["error_description"].startswith("the ledger has lost entries"), url
+    assert (await _get(log, "tile/0/001.p/44")).status_code == 200
+    assert (await _get(log, "checkpoint")).status_code == 200
 
 
 async def test_a_log_of_three_levels_of_tiles(tmp_path: Path) -> None:

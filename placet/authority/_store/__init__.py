@@ -16,7 +16,12 @@ from placet.authority._store._case_tables import (
 )
 from placet.authority._store._checkpoint_tables import Checkpoint, DecisionRow, HoldRow, PartRow
 from placet.authority._store._engines import Waits, read_url
-from placet.authority._store._errors import StoreError, StoreMismatch, StoreUnavailable
+from placet.authority._store._errors import (
+    StoreDamaged,
+    StoreError,
+    StoreMismatch,
+    StoreUnavailable,
+)
 from placet.authority._store._grant_tables import (
     ContextBlob,
     Grant,
@@ -118,6 +123,7 @@ __all__ = [
     "StandstillRow",
     "StoppedModel",
     "Store",
+    "StoreDamaged",
     "StoreError",
     "StoreMismatch",
     "StoreUnavailable",

@@ -2,6 +2,7 @@
 
 ``StoreError``
  ├── ``StoreUnavailable``  the database could not be written or read just now
+ ├── ``StoreDamaged``      the database has lost entries of the ledger, or their hashes
  └── ``StoreMismatch``     the database is another log's, or another version's
 """
 
@@ -28,6 +29,10 @@ class StoreUnavailable(StoreError):  # what it says, like HTTP's 503
     def __init__(self, message: str, *, unknown: bool = False) -> None:
         super().__init__(message)
         self.unknown = unknown
+
+
+class StoreDamaged(StoreError):  # what it says
+    """The database has lost entries of the ledger, or their hashes."""
 
 
 class StoreMismatch(StoreError):  # what it says

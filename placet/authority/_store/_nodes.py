@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import insert, select
 
 from placet.authority._store._access import Reader, table_of
+from placet.authority._store._errors import StoreDamaged
 from placet.authority._store._ledger_tables import LedgerEntry, LedgerNode
 from placet.ledger import TILE_HEIGHT, Bundle, Tile, node_hash
 
@@ -20,7 +21,7 @@ def hash_reader(reader: Reader) -> Callable[[int, int], bytes]:
     """Return a function of (level, index) that gives a complete subtree's hash.
 
     The subtree has 2^level leaves, the first of them ``index * 2**level``. The function raises
-    ``LookupError`` if the ledger does not have all of them.
+    ``StoreDamaged`` if the ledger does not have all of them.
     """
 
     def subtree_hash(level: int, index: int) -> bytes:
@@ -47,7 +48,7 @@ def read_tile(reader: Reader, tile: Tile) -> bytes:
     """A tile's bytes (C2SP tlog-tiles).
 
     Raises:
-        LookupError: the ledger has not all of its hashes.
+        StoreDamaged: the ledger has not all of its hashes.
     """
     first = tile.index << TILE_HEIGHT
     return tile.encode(_row_of_hashes(reader, tile.level * TILE_HEIGHT, first, tile.width))
@@ -57,14 +58,14 @@ def read_bundle(reader: Reader, bundle: Bundle) -> bytes:
     """An entry bundle's bytes (C2SP tlog-tiles).
 
     Raises:
-        LookupError: the ledger has not all of its entries.
+        StoreDamaged: the ledger has not all of its entries.
     """
     first = bundle.index << TILE_HEIGHT
     within = (_ENTRY.c.index >= first) & (_ENTRY.c.index < first + bundle.width)
     statement = select(_ENTRY.c.content).where(within).order_by(_ENTRY.c.index)
     entries = [found[0] for found in reader.execute(statement)]
     if len(entries) != bundle.width:
-        raise LookupError(f"the ledger has not all entries of {bundle.path}")
+        raise StoreDamaged(f"the ledger has not all entries of {bundle.path}")
     return bundle.encode(entries)
 
 
@@ -78,7 +79,7 @@ def _row_of_hashes(reader: Reader, level: int, first: int, count: int) -> list[b
     within = statement.where(position >= first, position < first + count).order_by(position)
     hashes = [found[0] for found in reader.execute(within)]
     if len(hashes) != count:
-        raise LookupError(
+        raise StoreDamaged(
             f"the ledger has no complete subtree with {count} hashes from {first} at level {level}"
         )
     return hashes

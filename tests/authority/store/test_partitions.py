@@ -15,6 +15,7 @@ from placet.authority._store import (
     LedgerEntry,
     Reader,
     Store,
+    StoreDamaged,
     Tx,
     hash_reader,
     read_bundle,
@@ -113,7 +114,7 @@ async def test_an_old_range_is_taken_away_and_put_back(store: Store, database: s
     before = await store.read(prove)
     administer(database, "ALTER TABLE ledger_entry DETACH PARTITION ledger_entry_p00000")
     assert await store.read(prove) == before
-    with pytest.raises(LookupError, match="not all entries"):
+    with pytest.raises(StoreDamaged, match="not all entries"):
         await store.read(lambda reader: read_bundle(reader, Bundle(0, SMALL)))
     await store.write(append(1))
 

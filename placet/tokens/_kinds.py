@@ -60,6 +60,7 @@ class TokenKind(Generic[ClaimsT_co]):
 
     ``typ`` is what we write, ``also`` what we take besides (``None``: no ``typ`` at all).
     ``ed25519_name`` is the ``alg`` that we write for an Ed25519 key. ``lifetime`` bounds ``exp``.
+    ``bare`` is what stands on the ledger: it has room for nothing but what it must say.
     """
 
     name: str
@@ -70,6 +71,7 @@ class TokenKind(Generic[ClaimsT_co]):
     lifetime: timedelta | None = None
     also: frozenset[str | None] = frozenset()
     ed25519_name: str = "Ed25519"
+    bare: bool = False
 
 
 GRANT = TokenKind("grant", "at+jwt", GrantClaims, _AUTHORITY, KeyRule.KID, SHORT_LIFETIME)
@@ -112,6 +114,7 @@ SETTLEMENT = TokenKind(
     _OWNERS,
     KeyRule.THUMBPRINT,
     ed25519_name="EdDSA",
+    bare=True,
 )
 ROTATION = TokenKind(
     "key rotation",
@@ -120,6 +123,7 @@ ROTATION = TokenKind(
     _OWNERS,
     KeyRule.THUMBPRINT,
     ed25519_name="EdDSA",
+    bare=True,
 )
 USE = TokenKind(
     "use",
@@ -128,6 +132,7 @@ USE = TokenKind(
     _OWNERS,
     KeyRule.THUMBPRINT,
     ed25519_name="EdDSA",
+    bare=True,
 )
 ENROLMENT = TokenKind(
     "enrolment",
@@ -136,6 +141,7 @@ ENROLMENT = TokenKind(
     _OWNERS,
     KeyRule.EMBEDDED,
     ed25519_name="EdDSA",
+    bare=True,
 )
 
 KINDS: tuple[TokenKind[BaseModel], ...] = (

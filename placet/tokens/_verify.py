@@ -7,7 +7,7 @@ What it holds to (RFC 8725; the number stands beside the line that keeps it):
 3. ``alg`` is allowed for this kind and is the key's own;
 4. the key is one that the caller vouches for, or, in a proof, the public one in the header;
 5. the signature holds, before anything in the payload is looked at;
-6. all claims are there, each of its form;
+6. all claims are there, each of its form; and nothing else in what stands on the ledger;
 7. issuer and audience are exactly those expected;
 8. the time is right, with at most five seconds of clock skew, and not for longer than allowed.
 """
@@ -49,6 +49,8 @@ from placet.tokens._kinds import ClaimsT_co, KeyRule, TokenKind
 
 SKEW = timedelta(seconds=5)
 MAX_ISSUER_CHARS = 300  # the model's limit for an address
+MAX_BARE_CHARS = 2048
+"""Of what stands on the ledger: all of its members at their longest have less."""
 
 Keys = Mapping[str, PublicKey]
 """Keys that the caller vouches for, under their ``kid``."""
@@ -97,6 +99,8 @@ def verify_jws(
     key = _select_key(jws, kind, keys)  # 4
     check_signature(jws, key)  # 3, 5
     claims = _read_claims(kind, parse_object(jws.payload, "payload"))  # 6
+    if kind.bare:
+        _check_bare(token, jws, kind, key)
     if getattr(claims, "iss", None) != issuer:  # 7
         raise WrongIssuer(f"the {kind.name}'s iss is not {issuer}")
     if getattr(claims, "aud", None) != audience:
@@ -172,6 +176,17 @@ def _check_kind(jws: Jws, kind: TokenKind[BaseModel]) -> None:
         raise Malformed("the header's typ is not a string")
     if typ != kind.typ and typ not in kind.also:
         raise WrongKind(f"the token's typ is not a {kind.name}'s, {kind.typ}")
+
+
+def _check_bare(token: str, jws: Jws, kind: TokenKind[BaseModel], key: PublicKey) -> None:
+    """Refuse what would carry anything else to where nothing is ever erased (I7)."""
+    named = "jwk" if kind.key_rule is KeyRule.EMBEDDED else "kid"
+    if set(jws.header) != {"alg", "typ", named}:
+        raise Malformed(f"a {kind.name}'s header has alg, typ and {named}, and nothing more")
+    if named == "jwk" and jws.header["jwk"] != dict(key.members):
+        raise Malformed(f"a {kind.name}'s jwk has the public key's members, and nothing more")
+    if len(token) > MAX_BARE_CHARS:
+        raise Malformed(f"a {kind.name} has at most {MAX_BARE_CHARS} characters")
 
 
 def _select_key(jws: Jws, kind: TokenKind[BaseModel], keys: Keys) -> PublicKey:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from placet.tokens import (
+    KINDS,
     BadSignature,
     Malformed,
     MissingClaim,
@@ -207,6 +208,32 @@ def test_a_changed_token_is_refused(mutation: str, kind: str) -> None:
     mutate, refusal = STRUCTURE[mutation]
     with pytest.raises(refusal):
         SAMPLES[kind].verify(mutate(SAMPLES[kind]))
+
+
+BARE = [kind.name for kind in KINDS if kind.bare]
+
+
+@pytest.mark.parametrize("kind", BARE)
+def test_what_stands_on_the_ledger_has_no_room_for_anything_else(kind: str) -> None:
+    """I7: nothing on it is ever erased, so nobody can sign something else into it on the way."""
+    sample = SAMPLES[kind]
+    with pytest.raises(Malformed, match="nothing more"):
+        sample.verify(resign(sample, {"cty": "Dana Doe, 12 Elm Street"}))
+    spaces = sign_raw(
+        read_part(sample.token, 0),
+        json.dumps(read_part(sample.token, 1), indent=400),
+        sample.key,
+    )
+    assert len(spaces) < 16384
+    with pytest.raises(Malformed, match="2048 characters"):
+        sample.verify(spaces)
+    if "jwk" in read_part(sample.token, 0):
+        jwk = {**dict(sample.key.public.members), "x5t": "Dana Doe"}
+        with pytest.raises(Malformed):
+            sample.verify(resign(sample, {"jwk": jwk}))
+        named = {**dict(sample.key.public.members), "kid": "Dana Doe"}
+        with pytest.raises(Malformed, match="nothing more"):
+            sample.verify(resign(sample, {"jwk": named}))
 
 
 @pytest.mark.parametrize("kind", SAMPLES)

@@ -1,18 +1,12 @@
 """What an agent's worker must know: who it is, where its key is, and where to ask."""
 
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from placet.model import Name
+from placet.model import Name, require_address, require_issuer, require_name
 from placet.tokens import SigningKey
-
-_NAME: TypeAdapter[str] = TypeAdapter(Name)
-_ADDRESS = re.compile(r"https?://[^/?#\s]+")
 
 
 @dataclass(frozen=True)
@@ -27,7 +21,7 @@ class AgentConfig:
     whom to believe when asking any of them, and what to show.
 
     Raises:
-        ValueError: ``agent`` can be no agent's name, or ``issuer`` no authority's address.
+        ValueError: a name can be no agent's or system's, or an address no authority's or system's.
     """
 
     agent: Name
@@ -38,17 +32,11 @@ class AgentConfig:
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        try:
-            _NAME.validate_python(self.agent)
-        except ValidationError:
-            raise ValueError(
-                f"agent: {self.agent!r} is no agent's name: lower case, digits and hyphens"
-            ) from None
-        if not _ADDRESS.fullmatch(self.issuer):
-            raise ValueError(
-                f"issuer: {self.issuer!r} is no authority's address: http:// or https://, a host "
-                "and nothing after it"
-            )
+        require_name("agent", self.agent, "agent")
+        require_issuer(self.issuer)
+        for system, address in self.systems.items():
+            require_name("systems", system, "system")
+            require_address(f"systems: {system}", address, "system")
 
     @property
     def client_id(self) -> str:

@@ -11,6 +11,7 @@ from placet.model._acts import (
     SetRoles,
     SignedAct,
 )
+from placet.model._addresses import require_address, require_issuer, require_name
 from placet.model._archive import (
     ArchiveContents,
     ArchivedRun,
@@ -692,6 +693,9 @@ __all__ = [
     "proof_trouble",
     "quantity",
     "read_digest",
+    "require_address",
+    "require_issuer",
+    "require_name",
     "salted_digest",
     "spell_id",
     "system_urn",

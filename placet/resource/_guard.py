@@ -24,7 +24,16 @@ import aiohttp
 from starlette.requests import Request
 
 from placet.clock import system_clock
-from placet.model import Digest, GrantUse, Name, UseStage, system_urn
+from placet.model import (
+    Digest,
+    GrantUse,
+    Name,
+    UseStage,
+    require_address,
+    require_issuer,
+    require_name,
+    system_urn,
+)
 from placet.resource._authority import AuthorityAway, SystemLink, cannot_judge
 from placet.resource._errors import BadToken, CannotJudge, NoToken, Refused, WrongAction
 from placet.resource._feed import Ended, RevocationFeed
@@ -69,6 +78,10 @@ class Guard:
         tls: whom to believe when asking the authority, and what to show it.
         proofs: where used proofs are remembered; without one in this process, which is enough for
             a system that is one process.
+
+    Raises:
+        ValueError: ``system`` can be no system's name, ``issuer`` no authority's address or one
+            that is asked without TLS though ``tls`` is given, or ``url`` no system's.
     """
 
     def __init__(
@@ -82,6 +95,9 @@ class Guard:
         tls: ssl.SSLContext | None = None,
         proofs: ReplayCache | None = None,
     ) -> None:
+        require_name("system", system, "system")
+        require_issuer(issuer, tls=tls is not None)
+        require_address("url", url, "system")
         self.system = system
         self._tls = tls
         self._issuer = issuer

@@ -180,3 +180,16 @@ def test_a_configuration_that_can_not_be_right_is_refused(
     """With a slash more, the authority answers 404 to every step, again and again."""
     with pytest.raises(ValueError, match=said):
         AgentConfig(agent, KEY, issuer, {})
+
+
+@pytest.mark.parametrize(
+    ("system", "address", "said"),
+    [
+        ("Depot", "http://127.0.0.1:8611", "systems: 'Depot' is no system's name"),
+        ("depot", "127.0.0.1:8611", "systems: depot: '127.0.0.1:8611' is no system's address"),
+        ("depot", "http://depot?a=1", "systems: depot: 'http://depot.a=1' is no system's address"),
+    ],
+)
+def test_a_system_that_can_not_be_asked_is_refused(system: str, address: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        AgentConfig("scale", KEY, ISSUER, {system: address})

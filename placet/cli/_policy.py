@@ -25,6 +25,7 @@ from placet.cli._base import (
 )
 from placet.cli._fetch import fetch_decisions
 from placet.cli._processes import processes
+from placet.cli._publishing import Plan, bad_calendars
 from placet.model import ActAnswer, AuthorityMatrix, PublishPolicy, format_time, quantity
 from placet.rules import (
     BadPolicies,
@@ -55,6 +56,8 @@ def check(
         loaded = _load(folder)
         path = folder / "authority-matrix.json"
         matrix = read_model(path, AuthorityMatrix) if path.exists() or process else None
+        if matrix is not None:
+            _refuse(folder, tuple(bad_calendars(matrix, datetime.now(UTC))))
         if process is not None and matrix is not None:
             definition = _installed(process).definition
             _refuse(folder, misfits(definition, matrix, loaded))
@@ -72,16 +75,17 @@ def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False)
         matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
         _refuse(folder, misfits(found.definition, matrix, _load(folder)))
 
-        async def work() -> list[object]:
+        async def work() -> list[ActAnswer]:
             async with operator_client() as client:
                 body = PublishPolicy(policies=policies, cedar_schema=schema)
+                published = await client.get("/v1/published")
+                plan = Plan(published, found.to_publish(), matrix, body)
+                _refuse(folder, tuple(plan.refused(datetime.now(UTC))))
                 if not as_json:
-                    _print_changes(await client.get("/v1/published"), body, matrix)
-                return [
-                    await client.act("process.publish", process, found.to_publish()),
-                    await client.act("matrix.publish", process, matrix),
-                    await client.act("policy.publish", process, body),
-                ]
+                    _print_changes(published, body, matrix)
+                    for said in plan.standing():
+                        console().print(f"  {escape(said)}")
+                return await plan.carry_out(client)
 
         show(run(work()), as_json=as_json, columns=("act", "target", "status", "entry"))
 

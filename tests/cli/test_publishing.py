@@ -1,0 +1,101 @@
+"""``placet policy publish`` publishes all that a process needs, or says what of it is not."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from placet.client import AuthorityAway, OperatorClient
+from placet.model import ActAnswer
+from tests.cli.conftest import Placet, Served, serving
+
+ALL = ["process.published", "matrix.published", "policy.published"]
+POLICIES = Path(__file__).parents[2] / "policies" / "loan-draw"
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An authority of this module's own, on which nothing is published."""
+    with serving(tmp_path_factory.mktemp("served")) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The lender's policies, to be changed."""
+    return Path(shutil.copytree(POLICIES, tmp_path / "policies"))
+
+
+def change(folder: Path, **members: Any) -> None:
+    """Change the matrix."""
+    file = folder / "authority-matrix.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **members}))
+
+
+def published(served: Served) -> list[str]:
+    """What was published, as the ledger has it."""
+    url = f"{served.variables['PLACET_ISSUER']}/v1/ledger/entries?from=0&limit=1000"
+    types = [json.loads(each)["type"] for each in httpx.get(url).json()["entries"]]
+    return [each for each in types if each in ALL]
+
+
+def test_a_time_that_can_not_be_counted_is_refused_before_anything_is_published(
+    alone: Served, placet: Placet, folder: Path
+) -> None:
+    """I12: in the matrix, which is the second that would be sent."""
+    rules = json.loads((folder / "authority-matrix.json").read_text())["rules"]
+    rules[0]["time"] = {"due": 60, "expires": 120, "calendar": "moon"}
+    hours = [{"weekday": 1, "opens": "09:00:00", "closes": "17:00:00"}]
+    moon = {"name": "moon", "zone": "Moon/Tycho", "hours": hours}
+    change(folder, rules=rules, calendars=[moon])
+    for command in ("check", "publish"):
+        ended = placet("policy", command, str(folder), **alone.variables)
+        assert ended.code == 1
+        assert "Moon/Tycho" in ended.err
+    assert published(alone) == []
+
+
+def test_publishing_again_completes_what_was_interrupted(
+    alone: Served, placet: Placet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I11: whoever was interrupted is told what is published, and what nobody knows."""
+    act, acts = OperatorClient.act, ["process.publish", "matrix.publish", "policy.publish"]
+    sent: list[str] = []
+    for after in (0, 1, 2):
+
+        async def interrupted(self: OperatorClient, name: str, *rest: Any) -> ActAnswer:
+            if name == acts[after]:  # noqa: B023 - it is called before the next one
+                raise AuthorityAway("the authority does not answer")
+            return await act(self, name, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(OperatorClient, "act", interrupted)
+            ended = placet("policy", "publish", str(POLICIES), **alone.variables)
+        assert ended.code == 3
+        for number, name in enumerate(acts):
+            how = "done" if number < after else "not sent"
+            assert f"{name}: {'nobody knows' if number == after else how}" in ended.err
+        assert ended.out.count("published already") == max(0, after - 1)
+        sent += ALL[:after]
+        assert published(alone) == sent
+    again = placet("policy", "publish", str(POLICIES), **alone.variables)
+    assert again.code == 0
+    assert (again.out.count("published already"), again.out.count("not published yet")) == (2, 1)
+    assert published(alone) == [*sent, *ALL]
+
+
+def test_a_matrix_that_differs_is_refused_before_anything_is_published(
+    alone: Served, placet: Placet, folder: Path
+) -> None:
+    """I12: under the version that is in force."""
+    assert placet("policy", "publish", str(POLICIES), "--json", **alone.variables).code == 0
+    before = published(alone)
+    change(folder, mode="audit")
+    ended = placet("policy", "publish", str(folder), **alone.variables)
+    assert ended.code == 1
+    assert "is in force; a new matrix has a higher version" in ended.err
+    assert published(alone) == before

@@ -29,8 +29,13 @@ class Audited:
 
     @property
     def troubles(self) -> int:
-        """How much does not hold."""
+        """How much does not hold, or could not be judged."""
         return len(self.proof.troubles) + (len(self.flight.report.troubles) if self.flight else 0)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether something does not hold: more than that it could not be judged."""
+        return self.proof.refuted or (self.flight is not None and self.flight.report.refuted)
 
     @property
     def checked(self) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from placet.audit._files import LogFiles
 from placet.audit._scene import read_json
+from placet.ledger import LedgerError
 from placet.model import CaseId, Digest, Model, first_error
 
 MANIFEST, REPORT, ARCHIVE = "manifest.json", "report.html", "archive.json"
@@ -89,6 +90,13 @@ def spell_id(jti: str) -> str:
 def read_id(name: str) -> str:
     """The id that a file's name spells."""
     return name.replace(_DOT, ".")
+
+
+FORGED = (
+    *(ValidationError, LedgerError, ValueError, KeyError),
+    *(TypeError, AttributeError, ArithmeticError, RecursionError),
+)
+"""What a reader raises of a content that nobody has vouched for."""
 
 
 def plainly(error: Exception) -> str:

@@ -88,7 +88,7 @@ class Grants:
         """A policy decision: asked again of the policies in force, in the context that was kept."""
         scene, policies = self._scene, entry.data.get("policy_digest")
         decided_again(scene, entry, permitted=permitted)
-        if policies in scene.policies:
+        if str(policies) in scene.policies:
             scene.known("policy", scene.policies, policies)
             scene.in_force("policy", ALL, policies)
         definition, matrix = scene.process(entry.case), entry.data.get("matrix_digest")
@@ -175,11 +175,11 @@ class Grants:
     def _settled(self, entry: Entry, grant: Grant) -> None:
         self._signed(entry, grant)
         step = self._step_of(grant.issued)
-        if entry.data.get("outcome") not in set(SettlementOutcome):
+        if str(entry.data.get("outcome")) not in set(SettlementOutcome):
             self._scene.trouble("settled-otherwise", "nothing is known that came of it")
         inputs = entry.data.get("inputs")
         for digest in inputs if isinstance(inputs, list) else ():
-            if digest not in self._scene.parts:
+            if str(digest) not in self._scene.parts:
                 self._scene.trouble("part-unsettled", f"it has read {digest}, which nobody left")
         said = entry.data.get("reasoning_digest")
         if said is not None:

@@ -86,7 +86,7 @@ class Orders:
         """A case that says that it was done has its proof."""
         kind, _, order = (self._scene.cases[entry.case or ""].subject).partition("/")
         found = self._orders.get(order) if kind == "identity-order" else None
-        done = entry.data.get("result") in _DONE
+        done = str(entry.data.get("result")) in _DONE
         if found is not None and done and not (found.proven and found.case == entry.case):
             self._scene.trouble("order", f"{order} was not proven in {entry.case}")
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from placet.audit._bundle import (
     ARCHIVE,
+    FORGED,
     HANDOVERS,
     MANIFEST,
     Bundle,
@@ -27,7 +28,6 @@ from placet.audit._files import ActFile, Kept, LogFiles
 from placet.audit._scene import read_json
 from placet.audit._select import KEPT
 from placet.audit._zip import unpack
-from placet.ledger import LedgerError
 from placet.model import (
     ArchivedRun,
     CaseArchive,
@@ -40,12 +40,6 @@ from placet.model import (
     canonical_json,
     digest_bytes,
 )
-
-_FORGED = (
-    *(ValidationError, LedgerError, ValueError, KeyError),
-    *(TypeError, AttributeError, ArithmeticError, RecursionError),
-)
-"""What a reader raises of a content that nobody has vouched for."""
 
 
 def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundle:
@@ -72,7 +66,7 @@ def _reading(name: str) -> Iterator[None]:
         yield
     except BundleError:
         raise
-    except _FORGED as error:
+    except FORGED as error:
         raise BundleError(f"{name}: {plainly(error)}") from None
 
 

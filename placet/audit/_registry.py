@@ -118,7 +118,7 @@ class Registry:
     def granted(self, identity: str, at: datetime, data: Mapping[str, JsonValue]) -> None:
         """A grant: to an identity that someone owns, and that has not ended when it ends (I10)."""
         until, left = data.get("expires"), self._narrowed.get(identity)
-        if left is not None and data.get("action") not in left:
+        if left is not None and str(data.get("action")) not in left:
             self._scene.trouble("grant-narrowed", f"a review took this action from {identity}")
         if self.owner(identity) is None:
             self._scene.trouble("grant-unowned", f"nobody owns {identity}")

@@ -1,6 +1,12 @@
 """What was checked, and what did not hold."""
 
+import traceback
+from pathlib import Path
+
 from placet.model import Model
+
+FAULT = "fault"
+"""The name of what could not be judged by a fault of this program's own."""
 
 
 def spelled(text: str, *, lines: bool = False) -> str:
@@ -31,6 +37,11 @@ class Trouble(Model):
     run: str | None = None
     event: int | None = None
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether this program could not judge it, which says nothing of what it looked at."""
+        return self.name == FAULT
+
 
 class Report(Model):
     """The result of an audit: how much was checked, and every trouble in order of its place.
@@ -47,8 +58,13 @@ class Report(Model):
 
     @property
     def holds(self) -> bool:
-        """Whether everything that was checked holds."""
+        """Whether everything that was checked holds, and all was judged."""
         return not self.troubles
+
+    @property
+    def refuted(self) -> bool:
+        """Whether something does not hold: more than that this program could not judge it."""
+        return any(not each.is_fault for each in self.troubles)
 
 
 class Collector:
@@ -66,6 +82,20 @@ class Collector:
     def trouble(self, name: str, place: str, found: str) -> None:
         """Something does not hold."""
         self._troubles.append(Trouble(name=name, place=spelled(place), found=spelled(found[:500])))
+
+    def fault(self, place: str, error: Exception) -> None:
+        """This program failed at a place; what it did not expect is its own fault, and no finding.
+
+        What it stumbled over is not repeated: a traceback's words are whoever's the data is.
+        """
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+        self.trouble(
+            FAULT,
+            place,
+            f"it could not be judged, by a fault of Placet's own: {at}. Report it with what placet "
+            "--version prints; it says nothing of the log",
+        )
 
     def unchecked(self, what: str) -> None:
         """Something is there that can't be checked; what rests on it is nobody's word."""

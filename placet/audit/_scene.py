@@ -165,12 +165,12 @@ class Scene:
     def known(self, what: str, found: Mapping[str, object], digest: JsonValue) -> None:
         """What an entry names by its digest is there, and was published before."""
         self.there(what, found, digest)
-        if digest in found and digest not in self.published:
+        if str(digest) in found and str(digest) not in self.published:
             self.trouble(f"{what}-unpublished", f"nobody has published the {what} {digest}")
 
     def there(self, what: str, found: Mapping[str, object], digest: JsonValue) -> None:
         """What an entry names by its digest is there."""
-        if digest not in found:
+        if str(digest) not in found:
             self.trouble(f"{what}-missing", f"the {what} with digest {digest} is not there")
 
     def in_force(self, what: str, of: str, digest: JsonValue) -> None:

@@ -53,6 +53,9 @@ from placet.ledger import (
 from placet.model import ARCHIVED_WITHIN, Beyond, Reviewed
 from placet.rules import policy_changes
 
+UNREADABLE = (LedgerError, ValueError, ArithmeticError, RecursionError)
+"""What the content of an entry, or of what it names, can provoke: a number beyond all measure, a
+text that is none, a depth. Of its form nothing is expected: any JSON object is judged."""
 HOLDS = {EntryType.HOLD_PLACED, EntryType.HOLD_LIFTED}
 
 
@@ -99,7 +102,7 @@ def suspended_by_rule(entry: Entry) -> bool:
     if entry.type is EntryType.IDENTITY_EXCEEDED:
         return entry.data.get("beyond") == Beyond.SUSPEND
     if entry.type is EntryType.IDENTITY_REVIEWED:
-        return entry.data.get("outcome") in {Reviewed.ENDED, Reviewed.SUSPENDED}
+        return str(entry.data.get("outcome")) in {Reviewed.ENDED, Reviewed.SUSPENDED}
     return entry.type is EntryType.IDENTITY_DISOWNED
 
 
@@ -156,8 +159,10 @@ class Walk:
         self._last = entry.time
         try:
             self._entry(index, entry)
-        except Exception as error:  # noqa: BLE001 - whatever a forged log provokes is a finding
+        except UNREADABLE as error:
             self._scene.trouble("entry-unreadable", f"it can't be judged: {plainly(error)}")
+        except Exception as error:  # noqa: BLE001 - it is told, and nothing holds then
+            self._scene.collector.fault(f"entry {index}", error)
 
     def end(self) -> None:
         """What is left when every entry was walked."""
@@ -302,9 +307,8 @@ class Walk:
         texts = {policies_digest(each): each for each in self._scene.files.policies}
         new = texts.get(str(data.get("policy_digest")))
         before = self._scene.newest.get(("policy", ALL))
-        if self._scene.files.indices is not None or data.get("policy_digest") not in (
-            self._scene.policies
-        ):
+        digest = str(data.get("policy_digest"))
+        if self._scene.files.indices is not None or digest not in self._scene.policies:
             return  # a bundle has not what was published before; what is missing was named
         if data.get("replaces") != before:
             self._scene.trouble("policy-replaces", f"it replaces {before}, whatever it says")

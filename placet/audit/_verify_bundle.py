@@ -11,7 +11,7 @@ That no entry of the case was left out, no bundle can show: only the whole log d
 
 import dataclasses
 
-from placet.audit._bundle import REPORT, Bundle
+from placet.audit._bundle import FORGED, REPORT, Bundle, plainly
 from placet.audit._files import LogFiles
 from placet.audit._heads import open_head
 from placet.audit._html import REPORT_VERSION
@@ -91,15 +91,19 @@ def _handovers(files: LogFiles, head: Checkpoint, collector: Collector) -> None:
 def _members(bundle: Bundle, collector: Collector) -> None:
     try:
         other = first_difference(bundle)
-    except Exception as error:  # noqa: BLE001 - whatever forged content provokes is a finding
-        collector.trouble("bundle", "the bundle", f"it can't be written again: {error}")
+    except FORGED as error:
+        collector.trouble("bundle", "the bundle", f"it can't be written again: {plainly(error)}")
+        return
+    except Exception as error:  # noqa: BLE001 - it is told, and nothing holds then
+        collector.fault("the bundle", error)
         return
     for _ in bundle.members:
         collector.count("members")
     if bundle.manifest.report != REPORT_VERSION:
         collector.unchecked(
             f"{REPORT} is of version {bundle.manifest.report}, and this program writes version "
-            f"{REPORT_VERSION}: what stands in it was compared with nothing"
+            f"{REPORT_VERSION}: what stands in it was compared with nothing, and may be anything; "
+            "verify with that version, or say --without-report and believe nothing of it"
         )
     if other == REPORT:
         collector.trouble("report", REPORT, "it tells another story than the bundle's entries")

@@ -39,6 +39,7 @@ from placet.audit import (
 from placet.cli._codes import codes_of, record_case
 from placet.cli._examining import (
     coverage_csv,
+    judge,
     print_coverage,
     print_population,
     print_report,
@@ -46,7 +47,6 @@ from placet.cli._examining import (
 )
 from placet.cli._flight import print_flight
 from placet.cli._output import (
-    AWAY,
     REFUSED,
     USAGE,
     AsJson,
@@ -72,6 +72,10 @@ audit.command("witness-key")(witness_key)
 Trust = Annotated[
     Path | None,
     typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads."),
+]
+WithoutReport = Annotated[
+    bool,
+    typer.Option("--without-report", help="Do without report.html: another version wrote it."),
 ]
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 Since = Annotated[
@@ -140,12 +144,13 @@ def verify_(
         typer.Argument(help="A case's bundle, or - for a pipe; without it, the whole ledger."),
     ] = None,
     trust: Trust = None,
+    without_report: WithoutReport = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify the whole ledger and every decision; or one case's BUNDLE, offline.
 
-    Exit 0: everything holds, under a key you trust. 1: something does not. 3: it is consistent,
-    but only with itself, since no --trust was given.
+    Exit 0: everything holds, under a key you trust. 1: something does not. 3: something was not
+    judged, or it is consistent with itself only, since no --trust was given.
     """
     with offline_failures():
         if bundle is not None:
@@ -155,7 +160,7 @@ def verify_(
             with _online():
                 report = verify(run(_fetch(known)))
         print_report(report, as_json=as_json)
-        _judge(report)
+        judge(report, without_report=without_report)
 
 
 @audit.command("replay")
@@ -175,6 +180,7 @@ def replay_(
     limit: Annotated[
         float, typer.Option(min=1, help="Seconds for one case; then it is ended, and said so.")
     ] = CASE_LIMIT,
+    without_report: WithoutReport = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay archived cases and reconcile each step with the ledger, which is verified first.
@@ -210,7 +216,7 @@ def replay_(
             )
         else:
             _print_reports(reports)
-        _judge(*reports.values())
+        judge(*reports.values(), without_report=without_report)
 
 
 def _print_reports(reports: Mapping[str, Report]) -> None:
@@ -223,14 +229,6 @@ def _print_reports(reports: Mapping[str, Report]) -> None:
     if many:
         held = sum(each.holds for name, each in reports.items() if _CASE.fullmatch(name))
         console().print(f"{held} of {len(reports) - 1} cases hold")
-
-
-def _judge(first: Report, *others: Report) -> None:
-    """Exit as the reports say: 1 if something does not hold, 3 if nothing says whose log it is."""
-    if not all(report.holds for report in (first, *others)):
-        raise typer.Exit(REFUSED)
-    if not first.trusted:
-        raise typer.Exit(AWAY)
 
 
 @audit.command("list")
@@ -261,7 +259,7 @@ def list_(
         else:
             print_population(found, drawn, sampled=sample_ is not None)
             print_report(found.report)
-        _judge(found.report)
+        judge(found.report)
 
 
 @audit.command("report")

@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
 from placet.audit import CaseLine, ControlCoverage, Coverage, Moment, Population, Report
-from placet.cli._output import console, show
+from placet.cli._output import AWAY, REFUSED, console, show
 from placet.model import format_time, quantity
 
 
@@ -86,8 +87,9 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
     for each in report.unchecked:
         out.print(f"  [bold]not checked[/bold]: {escape(each)}", soft_wrap=True)
     for trouble in report.troubles:
+        said = "NOT JUDGED" if trouble.is_fault else "DOES NOT HOLD"
         out.print(
-            f"  [bold]DOES NOT HOLD[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
+            f"  [bold]{said}[/bold] {escape(trouble.name)} at {escape(trouble.place)}: "
             f"{escape(trouble.found)}",
             soft_wrap=True,
         )
@@ -95,6 +97,19 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         out.print("  everything that was checked holds")
     if report.holds and not report.trusted:
         out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
+
+
+def judge(first: Report, *others: Report, without_report: bool = False) -> None:
+    """Exit as the reports say: 1 if something does not hold.
+
+    3 if something was not judged or compared, or nothing says whose log it is.
+    """
+    reports = (first, *others)
+    if any(report.refuted for report in reports):
+        raise typer.Exit(REFUSED)
+    held = all(report.holds for report in reports)
+    if not held or not first.trusted or (first.unchecked and not without_report):
+        raise typer.Exit(AWAY)
 
 
 def print_timeline(moments: Iterable[Moment]) -> None:

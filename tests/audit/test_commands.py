@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from placet.audit import Flight, LogFiles, Report, only, replay, write_bundle
+from placet.audit._html import REPORT_VERSION
 from placet.cli import main
 from placet.process import Process
 from tests.audit.recording import Recorded, forged_history
 from tests.audit.test_bundle import remade, unzipped
+from tests.audit.test_odd_bundles import of_another_version
 from tests.audit.test_replay import change_result
 from tests.harness.parcels import ParcelCheck
 from tests.harness.processes import DEFINITION
@@ -68,6 +70,35 @@ def test_a_bundle_is_replayed_in_a_process_of_its_own(
     assert list(found) == ["the bundle", recorded.large]
     assert found[recorded.large]["troubles"] == []
     assert found[recorded.large]["checked"]["activities"] == 7
+
+
+@pytest.mark.parametrize("command", ["verify", "replay"])
+def test_a_report_that_was_compared_with_nothing_is_not_passed_over(
+    recorded: Recorded,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """I8: exit 3 and not 0, whatever else holds, until who examines says to do without it."""
+    members = unzipped(recorded.exported)
+    of_another_version(REPORT_VERSION - 1, b"<h1>approved by everybody</h1>")(members)
+    (files / "old.zip").write_bytes(remade(members))
+    jobs = ("--jobs", "1") if command == "replay" else ()
+    trusting = ("--trust", str(files / "trust.json"), *jobs)
+    asked = ("audit", command, str(files / "old.zip"), *trusting)
+    code, out = placet(capsys, monkeypatch, *asked)
+    assert code == 3
+    assert "not checked: report.html" in out
+    assert "DOES NOT HOLD" not in out
+    code, out = placet(capsys, monkeypatch, *asked, "--without-report")
+    assert code == 0
+    assert "not checked: report.html" in out
+    members["report.html"] += b" "
+    of_another_version(REPORT_VERSION, members["report.html"])(members)
+    (files / "old.zip").write_bytes(remade(members))
+    code, _ = placet(capsys, monkeypatch, *asked, "--without-report")
+    assert code == 1
 
 
 def in_this_process(

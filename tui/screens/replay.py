@@ -98,7 +98,8 @@ class Replay(Screen[None], Asking, Listener):
             return
         self._audited = audited
         if audited.troubles:
-            self._headline((f"● DOES NOT HOLD in {quantity(audited.troubles, 'place')}", "bad"))
+            said = "DOES NOT HOLD" if audited.refuted else "NOT JUDGED"
+            self._headline((f"● {said} in {quantity(audited.troubles, 'place')}", "bad"))
         elif audited.flight is None:
             self._headline(
                 (f"✓ holds so far: {quantity(audited.checked, 'thing')} checked", "good"),
@@ -115,7 +116,7 @@ class Replay(Screen[None], Asking, Listener):
             steps += [
                 Step(
                     "",
-                    "does not hold",
+                    "not judged" if each.is_fault else "does not hold",
                     harmless(each.found),
                     "bad",
                     (

@@ -20,6 +20,7 @@ from tui.views.base import View
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 TAIL = 1024
+_FAILED = {True: "DOES NOT HOLD", False: "NOT JUDGED"}
 _COLUMNS = (
     Column("Entry", 7, right=True),
     Column("When", 14),
@@ -133,6 +134,6 @@ class LedgerView(View):
             self._verdict = (
                 (f"✓ holds: {quantity(count, 'thing')} checked", "good")
                 if report.holds
-                else (f"● DOES NOT HOLD: {harmless(report.troubles[0].found)}", "bad")
+                else (f"● {_FAILED[report.refuted]}: {harmless(report.troubles[0].found)}", "bad")
             )
         self._say()

@@ -1,6 +1,6 @@
 """The panels of a checkpoint: what is asked, what is shown, and what people said. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from placet.cli import files_of
@@ -11,6 +11,7 @@ from tui.documents_panel import documents_panel
 from tui.evidence import documents, sections
 from tui.findings import findings_panel
 from tui.panels import Panel, PanelRow
+from tui.said import Piece
 from tui.section_panels import section_panel
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
@@ -158,6 +159,17 @@ def evidence_panel(view: CheckpointView) -> Panel:
         Column("Digest", 24, grow=2, drop=1),
     )
     return Panel("Evidence", columns, tuple(rows))
+
+
+def around(file: CaseFile) -> Iterator[Piece]:
+    """What else to know before a word: a hold, and who says that they see to it."""
+    held, claim = file.case.held_on, file.checkpoint.claim
+    if held is not None:
+        said = f"● On hold: {harmless(held)}. Nothing guarded happens until it is lifted."
+        yield f"{said}\n", "bad"
+    if claim is not None and file.checkpoint.status is CheckpointStatus.OPEN:
+        who = "you" if claim.operator == file.prospect.operator else words.person(claim.operator)
+        yield f"Claimed by {who}.  ", "accent"
 
 
 def my_word(file: CaseFile) -> tuple[str, str]:

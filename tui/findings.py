@@ -66,6 +66,15 @@ def finding_look(finding: Finding) -> Iterable[Piece]:
     yield (f"  {finding.id}", "muted")
 
 
+def in_short(finding: Finding | None, name: str) -> Iterable[Piece]:
+    """A finding in a line, with the documents that it is about: several may say the same."""
+    yield ("● ", "bad")
+    yield harmless(finding.message if finding else name)
+    named = dict.fromkeys(side.place.document for side in finding.compared) if finding else ()
+    if named:
+        yield (f"  in {harmless(', '.join(named))}", "muted")
+
+
 def _side(side: Compared) -> Iterable[Piece]:
     yield (f"  {harmless(side.label)}  ", "muted")
     yield (harmless(side.value), "strong")

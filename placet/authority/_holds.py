@@ -8,7 +8,7 @@ from placet.authority._store import Grant, HoldRow, Reader, Tx, table_of
 _HOLD = table_of(HoldRow)
 _LEVELS = tuple(f"level_{number}" for number in range(8))  # a record has at most eight segments
 _ABOVE = (
-    select(_HOLD.c.id)
+    select(_HOLD.c.record)
     .where(_HOLD.c.record.in_([bindparam(name) for name in _LEVELS]), _HOLD.c.lifted_at.is_(None))
     .limit(1)
 )
@@ -16,12 +16,18 @@ _ABOVE = (
 
 def on_hold(reader: Reader, record: str) -> bool:
     """Whether a hold covers ``record``: on itself or on a record above it."""
+    return held_on(reader, record) is not None
+
+
+def held_on(reader: Reader, record: str) -> str | None:
+    """The record on which such a hold is."""
     segments = record.split("/")
     above = {
         name: "/".join(segments[: count + 1])  # beyond its last segment, the record itself
         for count, name in enumerate(_LEVELS)
     }
-    return reader.one(_ABOVE, above) is not None
+    row = reader.one(_ABOVE, above)
+    return None if row is None else str(row[0])
 
 
 def revoke_below(tx: Tx, record: str) -> None:

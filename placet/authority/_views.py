@@ -11,6 +11,7 @@ from placet.authority._cases import view
 from placet.authority._core import Core
 from placet.authority._errors import NotFound
 from placet.authority._evidence import input_part, unpack
+from placet.authority._holds import held_on
 from placet.authority._identities import require_active, roles_of
 from placet.authority._requests import use_proof
 from placet.authority._seats import Asker
@@ -86,7 +87,8 @@ class Views:
             row = reader.get(Case, case_id)
             if row is None:
                 raise NotFound("there is no such case")
-            return view(row, standstills_of(reader, [case_id]).get(case_id))
+            found = view(row, standstills_of(reader, [case_id]).get(case_id))
+            return found.model_copy(update={"held_on": held_on(reader, row.subject)})
 
         return await self._core.store.read(read)
 

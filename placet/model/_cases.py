@@ -89,7 +89,10 @@ class Standstill(Model):
 
 
 class CaseView(Model):
-    """One case, as people's tools see it."""
+    """One case, as people's tools see it.
+
+    ``held_on`` is the record on which a hold is that stops it: told of one case, not in lists.
+    """
 
     id: CaseId
     process: Name
@@ -108,6 +111,7 @@ class CaseView(Model):
     archive_trouble: str | None = None
     alarm: str | None = None
     standstill: Standstill | None = None
+    held_on: RecordId | None = None
 
     @property
     def trouble_digest(self) -> Digest:

@@ -431,7 +431,9 @@ async def test_a_hold_stops_what_was_approved(w: World) -> None:
         case = await w.open(SUBJECT)
         checkpoint = await w.until_checkpoint(case)
         await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
+        assert (await w.people["una"].case(case)).held_on is None
         await w.people["una"].act("hold.place", "depot/D1", {"reason": "customs"})
+        assert (await w.people["una"].case(case)).held_on == "depot/D1"
         async with w.workers(only=("carrier",)):
             closed = await w.until_closed(case)
     assert closed.result == "refused"

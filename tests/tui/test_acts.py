@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Select
 from placet.model import (
     CampaignView,
     CheckpointStatus,
+    ClaimView,
     Compared,
     Finding,
     Governance,
@@ -237,6 +238,21 @@ async def test_an_administrator_recalls_a_checkpoint(
         await sign(desk)
     acts = [(act, target, body) for _, act, target, body in simulator.acts]
     assert acts == [("checkpoint.recall", view.id, {"reason": "wrong matrix"})]
+
+
+async def test_a_hold_and_who_sees_to_it_stand_above_the_case(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """What is approved under a hold ends refused: whoever decides is told before."""
+    view = simulator.add(7)
+    case = simulator.cases[view.case]
+    async with open_console() as desk:
+        await desk.press("enter")
+        assert not desk.sees("On hold")
+        simulator.cases[case.id] = case.model_copy(update={"held_on": "depot/D-1"})
+        simulator.change(view.id, claim=ClaimView(operator="operator:bo", claimed_at=NOW))
+        await desk.expect("● On hold: depot/D-1. Nothing guarded happens until it is lifted.")
+        await desk.expect("Claimed by bo.", "Your approval would be the last")
 
 
 class _Sent:

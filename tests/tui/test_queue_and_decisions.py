@@ -116,6 +116,7 @@ async def test_each_blocking_finding_is_accepted_by_itself(
     view = simulator.add(7, blocking=True)
     async with open_console() as desk:
         await desk.press("enter", "a")
+        await desk.expect("heavier than its label says in label.pdf, scales")
         await sign(desk)
         await desk.expect("Accept each blocking finding by itself")
         assert simulator.checkpoints[view.id].decisions == ()

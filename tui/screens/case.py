@@ -17,7 +17,7 @@ from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.answers import CaseFile, Listed, changed
 from tui.asking import Listener
-from tui.checkpoint_panels import my_word, panels
+from tui.checkpoint_panels import around, my_word, panels
 from tui.conversations import conversation_panels
 from tui.panels import Panel
 from tui.said import said
@@ -175,6 +175,7 @@ class CaseScreen(Around, Listener):
                 (left if open_ else view.status.value, tone if open_ else "muted"),
                 "\n",
                 *standing_still(file.case),
+                *around(file),
                 (word, weight),
             )
         )

@@ -23,6 +23,7 @@ from placet.model import Verdict, digest_json
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused, TooLong, changed
 from tui.asking import Asking, Listener, leave
+from tui.findings import in_short
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -122,10 +123,10 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                         ("Blocking findings that you accept as exceptions, each by itself:", "bad")
                     )
                 )
-            messages = {each.id: each.message for each in self._shown.evidence.proposal.findings}
+            findings = {each.id: each for each in self._shown.evidence.proposal.findings}
             for at, each in enumerate(self._exceptions):
-                text = harmless(messages.get(each, each))
-                yield Static(said(("● ", "bad"), text))  # a box's own label is cut, and never wraps
+                # a box's own label is cut, and never wraps
+                yield Static(said(*in_short(findings.get(each), each)))
                 yield Accept("I accept this one", id=f"exception-{at}", tooltip=each)
                 yield Input(
                     id=f"why-{at}",
@@ -134,13 +135,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     max_length=_MAX_WHY,
                 )
             for each in self._others:
-                yield Static(
-                    said(
-                        ("● ", "bad"),
-                        harmless(messages.get(each, each)),
-                        (self._left(each), "muted"),
-                    )
-                )
+                yield Static(said(*in_short(findings.get(each), each), (self._left(each), "muted")))
             if self._verdict in {Verdict.REJECT, Verdict.RETURN}:
                 yield Label("Reason")
                 yield Select(
@@ -157,7 +152,8 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                     id="stands-in-for",
                     compact=True,
                 )
-            yield Label("Comment, kept with the decision")
+            what = "What is to come back" if self._verdict is Verdict.RETURN else "Comment"
+            yield Label(f"{what}, kept with the decision")
             yield Input(id="comment", max_length=2000)
             yield Label("Evidence signed, its digest computed here from what you were shown")
             yield Static(said((digest_json(self._shown.evidence), "accent")), id="digest")

@@ -214,12 +214,12 @@ class GovernedWorkflow:
         return await self.patient_step(activity_type, request, result, case.subject)
 
     async def take_approved(
-        self, case: CaseInput, activity_type: str, result: type[_T], forbids: str
+        self, case: CaseInput, activity_type: str, result: type[_T], forbids: str | None = None
     ) -> _T | NotTaken:
         """Run the step that people have approved, on the case's subject.
 
-        A denial for the reason ``forbids``, or because the approval no longer holds, ends it. For
-        any other, the case is stopped, and the step tried again once a person lets it go on.
+        A denial because the approval no longer holds ends it, and one for the reason ``forbids``.
+        For any other, the case is stopped, and the step tried again once a person lets it go on.
 
         Raises:
             ActivityError: the step failed for good and was not denied.

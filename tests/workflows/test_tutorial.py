@@ -5,12 +5,13 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from temporalio.worker import Worker
 
-from placet.model import AuthorityMatrix, EnrolIdentity, Verdict
+from placet.model import AuthorityMatrix, EnrolIdentity, Reason, Verdict
 from placet.tokens import SigningKey
 from tests.harness.world import World, publish, temporal_server, until, world
 
@@ -35,11 +36,20 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         del sys.modules[name]
 
 
+async def working(w: World, agent: str) -> Worker:
+    """An agent's worker, as the package makes it."""
+    make = importlib.import_module("refunds.worker").make_worker
+    address = w.temporal.service_client.config.target_host
+    made: Worker = await make(agent, w.agents[agent], w.issuer, address)
+    return made
+
+
 @contextlib.asynccontextmanager
-async def shop(folder: Path, database: Path) -> AsyncIterator[World]:
-    """A world in which the package's process is published, its agents are in, and all work."""
+async def shop(
+    folder: Path, database: Path, at_work: Sequence[str] = ("orchestrator", *AGENTS)
+) -> AsyncIterator[World]:
+    """A world in which the package's process is published, and its agents are in, or at work."""
     definition = importlib.import_module("refunds.definition").DEFINITION
-    worker = importlib.import_module("refunds.worker")
     matrix = AuthorityMatrix.model_validate_json((folder / "authority-matrix.json").read_text())
     async with contextlib.AsyncExitStack() as stack:
         temporal = await stack.enter_async_context(temporal_server())
@@ -58,10 +68,8 @@ async def shop(folder: Path, database: Path) -> AsyncIterator[World]:
             key = w.agents[agent] = SigningKey.generate()
             body = EnrolIdentity(jwk=key.public.jwk(), owner="operator:ada")
             await w.admin.act("agent.enrol", f"agent:{agent}", body)
-        address = temporal.service_client.config.target_host
-        for agent in ("orchestrator", *AGENTS):
-            made = await worker.make_worker(agent, w.agents[agent], w.issuer, address)
-            await stack.enter_async_context(made)
+        for agent in at_work:
+            await stack.enter_async_context(await working(w, agent))
         yield w
 
 
@@ -94,6 +102,20 @@ async def test_the_tutorials_process_asks_people_and_pays(folder: Path, tmp_path
     assert "grant.denied" not in types
 
 
+async def test_an_approval_that_holds_no_longer_pays_nothing_and_ends_the_case(
+    folder: Path, tmp_path: Path
+) -> None:
+    """I5: who approved was suspended before it was paid; nobody has to end the case by hand."""
+    async with shop(folder, tmp_path, ("orchestrator", "refund-reader")) as w:
+        case = await opened(w, 17)
+        await approve(w, case, "carl")
+        await w.admin.act("operator.suspend", "operator:carl", Reason(reason="left the shop"))
+        async with await working(w, "refund-payer"):
+            assert (await w.until_closed(case)).result == "voided"
+        types = [each["type"] for each in await w.entries() if each.get("case") == case]
+    assert "case.stopped" not in types
+
+
 async def test_the_tests_that_the_docs_write_for_it_pass(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +134,7 @@ async def test_the_tutorials_agent_pays_nothing_that_nobody_approved(
     page = (folder / "workflow.py").read_text()
     asked = page.index("        outcome = await self.checkpoint(")
     paid = page.index("        await self.close(")
-    hasty = """        await self.patient_step("pay_back", request, PartRef, case.subject)
+    hasty = """        await self.take(case, "pay_back", case.subject, PartRef)
         result = "paid"
 """
     (folder / "workflow.py").write_text(page[:asked] + hasty + page[paid:])

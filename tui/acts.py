@@ -205,6 +205,7 @@ def delegate(people: tuple[str, ...], processes: tuple[str, ...]) -> Deed:
         )
         return await gateway.act("delegation.give", f"operator:{told['who']}", body)
 
+    zone = words.now().astimezone().tzname()
     return Deed(
         "Let someone stand in for you",
         "They need all of your roles, sign in their own name, and you two have one word.",
@@ -212,8 +213,10 @@ def delegate(people: tuple[str, ...], processes: tuple[str, ...]) -> Deed:
         send,
         (
             Ask("who", "Who", "Choose who.", choices=people),
-            Ask("until", "Until, that moment not included", "Say until when.", hint=_WHEN),
-            Ask("from", "From; now if it is left empty", hint=_WHEN),
+            Ask(
+                "until", f"Until, that moment not included ({zone})", "Say until when.", hint=_WHEN
+            ),
+            Ask("from", f"From; now if it is left empty ({zone})", hint=_WHEN),
             Ask("process", "For one process alone; for all if it is left", choices=processes),
             Ask("why", "Why", "Say why.", longest=200),
         ),

@@ -6,9 +6,11 @@ meant.
 """
 
 from textual import events
+from textual.notifications import Notification
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
+from textual.widgets._toast import ToastRack
 
 from tui.typing_ahead import TypingAhead
 
@@ -17,6 +19,7 @@ _ROOM = 2_000
 _AHEAD = 64
 """Keys that wait at once where a person has typed them, over however slow a line."""
 _QUIET = 0.3  # seconds without a key, after which a paste has ended
+_SAID = 30  # seconds
 _LINES = {"enter": "\n", "ctrl+j": "\n", "tab": "\t"}
 
 
@@ -49,7 +52,15 @@ class Pasting(TypingAhead):
                 self._take(each)
         self._held_keys.clear()
         self._quiet = self.set_interval(_QUIET, self._look_whether_it_ended)
-        self.notify("A long text comes as keys: it is read to its end, and no key of it acts.")
+        self._say_at_once(
+            "A long text comes as keys: it is read to its end, and no key of it acts."
+        )
+
+    def _say_at_once(self, message: str) -> None:
+        """What :meth:`notify` says stands behind every key that has come, which takes minutes."""
+        self._notifications.add(Notification(message, timeout=_SAID))
+        for rack in self.screen.query(ToastRack):
+            rack.show(self._notifications)
 
     def _take(self, event: events.Key) -> None:
         self._came += 1

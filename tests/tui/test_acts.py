@@ -24,7 +24,7 @@ from placet.model import (
 )
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import NOW, Simulator
-from tui import acts, identity_acts
+from tui import acts, identity_acts, words
 from tui.gateway import Gateway
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
@@ -416,7 +416,9 @@ async def test_a_person_hands_over_for_a_time(open_console: Opened, simulator: S
     simulator.people["operator:sofia"] = (("officer", *roles), key)
     async with open_console("omar") as desk:
         await desk.press("6", "d")
-        await desk.expect("Let someone stand in for you?")
+        assert not desk.sees("could stand in for you")
+        zone = words.now().astimezone().tzname()
+        await desk.expect("Let someone stand in for you?", f"moment not included ({zone})")
         desk.app.screen.query_one("#who", Select).value = "sofia"
         await fill(desk, until="next week", why="leave")
         await sign(desk)
@@ -427,6 +429,20 @@ async def test_a_person_hands_over_for_a_time(open_console: Opened, simulator: S
     ((_, act, target, body),) = simulator.acts
     assert (act, target) == ("delegation.give", "operator:sofia")
     assert str(body["ends_at"]).startswith("2999-12-24T08:00:00")
+
+
+async def test_who_has_nobody_of_their_roles_is_told_why_no_one_stands_in(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    async with open_console("omar") as desk:
+        await desk.press("6")
+        await desk.expect("nobody who has all of your roles could stand in for you")
+        await desk.press("d")
+        assert not isinstance(desk.app.screen, Act)
+    async with open_console("una") as desk:
+        await desk.press("6")
+        await desk.expect("between people: 0")
+        assert not desk.sees("could stand in for you")
 
 
 async def test_a_large_amount_signs_in_again_with_the_passphrase(

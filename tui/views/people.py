@@ -120,8 +120,15 @@ class People(View):
         table = self.query_one(VirtualTable)
         table.say("Nothing waits between people.")
         table.show(Rows.of([_id(each.thing) for each in lines], cells))
+        alone = not self._others and set(self.session.me.roles) != {_AUDITOR}
         self.query_one("#people-head", Static).update(
-            said((f"between people: {len(lines)}", "strong"), "  acts, reviews, stand-ins")
+            said(
+                (f"between people: {len(lines)}", "strong"),
+                "  acts, reviews, stand-ins",
+                ("  ·  nobody who has all of your roles could stand in for you", "muted")
+                if alone
+                else "",
+            )
         )
         self._look()
         self.screen.refresh_bindings()

@@ -8,7 +8,7 @@ from placet.process import Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import NOW, PARCELS, Simulator
 from tui.gateway import Gateway
-from tui.screens import intake
+from tui.screens import intake, main
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.compare import Choose, Compare
@@ -71,6 +71,22 @@ async def test_a_case_that_stands_still_says_at_which_step(
         assert "\x1b" not in desk.text()
         await desk.press("5")
         await desk.expect("standing still 2")
+
+
+async def test_what_is_on_no_ledger_is_looked_at_again_by_itself(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A case begins to stand still while nobody touches the console, and no entry tells of it."""
+    monkeypatch.setattr(main, "_LOOK_AGAIN", 0.2)
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("2")
+        await desk.expect("cases, open: 1", "Dispatch")
+        stands = Standstill(step="weigh", agent="weigher", since=NOW)
+        simulator.cases[view.case] = simulator.cases[view.case].model_copy(
+            update={"standstill": stands}
+        )
+        await desk.expect("1 stands still", "nobody takes weigh since")
 
 
 async def test_a_hold_is_put_on_a_record(open_console: Opened, simulator: Simulator) -> None:

@@ -5,7 +5,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection, event, text
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, event, text
 from placet.authority._counts import MOST_COUNTED, overview
 from placet.authority._errors import Invalid
 from placet.authority._groups import list_groups
+from placet.authority._health import refresh_metrics
 from placet.authority._lines import relist
 from placet.authority._lists import list_cases, list_checkpoints
 from placet.authority._seats import Asker
@@ -26,6 +28,7 @@ from placet.model import (
     GroupQuery,
     Standstill,
 )
+from placet.telemetry import metrics
 from tests.authority import ORIGIN
 from tests.harness.crowd import NOON, Asked, number_id, put, put_many
 from tests.harness.databases import new_database
@@ -330,6 +333,18 @@ async def test_an_overview_counts(store: Store) -> None:
         "standing": 1,
     }
     assert seen.cases["open"].count == 4
+    await refresh_metrics(cast("Any", SimpleNamespace(store=store, clock=lambda: NOON)))
+    told = {
+        f"{metric.name} {sample.labels['state']}": sample.value
+        for metric in (*metrics.CASES.collect(), *metrics.CHECKPOINTS.collect())
+        for sample in metric.samples
+    }
+    assert told == {
+        "placet_cases stopped": 0,
+        "placet_cases standing": 1,
+        "placet_checkpoints waiting": 3,
+        "placet_checkpoints overdue": 1,
+    }
 
 
 # --- what a page costs ------------------------------------------------------------------------

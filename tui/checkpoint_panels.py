@@ -64,7 +64,8 @@ def _asked(file: CaseFile, now: datetime) -> Iterable[tuple[str, str, str]]:
     yield from _of_whom(view.requirement)
     for word in view.decisions:
         by = f"{words.person(word.operator)}{_for(word)}"
-        yield "Decided", f"{by}: {word.verdict}, {words.ago(word.decided_at, now)}", "good"
+        told = f"; {word.said}" if word.said else ""
+        yield "Decided", f"{by}: {word.verdict}, {words.ago(word.decided_at, now)}{told}", "good"
     for each in view.missing:
         yield "Still missing", each, "warn"
 

@@ -78,7 +78,9 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
             out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
         for decision in view.decisions:
             when = decision.decided_at.isoformat(timespec="seconds")
-            out.print(f"{decision.operator} says {decision.verdict} at {when}", soft_wrap=True)
+            told = f": {_safe(decision.said)}" if decision.said else ""
+            said = f"{decision.operator} says {decision.verdict} at {when}{told}"
+            out.print(said, soft_wrap=True)
         for line in view.missing:
             out.print(f"missing: {_safe(line)}")
         if view.status is CheckpointStatus.OPEN:

@@ -1,5 +1,8 @@
 """Checkpoints as people see them, the decisions that they send, and the answers."""
 
+import base64
+import json
+
 from pydantic import Field
 
 from placet.model._attending import ClaimView, EvidenceDiff, RemarkView, Unusual
@@ -29,6 +32,17 @@ class DecisionView(Model):
     jws: CompactJws
     stands_in_for: Principal | None = None
     evidence_opened_at: UtcTime | None = None
+
+    @property
+    def said(self) -> str:
+        """The reason code and comment of what was signed, to be read: nobody verified it here."""
+        payload = self.jws.split(".")[1]
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            told = [claims.get("reason_code"), claims.get("comment")]
+        except (ValueError, AttributeError, RecursionError):
+            return ""
+        return ": ".join(each for each in told if isinstance(each, str))
 
 
 class CheckpointView(Model):

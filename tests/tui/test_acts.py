@@ -12,6 +12,7 @@ from placet.model import (
     CheckpointStatus,
     ClaimView,
     Compared,
+    DecisionView,
     Finding,
     Governance,
     Place,
@@ -253,6 +254,33 @@ async def test_a_hold_and_who_sees_to_it_stand_above_the_case(
         simulator.change(view.id, claim=ClaimView(operator="operator:bo", claimed_at=NOW))
         await desk.expect("● On hold: depot/D-1. Nothing guarded happens until it is lifted.")
         await desk.expect("Claimed by bo.", "Your approval would be the last")
+
+
+async def test_who_answers_a_return_reads_what_is_to_come_back(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    simulator.add(7)
+    async with open_console("omar") as desk:
+        await desk.press("enter", "b")
+        await desk.expect("What is to come back, kept with the decision")
+        desk.app.screen.query_one("#reason", Select).value = "other"
+        await fill(desk, comment="the page with the seal")
+        await sign(desk)
+        await desk.on(CaseScreen)
+        await desk.press("2")
+        await desk.expect("omar: return, ", "; other: the page with the seal")
+    async with open_console("carl") as desk:
+        await desk.press("2", "u")
+        await desk.expect("omar returned it", "other: the page with the seal")
+
+
+@pytest.mark.parametrize("payload", ["b", "bnVsbA", "W10", "eyJjb21tZW50IjoxfQ", "_w"])
+def test_what_is_no_signed_word_says_nothing(payload: str) -> None:
+    """I12: what a person is shown of a decision is read of a text that nobody vouched for."""
+    word = DecisionView(
+        jti="j" * 24, operator="operator:bo", verdict="return", decided_at=NOW, jws=f"a.{payload}.c"
+    )
+    assert word.said == ""
 
 
 class _Sent:

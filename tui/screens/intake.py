@@ -18,7 +18,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from placet.cli import CommandFailed, processes
-from placet.model import ActAnswer, CaseStatus, CaseView, RecordId, template_variables
+from placet.model import (
+    ActAnswer,
+    CaseStatus,
+    CaseView,
+    RecordId,
+    Verdict,
+    template_variables,
+)
 from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking, leave
@@ -45,17 +52,21 @@ Attach = Callable[[str, Path], Attached]
 class Intake(ModalScreen[str | None], Asking):
     """A process, its subject, and what comes with it; without a choice where a case is given.
 
-    ``usual`` is the process that it begins with, if this person may open its cases.
+    ``usual`` is the process that it begins with, if this person may open its cases; ``returned_at``
+    the checkpoint that returned the case, whose word says what is to come back.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="intake.cancel", tooltip="Open nothing"),
     ]
 
-    def __init__(self, case: CaseView | None = None, usual: str = "") -> None:
+    def __init__(
+        self, case: CaseView | None = None, usual: str = "", returned_at: str = ""
+    ) -> None:
         super().__init__()
         self._case = case
         self._usual = usual
+        self._returned_at = returned_at
         self._signing = False
         self._installed: Mapping[str, tuple[str, Mapping[str, Attach]]] = {}
 
@@ -71,6 +82,8 @@ class Intake(ModalScreen[str | None], Asking):
         with VerticalScroll(id="intake", classes="dialog", can_focus=False):
             yield Static(said((f"{harmless(title)}?", "head")), classes="dialog-title")
             yield Static(said((effect, "muted")))
+            if self._returned_at:
+                yield Static(id="intake-asked")
             yield Vertical(id="intake-lines")
             if self.session.protected:
                 yield Label("Passphrase of your key")
@@ -90,6 +103,8 @@ class Intake(ModalScreen[str | None], Asking):
     async def look(self) -> None:
         """Which processes are installed here and may be opened by this person."""
         self._say("Looking what is installed here …", "muted")
+        if self._returned_at:
+            await self._say_what_is_asked()
         found = await asyncio.to_thread(_installed, again=self._case is not None)
         mine = frozenset(self.session.me.roles)
         self._installed = {
@@ -221,6 +236,15 @@ class Intake(ModalScreen[str | None], Asking):
         ((attach, path),) = paths.values()
         stored = await asyncio.to_thread(_store, attach, case.subject, path)
         return await self.session.gateway.resubmit(case.id, stored.record, stored.version)
+
+    async def _say_what_is_asked(self) -> None:
+        view = await self.ask(self.session.gateway.checkpoint(self._returned_at))
+        for each in view.decisions if view else ():
+            if each.verdict == Verdict.RETURN:
+                by, told = words.person(each.operator), harmless(each.said, lines=True)
+                self.query_one("#intake-asked", Static).update(
+                    said((f"{by} returned it  ", "warn"), told or "and said nothing to it")
+                )
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#intake-said", Static).update(said((harmless(text), tone)))

@@ -64,7 +64,7 @@ class Pipeline(View):
         self._cases: list[CaseView] = []
         self._by_id: dict[str, CaseView] = {}
         self._waiting: dict[str, CheckpointLine] = {}
-        self._returned: set[str] = set()
+        self._returned: dict[str, str] = {}
         self._by_stage = True
         self._saved = "open"
 
@@ -90,7 +90,11 @@ class Pipeline(View):
         self._cases = sorted(cases, key=lambda each: each.opened_at, reverse=True)
         self._waiting = {each.case: each for each in lines}
         still = {each.id for each in cases if each.status is CaseStatus.OPEN}
-        self._returned = {each.case for each in returned if each.case in still} - set(self._waiting)
+        self._returned = {
+            each.case: each.id
+            for each in returned[::-1]  # the newest last
+            if each.case in still and each.case not in self._waiting
+        }
         self._show()
 
     def _show(self) -> None:
@@ -267,7 +271,8 @@ class Pipeline(View):
 
         opened = Counter(each.process for each in self._cases).most_common(1)
         usual = opened[0][0] if opened else ""
-        self.app.push_screen(Intake(case, usual), self._done)
+        returned_at = self._returned.get(case.id, "") if case else ""
+        self.app.push_screen(Intake(case, usual, returned_at), self._done)
 
     def action_stages(self) -> None:
         """By stage, or the newest first."""

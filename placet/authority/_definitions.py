@@ -47,6 +47,8 @@ class Definitions:
         self._processes: dict[tuple[str, int], ProcessDefinition] = {}
         self._matrices: dict[str, AuthorityMatrix] = {}
         self._policies: dict[str, LoadedPolicies] = {}
+        self._last_matrices: dict[str, AuthorityMatrix] = {}
+        self._last_policies: LoadedPolicies | None = None
 
     def process(self, reader: Reader, name: str, version: int) -> ProcessDefinition:
         """The definition of one version of a process.
@@ -106,6 +108,7 @@ class Definitions:
             row = reader.get(Matrix, digest)
             assert row is not None
             found = self._matrices[digest] = AuthorityMatrix.model_validate_json(row.body_json)
+        self._last_matrices[process] = found
         return digest, found
 
     def policies(self, reader: Reader) -> LoadedPolicies:
@@ -123,4 +126,10 @@ class Definitions:
             row = reader.get(PolicySet, digest)
             assert row is not None
             found = self._policies[digest] = load_policies(row.policies, row.policy_schema)
+        self._last_policies = found
         return found
+
+    def last_in_force(self, process: str) -> tuple[AuthorityMatrix, LoadedPolicies] | None:
+        """What was in force when that was last read: good for guessing, and for nothing else."""
+        matrix, policies = self._last_matrices.get(process), self._last_policies
+        return None if matrix is None or policies is None else (matrix, policies)

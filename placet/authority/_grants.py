@@ -15,6 +15,9 @@
    what was seen earlier.
 8. A grant of the same activity that still lives is revoked first: a retry never leaves two. What
    the same attempt has read under its earlier grants, its next one has read as well (I13).
+
+Temporal's answer is the longest wait of all, so policy is asked meanwhile what it will most likely
+be asked (:mod:`._foreseeing`).
 """
 
 import asyncio
@@ -27,12 +30,13 @@ from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Denied, Refusal, TooMuch, Unavailable
 from placet.authority._facts import FactsClient, FetchedFacts
+from placet.authority._foreseeing import foresee
 from placet.authority._judging import Judge, Slow
 from placet.authority._prefixes import Prefixes
 from placet.authority._requests import Sender, use_sender
 from placet.authority._running_steps import Ask, Denial
 from placet.authority._store import Tx
-from placet.authority._temporal import ExecutionNotFound
+from placet.authority._temporal import Execution, ExecutionNotFound
 from placet.kill import kill_point
 from placet.model import GrantedDetails, RequestedDetails
 from placet.telemetry import metrics
@@ -149,10 +153,13 @@ class Grants:
         step = None if kind is None else kind.definition.step(details.activity.activity_type)
         if kind is None or step is None:
             return Ask(sender, details, FetchedFacts(), None)
+        describing = asyncio.create_task(self._describe(details.case))
         try:
-            execution = await self._core.temporal.describe(details.case)
-        except ExecutionNotFound:
-            execution = None
+            await asyncio.sleep(0)  # it runs until it waits for Temporal
+            foreseen = foresee(self._definitions, sender, details, self._core.new_salt())
+            execution = await describing
+        finally:
+            describing.cancel()
         if execution is not None:
             await self._continuing.follow(details.case, execution.run_id)
         facts = FetchedFacts()
@@ -161,4 +168,10 @@ class Grants:
         seen = None
         if step.approval and execution and sender.principal == f"agent:{step.agent}":
             seen = await self._prefixes.look(details.case)
-        return Ask(sender, details, facts, execution, seen)
+        return Ask(sender, details, facts, execution, seen, foreseen=foreseen)
+
+    async def _describe(self, case: str) -> Execution | None:
+        try:
+            return await self._core.temporal.describe(case)
+        except ExecutionNotFound:
+            return None

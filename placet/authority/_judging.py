@@ -11,6 +11,7 @@ from placet.authority._approvals import Approval, Lacking, void_approved, weigh
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Unavailable
+from placet.authority._foreseeing import Question, claim_of
 from placet.authority._granting import record_denial, record_grant
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
@@ -31,10 +32,7 @@ from placet.rules import (
     MissingFact,
     OutOfScope,
     Permitted,
-    PolicyRequest,
     StepFacts,
-    cents,
-    decide,
     guarded_context,
     require_in_scope,
     step_context,
@@ -165,10 +163,8 @@ class Judge:
             on_hold=on_hold(tx, ask.details.identifier),
         )
         approval: Approval | None = None
-        amount = ask.details.amount
-        claim = {} if amount is None else {"amount_cents": cents(amount)}
         if step.approval is None:
-            context = step_context(facts, claim=claim)
+            context = step_context(facts, claim=claim_of(ask.details))
         else:
             weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.issuer)
             if isinstance(weighed, Lacking):
@@ -180,14 +176,11 @@ class Judge:
                 context = guarded_context(facts, approval.facts, ask.facts.facts)
             except MissingFact as error:
                 raise Unavailable(str(error)) from None
-        request = PolicyRequest(
-            principal=ask.sender.principal,
-            action=step.action,
-            record=ask.details.identifier,
-            context=context,
-            salt=self._core.new_salt(),
-        )
-        decision = decide(self._definitions.policies(tx), request)
+        question = Question(ask.sender.principal, step.action, ask.details.identifier, context)
+        policies, answer = self._definitions.policies(tx), ask.foreseen
+        if answer is None or not answer.answers(question, policies):
+            answer = question.answer(policies, self._core.new_salt())
+        request, decision = answer.request, answer.decision
         tx.add(
             ContextBlob(
                 digest=decision.context_digest, salt=request.salt, content=request.context_bytes()

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from placet.authority._alarms import meet_run, stop_case
 from placet.authority._errors import Unavailable
 from placet.authority._facts import FetchedFacts
+from placet.authority._foreseeing import Answer
 from placet.authority._histories import Seen
 from placet.authority._models import stopped
 from placet.authority._requests import Sender
@@ -40,6 +41,9 @@ class Ask:
     seen: Seen | None = None
     until: datetime | None = None
     """When the agent itself ends: no grant of it lasts longer."""
+
+    foreseen: Answer | None = None
+    """What the policies said beforehand."""
 
 
 @dataclass(frozen=True)

@@ -328,7 +328,7 @@ async def _settle(
     loop = asyncio.get_running_loop()
     if activity.is_cancelled():
         until = min(until, loop.time() + _LAST_WORDS)
-    settling = asyncio.create_task(link.settle(settlement, grant.details.case))
+    settling = asyncio.create_task(link.settle(settlement, grant.details))
     while True:
         try:
             await asyncio.wait({settling}, timeout=max(0.0, until - loop.time()))

@@ -42,6 +42,7 @@ from placet.model import (
     SettlementClaims,
     Settlements,
     SignedSettlement,
+    digest_json,
 )
 from placet.payloads import Keyring
 from placet.telemetry import carried
@@ -160,8 +161,8 @@ class AuthorityLink:
             raise unavailable("the authority answered another case's payload keys")
         return Keyring.of(given)
 
-    async def settle(self, settlement: Settlement, case: str) -> None:
-        """Sign how a grant of a case ended, and tell; back once it is durable.
+    async def settle(self, settlement: Settlement, details: GrantedDetails) -> None:
+        """Sign how a grant of these details ended, and tell; back once it is durable.
 
         Whoever waits says for how long. While the authority is away it is told again, and again
         if an answer got lost: told twice, a settlement counts once.
@@ -171,7 +172,7 @@ class AuthorityLink:
                 it says is not allowed (terminal), or the grant has ended (retryable: the step asks
                 for its next one).
         """
-        signed = self._sign(settlement, case)
+        signed = self._sign(settlement, details)
         for pause in _pauses():
             try:
                 answer = await self._settling.put(signed)
@@ -245,13 +246,14 @@ class AuthorityLink:
                 raise unavailable("the authority answered other asks than were sent")
         return held
 
-    def _sign(self, settlement: Settlement, case: str) -> SignedSettlement:
+    def _sign(self, settlement: Settlement, details: GrantedDetails) -> SignedSettlement:
         claims = SettlementClaims(
             iss=self._config.client_id,
             aud=self._config.issuer,
             iat=numeric_date(self._clock()),
             sub=settlement.grant,
-            txn=case,
+            txn=details.case,
+            details_digest=digest_json(details),
             settlement_digest=settlement.settled().digest,
         )
         jws = sign_settlement(claims, self._config.key)

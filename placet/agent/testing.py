@@ -173,7 +173,7 @@ class _Link(AuthorityLink):
         several = [given] if isinstance(given, BaseModel) else given
         return tuple(_settled(name, self.record, each) for each in several)
 
-    async def settle(self, settlement: Settlement, case: str) -> None:  # noqa: ARG002 - there is one
+    async def settle(self, settlement: Settlement, details: GrantedDetails) -> None:  # noqa: ARG002
         self.rehearsal.settlement = settlement
 
 

@@ -12,7 +12,16 @@ from placet.audit._people import People
 from placet.audit._registry import named
 from placet.audit._scene import ALL, Case, Grant, Scene
 from placet.ledger import Entry, EntryType
-from placet.model import EvidenceItem, Settled, SettlementOutcome, Step, UseStage
+from placet.model import (
+    EvidenceItem,
+    GrantedDetails,
+    Settled,
+    SettlementOutcome,
+    Step,
+    UseStage,
+    digest_json,
+    system_urn,
+)
 from placet.tokens import SHORT_LIFETIME, TokenError, verify_settlement, verify_use
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
@@ -68,7 +77,10 @@ class Grants:
         told = (entry.actor, entry.data.get("action"), entry.data.get("system"))
         if step is None or (f"agent:{step.agent}", step.action, step.system) != told:
             self._scene.trouble("grant-step", "the process lets this agent do no such step")
-        elif step.approval is not None:
+        elif step.approval is None:
+            if entry.data.get("details_digest") != _details_digest(entry):
+                self._scene.trouble("grant-details", "it was given with other details")
+        else:
             self.prefixed(entry)
             if not self._checkpoints.approved(entry, step.approval):
                 self._scene.trouble(
@@ -171,6 +183,9 @@ class Grants:
         signed = (claims.sub, claims.txn, claims.settlement_digest)
         if told is None or signed != (told.grant, entry.case, told.digest):
             self._scene.trouble("settlement-says-other", "its agent signed another settlement")
+        if claims.details_digest != grant.issued.data.get("details_digest"):
+            said = "its agent was given a grant of other details"
+            self._scene.trouble("settlement-says-other", said)
 
     def _settled(self, entry: Entry, grant: Grant) -> None:
         self._signed(entry, grant)
@@ -259,6 +274,26 @@ class Grants:
         told = {name: entry.data.get(name) for name in signed}
         if (told, entry.type, entry.record) != (signed, STAGES[claims.stage], claims.record):
             self._scene.trouble("use-says-other", "its system signed another use")
+
+
+def _details_digest(entry: Entry) -> str | None:
+    """The digest of what was granted, as the entry tells it; with approvals it would be more."""
+    data = entry.data
+    try:
+        details = GrantedDetails.model_validate(
+            {
+                "locations": [system_urn(str(data.get("system")))],
+                "actions": [data.get("action")],
+                "identifier": entry.record,
+                "case": entry.case,
+                "activity": data.get("activity"),
+                "model": data.get("model"),
+                "max_amount": data.get("amount"),
+            }
+        )
+    except ValidationError:
+        return None
+    return digest_json(details)
 
 
 def _in_its_run(entry: Entry, case: Case) -> bool:

@@ -46,6 +46,7 @@ from placet.model import (
     SettlementOutcome,
     Settlements,
     SignedSettlement,
+    digest_bytes,
 )
 from placet.rules import said_digest
 from placet.tokens import NotYetValid, TokenError, verify_settlement
@@ -150,8 +151,9 @@ class Settling:
         grant = tx.get(Grant, grant_id)
         if grant is None or (grant.agent, grant.jkt) != (sender.principal, sender.jkt):
             return _refused(grant_id, "not a grant of this agent and key")
-        if grant.case_id != told.claims.txn:
-            return _refused(grant_id, "it was signed for another case", final=True)
+        given = (grant.case_id, digest_bytes((grant.details_json or "").encode()))
+        if given != (told.claims.txn, told.claims.details_digest):
+            return _refused(grant_id, "it was signed for another case, or details", final=True)
         if grant.status == "settled" and grant.ended_for == digest:
             return SettlementAnswer(grant=grant_id, status="settled")
         if grant.status != "issued":

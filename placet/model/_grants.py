@@ -124,13 +124,17 @@ class Settlement(Model):
 
 
 class SettlementClaims(Model):
-    """An agent's signed word on how a grant ended: ``sub`` is the grant, ``txn`` its case."""
+    """An agent's signed word on how a grant ended: ``sub`` is the grant, ``txn`` its case.
+
+    ``details_digest`` is ``digest_json`` of the ``authorization_details`` that it was given.
+    """
 
     iss: AgentPrincipal
     aud: Audience
     iat: NumericDate
     sub: GrantId
     txn: CaseId
+    details_digest: Digest
     settlement_digest: Digest
 
 

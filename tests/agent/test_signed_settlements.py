@@ -46,6 +46,11 @@ async def test_whoever_has_the_agents_key_can_check_what_it_signed(s: Surroundin
     settled = await _settled(s, case)
     assert [each["data"]["outcome"] for each in settled] == ["failed", "completed"]
     assert [part["name"] for part in settled[1]["data"]["parts"]] == ["weight"]
+    given = {
+        each["data"]["grant"]: each["data"]["details_digest"]
+        for each in await s.entries(case)
+        if each["type"] == "grant.issued"
+    }
     key = jwt.PyJWK(dict(s.config.key.public.jwk())).key
     for entry in settled:
         said = {name: entry["data"][name] for name in SIGNED if entry["data"][name] is not None}
@@ -59,6 +64,7 @@ async def test_whoever_has_the_agents_key_can_check_what_it_signed(s: Surroundin
         claims = jwt.decode(word, key, ["ES256"], issuer="agent:scale", audience=s.config.issuer)
         assert claims["settlement_digest"] == "sha-256:" + digest.decode().rstrip("=")
         assert (claims["sub"], claims["txn"]) == (entry["data"]["grant"], case)
+        assert claims["details_digest"] == given[entry["data"]["grant"]]
         assert set(entry["data"]) == {*SIGNED, "inputs", "settlement"}
 
 

@@ -18,11 +18,13 @@ from placet.model import (
     CaseArchive,
     CheckpointView,
     DecisionClaims,
+    GrantedDetails,
     SettlementClaims,
     canonical_json,
     digest_bytes,
     digest_json,
     salted_digest,
+    system_urn,
 )
 from placet.tokens import SigningKey, sign_decision, sign_settlement
 from tests.audit.recording import (
@@ -764,6 +766,42 @@ def settled_with_anothers_word(recorded: Recorded) -> tuple[LogFiles, int]:
     return changed_entry(recorded.files, index, put(settlement=word)), index
 
 
+def _attempt(entry: Entry) -> None:
+    entry["data"]["activity"]["attempt"] += 1
+
+
+def granted_for_another_attempt(recorded: Recorded, **more: Any) -> tuple[LogFiles, int]:
+    """As if the step had been granted at its next try; the entry's digest is of the one before."""
+    index = find(recorded.files, "grant.issued", recorded.large)
+
+    def change(entry: Entry) -> None:
+        _attempt(entry)
+        entry["data"].update(more)
+
+    return changed_entry(recorded.files, index, change), index
+
+
+def settled_under_another_grant(recorded: Recorded) -> tuple[LogFiles, int]:
+    """The same, with a digest that fits: what its agent settled, it was given otherwise."""
+    index = find(recorded.files, "grant.issued", recorded.large)
+
+    def change(entry: Entry) -> None:
+        _attempt(entry)
+        data = entry["data"]
+        details = GrantedDetails(
+            locations=(system_urn(data["system"]),),
+            actions=(data["action"],),
+            identifier=entry["record"],
+            case=entry["case"],
+            activity=data["activity"],
+        )
+        data["details_digest"] = digest_json(details)
+
+    files = changed_entry(recorded.files, index, change)
+    grant = json.loads(files.entries[index])["data"]["grant"]
+    return files, find(files, "grant.settled", grant=grant)
+
+
 def settled_by_the_owner(recorded: Recorded) -> tuple[LogFiles, int]:
     """Said anew by whoever owns the log, who has every key but the agent's."""
     index = find(recorded.files, "grant.settled", recorded.large)
@@ -937,6 +975,12 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "grant-gone": (grant_gone, "end-without-grant"),
     "grant-ended-again": (end_again, "grant-ended-twice"),
     "settled-by-another": (entry_of("grant.settled", by("agent:carrier")), "end-by-another"),
+    "granted-for-another-attempt": (granted_for_another_attempt, "grant-details"),
+    "granted-as-if-with-approvals": (
+        lambda recorded: granted_for_another_attempt(recorded, approvals=["A" * 24]),
+        "grant-details",
+    ),
+    "settled-under-another-grant": (settled_under_another_grant, "settlement-says-other"),
     "settled-unsigned": (entry_of("grant.settled", put(settlement=None)), "settlement-signature"),
     "settled-by-the-owner-of-the-log": (settled_by_the_owner, "settlement-signature"),
     "settled-with-anothers-word": (settled_with_anothers_word, "settlement-says-other"),

@@ -256,6 +256,7 @@ class Site:
             iat=numeric_date(_now()),
             sub=holds if holds.startswith("grant-") else "grant-" + "0" * 26,
             txn=self.case,
+            details_digest=digest_json(claims_of(self.grant)["authorization_details"][0]),
             settlement_digest=digest,
         )
         return {"settlement": self.keep(sign_settlement(claims, self.key_of(by))), "body": body}

@@ -719,6 +719,7 @@ async def test_a_settlement_that_its_agent_did_not_sign_settles_nothing(s: Site)
     another = s.settlement("grant-" + "0" * 26)
     thiefs = s.settlement(s.grant_id, by="agent:scale")
     elsewhere = claims_of(good["settlement"]) | {"txn": "case-" + "0" * 26}
+    other_details = claims_of(good["settlement"]) | {"details_digest": _OTHER}
     other_log = claims_of(good["settlement"]) | {"aud": "https://another.example"}
     later = claims_of(good["settlement"]) | {"iat": 4_000_000_000}
     said = {
@@ -729,6 +730,7 @@ async def test_a_settlement_that_its_agent_did_not_sign_settles_nothing(s: Site)
         "other words": ({**good, "body": {**good["body"], "reasoning": "because"}}, True),
         "another part": ({**good, "body": {**good["body"], "parts": [_part()]}}, True),
         "of another case": ({**good, "settlement": s.resign(elsewhere)}, True),
+        "of other details": ({**good, "settlement": s.resign(other_details)}, True),
         "for another authority": ({**good, "settlement": s.resign(other_log)}, True),
         "of tomorrow": ({**good, "settlement": s.resign(later)}, False),
     }

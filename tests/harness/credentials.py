@@ -150,6 +150,7 @@ def every_kind(by: Issuers) -> dict[str, str]:
                 iat=at,
                 sub=spell_id("grant", bytes(16)),
                 txn=DETAILS.case,
+                details_digest=digest_json(DETAILS),
                 settlement_digest=digest_bytes(b"settlement"),
             ),
             agent_key,

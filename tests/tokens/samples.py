@@ -94,6 +94,7 @@ SETTLEMENT_CLAIMS = SettlementClaims(
     iat=AT,
     sub=spell_id("grant", bytes(range(16))),
     txn=CASE,
+    details_digest=digest_bytes(b"details"),
     settlement_digest=digest_bytes(b"settlement"),
 )
 ROTATION_CLAIMS = RotationClaims(iss=AGENT, aud=ISSUER, iat=AT, sub=STRANGER_KEY.thumbprint)

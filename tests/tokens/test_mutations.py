@@ -279,7 +279,7 @@ REQUIRED = {
     "act": "iss aud iat jti act target body_digest",
     "enrolment": "aud iat sub cnf",
     "use": "iss aud iat jti sub stage action record status used_at",
-    "settlement": "iss aud iat sub txn settlement_digest",
+    "settlement": "iss aud iat sub txn details_digest settlement_digest",
     "key rotation": "iss aud iat sub",
 }
 

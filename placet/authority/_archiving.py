@@ -5,7 +5,9 @@
 2. What does not fit is an alarm with its reasons. The case stays visible as not archived, and is
    tried again, until an administrator has admitted it as it is: then the alarm is sealed with it.
 3. An execution that has vanished is ``case.lost``, once; should it come back, it is archived.
-4. (I4, I11) Seal, histories and entry are one transaction; killed before it, the archivist fetches
+4. A history is sealed after its last event: an authority whose clock is behind waits for it, unless
+   it is so far behind that somebody must look (or time was skipped).
+5. (I4, I11) Seal, histories and entry are one transaction; killed before it, the archivist fetches
    again. Histories rest encrypted under the case's own key: erasing the case destroys them.
 """
 
@@ -47,12 +49,16 @@ from placet.model import (
     digest_json,
 )
 from placet.payloads import Keyring, PayloadError, Start
+from placet.tokens import SKEW
 
 ARCHIVING = "archiving"
 _TROUBLE = 1000
 """Characters of what keeps a case from its archive: a long history can have much of it."""
 
 _LONGEST_PAUSE = timedelta(minutes=5)
+_BEHIND = timedelta(minutes=10)
+"""How far a clock may be behind and still be waited for."""
+
 _MOST_RUNS = 1000
 _LOOK_BACK = timedelta(minutes=10)
 """How long ago a run may have ended to be looked at by an authority that starts, and how often all
@@ -132,6 +138,9 @@ class Archivist:
             return await self._wait(case, trouble)
         except Unavailable as error:
             return await self._wait(case, str(error))
+        behind = max((each.newest for each in runs if each.newest), default=None)
+        if behind is not None and SKEW < behind - self._core.clock() < _BEHIND:
+            return await self._wait(case, "this authority's clock is behind its last event")
         fetched = await asyncio.to_thread(_fit, known, runs)
         if fetched.wrong and not known.case.alarm_admitted:
             return await self._alarm(case, fetched.wrong)

@@ -9,6 +9,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToJson
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
@@ -18,6 +19,7 @@ from placet.ledger import event_digests, events_root
 from placet.model import ArchivedRun, Digest, RunRoot, Salt
 from placet.payloads import Keyring, decrypt_messages
 
+_SKIPPED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED
 _UNSETTLED = {
     EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
@@ -32,6 +34,13 @@ class Run:
     events: tuple[HistoryEvent, ...]
     unopened: tuple[tuple[int, str], ...]
     """Events (by their place, from 0) with a payload that does not open, and why."""
+
+    @property
+    def newest(self) -> datetime | None:
+        """When its last event was, by Temporal's clock; nothing, if time was skipped in it."""
+        if any(each.event_type == _SKIPPED for each in self.events):
+            return None
+        return max((each.event_time.ToDatetime(tzinfo=UTC) for each in self.events), default=None)
 
     def archived(self) -> ArchivedRun:
         """The run as it is kept: Temporal's own JSON."""

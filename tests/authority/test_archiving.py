@@ -4,7 +4,9 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +36,7 @@ from placet.audit import (
     write_bundle,
 )
 from placet.authority import SigningKeys, Store, open_authority, rotate_payload_keys
+from placet.authority._archiving import Archivist
 from placet.cli import fetch_case
 from placet.ledger import run_root, seal_runs
 from placet.model import (
@@ -191,6 +194,37 @@ async def test_a_history_is_sealed_when_temporal_comes_back(
         view = await w.until_archived(case)
     assert (view.archive, view.archive_trouble) == ("sealed", None)
     assert len(await entries(w, case, "case.archived")) == 1
+
+
+async def test_a_history_that_is_ahead_of_the_clock_is_sealed_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9: sealed before its own events, it would be told as a forgery for ever."""
+    behind, archive = [timedelta(seconds=30)], Archivist._archive
+
+    async def behind_temporals(self: Archivist, case: Any) -> None:
+        core = self._core
+        self._core = dataclasses.replace(core, clock=lambda: core.clock() - behind[0])
+        await archive(self, case)
+        self._core = core
+
+    monkeypatch.setattr(Archivist, "_archive", behind_temporals)
+    async with (
+        temporal_server() as temporal,
+        world(temporal, tmp_path, clock=lambda: datetime.now(UTC)) as w,
+        w.workers(),
+    ):
+        case = await w.open("depot/A1/parcel/2")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.REJECT, reason_code="no")
+        view = await until_view(w, case, "archive", "failed")
+        assert view.archive_trouble == "this authority's clock is behind its last event"
+        behind[0] = timedelta(0)
+        await w.until_archived(case)
+        (sealed,) = await entries(w, case, "case.archived")
+        history = await w.temporal.get_workflow_handle(case).fetch_history()
+    last = max(each.event_time.ToDatetime(tzinfo=UTC) for each in history.events)
+    assert datetime.fromisoformat(sealed["time"]) >= last - timedelta(seconds=5)
 
 
 async def test_a_history_of_several_pages_is_sealed(w: World) -> None:

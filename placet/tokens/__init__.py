@@ -86,13 +86,6 @@ from placet.tokens._kinds import (
     TokenKind,
 )
 from placet.tokens._leaks import find_token
-from placet.tokens._people import (
-    FRESH,
-    sign_act,
-    sign_decision,
-    verify_act,
-    verify_decision,
-)
 from placet.tokens._verify import (
     SKEW,
     Keys,
@@ -103,9 +96,14 @@ from placet.tokens._verify import (
     verify_jws,
 )
 from placet.tokens._words import (
+    FRESH,
+    sign_act,
+    sign_decision,
     sign_rotation,
     sign_settlement,
     sign_use,
+    verify_act,
+    verify_decision,
     verify_rotation,
     verify_settlement,
     verify_use,

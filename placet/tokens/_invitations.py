@@ -13,11 +13,11 @@ from placet.tokens._claims import Confirmation, EnrolmentClaims
 from placet.tokens._errors import WrongIssuer
 from placet.tokens._keys import PublicKey, SigningKey
 from placet.tokens._kinds import ENROLMENT
-from placet.tokens._people import FRESH
 from placet.tokens._verify import Verified, numeric_date, sign_jws, verify_jws
+from placet.tokens._words import FRESH
 
 _COST = 2**14
-"""Of scrypt (RFC 7914): some 50 ms, and 16 MiB, for each guess at a code that people type."""
+"""Of scrypt (RFC 7914): some 35 ms, and 16 MiB, for each guess at a code that people type."""
 
 
 def invitation_key(principal: str, code: str) -> SigningKey:

@@ -1,20 +1,93 @@
-"""What agents and systems sign for the ledger: as with people, ``kid`` is the key itself."""
+"""What people, agents and systems sign for the ledger: each word is theirs alone.
+
+A word is not looked up in a store of keys: the caller names the one key that was enrolled for whom
+it is to be from, and ``kid`` must be its thumbprint. All verifying functions take
+
+``token``
+    the word as it came;
+``key``
+    that one key;
+``operator``, ``agent``, ``system``
+    whose word it must be;
+``audience``
+    the authority's address;
+``now``
+    when it came in; an auditor gives the time of its ledger entry;
+``max_age``
+    how old it may be then; ``None``: any age,
+
+and raise a :class:`TokenError` whose subclass says why it is refused. All signing functions raise
+:class:`KeyRefused` for a key that is neither ES256 nor Ed25519.
+"""
 
 from datetime import datetime, timedelta
 
-from placet.model import RotationClaims, SettlementClaims, UseClaims
+from placet.model import (
+    ActClaims,
+    DecisionClaims,
+    RotationClaims,
+    SettlementClaims,
+    UseClaims,
+)
 from placet.tokens._keys import PublicKey, SigningKey, by_kid
-from placet.tokens._kinds import ROTATION, SETTLEMENT, USE
-from placet.tokens._people import FRESH
+from placet.tokens._kinds import ACT, DECISION, ROTATION, SETTLEMENT, USE, ClaimsT_co, TokenKind
 from placet.tokens._verify import sign_jws, verify_jws
 
+FRESH = timedelta(minutes=10)
+"""How old a decision or act may be when it comes in: time for a slow line, not for a hoard."""
 
-def sign_settlement(claims: SettlementClaims, key: SigningKey) -> str:
-    """Sign a settlement with the agent's key.
+
+def sign_decision(claims: DecisionClaims, key: SigningKey) -> str:
+    """Sign a decision with the person's key.
 
     Raises:
         KeyRefused: the key is neither ES256 nor Ed25519.
+        Malformed: the comment, exceptions and head together are too large.
     """
+    return sign_jws(claims, kind=DECISION, key=key)
+
+
+def verify_decision(
+    token: str,
+    key: PublicKey,
+    *,
+    operator: str,
+    audience: str,
+    now: datetime,
+    max_age: timedelta | None = FRESH,
+) -> DecisionClaims:
+    """Verify a decision: that this person's key signed it, for this authority (invariant I6).
+
+    Raises:
+        TokenError: it is refused; its subclass says why.
+    """
+    return _verify(token, DECISION, key, operator, audience, now, max_age)
+
+
+def sign_act(claims: ActClaims, key: SigningKey) -> str:
+    """Sign an act with the person's key."""
+    return sign_jws(claims, kind=ACT, key=key)
+
+
+def verify_act(
+    token: str,
+    key: PublicKey,
+    *,
+    operator: str,
+    audience: str,
+    now: datetime,
+    max_age: timedelta | None = FRESH,
+) -> ActClaims:
+    """Verify an act; the caller compares ``body_digest`` with the body that came with it.
+
+    Raises:
+        TokenError: it is refused; its subclass says why.
+    """
+    return _verify(token, ACT, key, operator, audience, now, max_age)
+
+
+def sign_settlement(claims: SettlementClaims, key: SigningKey) -> str:
+    """Sign how a grant ended with the agent's key."""
     return sign_jws(claims, kind=SETTLEMENT, key=key)
 
 
@@ -24,29 +97,16 @@ def verify_settlement(
     """Verify a settlement: that this agent's key signed it, for this authority (invariant I13).
 
     It may be of any age: an agent tells it again for as long as the authority is away. The caller
-    compares grant, case and ``settlement_digest`` with what they are to be.
-
-    Args:
-        token: the settlement.
-        key: the key that was enrolled for the agent; ``kid`` must be its thumbprint.
-        agent: the agent.
-        audience: the authority's address.
-        now: when it came in; an auditor gives the time of its ledger entry.
+    compares grant, case and digests with what they are to be.
 
     Raises:
         TokenError: it is refused; its subclass says why.
     """
-    return verify_jws(
-        token, kind=SETTLEMENT, keys=by_kid([key]), issuer=agent, audience=audience, now=now
-    ).claims
+    return _verify(token, SETTLEMENT, key, agent, audience, now, None)
 
 
 def sign_rotation(claims: RotationClaims, key: SigningKey) -> str:
-    """Sign, with the agent's key that counts now, which one is the next.
-
-    Raises:
-        KeyRefused: the key is neither ES256 nor Ed25519.
-    """
+    """Sign, with the agent's key that counts now, which one is the next."""
     return sign_jws(claims, kind=ROTATION, key=key)
 
 
@@ -61,54 +121,45 @@ def verify_rotation(
 ) -> RotationClaims:
     """Verify a key rotation: that the agent's earlier key named the next one (invariant I10).
 
-    Args:
-        token: the rotation.
-        key: the earlier key; ``kid`` must be its thumbprint.
-        agent: the agent.
-        audience: the authority's address.
-        now: when it came in; an auditor gives the time of its ledger entry.
-        max_age: how old it may be then; ``None``: any age.
-
     Raises:
         TokenError: it is refused; its subclass says why.
     """
-    return verify_jws(
-        token,
-        kind=ROTATION,
-        keys=by_kid([key]),
-        issuer=agent,
-        audience=audience,
-        now=now,
-        max_age=max_age,
-    ).claims
+    return _verify(token, ROTATION, key, agent, audience, now, max_age)
 
 
 def sign_use(claims: UseClaims, key: SigningKey) -> str:
-    """Sign a use with the key of the system of record.
-
-    Raises:
-        KeyRefused: the key is neither ES256 nor Ed25519.
-    """
+    """Sign a use with the key of the system of record."""
     return sign_jws(claims, kind=USE, key=key)
 
 
 def verify_use(
     token: str, key: PublicKey, *, system: str, audience: str, now: datetime
 ) -> UseClaims:
-    """Verify a use: that this system's key signed it, for this authority.
+    """Verify a use: that this system's key signed it, for this authority (invariant I13).
 
     It may be of any age: a system tells it again for as long as the authority is away.
-
-    Args:
-        token: the use.
-        key: the key that was enrolled for the system; ``kid`` must be its thumbprint.
-        system: the system.
-        audience: the authority's address.
-        now: when it came in; an auditor gives the time of its ledger entry.
 
     Raises:
         TokenError: it is refused; its subclass says why.
     """
+    return _verify(token, USE, key, system, audience, now, None)
+
+
+def _verify(
+    token: str,
+    kind: TokenKind[ClaimsT_co],
+    key: PublicKey,
+    whose: str,
+    audience: str,
+    now: datetime,
+    max_age: timedelta | None,
+) -> ClaimsT_co:
     return verify_jws(
-        token, kind=USE, keys=by_kid([key]), issuer=system, audience=audience, now=now
+        token,
+        kind=kind,
+        keys=by_kid([key]),
+        issuer=whose,
+        audience=audience,
+        now=now,
+        max_age=max_age,
     ).claims

@@ -22,7 +22,7 @@ from placet.model import (
     digest_json,
     system_urn,
 )
-from placet.tokens import SHORT_LIFETIME, TokenError, verify_settlement, verify_use
+from placet.tokens import SHORT_LIFETIME, verify_settlement, verify_use
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 STAGES = {
@@ -165,16 +165,14 @@ class Grants:
         if key is None:
             self._scene.trouble("settlement-key", f"{entry.actor} had the grant's key no more")
             return
-        try:
-            claims = verify_settlement(
-                str(entry.data.get("settlement")),
-                key,
-                agent=entry.actor,
-                audience=self._scene.files.issuer,
-                now=entry.time,
-            )
-        except TokenError as error:
-            self._scene.trouble("settlement-signature", str(error))
+        word, issuer = str(entry.data.get("settlement")), self._scene.files.issuer
+        claims = self._scene.word(
+            "settlement",
+            lambda: verify_settlement(
+                word, key, agent=entry.actor, audience=issuer, now=entry.time
+            ),
+        )
+        if claims is None:
             return
         try:
             told = Settled.model_validate({each: entry.data.get(each) for each in _SETTLED})
@@ -252,16 +250,12 @@ class Grants:
         if key is None:
             self._scene.trouble("use-key", f"{entry.actor} has no such key")
             return
-        try:
-            claims = verify_use(
-                str(entry.data.get("word")),
-                key,
-                system=entry.actor,
-                audience=self._scene.files.issuer,
-                now=entry.time,
-            )
-        except TokenError as error:
-            self._scene.trouble("use-signature", str(error))
+        word, issuer = str(entry.data.get("word")), self._scene.files.issuer
+        claims = self._scene.word(
+            "use",
+            lambda: verify_use(word, key, system=entry.actor, audience=issuer, now=entry.time),
+        )
+        if claims is None:
             return
         signed: dict[str, JsonValue] = {
             "use": claims.jti,

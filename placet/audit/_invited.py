@@ -2,21 +2,22 @@
 
 from placet.audit._scene import Scene
 from placet.ledger import Entry
-from placet.tokens import PublicKey, TokenError, verify_enrolment
+from placet.tokens import PublicKey, verify_enrolment
 
 
 def check_enrolment(scene: Scene, entry: Entry, key: PublicKey, invitation: Entry) -> None:
     """Whoever had the code or token has named this key, and nobody else could."""
-    try:
-        word = verify_enrolment(
+    word = scene.word(
+        "enrolment",
+        lambda: verify_enrolment(
             str(entry.data.get("enrolment")),
             principal=str(entry.data.get("principal")),
             audience=scene.files.issuer,
             now=entry.time,
             max_age=None,
-        )
-    except TokenError as error:
-        scene.trouble("enrolment-signature", str(error))
+        ),
+    )
+    if word is None:
         return
     told = (word.key.thumbprint, word.claims.cnf.jkt)
     if told != (invitation.data.get("invitation_key"), key.thumbprint):

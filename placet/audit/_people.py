@@ -199,17 +199,18 @@ class People:
 
     def _named(self, entry: Entry, before: PublicKey, key: PublicKey) -> None:
         """The earlier key has signed which one is the next."""
-        try:
-            claims = verify_rotation(
+        claims = self._scene.word(
+            "rotation",
+            lambda: verify_rotation(
                 str(entry.data.get("rotation")),
                 before,
                 agent=entry.actor,
                 audience=self._scene.files.issuer,
                 now=entry.time,
                 max_age=None,
-            )
-        except TokenError as error:
-            self._scene.trouble("rotation-signature", str(error))
+            ),
+        )
+        if claims is None:
             return
         if claims.sub != key.thumbprint:
             self._scene.trouble("rotation-says-other", "the earlier key has named another")

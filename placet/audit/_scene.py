@@ -1,10 +1,10 @@
 """What an audit has before it, and what the log has said so far."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
@@ -19,8 +19,9 @@ from placet.model import (
     digest_bytes,
 )
 from placet.rules import BadPolicies, LoadedPolicies, load_policies
-from placet.tokens import FRESH
+from placet.tokens import FRESH, TokenError
 
+T = TypeVar("T")
 _ERASED = {
     "part-missing",
     "reasoning-missing",
@@ -177,6 +178,14 @@ class Scene:
         """What an entry names is what was published last; a bundle has not all that was."""
         if self.files.indices is None and self.newest.get((what, of)) != digest:
             self.trouble(f"{what}-not-in-force", f"{digest} was not the {what} in force then")
+
+    def word(self, name: str, verify: Callable[[], T]) -> T | None:
+        """What was signed, if it was; a signature that does not hold is told."""
+        try:
+            return verify()
+        except TokenError as error:
+            self.trouble(f"{name}-signature", str(error))
+            return None
 
     def fresh(self, what: str, signed_at: int, entry: Entry) -> None:
         """What a person signs is told when they sign it, or nothing says when they did it."""

@@ -26,7 +26,7 @@ from placet.rules import (
     check_decision,
     check_step_up,
 )
-from placet.tokens import TokenError, verify_decision
+from placet.tokens import verify_decision
 
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999."""
@@ -63,18 +63,17 @@ class Verdicts:
         if key is None:
             self._scene.trouble("decision-key", f"{entry.actor} signed with no enrolled key")
             return None
-        try:
-            return verify_decision(
+        return self._scene.word(
+            "decision",
+            lambda: verify_decision(
                 jws,
                 key,
                 operator=entry.actor,
                 audience=self._scene.files.issuer,
                 now=entry.time,
                 max_age=None,
-            )
-        except TokenError as error:
-            self._scene.trouble("decision-signature", str(error))
-            return None
+            ),
+        )
 
     def _fits(self, entry: Entry, standing: Standing, claims: DecisionClaims) -> None:
         """What was signed is what the entry tells, on the evidence of the checkpoint."""

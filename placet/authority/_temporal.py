@@ -5,7 +5,8 @@ itself, keeps the run id, and compares what ``describe`` says with what it kept 
 Raw gRPC is used for ``describe``: the SDK's own raises on a paused workflow (SDK 1.35.0).
 """
 
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -282,12 +283,8 @@ class Temporal:
             execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
             maximum_page_size=_NEWEST,
         )
-        try:
+        with _history_of(workflow_id):
             page = await ask(self._service.get_workflow_execution_history_reverse, request)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise ExecutionNotFound(workflow_id) from error
-            raise Unavailable("Temporal does not give the history") from error
         return page.history.events
 
     async def history(self, workflow_id: str, run_id: str) -> History:
@@ -304,16 +301,23 @@ class Temporal:
                 execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
                 next_page_token=token,
             )
-            try:
+            with _history_of(workflow_id):
                 page = await ask(self._service.get_workflow_execution_history, request)
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    raise ExecutionNotFound(workflow_id) from error
-                raise Unavailable("Temporal does not give the history") from error
             whole.MergeFrom(page.history)
             token = page.next_page_token
             if not token:
                 return whole
+
+
+@contextlib.contextmanager
+def _history_of(workflow_id: str) -> Iterator[None]:
+    """Say what it means that a history was not given."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise ExecutionNotFound(workflow_id) from error
+        raise Unavailable("Temporal does not give the history") from error
 
 
 def _activity(pending: Any) -> RunningActivity:

@@ -38,5 +38,5 @@ def test_what_can_not_be_right_is_refused_in_one_line(
 @pytest.mark.parametrize("issuer", [ISSUER, "http://127.0.0.1:8600", "http://localhost:8600"])
 def test_what_can_be_right_begins(issuer: str) -> None:
     """An authority on the same machine may be asked in clear; a system may have a path."""
-    Guard("crm", issuer, f"{URL}/records/", KEY, tls=TLS)
-    Guard("crm", "http://placet:8600", URL, KEY)
+    assert Guard("crm", issuer, f"{URL}/records/", KEY, tls=TLS).system == "crm"
+    assert Guard("crm", "http://placet:8600", URL, KEY).system == "crm"

@@ -326,6 +326,7 @@ class Script:
                 return view if view.archived else None
 
             await until(look, f"the archive of {case}")
+        await until(lambda: _head_over_all(auditor), "a head that covers the archives")
 
     async def _audit(self, auditor: OperatorClient, cases: dict[str, Process]) -> int:
         trust = {
@@ -334,7 +335,9 @@ class Script:
         }
         files = await fetch_log(auditor, trust=trust)
         self.out.print("[bold]the ledger, verified[/bold]")
-        wrong = self._report(verify(files))
+        verified = verify(files)
+        wrong = self._report(verified)
+        wrong += verified.checked.get("closed cases not archived", 0)
         reports = [await replay(files, case, [of.workflow]) for case, of in cases.items()]
         activities = sum(each.checked.get("activities", 0) for each in reports)
         self.out.print(
@@ -355,6 +358,15 @@ class Script:
                 f"{escape(trouble.found)}"
             )
         return len(report.troubles)
+
+
+async def _head_over_all(auditor: OperatorClient) -> str | None:
+    """The newest head, if it covers every entry: an audit judges what lies beneath it."""
+    note, head = await auditor.head(), auditor.kept_head
+    if head is None:
+        return None
+    beyond = await auditor.get(f"/v1/ledger/entries?from={head.size}&limit=1")
+    return None if beyond["entries"] else note
 
 
 def write_samples(folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from placet.authority._custody import Custody, HeadKey, InSigner, InStore, MadeKey
+from placet.authority._errors import Unavailable
 from placet.authority._passphrases import Passphrases, WrongPassphrase
 from placet.authority._payload_keys import PayloadKeys
 from placet.authority._settings import AuthoritySettings
@@ -136,15 +137,21 @@ class SigningKeys:
         return self._in_store.rewrap(row.kept) if InStore.keeps(row.kept) else None
 
     def signer(self, now: datetime) -> Signer:
-        """The key that signs grants now: the newest that already may."""
+        """The key that signs grants now: the newest that already may.
+
+        Raises:
+            Unavailable: none may yet: the clock is behind.
+        """
         ready = [own for own in self._keys if own.purpose == GRANTS and own.signs_from <= now]
+        if not ready:
+            raise Unavailable("the authority's clock is behind: none of its keys signs yet")
         return max(ready, key=lambda own: own.signs_from).signer
 
     async def sign(self, now: datetime, sign: Callable[[Signer], T]) -> T:
         """Sign something with the key that signs now; nobody else waits if that takes a while.
 
         Raises:
-            Unavailable: whoever keeps the key does not answer.
+            Unavailable: whoever keeps the key does not answer, or the clock is behind.
         """
         signer = self.signer(now)
         if self._custody.waits:

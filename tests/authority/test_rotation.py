@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from placet.authority import SigningKeys, Store, rotate_keys
-from placet.client import OperatorClient
+from placet.client import AuthorityError, OperatorClient
 from placet.tokens._jws import parse_jws
 from tests.harness.alone import Alone, alone
 from tests.harness.world import PASSPHRASE, until
@@ -58,3 +58,11 @@ async def test_old_tokens_verify_until_they_end(running: Alone) -> None:
         assert await running.published() == {key}
         await late.cases()
         assert kid_of(late) == key
+
+
+async def test_an_authority_whose_clock_is_before_its_keys_says_so(running: Alone) -> None:
+    """I12: a machine that came up without its time is told from a fault of ours."""
+    running.ahead = timedelta(days=-365)
+    async with running.ada() as ada:
+        with pytest.raises(AuthorityError, match="clock is behind: none of its keys signs yet"):
+            await ada.cases()

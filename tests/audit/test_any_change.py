@@ -54,6 +54,9 @@ def only_sealed(history: History, change: Change) -> bool:
         value = value[name]
     if change.what == "remove" and value in {"0s", ""}:
         return True  # a nothing that is not written is the same nothing
+    task = event.get("workflowTaskScheduledEventAttributes", {})
+    if change.what == "change" and change.path[-1] == "attempt" and task.get("attempt", 1) > 1:
+        return True  # what failed is tried again; how often meanwhile, Temporal writes down nowhere
     sticky = "_STICKY" in str(event.get("workflowTaskScheduledEventAttributes", {}))
     return sticky and change.path[-2:] == ("taskQueue", "name") and change.what == "change"
 

@@ -4,7 +4,8 @@ What is asked of whom is computed again in :mod:`placet.audit._requirements`, an
 judged in :mod:`placet.audit._verdicts`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from pydantic import JsonValue
 
@@ -281,6 +282,20 @@ class Checkpoints:
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
             and [each.jti for each in standing.approvals(view)] == entry.data.get("approvals")
         )
+
+    def fixed(self, entry: Entry) -> Mapping[str, object] | None:
+        """What a guarded grant carries of what people approved; ``None`` if that is not there."""
+        view = self._scene.files.checkpoints.get(str(entry.data.get("checkpoint")))
+        if view is None:
+            return None
+        proposal = view.evidence.proposal
+        return {
+            "max_amount": proposal.amount or Decimal("0.00"),
+            "payments_digest": proposal.payments_digest,
+            "approvals": entry.data.get("approvals") or None,
+            "evidence_digest": entry.data.get("evidence_digest"),
+            "record_version": proposal.record_version,
+        }
 
     def doubts(self, entry: Entry) -> Iterator[tuple[str, str]]:
         """Why the approval behind a guarded grant does not count at this place of the log."""

@@ -77,10 +77,10 @@ class Grants:
         told = (entry.actor, entry.data.get("action"), entry.data.get("system"))
         if step is None or (f"agent:{step.agent}", step.action, step.system) != told:
             self._scene.trouble("grant-step", "the process lets this agent do no such step")
-        elif step.approval is None:
-            if entry.data.get("details_digest") != _details_digest(entry):
-                self._scene.trouble("grant-details", "it was given with other details")
-        else:
+            return
+        fixed: Mapping[str, object] | None = {"max_amount": entry.data.get("amount")}
+        if step.approval is not None:
+            fixed = self._checkpoints.fixed(entry)
             self.prefixed(entry)
             if not self._checkpoints.approved(entry, step.approval):
                 self._scene.trouble(
@@ -88,6 +88,8 @@ class Grants:
                 )
             for name, said in self._checkpoints.doubts(entry):
                 self._scene.trouble(name, said)
+        if fixed is not None and entry.data.get("details_digest") != _details_digest(entry, fixed):
+            self._scene.trouble("grant-details", "it was given with other details")
 
     def _step_of(self, entry: Entry) -> Step | None:
         definition = self._scene.process(entry.case)
@@ -270,8 +272,8 @@ class Grants:
             self._scene.trouble("use-says-other", "its system signed another use")
 
 
-def _details_digest(entry: Entry) -> str | None:
-    """The digest of what was granted, as the entry tells it; with approvals it would be more."""
+def _details_digest(entry: Entry, fixed: Mapping[str, object]) -> str | None:
+    """The digest of what was granted, as the entry tells it, with what was fixed for it."""
     data = entry.data
     try:
         details = GrantedDetails.model_validate(
@@ -282,7 +284,7 @@ def _details_digest(entry: Entry) -> str | None:
                 "case": entry.case,
                 "activity": data.get("activity"),
                 "model": data.get("model"),
-                "max_amount": data.get("amount"),
+                **fixed,
             }
         )
     except ValidationError:

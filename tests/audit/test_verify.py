@@ -5,6 +5,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -802,6 +803,30 @@ def settled_under_another_grant(recorded: Recorded) -> tuple[LogFiles, int]:
     return files, find(files, "grant.settled", grant=grant)
 
 
+def granted_more_than_approved(recorded: Recorded) -> tuple[LogFiles, int]:
+    """What was granted for the payment has a higher amount than people signed for."""
+    index = find(recorded.files, "grant.issued", recorded.large, action="parcel:dispatch")
+    data = json.loads(recorded.files.entries[index])
+    said = data["data"]
+    view = recorded.files.checkpoints[said["checkpoint"]]
+    details = GrantedDetails(
+        locations=(system_urn(said["system"]),),
+        actions=(said["action"],),
+        identifier=data["record"],
+        case=data["case"],
+        activity=said["activity"],
+        max_amount=view.evidence.proposal.amount,
+        payments_digest=view.evidence.proposal.payments_digest,
+        approvals=said["approvals"],
+        evidence_digest=said["evidence_digest"],
+        record_version=view.evidence.proposal.record_version,
+    )
+    assert digest_json(details) == said["details_digest"]
+    more = details.model_copy(update={"max_amount": Decimal("9999.99")})
+    change = put(details_digest=digest_json(more))
+    return changed_entry(recorded.files, index, change), index
+
+
 def settled_by_the_owner(recorded: Recorded) -> tuple[LogFiles, int]:
     """Said anew by whoever owns the log, who has every key but the agent's."""
     index = find(recorded.files, "grant.settled", recorded.large)
@@ -980,6 +1005,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         lambda recorded: granted_for_another_attempt(recorded, approvals=["A" * 24]),
         "grant-details",
     ),
+    "granted-more-than-approved": (granted_more_than_approved, "grant-details"),
     "settled-under-another-grant": (settled_under_another_grant, "settlement-says-other"),
     "settled-unsigned": (entry_of("grant.settled", put(settlement=None)), "settlement-signature"),
     "settled-by-the-owner-of-the-log": (settled_by_the_owner, "settlement-signature"),

@@ -22,6 +22,7 @@ from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import or_
 
 from placet.authority._alarms import lose, meet_run, raise_alarm, spelled_out
 from placet.authority._contents import case_entries, contents_of, grants_of
@@ -32,7 +33,15 @@ from placet.authority._findable import plain_start
 from placet.authority._histories import Run, archive_salt, open_run, run_before
 from placet.authority._prefixes import prefixes_of
 from placet.authority._reconciling import SettledGrant, misfits
-from placet.authority._store import Archive, Case, CaseRun, Reader, Tx
+from placet.authority._store import (
+    Archive,
+    Case,
+    CaseRun,
+    Reader,
+    StoreUnavailable,
+    Tx,
+    table_of,
+)
 from placet.authority._temporal import ExecutionNotFound, SeenRun
 from placet.authority._watching import is_reopened
 from placet.kill import kill_point
@@ -49,6 +58,7 @@ from placet.model import (
     digest_json,
 )
 from placet.payloads import Keyring, PayloadError, Start
+from placet.telemetry import metrics
 from placet.tokens import SKEW
 
 ARCHIVING = "archiving"
@@ -59,12 +69,14 @@ _LONGEST_PAUSE = timedelta(minutes=5)
 _BEHIND = timedelta(minutes=10)
 """How far a clock may be behind and still be waited for."""
 
+_AT_ONCE = 1000
 _MOST_RUNS = 1000
 _LOOK_BACK = timedelta(minutes=10)
 """How long ago a run may have ended to be looked at by an authority that starts, and how often all
 that runs is listed: for a run that Temporal says began when the one did that it was reset from."""
 
 _NONCE = 12
+_CASES = table_of(Case)
 _log = logging.getLogger("placet.authority.archive")
 
 
@@ -101,25 +113,32 @@ class Archivist:
         """When everything that runs was last listed."""
 
     async def archive_closed(self) -> None:
-        """Seal the histories of each closed case whose time to be tried has come."""
+        """Seal the histories of each closed case whose time to be tried has come.
+
+        Those that were tried least come first, and none holds up another: Temporal keeps a history
+        for a while only.
+        """
         now = self._core.clock()
-
-        def read(reader: Reader) -> list[Case]:
-            return [
-                case
-                for case in reader.all(
-                    Case,
-                    Case.status == CaseStatus.CLOSED.value,
-                    Case.archived_at.is_(None),  # type: ignore[union-attr]  # a column on the class
-                    Case.erased_at.is_(None),  # type: ignore[union-attr]  # a column on the class
-                    order_by=[Case.id],
-                    limit=1000,
-                )
-                if case.archive_next is None or case.archive_next <= now
-            ]
-
-        for case in await self._core.store.read(read):
-            await self._archive(case)
+        due = await self._core.store.read(
+            lambda reader: reader.all(
+                Case,
+                Case.status == CaseStatus.CLOSED.value,
+                Case.archived_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+                Case.erased_at.is_(None),  # type: ignore[union-attr]  # a column on the class
+                or_(_CASES.c.archive_next.is_(None), _CASES.c.archive_next <= now),
+                order_by=[Case.archive_tries, Case.id],
+                limit=_AT_ONCE,
+            )
+        )
+        for case in due:
+            try:
+                await self._archive(case)
+            except StoreUnavailable:
+                raise
+            except Exception:  # noqa: BLE001 - one bad history must not hold up the others; it is told and tried again
+                metrics.JOB_FAILURES.inc()
+                _log.exception("archiving failed", extra={"case": case.id})
+                await self._wait(case, "a fault of the authority's own; its log has it")
 
     async def _archive(self, case: Case) -> None:
         if case.run_id is None:

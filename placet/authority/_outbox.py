@@ -16,12 +16,15 @@ from placet.authority._store import Case, OutboxRow, Tx
 from placet.authority._temporal import ExecutionNotFound
 from placet.kill import kill_point
 from placet.model import canonical_json
+from placet.telemetry import metrics
 
 BELL = "checkpoint_bell"
 ADMITTED = "case_admitted"
 TOPIC = "outbox"
 _TERMINATION = "termination"
-_LONGEST_WAIT = timedelta(seconds=30)
+_DOUBLINGS = 5
+"""How often the wait before the next try doubles: each after that waits 32 seconds."""
+
 _log = logging.getLogger("placet.authority.outbox")
 
 
@@ -82,7 +85,7 @@ class Outbox:
         self._core = core
 
     async def deliver(self) -> int:
-        """Deliver everything that is due now; how many rows were tried."""
+        """Deliver everything that is due now; how many rows were tried. None holds up another."""
         now = self._core.clock()
         due = await self._core.store.read(
             lambda reader: [
@@ -103,11 +106,13 @@ class Outbox:
         return len(due)
 
     async def _deliver(self, row: OutboxRow, case: Case) -> None:
-        if row.kind == _TERMINATION:
-            done = await self._terminate(case)
-        else:
-            done = case.closed_at is not None or await self._signal(row, case)
-        wait = min(timedelta(seconds=2**row.attempts), _LONGEST_WAIT)
+        try:
+            done = await self._done(row, case)
+        except Exception:  # noqa: BLE001 - one bad row must not hold up the others; it is logged and tried again
+            metrics.JOB_FAILURES.inc()
+            _log.exception("what waits for Temporal failed", extra={"case": case.id})
+            done = False
+        wait = timedelta(seconds=2 ** min(row.attempts, _DOUBLINGS))
 
         def keep(tx: Tx) -> None:
             current = tx.get(OutboxRow, row.id)
@@ -122,6 +127,12 @@ class Outbox:
             )
 
         await self._core.store.write(keep)
+
+    async def _done(self, row: OutboxRow, case: Case) -> bool:
+        """Try it; whether the row is done."""
+        if row.kind == _TERMINATION:
+            return await self._terminate(case)
+        return case.closed_at is not None or await self._signal(row, case)
 
     async def _signal(self, row: OutboxRow, case: Case) -> bool:
         """Whether the row is done: a bell is not before its outcome was read."""

@@ -167,7 +167,7 @@ async def serve(settings: LenderSettings, telemetry: TelemetrySettings) -> None:
         listening = [
             stack.enter_context(bind(settings.host, settings.port(system))) for system in apps
         ]
-        async with transport.kept(), serve_metrics(telemetry, whole, tls=transport.metrics):
+        async with transport.kept(), serve_metrics(telemetry, whole, transport=transport):
             await serve_until_told(
                 [
                     server_config(

@@ -177,7 +177,7 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     worker = await make_worker(config, settings, activities, temporal)
     health = _health(worker, settings, transport.client)
-    async with transport.kept(), serve_metrics(telemetry, health, tls=transport.metrics), worker:
+    async with transport.kept(), serve_metrics(telemetry, health, transport=transport), worker:
         at = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
         _log.info("%s takes steps from Temporal at %s", config.agent, at)
         await stop.wait()

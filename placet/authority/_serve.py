@@ -289,7 +289,7 @@ async def serve(settings: AuthoritySettings, telemetry: TelemetrySettings) -> No
             app.state.stop_streams()  # or the server would wait for whoever listens to events
 
         async with serve_metrics(
-            telemetry, app.state.health, app.state.refresh_metrics, tls=transport.metrics
+            telemetry, app.state.health, app.state.refresh_metrics, transport=transport
         ):
             await serve_until_told(
                 [config], [listening], stopping=stopping, ready_file=settings.ready_file

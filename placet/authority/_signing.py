@@ -32,6 +32,9 @@ GRANTS = "grants"
 NEXT_HEADS = "next heads"
 """The purpose of a key that was made for heads, and that no entry of the ledger names yet."""
 
+_ARE_YOU_THERE = b"Does the signer answer?"
+"""Signed to see it: no token's signing input, which is base64url and a full stop."""
+
 JWKS_MAX_AGE = timedelta(minutes=5)
 PUBLISH_AHEAD = 2 * JWKS_MAX_AGE
 """Longer than anyone may cache the JWKS, so that nobody meets a key it has not seen."""
@@ -157,6 +160,19 @@ class SigningKeys:
         if self._custody.waits:
             return await asyncio.to_thread(sign, signer)
         return sign(signer)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another process keeps them."""
+        return self._custody.waits
+
+    async def answers(self, now: datetime) -> None:
+        """See whether whoever keeps them signs.
+
+        Raises:
+            Unavailable: it does not, or none signs yet.
+        """
+        await self.sign(now, lambda signer: signer.sign(_ARE_YOU_THERE))
 
     def head_key(self) -> HeadKey:
         """The newest key of the ledger's heads."""

@@ -73,7 +73,7 @@ async def _serve(
     async with (
         transport.kept(),
         gateway.running(),
-        serve_metrics(telemetry, gateway.health, tls=transport.metrics),
+        serve_metrics(telemetry, gateway.health, transport=transport),
     ):
         await serve_until_told(
             [config],

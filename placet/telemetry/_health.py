@@ -51,11 +51,15 @@ class Health:
         """The process runs."""
         return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
-    async def ready(self, _: Request) -> Response:
-        """The process can do its work now."""
+    async def parts(self) -> dict[str, bool]:
+        """Whether each part answers now."""
         checks = {**self._needed, **self._optional}
         passed = await asyncio.gather(*(_passes(each) for each in checks.values()))
-        told = dict(zip(checks, passed, strict=True))
+        return dict(zip(checks, passed, strict=True))
+
+    async def ready(self, _: Request) -> Response:
+        """The process can do its work now."""
+        told = await self.parts()
         good = all(told[each] for each in self._needed) and not self._stopping
         status = "stopping" if self._stopping else "ok" if good else "away"
         return JSONResponse(

@@ -14,6 +14,16 @@ _SIGNING = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.025)
 _STEPS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _PEOPLE = (60.0, 300.0, 900.0, 3600.0, 14400.0, 28800.0, 86400.0, 259200.0, 604800.0)
 
+# --- every process ------------------------------------------------------------------------------
+
+PART_READY = Gauge(
+    "placet_part_ready", "Whether a part that the process needs answers: 1 or 0.", ("part",)
+)
+CERTIFICATE_END = Gauge(
+    "placet_certificate_end_timestamp_seconds",
+    "When the process's own certificate, or one of its chain, ends; 0 where it has none.",
+)
+
 # --- the authority ------------------------------------------------------------------------------
 
 GRANTS = Counter(
@@ -36,14 +46,18 @@ CHECKPOINTS = Gauge(
 )
 CASES = Gauge(
     "placet_cases",
-    "Cases that do not go on: stopped for a person to look, and standing, since a step fails or "
-    "nobody takes it; counted no further than 10,000.",
+    "Cases that do not go on: stopped for a person to look; standing, since a step fails or nobody "
+    "takes it; closed for an hour and not archived. Counted no further than 10,000.",
     ("state",),
 )
 OUTBOX = Gauge(
     "placet_outbox_waiting", "Signals that Temporal or a workflow has not heard of; up to 10,000."
 )
 LEDGER_ENTRIES = Gauge("placet_ledger_entries", "Entries of the ledger.")
+UNSIGNED = Gauge(
+    "placet_ledger_unsigned_seconds",
+    "For how long the oldest entry waits that no signed head covers; 0 if each is covered.",
+)
 APPENDED = Counter(
     "placet_ledger_appended_total",
     "Entries that this process appended, by type: grants, denials, decisions, and all else.",

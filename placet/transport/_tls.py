@@ -11,6 +11,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ class Transport:
         self._settings = settings
         self.server: ssl.SSLContext | None = None
         self.client: ssl.SSLContext | None = None
+        self.ends: datetime | None = None
+        """When the certificate in use, or the first of its chain, ends."""
         if settings.certificate is not None:
             self.server = _context(ssl.PROTOCOL_TLS_SERVER)
             if settings.client_ca is not None:
@@ -103,6 +106,7 @@ class Transport:
         for context in (self.server, self.client):
             if context is not None:
                 context.load_cert_chain(certificate, key, passphrase)
+        self.ends = _end(certificate)
         self._seen = seen
         return True
 
@@ -118,6 +122,14 @@ def _believe(context: ssl.SSLContext, path: Path, setting: str) -> None:
         context.load_verify_locations(path)
     except OSError as error:
         raise BadTls(f"{setting}: {path}: {_said(error)}") from None
+
+
+def _end(certificate: Path) -> datetime:
+    """When the first of a chain ends."""
+    from cryptography import x509  # noqa: PLC0415 - dear to load for a command that shows none
+
+    chain = x509.load_pem_x509_certificates(certificate.read_bytes())
+    return min(each.not_valid_after_utc for each in chain)
 
 
 def _version(path: Path) -> tuple[int, int, int]:

@@ -342,6 +342,7 @@ async def test_an_overview_counts(store: Store) -> None:
     assert told == {
         "placet_cases stopped": 0,
         "placet_cases standing": 1,
+        "placet_cases unarchived": 0,
         "placet_checkpoints waiting": 3,
         "placet_checkpoints overdue": 1,
     }

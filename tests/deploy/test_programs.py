@@ -15,7 +15,7 @@ async def test_prometheus_takes_its_files() -> None:
         program("promtool", "PLACET_REQUIRE_PROMETHEUS"),
         *("check", "config", str(ROOT / "deploy/prometheus.yaml")),
     )
-    assert "10 rules found" in told
+    assert "14 rules found" in told
 
 
 async def test_each_alert_fires_when_it_should_and_is_quiet_when_not(tmp_path: Path) -> None:
@@ -29,7 +29,10 @@ async def test_each_alert_fires_when_it_should_and_is_quiet_when_not(tmp_path: P
     for each in yaml.safe_load(Path(tests).read_text())["tests"]:
         for one in each["alert_rule_test"]:
             (firing if one.get("exp_alerts") else quiet).add(one["alertname"])
-    assert quiet == firing == {rule["alert"] for rule in group["rules"]}
+    alerts = {rule["alert"] for rule in group["rules"]}
+    assert quiet == firing == alerts
+    page = (ROOT / "docs/how-to/respond-to-an-incident.md").read_text()
+    assert set(re.findall(r"^\| `(Placet\w+)` \|", page, re.MULTILINE)) == alerts
 
 
 async def test_haproxy_takes_its_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from placet.telemetry import Health, TelemetrySettings, metrics, serve_metrics
+from placet.telemetry import Health, TelemetrySettings, _serving, metrics, serve_metrics
 from placet.telemetry._serving import make_metrics_app
-from placet.transport import Serving, bind
+from placet.transport import Serving, TlsSettings, Transport, bind
 from tests.harness.world import free_port, until
+from tests.transport.certificates import Authority
 
 OURS = [each for each in vars(metrics).values() if isinstance(each, Counter | Gauge | Histogram)]
 
@@ -54,6 +56,10 @@ async def _fails() -> None:
     raise ConnectionError("away, at a secret place")
 
 
+async def _waits() -> None:
+    await asyncio.Event().wait()
+
+
 async def test_ready_while_every_part_answers() -> None:
     """Who is away is named, and not why: that is in the log."""
     health = Health({"store": _passes, "temporal": _fails})
@@ -82,9 +88,30 @@ async def test_not_ready_once_it_is_told_to_stop() -> None:
         assert (await http.get("/livez")).status_code == 200
 
 
-async def test_metrics_are_told_although_the_store_is_away() -> None:
-    """An outage is when they are looked at."""
-    async with asking(make_metrics_app(Health({}), _fails)) as http:
+async def test_what_is_away_is_a_number_that_an_alert_can_look_at() -> None:
+    """Nobody is told at night what a balancer sees."""
+    health = Health({"store": _fails}, optional={"temporal": _passes})
+    async with asking(make_metrics_app(health, _fails)) as http:
+        text = (await http.get("/metrics")).text
+    assert 'placet_part_ready{part="store"} 0.0' in text
+    assert 'placet_part_ready{part="temporal"} 1.0' in text
+
+
+async def test_when_the_certificate_ends_is_told(tmp_path: Path) -> None:
+    pair = Authority(tmp_path).issue("authority")
+    by = Transport(TlsSettings(certificate=pair.certificate, key=pair.key))
+    async with asking(make_metrics_app(Health({}), _passes, by)) as http:
+        await http.get("/metrics")
+    assert metrics.CERTIFICATE_END._value.get() == pair.ends.timestamp()
+
+
+@pytest.mark.parametrize("away", [_fails, _waits])
+async def test_metrics_are_told_although_the_store_is_away(
+    away: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage is when they are looked at; one that answers nothing, too."""
+    monkeypatch.setattr(_serving, "PATIENCE", 0.01)
+    async with asking(make_metrics_app(Health({}), away)) as http:
         answer = await http.get("/metrics")
     assert answer.status_code == 200
     names = {each.name for each in text_string_to_metric_families(answer.text)}

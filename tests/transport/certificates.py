@@ -26,6 +26,7 @@ class Pair:
     certificate: Path
     key: Path
     serial: int
+    ends: datetime
 
 
 class Authority:
@@ -57,12 +58,14 @@ class Authority:
         made = self._builder(subject, key.public_key(), self._count + 1, until).add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
         )
+        signed = self._sign(made)
         pair = Pair(
             self._folder / f"{name}-{self._count}.pem",
             self._folder / f"{name}-{self._count}.key",
             self._count + 1,
+            x509.load_pem_x509_certificate(signed).not_valid_after_utc,
         )
-        pair.certificate.write_bytes(self._sign(made))
+        pair.certificate.write_bytes(signed)
         how = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase.encode())
         pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how))
         return pair

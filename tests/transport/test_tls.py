@@ -177,7 +177,7 @@ def _serial(port: int, tls: ssl.SSLContext) -> str:
 
 async def test_a_renewed_certificate_is_taken_over_without_a_restart(ours: Authority) -> None:
     """And a certificate that is there before its key leaves the old pair in use."""
-    first, next_ = ours.issue("authority"), ours.issue("authority")
+    first, next_ = ours.issue("authority"), ours.issue("authority", until=2 * DAY)
     server = transport(ours, first)
     client = transport(ours, None).client
     assert client is not None
@@ -187,6 +187,7 @@ async def test_a_renewed_certificate_is_taken_over_without_a_restart(ours: Autho
             return int(await asyncio.to_thread(_serial, port, client), 16)
 
         assert await shown() == first.serial
+        assert server.ends == first.ends
         assert not server.look()
         first.certificate.write_bytes(next_.certificate.read_bytes())
         assert not server.look()
@@ -196,6 +197,7 @@ async def test_a_renewed_certificate_is_taken_over_without_a_restart(ours: Autho
             async with asyncio.timeout(10):
                 while await shown() != next_.serial:
                     await asyncio.sleep(0.01)
+        assert server.ends == next_.ends
 
 
 def test_what_is_set_wrongly_is_named(

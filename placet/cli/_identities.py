@@ -29,6 +29,9 @@ Why = Annotated[str, typer.Option(help="Why; it is kept beside the ledger.")]
 def identity_commands(kind: str, what: str) -> typer.Typer:
     """The commands of one kind of identity."""
     app = typer.Typer(help=what, no_args_is_help=True)
+    # Whoever makes a worker's or a system's key has their own in the environment, and these start
+    # by themselves: nobody would give them that.
+    own = "PLACET_PASSPHRASE" if kind == "operator" else None
 
     @app.command("list")
     def list_(as_json: AsJson = False) -> None:
@@ -45,7 +48,7 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
     def key(
         file: Path,
         passphrase: Annotated[
-            str | None, typer.Option(envvar="PLACET_PASSPHRASE", help="Protects the key.")
+            str | None, typer.Option(envvar=own, help="Protects the key.")
         ] = None,
     ) -> None:
         """Make a key file of mode 600, and print the public key as a JWK."""

@@ -320,6 +320,17 @@ def test_a_key_file_is_never_written_over(placet: Placet, tmp_path: Path) -> Non
     assert_told(placet("agent", "key", "nowhere/mine"), 3, "nowhere/mine")
 
 
+@pytest.mark.parametrize(
+    ("kind", "encrypted"), [("operator", True), ("agent", False), ("system", False)]
+)
+def test_a_persons_passphrase_protects_no_key_but_a_persons(
+    placet: Placet, tmp_path: Path, kind: str, *, encrypted: bool
+) -> None:
+    """A worker that an administrator makes a key for starts by itself, and takes none."""
+    assert placet(kind, "key", "new.key", PLACET_PASSPHRASE="ada's own, and long").code == 0
+    assert ("ENCRYPTED" in (tmp_path / "new.key").read_text()) is encrypted
+
+
 def test_policies_that_do_not_hold_are_named(placet: Placet, tmp_path: Path) -> None:
     def folder(name: str, file: str, content: bytes | None) -> str:
         made = tmp_path / name

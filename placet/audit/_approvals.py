@@ -49,9 +49,9 @@ class ApprovalsAgain(Model):
 
 
 def approvals_again(
-    files: LogFiles, process: str, matrix: AuthorityMatrix, since: datetime | None = None
+    files: LogFiles, matrix: AuthorityMatrix, since: datetime | None = None
 ) -> ApprovalsAgain:
-    """Compute every recorded outcome again: as it was asked, then as the matrix would ask it."""
+    """Compute each outcome of the matrix's process again: as it was asked, then as it would be."""
     walk = Walk(Scene(files, Collector()))
     cases: set[str] = set()
     otherwise: list[int] = []
@@ -63,7 +63,7 @@ def approvals_again(
         except EntryError:
             continue  # asking the policies again names it
         walk.entry(index, entry)
-        if entry.type is EntryType.CASE_OPENED and entry.data.get("process") == process:
+        if entry.type is EntryType.CASE_OPENED and entry.data.get("process") == matrix.process:
             cases.add(entry.case or "")
         early = since is not None and entry.time < since
         if entry.type is not EntryType.CHECKPOINT_RESOLVED or entry.case not in cases or early:

@@ -1,7 +1,8 @@
 """Policy, asked again: what recorded decisions would have been under other policies.
 
 1. Each decision is asked again of the policies that it was made with; it must come out the same.
-2. Then, if its case is of the process, of the proposed ones, on the very facts that were kept.
+2. Then, if its case is one of those to be tried, of the proposed ones, on the very facts that were
+   kept. Unless told otherwise that is every case: one set of policies is in force for all.
 
 The entries are taken as they are: :func:`placet.audit.verify` says whether they are the log's.
 What would have come of a changed answer later in its case is not told: its facts never were.
@@ -56,14 +57,17 @@ class Backtest(Model):
 
 
 def backtest(
-    files: LogFiles, process: str, proposed: LoadedPolicies, since: datetime | None = None
+    files: LogFiles,
+    process: str | None,
+    proposed: LoadedPolicies,
+    since: datetime | None = None,
 ) -> Backtest:
     """Ask every recorded decision again, from a time on.
 
     Args:
         files: the log, with the published policies and the decisions' kept contexts.
-        process: whose policies are proposed; decisions in cases of other processes are asked of
-            their own policies alone.
+        process: try the proposed on this process's cases alone; decisions in those of others are
+            then asked of their own policies and no more.
         proposed: the policies to try.
         since: leave out decisions before.
     """
@@ -71,7 +75,7 @@ def backtest(
     scene = Scene(files, collector)
     cases: set[str] = set()
     changes: list[Change] = []
-    recorded = tried = other = 0
+    recorded = asked = other = 0
     for index, data in files.numbered():
         scene.place = f"entry {index}"
         try:
@@ -79,7 +83,8 @@ def backtest(
         except EntryError as error:
             scene.trouble("log", str(error))
             continue
-        if entry.type is EntryType.CASE_OPENED and entry.data.get("process") == process:
+        tried = process is None or entry.data.get("process") == process
+        if entry.type is EntryType.CASE_OPENED and tried:
             cases.add(entry.case or "")
         permitted = _DECISIONS.get(entry.type)
         early = since is not None and entry.time < since
@@ -89,7 +94,7 @@ def backtest(
         question = decided_again(scene, entry, permitted=permitted)
         if question is None or entry.case not in cases:
             continue
-        tried += 1
+        asked += 1
         answer = decide(proposed, question)
         if isinstance(answer, Permitted) is not permitted:
             changes.append(_change(index, entry, question, answer))
@@ -97,7 +102,7 @@ def backtest(
             other += 1
     return Backtest(
         recorded=recorded,
-        proposed=tried,
+        proposed=asked,
         troubles=collector.report().troubles,
         changes=tuple(changes),
         other_reasons=other,

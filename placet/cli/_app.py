@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command, get_group
 
-from placet.cli._base import failures
+from placet.cli._base import USAGE, fail, failures
 from placet.cli._commands import Commands
 from placet.cli._main import version_line
 
@@ -72,15 +72,46 @@ def _find(name: str) -> EntryPoint | None:
 
 def _loaded(found: EntryPoint) -> Any:
     """A command, or a group of commands, from where it is; nothing loaded is garbage."""
-    brought: Any = found.load()
+    try:
+        command = _command(found.name, found.load())
+    except Exception as error:  # a package's own code, which may raise anything
+        if found.dist is None or found.dist.name == "placet":
+            raise  # ours, of which placet[audit] alone lacks some: `failures` says so
+        return _broken(found, error)
     gc.freeze()
     gc.enable()
+    return command
+
+
+def _command(name: str, brought: Any) -> Any:
     if isinstance(brought, typer.Typer):
         group = get_group(brought)
-        group.name = found.name
+        group.name = name
         return group
+    if not callable(brought):
+        raise TypeError(
+            f"it is neither a typer.Typer nor a function, but a {type(brought).__name__}"
+        )
     alone = typer.Typer(add_completion=False)
-    alone.command(found.name)(brought)
+    alone.command(name)(brought)
+    return get_command(alone)
+
+
+def _broken(found: EntryPoint, error: Exception) -> Any:
+    """What stands in the help for a package's command that can't be loaded, and says why."""
+    from placet.cli._brought import unloadable  # noqa: PLC0415 - dear, and needed for this alone
+
+    why = unloadable("command", found, error)
+    alone = typer.Typer(add_completion=False)
+
+    @alone.command(
+        found.name,
+        help=why[0].upper() + why[1:],
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )
+    def told(_context: typer.Context) -> None:
+        raise fail(why, USAGE)
+
     return get_command(alone)
 
 

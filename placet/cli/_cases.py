@@ -62,11 +62,16 @@ def _in_words(view: CaseView) -> dict[str, Any]:
 @case.command("open", context_settings=_EXTRA)
 def open_case(
     context: typer.Context,
-    process: Annotated[str, typer.Option(help="The process.")] = "loan-draw",
+    process: Annotated[str | None, typer.Option(help="The process.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Open a case: --loan ID --draw N --packet DIR, as the process's subject asks."""
+    """Open a case of a process, whose own the other options are.
+
+    One for each variable of its subject (`--shop S1 --refund 17`), and what its cases take along.
+    """
     with failures():
+        if process is None:
+            raise fail(f"give --process: one of {', '.join(sorted(processes()))}", USAGE)
         options = _options(context.args)
         found = _process(process)
         names = template_variables(found.definition.subject)
@@ -94,7 +99,10 @@ def open_case(
 
 @case.command("resubmit", context_settings=_EXTRA)
 def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False) -> None:
-    """Answer a return: --packet DIR (--moves FILE) puts what is new there; the case is told."""
+    """Answer a return: what is new is put into its system of record, and the case is told.
+
+    The option is its process's own, and says what is new, such as `--documents DIR`.
+    """
     with failures():
         options = _options(context.args)
 
@@ -217,7 +225,7 @@ def _options(arguments: list[str]) -> dict[str, str]:
 
 @case.command()
 def hold(record: str, reason: Why, as_json: AsJson = False) -> None:
-    """Put a signed hold on a record, such as loan/L-1001."""
+    """Put a signed hold on a record, such as shop/S1: it covers all below, too."""
     _act("hold.place", record, Hold(reason=reason), as_json=as_json)
 
 

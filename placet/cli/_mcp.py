@@ -41,13 +41,7 @@ class McpSettings(BaseSettings):
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
-    systems: dict[str, str] = Field(
-        default={
-            "loan-servicing": "http://127.0.0.1:8611",
-            "document-storage": "http://127.0.0.1:8612",
-            "compliance": "http://127.0.0.1:8613",
-        }
-    )
+    systems: dict[str, str] = {}
     mcp_token: SecretStr | None = Field(default=None, min_length=20)
 
 

@@ -139,10 +139,7 @@ def write(
     paper: Annotated[str | None, typer.Argument(help="Which; without it they are listed.")] = None,
     save: Save = None,
 ) -> None:
-    """Write a letter or a worksheet from what a checkpoint shows; the process's package does it.
-
-    For a draw: `deficiency_letter`, the letter to the borrower, and `worksheet`, as XLSX.
-    """
+    """Write a letter or a worksheet from what a checkpoint shows; the process's package does it."""
 
     async def work() -> dict[str, Paper]:
         async with operator_client() as client:

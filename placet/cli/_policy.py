@@ -1,4 +1,4 @@
-"""``placet policy …``: check a lender's policies, publish them, and try them on the past."""
+"""``placet policy …``: check policies, publish them, and try them on the past."""
 
 import difflib
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from placet.audit import ApprovalsAgain, Backtest, LogFiles, approvals_again, backtest
 from placet.cli._base import (
+    AWAY,
     REFUSED,
     USAGE,
     AsJson,
@@ -39,7 +40,9 @@ from placet.rules import (
 if TYPE_CHECKING:
     from placet.process import Process
 
-policy = typer.Typer(help="The lender's policies.", no_args_is_help=True)
+policy = typer.Typer(
+    help="Policies: check them, publish them, try them on the past.", no_args_is_help=True
+)
 
 Folder = Annotated[Path, typer.Argument(help="Holds policies.cedar and schema.cedarschema.")]
 
@@ -67,12 +70,19 @@ def check(
 
 
 @policy.command()
-def publish(folder: Folder, process: str = "loan-draw", as_json: AsJson = False) -> None:
+def publish(
+    folder: Folder,
+    process: Annotated[
+        str | None, typer.Option(help="An installed process; that of the matrix unless said.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Publish a process, its matrix and its policies, each as a signed act (administrators)."""
     with failures():
-        found = _installed(process)
+        named = None if process is None else _installed(process)
         policies, schema = _read(folder)
         matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
+        found = named or _installed(matrix.process)
         _refuse(folder, misfits(found.definition, matrix, _load(folder)))
 
         async def work() -> list[ActAnswer]:
@@ -152,7 +162,9 @@ def backtest_(
     policies: Annotated[
         Path, typer.Option(help="The proposed: policies.cedar and schema.cedarschema.")
     ],
-    process: Annotated[str, typer.Option(help="Whose policies they are.")] = "loan-draw",
+    process: Annotated[
+        str | None, typer.Option(help="Try them on this process's cases alone, not on all.")
+    ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
@@ -163,14 +175,17 @@ def backtest_(
 ) -> None:
     """Ask every recorded decision again: of its own policies, then of the proposed ones.
 
-    With an authority-matrix.json in the folder, every outcome of people's decisions as well: as it
-    was asked, then as that matrix would ask it. Exit 1 if one does not come out the same as it was;
-    which grants and approvals would change is no failure.
+    With an authority-matrix.json in the folder, every outcome of people's decisions in its process
+    as well: as it was asked, then as that matrix would ask it. Exit 1 if one does not come out the
+    same as it was; which grants and approvals would change is no failure. Exit 3 if there are
+    decisions, and none in a case of the process that was named.
     """
     with failures():
         proposed = _load(policies)
         path = policies / "authority-matrix.json"
         matrix = read_model(path, AuthorityMatrix) if path.exists() else None
+        if matrix is not None and process not in {None, matrix.process}:
+            raise fail(f"{path} is of {matrix.process}, not of {process}", USAGE)
         start = since.replace(tzinfo=UTC) if since else None
 
         async def work() -> LogFiles:
@@ -180,21 +195,24 @@ def backtest_(
 
         files = run(work())
         found = backtest(files, process, proposed, start)
-        again = None if matrix is None else approvals_again(files, process, matrix, start)
+        again = None if matrix is None else approvals_again(files, matrix, start)
         if as_json:
             approvals = None if again is None else again.model_dump(mode="json")
             show({**found.model_dump(mode="json"), "approvals": approvals}, as_json=True)
         else:
             _print_backtest(found)
-            if again is not None:
-                _print_approvals(again)
+            if again is not None and matrix is not None:
+                _print_approvals(again, matrix.process)
         if not found.holds or (again is not None and again.otherwise):
             raise typer.Exit(REFUSED)
+        if process is not None and found.recorded and not found.proposed:
+            raise fail(f"nothing was tried: no decision is of a case of {process}", AWAY)
 
 
-def _print_approvals(found: ApprovalsAgain) -> None:
+def _print_approvals(found: ApprovalsAgain, process: str) -> None:
     out = console()
-    out.print(f"  computed {quantity(found.recorded, 'outcome')} again, as asked then")
+    outcomes = quantity(found.recorded, "outcome")
+    out.print(f"  computed {outcomes} of {escape(process)} again, as asked then")
     for index in found.otherwise:
         out.print(f"  [bold]DOES NOT HOLD[/bold] outcome at entry {index}")
     out.print(f"  asked them of the proposed matrix: {len(found.changes)} would change")

@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
+from placet.cli._brought import unloadable
 from placet.cli._output import USAGE, fail
-from placet.model import first_error
 
 if TYPE_CHECKING:  # it loads Temporal, which the console's first screen does without
     from placet.process import Process
@@ -21,13 +19,14 @@ def processes() -> Mapping[str, "Process"]:
     return _Installed()
 
 
-def _why(error: Exception) -> str:
-    """An error of a process's own code, in one line."""
-    if isinstance(error, ValidationError):
-        member, said = first_error(error)
-        return f"{error.title}: {member}: {said}" if member else said
-    said = (str(error).strip() or "no reason").splitlines()[0][:300]
-    return f"{type(error).__name__}: {said}"
+def _checked(name: str, brought: object) -> "Process":
+    from placet.process import Process  # noqa: PLC0415 - what brings one has loaded it already
+
+    if not isinstance(brought, Process):
+        raise TypeError(f"it is no placet.process.Process, but a {type(brought).__name__}")
+    if brought.name != name:
+        raise ValueError(f"its definition calls it {brought.name!r}, and so must its entry point")
+    return brought
 
 
 class _Installed(Mapping[str, "Process"]):
@@ -37,20 +36,9 @@ class _Installed(Mapping[str, "Process"]):
     def __getitem__(self, name: str) -> "Process":
         found = self._found[name]
         try:
-            process: Process = found.load()
-        except ModuleNotFoundError as error:
-            raise fail(
-                f"the process {name!r} can't be loaded here: there is no {error.name}; install "
-                "what brings the process with all that it needs",
-                USAGE,
-            ) from None
+            return _checked(name, found.load())
         except Exception as error:  # noqa: BLE001 - the process's own code, which may raise anything
-            raise fail(
-                f"the process {name!r} can't be loaded: {_why(error)}; "
-                f"python -c 'import {found.module}' shows where",
-                USAGE,
-            ) from None
-        return process
+            raise fail(unloadable("process", found, error), USAGE) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)

@@ -10,7 +10,7 @@ from placet.cli._identities import Why
 from placet.model import ActAnswer, Governance, ProposalStatus, ProposalView, Reason
 
 act = typer.Typer(help="Acts that wait for a second signature.", no_args_is_help=True)
-governance = typer.Typer(help="The lender's rules about people.", no_args_is_help=True)
+governance = typer.Typer(help="The rules about people.", no_args_is_help=True)
 
 Proposal = Annotated[
     str, typer.Argument(metavar="ID", help="Which act, as `placet act list` names it.")

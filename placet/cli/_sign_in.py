@@ -1,4 +1,4 @@
-"""``placet sign-in`` and ``sign-out``, at the lender's identity provider; enrolling with a code."""
+"""``placet sign-in`` and ``sign-out``, at your identity provider; enrolling with a code."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ def sign_in(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Sign in at the lender's identity provider, with the key in PLACET_KEY_FILE."""
+    """Sign in at your identity provider, with the key in PLACET_KEY_FILE."""
     with failures():
         settings = load_settings(OperatorSettings)
         if settings.key_file is None:

@@ -1,12 +1,17 @@
 """Policy, asked again: the past comes out the same, and shows what other policies would change."""
 
+import contextlib
 import dataclasses
 import json
+import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from placet.audit import Kept, LogFiles, approvals_again, backtest
+from placet.cli import _policy
+from placet.cli._app import whole
 from placet.model import AuthorityMatrix, Need
 from placet.rules import LoadedPolicies, load_policies
 from tests.audit.recording import Recorded, changed_entry, find
@@ -80,6 +85,14 @@ def test_another_processes_decisions_are_not_asked_of_it(recorded: Recorded) -> 
     assert (found.proposed, found.other_reasons) == (0, 0)
 
 
+def test_unless_told_otherwise_every_case_is_tried(recorded: Recorded) -> None:
+    """One set of policies is in force for all processes: what it would do to another is shown."""
+    assert backtest(recorded.files, None, proposed(recorded)).proposed == decisions(recorded)
+    assert backtest(
+        recorded.files, None, proposed(recorded, '"parcel:weigh", r', '"case:stop", r')
+    ).changes
+
+
 def test_what_was_before_is_left_out(recorded: Recorded) -> None:
     index = find(recorded.files, "grant.issued", recorded.automatic)
     since = json.loads(recorded.files.entries[index])["time"]
@@ -144,7 +157,7 @@ def test_another_matrix_shows_the_approvals_that_would_not_have_been_enough(
     """I5: the same words, heard under what the proposed matrix asks for; and who is missing."""
     matrices = [AuthorityMatrix.model_validate_json(each) for each in recorded.files.matrices]
     matrix = next(each for each in matrices if each.version == 1)
-    same = approvals_again(recorded.files, NAME, matrix)
+    same = approvals_again(recorded.files, matrix)
     assert same.otherwise == ()
     assert same.recorded >= 4
     # Of the first version, which has no automatic mode, the last case would have asked people.
@@ -153,7 +166,7 @@ def test_another_matrix_shows_the_approvals_that_would_not_have_been_enough(
     small = rule.tiers[0].model_copy(update={"needs": (Need(roles=("chief",), count=1),)})
     tighter = rule.model_copy(update={"tiers": (small, *rule.tiers[1:])})
     proposed_matrix = matrix.model_copy(update={"rules": (tighter,)})
-    found = approvals_again(recorded.files, NAME, proposed_matrix)
+    found = approvals_again(recorded.files, proposed_matrix)
     changed = {each.case: each for each in found.changes}
     assert recorded.dispatched in changed
     assert recorded.large not in changed
@@ -161,3 +174,41 @@ def test_another_matrix_shows_the_approvals_that_would_not_have_been_enough(
     assert (change.before, change.after) == ("approved", "open")
     assert change.decided_by == ("operator:cleo",)
     assert "chief" in change.why
+
+
+@pytest.fixture
+def folder(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is proposed; the command that tries it finds the recorded log."""
+
+    async def fetch(*_: object, **__: object) -> LogFiles:
+        return recorded.files
+
+    monkeypatch.setattr(_policy, "operator_client", contextlib.nullcontext)
+    monkeypatch.setattr(_policy, "fetch_decisions", fetch)
+    matrix = AuthorityMatrix.model_validate_json(recorded.files.matrices[0])
+    (tmp_path / "authority-matrix.json").write_text(matrix.model_dump_json(exclude_none=True))
+    for name, text in zip(
+        ("policies.cedar", "schema.cedarschema"), policies(recorded), strict=True
+    ):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_what_is_proposed_is_tried_on_the_process_that_it_is_of(
+    recorded: Recorded, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unnamed, every case; and a name that no case has is no proof that nothing would change."""
+
+    def ended(*more: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as stopped:
+            whole()(["policy", "backtest", "--policies", str(folder), *more])
+        return stopped.value.code, " ".join("".join(capsys.readouterr()).split())
+
+    code, said = ended()
+    assert code == 0
+    assert f"asked {decisions(recorded)} of the proposed policies" in said
+    assert re.search(r"computed [1-9]\d* outcomes of parcel-check again", said)
+    (folder / "authority-matrix.json").unlink()
+    assert ended("--process", NAME)[0] == 0
+    code, said = ended("--process", "parcel-chekc")
+    assert (code, "no decision is of a case of parcel-chekc" in said) == (3, True)

@@ -1,20 +1,25 @@
 """What somebody meets first: the version, an own process, and what auditors are given."""
 
 import json
+import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from importlib.metadata import EntryPoint, version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from placet.cli import CommandFailed, _processes
-from placet.cli._app import _OURS
+from placet.cli._app import _OURS, whole
 from placet.cli._deciding import require_named
-from tests.cli.conftest import Placet, Served
-from tests.cli.test_wrong_input import assert_told
+from tests.cli.conftest import PROGRAM, Ended, Placet, Served
+from tests.cli.test_wrong_input import POLICIES, assert_told
 
 
 def test_the_version_says_what_a_report_needs_and_loads_no_command() -> None:
@@ -68,6 +73,8 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         EntryPoint("wrong", "wrong_process:PROCESS", "placet.processes"),
         EntryPoint("lacking", "lacking_process:PROCESS", "placet.processes"),
         EntryPoint("misspelt", "misspelt_process:PROCESS", "placet.processes"),
+        EntryPoint("renamed", "lender.commands:PROCESS", "placet.processes"),
+        EntryPoint("module", "lender.commands", "placet.processes"),
     ]
     monkeypatch.setattr(_processes, "entry_points", lambda **_: found)
 
@@ -80,6 +87,10 @@ def test_a_process_that_does_not_load_is_named_with_why(placet: Placet) -> None:
     assert_told(ended, 2, "'lacking'", "there is no not_there_at_all")
     ended = placet("policy", "publish", ".", "--process", "misspelt")
     assert_told(ended, 2, "'misspelt'", "Relation: template: Field required;", "misspelt_process'")
+    ended = placet("policy", "publish", ".", "--process", "renamed")
+    assert_told(ended, 2, "'renamed'", "its definition calls it 'loan-draw'")
+    ended = placet("policy", "publish", ".", "--process", "module")
+    assert_told(ended, 2, "'module'", "no placet.process.Process, but a module")
 
 
 @pytest.mark.usefixtures("broken")
@@ -88,6 +99,75 @@ def test_a_process_that_does_not_load_stands_in_no_others_way(placet: Placet) ->
     assert_told(ended, 2, "--loan")
     for command in (("case", "open"), ("policy", "publish", ".")):
         assert_told(placet(*command, "--process", "none"), 2, "'none'", "'wrong'", "'lacking'")
+
+
+def test_a_command_that_does_not_load_is_named_with_why_and_stands_in_no_others_way(
+    placet: Placet, tmp_path: Path
+) -> None:
+    """Another package's: in the help of all, and where it is asked for."""
+    (tmp_path / "wrong_command.py").write_text("raise ValueError('no such option\\nmore')\n")
+    (tmp_path / "lacking_command.py").write_text("import not_there_at_all\n")
+    (tmp_path / "right_command.py").write_text("def main() -> None:\n    print('done')\n")
+    brought = {
+        "wrong": "wrong_command:app",
+        "lacking": "lacking_command:app",
+        "module": "right_command",
+        "right": "right_command:main",
+    }
+    (tmp_path / "own-1.dist-info").mkdir()
+    (tmp_path / "own-1.dist-info" / "METADATA").write_text("Name: own\nVersion: 1\n")
+    (tmp_path / "own-1.dist-info" / "entry_points.txt").write_text(
+        "[placet.commands]\n" + "".join(f"{name} = {at}\n" for name, at in brought.items())
+    )
+
+    def ended(*arguments: str) -> Ended:
+        ran = subprocess.run(
+            [*PROGRAM, *arguments],
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ended(ran.returncode, ran.stdout, ran.stderr)
+
+    why = {
+        "wrong": ("ValueError: no such option;", "import wrong_command'"),
+        "lacking": ("there is no not_there_at_all", "install what brings the command"),
+        "module": ("neither a typer.Typer nor a function, but a module",),
+    }
+    for name, words in why.items():
+        assert_told(ended(name, "--of-its-own", "7"), 2, f"'{name}'", *words)
+    said = ended("--help")
+    assert (said.code, said.err) == (0, "")
+    shown = re.sub(r"[\s│]+", " ", said.out)
+    for word in ("case", "console", *(word for words in why.values() for word in words)):
+        assert word in shown, (word, shown)
+    assert ended("right") == Ended(0, "done\n", "")
+
+
+def test_a_process_is_named_or_follows_from_what_was_given(placet: Placet, tmp_path: Path) -> None:
+    """A case is of none by default, and policies are published for the process of their matrix."""
+    assert_told(placet("case", "open", "--loan", "L-1001"), 2, "--process", "loan-draw")
+    shutil.copytree(POLICIES, tmp_path / "own")
+    file = tmp_path / "own" / "authority-matrix.json"
+    file.write_text(file.read_text().replace('"process": "loan-draw"', '"process": "refund"'))
+    assert_told(placet("policy", "publish", "own"), 2, "no process 'refund'")
+
+
+def test_the_engines_own_commands_know_nothing_of_loans() -> None:
+    lenders = re.compile(r"\b(loan|lender|borrower|packet|draw-|disburs)", re.IGNORECASE)
+    root = whole()
+
+    def said(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+        yield path, command.help or ""
+        for each in command.params:
+            yield path, f"{each.name}: {getattr(each, 'help', None) or ''} {each.default}"
+        for name, each in getattr(command, "commands", {}).items():
+            yield from said(each, (*path, name))
+
+    for name in _OURS:
+        for path, words in said(root.commands[name], (name,)):
+            assert not lenders.search(words), (path, words)
 
 
 def test_what_auditors_are_given_is_what_the_ledger_holds_under(

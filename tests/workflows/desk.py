@@ -119,7 +119,8 @@ class Desk:
         """A case on the loan's next draw, opened on the command line with its packet."""
         said = await self.command(
             "dana",
-            *("case", "open", "--loan", loan.loan_id, "--draw", str(loan.next_draw)),
+            *("case", "open", "--process", "loan-draw"),
+            *("--loan", loan.loan_id, "--draw", str(loan.next_draw)),
             *("--packet", str(self.packet(loan, "first")), "--json"),
         )
         assert said.code == 0, said.err

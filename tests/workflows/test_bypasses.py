@@ -49,7 +49,8 @@ async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None
         client, task_queue="orchestrator", workflows=[code], workflow_runner=workflow_runner()
     ):
         said = await desk.command(
-            *("dana", "case", "open", "--json", "--loan", loan.loan_id, "--draw", "1"),
+            *("dana", "case", "open", "--process", "loan-draw", "--json"),
+            *("--loan", loan.loan_id, "--draw", "1"),
             *("--packet", str(desk.packet(loan, "a"))),
         )
         case = str(ActAnswer.model_validate_json(said.out).case)

@@ -52,6 +52,7 @@ async def test_an_answer_says_when_it_was_made(desk: Desk) -> None:
     assert parsedate_to_datetime(answer.headers["Date"]).tzinfo is not None
 
 
+LOAN_DRAW = ("--process", "loan-draw")
 OPEN = {
     "unknown-loan": ("--loan L-9 --draw 1 --packet {packet}", USAGE, "there is no such loan"),
     "no-packet": ("--loan L-3002 --draw 1", USAGE, "give --packet"),
@@ -95,7 +96,8 @@ async def test_a_case_that_can_not_be_opened_leaves_nothing(
     """I12: neither a case nor a version of the packet."""
     arguments, code, why = OPEN[name]
     before = await desk.state()
-    given = arguments.format(packet=packet, folder=desk.folder).split()
+    named = "" if "--process" in arguments else "--process loan-draw "
+    given = (named + arguments).format(packet=packet, folder=desk.folder).split()
     judge(await desk.command("dana", "case", "open", *given), code, why)
     assert await desk.state() == before
 
@@ -133,7 +135,9 @@ async def test_another_command_with_wrong_input_changes_nothing(
     assert (after[0], after[2]) == (stored, cases)
 
 
-@pytest.mark.parametrize("command", ["open --loan L-3002 --draw 1", "resubmit {case}"])
+@pytest.mark.parametrize(
+    "command", ["open --process loan-draw --loan L-3002 --draw 1", "resubmit {case}"]
+)
 async def test_another_persons_role_uploads_nothing(desk: Desk, packet: Path, command: str) -> None:
     """I6: refused before anything is put into document storage."""
     (case,) = await desk.people["una"].cases()
@@ -162,7 +166,7 @@ async def test_a_person_who_can_not_sign_or_reach_anyone_writes_nothing(
         "storage": ({"PLACET_LENDER_FOLDER": str(tmp_path / "no")}, USAGE, "no document storage"),
     }[name]
     before = await desk.state()
-    given = ("case", "open", "--loan", "L-3002", "--draw", "1", "--packet", str(packet))
+    given = ("case", "open", *LOAN_DRAW, "--loan", "L-3002", "--draw", "1", "--packet", str(packet))
     judge(await desk.command("dana", *given, env=settings), code, why)
     assert await desk.state() == before
     assert not (tmp_path / "no").exists()

@@ -289,6 +289,7 @@ def _completed(grant: CurrentGrant, given: str, made: str) -> Settlement:
         grant=grant.id,
         outcome=SettlementOutcome.COMPLETED,
         input_digest=given,
+        inputs=grant.given,
         output_digest=made,
         reasoning=grant.reasoning,
         salt=new_salt(),
@@ -304,6 +305,7 @@ def _failed(grant: CurrentGrant, given: str, error: BaseException) -> Settlement
         grant=grant.id,
         outcome=SettlementOutcome.CANCELLED if cancelled else SettlementOutcome.FAILED,
         input_digest=given,
+        inputs=grant.given,
         reasoning=grant.reasoning,
         error="cancelled" if cancelled else _said(error),
         salt=new_salt(),
@@ -312,7 +314,11 @@ def _failed(grant: CurrentGrant, given: str, error: BaseException) -> Settlement
         grant.guard([settlement.model_dump_json().encode()])
         return settlement
     return Settlement(
-        grant=grant.id, outcome=SettlementOutcome.LEAKED, input_digest=given, salt=new_salt()
+        grant=grant.id,
+        outcome=SettlementOutcome.LEAKED,
+        input_digest=given,
+        inputs=grant.given,
+        salt=new_salt(),
     )
 
 

@@ -85,6 +85,7 @@ class CurrentGrant:
         self._leaked = False
         self._renewing = asyncio.Lock()
         self._reasons: list[str] = []
+        self._given: set[str] = set()
         self._parts: dict[str, Part] = {}
         self._refs: dict[str, PartRef] = {}
 
@@ -138,7 +139,9 @@ class CurrentGrant:
     async def inputs(self, name: str) -> tuple[InputPart, ...]:
         """The settled parts of that name, one for each record, that the step may read (I13)."""
         await self._renew()
-        return await self._link.inputs(self._held.id, name)
+        found = await self._link.inputs(self._held.id, name)
+        self._given |= {each.digest for each in found}
+        return found
 
     async def request(self, method: str, path: str, *, json: BaseModel | None = None) -> Answer:
         """Ask the step's system of record; ``path`` begins with a slash.
@@ -228,6 +231,11 @@ class CurrentGrant:
     def reasoning(self) -> str:
         """What the step said of its reasons."""
         return "\n".join(self._reasons).encode(errors="replace").decode()[:10_000]
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The digests of the settled parts that the step was given."""
+        return tuple(sorted(self._given))
 
     @property
     def parts(self) -> tuple[Part, ...]:

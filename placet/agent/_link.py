@@ -130,9 +130,12 @@ class AuthorityLink:
         if status != 200:
             raise self._refusal(status, _problem(body))
         try:
-            return InputParts.model_validate_json(body).parts
+            parts = InputParts.model_validate_json(body).parts
         except ValidationError:
             raise unavailable("the authority answered inputs in a wrong form") from None
+        if any(each.part.digest != each.digest for each in parts):  # this is signed as read
+            raise unavailable("the authority answered inputs that are not what their digests say")
+        return parts
 
     async def ring(
         self, case: str, installed: Mapping[str, str], activity: ActivityRef | None = None

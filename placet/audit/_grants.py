@@ -194,7 +194,7 @@ class Grants:
             self._scene.trouble("settled-otherwise", "nothing is known that came of it")
         inputs = entry.data.get("inputs")
         for digest in inputs if isinstance(inputs, list) else ():
-            if str(digest) not in self._scene.parts:
+            if self._scene.part_cases.get(str(digest)) != entry.case:
                 self._scene.trouble("part-unsettled", f"it has read {digest}, which nobody left")
         said = entry.data.get("reasoning_digest")
         if said is not None:

@@ -2,7 +2,8 @@
 
 1. Only the agent that holds the grant settles it, with its own key and the key the grant is bound
    to; also after the grant's time, as long as the ledger has not closed it.
-2. It signs what the ledger will have of it, so that nobody else can have said it (I13).
+2. It signs what the ledger will have of it, so that nobody else can have said it (I13). Which
+   parts it has read, both say: who completes a step names all that were given to it.
 3. A part counts only if the signed process lets this step produce it, about the grant's record;
    one that the authority tells, only as it was told.
 4. Told twice, the same settlement is answered the same; another one is refused.
@@ -14,7 +15,6 @@ transaction, which keeps all others waiting.
 
 from dataclasses import dataclass
 
-from pydantic import JsonValue
 from sqlalchemy import bindparam, select
 
 from placet.authority._core import Core
@@ -52,11 +52,7 @@ from placet.rules import said_digest
 from placet.tokens import NotYetValid, TokenError, verify_settlement
 
 _INPUT = table_of(GrantInput)
-_INPUTS = (
-    select(_INPUT.c.part_digest)
-    .where(_INPUT.c.grant_id == bindparam("grant"))
-    .order_by(_INPUT.c.part_digest)
-)
+_INPUTS = select(_INPUT.c.part_digest).where(_INPUT.c.grant_id == bindparam("grant"))
 _PART = table_of(PartRow)
 _LEFT = select(_PART.c.seq).where(
     _PART.c.case_id == bindparam("case"), _PART.c.digest == bindparam("digest")
@@ -158,6 +154,9 @@ class Settling:
             return SettlementAnswer(grant=grant_id, status="settled")
         if grant.status != "issued":
             return _refused(grant_id, f"the grant is already {grant.status}")
+        refusal = _read_otherwise(tx, told.settled)
+        if refusal is not None:
+            return refusal
         trouble = self._parts_trouble(tx, grant, told)
         if trouble is not None:
             return _refused(grant_id, trouble, final=True)
@@ -198,16 +197,11 @@ class Settling:
         if told.words is not None:
             digest, words = told.settled.reasoning_digest, told.words
             tx.add(ContextBlob(digest=str(digest), salt=words.salt, content=words.content))
-        inputs = [each.part_digest for each in tx.fetch(_INPUTS, {"grant": grant.id})]
         leaked = told.settled.outcome is SettlementOutcome.LEAKED
         tx.append(
             "grant.settled",
             sender.principal,
-            {
-                **told.settled.model_dump(mode="json"),
-                "inputs": list[JsonValue](inputs),
-                "settlement": told.jws,
-            },
+            {**told.settled.model_dump(mode="json"), "settlement": told.jws},
             case=grant.case_id,
             record=grant.record,
         )
@@ -262,6 +256,18 @@ class Settling:
 
         rows = await self._core.store.write(read)
         return InputParts(parts=tuple(input_part(row) for row in rows))
+
+
+def _read_otherwise(tx: Tx, settled: Settled) -> SettlementAnswer | None:
+    """Whether a step tells of its inputs what the authority can't confirm."""
+    given = {each.part_digest for each in tx.fetch(_INPUTS, {"grant": settled.grant})}
+    if not given.issuperset(settled.inputs):
+        said = "it says that it has read what it was not given"
+        return _refused(settled.grant, said, final=True)
+    if settled.outcome is SettlementOutcome.COMPLETED and given != set(settled.inputs):
+        # An answer that was lost, or a step that would rather not have read it: another try tells.
+        return _refused(settled.grant, "it was given parts that it does not say it has read")
+    return None
 
 
 def _read_part(part: Part) -> _Part:

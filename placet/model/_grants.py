@@ -4,7 +4,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from placet.model._details import GrantedDetails, RequestedDetails
 from placet.model._digest import Digest, digest_json, salted_digest
@@ -75,7 +75,8 @@ class SettledPart(Model):
 class Settled(Model):
     """How a grant ended, as far as the ledger has it; its ``digest_json`` is what the agent signs.
 
-    ``reasoning_digest`` is salted; ``None`` where nothing was said.
+    ``reasoning_digest`` is salted; ``None`` where nothing was said. ``inputs`` are the digests of
+    the settled parts that the step had read.
     """
 
     grant: GrantId
@@ -83,6 +84,7 @@ class Settled(Model):
     input_digest: Digest
     output_digest: Digest | None
     reasoning_digest: Digest | None
+    inputs: tuple[Digest, ...]
     parts: tuple[SettledPart, ...]
 
     @cached_property
@@ -95,16 +97,25 @@ class Settlement(Model):
     """The end of one grant, told by the agent that held it.
 
     ``salt`` keeps the digest of its words, ``reasoning`` and ``error``, from being guessed.
+    ``inputs`` names each settled part that the step was given once, in ascending order.
     """
 
     grant: GrantId
     outcome: SettlementOutcome
     input_digest: Digest
+    inputs: tuple[Digest, ...] = Field(default=(), max_length=500)
     output_digest: Digest | None = None
     reasoning: Annotated[str, StringConstraints(max_length=10_000)] = ""
     error: Annotated[str, StringConstraints(max_length=1000)] | None = None
     salt: Salt
     parts: tuple[Part, ...] = Field(default=(), max_length=20)
+
+    @field_validator("inputs")
+    @classmethod
+    def _in_one_spelling(cls, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        if list(inputs) != sorted(set(inputs)):
+            raise ValueError("name each part that was read once, in ascending order")
+        return inputs
 
     @property
     def words(self) -> bytes:
@@ -119,6 +130,7 @@ class Settlement(Model):
             input_digest=self.input_digest,
             output_digest=self.output_digest,
             reasoning_digest=salted_digest(self.salt, self.words) if self.words else None,
+            inputs=self.inputs,
             parts=tuple(SettledPart(name=part.name, digest=part.digest) for part in self.parts),
         )
 

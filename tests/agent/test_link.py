@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from placet.agent._config import AgentConfig
 from placet.agent._link import AuthorityLink
 from placet.clock import system_clock
+from placet.model import InputPart, Part
 from placet.tokens import SigningKey
 from tests.agent.surroundings import serving
 from tests.harness.world import free_port
@@ -85,3 +86,23 @@ async def test_what_the_authority_lacks_is_told_to_whoever_waits_for_it(
         with pytest.raises(ApplicationError) as refused:
             await link.send("GET", "/v1/cases/c/keys", None)
     assert (refused.value.message, refused.value.type) == (said, "Unavailable")
+
+
+async def test_a_part_that_is_not_what_its_digest_says_is_never_read() -> None:
+    """I13: the agent signs that it has read what the digest names."""
+    part = Part(name="weight", record="depot/D1/parcel/7", salt="A" * 43, data={"value": "4.2"})
+    given = InputPart(part=part, digest=part.digest, agent="agent:scale")
+
+    async def other(_: Request) -> Response:
+        told = given.model_dump(mode="json", exclude_none=True)
+        told["part"]["data"]["value"] = "4.3"
+        return JSONResponse({"parts": [told]})
+
+    port = free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    app = Starlette(routes=[Route("/v1/grants/g/inputs/weight", other, methods=["GET"])])
+    async with serving(app, port), aiohttp.ClientSession() as session:
+        config = AgentConfig("second-scale", SigningKey.generate(), issuer, {})
+        link = AuthorityLink(config, session, system_clock)
+        with pytest.raises(ApplicationError, match="not what their digests say"):
+            await link.inputs("g", "weight")

@@ -837,6 +837,33 @@ def settled_by_the_owner(recorded: Recorded) -> tuple[LogFiles, int]:
     return changed_entry(recorded.files, index, put(settlement=word)), index
 
 
+def read_otherwise(
+    recorded: Recorded, read: Callable[[list[str]], list[str]]
+) -> tuple[LogFiles, int]:
+    """The first step of a case that has read anything has read something else."""
+    for index, data in enumerate(recorded.files.entries):
+        entry = json.loads(data)
+        if (entry["type"], entry.get("case")) == ("grant.settled", recorded.large):
+            if entry["data"]["inputs"]:
+                told = sorted(read(entry["data"]["inputs"]))
+                return changed_entry(recorded.files, index, put(inputs=told)), index
+    raise AssertionError("no step has read anything")
+
+
+def read_less(recorded: Recorded) -> tuple[LogFiles, int]:
+    return read_otherwise(recorded, lambda inputs: inputs[1:])
+
+
+def read_of_another_case(recorded: Recorded) -> tuple[LogFiles, int]:
+    left = [
+        part["digest"]
+        for each in map(json.loads, recorded.files.entries)
+        if (each["type"], each.get("case")) == ("grant.settled", recorded.dispatched)
+        for part in each["data"]["parts"]
+    ]
+    return read_otherwise(recorded, lambda inputs: [*inputs[1:], left[0]])
+
+
 def grant_gone(recorded: Recorded) -> tuple[LogFiles, int]:
     entries = list(recorded.files.entries)
     index = find(recorded.files, "grant.issued")
@@ -1014,6 +1041,8 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         entry_of("grant.settled", put(reasoning_digest=None), outcome="failed"),
         "settlement-says-other",
     ),
+    "settled-as-if-it-had-read-less": (read_less, "settlement-says-other"),
+    "settled-as-if-it-had-read-anothers": (read_of_another_case, "part-unsettled"),
     "settled-without-its-part": (settled_without_its_part, "settlement-says-other"),
     "settled-after-its-key-was-revoked": (agents_key_revoked_and_settled, "settlement-key"),
     "use-of-no-grant": (use_of_no_grant, "use-without-grant"),

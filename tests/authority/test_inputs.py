@@ -1,4 +1,4 @@
-"""A step that outlives its grant: what its next grant carries on, and what it does not."""
+"""What a step was given to read is what it says that it has read (I13)."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from temporalio import activity
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from placet.agent import current_grant, governed
+from placet.agent import CurrentGrant, current_grant, governed
 from placet.model import PartRef, Proposal, Reason, digest_json
 from placet.process import StepRequest
 from tests.harness.parcels import Weight
@@ -61,6 +63,54 @@ async def test_a_renewed_grant_has_read_what_its_steps_earlier_grants_had(w: Wor
     assert read == [weighed]
     _, read = await _settled_by_second_scale(w, fails_after_reading, 31)
     assert read == []  # another attempt reads for itself
+
+
+async def test_a_step_that_hides_what_it_was_given_is_not_settled(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I13: nor is one that never had the answer: it is tried again, and reads anew."""
+    attempts: list[int] = []
+
+    async def reads() -> None:
+        attempts.append(activity.info().attempt)
+        await current_grant().inputs("weight")
+
+    second_scale_says(monkeypatch, lambda read: () if attempts == [1] else read)
+    left, read = await _settled_by_second_scale(w, reads, 32)
+    assert read == left
+    assert attempts == [1, 2]
+
+
+async def test_a_step_that_says_it_read_what_it_was_not_given_ends_there(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I13: people would be shown it as what the step's part was made from."""
+
+    async def reads_nothing() -> None:
+        return
+
+    second_scale_says(monkeypatch, lambda _: (digest_json("what nobody left"),))
+    async with second_scale(w, reads_nothing):
+        handle = await w.workflow(await w.open("depot/D1/parcel/33"))
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+    refused = failed.value.cause.__cause__
+    assert isinstance(refused, ApplicationError)
+    assert refused.type == "SettlementRefused"
+    assert "has read what it was not given" in refused.message
+
+
+def second_scale_says(
+    monkeypatch: pytest.MonkeyPatch, say: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> None:
+    """Have the second scale say something else of what it has read."""
+
+    def read(grant: CurrentGrant) -> tuple[str, ...]:
+        known: tuple[str, ...] = honest(grant)
+        return say(known) if activity.info().activity_type == "reweigh" else known
+
+    honest = vars(CurrentGrant)["given"].fget
+    monkeypatch.setattr(CurrentGrant, "given", property(read))
 
 
 async def _settled_by_second_scale(

@@ -115,7 +115,7 @@ def leaves(scene: Scene, entry: Entry) -> None:
         digest = str(told.get("digest"))
         scene.content("part", scene.files.parts, digest)
         try:
-            scene.parts[digest] = EvidenceItem.model_validate(
+            item = EvidenceItem.model_validate(
                 {
                     **told,
                     "record": scene.cases[entry.case or ""].subject,
@@ -125,7 +125,8 @@ def leaves(scene: Scene, entry: Entry) -> None:
             )
         except (ValidationError, KeyError):
             scene.trouble("part-not-produced", "the act leaves no part")
-        scene.part_cases[digest] = entry.case or ""
+        else:
+            scene.left(item, entry.case or "")
 
 
 def _says_what_was_signed(scene: Scene, entry: Entry, view: CheckpointView | None) -> None:

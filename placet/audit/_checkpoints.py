@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from placet.audit._attending import attended
 from placet.audit._emergencies import Emergencies
+from placet.audit._gathering import NotToBeAsked, gathered
 from placet.audit._people import People
 from placet.audit._placing import EMERGENCY
 from placet.audit._requirements import Requirements
@@ -76,10 +77,11 @@ class Checkpoints:
             return
         if before is None or before.id != earlier:
             self._scene.trouble("checkpoint-replaces", f"{earlier} is not the one before it")
-        elif not EMERGENCY.isdisjoint(entry.data) and (
-            before.opened.data.get("deadline") != entry.data.get("deadline")
-        ):
-            self._scene.trouble("deadline", "an emergency gives it another deadline")
+        elif not EMERGENCY.isdisjoint(entry.data):
+            if before.opened.data.get("deadline") != entry.data.get("deadline"):
+                self._scene.trouble("deadline", "an emergency gives it another deadline")
+            if before.opened.data.get("evidence_digest") != entry.data.get("evidence_digest"):
+                self._scene.trouble("evidence-other", "an emergency shows other evidence")
 
     def _fits(self, entry: Entry, view: CheckpointView) -> None:
         """Its content is that of the entry, and shows what was settled and what was proposed."""
@@ -109,9 +111,21 @@ class Checkpoints:
                 self._scene.trouble(
                     "evidence-unsettled", f"{checkpoint}: {item.name} was not settled as it says"
                 )
+        self._all_of_it(entry, view)
         lead = self._scene.part(view.evidence.items[0].digest)
         if lead is None or lead.proposal != view.evidence.proposal:
             self._scene.trouble("evidence-proposal", f"{view.id}: no part proposes this")
+
+    def _all_of_it(self, entry: Entry, view: CheckpointView) -> None:
+        """It is all that the signed process has people see; an emergency shows what was shown."""
+        case, defined = self._scene.cases.get(entry.case or ""), self._requirements.defined(view)
+        if case is None or defined is None or not EMERGENCY.isdisjoint(entry.data):
+            return
+        try:
+            if view.evidence.items != gathered(self._scene, case, defined):
+                self._scene.trouble("evidence-other", f"{view.id}: people were shown other parts")
+        except NotToBeAsked as error:
+            self._scene.trouble("evidence-other", f"{view.id}: {error}")
 
     def _unmet(self, view: CheckpointView) -> Iterator[str]:
         """Which checkpoints that come first, by the signed process, have not approved it."""

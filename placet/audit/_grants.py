@@ -193,8 +193,10 @@ class Grants:
         if str(entry.data.get("outcome")) not in set(SettlementOutcome):
             self._scene.trouble("settled-otherwise", "nothing is known that came of it")
         inputs = entry.data.get("inputs")
-        for digest in inputs if isinstance(inputs, list) else ():
-            if self._scene.part_cases.get(str(digest)) != entry.case:
+        read = frozenset(map(str, inputs if isinstance(inputs, list) else ()))
+        grant.read = read
+        for digest in sorted(read):
+            if self._scene.part_cases.get(digest) != entry.case:
                 self._scene.trouble("part-unsettled", f"it has read {digest}, which nobody left")
         said = entry.data.get("reasoning_digest")
         if said is not None:
@@ -215,7 +217,7 @@ class Grants:
                     self._scene.trouble("part-told", f"{name} is not what the authority told")
             self._scene.content("part", self._scene.files.parts, digest)
             try:
-                self._scene.parts[digest] = EvidenceItem.model_validate(
+                item = EvidenceItem.model_validate(
                     {
                         **told,
                         "record": entry.record,
@@ -223,12 +225,13 @@ class Grants:
                         "grant": entry.data.get("grant"),
                     }
                 )
-                self._scene.part_cases[digest] = entry.case or ""
-                if entry.case in self._scene.cases:
-                    self._scene.cases[entry.case].agents.add(entry.actor)
-                    self._scene.cases[entry.case].settled.add(self._scene.parts[digest].name)
             except ValidationError:
                 self._scene.trouble("part-not-produced", "the settlement names no part")
+                continue
+            self._scene.left(item, entry.case or "")
+            if entry.case in self._scene.cases:
+                self._scene.cases[entry.case].agents.add(entry.actor)
+                self._scene.cases[entry.case].settled.add(item.name)
         self._conversations.settled(entry, grant.issued, self._scene.process(grant.issued.case))
 
     def used(self, entry: Entry) -> None:

@@ -74,6 +74,10 @@ class Case:
     """Who approved at each of its checkpoints whose approval stands: its name, and the people."""
     settled: set[str] = field(default_factory=set[str])
     """The names of the parts that its steps have left."""
+    newest: dict[str, dict[str, EvidenceItem]] = field(
+        default_factory=dict[str, dict[str, EvidenceItem]]
+    )
+    """The part that was left last, of each name for each record."""
     started: bool = False
     closed_at: datetime | None = None
     archived: bool = False
@@ -87,6 +91,8 @@ class Grant:
 
     issued: Entry
     ended: str | None = None
+    read: frozenset[str] = frozenset()
+    """The digests of the parts that its step has read, as its agent signed."""
 
 
 @dataclass
@@ -115,6 +121,12 @@ class Scene:
     """What is in force: of each process its definition and matrix, of all the policies."""
     told: dict[tuple[str, str], JsonValue] = field(default_factory=dict)
     """What the authority told last in a case to leave under a name, by its digest."""
+
+    def left(self, item: EvidenceItem, case: str) -> None:
+        """A part that a step or a person left in a case."""
+        self.parts[item.digest], self.part_cases[item.digest] = item, case
+        if case in self.cases:
+            self.cases[case].newest.setdefault(item.name, {})[item.record] = item
 
     def __post_init__(self) -> None:
         """Read what was published; what can't be read is missing where an entry names it."""

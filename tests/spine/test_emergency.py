@@ -4,7 +4,15 @@ import pytest
 
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import BreakGlass, CheckpointView, EnrolIdentity, Governance, Need, Verdict
+from placet.model import (
+    BreakGlass,
+    CheckpointView,
+    EnrolIdentity,
+    Governance,
+    Need,
+    Verdict,
+    digest_bytes,
+)
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.world import World, until
@@ -15,6 +23,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 _FORGERIES = {
     "begun-by-someone-else": ("glass.broken", "operator:cleo", "act-refusable"),
     "begun-for-another": ("glass.broken", {"emergency": "ckpt-another"}, "emergency"),
+    "by-another-deadline": ("checkpoint.opened", {"deadline": 1}, "deadline"),
+    "on-other-evidence": (
+        "checkpoint.opened",
+        {"evidence_digest": digest_bytes(b"other")},
+        "evidence-other",
+    ),
     "never-begun": ("glass.broken", None, "emergency"),
     "reviewed-by-who-began-it": ("review.closed", "operator:dot", "act-refusable"),
     "another-review": ("review.closed", {"review": "review-another"}, "emergency"),

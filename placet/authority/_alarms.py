@@ -1,13 +1,16 @@
 """What stops a case, and what is told of it when Temporal shows what nobody here has done.
 
 1. (I4) The alarm, what it changes and its ledger entry are one transaction, and each is told once.
+2. People are told of the first case of a process that is stopped for a reason, and not of each
+   while that one waits: a policy that permits nothing may stop thousands.
 """
 
 from collections.abc import Sequence
 
+from placet.authority._notices import put_notice
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, CaseRun, Grant, StandstillRow, Tx
-from placet.model import AUTHORITY, CaseStatus
+from placet.model import ADMINISTRATOR, AUTHORITY, CaseStatus
 
 _MOST = 20
 """Reasons that one alarm spells out: an entry has room for more, a reader has not."""
@@ -30,9 +33,23 @@ def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
 
     It gets no more grants until an operator admits it.
     """
+    like = (Case.status == CaseStatus.STOPPED, Case.process == case.process)
+    first = tx.first(Case, *like, Case.stopped_for == reason) is None
     tx.change(Case, case.id, status=CaseStatus.STOPPED.value, stopped_for=reason)
     forget_standstill(tx, case.id)
-    tx.append("case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject)
+    entry = tx.append(
+        "case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject
+    )
+    if first:
+        put_notice(
+            tx,
+            "case.stopped",
+            str(entry),
+            case=case.id,
+            record=case.subject,
+            to=(f"role:{ADMINISTRATOR}", case.opened_by),
+            data={"reason": reason},
+        )
     for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
         if grant.id != but:
             revoke(tx, grant, "case_stopped")

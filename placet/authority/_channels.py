@@ -28,6 +28,7 @@ TITLES = {
     "checkpoint.decided": "A checkpoint was decided",
     "checkpoint.expired": "A checkpoint expired",
     "checkpoint.voided": "An approval of yours counts no more",
+    "case.stopped": "A case is stopped until an administrator has looked at it",
     "case.standing": "A case stands still: a step fails, or nobody takes it",
     "act.proposed": "An act waits for a second signature",
     "glass.broken": "EMERGENCY: a checkpoint may be approved by the emergency path",

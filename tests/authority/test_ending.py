@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -119,6 +120,36 @@ async def test_a_case_whose_workflow_failed_can_be_ended(w: World) -> None:
         assert (await w.people["una"].case(case)).stopped_for is None
         checked = await audited(w, case, FailingCheck)
         assert checked["cases that a person ended, their workflow failed"] == 1
+
+
+async def test_people_are_told_of_the_first_case_that_is_stopped_for_a_reason(
+    w: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not of each while it waits to be looked at; and anew once nobody's does."""
+    caplog.set_level(logging.INFO, "placet.authority.notices")
+
+    async def told(cases: int) -> list[str]:
+        said = [each.message for each in caplog.records]
+        of = [each.split()[1] for each in said if each.startswith("case.stopped")]
+        assert len(of) <= cases
+        return of
+
+    async with w.workers(workflows=(FailingCheck,)):
+        first = await w.open("depot/D1/parcel/32")
+        await stopped(w, first)
+        second = await w.open("depot/D1/parcel/33")
+        await stopped(w, second)
+        for case in (first, second):
+            await w.admin.act("case.end", case, WHY)
+        third = await w.open("depot/D1/parcel/34")
+        await stopped(w, third)
+
+        async def both() -> bool:
+            return len(await told(2)) == 2
+
+        await until(both)
+        assert await told(2) == [first, third]
+        await w.admin.act("case.end", third, WHY)
 
 
 async def test_a_case_whose_workflow_was_terminated_can_be_ended_in_the_midst_of_a_step(

@@ -4,6 +4,7 @@ They are governed like any other, by grants for the authority itself. The workfl
 the authority says; it vouches for nothing.
 """
 
+import json
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,7 @@ from temporalio import activity
 from placet.agent._errors import denied, unavailable
 from placet.agent._governed import governed
 from placet.agent._grant import Answer, current_grant
-from placet.model import CloseCase, OpenCheckpoint, Outcome, Problem, StopCase
+from placet.model import CloseCase, OpenCheckpoint, Outcome, Problem, StopCase, first_error
 from placet.process import (
     CLOSE_CASE,
     OPEN_CHECKPOINT,
@@ -24,6 +25,8 @@ from placet.process import (
 )
 
 _M = TypeVar("_M", bound=BaseModel)
+_WORDS = 300
+"""Characters that are told of an answer whose form is not ours."""
 
 
 @activity.defn(name=OPEN_CHECKPOINT)
@@ -76,8 +79,8 @@ def require_ok(answer: Answer) -> None:
     """Require a 2xx answer.
 
     Raises:
-        ApplicationError: refused (terminal, with the system's reasons), or the grant has ended
-            (retryable).
+        ApplicationError: refused (terminal, with the reasons of the system's ``Problem``, or with
+            ``http_404`` where it told in another form), or the grant has ended (retryable).
     """
     if 200 <= answer.status < 300:
         return
@@ -99,7 +102,9 @@ def read_answer(answer: Answer, model: type[_M]) -> _M:
     try:
         return model.model_validate_json(answer.body)
     except ValidationError as error:
-        raise unavailable(f"the answer is no {model.__name__}: {error.error_count()}") from None
+        member, said = first_error(error)
+        where = f"{member}: " if member else ""
+        raise unavailable(f"the answer is no {model.__name__}: {where}{said}") from None
 
 
 def _outcome(answer: Answer) -> Outcome:
@@ -110,4 +115,15 @@ def _problem(answer: Answer) -> Problem:
     try:
         return Problem.model_validate_json(answer.body)
     except ValidationError:
-        return Problem(error="refused", error_description="no reason was given")
+        said = _words(answer.body) or "no reason was given"
+        return Problem(error=f"http_{answer.status}", error_description=said)
+
+
+def _words(body: bytes) -> str:
+    """What an answer of another form than ours says: FastAPI's ``detail``, RFC 9457's, or none."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    found = said.get("detail") or said.get("title") if isinstance(said, dict) else None
+    return found[:_WORDS] if isinstance(found, str) else ""

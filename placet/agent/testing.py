@@ -29,6 +29,7 @@ from placet.agent._leaving import digest, encode
 from placet.agent._link import AuthorityLink, HeldGrant
 from placet.clock import system_clock
 from placet.model import (
+    CheckpointDefinition,
     GrantedDetails,
     InputPart,
     Part,
@@ -63,8 +64,9 @@ class Rehearsal:
     """What a step of a process is given, and what it did.
 
     ``inputs`` are the settled parts that it reads, by name: one, or one for each of several
-    records. ``answers`` are its system's, by what is asked: ``"GET /loans/L-1001"``; a model is
-    a 200. The rest is what people fixed, for a step that needs their approval.
+    records; each as its data, or as the ``Part`` that another rehearsal has. ``answers`` are its
+    system's, by what is asked: ``"GET /claims/17"``; a model is a 200. The rest is what people
+    fixed, for a step that needs their approval.
     """
 
     definition: ProcessDefinition
@@ -75,6 +77,7 @@ class Rehearsal:
     record_version: str | None = None
     asked: list[Asked] = field(default_factory=list)
     settlement: Settlement | None = None
+    read: set[str] = field(default_factory=set)
 
     @property
     def parts(self) -> Mapping[str, Part]:
@@ -88,7 +91,8 @@ class Rehearsal:
         Raises:
             UngovernedActivity: the step lacks its mark, or takes something else.
             AssertionError: the definition does not have it so, or lets it neither read nor leave
-                what it does; or it asks for what the rehearsal was not given.
+                what it does; it asks for what the rehearsal was not given; or it leaves a proposal
+                without having read what people are to be shown with it.
             Exception: what the plugin would let leave in the place of the step's error.
         """
         mark = mark_of(step)
@@ -110,7 +114,19 @@ class Rehearsal:
         for name in self.parts:
             if name not in self._step(step).produces:
                 raise AssertionError(f"the definition does not let the step leave {name!r}")
+        for checkpoint in self.definition.checkpoints:
+            if checkpoint.proposal in self.parts:
+                self._require_shown(checkpoint)
         return returned[0]
+
+    def _require_shown(self, checkpoint: CheckpointDefinition) -> None:
+        """People are shown what the step has read of a checkpoint's evidence, and no more of it."""
+        for name in checkpoint.evidence:
+            if name != checkpoint.proposal and self.inputs.get(name) and name not in self.read:
+                raise AssertionError(
+                    f"people would not be shown {name!r} at {checkpoint.name}: the step that "
+                    f"leaves {checkpoint.proposal!r} did not read it"
+                )
 
     def _step(self, function: Callable[..., Any]) -> Step:
         """The definition's step that a function is, marked as it is there."""
@@ -169,6 +185,7 @@ class _Link(AuthorityLink):
             raise AssertionError(f"the definition does not let {step} read {name!r}")
         if name not in known:
             raise AssertionError(f"the rehearsal has no input {name!r}; it has {sorted(known)}")
+        self.rehearsal.read.add(name)
         given = known[name]
         several = [given] if isinstance(given, BaseModel) else given
         return tuple(_settled(name, self.record, each) for each in several)
@@ -201,8 +218,13 @@ class _Grant(CurrentGrant):
 
 
 def _settled(name: str, record: str, said: BaseModel) -> InputPart:
-    data = said.model_dump(mode="json", exclude_none=True)
-    part = Part(name=name, record=record, salt=_SALT, data=data)
+    if isinstance(said, Part):
+        if said.name != name:
+            raise AssertionError(f"the part that is given as {name!r} is a {said.name!r}")
+        part = said
+    else:
+        data = said.model_dump(mode="json", exclude_none=True)
+        part = Part(name=name, record=record, salt=_SALT, data=data)
     return InputPart(
         part=part,
         digest=part.digest,

@@ -21,6 +21,7 @@ from placet.agent.testing import CASE, Asked, Rehearsal
 from placet.model import (
     Called,
     Conversation,
+    InputPart,
     Model,
     PartRef,
     Proposal,
@@ -154,6 +155,61 @@ async def test_a_systems_no_is_the_steps_as_in_a_case(
     assert (failed.value.type, failed.value.non_retryable) == (kind, final)
     assert rehearsal.settlement is not None
     assert rehearsal.settlement.outcome is SettlementOutcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "reasons"),
+    [
+        (b'{"error": "gone", "error_description": "was sent"}', "404: was sent", ("gone",)),
+        (b'{"detail": "no such parcel"}', "404: no such parcel", ("http_404",)),
+        (b'{"title": "Not Found", "status": 404}', "404: Not Found", ("http_404",)),
+        (b'{"detail": [{"msg": "x"}]}', "404: no reason was given", ("http_404",)),
+        (b"[" * 100_000, "404: no reason was given", ("http_404",)),
+        (b"<h1>404</h1>", "404: no reason was given", ("http_404",)),
+    ],
+)
+async def test_a_systems_no_in_another_form_is_told_too(
+    body: bytes, said: str, reasons: tuple[str, ...]
+) -> None:
+    """Its words to the worker's log; the case and the ledger get reasons or the status alone."""
+    rehearsal = Rehearsal(PROCESS, answers={"GET /depot/D1/parcel/7": Answer(404, body, {})})
+    with pytest.raises(ApplicationError) as failed:
+        await rehearsal.take(weigh, REQUEST)
+    assert (failed.value.message, tuple(failed.value.details)) == (said, reasons)
+
+
+async def test_an_answer_in_a_wrong_form_names_the_place() -> None:
+    answer = Answer(200, b'{"weight": 80}', {})
+    with pytest.raises(ApplicationError, match="no Slip: weight: Input should be a valid string"):
+        await Rehearsal(PROCESS, answers={"GET /depot/D1/parcel/7": answer}).take(weigh, REQUEST)
+
+
+async def test_what_was_left_before_is_read_as_it_was_left() -> None:
+    """A part of another rehearsal keeps its record, its proposal and its digest."""
+    before = Rehearsal(PROCESS, answers={"GET /depot/D1/parcel/7": Slip(weight="80.00")})
+    ref = await before.take(weigh, REQUEST)
+    part = before.parts["weight"]
+    read: list[InputPart] = []
+
+    @activity.defn(name="dispatch")
+    @governed(action="parcel:dispatch", system="depot")
+    async def look(request: StepRequest) -> None:  # noqa: ARG001 - the step's own
+        read.extend(await current_grant().inputs("weight"))
+
+    await Rehearsal(PROCESS, inputs={"weight": part}).take(look, REQUEST)
+    assert [(each.part, each.digest) for each in read] == [(part, ref.digest)]
+    other = part.model_copy(update={"name": "slip"})
+    with pytest.raises(AssertionError, match="given as 'weight' is a 'slip'"):
+        await Rehearsal(PROCESS, inputs={"weight": other}).take(look, REQUEST)
+
+
+async def test_a_proposal_that_people_would_be_shown_too_little_with_fails() -> None:
+    """I5: evidence that its step was given and did not read is not shown."""
+    answers = {"GET /depot/D1/parcel/7": Slip(weight="80.00")}
+    unread = Rehearsal(PROCESS, inputs={"cuts": Slip(weight="1.00")}, answers=answers)
+    with pytest.raises(AssertionError, match="not be shown 'cuts' at release: .* 'weight' did not"):
+        await unread.take(weigh, REQUEST)
+    await Rehearsal(PROCESS, inputs={"cuts": ()}, answers=answers).take(weigh, REQUEST)
 
 
 async def test_what_the_test_did_not_give_is_named() -> None:

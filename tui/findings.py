@@ -47,7 +47,7 @@ def findings_panel(findings: Sequence[Finding]) -> Panel:
         tuple(rows),
         weighty or len(rows),
         "bad" if weighty else "warn",
-        "No finding: every check passed.",
+        "No finding was left.",
     )
 
 

@@ -232,6 +232,12 @@ class ProcessDefinition(Model):
             _need(self.name, "checkpoint", checkpoints, (each.checkpoint for each in result.ends))
         for relation in self.relations:
             self._check_relation(relation)
+        for fact in self.facts:
+            if set(template_variables(self.relation(fact.relation).template)) - set(bound):
+                raise ValueError(
+                    f"{self.name}: fact {fact.name} is asked about one record, and the relation "
+                    f"{fact.relation} has a free variable"
+                )
         for reasoning in self.reasonings or ():
             self._check_reasoning(reasoning)
         return self

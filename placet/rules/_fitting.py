@@ -31,6 +31,7 @@ from placet.rules._policy import (
 from placet.rules._policy_text import NAMESPACE
 
 _SALT = "A" * 43
+_ORCHESTRATING = ("checkpoint:open", "outcome:read", "case:stop", "case:close")
 _APPROVED = ApprovalFacts(
     status=CheckpointStatus.APPROVED,
     needs_met=True,
@@ -65,6 +66,8 @@ def misfits(
             for rule in matrix.rules
             if rule.checkpoint not in named
         ),
+        *_unread(definition),
+        *_unreachable(definition),
         *(
             problem
             for step in definition.steps
@@ -97,6 +100,35 @@ def dead_ends(
         if isinstance(answer, Denied):
             found.append(f"{step.activity_type}: {answer.explanation}")
     return tuple(found)
+
+
+def _unread(definition: ProcessDefinition) -> Iterator[str]:
+    """Evidence that nobody would be shown: a proposal is shown with what it was made from."""
+    for checkpoint in definition.checkpoints:
+        for step in definition.steps:
+            if checkpoint.proposal not in step.produces:
+                continue
+            for part in sorted({*checkpoint.evidence} - {checkpoint.proposal, *step.inputs}):
+                yield (
+                    f"{checkpoint.name}: people would not be shown {part}: {step.activity_type}, "
+                    f"which leaves {checkpoint.proposal}, does not have it among its inputs"
+                )
+
+
+def _unreachable(definition: ProcessDefinition) -> Iterator[str]:
+    """Steps of which no record would ever be the case's."""
+    for step in definition.steps:
+        relation = definition.relation(step.relation)
+        if relation.member_of is not None and not step.facts:
+            yield (
+                f"{step.activity_type}: {relation.name} is in the list fact {relation.member_of}, "
+                "and the step names no facts that are asked for it"
+            )
+        if step.action in _ORCHESTRATING and relation.template != definition.subject:
+            yield (
+                f"{step.activity_type}: it is about the case's subject, and {relation.name} is "
+                f"{relation.template}"
+            )
 
 
 def _unfit(

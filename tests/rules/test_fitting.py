@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from pydantic import ValidationError
 
-from placet.model import CheckpointRule, Mode, Need, Tier
+from placet.model import CheckpointRule, Mode, Need, ProcessDefinition, Relation, Tier
 from placet.rules import dead_ends, load_policies, misfits
 from tests.harness.processes import DEFINITION, POLICIES, SCHEMA, matrix
 from tests.reasoning.process import DEFINITION as ROOM
@@ -96,6 +97,53 @@ def test_the_amount_of_a_tool_is_part_of_its_question() -> None:
     loaded = load_policies(ROOM_POLICIES, ROOM_SCHEMA)
     room = MATRIX.model_copy(update={"process": ROOM.name, "rules": ()})
     assert misfits(ROOM, room, loaded) == ()
+
+
+def changed(step: str, **how: object) -> ProcessDefinition:
+    """The process with one step that is otherwise."""
+    steps = tuple(
+        each.model_copy(update=how) if each.activity_type == step else each
+        for each in DEFINITION.steps
+    )
+    return DEFINITION.model_copy(update={"steps": steps})
+
+
+def test_evidence_that_nobody_would_be_shown_is_named() -> None:
+    """I5: people are shown what the proposal was made from, and no other part that is named."""
+    loaded = load_policies(POLICIES, SCHEMA)
+    customs, release = DEFINITION.checkpoints
+    named = release.model_copy(update={"evidence": (*release.evidence, "second_weight")})
+    definition = DEFINITION.model_copy(update={"checkpoints": (customs, named)})
+    assert misfits(definition, MATRIX, loaded) == (
+        "release: people would not be shown second_weight: weigh, which leaves weight, does not "
+        "have it among its inputs",
+    )
+
+
+def test_a_step_that_no_record_would_be_the_cases_for_is_named() -> None:
+    """I2: every request for it would be out of scope."""
+    loaded = load_policies(POLICIES, SCHEMA)
+    listed = Relation(name="label", template="depot/{depot}/label/{label}", member_of="labels")
+    relations = (*DEFINITION.relations, listed)
+    for step, said in (
+        ("weigh", "weigh: label is in the list fact labels, and the step names no facts"),
+        ("close_case", "close_case: it is about the case's subject, and label is depot/"),
+    ):
+        definition = changed(step, relation="label").model_copy(update={"relations": relations})
+        found = misfits(definition, MATRIX, loaded)
+        assert [each for each in found if each.startswith(said)], found
+
+
+def test_a_fact_is_asked_about_one_record() -> None:
+    """I12: of a relation with a variable that the subject does not have there is none."""
+    told = DEFINITION.model_dump()
+    told["relations"] = (
+        *told["relations"],
+        {"name": "label", "template": "depot/{depot}/label/{label}", "member_of": "labels"},
+    )
+    told["facts"] = ({"name": "stuck", "system": "crm", "relation": "label"},)
+    with pytest.raises(ValidationError, match="fact stuck is asked about one record"):
+        ProcessDefinition.model_validate(told)
 
 
 def test_a_step_that_no_policy_permits_is_a_dead_end() -> None:

@@ -28,6 +28,7 @@ class Health:
     ) -> None:
         self._needed = dict(checks)
         self._optional = dict(optional or {})
+        self._asking: dict[str, asyncio.Task[bool]] = {}
         self._stopping = False
 
     @classmethod
@@ -54,8 +55,18 @@ class Health:
     async def parts(self) -> dict[str, bool]:
         """Whether each part answers now."""
         checks = {**self._needed, **self._optional}
-        passed = await asyncio.gather(*(_passes(each) for each in checks.values()))
-        return dict(zip(checks, passed, strict=True))
+        for name, check in checks.items():
+            if name not in self._asking or self._asking[name].done():
+                self._asking[name] = asyncio.create_task(_passes(check))
+        # One that hangs is not cancelled, which it may wait with, and not asked beside itself: each
+        # would take a thread.
+        asked = {name: self._asking[name] for name in checks}
+        if asked:
+            await asyncio.wait(asked.values(), timeout=PATIENCE)
+        return {
+            name: each.done() and not each.cancelled() and each.result()
+            for name, each in asked.items()
+        }
 
     async def ready(self, _: Request) -> Response:
         """The process can do its work now."""
@@ -82,8 +93,7 @@ def health_routes(health: Health) -> list[Route]:
 
 async def _passes(check: Check) -> bool:
     try:
-        async with asyncio.timeout(PATIENCE):
-            await check()
+        await check()
     except Exception:  # noqa: BLE001 - whatever it is, the part does not answer; who is away is told
         return False
     return True

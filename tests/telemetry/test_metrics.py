@@ -1,6 +1,7 @@
 """Metrics by Prometheus's conventions, and health, as a scraper and a balancer see them."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from placet.telemetry import Health, TelemetrySettings, _serving, metrics, serve_metrics
+from placet.telemetry import Health, TelemetrySettings, _health, _serving, metrics, serve_metrics
 from placet.telemetry._serving import make_metrics_app
 from placet.transport import Serving, TlsSettings, Transport, bind
 from tests.harness.world import free_port, until
@@ -68,6 +69,33 @@ async def test_ready_while_every_part_answers() -> None:
         ready = await http.get("/readyz")
         assert ready.status_code == 503
         assert ready.json() == {"status": "away", "parts": {"store": "ok", "temporal": "away"}}
+
+
+async def test_a_part_that_hangs_is_away_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a database whose machine stands still: what asks it waits in a thread, cancelled or not."""
+    monkeypatch.setattr(_health, "PATIENCE", 0.01)
+    asked, answers = 0, asyncio.Event()
+
+    async def hangs() -> None:
+        nonlocal asked
+        asked += 1
+        waiting = asyncio.ensure_future(answers.wait())
+        while not waiting.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(waiting)
+
+    async with asking(make_metrics_app(Health({"database": hangs}), _passes)) as http:
+        for _ in range(3):
+            async with asyncio.timeout(10):
+                assert (await http.get("/readyz")).status_code == 503
+                assert "placet_part_ready" in (await http.get("/metrics")).text
+        assert asked == 1
+        answers.set()
+        await until(lambda: _ready(http))
+
+
+async def _ready(http: httpx.AsyncClient) -> bool:
+    return (await http.get("/readyz")).status_code == 200
 
 
 async def test_ready_without_what_only_some_of_the_work_needs() -> None:

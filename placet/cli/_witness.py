@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import http.client
 import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 
 from placet.cli._following import Read, open_log_head, tiles
 from placet.cli._output import REFUSED, USAGE, AsJson, fail, offline_failures, show
@@ -34,7 +36,7 @@ from placet.ledger import (
     require_extension,
     tile_subtrees,
 )
-from placet.model import format_time
+from placet.model import first_error, format_time
 from placet.tokens import (
     Algorithm,
     KeyFileError,
@@ -152,12 +154,14 @@ def _file_reader(folder: Path) -> Read:
 
 
 def _http_reader(prefix: str) -> Read:
+    tls = _tls()
+
     def read(path: str) -> bytes:
         url = f"{prefix}/{path}"
         try:
             # The scheme was looked at; the standard library's client, since a witness's machine
             # has no other (``placet[audit]``).
-            with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=_SECONDS, context=tls) as answer:  # noqa: S310
                 data: bytes = answer.read(_MAX_BYTES + 1)
         except urllib.error.HTTPError as error:
             error.close()
@@ -169,6 +173,22 @@ def _http_reader(prefix: str) -> Read:
         return data
 
     return _limited(read)
+
+
+def _tls() -> ssl.SSLContext | None:
+    """Whom it believes and what it shows, by the settings of every process; else the system's own.
+
+    Raises:
+        CommandFailed: they can't be used.
+    """
+    from placet.transport import BadTls, TlsSettings, Transport  # noqa: PLC0415 - a folder needs none
+
+    try:
+        return Transport(TlsSettings()).client
+    except BadTls as error:
+        raise fail(str(error)) from None
+    except ValidationError as error:
+        raise fail(f"PLACET_TLS: {first_error(error)[1]}") from None
 
 
 def _limited(read: Read) -> Read:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,12 @@ from placet.ledger import (
     sign_note,
 )
 from placet.tokens import SigningKey, read_key_file, write_key_file
+from placet.transport import TlsSettings, Transport
 from tests.audit.test_imports import audit_alone
 from tests.cli.conftest import Placet
 from tests.ledger.mirror import coordinates, cosigned_at, mth
 from tests.ledger.served import served_log
+from tests.transport.certificates import Authority
 
 NAME = "witness.example/w1"
 _LOG = NoteSigner("log.example/ledger", Ed25519PrivateKey.from_private_bytes(b"l" * 32))
@@ -253,6 +257,46 @@ def test_a_witness_needs_no_more_than_the_audit(witness: Witness) -> None:
     publish(witness.folder / "log", _FORGED[:300])
     assert witness.look().code == 1
     cosigned_at(witness.kept.read_bytes(), witness.vkey)
+    witness.log = "http://127.0.0.1:1/ledger"
+    ended = witness.look()
+    assert (ended.code, "can't be read" in ended.err) == (3, True), ended
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_witness_speaks_tls_by_setting(witness: Witness, placet: Placet, *, shown: bool) -> None:
+    """It believes the lender's own authority of certificates, and shows a certificate where asked."""
+    publish(witness.folder / "log", _LEAVES[:30])
+    ca = Authority(witness.folder)
+    server, own = ca.issue("balancer"), ca.issue("witness")
+    by = Transport(
+        TlsSettings(certificate=server.certificate, key=server.key, client_ca=ca.file)
+    ).server
+    assert by is not None
+    files = partial(SimpleHTTPRequestHandler, directory=str(witness.folder / "log"))
+    told = {"PLACET_TLS_CA": str(ca.file)}
+    if shown:
+        told |= {"PLACET_TLS_CERTIFICATE": str(own.certificate), "PLACET_TLS_KEY": str(own.key)}
+    witness.placet = partial(placet, **told)
+    with ThreadingHTTPServer(("127.0.0.1", 0), files) as serving, ThreadPoolExecutor(1) as running:
+        serving.socket = by.wrap_socket(serving.socket, server_side=True)
+        running.submit(serving.serve_forever, 0.01)
+        witness.log = f"https://127.0.0.1:{serving.server_port}"
+        ended = witness.look("--new")
+        serving.shutdown()
+    assert ended.code == (0 if shown else 3), ended
+
+
+def test_a_setting_of_tls_that_a_witness_cant_use_is_named(
+    witness: Witness, placet: Placet
+) -> None:
+    witness.log = "https://127.0.0.1:1"
+    for told, said in (
+        ({"PLACET_TLS_CA": "nowhere.pem"}, "PLACET_TLS_CA: nowhere.pem"),
+        ({"PLACET_TLS_KEY": "own.key"}, "go together"),
+    ):
+        witness.placet = partial(placet, **told)
+        ended = witness.look("--new")
+        assert (ended.code, said in ended.err) == (3, True), ended
 
 
 def test_nobody_cuts_in_between_the_look_and_the_cosignature(witness: Witness) -> None:

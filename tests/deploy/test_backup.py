@@ -1,10 +1,12 @@
 """Back up, work on, restore to the point: what came after the backup is missed by who kept a head."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 from temporalio.client import Client
 
 from placet.audit import verify
@@ -95,3 +97,73 @@ async def test_an_earlier_state_that_is_restored_is_noticed(
         assert (code, "refused" in said) == (1, True), said
     for each in (source, target):
         postgresql.drop_database(each)
+
+
+def _archiving(cluster: PostgresqlCluster, archive: Path) -> None:
+    """Keep what PostgreSQL writes ahead, as the page says."""
+    command = f"test ! -f {archive}/%f && cp %p {archive}/%f"
+    _sql(cluster, "ALTER SYSTEM SET archive_mode = on")
+    _sql(cluster, f"ALTER SYSTEM SET archive_command = '{command}'")
+    cluster.stop()
+    cluster.start()
+
+
+def _sql(cluster: PostgresqlCluster, statement: str) -> None:
+    _postgres(cluster, "psql", "-d", "postgres", "-qc", statement)
+
+
+def _back_to(cluster: PostgresqlCluster, base: Path, archive: Path, point: str) -> None:
+    """Put the base backup in the place of the data, and play the archive up to a point."""
+    cluster.stop()
+    data = cluster.folder / "data"
+    data.rename(cluster.folder / "before")
+    base.rename(data)
+    with (data / "postgresql.auto.conf").open("a") as settings:
+        settings.write(f"restore_command = 'cp {archive}/%f %p'\n")
+        settings.write(f"recovery_target_name = '{point}'\n")
+        settings.write("recovery_target_action = 'promote'\n")
+    (data / "recovery.signal").touch()
+    cluster.start()
+    with psycopg.connect(cluster.url("postgres")) as asking:
+        asking.autocommit = True
+        while asking.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
+            asking.execute("SELECT pg_sleep(0.05)")
+
+
+async def test_a_log_goes_back_to_a_point_between_two_backups(
+    postgresql: PostgresqlCluster,
+) -> None:
+    """I8: all that was done until then is there, nothing after it, and who kept a later head knows."""
+    cluster = PostgresqlCluster(postgresql._binaries)
+    try:
+        archive, base = cluster.folder / "archive", cluster.folder / "base"
+        archive.mkdir()
+        if cluster._user is not None:
+            shutil.chown(archive, cluster._user, cluster._group)
+        _archiving(cluster, archive)
+        name = cluster.create_database()
+        async with alone(cluster.url(name)) as authority:
+            settings = authority.settings
+            await _work(authority, "bob")
+            where = ("-h", str(cluster.folder), "-U", "placet", "-D", str(base))
+            cluster._run("pg_basebackup", *where, "-c", "fast", "--no-sync")
+            then = await _work(authority, "cy", "dan")
+            _sql(cluster, "SELECT pg_create_restore_point('then')")
+            later = await _work(authority, "eve")
+        _back_to(cluster, base, archive, "then")
+        temporal = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+        trust = {
+            "log_key": await _log_key(settings),
+            "administrators": [authority.admin.thumbprint],
+        }
+        async with serving(settings, temporal), authority.ada() as ada:
+            log = await fetch_log(ada, trust={**trust, "heads": [then]})
+            assert verify(log).troubles == ()
+            assert [row["principal"] for row in await ada.identities("operator")] == [
+                f"operator:{each}" for each in ("ada", "bob", "cy", "dan")
+            ]
+            (trouble,) = verify(await fetch_log(ada, trust={**trust, "heads": [later]})).troubles
+            assert "is beyond this log's head" in trouble.found
+            await _work(authority, "fay")  # and it goes on from there
+    finally:
+        cluster.remove()

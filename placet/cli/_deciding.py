@@ -35,7 +35,7 @@ def require_named(given: Decimal | None, proposed: Decimal | None) -> None:
         raise fail("no amount is asked for here: leave --amount out", REFUSED)
     raise fail(
         f"name the amount that you approve: --amount {proposed}; to approve less, "
-        "take it off its rows: placet checkpoint lower",
+        "take it off its rows, where the process lets you: placet checkpoint lower",
         REFUSED,
     )
 

@@ -31,7 +31,8 @@ from placet.rules._policy import (
 from placet.rules._policy_text import NAMESPACE
 
 _SALT = "A" * 43
-_ORCHESTRATING = ("checkpoint:open", "outcome:read", "case:stop", "case:close")
+_OPENS = "checkpoint:open"
+_ORCHESTRATING = (_OPENS, "outcome:read", "case:stop", "case:close")
 _APPROVED = ApprovalFacts(
     status=CheckpointStatus.APPROVED,
     needs_met=True,
@@ -66,6 +67,7 @@ def misfits(
             for rule in matrix.rules
             if rule.checkpoint not in named
         ),
+        *_untold(definition, matrix),
         *_unread(definition),
         *_unreachable(definition),
         *(
@@ -91,6 +93,8 @@ def dead_ends(
         for checkpoint in definition.checkpoints
         if checkpoint.name not in ruled
     ]
+    if not matrix.openers:
+        found.append("nobody can open a case: the matrix names no openers")
     for step in definition.steps:
         if step.approval is not None:
             if not any(names is None or step.action in names for _, names in loaded.permits):
@@ -100,6 +104,17 @@ def dead_ends(
         if isinstance(answer, Denied):
             found.append(f"{step.activity_type}: {answer.explanation}")
     return tuple(found)
+
+
+def _untold(definition: ProcessDefinition, matrix: AuthorityMatrix) -> Iterator[str]:
+    """Facts on which a rule rests, where opening a checkpoint asks nobody for any."""
+    opening = [step for step in definition.steps if step.action == _OPENS]
+    for rule in matrix.rules:
+        if rule.fact_names and opening and not any(step.facts for step in opening):
+            yield (
+                f"{rule.checkpoint}: the matrix rests on the fact {rule.fact_names[0]}, and "
+                f"{opening[0].activity_type} names no facts"
+            )
 
 
 def _unread(definition: ProcessDefinition) -> Iterator[str]:

@@ -108,6 +108,24 @@ def changed(step: str, **how: object) -> ProcessDefinition:
     return DEFINITION.model_copy(update={"steps": steps})
 
 
+def test_a_matrix_that_rests_on_facts_which_nobody_asks_for_is_named() -> None:
+    """I5: its checkpoint would ask nobody, in any case."""
+    loaded = load_policies(POLICIES, SCHEMA)
+    (rule,) = MATRIX.rules
+    resting = MATRIX.model_copy(
+        update={"rules": (rule.model_copy(update={"excluded_by": ("relatives",)}),)}
+    )
+    said = "release: the matrix rests on the fact relatives, and open_checkpoint names no facts"
+    assert misfits(DEFINITION, resting, loaded) == (said,)
+    assert misfits(changed("open_checkpoint", facts=("depot",)), resting, loaded) == ()
+
+
+def test_a_matrix_under_which_nobody_can_open_a_case_is_a_dead_end() -> None:
+    closed = MATRIX.model_copy(update={"openers": ()})
+    found = dead_ends(DEFINITION, closed, load_policies(POLICIES, SCHEMA))
+    assert "nobody can open a case: the matrix names no openers" in found
+
+
 def test_evidence_that_nobody_would_be_shown_is_named() -> None:
     """I5: people are shown what the proposal was made from, and no other part that is named."""
     loaded = load_policies(POLICIES, SCHEMA)

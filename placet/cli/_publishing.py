@@ -67,7 +67,7 @@ class Plan:
         if taken and not self._has(wanted, taken):
             yield (
                 f"{wanted.name} version {wanted.version} is published already, and this one "
-                "differs: raise its version"
+                f"differs in {_differing(wanted, taken[0])}: raise its version"
             )
         before = self._in_force
         if before is not None and before.version >= matrix.version and not _same(before, matrix):
@@ -107,6 +107,18 @@ class Plan:
             for act, body in self.acts.items():
                 done.append(await client.act(act, self._definition.name, body))
         return done
+
+
+def _differing(one: ProcessDefinition, other: ProcessDefinition) -> str:
+    """In what two definitions differ, by their members."""
+    members = [
+        name
+        for name in ProcessDefinition.model_fields
+        if getattr(one, name) != getattr(other, name)
+    ]
+    if members == ["code"]:
+        return "its workflow's code alone, of which the base class is Placet's own"
+    return ", ".join(members)
 
 
 def _same(one: BaseModel, other: BaseModel) -> bool:

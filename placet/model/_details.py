@@ -74,7 +74,7 @@ class RequestedDetails(_RecordDetails):
 class GrantedDetails(_RecordDetails):
     """What was granted; for a guarded action also what people fixed, set by the authority alone.
 
-    ``max_amount`` is in US dollars: what people fixed, or what the step asked for. ``approvals``
+    ``max_amount`` is what people fixed, or what the step asked for. ``approvals``
     are the ids of the decisions that count, bound to the evidence of ``evidence_digest``;
     ``record_version`` is the state of the record that they rest on.
     """

@@ -72,7 +72,7 @@ def _to_money(value: object) -> Decimal:
 Money = Annotated[
     Decimal, BeforeValidator(_to_money), PlainSerializer(lambda value: f"{value:.2f}", str)
 ]
-"""US dollars in whole cents; JSON spelling ``"184200.00"``."""
+"""An amount to the hundredth, in whichever currency the process has; JSON ``"184200.00"``."""
 
 
 def format_time(moment: datetime) -> str:

@@ -3,14 +3,17 @@
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from placet.cli import processes
 from placet.client import AuthorityAway, OperatorClient
 from placet.model import ActAnswer
+from placet.process import Process
 from tests.cli.conftest import Placet, Served, serving
 
 ALL = ["process.published", "matrix.published", "policy.published"]
@@ -86,6 +89,27 @@ def test_publishing_again_completes_what_was_interrupted(
     assert again.code == 0
     assert (again.out.count("published already"), again.out.count("not published yet")) == (2, 1)
     assert published(alone) == [*sent, *ALL]
+
+
+def test_a_process_that_changed_under_its_version_is_told_in_what(
+    alone: Served, placet: Placet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its members; and where it is the code alone, that an upgrade of Placet may be why."""
+    assert placet("policy", "publish", str(POLICIES), "--json", **alone.variables).code == 0
+    wanted = Process.to_publish
+    for change, said in (
+        (
+            {"code": "sha-256:" + "A" * 43},
+            "in its workflow's code alone, of which the base class is",
+        ),
+        ({"code": None, "subject": "loan/{loan}/draw/{draw}/x"}, "in subject, code: raise"),
+    ):
+        with monkeypatch.context() as patch:
+            copied = wanted(processes()["loan-draw"]).model_copy(update=change)
+            patch.setattr(Process, "to_publish", partial(lambda told: told, copied))
+            ended = placet("policy", "publish", str(POLICIES), **alone.variables)
+        assert ended.code == 1
+        assert said in ended.err
 
 
 def test_a_matrix_that_differs_is_refused_before_anything_is_published(

@@ -247,9 +247,9 @@ class Grants:
         granted = (f"system:{issued.data.get('system')}", issued.data.get("action"))
         if told != (*granted, issued.record, issued.case):
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
-        self._told_by_its_system(entry)
+        self._told_by_its_system(entry, issued)
 
-    def _told_by_its_system(self, entry: Entry) -> None:
+    def _told_by_its_system(self, entry: Entry, issued: Entry) -> None:
         """What a use tells is its system's word, under the key that it told it with."""
         key = self._people.key(entry.actor, str(entry.data.get("key")), entry.time)
         if key is None:
@@ -273,6 +273,10 @@ class Grants:
         told = {name: entry.data.get(name) for name in signed}
         if (told, entry.type, entry.record) != (signed, STAGES[claims.stage], claims.record):
             self._scene.trouble("use-says-other", "its system signed another use")
+        shown = (claims.details_digest, claims.jkt)
+        if shown != (issued.data.get("details_digest"), issued.data.get("jkt")):
+            said = "its system was shown a grant of other details, or bound to another key"
+            self._scene.trouble("use-says-other", said)
 
 
 def _details_digest(entry: Entry, fixed: Mapping[str, object]) -> str | None:

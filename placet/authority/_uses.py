@@ -33,6 +33,7 @@ from placet.model import (
     Revocations,
     UseClaims,
     UseStage,
+    digest_bytes,
     system_urn,
 )
 from placet.tokens import GrantClaims, TokenError, by_kid, verify_grant, verify_use
@@ -174,6 +175,9 @@ class Uses:
             return "no grant for this system"
         if (grant.action, grant.record) != (use.action, use.record):
             return "the grant is for another action or record"
+        given = (digest_bytes((grant.details_json or "").encode()), grant.jkt)
+        if given != (use.details_digest, use.jkt):
+            return "the grant was given with other details, or to another key"
         if use.stage is UseStage.INTENT:
             reason = _intent_trouble(tx, grant)
             if reason is not None:

@@ -30,10 +30,16 @@ class UseStage(StrEnum):
 
 
 class GrantUse(Model):
-    """One use of a grant at a system of record. ``id`` makes it count once."""
+    """One use of a grant at a system of record. ``id`` makes it count once.
+
+    ``details_digest`` is ``digest_json`` of the ``authorization_details`` that the grant came with,
+    and ``jkt`` the key that it is bound to.
+    """
 
     id: Jti
     grant: GrantId
+    details_digest: Digest
+    jkt: Thumbprint
     stage: UseStage
     action: Action
     record: RecordId
@@ -43,13 +49,19 @@ class GrantUse(Model):
 
 
 class UseClaims(Model):
-    """A system of record's signed word on one use: ``jti`` is the use, ``sub`` the grant."""
+    """A system of record's signed word on one use: ``jti`` is the use, ``sub`` the grant.
+
+    What the grant said that it was shown, and to whose key it was bound, is part of its word:
+    whoever signs grants could show it another under the same id.
+    """
 
     iss: SystemPrincipal
     aud: Audience
     iat: NumericDate
     jti: Jti
     sub: GrantId
+    details_digest: Digest
+    jkt: Thumbprint
     stage: UseStage
     action: Action
     record: RecordId

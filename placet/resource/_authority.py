@@ -146,6 +146,8 @@ class SystemLink:
             iat=numeric_date(self._clock()),
             jti=use.id,
             sub=use.grant,
+            details_digest=use.details_digest,
+            jkt=use.jkt,
             stage=use.stage,
             action=use.action,
             record=use.record,

@@ -29,6 +29,7 @@ from placet.model import (
     GrantUse,
     Name,
     UseStage,
+    digest_json,
     require_address,
     require_issuer,
     require_name,
@@ -234,6 +235,8 @@ class Guard:
         return GrantUse(
             id=use_id,
             grant=grant.id,
+            details_digest=digest_json(grant.claims.details),
+            jkt=grant.claims.cnf.jkt,
             stage=stage,
             action=grant.claims.details.action,
             record=grant.claims.details.identifier,

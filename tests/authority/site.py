@@ -270,6 +270,8 @@ class Site:
             "iat": numeric_date(_now()),
             "jti": _jti(),
             "sub": self.grant_id,
+            "details_digest": digest_json(claims_of(self.grant)["authorization_details"][0]),
+            "jkt": claims_of(self.grant)["cnf"]["jkt"],
             "stage": "use",
             "action": "checkpoint:open",
             "record": "depot/D1/parcel/8",

@@ -239,8 +239,13 @@ async def test_money_that_may_be_moving_is_waited_for(w: World) -> None:
             await w.admin.act("case.end", case, WHY)
 
 
-async def told(w: World, key: SigningKey, grant: str, stage: UseStage) -> None:
+async def told(
+    w: World, key: SigningKey, grant: str, stage: UseStage, refused: str | None = None, **other: str
+) -> None:
     """The depot's own system tells what it does under a dispatching grant."""
+    (issued,) = [
+        each["data"] for each in await w.entries("grant.issued") if each["data"]["grant"] == grant
+    ]
     now, url = datetime.now(UTC), f"{w.issuer}/v1/uses"
     assertion = make_client_assertion(
         key, "system:authority", issuer=w.issuer, now=now, jti=secrets.token_urlsafe(18)
@@ -251,6 +256,8 @@ async def told(w: World, key: SigningKey, grant: str, stage: UseStage) -> None:
         iat=numeric_date(now),
         jti=secrets.token_urlsafe(18),
         sub=grant,
+        details_digest=other.get("details_digest", issued["details_digest"]),
+        jkt=other.get("jkt", issued["jkt"]),
         stage=stage,
         action="parcel:dispatch",
         record="depot/D1/parcel/27",
@@ -262,21 +269,32 @@ async def told(w: World, key: SigningKey, grant: str, stage: UseStage) -> None:
     proof = make_proof(key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
     async with httpx.AsyncClient() as http:
         answer = await http.post(url, json=body, headers={"DPoP": proof})
-    assert (answer.status_code, answer.json()) == (200, {"refused": {}})
+    expected = {} if refused is None else {claims.jti: refused}
+    assert (answer.status_code, answer.json()) == (200, {"refused": expected})
 
 
-async def _no_other_word_of_the_system(w: World) -> None:
-    """What who owns the log writes in the place of what the system said is found."""
+async def _no_other_word_of_the_system(w: World, key: SigningKey) -> None:
+    """What who owns the log writes in the place of what the system said is found.
+
+    So is what the system said of a grant that it was shown under this one's id.
+    """
     files = await fetch_log(w.admin)
     owners = SigningKey.generate()
     used = [json.loads(each)["data"] for each in files.entries if b'"action.performed"' in each][-1]
     said = jwt.decode(used["word"], options={"verify_signature": False})
     signed = sign_use(UseClaims.model_validate({**said, "status": 409}), owners)
+    digest = "sha-256:" + "A" * 43
+    shown = [
+        sign_use(UseClaims.model_validate({**said, **each}), key)
+        for each in ({"details_digest": digest}, {"jkt": owners.thumbprint})
+    ]
     assert troubles(files, "", {}) == set()
     for change, found in (
         ({"status": 409}, "use-says-other"),
         ({"used_at": used["used_at"] - 60}, "use-says-other"),
-        ({"body_digest": "sha-256:" + "A" * 43}, "use-says-other"),
+        ({"body_digest": digest}, "use-says-other"),
+        ({"word": shown[0]}, "use-says-other"),
+        ({"word": shown[1]}, "use-says-other"),
         ({"use": "another-use-of-another"}, "use-says-other"),
         ({"word": None}, "use-signature"),
         ({"word": signed, "status": 409}, "use-signature"),
@@ -303,6 +321,9 @@ async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: W
         checkpoint = await w.until_checkpoint(case)
         await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
         (grant,) = await until(dispatching)
+        other = "the grant was given with other details, or to another key"
+        await told(w, key, grant, UseStage.INTENT, other, details_digest="sha-256:" + "A" * 43)
+        await told(w, key, grant, UseStage.INTENT, other, jkt=key.thumbprint)
         await told(w, key, grant, UseStage.INTENT)
         await w.admin.act("agent.suspend", "agent:carrier", WHY)
         with pytest.raises(AuthorityError, match=f"money may be moving: grant {grant}"):
@@ -311,7 +332,7 @@ async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: W
         await w.admin.act("case.end", case, WHY)
         go_on.set()
         await audited(w, case, ParcelCheck)
-        await _no_other_word_of_the_system(w)
+        await _no_other_word_of_the_system(w, key)
     await w.admin.act("agent.resume", "agent:carrier", WHY)
 
 

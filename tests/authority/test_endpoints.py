@@ -630,6 +630,8 @@ _USES: dict[str, dict[str, Any]] = {
     "time-number": {"used_at": 10**30},
     "time-nan": {"used_at": float("nan")},
     "digest": {"body_digest": "sha-256:x"},
+    "details": {"details_digest": "sha-256:x"},
+    "no-key": {"jkt": "x"},
 }
 
 

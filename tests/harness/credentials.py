@@ -172,6 +172,8 @@ def every_kind(by: Issuers) -> dict[str, str]:
                 iat=at,
                 jti=jti,
                 sub=spell_id("grant", bytes(16)),
+                details_digest=digest_json(DETAILS),
+                jkt=HOLDER.thumbprint,
                 stage=UseStage.USE,
                 action="parcel:weigh",
                 record="depot/D1",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from placet.model import GrantUse, UseStage, digest_bytes
+from placet.model import GrantUse, UseStage, digest_bytes, digest_json
 from placet.resource import CannotJudge, VerifiedGrant, WrongAction, tell_uses
 from placet.tokens import by_kid, verify_grant
 from tests.harness.world import until
@@ -34,6 +34,8 @@ async def test_an_intent_is_with_the_authority_before_the_action(library: Librar
     await library.guard.record_intent(grant, "intent-0123456789", BODY)
     (told,) = library.authority.uses.values()
     assert (told["stage"], told["grant"], told["body_digest"]) == ("intent", grant.id, BODY)
+    shown = (digest_json(grant.claims.details), grant.claims.cnf.jkt)
+    assert (told["details_digest"], told["jkt"]) == shown
 
 
 async def test_a_refused_intent_stops_the_action(library: Library) -> None:

@@ -278,7 +278,7 @@ REQUIRED = {
     "decision": "iss aud iat jti sub txn evidence_digest requirement_digest verdict",
     "act": "iss aud iat jti act target body_digest",
     "enrolment": "aud iat sub cnf",
-    "use": "iss aud iat jti sub stage action record status used_at",
+    "use": "iss aud iat jti sub details_digest jkt stage action record status used_at",
     "settlement": "iss aud iat sub txn details_digest settlement_digest",
     "key rotation": "iss aud iat sub",
 }

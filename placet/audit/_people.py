@@ -11,6 +11,7 @@ from placet.audit._key_ages import KeyAges
 from placet.audit._proposals import Proposals
 from placet.audit._registry import Registry, named
 from placet.audit._scene import Scene
+from placet.audit._seen_heads import SeenHeads
 from placet.audit._sessions import Sessions
 from placet.ledger import Entry, EntryType
 from placet.model import (
@@ -71,6 +72,7 @@ class People:
         self._roles: dict[str, tuple[str, ...]] = {}
         self.registry = Registry(scene)
         self.ages = KeyAges(scene)
+        self.heads = SeenHeads(scene)
         self._delegations: dict[str, Entry] = {}
         self._stopped: set[str] = set()
         self._revoked: set[str] = set()
@@ -252,6 +254,7 @@ class People:
         else:
             for found in otherwise(entry, claims, act.body):
                 self._scene.trouble("act-says-other", f"the act {jti}: {found}")
+            self.heads.signed(entry, claims.ledger_head)
             if "second" not in entry.data:
                 self._scene.fresh("act", claims.iat, entry)
             self._counted(entry, claims, act.body)
@@ -282,6 +285,7 @@ class People:
         elif claims.jti != jti or not signs(claims, act.body):
             self._scene.trouble("act-body", f"the act {jti} signs another body")
         else:
+            self.heads.signed(entry, claims.ledger_head)
             self._scene.fresh("act", claims.iat, entry)
             self._proposals.proposed(entry, claims)
         self._entitled(entry)

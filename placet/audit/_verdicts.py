@@ -88,6 +88,7 @@ class Verdicts:
         told = {name: entry.data.get(name) for name in signed}
         if told != signed or claims.txn != entry.case:
             self._scene.trouble("decision-claims", "the decision says other than the ledger")
+        self._people.heads.signed(entry, claims.ledger_head)
         self._scene.fresh("decision", claims.iat, entry)
         if claims.evidence_digest != standing.opened.data.get("evidence_digest"):
             self._scene.trouble("decision-other-evidence", f"{entry.actor} saw other evidence")

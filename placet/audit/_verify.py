@@ -1,7 +1,7 @@
 """Verifying a whole log: signatures, chains, and every decision made again.
 
 1. (I8) Entries and head fit; every kept head lies on the way, and so does each by which a key of
-   heads handed over to the next.
+   heads handed over to the next, and each that someone had in sight when they signed.
 2. (I6) Every act and decision is signed by a key that was enrolled before, by someone who could,
    and its entry says what was signed; what two people must sign, two signed.
 3. (I5) Each checkpoint's end follows from its requirement and decisions, computed again; a guarded
@@ -166,6 +166,7 @@ class Walk:
 
     def end(self) -> None:
         """What is left when every entry was walked."""
+        self._people.heads.held()
         for grant in self._scene.grants.values():
             if grant.ended is None:
                 self._scene.collector.count("live grants")

@@ -18,6 +18,7 @@ from placet.authority._errors import Forbidden, NotFound, Unauthenticated
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, MENDS, key_standing, roles_of, signed_in_at
 from placet.authority._outcomes import settle_status, standing_of
+from placet.authority._seen_heads import ANOTHER_PAST, is_own_head
 from placet.authority._standing_in import stands_in_for
 from placet.authority._store import (
     Case,
@@ -153,6 +154,9 @@ class Decisions:
             if isinstance(again, _Refused):
                 return self._refuse(tx, row, claims.iss, jws, again)
             return again
+        if not is_own_head(tx, claims.ledger_head):
+            refused = _Refused(ANOTHER_PAST, ("I8", "another_past"))
+            return self._refuse(tx, row, claims.iss, jws, refused)
         identity = tx.get(Identity, claims.iss)
         roles = () if identity is None else roles_of(identity)
         case = tx.get(Case, row.case_id)

@@ -11,6 +11,7 @@ import json
 from placet.authority._acts import enrol
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid, Unauthenticated
+from placet.authority._seen_heads import ANOTHER_PAST, is_own_head
 from placet.authority._store import IdentityKey, InvitationRow, SignedActRow, Tx
 from placet.model import (
     ActAnswer,
@@ -58,6 +59,8 @@ class Enrolments:
         before = tx.get(SignedActRow, claims.jti)
         if before is not None and before.jws == sent.act and before.answer_json is not None:
             return ActAnswer.model_validate_json(before.answer_json)
+        if not is_own_head(tx, claims.ledger_head):
+            raise Unauthenticated("invalid_token", ANOTHER_PAST)
         invitation = tx.get(InvitationRow, invited)
         if (
             before is not None

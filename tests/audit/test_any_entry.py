@@ -1,4 +1,7 @@
-"""Every single member of every kind of entry, changed by whoever owns the log and its key."""
+"""Every single member of every kind of entry, changed by whoever owns the log and its key.
+
+As if it had been written so at once: heads that people had in sight when they signed are left out.
+"""
 
 import dataclasses
 import json
@@ -116,7 +119,8 @@ def test_no_member_of_an_entry_can_be_changed_unseen(recorded: Recorded) -> None
             def change(entry: dict[str, Any], path: Path = path) -> None:
                 at(entry, path[:-1])[path[-1]] = other(at(entry, path))
 
-            if set(verify(changed_entry(files, index, change)).troubles) <= missing:
+            report = verify(changed_entry(files, index, change))
+            if {each for each in report.troubles if each.name != "seen-head"} <= missing:
                 unseen.add(name)
     assert len(tried) > 200
     assert unseen == HELD_BY_REPLAY | ONLY_THE_AUTHORITYS_WORD

@@ -286,6 +286,53 @@ def act_body(text: str) -> Change:
     return lambda recorded: act_changed(recorded, lambda act: act.model_copy(update={"body": text}))
 
 
+def last_signed(recorded: Recorded, type_: str) -> int:
+    """The last entry of a type, which a person signed with a head in sight."""
+    return max(
+        number
+        for number, each in enumerate(recorded.files.entries)
+        if json.loads(each)["type"] == type_
+    )
+
+
+def past_made_anew(recorded: Recorded) -> tuple[LogFiles, int]:
+    """Why something was denied is the authority's word alone, and people have signed since."""
+    files = changed_entry(recorded.files, find(recorded.files, "grant.denied"), put(reasons=["I1"]))
+    return files, _first_signed_after(files, find(files, "grant.denied"))
+
+
+def forgotten(recorded: Recorded) -> tuple[LogFiles, int]:
+    """A refusal is left out, and nothing else speaks of it."""
+    entries = list(recorded.files.entries)
+    index = find(recorded.files, "decision.refused")
+    del entries[index]
+    files = resigned(recorded.files, entries)
+    return files, _first_signed_after(files, index)
+
+
+def _first_signed_after(files: LogFiles, index: int) -> int:
+    """The first entry of a person's who had seen a head that has this entry."""
+    for number, data in enumerate(files.entries):
+        entry = json.loads(data)
+        act = files.acts.get(str(entry["data"].get("act")))
+        view = files.checkpoints.get(str(entry["data"].get("checkpoint")))
+        decisions = () if view is None else view.decisions
+        jti = entry["data"].get("decision")
+        for jws in (*([act.jws] if act else []), *(d.jws for d in decisions if d.jti == jti)):
+            said = json.loads(base64.urlsafe_b64decode(jws.split(".")[1] + "=="))
+            if number > index < int((said.get("ledger_head") or "\n0\n").split("\n")[1]):
+                return number
+    raise AssertionError("nobody has signed since")
+
+
+def signed_before_it_was_seen(recorded: Recorded) -> tuple[LogFiles, int]:
+    """The last matrix, as if it had been published before the last case was decided."""
+    entries = list(recorded.files.entries)
+    entry = entries.pop(last_signed(recorded, "matrix.published"))
+    entries.insert(40, entry)
+    return resigned(recorded.files, entries), 40
+
+
 def act_signature(recorded: Recorded) -> tuple[LogFiles, int]:
     def tamper(act: ActFile) -> ActFile:
         head, payload, signature = act.jws.split(".")
@@ -961,6 +1008,9 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         "act-says-other",
     ),
     "act-twice": (lambda recorded: twice(recorded, "hold.placed"), "act-twice"),
+    "past-made-anew": (past_made_anew, "seen-head"),
+    "past-forgotten": (forgotten, "seen-head"),
+    "signed-before-it-was-seen": (signed_before_it_was_seen, "seen-head"),
     "act-gone": (acts_without, "act-missing"),
     "act-signature": (act_signature, "act-signature"),
     "act-body": (act_body('{"process":"parcel-check","subject":"depot/D1/parcel/1"}'), "act-body"),

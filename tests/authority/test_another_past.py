@@ -2,6 +2,8 @@
 
 import base64
 import contextlib
+import dataclasses
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from placet.ledger import (
     leaf_hash,
     root_hash,
     sign_checkpoint,
+    split_note,
 )
 from placet.model import EnrolIdentity
 from placet.tokens import Algorithm, SigningKey
@@ -170,3 +173,32 @@ async def test_without_a_head_or_a_proof_nothing_goes_on() -> None:
         log.proof = [base64.b64encode(bytes(32)).decode()]
         with pytest.raises(AnotherPast):
             await client.head()
+
+
+async def test_nothing_is_taken_that_was_signed_with_another_log_in_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I8: what stands on the ledger was signed with this ledger in sight, and it says so."""
+    async with alone(f"sqlite:///{tmp_path}/one.db") as one, one.ada() as ada:
+        await enrol(ada, "bob")
+        own = await until(ada.head)
+        head = Checkpoint.parse(split_note(own)[0])
+        signer = NoteSigner(head.origin, Ed25519PrivateKey.generate())
+        others = [
+            dataclasses.replace(head, root=bytes(32)),
+            dataclasses.replace(head, size=head.size + 100),
+            dataclasses.replace(head, origin="other.test/ledger"),
+        ]
+        for note in (*(sign_checkpoint(each, [signer]) for each in others), "no head"):
+
+            async def shown(note: str = note) -> str:
+                return note
+
+            monkeypatch.setattr(ada, "head", shown)
+            with pytest.raises(AuthorityError, match="signed with another ledger in sight"):
+                await enrol(ada, "cy")
+        monkeypatch.undo()
+        await enrol(ada, "cy")
+        found = (await ada.get("/v1/ledger/entries?limit=1024"))["entries"]
+    told = [each["data"] for each in map(json.loads, found) if each["type"] == "act.refused"]
+    assert [each["reasons"] for each in told] == [["I8", "another_past"]] * 4

@@ -32,6 +32,7 @@ from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticat
 from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, key_standing, not_active, roles_of
+from placet.authority._seen_heads import ANOTHER_PAST, is_own_head
 from placet.authority._store import Identity, IdentityKey, Reader, SignedActRow, Tx
 from placet.authority._vouching import Vouching
 from placet.model import ActAnswer, ActClaims, SignedAct, canonical_json, digest_json
@@ -154,6 +155,8 @@ class Acts:
         try:
             if standing != ACTIVE:
                 raise No(not_active(claims.iss, standing), "I10", standing)
+            if not is_own_head(tx, claims.ledger_head):
+                raise No(ANOTHER_PAST, "I8", "another_past")
             answer = self._proposals.propose(tx, act) if waits and tried else handler(tx, act)
         except No as error:
             return self._refuse(tx, act, error.refused)

@@ -300,7 +300,7 @@ class Checkpoints:
     def fixed(self, entry: Entry) -> Mapping[str, object] | None:
         """What a guarded grant carries of what people approved; ``None`` if that is not there."""
         view = self._scene.files.checkpoints.get(str(entry.data.get("checkpoint")))
-        if view is None:
+        if view is None or entry.case in self._scene.erased:
             return None
         proposal = view.evidence.proposal
         return {

@@ -14,7 +14,7 @@ from placet.audit._orders import Orders
 from placet.audit._scene import Case, Scene
 from placet.audit._sealed import unsealed
 from placet.ledger import Entry, EntryType
-from placet.model import trouble_digest
+from placet.model import CheckpointStatus, trouble_digest
 from placet.rules import UnsupportedResult, require_supported
 
 
@@ -117,6 +117,8 @@ class Cases:
         if definition is None:
             return
         stand = self._checkpoints.stand(entry.case or "")
+        if CheckpointStatus.OPEN in stand.values():
+            self._scene.trouble("result-unsupported", "people had not answered a checkpoint")
         try:
             require_supported(definition, str(entry.data.get("result")), case.settled, stand)
         except UnsupportedResult as error:

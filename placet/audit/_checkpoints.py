@@ -16,11 +16,13 @@ from placet.audit._people import People
 from placet.audit._placing import EMERGENCY
 from placet.audit._requirements import Requirements
 from placet.audit._scene import Scene
+from placet.audit._showing import Showing
 from placet.audit._standing import Standing
 from placet.audit._verdicts import Verdicts
 from placet.ledger import Entry, EntryType
-from placet.model import CheckpointStatus, CheckpointView, digest_json
+from placet.model import AuthorityMatrix, CheckpointStatus, CheckpointView, Step, digest_json
 from placet.rules import (
+    ApprovalFacts,
     AutomaticFacts,
     CountedDecision,
     outcome_status,
@@ -43,9 +45,11 @@ class Checkpoints:
         self._people = people
         self.emergencies = Emergencies(scene, people)
         self._requirements = Requirements(scene, people)
+        self._showing = Showing(scene, self._requirements)
         self._verdicts = Verdicts(scene, people)
         self._open: dict[str, Standing] = {}
         self._of_case: dict[str, dict[str, Standing]] = {}
+        self._voided: set[tuple[str | None, str]] = set()
 
     def opened(self, entry: Entry) -> None:
         """A checkpoint with its evidence and what it asks."""
@@ -53,7 +57,8 @@ class Checkpoints:
         checkpoint = str(entry.data.get("checkpoint"))
         if checkpoint in self._open:
             self._scene.trouble("checkpoint-twice", f"{checkpoint} was opened before")
-        self._replaced(entry)
+        before = self._newest(entry.case or "", str(entry.data.get("name")))
+        self._replaced(entry, before)
         self._open[checkpoint] = Standing(entry)
         newest = self._of_case.setdefault(entry.case or "", {})
         newest[str(entry.data.get("name"))] = self._open[checkpoint]
@@ -63,17 +68,24 @@ class Checkpoints:
         self._fits(entry, view)
         instead = self.emergencies.asked(entry, view)
         if instead is None:
-            self._requirements.asked(view, entry)
+            self._requirements.asked(
+                view, entry, voided=(entry.case, view.evidence.checkpoint) in self._voided
+            )
+            self._showing.shows(view, before)
         elif instead != view.requirement:
             self._scene.trouble("requirement", f"{checkpoint}: the emergency asks something else")
         for said in self._unmet(view):
             self._scene.trouble("checkpoint-before", f"{checkpoint}: {said}")
 
-    def _replaced(self, entry: Entry) -> None:
-        """It takes the place of none, or of the one of its name before it, by the same deadline."""
+    def _replaced(self, entry: Entry, before: Standing | None) -> None:
+        """It takes the place of none, or of the one of its name before it.
+
+        In an emergency, by the same deadline and on the same evidence.
+        """
         earlier = entry.data.get("replaces")
-        before = self._newest(entry.case or "", str(entry.data.get("name")))
         if earlier is None:
+            if before is not None and before.status is CheckpointStatus.VOIDED:
+                self._scene.trouble("checkpoint-replaces", f"it does not say that {before.id} was")
             return
         if before is None or before.id != earlier:
             self._scene.trouble("checkpoint-replaces", f"{earlier} is not the one before it")
@@ -249,6 +261,7 @@ class Checkpoints:
             if told != entry.data.get("told"):
                 self._scene.trouble("outcome", f"{checkpoint}: it tells others than approved it")
             standing.status = CheckpointStatus.VOIDED
+            self._voided.add((entry.case, view.evidence.checkpoint))
             if entry.case in self._scene.cases:
                 self._scene.cases[entry.case].approvers.pop(checkpoint, None)
             return
@@ -292,6 +305,7 @@ class Checkpoints:
         opened = standing.opened
         return (
             standing.status is CheckpointStatus.APPROVED
+            and standing is self._newest(entry.case or "", name)
             and (opened.case, opened.data.get("name")) == (entry.case, name)
             and opened.data.get("evidence_digest") == entry.data.get("evidence_digest")
             and [each.jti for each in standing.approvals(view)] == entry.data.get("approvals")
@@ -311,6 +325,14 @@ class Checkpoints:
             "record_version": proposal.record_version,
         }
 
+    def approval(self, entry: Entry, step: Step, matrix: AuthorityMatrix) -> ApprovalFacts | None:
+        """The approval behind a guarded grant as policy must have been told of it then."""
+        checkpoint = str(entry.data.get("checkpoint"))
+        standing, view = self._open.get(checkpoint), self._scene.files.checkpoints.get(checkpoint)
+        if standing is None or view is None:
+            return None
+        return self._showing.approval(entry, step, matrix, standing, view)
+
     def doubts(self, entry: Entry) -> Iterator[tuple[str, str]]:
         """Why the approval behind a guarded grant does not count at this place of the log."""
         view = self._scene.files.checkpoints.get(str(entry.data.get("checkpoint")))
@@ -318,6 +340,8 @@ class Checkpoints:
             return
         for said in self._unmet(view):
             yield "checkpoint-before", said
+        if not self._requirements.confirmed(view):
+            yield "checkpoint-before", "no second agent came to the same"
         names = (view.evidence.checkpoint, *self._priors(view))
         for name in names:
             for person in self._not_active(self._newest(view.evidence.case, name)):

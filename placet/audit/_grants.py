@@ -1,12 +1,15 @@
 """Grants: issued for a step of the signed process, decided again, ended once, used as granted."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from pydantic import JsonValue, ValidationError
 
+from placet.audit._asked import Asked
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._conversations import Conversations
 from placet.audit._decisions import decided_again
+from placet.audit._holds import Holds
 from placet.audit._models import Models
 from placet.audit._people import People
 from placet.audit._registry import named
@@ -22,6 +25,7 @@ from placet.model import (
     digest_json,
     system_urn,
 )
+from placet.rules import PolicyRequest
 from placet.tokens import SHORT_LIFETIME, verify_settlement, verify_use
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
@@ -33,17 +37,23 @@ STAGES = {
 USES = set(STAGES.values())
 
 _SETTLED = tuple(Settled.model_fields)
+CLOCKS = timedelta(minutes=2)
+"""How far behind the authority's clock another's may be: its assertions live a minute."""
 
 
 class Grants:
     """Grants as the log issues, denies, uses and ends them."""
 
-    def __init__(self, scene: Scene, people: People, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, scene: Scene, people: People, checkpoints: Checkpoints, holds: Holds
+    ) -> None:
         self._scene = scene
         self._people = people
         self._checkpoints = checkpoints
         self.models = Models(scene)
         self._conversations = Conversations(scene)
+        self._holds = holds
+        self._asked = Asked(scene, checkpoints, holds)
 
     def issued(self, entry: Entry) -> None:
         """A grant: in an open case, for the agent and action of its step, permitted by policy."""
@@ -52,7 +62,7 @@ class Grants:
         if grant in self._scene.grants:
             self._scene.trouble("grant-twice", f"{grant} was issued before")
         case = self._scene.cases.get(entry.case or "")
-        if case is None or case.status != "opened":
+        if case is None or not case.is_open:
             self._scene.trouble("grant-without-case", f"{grant} was issued in no open case")
         if self._people.key(entry.actor, str(entry.data.get("key")), entry.time) is None:
             self._scene.trouble("grant-key", f"{entry.actor} has no such key")
@@ -70,7 +80,9 @@ class Grants:
         self._scene.grants[grant] = Grant(entry)
         self._step(entry)
         self._conversations.asked(entry, self._scene.process(entry.case))
-        self.decided(entry, permitted=True)
+        question, step = self.decided(entry, permitted=True), self._step_of(entry)
+        if question is not None and step is not None:
+            self._asked.permitted(entry, step, question)
 
     def _step(self, entry: Entry) -> None:
         step = self._step_of(entry)
@@ -98,10 +110,10 @@ class Grants:
             return None
         return definition.step(str(activity.get("activity_type")))
 
-    def decided(self, entry: Entry, *, permitted: bool) -> None:
+    def decided(self, entry: Entry, *, permitted: bool) -> PolicyRequest | None:
         """A policy decision: asked again of the policies in force, in the context that was kept."""
         scene, policies = self._scene, entry.data.get("policy_digest")
-        decided_again(scene, entry, permitted=permitted)
+        question = decided_again(scene, entry, permitted=permitted)
         if str(policies) in scene.policies:
             scene.known("policy", scene.policies, policies)
             scene.in_force("policy", ALL, policies)
@@ -109,6 +121,7 @@ class Grants:
         scene.known("matrix", scene.matrices, matrix)
         if definition is not None:
             scene.in_force("matrix", definition.name, matrix)
+        return question
 
     def ended(self, entry: Entry) -> None:
         """A grant's one end; a settlement is its agent's, and leaves what its step may leave."""
@@ -132,12 +145,20 @@ class Grants:
         grant = self.exists(entry)
         if grant is not None and grant.issued.actor != entry.actor:
             self._scene.trouble("under-another-grant", f"it is no grant of {entry.actor}")
+        if grant is not None and grant.ended is not None:
+            self._scene.trouble("under-another-grant", f"the grant was {grant.ended} before")
 
     def prefixed(self, entry: Entry) -> None:
         """What people decide on, or have approved, says how its run's history began by then."""
         case, told = self._scene.cases.get(entry.case or ""), entry.data.get("history")
         if case is None or not isinstance(told, dict) or told.get("run_id") != case.run:
             self._scene.trouble("history-prefix", "it does not say what the history was by then")
+
+    def goes_on(self, entry: Entry) -> None:
+        """What an agent does in a case is done while it is open."""
+        case = self._scene.cases.get(entry.case or "")
+        if case is None or not case.is_open:
+            self._scene.trouble("case-not-open", f"{entry.case} was closed, or stopped")
 
     def exists(self, entry: Entry) -> Grant | None:
         """The grant under which something was done, which is one of this case."""
@@ -183,6 +204,8 @@ class Grants:
         signed = (claims.sub, claims.txn, claims.settlement_digest)
         if told is None or signed != (told.grant, entry.case, told.digest):
             self._scene.trouble("settlement-says-other", "its agent signed another settlement")
+        if claims.iat < (grant.issued.time - CLOCKS).timestamp():
+            self._scene.trouble("settlement-early", "its agent settled it before it was granted")
         if claims.details_digest != grant.issued.data.get("details_digest"):
             said = "its agent was given a grant of other details"
             self._scene.trouble("settlement-says-other", said)
@@ -247,7 +270,24 @@ class Grants:
         granted = (f"system:{issued.data.get('system')}", issued.data.get("action"))
         if told != (*granted, issued.record, issued.case):
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
+        if entry.type is EntryType.ACTION_REQUESTED:
+            self._requested(entry, grant)
+        elif entry.type is EntryType.ACTION_PERFORMED and _was_done(entry) and not grant.requested:
+            self._scene.trouble("use-unasked", f"{name}: it was done, and not asked for before")
         self._told_by_its_system(entry, issued)
+
+    def _requested(self, entry: Entry, grant: Grant) -> None:
+        """What is about to be done: under a live grant, in an open case, on no held record."""
+        case, until = self._scene.cases.get(entry.case or ""), grant.issued.data.get("expires")
+        grant.requested = True
+        if grant.ended is not None:
+            self._scene.trouble("use-refusable", f"the grant was {grant.ended} before")
+        if not isinstance(until, int) or entry.time.timestamp() >= until + 1:
+            self._scene.trouble("use-refusable", "the grant had expired")
+        if case is None or not case.is_open:
+            self._scene.trouble("use-refusable", "its case was not open")
+        if self._holds.cover(entry.record or ""):
+            self._scene.trouble("use-refusable", f"{entry.record} was on hold")
 
     def _told_by_its_system(self, entry: Entry, issued: Entry) -> None:
         """What a use tells is its system's word, under the key that it told it with."""
@@ -274,9 +314,17 @@ class Grants:
         if (told, entry.type, entry.record) != (signed, STAGES[claims.stage], claims.record):
             self._scene.trouble("use-says-other", "its system signed another use")
         shown = (claims.details_digest, claims.jkt)
+        if claims.used_at < (issued.time - CLOCKS).timestamp():
+            self._scene.trouble("use-early", "its system was shown it before it was granted")
         if shown != (issued.data.get("details_digest"), issued.data.get("jkt")):
             said = "its system was shown a grant of other details, or bound to another key"
             self._scene.trouble("use-says-other", said)
+
+
+def _was_done(entry: Entry) -> bool:
+    """Whether a system of record says that it did what was asked."""
+    status = entry.data.get("status")
+    return isinstance(status, int) and 200 <= status < 300
 
 
 def _details_digest(entry: Entry, fixed: Mapping[str, object]) -> str | None:

@@ -14,6 +14,11 @@ class Holds:
         self._people = people
         self._placed: dict[str, str] = {}
 
+    def cover(self, record: str) -> bool:
+        """Whether a hold is on a record, or on one above it."""
+        segments = record.split("/")
+        return any("/".join(segments[:end]) in self._placed for end in range(1, len(segments) + 1))
+
     def changed(self, entry: Entry) -> None:
         """A hold is placed where none is, and lifted by who placed it or an administrator."""
         record = entry.record or ""

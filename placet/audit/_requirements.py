@@ -22,6 +22,7 @@ from placet.model import (
 from placet.rules import (
     AutomaticFacts,
     RuleError,
+    confirmed,
     excluded,
     named_decider,
     named_hands,
@@ -43,8 +44,11 @@ class Requirements:
         definition = self._scene.process(view.evidence.case)
         return definition.checkpoint(view.evidence.checkpoint) if definition else None
 
-    def asked(self, view: CheckpointView, entry: Entry) -> None:
-        """What is asked of whom is what the lender's matrix asks for this proposal."""
+    def asked(self, view: CheckpointView, entry: Entry, *, voided: bool) -> None:
+        """What is asked of whom is what the lender's matrix asks for this proposal.
+
+        Where an approval was ``voided`` before, nothing lets it through without a person.
+        """
         asked, case = view.requirement, self._scene.cases.get(view.evidence.case)
         defined = self.defined(view)
         matrix = self._scene.matrices.get(asked.matrix_digest)
@@ -60,7 +64,7 @@ class Requirements:
                 view.evidence.proposal,
                 excluded=self._excluded(view, case, rule),
                 facts=asked.facts,
-                automatic=None if asked.needs else self.recomputed(view),
+                automatic=None if asked.needs or voided else self.recomputed(view),
                 opened=entry.time,
                 named=() if defined is None else named_hands(defined.named, parts),
                 decided_by=None if defined is None else named_decider(defined, parts),
@@ -82,21 +86,28 @@ class Requirements:
         """The second agent's recomputation of what is shown, if it was settled before."""
         definition, lead = self._scene.process(view.evidence.case), view.evidence.items[0]
         steps = () if definition is None else definition.steps
-        names = {name for each in steps if each.confirms == lead.name for name in each.produces}
-        again = [
-            part
-            for part in self._scene.parts.values()
-            if part.name in names and self._scene.part_cases.get(part.digest) == view.evidence.case
-        ]
+        case = self._scene.cases.get(view.evidence.case)
+        names = [name for each in steps if each.confirms == lead.name for name in each.produces]
+        found = [case.newest.get(name, {}) for name in names] if case else []
+        again = next((item for each in found if len(each) == 1 for item in each.values()), None)
         made = self._scene.part(lead.digest)
-        recomputed = self._scene.part(again[-1].digest) if again else None
-        if made is None or recomputed is None:
+        recomputed = None if again is None else self._scene.part(again.digest)
+        if made is None or again is None or recomputed is None:
             return None
         return AutomaticFacts(
             made_by=lead.agent,
             said=said_digest(made),
-            recomputed_by=again[-1].agent,
+            recomputed_by=again.agent,
             recomputed=said_digest(recomputed),
+        )
+
+    def confirmed(self, view: CheckpointView) -> bool:
+        """Whether a second agent came to what is shown, where the process has one do it again."""
+        definition, lead = self._scene.process(view.evidence.case), view.evidence.items[0]
+        steps = () if definition is None else definition.steps
+        asked = any(each.confirms == lead.name for each in steps)
+        return (
+            self._scene.case in self._scene.erased or not asked or confirmed(self.recomputed(view))
         )
 
     def _parts(self, view: CheckpointView) -> list[Part]:

@@ -84,6 +84,11 @@ class Case:
     stopped_for: str | None = None
     alarm: str | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on: neither closed, nor stopped for a person to look at."""
+        return self.status == "opened" and self.stopped_for is None
+
 
 @dataclass
 class Grant:
@@ -91,6 +96,8 @@ class Grant:
 
     issued: Entry
     ended: str | None = None
+    requested: bool = False
+    """Whether its system has said that it was about to do something under it."""
     read: frozenset[str] = frozenset()
     """The digests of the parts that its step has read, as its agent signed."""
 

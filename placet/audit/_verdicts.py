@@ -104,7 +104,9 @@ class Verdicts:
         """The authority could not have refused it."""
         if list(roles) != entry.data.get("roles"):
             self._scene.trouble("decision-roles", f"{entry.actor} had other roles")
-        opened = standing.opened.data
+        opened, case = standing.opened.data, self._scene.cases.get(entry.case or "")
+        if case is None or not case.is_open:
+            self._scene.trouble("decision-refusable", "its case was not open")
         try:
             check_decision(
                 standing.asked(view),

@@ -6,7 +6,8 @@
    and its entry says what was signed; what two people must sign, two signed.
 3. (I5) Each checkpoint's end follows from its requirement and decisions, computed again; a guarded
    grant stands on such an end.
-4. (I3) Each policy decision comes out the same from its kept context and policy set.
+4. (I3) Each policy decision comes out the same from its kept context and policy set, and a grant's
+   context says what the log does; its record is in its case's scope (I2).
 5. (I4) Each grant was issued in a case that was open, for a step of its process, and ended at most
    once.
    Nothing that rests on someone's standing, or key, outlives it (I10); what goes beyond an
@@ -113,12 +114,12 @@ class Walk:
         self._scene = scene
         self._people = People(scene)
         self.checkpoints = Checkpoints(scene, self._people)
-        self._grants = Grants(scene, self._people, self.checkpoints)
+        self._holds = Holds(scene, self._people)
+        self._grants = Grants(scene, self._people, self.checkpoints, self._holds)
         self._limits = Limits(scene, self._people)
         self._campaigns = Campaigns(scene, self._people, self.checkpoints)
         self._orders = Orders(scene, self._people, self.checkpoints)
         self._cases = Cases(scene, self.checkpoints, self._grants, self._orders)
-        self._holds = Holds(scene, self._people)
         self._log_keys = LogKeys(scene)
         self._last: datetime | None = None
         self._payload_key: JsonValue = None
@@ -204,6 +205,7 @@ class Walk:
                 self._grants.exists(entry)
             else:
                 self._grants.own(entry)
+                self._grants.goes_on(entry)
                 self._grants.prefixed(entry)
             self.checkpoints.opened(entry)
         elif entry.type in {EntryType.CHECKPOINT_REMINDED, EntryType.CHECKPOINT_ESCALATED}:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +19,20 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import replay, verify
+from placet.audit import LogFiles, replay, verify
 from placet.cli import fetch_log
 from placet.client import AuthorityError
-from placet.model import EnrolIdentity, GrantUses, PartRef, Reason, UseClaims, UseStage, Verdict
+from placet.model import (
+    AUTHORITY,
+    EnrolIdentity,
+    GrantUses,
+    PartRef,
+    Reason,
+    UseClaims,
+    UseStage,
+    Verdict,
+    canonical_json,
+)
 from placet.process import StepRequest
 from placet.tokens import SigningKey, make_client_assertion, make_proof, numeric_date, sign_use
 from tests.authority.test_two_administrators import troubles
@@ -288,19 +299,49 @@ async def _no_other_word_of_the_system(w: World, key: SigningKey) -> None:
         sign_use(UseClaims.model_validate({**said, **each}), key)
         for each in ({"details_digest": digest}, {"jkt": owners.thumbprint})
     ]
+    early = sign_use(UseClaims.model_validate({**said, "used_at": used["used_at"] - 3600}), key)
     assert troubles(files, "", {}) == set()
+    assert "use-unasked" in troubles(files, "action.requested", None)
+    for name, entries in _refusable(files).items():
+        assert "use-refusable" in troubles(entries, "", {}), name
     for change, found in (
         ({"status": 409}, "use-says-other"),
         ({"used_at": used["used_at"] - 60}, "use-says-other"),
         ({"body_digest": digest}, "use-says-other"),
         ({"word": shown[0]}, "use-says-other"),
         ({"word": shown[1]}, "use-says-other"),
+        ({"word": early, "used_at": used["used_at"] - 3600}, "use-early"),
         ({"use": "another-use-of-another"}, "use-says-other"),
         ({"word": None}, "use-signature"),
         ({"word": signed, "status": 409}, "use-signature"),
         ({"word": signed, "status": 409, "key": owners.thumbprint}, "use-key"),
     ):
         assert found in troubles(files, "action.performed", change), change
+
+
+def _refusable(files: LogFiles) -> dict[str, LogFiles]:
+    """The log as if what was to be done had been asked for when it could not be any more."""
+    read = [json.loads(each) for each in files.entries]
+    at = max(n for n, each in enumerate(read) if each["type"] == "action.requested")
+    asked = {**read[at]}
+    ended = next(
+        n
+        for n, each in enumerate(read)
+        if each["type"] == "grant.revoked" and each["data"]["grant"] == asked["data"]["grant"]
+    )
+    late = datetime.fromisoformat(asked["time"]) + timedelta(hours=1)
+    hold = {**asked, "type": "hold.placed", "record": "depot/D1", "data": {}}
+    stop = {**asked, "type": "case.stopped", "actor": AUTHORITY, "data": {"reason": "a reset"}}
+    made = {
+        "ended": [*read[:at], *read[at + 1 : ended + 1], asked, *read[ended + 1 :]],
+        "expired": [*read[:at], {**asked, "time": f"{late:%Y-%m-%dT%H:%M:%SZ}"}, *read[at + 1 :]],
+        "on-hold": [*read[:at], hold, *read[at:]],
+        "stopped": [*read[:at], stop, *read[at:]],
+    }
+    return {
+        name: dataclasses.replace(files, entries=tuple(map(canonical_json, entries)))
+        for name, entries in made.items()
+    }
 
 
 async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: World) -> None:

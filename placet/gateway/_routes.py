@@ -26,6 +26,7 @@ SAFE = frozenset({"GET", "HEAD"})
 MAX_PATH = 2000
 """Bytes; a record has 200 characters at most."""
 
+_FACTS = ("GET", "v1", "facts")
 _FREE = "!$&'()*+,=:@~"
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+\Z")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -148,6 +149,8 @@ class Routes:
         if methods:
             allowed = ", ".join(sorted(methods))
             raise Unacceptable(405, "method_not_allowed", f"the methods here are {allowed}")
+        if (method, *segments[:2]) == _FACTS:  # the authority would take 404 for no such record
+            raise Unacceptable(501, "no_facts", "a gateway tells no facts of the system behind it")
         raise Unacceptable(404, "not_found", "there is no such route")
 
 

@@ -85,6 +85,19 @@ def test_what_is_taken_is_the_very_path_that_was_sent(pieces: list[bytes], query
     assert asked.count("=") <= 1
 
 
+def test_a_gateway_that_is_asked_for_facts_says_that_it_tells_none() -> None:
+    """I3: not that there is no such record, which is what the authority takes 404 for."""
+    routes = Routes([_route()])
+    for method, path, status in (
+        ("GET", b"/v1/facts/loan/L-1", 501),
+        ("GET", b"/v1/factsheet/L-1", 404),
+        ("POST", b"/v1/facts/loan/L-1", 404),
+    ):
+        with pytest.raises(Unacceptable) as refused:
+            routes.match(method, path, b"")
+        assert refused.value.status == status
+
+
 def test_headers_that_say_who_asks_cant_be_let_through() -> None:
     """I1: no setting opens them."""
     said = {"system": "library", "upstream": "http://127.0.0.1:1", "routes": "r", "key_file": "k"}

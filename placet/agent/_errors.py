@@ -8,6 +8,7 @@
     ├── type TokenLeak          terminal: the step's token was in what it wanted to send out
     ├── type SettlementRefused  terminal: the authority does not take what the step leaves behind
     ├── type StepRefused        terminal: a system of record refused the request for good
+    ├── type AnotherPast        retryable: the ledger is not the one that this worker saw before
     ├── type Unauthenticated    retryable: the authority does not know this worker, or its clock
     ├── type Unavailable        retryable: the authority or a system is away, or a limit is met
     ├── type TooLarge           retryable: a result that Temporal would not take
@@ -68,6 +69,18 @@ def unauthenticated(why: str) -> ApplicationError:
     """The authority does not know who asks: nothing was decided about the step."""
     return ApplicationError(
         f"the authority does not know this worker: {why}", type="Unauthenticated"
+    )
+
+
+ANOTHER_PAST = "AnotherPast"
+
+
+def another_past(why: str) -> ApplicationError:
+    """The ledger is not the one that this worker saw before: it signs nothing on it."""
+    return ApplicationError(
+        f"the ledger is not the one of before: {why}; this worker signs nothing until an "
+        "administrator knows why, and starts it anew",
+        type=ANOTHER_PAST,
     )
 
 

@@ -116,8 +116,9 @@ class Governor:
         """Go on with the next key; steps under way keep the link of theirs."""
         self._config = config
         if self._session is not None:
-            link = AuthorityLink(config, self._session.http, self._clock)
-            self._session = _Session(self._session.http, link)
+            http, heads = self._session.http, self._session.link.heads
+            link = AuthorityLink(config, http, self._clock, heads)
+            self._session = _Session(http, link)
             self._links.append(link)
 
     async def ring(self, case: str, key: str | None = None) -> Keyring:

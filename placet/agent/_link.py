@@ -22,7 +22,14 @@ from temporalio.exceptions import ApplicationError
 
 from placet.agent._batches import Batches
 from placet.agent._config import AgentConfig
-from placet.agent._errors import denied, settlement_refused, unauthenticated, unavailable
+from placet.agent._errors import (
+    ANOTHER_PAST,
+    denied,
+    settlement_refused,
+    unauthenticated,
+    unavailable,
+)
+from placet.agent._heads import Heads
 from placet.model import (
     ActivityRef,
     AskKeys,
@@ -90,13 +97,18 @@ class AuthorityLink:
     """One worker's link to the authority."""
 
     def __init__(
-        self, config: AgentConfig, session: aiohttp.ClientSession, clock: Callable[[], datetime]
+        self,
+        config: AgentConfig,
+        session: aiohttp.ClientSession,
+        clock: Callable[[], datetime],
+        heads: Heads | None = None,
     ) -> None:
         self._config = config
         self._session = session
         self._clock = clock
         self._asking: dict[str, Batches[RequestedDetails, HeldGrant | GrantRefused]] = {}
         self._settling = Batches(self._settle, _MAX_BATCH, _MAX_BATCH_BYTES, _size)
+        self.heads = heads or Heads(config.issuer, session)
         self._said: float | None = None
 
     async def grant(self, details: RequestedDetails) -> HeldGrant:
@@ -173,14 +185,16 @@ class AuthorityLink:
         Raises:
             ApplicationError: the authority refused it: the agent may do nothing any more, or what
                 it says is not allowed (terminal), or the grant has ended (retryable: the step asks
-                for its next one).
+                for its next one); or the ledger is not the one of before (retryable).
         """
-        signed = self._sign(settlement, details)
+        signed: SignedSettlement | None = None
         for pause in _pauses():
             try:
+                if signed is None:
+                    signed = self._sign(settlement, details, await self.heads.to_sign())
                 answer = await self._settling.put(signed)
             except ApplicationError as error:
-                if error.non_retryable:
+                if error.non_retryable or error.type == ANOTHER_PAST:
                     raise
             else:
                 if answer.final:
@@ -249,7 +263,9 @@ class AuthorityLink:
                 raise unavailable("the authority answered other asks than were sent")
         return held
 
-    def _sign(self, settlement: Settlement, details: GrantedDetails) -> SignedSettlement:
+    def _sign(
+        self, settlement: Settlement, details: GrantedDetails, head: str | None
+    ) -> SignedSettlement:
         claims = SettlementClaims(
             iss=self._config.client_id,
             aud=self._config.issuer,
@@ -258,6 +274,7 @@ class AuthorityLink:
             txn=details.case,
             details_digest=digest_json(details),
             settlement_digest=settlement.settled().digest,
+            ledger_head=head,
         )
         jws = sign_settlement(claims, self._config.key)
         return SignedSettlement(settlement=jws, body=settlement)

@@ -197,6 +197,8 @@ class Grants:
         )
         if claims is None:
             return
+        if claims.ledger_head is not None:  # most have none: each head is signed once
+            self._people.heads.signed(entry, claims.ledger_head)
         try:
             told = Settled.model_validate({each: entry.data.get(each) for each in _SETTLED})
         except ValidationError:

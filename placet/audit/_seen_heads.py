@@ -1,4 +1,4 @@
-"""The heads that people had seen when they signed: each is this log's, and older than the word.
+"""The heads that were seen by who signed: each is this log's, and older than the word.
 
 Whoever signs puts the last head into it that their tool was shown (I8). So each signature holds all
 that was written before it: whoever has the log's key, and tells its past anew, would have to sign
@@ -18,7 +18,7 @@ class SeenHeads:
         self._seen: dict[tuple[int, bytes], tuple[str, str]] = {}
 
     def signed(self, entry: Entry, note: str | None) -> None:
-        """A person signed with this head in sight; the entry is written after all that it has."""
+        """Someone signed with this head in sight; the entry is written after all that it has."""
         scene = self._scene
         if note is None:
             scene.collector.count("words signed with no head in sight")
@@ -56,4 +56,4 @@ class SeenHeads:
                 )
                 return
             good = size
-            scene.collector.count("heads that people had seen")
+            scene.collector.count("heads that were seen")

@@ -3,7 +3,8 @@
 1. Only the agent that holds the grant settles it, with its own key and the key the grant is bound
    to; also after the grant's time, as long as the ledger has not closed it.
 2. It signs what the ledger will have of it, so that nobody else can have said it (I13). Which
-   parts it has read, both say: who completes a step names all that were given to it.
+   parts it has read, both say: who completes a step names all that were given to it. Nothing is
+   taken that was signed with another past in sight (I8).
 3. A part counts only if the signed process lets this step produce it, about the grant's record;
    one that the authority tells, only as it was told.
 4. Told twice, the same settlement is answered the same; another one is refused.
@@ -24,6 +25,7 @@ from placet.authority._evidence import input_part, newest_parts, pack
 from placet.authority._identities import require_active
 from placet.authority._requests import Sender, use_sender
 from placet.authority._revocations import FEED
+from placet.authority._seen_heads import is_own_head
 from placet.authority._store import (
     ContextBlob,
     Grant,
@@ -154,6 +156,8 @@ class Settling:
             return SettlementAnswer(grant=grant_id, status="settled")
         if grant.status != "issued":
             return _refused(grant_id, f"the grant is already {grant.status}")
+        if not is_own_head(tx, told.claims.ledger_head, alone=True):
+            return _refused(grant_id, "it was signed with another ledger in sight than this one")
         refusal = _read_otherwise(tx, told.settled)
         if refusal is not None:
             return refusal

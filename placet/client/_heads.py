@@ -7,7 +7,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from placet.client._sending import AnotherPast, AuthorityAway, AuthorityError, Sender
-from placet.ledger import Checkpoint, LedgerError, ProofError, split_note, verify_consistency
+from placet.ledger import Checkpoint, LedgerError, ProofError, require_one_past, split_note
 from placet.model import quantity
 from placet.model._signed import LedgerHead
 
@@ -68,10 +68,8 @@ class HeadKeeper(Sender):
             return
         first, second = sorted((kept, found), key=lambda each: each.size)
         try:
-            if found.origin != kept.origin:
-                raise ProofError("they are two logs'")
             proof = await self._proof_between(first.size, second.size)
-            verify_consistency(first.size, second.size, proof, first.root, second.root)
+            require_one_past(first, second, proof)
         except AuthorityError as error:
             if error.status != 400 or found.size >= kept.size:
                 raise

@@ -69,7 +69,7 @@ from placet.ledger._tiles import (
     tile_of,
     tile_subtrees,
 )
-from placet.ledger._verifying import verify_log
+from placet.ledger._verifying import require_one_past, verify_log
 
 __all__ = [
     "EMPTY_ROOT",
@@ -119,6 +119,7 @@ __all__ = [
     "open_note",
     "parse_tile_path",
     "require_extension",
+    "require_one_past",
     "root_hash",
     "run_root",
     "seal_runs",

@@ -1,12 +1,23 @@
 """Verifying a whole log from its entries: one pass, flat memory, the first wrong place by name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from placet.ledger._entries import Entry, decode_entry
-from placet.ledger._errors import EntryError, LogError
-from placet.ledger._merkle import EMPTY_ROOT, Frontier, leaf_hash
+from placet.ledger._errors import EntryError, LogError, ProofError
+from placet.ledger._merkle import EMPTY_ROOT, Frontier, leaf_hash, verify_consistency
 from placet.ledger._notes import Checkpoint
 from placet.model import quantity
+
+
+def require_one_past(older: Checkpoint, newer: Checkpoint, proof: Sequence[bytes]) -> None:
+    """Require that two heads are of one log, and that it only grew from one to the other.
+
+    Raises:
+        ProofError: it does not follow from the proof.
+    """
+    if older.origin != newer.origin:
+        raise ProofError(f"they are two logs': {older.origin}, and {newer.origin}")
+    verify_consistency(older.size, newer.size, proof, older.root, newer.root)
 
 
 def verify_log(

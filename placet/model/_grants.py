@@ -18,7 +18,7 @@ from placet.model._ids import (
     Principal,
 )
 from placet.model._problem import Problem
-from placet.model._signed import Audience, CompactJws, NumericDate
+from placet.model._signed import Audience, CompactJws, LedgerHead, NumericDate
 from placet.model._values import Model
 
 
@@ -139,6 +139,7 @@ class SettlementClaims(Model):
     """An agent's signed word on how a grant ended: ``sub`` is the grant, ``txn`` its case.
 
     ``details_digest`` is ``digest_json`` of the ``authorization_details`` that it was given.
+    ``ledger_head`` is the newest head that it saw, if it signed none of that size before.
     """
 
     iss: AgentPrincipal
@@ -148,6 +149,7 @@ class SettlementClaims(Model):
     txn: CaseId
     details_digest: Digest
     settlement_digest: Digest
+    ledger_head: LedgerHead | None = None
 
 
 class SignedSettlement(Model):

@@ -310,19 +310,36 @@ def forgotten(recorded: Recorded) -> tuple[LogFiles, int]:
     return files, _first_signed_after(files, index)
 
 
+def agents_past_made_anew(recorded: Recorded) -> tuple[LogFiles, int]:
+    """An entry says more than it did; of those who had seen it an agent was the first to sign."""
+    signed = _heads_in_sight(recorded.files)
+    for index in range(len(recorded.files.entries)):
+        _, number = min(each for each in signed if each[0] > index)
+        if json.loads(recorded.files.entries[number])["type"] == "grant.settled":
+            return changed_entry(recorded.files, index, put(more=1)), number
+    raise AssertionError("no agent has signed with a head in sight")
+
+
 def _first_signed_after(files: LogFiles, index: int) -> int:
-    """The first entry of a person's who had seen a head that has this entry."""
+    """The entry with the smallest head that has this entry."""
+    return min(each for each in _heads_in_sight(files) if each[0] > index)[1]
+
+
+def _heads_in_sight(files: LogFiles) -> list[tuple[int, int]]:
+    """The sizes of heads in what people and agents signed, each with its entry."""
+    found: list[tuple[int, int]] = []
     for number, data in enumerate(files.entries):
         entry = json.loads(data)
         act = files.acts.get(str(entry["data"].get("act")))
         view = files.checkpoints.get(str(entry["data"].get("checkpoint")))
         decisions = () if view is None else view.decisions
-        jti = entry["data"].get("decision")
-        for jws in (*([act.jws] if act else []), *(d.jws for d in decisions if d.jti == jti)):
+        jti, settled = entry["data"].get("decision"), entry["data"].get("settlement")
+        words = [*([act.jws] if act else []), *([settled] if settled else [])]
+        for jws in (*words, *(d.jws for d in decisions if d.jti == jti)):
             said = json.loads(base64.urlsafe_b64decode(jws.split(".")[1] + "=="))
-            if number > index < int((said.get("ledger_head") or "\n0\n").split("\n")[1]):
-                return number
-    raise AssertionError("nobody has signed since")
+            if said.get("ledger_head"):
+                found.append((int(said["ledger_head"].split("\n")[1]), number))
+    return found
 
 
 def signed_before_it_was_seen(recorded: Recorded) -> tuple[LogFiles, int]:
@@ -1009,6 +1026,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     ),
     "act-twice": (lambda recorded: twice(recorded, "hold.placed"), "act-twice"),
     "past-made-anew": (past_made_anew, "seen-head"),
+    "past-of-which-agents-have-signed": (agents_past_made_anew, "seen-head"),
     "past-forgotten": (forgotten, "seen-head"),
     "signed-before-it-was-seen": (signed_before_it_was_seen, "seen-head"),
     "act-gone": (acts_without, "act-missing"),

@@ -141,7 +141,7 @@ def test_any_single_change_that_matters_is_found_without_the_seal(
 
     Every change is tried; what finds them is the same in a whole replay, tried with a few of each.
     """
-    missed: list[Change] = []
+    missed: list[tuple[Change, list[History]]] = []
     found: dict[str, list[tuple[str, Change]]] = {}
     for case, piecewise in pieces.items():
         (genuine,) = piecewise.histories
@@ -150,7 +150,7 @@ def test_any_single_change_that_matters_is_found_without_the_seal(
                 continue
             by = piecewise.finds(change)
             if by is None:
-                missed.append(change)
+                missed.append((change, genuine["events"][change.event :][:2]))
             else:
                 found.setdefault(by, []).append((case, change))
     assert missed == []

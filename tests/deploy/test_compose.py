@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
+from sqlalchemy import QueuePool, make_url
 
-from lender.serve import LenderSettings
+from lender._engines import BUSY, make_engine
+from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import AuthoritySettings
+from placet.authority._store._engines import Waits, make_engines
 from placet.telemetry import TelemetrySettings
 from tests.deploy.compose import ROOT, ours, read_compose
 from worker.__main__ import WorkerSettings
@@ -103,6 +106,36 @@ def test_what_is_mounted_and_scraped_is_there(compose: dict[str, Any]) -> None:
             assert {target.split(":")[0] for target in each["targets"]} <= set(services), each
     copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert all((ROOT / each).exists() for each in copied)
+
+
+def test_postgresql_takes_everybody_who_may_come(compose: dict[str, Any]) -> None:
+    """In the busiest moment, with a replica more of each and a few for people; the page counts so."""
+    services = compose["services"]
+    url = "postgresql://placet@db/placet"
+    pool = make_engines(url, Waits()).reader.pool
+    lent = make_engine(make_url(url), "any", BUSY).pool
+    assert isinstance(pool, QueuePool)
+    assert isinstance(lent, QueuePool)
+    authority = 1 + pool.size() + pool._max_overflow
+    system = 2 * (lent.size() + lent._max_overflow)
+    told = services["temporal"]["environment"]
+    temporal = int(told["SQL_MAX_CONNS"]) + int(told["SQL_VIS_MAX_CONNS"])
+    page = (ROOT / "docs/how-to/size-a-deployment.md").read_text()
+    for count, who in (
+        (authority, "an authority"),
+        (system, "a system of record of the lender's"),
+        (temporal, "Temporal's server"),
+    ):
+        assert re.search(rf"^\| {who} \| {count}\b", page, re.MULTILINE), who
+    replicas = services["authority"]["deploy"]["replicas"]
+    most = authority * replicas + system * len(SYSTEMS) + temporal * 4
+    assert f"which are {most} in the compose file" in page
+    (limit,) = (
+        int(each.partition("=")[2])
+        for each in services["postgres"]["command"]
+        if each.startswith("max_connections=")
+    )
+    assert limit >= most + authority + system + 10
 
 
 def test_every_image_says_its_version(compose: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DataError,
+    DBAPIError,
     IntegrityError,
     InterfaceError,
     OperationalError,
@@ -82,7 +83,8 @@ class Database:
                 raise ValueError("in PostgreSQL requests need a role of their own")
             self._requests = make_engine(make_url(requests_url), schema, BUSY)
         try:
-            role = self._role_of_requests() if on_postgresql else None
+            with _with_the_reason():
+                role = self._role_of_requests() if on_postgresql else None
             self.migrated = migrate(url, NEEDED, schema=schema, role=role)
         except BaseException:
             self.close()
@@ -201,6 +203,19 @@ def _as_failures() -> Iterator[None]:
         raise Failure(403, "insufficient_scope", _ENDED) from error
 
 
+@contextmanager
+def _with_the_reason() -> Iterator[None]:
+    """For whoever starts or migrates: what the database says, which no caller is told."""
+    try:
+        yield
+    except Failure as error:
+        cause = error.__cause__
+        if not isinstance(cause, DBAPIError):
+            raise
+        why = str(cause.orig).partition("\n")[0]
+        raise Failure(error.status, error.problem.error, f"{error}: {why}") from cause
+
+
 def broken_constraint(error: IntegrityError) -> str:
     """Which constraint refused a write: its name, or the columns that must be unique."""
     diagnostics = getattr(error.orig, "diag", None)
@@ -224,7 +239,12 @@ def migrate(url: str, to: str, *, schema: str = "public", role: str | None = Non
     """
     engine = make_engine(make_url(url), schema, PATIENT)
     try:
-        with _as_failures(), engine.connect() as connection, connection.begin():
+        with (
+            _with_the_reason(),
+            _as_failures(),
+            engine.connect() as connection,
+            connection.begin(),
+        ):
             migrated = bring(connection, schema, to)
             if role is not None:
                 _scope.lay(connection, Base.metadata, schema, role)

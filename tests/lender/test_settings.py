@@ -82,7 +82,8 @@ def test_a_database_that_is_away_says_so(postgresql: PostgresqlCluster, tmp_path
         with pytest.raises(Failure) as away:
             read_loan(database, LOAN)
         assert (away.value.status, away.value.problem.error) == (503, "temporarily_unavailable")
-        with pytest.raises(Failure):
+        assert str(away.value) == "the database is busy or away"  # callers are told no more
+        with pytest.raises(Failure, match="away: connection failed: ."):
             settings.database("loan-servicing")
     assert read_loan(database, LOAN) == loan_file()
     database.close()
@@ -92,7 +93,7 @@ def test_a_database_that_is_away_says_so(postgresql: PostgresqlCluster, tmp_path
 def test_the_systems_say_that_their_database_is_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """I12: one line, no trace, no password."""
+    """I12: one line with what the database said, no trace, no password."""
     from typer.testing import CliRunner
 
     from lender.commands import loan
@@ -106,6 +107,6 @@ def test_the_systems_say_that_their_database_is_away(
     (tmp_path / "loan.json").write_text(loan_file().model_dump_json())
     said = CliRunner().invoke(loan, ["import", str(tmp_path / "loan.json")])
     assert said.exit_code != 0
-    assert "the database is busy or away" in said.output
+    assert "the database is busy or away: connection is bad: " in " ".join(said.output.split())
     assert "secret" not in said.output
     assert "Traceback" not in said.output

@@ -181,7 +181,7 @@ class Reader(HeadKeeper):
                 async for told in read_blocks(response.aiter_lines()):
                     yield told
         except httpx.HTTPError as error:
-            raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+            raise self.away(error) from error
         except ValueError as error:
             raise AuthorityAway(f"what answers at {self.issuer} tells no events") from error
 

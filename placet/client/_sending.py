@@ -248,7 +248,7 @@ class Sender:
             try:
                 response = await self._http.send(await make())
             except httpx.HTTPError as error:
-                raise AuthorityAway(f"the authority at {self.issuer} does not answer") from error
+                raise self.away(error) from error
             pause = None
             if response.status_code == 429:
                 pause = seconds_to_wait(response.headers.get("Retry-After"))
@@ -256,6 +256,17 @@ class Sender:
                 return response
             left -= pause
             await asyncio.sleep(pause)
+
+    def away(self, error: httpx.HTTPError) -> AuthorityAway:
+        """That it does not answer; and what TLS says, as of a certificate that is not believed."""
+        why: BaseException | None = error
+        while why is not None and not isinstance(why, ssl.SSLError):
+            why = why.__cause__ or why.__context__
+        said = ""
+        if why is not None:
+            reason = (why.reason or "no TLS").replace("_", " ").lower()
+            said = f" over TLS: {getattr(why, 'verify_message', '') or reason}"
+        return AuthorityAway(f"the authority at {self.issuer} does not answer{said}")
 
     def _read(self, response: httpx.Response) -> Any:
         try:

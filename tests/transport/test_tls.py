@@ -138,7 +138,7 @@ async def test_without_a_client_ca_callers_show_nothing(ours: Authority) -> None
         assert await ask(port, transport(ours, None).client) == 200
 
 
-async def test_systems_and_people_speak_it_too(ours: Authority) -> None:
+async def test_systems_and_people_speak_it_too(ours: Authority, others: Authority) -> None:
     """A guard's link and an operator's client: with the right certificate, and not without."""
     server = transport(ours, ours.issue("authority"), client_ca=ours.file)
     right, lacking = transport(ours, ours.issue("loans")).client, transport(ours, None).client
@@ -153,9 +153,13 @@ async def test_systems_and_people_speak_it_too(ours: Authority) -> None:
                     with pytest.raises(SystemHearsNothing):
                         await guard.link.keys()
         asked.clear()
-        async with OperatorClient(issuer, "operator:una", KEY, tls=lacking) as una:
-            with pytest.raises(AuthorityAway):
-                await una.get("/v1/governance")
+        for tls, why in (
+            (lacking, "does not answer"),
+            (transport(others, None).client, "over TLS: .*certificate"),
+        ):
+            async with OperatorClient(issuer, "operator:una", KEY, tls=tls) as una:
+                with pytest.raises(AuthorityAway, match=why):
+                    await una.get("/v1/governance")
         assert asked == []
         async with OperatorClient(issuer, "operator:una", KEY, tls=right) as una:
             with pytest.raises(

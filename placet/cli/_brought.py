@@ -15,12 +15,12 @@ def unloadable(what: str, found: EntryPoint, error: Exception) -> str:
             f"what brings the {what} with all that it needs"
         )
     return (
-        f"the {what} {found.name!r} can't be loaded: {_why(error)}; "
+        f"the {what} {found.name!r} can't be loaded: {why(error)}; "
         f"python -c 'import {found.module}' shows where"
     )
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """An error of a package's own code, in one line."""
     if isinstance(error, ValidationError):
         member, said = first_error(error)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from placet.cli._output import CommandFailed
 from placet.cli._pages import SECONDS, NoText, Page, pages_of
 from placet.cli._processes import processes
 from placet.model import (
@@ -95,13 +96,13 @@ async def fetch_document(process: str, subject: RecordId, file: File) -> bytes:
 
 
 def _fetch(process: str, subject: RecordId, file: File) -> bytes:
-    found = processes().get(process)
-    if found is None or found.document is None:
-        raise NoDocument(f"the package of {process} that is installed here reads no documents")
     try:
-        return found.document(subject, file.name, file.digest)
-    except (ValueError, OSError) as error:
+        found = processes().get(process)
+        if found is not None and found.document is not None:
+            return found.document(subject, file.name, file.digest)
+    except (ValueError, OSError, CommandFailed) as error:
         raise NoDocument(str(error)) from None
+    raise NoDocument(f"the package of {process} that is installed here reads no documents")
 
 
 async def read_text(name: str, content: bytes) -> tuple[Page, ...]:

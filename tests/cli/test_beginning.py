@@ -7,19 +7,23 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import EntryPoint, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from placet.cli import CommandFailed, _processes
 from placet.cli._app import _OURS, whole
 from placet.cli._deciding import require_named
+from placet.model import CheckpointView
 from tests.cli.conftest import PROGRAM, Ended, Placet, Served
 from tests.cli.test_wrong_input import POLICIES, assert_told
+
+DIGEST = "sha-256:" + "A" * 43
 
 
 def test_the_version_says_what_a_report_needs_and_loads_no_command() -> None:
@@ -99,6 +103,41 @@ def test_a_process_that_does_not_load_stands_in_no_others_way(placet: Placet) ->
     assert_told(ended, 2, "--loan")
     for command in (("case", "open"), ("policy", "publish", ".")):
         assert_told(placet(*command, "--process", "none"), 2, "'none'", "'wrong'", "'lacking'")
+
+
+def test_whatever_a_processes_own_code_raises_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """I12: as it attaches, reads and writes; the console ended with it, and with its traceback."""
+    (tmp_path / "careless_process.py").write_text(
+        "from dataclasses import replace\n"
+        "from lender.commands import PROCESS\n"
+        "def breaks(*given): return {}['x']\n"
+        "def other(*given): return ('a', b'b')\n"
+        "def refuses(*given): raise ValueError('no such draw')\n"
+        "PROCESS = replace(PROCESS, attach={'packet': breaks, 'more': refuses}, document=other,\n"
+        "    papers={'letter': breaks, 'sheet': other})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [EntryPoint("loan-draw", "careless_process:PROCESS", "placet.processes")]
+    monkeypatch.setattr(_processes, "entry_points", lambda **_: found)
+    process = _processes.processes()["loan-draw"]
+    assert process.document is not None
+    calls: dict[str, Callable[[], object]] = {
+        "the package of loan-draw failed: KeyError: 'x'": lambda: process.attach["packet"](
+            "loan/L-1", tmp_path
+        ),
+        "no such draw": lambda: process.attaching(again=True)["more"]("loan/L-1", tmp_path),
+        "the package of loan-draw gives no Paper, but a tuple": lambda: process.papers["sheet"](
+            cast("CheckpointView", None), ()
+        ),
+        "the package of loan-draw gives no bytes, but a tuple": partial(
+            process.document, "loan/L-1", "a.pdf", DIGEST
+        ),
+    }
+    for said, call in calls.items():
+        with pytest.raises(ValueError, match=f"^{said}$"):
+            call()
 
 
 def test_a_command_that_does_not_load_is_named_with_why_and_stands_in_no_others_way(

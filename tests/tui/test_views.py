@@ -3,6 +3,7 @@
 import pytest
 from textual.widgets import Button, Input, Select, Static
 
+from placet.cli import CommandFailed
 from placet.model import Standstill
 from placet.process import Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
@@ -234,6 +235,34 @@ async def test_taking_in_begins_with_what_is_opened_most(
         await desk.press("2", "n")
         await desk.on(intake.Intake)
         assert desk.app.screen.query_one("#process", Select).value == "parcels"
+
+
+class OneBroken(dict[str, Process]):
+    """Processes of which one can't be loaded."""
+
+    def __getitem__(self, name: str) -> Process:
+        if name == "broken":
+            raise CommandFailed("the process 'broken' can't be loaded", 2)
+        return super().__getitem__(name)
+
+
+async def test_a_process_that_can_not_be_loaded_stands_in_no_others_way(
+    open_console: Opened, parcels: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is told where it is alone."""
+    parcels.add(7)
+    sound = intake.processes()["parcels"]
+    known = Gateway.matrix
+    monkeypatch.setattr(Gateway, "matrix", lambda self, name: known(self, "parcels"))
+    monkeypatch.setattr(intake, "processes", lambda: OneBroken(broken=sound, parcels=sound))
+    async with open_console("carl") as desk:
+        await desk.press("2", "n")
+        await desk.on(intake.Intake)
+        assert desk.app.screen.query_one("#process", Select).value == "parcels"
+        await desk.press("escape")
+        monkeypatch.setattr(intake, "processes", lambda: OneBroken(broken=sound))
+        await desk.press("n")
+        await desk.expect("the process 'broken' can't be loaded")
 
 
 async def test_other_keys_can_be_set(open_console: Opened, simulator: Simulator) -> None:

@@ -105,7 +105,7 @@ class Intake(ModalScreen[str | None], Asking):
         self._say("Looking what is installed here …", "muted")
         if self._returned_at:
             await self._say_what_is_asked()
-        found = await asyncio.to_thread(_installed, again=self._case is not None)
+        found, wrong = await asyncio.to_thread(_installed, again=self._case is not None)
         mine = frozenset(self.session.me.roles)
         self._installed = {
             name: each
@@ -117,7 +117,7 @@ class Intake(ModalScreen[str | None], Asking):
                 name: each for name, each in self._installed.items() if name == self._case.process
             }
         if not self._installed:
-            self._say("No process is installed here that you may do this for.")
+            self._say(wrong or "No process is installed here that you may do this for.")
             return
         lines = self.query_one("#intake-lines", Vertical)
         if self._case is None:
@@ -268,9 +268,17 @@ def _store(attach: Attach, subject: str, path: str) -> Attached:
         raise ValueError(str(error)) from None
 
 
-def _installed(*, again: bool) -> dict[str, tuple[str, Mapping[str, Attach]]]:
-    return {
-        name: (each.definition.subject, each.attaching(again=again))
-        for name, each in processes().items()
-        if each.attach
-    }
+def _installed(*, again: bool) -> tuple[dict[str, tuple[str, Mapping[str, Attach]]], str]:
+    """The processes that take something along, and why one can't be loaded, if one can't."""
+    found: dict[str, tuple[str, Mapping[str, Attach]]] = {}
+    wrong = ""
+    installed = processes()
+    for name in installed:
+        try:
+            each = installed[name]
+        except CommandFailed as error:  # it stands in no other's way
+            wrong = str(error)
+            continue
+        if each.attach:
+            found[name] = (each.definition.subject, each.attaching(again=again))
+    return found, wrong

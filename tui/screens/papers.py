@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static, TextArea
 
-from placet.cli import processes
+from placet.cli import CommandFailed, processes
 from tui.answers import CaseFile
 from tui.asking import Asking
 from tui.keeping import keep
@@ -76,7 +76,7 @@ class Papers(ModalScreen[None], Asking):
         table = self.query_one(VirtualTable)
         try:
             self._papers = await asyncio.to_thread(_written, self._file)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, CommandFailed) as error:
             self._say(str(error))
         names = list(self._papers)
         table.say("The package of this process that is installed here writes none.")

@@ -111,13 +111,14 @@ class Following(Pasting):
     def tell_on(self) -> None:
         """Tell what came meanwhile, once what was told before has been looked at.
 
-        However fast things change, what is on screen is read to its end, and then anew.
+        However fast things change, what is on screen is read to its end, and then anew. A console
+        that is ending has taken its screens apart.
         """
         busy = any(
             each.group in _LOOKING and not each.is_finished and not each.is_cancelled
             for each in self.workers
         )
-        if self._untold is not None and self.signed_in and not busy:
+        if self._untold is not None and self.signed_in and self.is_running and not busy:
             size, self._untold = self._untold, None
             self.tell(size)
 

@@ -500,6 +500,22 @@ async def test_a_small_screen_says_whether_the_authority_answers(
         await desk.expect(desk.app.live)
 
 
+async def test_what_comes_while_the_console_ends_is_not_told(
+    open_console: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its timers go on while its screens are taken apart; it ended with a traceback."""
+    async with open_console() as desk:
+        app, close_all = desk.app, desk.app._close_all
+
+        async def tick_meanwhile() -> None:
+            await app.screen.query("#views").remove()
+            app._untold = 7
+            app.tell_on()
+            await close_all()
+
+        monkeypatch.setattr(app, "_close_all", tick_meanwhile)
+
+
 async def test_on_the_smallest_screen_the_act_and_the_line_stay_in_sight(
     open_console: Opened, simulator: Simulator
 ) -> None:

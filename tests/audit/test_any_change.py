@@ -54,11 +54,26 @@ def only_sealed(history: History, change: Change) -> bool:
         value = value[name]
     if change.what == "remove" and value in {"0s", ""}:
         return True  # a nothing that is not written is the same nothing
-    task = event.get("workflowTaskScheduledEventAttributes", {})
-    if change.what == "change" and change.path[-1] == "attempt" and task.get("attempt", 1) > 1:
-        return True  # what failed is tried again; how often meanwhile, Temporal writes down nowhere
+    task = "workflowTaskScheduledEventAttributes"
+    if change.what == "change" and change.path == (task, "attempt"):
+        # What failed is tried again; how often meanwhile, Temporal writes down nowhere.
+        return _failed_before(history, change.event)
     sticky = "_STICKY" in str(event.get("workflowTaskScheduledEventAttributes", {}))
     return sticky and change.path[-2:] == ("taskQueue", "name") and change.what == "change"
+
+
+def _failed_before(history: History, at: int) -> bool:
+    """Whether the last workflow task before an event had begun, and failed or took too long."""
+    for event in reversed(history["events"][:at]):
+        match event["eventType"].removeprefix("EVENT_TYPE_WORKFLOW_TASK_"):
+            case "COMPLETED":
+                return False
+            case "FAILED":
+                return True
+            case "TIMED_OUT":
+                told = event["workflowTaskTimedOutEventAttributes"]
+                return told.get("startedEventId", "0") != "0"
+    return False
 
 
 def _of_several_bells(history: History, change: Change) -> bool:
@@ -66,6 +81,12 @@ def _of_several_bells(history: History, change: Change) -> bool:
     at, length = change.event, {"drop": 1, "swap": 2}.get(change.what, 0)
     rings = [BELL in each for each in history["events"]]
     return any(rings[at : at + length]) and sum(rings[max(at - 1, 0) : at + length + 1]) > 1
+
+
+def _moves_a_bell(history: History, change: Change) -> bool:
+    """Whether a bell rings a moment sooner or later: past the one event that is beside it."""
+    pair = history["events"][change.event : change.event + 2]
+    return change.what == "swap" and [BELL in each for each in pair].count(True) == 1
 
 
 def replayed(recorded: Recorded, case: str, change: Change, *, sealed: bool) -> Report:
@@ -141,7 +162,7 @@ def test_any_single_change_that_matters_is_found_without_the_seal(
 
     Every change is tried; what finds them is the same in a whole replay, tried with a few of each.
     """
-    missed: list[tuple[Change, list[History]]] = []
+    missed: list[tuple[Change, str]] = []
     found: dict[str, list[tuple[str, Change]]] = {}
     for case, piecewise in pieces.items():
         (genuine,) = piecewise.histories
@@ -149,8 +170,10 @@ def test_any_single_change_that_matters_is_found_without_the_seal(
             if only_sealed(genuine, change):
                 continue
             by = piecewise.finds(change)
+            if by is None and _moves_a_bell(genuine, change):
+                continue  # the code had looked, or was about to: it finds nothing new
             if by is None:
-                missed.append((change, genuine["events"][change.event :][:2]))
+                missed.append((change, json.dumps(genuine["events"][: change.event + 2][-6:])))
             else:
                 found.setdefault(by, []).append((case, change))
     assert missed == []

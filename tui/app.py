@@ -19,6 +19,7 @@ from textual.command import Provider
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Static
+from textual.worker import WorkerFailed
 
 from tui import saved
 from tui.answers import Away, Refused
@@ -260,17 +261,20 @@ class Console(Following):
         """Nothing that was opened in a viewer stays behind."""
         self.viewer.close()
 
+    def _fatal_error(self) -> None:
+        """What Textual does with an error that nothing takes; it has no public name for it."""
+        self.panic()
+
     def panic(self, *renderables: object) -> None:
         """End with one line: a traceback would show what variables hold, a passphrase too (I7)."""
         del renderables
-        error = self._exception
-        where = traceback.extract_tb(error.__traceback__)[-1] if error is not None else None
-        at = (
-            f" {type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
-            if where
-            else ""
-        )
-        super().panic(f"placet: the console failed, which is a fault of its own:{at}")
+        error: BaseException | None = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
+        at = "" if error is None else f": {type(error).__name__}"
+        for where in traceback.extract_tb(None if error is None else error.__traceback__)[-1:]:
+            at += f" in {Path(where.filename).name}:{where.lineno}"
+        super().panic(f"placet: the console failed, which is a fault of its own{at}")
 
     def notify(
         self,

@@ -10,6 +10,7 @@ import pytest
 from textual import events
 from textual.widgets import Input, Label
 from textual.widgets._footer import FooterKey
+from textual.worker import WorkerFailed
 
 from placet.model import ProcessDefinition
 from tests.tui import simulator as world
@@ -498,6 +499,29 @@ async def test_a_small_screen_says_whether_the_authority_answers(
         simulator.away = True
         await desk.until(lambda: bool(desk.app.live))
         await desk.expect(desk.app.live)
+
+
+@pytest.mark.parametrize("place", ["handler", "worker"])
+async def test_a_fault_of_its_own_ends_it_with_one_line(
+    open_console: Opened, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """I7: what variables hold, a passphrase too, stands in no terminal's scrollback."""
+
+    async def fault() -> None:
+        passphrase = "correct horse battery"
+        raise ZeroDivisionError(len(passphrase))
+
+    with pytest.raises((ZeroDivisionError, WorkerFailed)):
+        async with open_console() as desk:
+            if place == "worker":
+                desk.app.run_worker(fault)
+            else:
+                desk.app.call_later(fault)
+            await desk.until(lambda: not desk.app.is_running)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "fault of its own: ZeroDivisionError in test_trouble.py:" in said
+    assert "correct horse" not in said
+    assert "Traceback" not in said
 
 
 async def test_what_comes_while_the_console_ends_is_not_told(

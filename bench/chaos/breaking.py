@@ -73,10 +73,12 @@ class Breaking:
                 self.stack.mend(fault.part)
             case Kind.SKEW:
                 self.waits[fault.part] = 0.0
-                self.stack.more[fault.part] = {"PLACET_CLOCK_SKEW": str(fault.skew)}
+                skewed = {"PLACET_CLOCK_SKEW": str(fault.skew)}
+                self.stack.more[fault.part] = skewed
                 self.stack.signal(fault.part, signal.SIGKILL)
                 await asyncio.sleep(fault.lasts)
-                self.stack.more.pop(fault.part)
+                if self.stack.more.get(fault.part) is skewed:  # another may have come meanwhile
+                    del self.stack.more[fault.part]
                 self.stack.signal(fault.part, signal.SIGKILL)
 
 

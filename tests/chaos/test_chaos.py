@@ -6,15 +6,19 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bench.chaos import __main__ as chaos
 from bench.chaos import journal
+from bench.chaos.breaking import Breaking
 from bench.chaos.journal import Came, Journal
 from bench.chaos.links import Link
-from bench.chaos.plan import POINTS, RUNS_A_STACK, Kind, plan, store_of
+from bench.chaos.plan import POINTS, RUNS_A_STACK, Fault, Kind, plan, store_of
+from bench.chaos.stack import Stack
 from tests.harness.world import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +57,28 @@ def test_a_seed_is_one_plan_and_many_are_all_there_is() -> None:
         assert each.store == store_of(each.seed)
         assert each.store == "postgresql" or all(f.part != "database" for f in each.faults)
     assert store_of(0) != store_of(RUNS_A_STACK)
+
+
+@dataclass
+class Clocks:
+    """What a stack has of its parts' clocks; no part runs."""
+
+    more: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def signal(self, part: str, number: int) -> None:
+        """Nobody is there to hear it."""
+
+
+async def test_two_wrong_clocks_of_one_part_come_right() -> None:
+    """Seed 5107: the later one was set right first, and the earlier one's end found none to set."""
+    stack = Clocks()
+    breaking = Breaking(cast(Stack, stack))
+    await asyncio.gather(
+        breaking.do(Fault(Kind.SKEW, "lender", None, at=0.0, lasts=0.04, skew=3.0)),
+        breaking.do(Fault(Kind.SKEW, "lender", None, at=0.01, lasts=0.01, skew=240.0)),
+    )
+    assert stack.more == {}
+    assert [each.kind for each in plan(5107).faults].count(Kind.SKEW) == 2
 
 
 def came(seed: int, *troubles: str) -> Came:

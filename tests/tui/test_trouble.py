@@ -538,6 +538,7 @@ async def test_what_comes_while_the_console_ends_is_not_told(
             await close_all()
 
         monkeypatch.setattr(app, "_close_all", tick_meanwhile)
+    assert app._untold == 7
 
 
 async def test_on_the_smallest_screen_the_act_and_the_line_stay_in_sight(

@@ -18,7 +18,7 @@ from placet.authority._errors import Unavailable
 from placet.authority._outbox import ADMITTED, Outbox, put_signal
 from placet.authority._store import Case, OutboxRow, Tx
 from placet.authority._temporal import Execution, ExecutionNotFound, Temporal
-from tests.harness.crowd import NOON, number_id
+from tests.harness.crowd import NOON, number_id, parcel_case
 from tests.harness.world import PASSPHRASE
 
 _TRIES = 60
@@ -77,29 +77,10 @@ async def made(tmp_path: Path) -> AsyncIterator[tuple[Site, Core]]:
         yield site, site.core(settings)
 
 
-def _case(number: int, status: str = "open", **more: object) -> Case:
-    case = number_id("case", number)
-    return Case(
-        id=case,
-        process="parcel-check",
-        version=1,
-        subject=f"depot/B7/parcel/{number}",
-        status=status,
-        opened_by="operator:pat",
-        opened_at=NOON,
-        workflow_id=case,
-        workflow_type="ParcelCheck",
-        task_queue="orchestrator",
-        request_id="r",
-        run_id="first",
-        **more,
-    )
-
-
 async def _signalled(site: Site, *numbers: int) -> None:
     def put(tx: Tx) -> None:
         for number in numbers:
-            case = _case(number)
+            case = parcel_case(number)
             tx.add(case)
             put_signal(tx, case, ADMITTED, f"admitted/{number}")
 
@@ -150,15 +131,15 @@ async def test_many_cases_that_are_not_archived_hold_up_no_other(
     def put(tx: Tx) -> None:
         for number in range(3):
             later = NOON + timedelta(minutes=5)
-            tx.add(_case(number, "closed", archive_tries=12, archive_next=later))
-        tx.add(_case(3, "closed"))
+            tx.add(parcel_case(number, status="closed", archive_tries=12, archive_next=later))
+        tx.add(parcel_case(3, status="closed"))
 
     await site.store.write(put)
     archivist = Archivist(core, Definitions())
     await archivist.archive_closed()
     assert site.temporal.asked == [number_id("case", 3)]
     site.now += timedelta(minutes=6)  # all are due, and what was tried least comes first
-    await site.store.write(lambda tx: tx.add(_case(4, "closed")))
+    await site.store.write(lambda tx: tx.add(parcel_case(4, status="closed")))
     await archivist.archive_closed()
     assert site.temporal.asked[1:] == [number_id("case", number) for number in (4, 3, 0)]
 
@@ -170,7 +151,9 @@ async def test_a_history_that_meets_a_fault_holds_up_no_other(
     site, core = made
     one, two = number_id("case", 1), number_id("case", 2)
     site.temporal.broken = {one}
-    await site.store.write(lambda tx: [tx.add(_case(number, "closed")) for number in (1, 2)])
+    await site.store.write(
+        lambda tx: [tx.add(parcel_case(number, status="closed")) for number in (1, 2)]
+    )
     for _ in range(3):
         await Archivist(core, Definitions()).archive_closed()
     assert site.temporal.asked == [one, two]

@@ -12,11 +12,11 @@ import pytest
 
 from placet.authority import AuthoritySettings, SigningKeys, Store, _serve, create_log
 from placet.authority._core import Core
-from placet.authority._store import Case, CaseRun, Tx
+from placet.authority._store import CaseRun, Tx
 from placet.authority._temporal import SeenRun
 from placet.authority._watching import IN_TURN, Watching
 from placet.tokens import SigningKey
-from tests.harness.crowd import NOON, number_id
+from tests.harness.crowd import NOON, number_id, parcel_case
 from tests.harness.world import PASSPHRASE
 
 COUNT = 2 * IN_TURN + 7
@@ -38,41 +38,9 @@ class Visibility:
 
 def _open(tx: Tx) -> None:
     for number in range(COUNT):
-        case = number_id("case", number)
-        tx.add(
-            Case(
-                id=case,
-                process="parcel-check",
-                version=1,
-                subject=f"depot/D1/parcel/{number}",
-                status="open",
-                opened_by="operator:pat",
-                opened_at=NOON,
-                workflow_id=case,
-                workflow_type="ParcelCheck",
-                task_queue="orchestrator",
-                request_id="r",
-                run_id=f"run-{number}",
-            )
-        )
+        tx.add(parcel_case(number, run_id=f"run-{number}"))
+    tx.add(parcel_case(COUNT, status="closed", closed_at=NOON, run_id="its own"))
     closed = number_id("case", COUNT)
-    tx.add(
-        Case(
-            id=closed,
-            process="parcel-check",
-            version=1,
-            subject="depot/D1/parcel/closed",
-            status="closed",
-            opened_by="operator:pat",
-            opened_at=NOON,
-            closed_at=NOON,
-            workflow_id=closed,
-            workflow_type="ParcelCheck",
-            task_queue="orchestrator",
-            request_id="r",
-            run_id="its own",
-        )
-    )
     tx.add(CaseRun(case_id=closed, run_id="its own", seq=0, admitted=True, at=NOON))
 
 

@@ -49,6 +49,26 @@ def number_id(prefix: str, number: int) -> str:
     return spell_id(prefix, number.to_bytes(16))
 
 
+def parcel_case(number: int, **more: object) -> Case:
+    """The row of a parcel's case that runs in Temporal, with what is otherwise of it."""
+    case = number_id("case", number)
+    row: dict[str, Any] = {
+        "id": case,
+        "process": "parcel-check",
+        "version": 1,
+        "subject": f"depot/D1/parcel/{number}",
+        "status": "open",
+        "opened_by": "operator:pat",
+        "opened_at": NOON,
+        "workflow_id": case,
+        "workflow_type": "ParcelCheck",
+        "task_queue": "orchestrator",
+        "request_id": "r",
+        "run_id": "first",
+    }
+    return Case(**{**row, **more})
+
+
 @dataclass(frozen=True)
 class Asked:
     """One checkpoint of the crowd."""

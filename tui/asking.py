@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.answers import Away, NotShown, Refused
 from tui.session import Session
@@ -48,6 +49,11 @@ class Asking(Widget):
     def session(self) -> Session:
         """Who is signed in."""
         return self.console.session
+
+    @property
+    def typed(self) -> list[str]:
+        """What stands in its fields, but for the passphrase's own."""
+        return [each.value for each in self.query(Input) if not each.password]
 
     async def ask(self, answer: Awaitable[T]) -> T | None:
         """An answer; or nothing, and the reason is said: away at the top, refused as a notice.

@@ -1,7 +1,7 @@
 """Who is signed in: the key in memory only, and the passphrase asked again for what is signed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +13,9 @@ from placet.model import SignInAnswer, Verdict
 from placet.tokens import KeyFileError, PassphraseNeeded, SigningKey, read_key_file
 from tui.answers import Me
 from tui.gateway import Gateway
+
+_TELLING = 6
+"""Characters from which on a passphrase does not stand in other words by chance."""
 
 
 class WrongKey(Exception):
@@ -40,7 +43,11 @@ class Session:
     federated: bool = False
 
     async def prove(
-        self, passphrase: str, decision: tuple[Verdict, Decimal | None], tell: Callable[[str], None]
+        self,
+        passphrase: str,
+        typed: Sequence[str],
+        decision: tuple[Verdict, Decimal | None],
+        tell: Callable[[str], None],
     ) -> None:
         """Prove before a decision that it is me: the passphrase, and where the rules want it anew.
 
@@ -48,11 +55,11 @@ class Session:
         so there. ``tell`` is told where, and what to enter.
 
         Raises:
-            WrongKey: the passphrase does not open the key.
+            WrongKey: as of :meth:`confirm`.
             Away: the authority does not answer.
             Refused: the person did not sign in.
         """
-        await self.confirm(passphrase)
+        await self.confirm(passphrase, typed)
         verdict, amount = decision
         rule = (await self.gateway.governance()).step_up
         if rule is None or verdict is not Verdict.APPROVE:
@@ -64,17 +71,24 @@ class Session:
         else:
             await self.gateway.sign_in_again()
 
-    async def confirm(self, passphrase: str) -> None:
+    async def confirm(self, passphrase: str, typed: Sequence[str]) -> None:
         """Hold a passphrase against the key file that was signed in with.
 
+        ``typed`` is what else was typed: it is signed and kept, and shown to others (I7).
+
         Raises:
-            WrongKey: it does not open it, or the file holds another key now.
+            WrongKey: it does not open it, or the file holds another key now; or the passphrase
+                stands in what else was typed.
         """
         if not self.protected:
             return
         key = await _read(self.given.key_file, passphrase)
         if key.thumbprint != self.thumbprint:
             raise WrongKey(f"{self.given.key_file.name} holds another key than you signed in with")
+        if len(passphrase) >= _TELLING and any(passphrase in each for each in typed):
+            raise WrongKey(
+                "Your passphrase stands in another field, which others will read: take it out there"
+            )
 
 
 Transport = Callable[[], httpx.AsyncBaseTransport | None]

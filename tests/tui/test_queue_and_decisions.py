@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import jwt
 import pytest
 from pydantic import ValidationError
 from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select
@@ -150,6 +151,26 @@ async def test_a_wrong_passphrase_signs_nothing(open_console: Opened, simulator:
         await desk.expect("the passphrase is wrong")
         await desk.on(Decide)
     assert simulator.checkpoints[view.id].decisions == ()
+
+
+async def test_a_passphrase_that_was_typed_into_a_comment_is_not_signed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I7: it would be kept for ever, and shown to whoever reads the case."""
+    view = simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        comment = desk.app.screen.query_one("#comment", Input)
+        comment.value = f"looks good {PASSPHRASE}"
+        await sign(desk)
+        await desk.expect("Your passphrase stands in another field")
+        assert simulator.checkpoints[view.id].decisions == ()
+        comment.value = "looks good"
+        await desk.click("#sign")
+        await desk.on(CaseScreen)
+    (decided,) = simulator.checkpoints[view.id].decisions
+    signed = jwt.decode(decided.jws, options={"verify_signature": False})
+    assert signed["comment"] == "looks good"
 
 
 async def test_a_case_that_changes_under_the_dialog_cant_be_signed(

@@ -101,7 +101,7 @@ class Act(ModalScreen[str | None], Asking):
         self._signing = True
         self._say("Signing …", "muted")
         try:
-            await self.session.confirm(secret)
+            await self.session.confirm(secret, self.typed)
             answer = await self._deed.send(self.session.gateway, told)
         except (WrongKey, Away, Refused, NotShown) as error:
             self._say(str(error))

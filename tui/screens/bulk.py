@@ -233,7 +233,7 @@ class Bulk(ModalScreen[None], Asking):
             amounts = [each.evidence.proposal.amount for each in self._views.values()]
             most = None if None in amounts else max(each for each in amounts if each is not None)
             await self.session.prove(
-                secret, (self._verdict, most), lambda text: self._say(text, "accent")
+                secret, self.typed, (self._verdict, most), lambda text: self._say(text, "accent")
             )
         except (WrongKey, Away, Refused) as error:
             self._say(str(error))

@@ -279,7 +279,10 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         try:
             amount = self._shown.evidence.proposal.amount
             await self.session.prove(
-                secret, (self._verdict, amount), lambda text: self._say(text, "accent")
+                secret,
+                self.typed,
+                (self._verdict, amount),
+                lambda text: self._say(text, "accent"),
             )
             if not self._signed:
                 self._signed = await self.session.gateway.sign(

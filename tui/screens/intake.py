@@ -213,7 +213,7 @@ class Intake(ModalScreen[str | None], Asking):
         self._say("Storing and signing …", "muted")
         gateway = self.session.gateway
         try:
-            await self.session.confirm(secret)
+            await self.session.confirm(secret, self.typed)
             if self._case is not None:
                 answer = await self._send_again(self._case, paths)
             else:

@@ -175,7 +175,7 @@ class KeyIn(ModalScreen[str | None], Asking):
                 KeyedValue(document=self._document.name, spot=spot, field=name, value=value)
                 for spot, name, value in typed
             ]
-            await self.session.confirm(secret)
+            await self.session.confirm(secret, self.typed)
             answer = await self.session.gateway.key_in(self._file.checkpoint, values)
         except ValidationError as error:
             self._say(first_error(error)[1])

@@ -178,7 +178,7 @@ class Lower(ModalScreen[str | None], Asking):
         self._signing = True
         self._say("Signing …", "muted")
         try:
-            await self.session.confirm(secret)
+            await self.session.confirm(secret, self.typed)
             cuts = list(self._cuts.values())
             answer = await self.session.gateway.lower(self._file.checkpoint, cuts)
         except (WrongKey, Away, Refused, NotShown) as error:

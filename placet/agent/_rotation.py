@@ -28,6 +28,7 @@ from placet.agent._config import AgentConfig
 from placet.agent._link import AuthorityLink
 from placet.kill import kill_point
 from placet.model import KeyStanding, RotateKey, RotationClaims
+from placet.telemetry import metrics
 from placet.tokens import (
     KeyFileError,
     SigningKey,
@@ -118,8 +119,7 @@ class Rotation:
             self._go_on_with(another)
         following = next_file(key_file)
         if not following.exists():
-            standing = await self._standing(self._config)
-            left = (standing.rotate_at - self._clock()).total_seconds()
+            left = await self._left()
             if left > 0:
                 return min(left, _LOOK_AGAIN)
             write_key_file(following, SigningKey.generate())
@@ -130,11 +130,19 @@ class Rotation:
         self._go_on_with(replace(self._config, key=read_key_file(key_file)))
         return _TRY_AGAIN
 
+    async def _left(self) -> float:
+        """Seconds until the key is to be replaced; for how long it should have been is told."""
+        standing = await self._standing(self._config)
+        left = (standing.rotate_at - self._clock()).total_seconds()
+        metrics.KEY_OVERDUE.set(max(0.0, -left))
+        return left
+
     def _kept(self, key_file: Path) -> SigningKey:
         return read_key_file(key_file) if key_file.exists() else self._config.key
 
     def _go_on_with(self, config: AgentConfig) -> None:
         self._config = config
+        metrics.KEY_OVERDUE.set(0)
         self._adopt(config)
 
     async def _take(self, key: SigningKey) -> None:

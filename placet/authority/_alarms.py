@@ -2,7 +2,8 @@
 
 1. (I4) The alarm, what it changes and its ledger entry are one transaction, and each is told once.
 2. People are told of the first case of a process that is stopped for a reason, and not of each
-   while that one waits: a policy that permits nothing may stop thousands.
+   while that one waits: a policy that permits nothing may stop thousands. Of closed cases, which
+   nothing stops, they are told of the first that an alarm is about, once a day for each reason.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from placet.authority._notices import put_notice
 from placet.authority._revocations import revoke
 from placet.authority._store import Case, CaseRun, Grant, StandstillRow, Tx
-from placet.model import ADMINISTRATOR, AUTHORITY, CaseStatus
+from placet.model import ADMINISTRATOR, AUTHORITY, CaseStatus, digest_bytes
 
 _MOST = 20
 """Reasons that one alarm spells out: an entry has room for more, a reader has not."""
@@ -41,18 +42,28 @@ def stop_case(tx: Tx, case: Case, reason: str, but: str = "") -> None:
         "case.stopped", AUTHORITY, {"reason": reason}, case=case.id, record=case.subject
     )
     if first:
-        put_notice(
-            tx,
-            "case.stopped",
-            str(entry),
-            case=case.id,
-            record=case.subject,
-            to=(f"role:{ADMINISTRATOR}", case.opened_by),
-            data={"reason": reason},
-        )
+        _tell(tx, case, "case.stopped", str(entry), reason)
     for grant in tx.all(Grant, Grant.case_id == case.id, Grant.status == "issued"):
         if grant.id != but:
             revoke(tx, grant, "case_stopped")
+
+
+def _tell(tx: Tx, case: Case, kind: str, key: str, reason: str) -> None:
+    put_notice(
+        tx,
+        kind,
+        key,
+        case=case.id,
+        record=case.subject,
+        to=(f"role:{ADMINISTRATOR}", case.opened_by),
+        data={"reason": reason},
+    )
+
+
+def _tell_of_closed(tx: Tx, case: Case, reason: str, like: str) -> None:
+    if case.status == CaseStatus.CLOSED:  # an open one is stopped, and told of then
+        key = f"{case.process} {digest_bytes(like.encode())} {tx.now.date()}"
+        _tell(tx, case, "case.alarm", key, reason)
 
 
 def forget_standstill(tx: Tx, case_id: str) -> bool:
@@ -71,6 +82,7 @@ def raise_alarm(tx: Tx, case: Case, reasons: Sequence[str]) -> None:
         return
     tx.append("case.alarm", AUTHORITY, {"reasons": [*told]}, case=case.id, record=case.subject)
     tx.change(Case, case.id, alarm=said, alarm_admitted=False)
+    _tell_of_closed(tx, case, said, said)
 
 
 def spelled_out(reasons: Sequence[str]) -> list[str]:
@@ -112,3 +124,4 @@ def lose(tx: Tx, case: Case, reason: str) -> None:
         record=case.subject,
     )
     tx.change(Case, case.id, lost_at=tx.now)
+    _tell_of_closed(tx, case, reason, "lost")

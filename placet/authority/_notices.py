@@ -62,8 +62,7 @@ def put_notice(
         to: whom it concerns: ``role:<role>`` or principals.
         data: more of it; leaves the house only if the lender says so.
     """
-    name = f"notice/{kind}/{key}"
-    if tx.first(OutboxRow, OutboxRow.key == name) is not None:
+    if is_told(tx, kind, key):
         return
     told: dict[str, JsonValue] = {
         "kind": kind,
@@ -76,13 +75,22 @@ def put_notice(
     tx.add(
         OutboxRow(
             kind=NOTICE,
-            key=name,
+            key=_name(kind, key),
             payload_json=canonical_json(told).decode(),
             created_at=tx.now,
             next_try_at=tx.now,
         )
     )
     tx.notify(NOTICES)
+
+
+def is_told(reader: Reader, kind: str, key: str) -> bool:
+    """Whether people were told of this kind and key already, or will be."""
+    return reader.first(OutboxRow, OutboxRow.key == _name(kind, key)) is not None
+
+
+def _name(kind: str, key: str) -> str:
+    return f"notice/{kind}/{key}"
 
 
 class Notices:

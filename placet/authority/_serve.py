@@ -24,6 +24,7 @@ from placet.authority._checkpoints import Checkpoints
 from placet.authority._core import Core
 from placet.authority._decisions import Decisions
 from placet.authority._definitions import Definitions
+from placet.authority._ending_soon import tell_endings
 from placet.authority._enrolments import Enrolments
 from placet.authority._erasing import ERASED
 from placet.authority._errors import Unavailable
@@ -136,6 +137,7 @@ async def open_authority(
                 _follow(store, None, lambda: lapse_proposals(core), 5.0),
                 _follow(store, None, lambda: end_emergencies(core), 1.0),
                 _follow(store, None, lambda: disown_orphans(core), 2.0),
+                _follow(store, None, lambda: tell_endings(core), 600.0),
                 _follow(store, None, services.sessions.recheck, 1.0),
                 _follow(store, ARCHIVING, services.archivist.archive_closed, 1.0),
                 _follow(store, None, services.cases.expire_grants, 1.0),

@@ -3,7 +3,7 @@
 Each report is one question that the database answers by an index, however many grants there are.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,8 @@ from placet.model import (
 )
 
 PAGE = 200
+SOON = timedelta(days=7)
+"""How long before something ends people are told."""
 _REG, _GRANT = table_of(Registered), table_of(Grant)
 _KEY, _IDENTITY = table_of(IdentityKey), table_of(Identity)
 _DID = (
@@ -76,16 +78,25 @@ _OLD_KEY = exists().where(
     _KEY.c.status == ACTIVE,
     _KEY.c.enrolled_at <= bindparam("since"),
 )
+_UNREPLACED = (
+    *(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE, _KEY.c.overlap_until.is_(None)),
+    _KEY.c.expires_at > bindparam("now"),
+)
+_KEY_ENDS = exists().where(*_UNREPLACED, _KEY.c.expires_at <= bindparam("key_soon"))
+_KEY_LASTS = exists().where(*_UNREPLACED, _KEY.c.expires_at > bindparam("key_soon"))
+_ENDS = _REG.c.ends_at <= bindparam("soon")
 _HAS_KEY = exists().where(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE)
 
 
-def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any]:
-    columns = (_REG.c.identity, _REG.c.owner, _REG.c.environment, _REG.c.last_used)
-    chosen = select(*columns).where(_REG.c.identity > bindparam("after"), still, *where)
+def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any, Any]:
+    told = (_REG.c.owner, _REG.c.environment, _REG.c.last_used, _REG.c.ends_at)
+    chosen = select(_REG.c.identity, *told).where(
+        _REG.c.identity > bindparam("after"), still, *where
+    )
     return chosen.order_by(_REG.c.identity).limit(PAGE)
 
 
-QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any]] = {
+QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any, Any]] = {
     IdentityReport.STALE: _of(
         ~_GRANTED_SINCE,
         ~_KEY_SINCE,
@@ -98,7 +109,10 @@ QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any]] = {
         _HAS_KEY, _REG.c.environment.is_not(None), _REG.c.environment != bindparam("here")
     ),
     IdentityReport.OVERDUE: _of(_REG.c.review_by <= bindparam("now")),
+    IdentityReport.ENDING: _of(or_(_ENDS, _KEY_ENDS)),
 }
+WHOLLY_ENDING = _of(or_(_ENDS, and_(_KEY_ENDS, ~_KEY_LASTS)))
+"""What ends altogether: an agent of which another key lasts goes on with that one."""
 _UNUSED = ~exists().where(
     _GRANT.c.agent == _REG.c.identity,
     _GRANT.c.action == bindparam("action"),
@@ -151,6 +165,9 @@ class Usage:
                 return list(_shared(reader, after, now))
             if report is IdentityReport.OVER_PRIVILEGED:
                 return list(_over_privileged(reader, after, now, rules))
+            if report is IdentityReport.ENDING:
+                rows = ending(reader, after, now)
+                return [_ending_line(row, *end_of(reader, row, now)) for row in rows]
             if report is IdentityReport.CROSS_ENVIRONMENT and here is None:
                 return []
             days = rules.key_days if report is IdentityReport.LONG_LIVED else rules.stale_days
@@ -163,6 +180,48 @@ class Usage:
             ]
 
         return await self._core.store.read(read)
+
+
+def ending(reader: Reader, after: str, now: datetime, *, wholly: bool = False) -> Sequence[Any]:
+    """A page of what ends within a week, or of which a key does; or of what ends altogether.
+
+    A key whose worker has less than a fortnight to replace it is told when half of that is over.
+    """
+    rules = governance(reader).identities
+    late = timedelta(days=rules.key_days - rules.rotate_days) / 2
+    values = {"after": after, "now": now, "soon": now + SOON, "key_soon": now + min(SOON, late)}
+    asked = WHOLLY_ENDING if wholly else QUESTIONS[IdentityReport.ENDING]
+    return reader.execute(asked, values).all()
+
+
+def end_of(reader: Reader, row: Any, now: datetime) -> tuple[datetime, IdentityKey | None]:
+    """When one that ends soon does, and the key whose end that is, if it is a key's."""
+    if row.ends_at is not None and row.ends_at <= now + SOON:
+        return row.ends_at, None
+    key = reader.first(
+        IdentityKey,
+        IdentityKey.principal == row.identity,
+        IdentityKey.status == ACTIVE,
+        _KEY.c.overlap_until.is_(None),
+        _KEY.c.expires_at > now,
+        order_by=[IdentityKey.expires_at],
+    )
+    assert key is not None
+    assert key.expires_at is not None
+    return key.expires_at, key
+
+
+def _ending_line(row: Any, end: datetime, key: IdentityKey | None) -> ReportLine:
+    identity: str = row.identity
+    if key is None:
+        why, mend = f"it ends on {end.date()}", f"placet identity register {identity} --ends …"
+    else:
+        of = f" of {key.instance}" if key.instance else ""
+        why = f"its key {key.thumbprint}{of} ends on {end.date()}, and no worker has replaced it"
+        mend = _fresh_key(identity)
+    return ReportLine(
+        report=IdentityReport.ENDING, identity=identity, owner=row.owner, why=why, mend=mend
+    )
 
 
 def _shared(reader: Reader, after: str, now: datetime) -> Iterable[ReportLine]:

@@ -256,7 +256,7 @@ class RegisteredView(Model):
 
 
 class IdentityReport(StrEnum):
-    """What can be wrong with an identity that still works."""
+    """What can be wrong with an identity that still works, or be so soon."""
 
     STALE = "stale"
     UNOWNED = "unowned"
@@ -265,6 +265,7 @@ class IdentityReport(StrEnum):
     LONG_LIVED = "long-lived"
     CROSS_ENVIRONMENT = "cross-environment"
     OVERDUE = "overdue"
+    ENDING = "ending"
 
 
 class ReportLine(Model):

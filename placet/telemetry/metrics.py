@@ -50,6 +50,10 @@ CASES = Gauge(
     "takes it; closed for an hour and not archived. Counted no further than 10,000.",
     ("state",),
 )
+ENDING = Gauge(
+    "placet_identities_ending",
+    "Identities that end within a week, or all keys of which do and were not replaced.",
+)
 OUTBOX = Gauge(
     "placet_outbox_waiting", "Signals that Temporal or a workflow has not heard of; up to 10,000."
 )
@@ -104,6 +108,10 @@ STEPS = Counter(
     "placet_steps_total",
     "Steps that this worker ran, by activity and how they ended: completed, failed or cancelled.",
     ("activity", "outcome"),
+)
+KEY_OVERDUE = Gauge(
+    "placet_worker_key_overdue_seconds",
+    "For how long the worker's key should have been replaced; 0 if it is not time yet.",
 )
 STEP_SECONDS = Histogram(
     "placet_step_seconds",

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import sqlite
 
 from placet.authority import Store
 from placet.authority._store import Case, Grant, Registered, Tx
-from placet.authority._usage import OF_ONE, QUESTIONS, UNUSED
+from placet.authority._usage import OF_ONE, QUESTIONS, UNUSED, WHOLLY_ENDING
 from placet.client import AuthorityError, OperatorClient
 from placet.model import EnrolIdentity, IdentityReport, Reason
 from placet.tokens import SigningKey
@@ -145,7 +145,7 @@ async def test_reports_are_answered_by_an_index(tmp_path: Path) -> None:
 
 
 async def _look_at_plans(store: Store) -> None:
-    for question in (*QUESTIONS.values(), UNUSED, *OF_ONE):
+    for question in (*QUESTIONS.values(), WHOLLY_ENDING, UNUSED, *OF_ONE):
         spelled = str(
             question.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
         )

@@ -15,7 +15,7 @@ async def test_prometheus_takes_its_files() -> None:
         program("promtool", "PLACET_REQUIRE_PROMETHEUS"),
         *("check", "config", str(ROOT / "deploy/prometheus.yaml")),
     )
-    assert "14 rules found" in told
+    assert "16 rules found" in told
 
 
 async def test_each_alert_fires_when_it_should_and_is_quiet_when_not(tmp_path: Path) -> None:

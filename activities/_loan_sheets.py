@@ -217,5 +217,5 @@ def _rows(table: Table) -> Iterator[TableRow]:
         if not any(cell.value is not None or cell.formula for cell in cells):
             return
         row = TableRow(table, cells)
-        if not any(row.text(column).startswith(("total", "subtotal")) for column in table.columns):
+        if not any(row.is_total(column) for column in table.columns):
             yield row

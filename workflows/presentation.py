@@ -58,7 +58,7 @@ PRESENTATION = Presentation(
     money="$",
     files=FilesOf(part="packet", rows="files"),
     keyed=(
-        *_keyed("title", effective=_DATE),
+        *_keyed("title", effective=_DATE, on_exceptions=_TEXT),
         *_keyed(
             "application",
             application=_COUNT,

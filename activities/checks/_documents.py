@@ -9,6 +9,7 @@ from lender.model import (
     InsuranceKind,
     Read,
     lien_finding,
+    says_none,
     title_is_current,
     to_cents,
 )
@@ -217,7 +218,12 @@ def title(given: Given) -> CheckResult:
             side("effective date", found.effective.value, found.effective.place),
             side("funding date", given.today, Place(document=given.loan_place)),
         )
-    for number, exception in enumerate(found.exceptions, 1):
+    said = found.on_exceptions
+    if said is None:
+        what = "the date-down does not say, where it can be read, whether it shows exceptions"
+        findings.undetermined("exceptions", what, found.effective.place)
+    keyed = () if said is None or found.exceptions or says_none(said.value) else (said,)
+    for number, exception in enumerate((*found.exceptions, *keyed), 1):
         findings.add(
             f"exception-{number}",
             "the date-down shows a lien or exception",

@@ -7,6 +7,7 @@ from lender.model import (
     Read,
     Waiver,
     WaiverKind,
+    says_none,
 )
 from placet.model import CheckResult, Place, Severity
 
@@ -169,7 +170,7 @@ def _check_waiver(waiver: Waiver, claim: Claim, given: Given, findings: Findings
                 side("loan file", expected, Place(document=given.loan_place, spot=what)),
             )
     exceptions: Read[str] | None = waiver.exceptions
-    if exceptions is not None and exceptions.value.strip().lower().rstrip(".") != "none":
+    if exceptions is not None and not says_none(exceptions.value):
         findings.add(
             f"{name}:exceptions",
             f"the waiver of {name} reserves exceptions",

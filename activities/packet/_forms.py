@@ -4,15 +4,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from activities.packet._grids import keyed_place, unreadable
 from activities.packet._pdf import Field, PdfDocument
 from activities.packet._values import (
+    is_bare_above_one,
+    read_complete,
     read_date,
     read_item,
     read_money,
-    read_share,
     read_text,
     show,
 )
@@ -30,6 +32,7 @@ from lender.model import (
     Unreadable,
     Waiver,
     WaiverKind,
+    says_none,
 )
 from placet.model import Place
 
@@ -145,19 +148,20 @@ def _waiver(reading: FormReading, kind: WaiverKind) -> tuple[FormReading, Waiver
 
 def _inspection(reading: FormReading) -> tuple[FormReading, Inspection]:
     rows = []
-    for field in reading.document.fields:
-        found = _ITEM.fullmatch(field.label)
-        if not found or not field.value:
-            continue
-        share = reading.field(field, f"inspection, item {found[1]}", read_share)
+    told = [(f, m) for f in reading.document.fields if f.value and (m := _ITEM.fullmatch(f.label))]
+    hundreds = any(is_bare_above_one(field.value) for field, _ in told)
+    parse_share = partial(read_complete, bare=not hundreds)
+    for field, found in told:
+        complete: Read[Decimal] | None = reading.field(
+            field, f"inspection, item {found[1]}", parse_share
+        )
         shown = field.place.spot.rpartition("tem")[2].strip(" _") or found[1]
         try:
             item: Read[str] = Read(value=read_item(shown), place=field.place)
         except ValueError as error:
             reading.name(field.place, f"inspection: {error}")
             continue
-        if share is not None:
-            complete: Read[Decimal] = Read(value=share.value[0], place=share.place)
+        if complete is not None:
             rows.append(InspectedRow(item=item, complete=complete))
     return reading, Inspection(
         visited=reading.required(r"date of visit", "inspection, date of visit", read_date),
@@ -167,15 +171,19 @@ def _inspection(reading: FormReading) -> tuple[FormReading, Inspection]:
 
 
 def _title(reading: FormReading) -> tuple[FormReading, Title]:
-    exceptions = []
-    for field in reading.document.all(r"exceptions?(?: [0-9]{1,2})?"):
-        if field.value.strip().lower() in {"none", "none."}:
-            continue
-        read = reading.field(field, "title, exception", read_text)
-        if read is not None:
-            exceptions.append(read)
-    effective = reading.required(r"effective date", "title, effective date", read_date)
-    return reading, Title(effective=effective, exceptions=tuple(exceptions))
+    told = [
+        read
+        for field in reading.document.all(r"exceptions?(?: [0-9]{1,2})?")
+        if (read := reading.field(field, "title, exception", read_text)) is not None
+    ]
+    if not told:  # a heading with the exceptions below it is no word that can be read
+        what = "title, exceptions: neither 'none' nor one of them stands beside that label"
+        reading.name(Place(document=reading.document.name), what)
+    return reading, Title(
+        effective=reading.required(r"effective date", "title, effective date", read_date),
+        exceptions=tuple(each for each in told if not says_none(each.value)),
+        on_exceptions=told[0] if told else None,
+    )
 
 
 def _occupancy(reading: FormReading) -> tuple[FormReading, Occupancy]:

@@ -52,7 +52,12 @@ def _one_of(known: type[WaiverKind | InsuranceKind]) -> Parse:
 
 
 _FORMS: Mapping[str, tuple[type[Model], DocumentKind, str, Mapping[str, Parse]]] = {
-    "title": (Title, DocumentKind.TITLE, "title", {"effective": read_date}),
+    "title": (
+        Title,
+        DocumentKind.TITLE,
+        "title",
+        {"effective": read_date, "on_exceptions": read_text},
+    ),
     "application": (
         PayApplication,
         DocumentKind.PAY_APPLICATION,

@@ -6,13 +6,12 @@ it, or just which row of the page it is where the table has none.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from activities.packet._grids import keyed_place
-from activities.packet._values import read_item, read_money, read_share, read_text
+from activities.packet._values import read_complete, read_item, read_money, read_text
 from lender.model import (
     DrawRequest,
     InspectedRow,
@@ -27,10 +26,6 @@ from lender.model import (
     Subcontractor,
 )
 from placet.model import Model, Place
-
-
-def _share(value: object) -> Decimal:
-    return read_share(value)[0]
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "inspected": Table(
-        InspectedRow, Inspection, "inspection", "rows", "item", {"complete": _share}
+        InspectedRow, Inspection, "inspection", "rows", "item", {"complete": read_complete}
     ),
     "line": Table(RequestLine, DrawRequest, "request", "lines", "line", {"amount": read_money}),
     "payee": Table(

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from activities.packet._grids import Grid
 from activities.packet._tables import Reading, find_labelled, find_table
 from activities.packet._values import (
+    is_bare_above_one,
+    read_complete,
     read_date,
     read_item,
     read_money,
     read_number,
-    read_share,
     read_text,
 )
 from lender.model import (
@@ -58,7 +60,7 @@ def read_request(grids: list[Grid]) -> tuple[DrawRequest | None, list[Unreadable
             continue
         lines = []
         for row in table.rows():
-            if row.is_empty("line") or row.is_empty("amount") or "total" in row.text("line"):
+            if row.is_empty("line") or row.is_empty("amount") or row.is_total("line"):
                 if row.text("line").startswith("payee"):
                     break
                 continue
@@ -86,7 +88,7 @@ def _payees(grids: list[Grid], reading: Reading) -> tuple[RequestPayee, ...]:
     for grid in grids:
         table = find_table(grid, _PAYEES, frozenset({"payee", "amount"}))
         for row in table.rows() if table else ():
-            if row.is_empty("payee") or "total" in row.text("payee"):
+            if row.is_empty("payee") or row.is_total("payee"):
                 continue
             payee = reading.column(row, "payee", "payee", read_text)
             amount = reading.column(row, "amount", "amount to be paid", read_money)
@@ -102,7 +104,7 @@ def read_subcontractors(grids: list[Grid]) -> tuple[tuple[Subcontractor, ...], l
     for grid in grids:
         table = find_table(grid, _SUBCONTRACTORS, frozenset(_SUBCONTRACTORS))
         for row in table.rows() if table else ():
-            if row.is_empty("name") or "total" in row.text("name"):
+            if row.is_empty("name") or row.is_total("name"):
                 continue
             name = reading.column(row, "name", "subcontractor", read_text)
             contract = reading.column(row, "contract", "contract", read_money)
@@ -124,7 +126,7 @@ def read_change_orders(
             continue
         found = []
         for row in table.rows():
-            if row.is_empty("number") or "total" in row.text("number"):
+            if row.is_empty("number") or row.is_total("number"):
                 continue
             number = reading.column(row, "number", "change order", read_text)
             amount = reading.column(row, "amount", "amount", read_money)
@@ -145,13 +147,18 @@ def read_inspection(grids: list[Grid]) -> tuple[Inspection | None, list[Unreadab
         if table is None:
             continue
         rows = []
-        for row in table.rows():
-            if row.is_empty("item") or row.is_empty("complete"):
-                continue
+        told = [
+            row for row in table.rows() if not (row.is_empty("item") or row.is_empty("complete"))
+        ]
+        cells = (row.cell("complete") for row in told)
+        hundreds = any(is_bare_above_one(cell.value) for cell in cells if cell is not None)
+        parse_share = partial(read_complete, bare=not hundreds)
+        for row in told:
             item = reading.column(row, "item", "item", read_item)
-            share = reading.column(row, "complete", "% complete", read_share)
-            if item and share:
-                complete: Read[Decimal] = Read(value=share.value[0], place=share.place)
+            complete: Read[Decimal] | None = reading.column(
+                row, "complete", "% complete", parse_share
+            )
+            if item and complete:
                 rows.append(InspectedRow(item=item, complete=complete))
         found: dict[str, Any] = {}
         parsers: tuple[tuple[str, str, Callable[[object], Any]], ...] = (

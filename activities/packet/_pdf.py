@@ -19,6 +19,8 @@ from placet.model import Place
 MAX_PAGES = 50
 MAX_TEXT = 200_000
 MAX_FIELDS = 500
+_PAINTING = frozenset(b"Do sh f F f* B B* b b* S s".split()) | {b"INLINE IMAGE"}
+"""What a page's content says to put something on it that is not text."""
 _LINE = re.compile(r"\s*([^:]{2,80}?)\s*:\s*(.*?)\s*\Z")
 # pypdf tells of what it mends in damaged files; what matters becomes a finding.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -36,12 +38,13 @@ class Field:
 
 @dataclass(frozen=True)
 class PdfDocument:
-    """A PDF's text lines and labelled values."""
+    """A PDF's text lines and labelled values; ``unseen`` are pages that show something else."""
 
     name: str
     lines: tuple[tuple[str, Place], ...]
     fields: tuple[Field, ...]
     active: bool
+    unseen: tuple[Place, ...] = ()
 
     @property
     def title(self) -> str:
@@ -77,7 +80,7 @@ def read_pdf(name: str, data: bytes) -> PdfDocument:
             raise UnreadableFile("the PDF is truncated")
         if len(reader.pages) > MAX_PAGES:
             raise UnreadableFile(f"the PDF has more than {MAX_PAGES} pages")
-        lines = _lines(name, reader)
+        lines, unseen = _lines(name, reader)
         forms = _forms(name, reader)
         active = _is_active(reader)
     except UnreadableFile:
@@ -86,7 +89,7 @@ def read_pdf(name: str, data: bytes) -> PdfDocument:
         raise UnreadableFile(f"the PDF is damaged ({type(error).__name__})") from None
     if not lines and not forms:
         raise UnreadableFile("the PDF has no text; it may be a scan")
-    return PdfDocument(name, tuple(lines), tuple(_labelled(lines) + forms), active)
+    return PdfDocument(name, tuple(lines), tuple(_labelled(lines) + forms), active, unseen)
 
 
 def with_keyed(document: PdfDocument, keyed: Mapping[tuple[str, str], str]) -> PdfDocument:
@@ -100,8 +103,9 @@ def with_keyed(document: PdfDocument, keyed: Mapping[tuple[str, str], str]) -> P
     )
 
 
-def _lines(name: str, reader: pypdf.PdfReader) -> list[tuple[str, Place]]:
+def _lines(name: str, reader: pypdf.PdfReader) -> tuple[list[tuple[str, Place]], tuple[Place, ...]]:
     found: list[tuple[str, Place]] = []
+    unseen: list[Place] = []
     size = 0
     for number, page in enumerate(reader.pages, 1):
         text = page.extract_text()
@@ -110,7 +114,15 @@ def _lines(name: str, reader: pypdf.PdfReader) -> list[tuple[str, Place]]:
             raise UnreadableFile(f"the PDF has more than {MAX_TEXT} characters")
         place = Place(document=name, spot=f"page {number}")
         found += [(show(line, 500), place) for line in text.splitlines() if line.strip()]
-    return found
+        if not text.strip() and _paints(page):
+            unseen.append(place)
+    return found, tuple(unseen)
+
+
+def _paints(page: pypdf.PageObject) -> bool:
+    """Whether a page shows a picture or strokes, as a scan does; an empty one shows nothing."""
+    contents = page.get_contents()
+    return contents is not None and any(by in _PAINTING for _, by in contents.operations)
 
 
 def _labelled(lines: list[tuple[str, Place]]) -> list[Field]:

@@ -34,6 +34,10 @@ def read_pdf(
     if document.active:
         what = "the PDF would run a script or action when opened; nothing of it was run"
         trouble = [*trouble, unreadable(kind, place, what)]
+    unseen = [
+        unreadable(kind, each, "the page has no text; it may be a scan") for each in document.unseen
+    ]
+    trouble = [*trouble, *unseen]
     if kind is DocumentKind.UNKNOWN:
         trouble = [*trouble, unreadable(kind, place, "the PDF is no document of a packet")]
     return DocumentReading(kind, () if form is None else (form,), tuple(trouble))

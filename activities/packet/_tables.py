@@ -11,6 +11,12 @@ from lender.model import DocumentKind, Read, Unreadable
 from placet.model import Place
 
 T = TypeVar("T")
+_TOTAL = re.compile(
+    r"(?:grand |sub ?)?totals?(?: (?:amount|due|requested|to be paid|of|this|all|the|draw|period|"
+    r"payees|payments|subcontractors|subcontracts|change orders|reallocations|budget|schedule|"
+    r"scheduled values?|contract|project|hard|soft|costs?))*"
+)
+"""What a row of sums is called; ``Total Plumbing LLC`` is a company."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,10 @@ class TableRow:
         """The label form of a cell, for telling totals from rows."""
         cell = self.cell(column)
         return label(str(cell.value)) if cell is not None and cell.value is not None else ""
+
+    def is_total(self, column: str) -> bool:
+        """Whether a cell says that the row is one of sums."""
+        return _TOTAL.fullmatch(self.text(column)) is not None
 
     def is_empty(self, column: str) -> bool:
         """Whether nothing stands under a label."""

@@ -94,6 +94,28 @@ def read_share(value: object) -> tuple[Decimal, int]:
     return (number / 100, places) if found[3] else (number, max(places - 2, 0))
 
 
+def is_bare_above_one(value: object) -> bool:
+    """Whether a share is written as a number above one, without ``%``: 45, of a hundred."""
+    try:
+        return not str(value).strip().endswith("%") and read_share(value)[0] > 1
+    except (ValueError, ArithmeticError):
+        return False
+
+
+def read_complete(value: object, *, bare: bool = True) -> Decimal:
+    """How much of something is done, from nothing to all of it; never 45 times.
+
+    ``bare`` is false where other numbers stand for hundredths: there a 1 may be 1% or 100%.
+    """
+    share = read_share(value)[0]
+    shown = show(value, 20)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{shown!r} is not between 0% and 100%; a share is written 45% or 0.45")
+    if not bare and share and not str(value).strip().endswith("%"):
+        raise ValueError(f"{shown!r} stands beside numbers above 1: is it a share or a percentage?")
+    return share
+
+
 def read_number(value: object) -> int:
     """A whole number above zero, of at most six digits."""
     if isinstance(value, float) and value.is_integer():

@@ -63,6 +63,7 @@ from lender.model._packet import (
     Unreadable,
     Waiver,
     WaiverKind,
+    says_none,
 )
 from lender.model._reading import (
     Concern,
@@ -178,6 +179,7 @@ __all__ = [
     "lien_finding",
     "payments_digest",
     "reallocation_version",
+    "says_none",
     "title_is_current",
     "to_cents",
     "worsened",

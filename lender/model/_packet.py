@@ -180,10 +180,14 @@ class LoggedChangeOrder(Model):
 
 
 class Title(Model):
-    """The title date-down."""
+    """The title date-down; ``on_exceptions`` is the first thing that it says of any, ``none`` too.
+
+    One that says nothing of them is not one without: it could not be read.
+    """
 
     effective: Read[date] | None = None
     exceptions: tuple[Read[Text], ...] = ()
+    on_exceptions: Read[Text] | None = None
 
 
 class Insurance(Model):
@@ -203,6 +207,11 @@ class Invoice(Model):
     item: Read[ItemId] | None = None
     dated: Read[date] | None = None
     bill_of_sale: bool = False
+
+
+def says_none(text: str) -> bool:
+    """Whether a document's word on exceptions is that there are none."""
+    return text.strip().rstrip(".").lower() == "none"
 
 
 class Occupancy(Model):

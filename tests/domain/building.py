@@ -311,7 +311,10 @@ def packet(lines: Lines = DRAW) -> Packet:
             ),
         ),
         change_orders=(),
-        title=Title(effective=at(date(2026, 11, 20), "page 1", "title.pdf")),
+        title=Title(
+            effective=at(date(2026, 11, 20), "page 1", "title.pdf"),
+            on_exceptions=at("None", "page 1", "title.pdf"),
+        ),
         insurance=tuple(
             Insurance(
                 kind=at(kind, "page 1", f"{kind.value}.pdf"),

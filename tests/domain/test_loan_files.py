@@ -99,6 +99,14 @@ def test_a_loan_in_sheets_is_read_by_its_labels(
     assert load_loan_file(path) == building.loan(FIRST)
 
 
+def test_a_payee_called_total_is_no_row_of_sums(tmp_path: Path) -> None:
+    """A company of that name was left out of its loan, and nobody was told."""
+    content = sheets()
+    content["Payees"].append(["P-400", "Total Glass Inc", "Supplier", "acct-400", None])
+    found = load_loan_file(as_xlsx(tmp_path / "loan.xlsx", content))
+    assert [payee.name for payee in found.payees][-1] == "Total Glass Inc"
+
+
 def test_a_loan_with_its_earlier_draws_comes_back_from_json(tmp_path: Path) -> None:
     loan = building.loan()
     path = as_json(tmp_path / "loan.json", loan.model_dump(mode="json"))

@@ -78,6 +78,7 @@ async def test_a_scan_is_keyed_and_the_checks_run_again(desk: Desk) -> None:
             *("checkpoint", "key", first.id, "--document", name),
             *("--field", "title.effective"),
             *("--value", packet.title.effective.value.isoformat()),
+            *("--field", "title.on_exceptions", "--value", "none"),
         )
         assert said.code == 0, said.err
         half = await desk.asked(case)

@@ -1,0 +1,195 @@
+"""What a draw administrator sees at once on a page, and what must never pass for having been read.
+
+Each is a packet in order but for one document, written as other people write theirs.
+"""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pytest
+from PIL import Image
+from reportlab.pdfgen import canvas
+
+from activities.loan_file import check_packet
+from activities.packet import apply_keyed, read_files
+from lender.model import Analysis, Keyed, Packet
+from lender.samples import plan_for, sample_loans, write_packet
+from lender.samples._write import flat_pdf
+from placet.model import CheckStatus
+
+DAY = date(2026, 11, 24)
+Files = dict[str, bytes]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    folder = write_packet(plan_for(sample_loans()[0]), tmp_path / "packet")
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def looked(files: Files) -> tuple[Packet, Analysis]:
+    packet = read_files(files)
+    return packet, check_packet(packet, sample_loans()[0], DAY)
+
+
+def status(analysis: Analysis, check: str) -> CheckStatus:
+    (found,) = (each.status for each in analysis.results if each.check == check)
+    return found
+
+
+# --- the inspection report --------------------------------------------------------------------
+
+
+def sheet(complete: list[object]) -> bytes:
+    book = openpyxl.Workbook()
+    page = book.worksheets[0]
+    for row in (["Date of visit", "2026-09-01"], ["Inspector", "West"], ["Item", "% complete"]):
+        page.append(row)
+    for number, value in enumerate(complete, 1):
+        page.append([f"{number:02d}", value])
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def page(complete: list[object]) -> bytes:
+    lines = [f"Item {number:02d}: {value}" for number, value in enumerate(complete, 1)]
+    return flat_pdf("INSPECTION REPORT", ["Date of visit: 2026-09-01", "Inspector: West", *lines])
+
+
+FORMS: dict[str, Callable[[list[object]], bytes]] = {"r.xlsx": sheet, "r.pdf": page}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_percentage_without_its_sign_is_not_taken_for_a_multiple(name: str, files: Files) -> None:
+    """I12: 45 of a hundred was read as 45 times the whole, and covered whatever was billed."""
+    del files["inspection.pdf"]
+    packet, analysis = looked({**files, name: FORMS[name]([45] * 25)})
+    assert packet.inspection is not None
+    assert packet.inspection.rows == ()
+    assert "is not between 0% and 100%" in packet.unreadable[0].what
+    assert status(analysis, "progress.inspected") is CheckStatus.CANNOT_DETERMINE
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_one_beside_percentages_without_a_sign_is_not_the_whole(name: str, files: Files) -> None:
+    """I12: 1 may be one per cent there, or all; 0 and what has its sign are what they are."""
+    del files["inspection.pdf"]
+    packet, _ = looked({**files, name: FORMS[name]([45, 1, 0, "5%", 0.5])})
+    assert packet.inspection is not None
+    assert {r.item.value: str(r.complete.value) for r in packet.inspection.rows} == {
+        "03": "0",
+        "04": "0.05",
+    }
+    assert sum("share or a percentage" in each.what for each in packet.unreadable) == 2
+
+
+def test_nothing_is_more_than_whole_or_less_than_nothing(files: Files) -> None:
+    """I12: neither 110% nor -5% of a row can have been seen."""
+    packet, _ = looked({**files, "inspection.pdf": page(["110%", "-5%", "100%"])})
+    assert packet.inspection is not None
+    assert [row.item.value for row in packet.inspection.rows] == ["03"]
+
+
+# --- the title date-down ----------------------------------------------------------------------
+
+LIEN = "Mechanic's lien of Quarry Concrete, recorded 10/15/2026, $48,000.00"
+SILENT = {
+    "below its heading": ["Exceptions:", f"1. {LIEN}"],
+    "under another label": [f"Liens found: {LIEN}"],
+    "not a word": [],
+}
+
+
+@pytest.mark.parametrize("how", SILENT)
+def test_a_date_down_without_a_word_on_exceptions_is_not_clear(how: str, files: Files) -> None:
+    """I12: a lien stands on the page, where no reader looks; that is not 'none'."""
+    lines = ["Effective Date: 11/04/2026", *SILENT[how]]
+    packet, analysis = looked({**files, "title.pdf": flat_pdf("TITLE DATE-DOWN", lines)})
+    assert ["title, exceptions" in each.what for each in packet.unreadable] == [True]
+    assert status(analysis, "title.date_down") is CheckStatus.CANNOT_DETERMINE
+
+
+@pytest.mark.parametrize("word", ["none", "None.", LIEN])
+def test_the_word_on_exceptions_is_keyed(word: str, files: Files) -> None:
+    """A person who looks at the page says whether there are any; a lien stays a finding."""
+    lines = ["Effective Date: 11/04/2026", "Liens found: see below"]
+    packet, _ = looked({**files, "title.pdf": flat_pdf("TITLE DATE-DOWN", lines)})
+    key = Keyed(
+        document="title.pdf",
+        spot="",
+        field="title.on_exceptions",
+        value=word,
+        by="operator:dana",
+        act="a" * 16,
+    )
+    done = apply_keyed(packet, [key])
+    assert done.unreadable == ()
+    found = status(check_packet(done, sample_loans()[0], DAY), "title.date_down")
+    assert found is (CheckStatus.FINDINGS if word == LIEN else CheckStatus.PASSED)
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+
+def two_pages(second: Callable[[canvas.Canvas], None]) -> bytes:
+    made = io.BytesIO()
+    pages = canvas.Canvas(made, invariant=True)
+    for at, line in enumerate(("TITLE DATE-DOWN", "Effective Date: 11/04/2026", "Exception: None")):
+        pages.drawString(72, 740 - 20 * at, line)
+    pages.showPage()
+    second(pages)
+    pages.showPage()
+    pages.save()
+    return made.getvalue()
+
+
+def picture(pages: canvas.Canvas) -> None:
+    pages.drawInlineImage(Image.new("RGB", (1, 1), "white"), 0, 0, 600, 800)
+
+
+def strokes(pages: canvas.Canvas) -> None:
+    pages.line(72, 72, 200, 200)
+
+
+def nothing(pages: canvas.Canvas) -> None:
+    pages.setFont("Helvetica", 10)
+
+
+@pytest.mark.parametrize(("second", "named"), [(picture, True), (strokes, True), (nothing, False)])
+def test_a_scanned_page_behind_one_with_text_is_named(
+    second: Callable[[canvas.Canvas], None], named: bool, files: Files
+) -> None:
+    """I12: the schedule of liens on the second page was never looked at, and nobody was told."""
+    packet, _ = looked({**files, "title.pdf": two_pages(second)})
+    told = [(each.place.spot, each.what) for each in packet.unreadable]
+    assert told == ([("page 2", "the page has no text; it may be a scan")] if named else [])
+
+
+# --- rows of sums -----------------------------------------------------------------------------
+
+
+def with_subcontractor(files: Files, name: str) -> Files:
+    made = io.StringIO(files["subcontractors.csv"].decode())
+    rows = [*csv.reader(made), [name, "40000.00", "0.00", "9000.00"]]
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return {**files, "subcontractors.csv": out.getvalue().encode()}
+
+
+@pytest.mark.parametrize("name", ["Total Plumbing LLC", "Subtotal Roofing", "Bay Total Glass"])
+def test_a_subcontractor_called_total_gives_a_waiver_like_any(name: str, files: Files) -> None:
+    """A company of that name was taken for the row of sums, and nobody asked for its waiver."""
+    _, analysis = looked(with_subcontractor(files, name))
+    assert status(analysis, "waivers.current") is CheckStatus.FINDINGS
+    assert name in {claim.claimant for claim in analysis.claims}
+
+
+@pytest.mark.parametrize("name", ["Total", "TOTALS:", "Grand total", "Sub-total", "Total due"])
+def test_a_row_of_sums_is_no_subcontractor(name: str, files: Files) -> None:
+    packet, _ = looked(with_subcontractor(files, name))
+    assert name not in {each.name.value for each in packet.subcontractors}

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from pydantic import ValidationError
 
-from lender.model import Analysis, LoanFile, PriorDraw
+from lender.model import Analysis, Claim, LoanFile, PriorDraw
 from placet.model import first_error
 
 
@@ -31,7 +31,7 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
         earned_less_retainage=analysis.earned_less_retainage or Decimal("0.00"),
         payments=analysis.payments,
         invoices=analysis.invoices,
-        claims=analysis.claims,
+        claims=_paid(loan, analysis),
         disbursed=analysis.recommended,
         inspected=analysis.inspected,
     )
@@ -47,3 +47,16 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
     except ValidationError as error:
         _, said = first_error(error)
         raise DrawRefused(f"the loan can't take this draw: {said}") from None
+
+
+def _paid(loan: LoanFile, analysis: Analysis) -> tuple[Claim, ...]:
+    """What the draw paid each claimant: what is taken off a draw, its contractor does not get."""
+    contractor = loan.payee(loan.contractor)
+    name = None if contractor is None else contractor.name
+    amounts = (each.amount for each in analysis.payments if each.payee == loan.contractor)
+    paid = sum(amounts, Decimal("0.00"))
+    return tuple(
+        each.model_copy(update={"amount": paid}) if each.claimant == name else each
+        for each in analysis.claims
+        if each.claimant != name or paid
+    )

@@ -181,6 +181,13 @@ def certified(given: Given) -> CheckResult:
                 f"the {who} has not signed the application",
                 side(f"{who} signed", "nothing", document),
             )
+        elif signed.value > given.today:
+            findings.add(
+                who,
+                f"the {who}'s signature is dated after the funding date",
+                side(f"{who} signed", signed.value, signed.place),
+                side("funding date", given.today, Place(document=given.loan_place)),
+            )
     amount, due = application.amount_certified, application.summary.current_payment
     if amount is None:
         findings.undetermined("amount", "the amount certified could not be read", document)

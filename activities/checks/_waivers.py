@@ -1,6 +1,9 @@
 """The checks of lien waivers: who is paid by this draw, and what each of them must have signed."""
 
-from activities.checks._given import Findings, Given, side, total
+from collections.abc import Iterable
+from datetime import date
+
+from activities.checks._given import ZERO, Findings, Given, money, side, total
 from lender.model import (
     Claim,
     DocumentKind,
@@ -9,15 +12,22 @@ from lender.model import (
     WaiverKind,
     says_none,
 )
-from placet.model import CheckResult, Place, Severity
+from placet.model import CheckResult, Compared, Place, Severity
 
 _NO_DOCUMENT = Place(document="packet")
+_FORMS = {
+    WaiverKind.CONDITIONAL_PROGRESS: "conditional waiver on progress payment",
+    WaiverKind.UNCONDITIONAL_PROGRESS: "unconditional waiver on progress payment",
+    WaiverKind.CONDITIONAL_FINAL: "conditional waiver on final payment",
+    WaiverKind.UNCONDITIONAL_FINAL: "unconditional waiver on final payment",
+}
 
 
 def claims(given: Given) -> tuple[Claim, ...]:
     """Who is paid what by this draw and must waive.
 
-    The contractor, and each listed subcontractor above the loan's threshold.
+    The contractor, and each listed subcontractor above the loan's threshold, whose lines of the
+    list are one claim: two contracts are paid by one draw.
     """
     loan = given.loan
     contractor = loan.payee(loan.contractor)
@@ -31,12 +41,22 @@ def claims(given: Given) -> tuple[Claim, ...]:
         )
         if paid:
             found.append(Claim(claimant=contractor.name, amount=paid))
-    found += [
+    subcontractors = _by_claimant(
         Claim(claimant=each.name.value, amount=each.due.value)
         for each in given.packet.subcontractors
-        if each.due.value > loan.terms.waiver_threshold
-    ]
+    )
+    found += [each for each in subcontractors if each.amount > loan.terms.waiver_threshold]
     return tuple(sorted(found, key=lambda each: each.claimant))
+
+
+def _by_claimant(claims: Iterable[Claim]) -> Iterable[Claim]:
+    """One claim of each claimant."""
+    found: dict[str, Claim] = {}
+    for each in claims:
+        first = found.get(_spelled(each.claimant), each.model_copy(update={"amount": ZERO}))
+        amount = first.amount + each.amount
+        found[_spelled(each.claimant)] = first.model_copy(update={"amount": amount})
+    return found.values()
 
 
 def waivers_current(given: Given) -> CheckResult:
@@ -53,31 +73,10 @@ def waivers_current(given: Given) -> CheckResult:
     if final:
         _occupancy(given, findings)
     for claim in claims(given):
-        waiver = _waiver(given, claim, wanted)
-        if waiver is None:
-            findings.add(
-                claim.claimant,
-                f"no Civil Code {wanted.value} waiver of {claim.claimant}",
-                side("paid by this draw", claim.amount, _NO_DOCUMENT),
-                side("waiver", "none", _NO_DOCUMENT),
-            )
-            continue
-        _check_waiver(waiver, claim, given, findings)
-        if final:
-            continue  # the final forms have no through date
-        if waiver.through is None or period is None:
-            findings.undetermined(
-                f"{claim.claimant}:through",
-                "the waiver's through date or the period's end is not readable",
-                waiver.claimant.place,
-            )
-        elif waiver.through.value < period.value:
-            findings.add(
-                f"{claim.claimant}:through",
-                f"the waiver of {claim.claimant} ends before the period does",
-                side("through date", waiver.through.value, waiver.through.place),
-                side("period to", period.value, period.place),
-            )
+        paid = side("paid by this draw", claim.amount, _NO_DOCUMENT)
+        waivers = _waivers(given, claim, wanted, paid, findings)
+        for waiver in () if final else waivers:  # the final forms have no through date
+            _check_through(claim, waiver, period, findings)
     return findings.result(otherwise=None if claims(given) else "nobody who must waive is paid")
 
 
@@ -87,22 +86,48 @@ def waivers_previous(given: Given) -> CheckResult:
     last = given.loan.last_draw
     if last is None or not last.claims:
         return findings.result(otherwise="no earlier draw paid anyone who must waive")
-    for claim in last.claims:
-        waiver = _waiver(given, claim, WaiverKind.UNCONDITIONAL_PROGRESS)
-        if waiver is None:
-            findings.add(
-                claim.claimant,
-                f"no Civil Code 8134 waiver of {claim.claimant} for draw {last.number}",
-                side(
-                    f"paid by draw {last.number}",
-                    claim.amount,
-                    Place(document=given.loan_place, spot=f"draw {last.number}"),
-                ),
-                side("waiver", "none", _NO_DOCUMENT),
-            )
-        else:
-            _check_waiver(waiver, claim, given, findings)
+    place = Place(document=given.loan_place, spot=f"draw {last.number}")
+    period: Read[date] = Read(value=last.period_to, place=place)
+    for claim in _by_claimant(last.claims):
+        paid = side(f"paid by draw {last.number}", claim.amount, place)
+        kind = WaiverKind.UNCONDITIONAL_PROGRESS
+        for waiver in _waivers(given, claim, kind, paid, findings):
+            _check_through(claim, waiver, period, findings)
     return findings.result()
+
+
+def _form(kind: WaiverKind) -> str:
+    return f"{_FORMS[kind]} (Civil Code {kind.value})"
+
+
+def _instead(given: Given, claim: Claim, wanted: WaiverKind) -> Compared:
+    """What of the claimant there is in the place of the form that is due."""
+    others = [
+        each
+        for each in given.packet.waivers
+        if each.kind.value is not wanted and _same(each.claimant.value, claim.claimant)
+    ]
+    first = min(others, key=lambda each: each.claimant.place.document, default=None)
+    if first is None:
+        return side("waiver", "none", _NO_DOCUMENT)
+    over = "" if first.amount is None else f" over {money(first.amount.value)}"
+    return side("there is", f"{_form(first.kind.value)}{over}", first.kind.place)
+
+
+def _check_through(
+    claim: Claim, waiver: Waiver, period: Read[date] | None, findings: Findings
+) -> None:
+    through, about = waiver.through, f"{claim.claimant}:through"
+    if through is None or period is None:
+        what = "the waiver's through date or the period's end is not readable"
+        findings.undetermined(about, what, waiver.claimant.place)
+    elif through.value < period.value:
+        findings.add(
+            about,
+            f"the waiver of {claim.claimant} ends before the period does",
+            side("through date", through.value, through.place),
+            side("period to", period.value, period.place),
+        )
 
 
 def _occupancy(given: Given, findings: Findings) -> None:
@@ -118,41 +143,78 @@ def _occupancy(given: Given, findings: Findings) -> None:
             side("date issued", issued.value, issued.place),
             side("funding date", given.today, Place(document=given.loan_place)),
         )
-
-
-def _waiver(given: Given, claim: Claim, kind: WaiverKind) -> Waiver | None:
-    """The claimant's waiver of that kind; of several, the one for the amount, then by file."""
-    found = [
-        waiver
-        for waiver in given.packet.waivers
-        if waiver.kind.value is kind and _same(waiver.claimant.value, claim.claimant)
-    ]
-
-    def preference(waiver: Waiver) -> tuple[bool, str]:
-        fits = waiver.amount is not None and waiver.amount.value == claim.amount
-        return not fits, waiver.claimant.place.document
-
-    return min(found, key=preference, default=None)
-
-
-def _check_waiver(waiver: Waiver, claim: Claim, given: Given, findings: Findings) -> None:
-    name = claim.claimant
-    amount = waiver.amount
-    if amount is None:
-        findings.undetermined(f"{name}:amount", "the amount is not readable", waiver.claimant.place)
-    elif amount.value != claim.amount:
+    where, expected = found.job_location if found else None, given.loan.job_location
+    if found is not None and where is None:
+        what = "the certificate of occupancy does not say, where it can be read, of which building"
+        findings.undetermined("occupancy:job-location", what)
+    elif where is not None and not _same(where.value, expected):
         findings.add(
-            f"{name}:amount",
-            f"the waiver of {name} is not for what is paid",
-            side("waiver", amount.value, amount.place),
-            side("paid", claim.amount, Place(document=given.loan_place)),
-            difference=amount.value - claim.amount,
+            "occupancy:job-location",
+            "the certificate of occupancy is for another building",
+            side("job location", where.value, where.place),
+            side("loan file", expected, Place(document=given.loan_place, spot="job location")),
         )
+
+
+def _waivers(
+    given: Given, claim: Claim, kind: WaiverKind, paid: Compared, findings: Findings
+) -> tuple[Waiver, ...]:
+    """The claimant's waivers of that kind, each checked; without one, that is the finding."""
+    waivers = _chosen(given, claim, kind)
+    if not waivers:
+        what = f"no {_form(kind)} of {claim.claimant}"
+        findings.add(claim.claimant, what, paid, _instead(given, claim, kind))
+    amounts = [each.amount for each in waivers]
+    for waiver in waivers:
+        _check_waiver(waiver, claim.claimant, given, findings)
+    summed = total(amount.value for amount in amounts if amount is not None)
+    if waivers and None not in amounts and summed != claim.amount:
+        findings.add(
+            f"{claim.claimant}:amount",
+            f"the waiver of {claim.claimant} is not for what is paid",
+            side("waiver", summed, (waivers[0].amount or waivers[0].claimant).place),
+            paid,
+            difference=summed - claim.amount,
+        )
+    return waivers
+
+
+def _chosen(given: Given, claim: Claim, kind: WaiverKind) -> tuple[Waiver, ...]:
+    """The waiver for the amount; else those that add up to it; else the first by file.
+
+    Who has two contracts may give two waivers. A copy of one is not a second.
+    """
+    digests = {file.name: file.digest for file in given.packet.files}
+    by_file: dict[object, Waiver] = {}
+    in_order = sorted(given.packet.waivers, key=lambda each: each.claimant.place.document)
+    for number, waiver in enumerate(in_order):
+        if waiver.kind.value is kind and _same(waiver.claimant.value, claim.claimant):
+            by_file.setdefault(digests.get(waiver.claimant.place.document, number), waiver)
+    found = tuple(by_file.values())
+    fitting = (each for each in found if each.amount and each.amount.value == claim.amount)
+    one = next(fitting, None)
+    if one is not None:
+        return (one,)
+    if total(each.amount.value for each in found if each.amount) == claim.amount:
+        return found
+    return found[:1]
+
+
+def _check_waiver(waiver: Waiver, name: str, given: Given, findings: Findings) -> None:
+    if waiver.amount is None:
+        findings.undetermined(f"{name}:amount", "the amount is not readable", waiver.claimant.place)
     if waiver.signed is None:
         findings.add(
             f"{name}:signed",
             f"the waiver of {name} is not signed and dated",
             side("date of signature", "nothing", waiver.claimant.place),
+        )
+    elif waiver.signed.value > given.today:
+        findings.add(
+            f"{name}:signed",
+            f"the waiver of {name} is dated after the funding date",
+            side("date of signature", waiver.signed.value, waiver.signed.place),
+            side("funding date", given.today, Place(document=given.loan_place)),
         )
     for what, read, expected in (
         ("job location", waiver.job_location, given.loan.job_location),
@@ -180,4 +242,8 @@ def _check_waiver(waiver: Waiver, claim: Claim, given: Given, findings: Findings
 
 
 def _same(left: str, right: str) -> bool:
-    return " ".join(left.lower().split()) == " ".join(right.lower().split())
+    return _spelled(left) == _spelled(right)
+
+
+def _spelled(text: str) -> str:
+    return " ".join(text.lower().split())

@@ -110,6 +110,14 @@ def test_of_two_waivers_of_one_claimant_the_one_for_the_amount_counts() -> None:
         assert of(look(waivers=waivers), "waivers.current") == []
 
 
+def occupancy(where: str | None) -> Occupancy:
+    """A certificate of occupancy, in order but for the building perhaps."""
+    issued = building.at(date(2026, 11, 1), "page 1", "co.pdf")
+    return Occupancy(
+        issued=issued, job_location=None if where is None else building.at(where, "page 1")
+    )
+
+
 def test_the_final_draw_asks_for_final_forms_and_the_certificate_of_occupancy() -> None:
     packet = building.packet()
     assert packet.application is not None
@@ -117,8 +125,6 @@ def test_the_final_draw_asks_for_final_forms_and_the_certificate_of_occupancy() 
     found = {each.id for each in of(look(application=final), "waivers.current")}
     assert "waivers.current#occupancy" in found
     assert "waivers.current#Ridge-Builders-Inc" in found
-    place = packet.application.rows[0].item.place
-    issued: Read[date] = Read(value=date(2026, 11, 1), place=place)
     wanted = {w.claimant.value: w for w in packet.waivers[:2]}
     forms = tuple(
         waiver.model_copy(
@@ -131,10 +137,20 @@ def test_the_final_draw_asks_for_final_forms_and_the_certificate_of_occupancy() 
     )
     complete = look(
         application=final,
-        occupancy=Occupancy(issued=issued),
+        occupancy=occupancy(building.JOB.upper()),
         waivers=(*forms, *packet.waivers[2:]),
     )
     assert of(complete, "waivers.current") == []
+    for where, how in (
+        ("77 Elsewhere Road", CheckStatus.FINDINGS),
+        (None, CheckStatus.CANNOT_DETERMINE),
+    ):
+        other = look(
+            application=final,
+            occupancy=occupancy(where),
+            waivers=(*forms, *packet.waivers[2:]),
+        )
+        assert status(other, "waivers.current") is how
 
 
 def test_findings_have_ids_of_their_own_that_stay_the_same() -> None:

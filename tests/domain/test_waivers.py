@@ -1,0 +1,155 @@
+"""Who must waive what: two contracts, several waivers, another period, a day to come, a lower amount.
+
+Whoever administers draws sees each of these at once.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from lender.model import Analysis, Packet, Waiver, WaiverKind
+from placet.model import CheckStatus, Finding
+from tests.domain import building
+from tests.domain.drawing import after_draw
+from tests.domain.test_by_people import cut, lowered
+from tests.domain.test_checks_clean import analysed
+
+GLASS = "Hilltop Glass"
+CURRENT, PREVIOUS = WaiverKind.CONDITIONAL_PROGRESS, WaiverKind.UNCONDITIONAL_PROGRESS
+
+
+def found(packet: Packet, check: str = "waivers.current") -> list[Finding]:
+    analysis: Analysis = analysed(packet, building.loan())
+    return [each for each in analysis.findings if each.check == check]
+
+
+def with_glass(dues: list[str], waived: list[str], spelled: str = GLASS) -> Packet:
+    """The clean packet with one more subcontractor: a line and a waiver of each amount."""
+    packet = building.packet()
+    first = packet.subcontractors[0]
+    lines = tuple(
+        first.model_copy(
+            update={
+                "name": building.at(name, f"Subs!A{number}"),
+                "due": building.at(Decimal(due), f"Subs!D{number}"),
+            }
+        )
+        for number, (name, due) in enumerate(zip((GLASS, spelled), dues, strict=False), 5)
+    )
+    waivers = tuple(
+        building.waiver(CURRENT, GLASS, Decimal(amount), building.PERIOD) for amount in waived
+    )
+    return packet.model_copy(
+        update={
+            "subcontractors": (*packet.subcontractors, *lines),
+            "waivers": (*packet.waivers, *waivers),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a subcontractor is due by line, what it waived, and what is found."""
+
+    dues: list[str]
+    waived: list[str]
+    finding: str | None = None
+
+
+LISTED = {
+    "two lines below the threshold are above it": Listed(
+        ["4000.00", "4000.00"],
+        [],
+        f"no conditional waiver on progress payment (Civil Code 8132) of {GLASS}",
+    ),
+    "one waiver for both contracts": Listed(["6000.00", "7000.00"], ["13000.00"]),
+    "a waiver for each contract": Listed(["6000.00", "7000.00"], ["6000.00", "7000.00"]),
+    "a waiver for one contract alone": Listed(
+        ["6000.00", "7000.00"], ["7000.00"], f"the waiver of {GLASS} is not for what is paid"
+    ),
+    "two lines that stay below it": Listed(["2000.00", "3000.00"], []),
+}
+
+
+@pytest.mark.parametrize("spelled", [GLASS, "HILLTOP  glass"])
+@pytest.mark.parametrize("name", LISTED)
+def test_a_subcontractor_waives_what_all_its_lines_are_due(name: str, spelled: str) -> None:
+    """A draw pays a subcontractor once, whatever the number of lines that it has on the list."""
+    case = LISTED[name]
+    said = [each.message for each in found(with_glass(case.dues, case.waived, spelled))]
+    assert said == ([] if case.finding is None else [case.finding])
+
+
+def test_a_copy_of_a_waiver_is_no_second_one() -> None:
+    packet = with_glass(["6000.00", "6000.00"], ["6000.00", "6000.00"])
+    assert found(packet) == []
+    files = tuple(
+        packet.files[0].model_copy(update={"name": name})
+        for name in {each.claimant.place.document for each in packet.waivers}
+    )
+    (said,) = found(packet.model_copy(update={"files": (*packet.files, *files)}))
+    assert (said.message, said.difference) == (
+        f"the waiver of {GLASS} is not for what is paid",
+        "-6,000.00",
+    )
+
+
+def swapped(packet: Packet, form: WaiverKind, **changes: object) -> Packet:
+    """The packet with the contractor's waiver of that kind changed."""
+
+    def changed(each: Waiver) -> Waiver:
+        same = each.kind.value is form and each.claimant.value == building.BUILDER
+        return each.model_copy(update=changes) if same else each
+
+    return packet.model_copy(update={"waivers": tuple(map(changed, packet.waivers))})
+
+
+def test_the_form_that_came_instead_is_named() -> None:
+    """The letter says which form is due and which came, in words, so that the right one is sent."""
+    other = building.at(PREVIOUS, "page 1", "w.pdf")
+    (said,) = found(swapped(building.packet(), CURRENT, kind=other))
+    assert "no conditional waiver on progress payment (Civil Code 8132)" in said.message
+    assert "unconditional waiver on progress payment (Civil Code 8134)" in said.compared[1].value
+
+
+@pytest.mark.parametrize(
+    ("through", "how"),
+    [
+        (date(2026, 9, 30), CheckStatus.PASSED),
+        (date(2026, 9, 29), CheckStatus.FINDINGS),
+        (None, CheckStatus.CANNOT_DETERMINE),
+    ],
+)
+def test_the_unconditional_waiver_covers_the_whole_period_that_was_paid(
+    through: date | None, how: CheckStatus
+) -> None:
+    """One through July releases nothing of September, whatever its amount."""
+    read = None if through is None else building.at(through, "page 1")
+    packet = swapped(building.packet(), PREVIOUS, through=read)
+    analysis = analysed(packet, building.loan())
+    (status,) = (e.status for e in analysis.results if e.check == "waivers.previous")
+    assert status is how
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_signature_of_a_day_to_come_is_none(days: int) -> None:
+    signed = building.at(building.TODAY + timedelta(days=days), "page 1")
+    packet = swapped(building.packet(), CURRENT, signed=signed)
+    assert len(found(packet)) == days
+    assert packet.application is not None
+    application = packet.application.model_copy(update={"architect_signed": signed})
+    packet = building.packet().model_copy(update={"application": application})
+    assert len(found(packet, "application.certified")) == days
+
+
+def test_the_contractor_waives_what_it_was_paid_and_not_what_was_asked() -> None:
+    """What people took off the last draw was never paid: no waiver says that it was."""
+    analysis = lowered(cut("02", "1000.00"))
+    paid = sum(each.amount for each in analysis.payments if each.payee == "P-100")
+    assert paid == building.due(building.DRAW) - 1000
+    last = after_draw(building.loan(), analysis).last_draw
+    assert last is not None
+    claims = {each.claimant: each.amount for each in last.claims}
+    assert claims == {building.BUILDER: paid, building.ELECTRIC: Decimal("6000.00")}

@@ -2,7 +2,7 @@
 
 from placet.audit._approvals import ApprovalChange, ApprovalsAgain, approvals_again
 from placet.audit._backtest import Backtest, Change, backtest
-from placet.audit._bundle import Bundle, BundleError
+from placet.audit._bundle import REPORT, Bundle, BundleError
 from placet.audit._coverage import ControlCoverage, Coverage, EvidenceFor, coverage
 from placet.audit._crew import CASE_LIMIT, replay_many
 from placet.audit._files import ActFile, Kept, LogFiles
@@ -15,11 +15,12 @@ from placet.audit._oversight import (
     PersonOverseen,
     oversight,
 )
+from placet.audit._past import HEADS
 from placet.audit._population import CaseLine, Population, population, sample
 from placet.audit._read_bundle import read_bundle
 from placet.audit._recorder import record_flight
 from placet.audit._replay import replay
-from placet.audit._report import Report, Trouble
+from placet.audit._report import Report, Trouble, Unchecked
 from placet.audit._rerun import workflow_runner
 from placet.audit._select import head_size, only, select
 from placet.audit._timeline import Moment, timeline
@@ -31,7 +32,9 @@ from placet.audit._zip import MAX_BUNDLE_BYTES
 __all__ = [
     "CASE_LIMIT",
     "HASTY_SECONDS",
+    "HEADS",
     "MAX_BUNDLE_BYTES",
+    "REPORT",
     "ActFile",
     "ApprovalChange",
     "ApprovalsAgain",
@@ -58,6 +61,7 @@ __all__ = [
     "Population",
     "Report",
     "Trouble",
+    "Unchecked",
     "approvals_again",
     "backtest",
     "coverage",

@@ -15,6 +15,8 @@ MANIFEST, REPORT, ARCHIVE = "manifest.json", "report.html", "archive.json"
 HANDOVERS = "handovers.json"
 MAX_COUNT = 2**53 - 1
 """The largest whole number that has a canonical form (RFC 8785)."""
+FORM = 2
+"""The form that is written. Bundles of form 1 were written before there was ``heads.json``."""
 _DOT = "%2E"
 
 
@@ -30,9 +32,12 @@ class Member(Model):
 
 
 class Manifest(Model):
-    """What a bundle says of itself: nothing of it is believed, all of it is checked."""
+    """What a bundle says of itself: nothing of it is believed, all of it is checked.
 
-    v: Literal[1] = 1
+    ``v`` is the form that it has.
+    """
+
+    v: Literal[1, 2]
     case: CaseId
     origin: str = Field(max_length=300)
     issuer: str = Field(max_length=300)

@@ -41,7 +41,9 @@ class LogFiles:
     log itself has kept, of use to find a wrong place and for nothing else. Where the entries are
     those of one case alone, ``indices`` says which of the log's they are, and ``proofs`` has an
     audit path for each. ``handovers`` are the heads by which each key of heads handed over to the
-    next; with one case alone, ``handover_proofs`` prove that they lie in the head's past.
+    next; with one case alone, ``handover_proofs`` prove that they lie in the head's past, and
+    ``past`` has the same proof for each size of a head that is in what was signed: ``None`` where
+    there is none, as in a whole log, which needs none, and in bundles of before.
     """
 
     origin: str
@@ -66,6 +68,7 @@ class LogFiles:
     proofs: tuple[tuple[bytes, ...], ...] = ()
     handovers: tuple[str, ...] = ()
     handover_proofs: tuple[tuple[bytes, ...], ...] = ()
+    past: Mapping[int, tuple[bytes, ...]] | None = None
 
     def numbered(self) -> Iterator[tuple[int, bytes]]:
         """Each entry with its index in the log."""

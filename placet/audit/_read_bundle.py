@@ -12,8 +12,10 @@ from pydantic import ValidationError
 from placet.audit._bundle import (
     ARCHIVE,
     FORGED,
+    FORM,
     HANDOVERS,
     MANIFEST,
+    MAX_COUNT,
     Bundle,
     BundleError,
     Manifest,
@@ -25,6 +27,7 @@ from placet.audit._bundle import (
     spell_id,
 )
 from placet.audit._files import ActFile, Kept, LogFiles
+from placet.audit._past import HEADS, read_past
 from placet.audit._scene import read_json
 from placet.audit._select import KEPT
 from placet.audit._zip import unpack
@@ -73,6 +76,11 @@ def _reading(name: str) -> Iterator[None]:
 def _manifest(members: Mapping[str, bytes]) -> Manifest:
     if MANIFEST not in members:
         raise BundleError(f"there is no {MANIFEST} in it")
+    with _reading(MANIFEST):
+        told = read_json(_text(MANIFEST, members[MANIFEST]))
+    form = told.get("v") if isinstance(told, dict) else None
+    if isinstance(form, int) and FORM < form <= MAX_COUNT:
+        raise BundleError(f"it is of form {form}, and this Placet reads those up to {FORM}")
     try:
         manifest = Manifest.model_validate_json(members[MANIFEST])
     except ValidationError as error:
@@ -102,6 +110,8 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
     with _reading(HANDOVERS):
         handovers = read_json(text[HANDOVERS]) if HANDOVERS in text else []
         handover_proofs = tuple(_proof(each) for each in handovers)
+    with _reading(HEADS):
+        past = None if manifest.v == 1 else read_past(read_json(text[HEADS]))
     files = LogFiles(
         origin=manifest.origin,
         issuer=manifest.issuer,
@@ -114,6 +124,7 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
         proofs=proofs,
         handovers=tuple(str(each["head"]) for each in handovers),
         handover_proofs=handover_proofs,
+        past=past,
         acts={
             read_id(name): ActFile(jws=text[f"acts/{name}.jws"], body=text[f"acts/{name}.json"])
             for name in _stems(members, "acts/", ".jws")

@@ -43,6 +43,13 @@ class Trouble(Model):
         return self.name == FAULT
 
 
+class Unchecked(Model):
+    """What is there, or should be, and was not looked at: its file's name, and why."""
+
+    name: str
+    found: str
+
+
 class Report(Model):
     """The result of an audit: how much was checked, and every trouble in order of its place.
 
@@ -54,7 +61,7 @@ class Report(Model):
     checked: dict[str, int]
     troubles: tuple[Trouble, ...]
     trusted: bool = False
-    unchecked: tuple[str, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -73,7 +80,7 @@ class Collector:
     def __init__(self) -> None:
         self._checked: dict[str, int] = {}
         self._troubles: list[Trouble] = []
-        self._unchecked: list[str] = []
+        self._unchecked: list[Unchecked] = []
 
     def count(self, what: str) -> None:
         """One more of these was checked."""
@@ -97,9 +104,9 @@ class Collector:
             "--version prints; it says nothing of the log",
         )
 
-    def unchecked(self, what: str) -> None:
+    def unchecked(self, name: str, found: str) -> None:
         """Something is there that can't be checked; what rests on it is nobody's word."""
-        self._unchecked.append(what)
+        self._unchecked.append(Unchecked(name=name, found=found))
 
     def event(self, run: str, number: int, name: str, case: str, found: str) -> None:
         """An event of a case's history does not hold."""

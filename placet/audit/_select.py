@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from placet.audit._files import LogFiles
+from placet.audit._past import seen_sizes
 from placet.ledger import (
     Checkpoint,
     EntryError,
@@ -30,6 +31,7 @@ from placet.ledger import (
 from placet.model import digest_bytes, digest_json
 
 T = TypeVar("T")
+K = TypeVar("K", int, str)
 _ALWAYS = {
     EntryType.LOG_CREATED,
     EntryType.LOG_REKEYED,
@@ -167,16 +169,18 @@ def only(files: LogFiles, case: str) -> LogFiles:
     indices = select(entries, case)
     subtrees = _subtrees([leaf_hash(each) for each in entries])
     handovers = tuple(each for each in files.handovers if head_size(each) <= size)
-    return referred(
+    chosen = referred(
         dataclasses.replace(
             files,
             entries=tuple(entries[index] for index in indices),
             indices=indices,
             proofs=tuple(inclusion_path(subtrees, index, size) for index in indices),
             handovers=handovers,
-            handover_proofs=tuple(_extended(subtrees, each, size) for each in handovers),
+            handover_proofs=tuple(_extended(subtrees, head_size(each), size) for each in handovers),
         )
     )
+    past = {each: _extended(subtrees, each, size) for each in seen_sizes(chosen) if each <= size}
+    return dataclasses.replace(chosen, past=past)
 
 
 def referred(files: LogFiles) -> LogFiles:
@@ -200,7 +204,7 @@ def referred(files: LogFiles) -> LogFiles:
     archived = {
         str(each.get("case")) for each in chosen if each.get("type") == EntryType.CASE_ARCHIVED
     }
-    return dataclasses.replace(
+    found = dataclasses.replace(
         files,
         acts=_pick(files.acts, {str(each.get("act")) for each in datas}),
         kept=_pick(files.kept, kept),
@@ -217,11 +221,13 @@ def referred(files: LogFiles) -> LogFiles:
         policies=_named(files.policies, policies_digest, datas, "policy_digest"),
         archives=_pick(files.archives, archived),
     )
+    if files.past is None:
+        return found
+    return dataclasses.replace(found, past=_pick(files.past, seen_sizes(found)))
 
 
-def _extended(subtrees: Subtrees, note: str, size: int) -> tuple[bytes, ...]:
-    before = head_size(note)
-    return () if before == size else consistency_path(subtrees, before, size)
+def _extended(subtrees: Subtrees, before: int, size: int) -> tuple[bytes, ...]:
+    return () if before in {0, size} else consistency_path(subtrees, before, size)
 
 
 def head_size(note: str) -> int:
@@ -257,7 +263,7 @@ def _named(
     return tuple(named[key] for key in sorted(named) if key in wanted)
 
 
-def _pick(found: Mapping[str, T], wanted: set[str]) -> dict[str, T]:
+def _pick(found: Mapping[K, T], wanted: set[K]) -> dict[K, T]:
     return {name: found[name] for name in sorted(found) if name in wanted}
 
 

@@ -101,9 +101,10 @@ def _members(bundle: Bundle, collector: Collector) -> None:
         collector.count("members")
     if bundle.manifest.report != REPORT_VERSION:
         collector.unchecked(
-            f"{REPORT} is of version {bundle.manifest.report}, and this program writes version "
+            REPORT,
+            f"it is of version {bundle.manifest.report}, and this program writes version "
             f"{REPORT_VERSION}: what stands in it was compared with nothing, and may be anything; "
-            "verify with that version, or say --without-report and believe nothing of it"
+            "verify with that version, or say --without-report and believe nothing of it",
         )
     if other == REPORT:
         collector.trouble("report", REPORT, "it tells another story than the bundle's entries")

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from placet.audit._bundle import (
     ARCHIVE,
+    FORM,
     HANDOVERS,
     MANIFEST,
     REPORT,
@@ -27,6 +28,7 @@ from placet.audit._bundle import (
 )
 from placet.audit._files import Kept, LogFiles
 from placet.audit._html import REPORT_VERSION, render
+from placet.audit._past import HEADS, spell_past
 from placet.audit._select import KEPT, body_digest, head_size, policies_digest, referred
 from placet.audit._zip import pack, require_name
 from placet.model import CaseArchive, canonical_json, digest_bytes
@@ -74,6 +76,7 @@ def bundle_members(files: LogFiles, case: str) -> dict[str, bytes]:
     for name in members:
         require_name(name)
     manifest = Manifest(
+        v=1 if files.past is None else FORM,
         case=case,
         origin=files.origin,
         issuer=files.issuer,
@@ -94,6 +97,8 @@ def _parts(files: LogFiles, case: str) -> Iterator[tuple[str, bytes]]:
     yield "keys.json", canonical_json(_keys(files))
     if files.handovers:
         yield HANDOVERS, canonical_json(_handovers(files))
+    if files.past is not None:
+        yield HEADS, canonical_json(spell_past(files.past))
     for body in files.processes:
         yield "process.json", body.encode()
     for body in files.matrices:

@@ -21,7 +21,9 @@ from rich.markup import escape
 
 from placet.audit import (
     CASE_LIMIT,
+    HEADS,
     MAX_BUNDLE_BYTES,
+    REPORT,
     Bundle,
     BundleError,
     Framework,
@@ -76,6 +78,10 @@ Trust = Annotated[
 WithoutReport = Annotated[
     bool,
     typer.Option("--without-report", help="Do without report.html: another version wrote it."),
+]
+WithoutHeads = Annotated[
+    bool,
+    typer.Option("--without-heads", help="Do without heads.json: bundles of before have none."),
 ]
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 Since = Annotated[
@@ -145,6 +151,7 @@ def verify_(
     ] = None,
     trust: Trust = None,
     without_report: WithoutReport = False,
+    without_heads: WithoutHeads = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify the whole ledger and every decision; or one case's BUNDLE, offline.
@@ -160,7 +167,7 @@ def verify_(
             with _online():
                 report = verify(run(_fetch(known)))
         print_report(report, as_json=as_json)
-        judge(report, without_report=without_report)
+        judge(report, without={REPORT: without_report, HEADS: without_heads})
 
 
 @audit.command("replay")
@@ -181,6 +188,7 @@ def replay_(
         float, typer.Option(min=1, help="Seconds for one case; then it is ended, and said so.")
     ] = CASE_LIMIT,
     without_report: WithoutReport = False,
+    without_heads: WithoutHeads = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay archived cases and reconcile each step with the ledger, which is verified first.
@@ -216,7 +224,7 @@ def replay_(
             )
         else:
             _print_reports(reports)
-        judge(*reports.values(), without_report=without_report)
+        judge(*reports.values(), without={REPORT: without_report, HEADS: without_heads})
 
 
 def _print_reports(reports: Mapping[str, Report]) -> None:

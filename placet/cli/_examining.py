@@ -1,7 +1,7 @@
 """What an audit found, as it is printed: reports, a case's story, the population, frameworks."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 from rich.markup import escape
@@ -85,7 +85,8 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
     for what, count in report.checked.items():
         out.print(f"  checked {escape(what)}: {count}")
     for each in report.unchecked:
-        out.print(f"  [bold]not checked[/bold]: {escape(each)}", soft_wrap=True)
+        said = f"{escape(each.name)}: {escape(each.found)}"
+        out.print(f"  [bold]not checked[/bold]: {said}", soft_wrap=True)
     for trouble in report.troubles:
         said = "NOT JUDGED" if trouble.is_fault else "DOES NOT HOLD"
         out.print(
@@ -99,16 +100,18 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
 
 
-def judge(first: Report, *others: Report, without_report: bool = False) -> None:
+def judge(first: Report, *others: Report, without: Mapping[str, bool] | None = None) -> None:
     """Exit as the reports say: 1 if something does not hold.
 
-    3 if something was not judged or compared, or nothing says whose log it is.
+    3 if something was not judged, or could not be checked and is not done ``without``, or nothing
+    says whose log it is.
     """
     reports = (first, *others)
     if any(report.refuted for report in reports):
         raise typer.Exit(REFUSED)
     held = all(report.holds for report in reports)
-    if not held or not first.trusted or (first.unchecked and not without_report):
+    unchecked = [each for each in first.unchecked if not (without or {}).get(each.name)]
+    if not held or not first.trusted or unchecked:
         raise typer.Exit(AWAY)
 
 

@@ -97,6 +97,7 @@ from placet.tokens._verify import (
 )
 from placet.tokens._words import (
     FRESH,
+    claimed_head,
     sign_act,
     sign_decision,
     sign_rotation,
@@ -166,6 +167,7 @@ __all__ = [
     "WrongIssuer",
     "WrongKind",
     "by_kid",
+    "claimed_head",
     "claimed_issuer",
     "find_token",
     "invitation_key",

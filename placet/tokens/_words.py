@@ -29,12 +29,26 @@ from placet.model import (
     SettlementClaims,
     UseClaims,
 )
+from placet.tokens._encoding import parse_object
+from placet.tokens._jws import parse_jws
 from placet.tokens._keys import PublicKey, SigningKey, by_kid
 from placet.tokens._kinds import ACT, DECISION, ROTATION, SETTLEMENT, USE, ClaimsT_co, TokenKind
 from placet.tokens._verify import sign_jws, verify_jws
 
 FRESH = timedelta(minutes=10)
 """How old a decision or act may be when it comes in: time for a slow line, not for a hoard."""
+
+
+def claimed_head(token: str) -> str | None:
+    """The head of the ledger that whoever signed a word says they had in sight, if they say any.
+
+    Nothing is verified.
+
+    Raises:
+        TokenError: not strict compact JWS.
+    """
+    head = parse_object(parse_jws(token).payload, "payload").get("ledger_head")
+    return head if isinstance(head, str) else None
 
 
 def sign_decision(claims: DecisionClaims, key: SigningKey) -> str:

@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
 from placet.audit import Kept, LogFiles, Report, write_bundle
+from placet.authority import AuthoritySettings, SigningKeys, Store, load_signing_keys
 from placet.cli._fetch import fetch_case, fetch_decisions, fetch_log
 from placet.client import AuthorityError
 from placet.ledger import (
@@ -31,7 +32,7 @@ from placet.process import StepRequest
 from placet.tokens import SigningKey
 from tests.harness import parcels
 from tests.harness.processes import matrix
-from tests.harness.world import World, temporal_server, until, world
+from tests.harness.world import PASSPHRASE, World, temporal_server, until, world
 
 History = dict[str, Any]
 Entry = dict[str, Any]
@@ -54,6 +55,7 @@ class Recorded:
     exported: bytes
     decisions: LogFiles
     ada: SigningKey
+    signer: NoteSigner
 
     def __repr__(self) -> str:
         """Short: the whole log would hide why a test has failed."""
@@ -140,7 +142,16 @@ async def _cases(w: World) -> Recorded:
         write_bundle(await fetch_case(w.people["una"], large, size), large),
         await fetch_decisions(w.people["una"], None),
         w.admin_key,
+        await log_signer(w.settings),
     )
+
+
+async def log_signer(settings: AuthoritySettings) -> NoteSigner:
+    """The newest key of the log's heads, as who has database and passphrase has it."""
+    keys = SigningKeys(PASSPHRASE)
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        await load_signing_keys(store, keys)
+    return NoteSigner(settings.origin, keys.head_key())
 
 
 async def _decide(w: World, case: str, by: str, amount: str | None) -> None:

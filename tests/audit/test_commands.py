@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from placet.audit import Flight, LogFiles, Report, only, replay, write_bundle
+from placet.audit import HEADS, Flight, LogFiles, Report, only, replay, write_bundle
 from placet.audit._html import REPORT_VERSION
 from placet.cli import main
 from placet.process import Process
 from tests.audit.recording import Recorded, forged_history
 from tests.audit.test_bundle import remade, unzipped
-from tests.audit.test_odd_bundles import of_another_version
+from tests.audit.test_odd_bundles import in_json, of_another_version
+from tests.audit.test_past_of_a_bundle import none_at_all, of_before
 from tests.audit.test_replay import change_result
 from tests.harness.parcels import ParcelCheck
 from tests.harness.processes import DEFINITION
@@ -99,6 +100,31 @@ def test_a_report_that_was_compared_with_nothing_is_not_passed_over(
     (files / "old.zip").write_bytes(remade(members))
     code, _ = placet(capsys, monkeypatch, *asked, "--without-report")
     assert code == 1
+
+
+@pytest.mark.parametrize("command", ["verify", "replay"])
+def test_heads_that_a_bundle_of_before_does_not_prove_are_not_passed_over(
+    recorded: Recorded,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """I8: exit 3 and not 0, until who examines says to do without; a file left out is no choice."""
+    (files / "old.zip").write_bytes(of_before(recorded, recorded.large))
+    jobs = ("--jobs", "1") if command == "replay" else ()
+    asked = ("audit", command, str(files / "old.zip"), "--trust", str(files / "trust.json"), *jobs)
+    for more, expected in (((), 3), (("--without-report",), 3), (("--without-heads",), 0)):
+        code, out = placet(capsys, monkeypatch, *asked, *more)
+        assert code == expected
+        assert "not checked: heads.json: " in out
+        assert "DOES NOT HOLD" not in out
+    members = unzipped(recorded.exported)
+    in_json(HEADS, none_at_all)(members)
+    (files / "old.zip").write_bytes(remade(members))
+    code, out = placet(capsys, monkeypatch, *asked, "--without-heads")
+    assert code == 1
+    assert "DOES NOT HOLD seen-head" in out
 
 
 def in_this_process(

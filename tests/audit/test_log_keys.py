@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from placet.audit import ActFile, LogFiles, Report, population, verify
-from placet.authority import SigningKeys, Store, load_signing_keys, make_log_key
+from placet.authority import SigningKeys, Store, make_log_key
 from placet.cli._fetch import fetch_log
 from placet.client import OperatorClient
 from placet.ledger import (
@@ -24,6 +24,7 @@ from placet.ledger import (
 )
 from placet.model import ActClaims, EnrolIdentity, RekeyLog, canonical_json, digest_json
 from placet.tokens import SigningKey, sign_act
+from tests.audit.recording import log_signer
 from tests.harness.alone import Alone, alone
 from tests.harness.world import PASSPHRASE, until
 
@@ -75,11 +76,11 @@ async def _rotate(folder: Path) -> Rotated:
         cleo = SigningKey.generate()
         body = EnrolIdentity(jwk=dict(cleo.public.jwk()), roles=("clerk",))
         await ada.act("operator.enrol", "operator:cleo", body)
-        signers = [await _signer(running)]
+        signers = [await log_signer(running.settings)]
         for _ in range(2):
             await _covered(ada)
             await ada.act("log.rekey", "log", await _made(running))
-            signers.append(await _signer(running))
+            signers.append(await log_signer(running.settings))
             await _covered(ada)
             running.ahead += timedelta(hours=2)
             await until(lambda: _alone(ada))
@@ -100,14 +101,6 @@ async def _made(running: Alone) -> RekeyLog:
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         made = await make_log_key(store, SigningKeys(PASSPHRASE))
     return made.model_copy(update={"overlap_hours": 1})
-
-
-async def _signer(running: Alone) -> NoteSigner:
-    """The newest key, as who has database and passphrase has it."""
-    settings, keys = running.settings, SigningKeys(PASSPHRASE)
-    async with await Store.open(settings.database_url, origin=settings.origin) as store:
-        await load_signing_keys(store, keys)
-    return NoteSigner(settings.origin, keys.head_key())
 
 
 async def _covered(ada: OperatorClient) -> None:

@@ -218,7 +218,8 @@ def test_a_report_of_another_version_is_said_to_be_compared_with_nothing(
     report = verify_bundle(trusting(recorded, remade(members)))
     assert report.holds
     (said,) = report.unchecked
-    assert f"report.html is of version {version}" in said
+    assert said.name == "report.html"
+    assert f"of version {version}, " in said.found
     assert verify_bundle(trusting(recorded, recorded.exported)).unchecked == ()
 
 

@@ -12,6 +12,7 @@ from placet.tokens import (
     NotYetValid,
     TokenError,
     TooOld,
+    claimed_head,
     claimed_issuer,
     numeric_date,
     verify_decision,
@@ -130,6 +131,16 @@ def test_a_clock_without_a_zone_is_a_mistake_of_ours() -> None:
         SAMPLES["grant"].verify_at(SAMPLES["grant"].token, NOW.replace(tzinfo=None))
     with pytest.raises(ValueError, match="zone"):
         numeric_date(NOW.replace(tzinfo=None))
+
+
+def test_the_head_that_a_word_claims_was_in_sight() -> None:
+    for word in ("act", "decision", "settlement"):
+        assert claimed_head(resign(SAMPLES[word], ledger_head="a head")) == "a head"
+        for none in (..., None, 7, ["a head"]):
+            assert claimed_head(resign(SAMPLES[word], ledger_head=none)) is None
+    for broken in ("", "a.b.c", SAMPLES["act"].token + "."):
+        with pytest.raises(TokenError):
+            claimed_head(broken)
 
 
 def test_who_a_token_claims_to_be_from() -> None:

@@ -168,7 +168,8 @@ class Uses:
         told = tx.rows(GrantUseRow, _TOLD, {"id": use.jti})
         if told:
             (before,) = told
-            same = (before.grant_id, before.stage, before.system) == (use.sub, use.stage, system)
+            was = (before.grant_id, before.stage, before.system, before.status, before.body_digest)
+            same = was == (use.sub, use.stage, system, use.status, use.body_digest)
             return None if same else "this id was used for another use"
         grant = tx.get(Grant, use.sub)
         if grant is None or grant.system != system:

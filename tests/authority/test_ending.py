@@ -32,6 +32,7 @@ from placet.model import (
     UseStage,
     Verdict,
     canonical_json,
+    digest_bytes,
 )
 from placet.process import StepRequest
 from placet.tokens import SigningKey, make_client_assertion, make_proof, numeric_date, sign_use
@@ -265,7 +266,7 @@ async def told(
         iss="system:authority",
         aud=w.issuer,
         iat=numeric_date(now),
-        jti=secrets.token_urlsafe(18),
+        jti=other.get("jti", secrets.token_urlsafe(18)),
         sub=grant,
         details_digest=other.get("details_digest", issued["details_digest"]),
         jkt=other.get("jkt", issued["jkt"]),
@@ -273,6 +274,7 @@ async def told(
         action="parcel:dispatch",
         record="depot/D1/parcel/27",
         status=0 if stage is UseStage.INTENT else 200,
+        body_digest=other.get("body_digest"),
         used_at=numeric_date(now),
     )
     uses = (sign_use(claims, key),)
@@ -365,7 +367,12 @@ async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: W
         other = "the grant was given with other details, or to another key"
         await told(w, key, grant, UseStage.INTENT, other, details_digest="sha-256:" + "A" * 43)
         await told(w, key, grant, UseStage.INTENT, other, jkt=key.thumbprint)
-        await told(w, key, grant, UseStage.INTENT)
+        for _ in range(2):  # once for one id, and for nothing else under it
+            await told(w, key, grant, UseStage.INTENT, jti="intent-of-one-body")
+        other, digest = "this id was used for another use", digest_bytes(b"another body")
+        await told(
+            w, key, grant, UseStage.INTENT, other, jti="intent-of-one-body", body_digest=digest
+        )
         await w.admin.act("agent.suspend", "agent:carrier", WHY)
         with pytest.raises(AuthorityError, match=f"money may be moving: grant {grant}"):
             await w.admin.act("case.end", case, WHY)

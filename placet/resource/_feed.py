@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from placet.model import GrantId, Name
 from placet.resource._authority import AuthorityAway, SystemLink
+from placet.resource._saying import Reasons
 
 FEED_MAX_AGE = timedelta(seconds=2)
 """How old the feed may be; beyond it the authority itself is asked about each grant."""
@@ -27,9 +28,6 @@ Ended = Callable[[Sequence[GrantId]], Awaitable[None]]
 """Who is told of grants that ended, again if it raises."""
 
 _PAUSE = 0.5
-_SAY_AGAIN = 60.0
-"""Seconds for which a feed that waits for one and the same reason is not logged again."""
-
 _log = logging.getLogger("placet.resource")
 
 
@@ -42,7 +40,7 @@ class RevocationFeed:
         self._ended: dict[str, datetime] = {}
         self._cursor = 0
         self._complete_at: datetime | None = None
-        self._said = ("", -math.inf)
+        self._waits = Reasons()
 
     def has_ended(self, grant: str) -> bool:
         """Whether the feed has said that the grant was revoked or settled."""
@@ -65,19 +63,13 @@ class RevocationFeed:
             try:
                 while await self._read_page(link, tell):
                     pass
-                self._said = ("", -math.inf)
+                self._waits.over()
             except AuthorityAway as error:
-                self._say(str(error))
+                if self._waits.is_new(str(error)):
+                    _log.warning("%s: the revocation feed waits: %s", self._system, error)
             except Exception:  # noqa: BLE001 - an end of this task would go unnoticed; it is logged
                 _log.exception("%s: the revocation feed failed and is asked again", self._system)
             await asyncio.sleep(_PAUSE)
-
-    def _say(self, why: str) -> None:
-        before, at = self._said
-        now = asyncio.get_running_loop().time()
-        if why != before or now - at >= _SAY_AGAIN:
-            self._said = (why, now)
-            _log.warning("%s: the revocation feed waits: %s", self._system, why)
 
     async def _read_page(self, link: SystemLink, tell: Ended | None) -> bool:
         """Read what comes after the cursor; whether there is more to read at once."""

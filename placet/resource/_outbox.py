@@ -8,6 +8,7 @@ from typing import Protocol
 from placet.model import GrantUse
 from placet.resource._authority import AuthorityAway
 from placet.resource._guard import Guard
+from placet.resource._saying import Reasons
 
 _log = logging.getLogger("placet.resource")
 
@@ -29,14 +30,19 @@ async def tell_uses(guard: Guard, outbox: UseOutbox, pause: float = 0.5) -> None
 
     Neither an authority that is away nor a database that is busy ends the telling.
     """
+    waits = Reasons()
     while True:
         try:
-            if await _tell(guard, outbox):
+            more = await _tell(guard, outbox)
+            waits.over()
+            if more:
                 continue
         except AuthorityAway as error:
-            _log.warning("%s: uses wait: %s", guard.system, error)
-        except Exception:  # noqa: BLE001 - an end of this task would go unnoticed; it is logged
-            _log.exception("%s: telling uses failed and is tried again", guard.system)
+            if waits.is_new(str(error)):
+                _log.warning("%s: uses wait: %s", guard.system, error)
+        except Exception as error:  # noqa: BLE001 - an end of this task would go unnoticed; it is logged
+            if waits.is_new(repr(error)):
+                _log.exception("%s: telling uses failed and is tried again", guard.system)
         await asyncio.sleep(pause)
 
 

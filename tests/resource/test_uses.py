@@ -110,3 +110,31 @@ async def test_uses_are_told_until_they_are_heard(library: Library) -> None:
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
     assert sorted(library.authority.uses) == [use.id for use in uses if use is not uses[3]]
+
+
+async def test_why_uses_wait_is_told_once_and_again_when_it_is_another(
+    library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two lines a second, each with a trace where the database is away, would fill a log."""
+    use = library.guard.use(verified(library), "use-0123456789abcdef", UseStage.USE, 200)
+    outbox = Outbox([use], busy=20)  # every second look fails
+    library.authority.spoilt[USES] = lambda: JSONResponse({}, 503)
+
+    async def looked() -> bool:
+        return outbox.busy < 0 and library.authority.asked[USES] > 12
+
+    async def heard() -> bool:
+        return not outbox.waiting
+
+    caplog.clear()
+    telling = asyncio.create_task(tell_uses(library.guard, outbox, pause=0.01))
+    await until(looked)
+    del library.authority.spoilt[USES]
+    await until(heard)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    said = [each.message for each in caplog.records if each.name == "placet.resource"]
+    assert said == [
+        "library: telling uses failed and is tried again",
+        "library: uses wait: the authority answered 503",
+    ]

@@ -55,7 +55,9 @@ class PublishedKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """What the authority answered: the status, what says how long it may be kept, and the body."""
+
     status: int
     cache_control: str
     age: str
@@ -157,7 +159,7 @@ class SystemLink:
         )
         return sign_use(claims, self._key)
 
-    def _model(self, answer: _Answer, model: type[_M]) -> _M:
+    def _model(self, answer: Answer, model: type[_M]) -> _M:
         if answer.status == 401:
             raise AuthorityAway(
                 "the authority does not know this system: look at its key, its clock and whether "
@@ -181,7 +183,7 @@ class SystemLink:
 
     async def _send(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, data: Any = None
-    ) -> _Answer:
+    ) -> Answer:
         try:
             async with self._session.request(
                 method,
@@ -191,7 +193,7 @@ class SystemLink:
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             ) as response:
-                return _Answer(
+                return Answer(
                     response.status,
                     ",".join(response.headers.getall("Cache-Control", ())),
                     response.headers.get("Age", ""),
@@ -211,7 +213,7 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
     return bytes(body)
 
 
-def _freshness(answer: _Answer) -> timedelta:
+def _freshness(answer: Answer) -> timedelta:
     """How long an answer may be kept (RFC 9111 section 4.2), its age in caches taken off."""
     longest = _LONGEST
     for directive in answer.cache_control.lower().split(","):

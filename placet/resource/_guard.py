@@ -118,7 +118,7 @@ class Guard:
         """
         connector = aiohttp.TCPConnector(ssl=self._tls or True)
         async with aiohttp.ClientSession(connector=connector) as session:
-            self._link = SystemLink(self.system, self._issuer, self._key, session, self._clock)
+            self._link = self._make_link(session)
             metrics.FEED_AGE.labels(self.system).set_function(self._feed.age)
             follower = asyncio.create_task(self._feed.follow(self._link, ended))
             try:
@@ -127,6 +127,9 @@ class Guard:
                 follower.cancel()
                 await asyncio.gather(follower, return_exceptions=True)
                 self._link = None
+
+    def _make_link(self, session: aiohttp.ClientSession) -> SystemLink:
+        return SystemLink(self.system, self._issuer, self._key, session, self._clock)
 
     @property
     def link(self) -> SystemLink:

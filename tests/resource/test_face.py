@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from placet import resource
-from placet.resource import shared
+from placet.resource import shared, testing
 
 
 def test_the_public_names() -> None:
@@ -26,6 +26,7 @@ def test_the_public_names() -> None:
     ]
     assert all(hasattr(resource, name) for name in resource.__all__)
     assert shared.__all__ == ["SharedReplayCache", "UsedProofs"]
+    assert testing.__all__ == ["CASE", "RehearsedAuthority", "Shown", "Wrong"]
 
 
 def test_a_system_of_record_loads_no_database_policy_or_temporal() -> None:

@@ -34,6 +34,7 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
         claims=_paid(loan, analysis),
         disbursed=analysis.recommended,
         inspected=analysis.inspected,
+        drawn=analysis.drawn,
     )
     try:
         return LoanFile.model_validate(

@@ -223,11 +223,18 @@ PRESENTATION = Presentation(
             title="Loan budget",
             part="loan",
             rows="budget",
+            key="id",
             columns=(
                 _column("id", "Line"),
                 _column("category", "Category"),
                 _column("description", "Description"),
                 _column("amount", "Budget", _MONEY),
+                ShownColumn(
+                    path="amount",
+                    label="Requested",
+                    kind=_MONEY,
+                    beside=Beside(part="packet", rows="request.lines", key="line"),
+                ),
             ),
         ),
         TableSection(

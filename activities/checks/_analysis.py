@@ -3,7 +3,16 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from activities.checks import _documents, _loan, _people, _progress, _reading, _sov, _waivers
+from activities.checks import (
+    _budget,
+    _documents,
+    _loan,
+    _people,
+    _progress,
+    _reading,
+    _sov,
+    _waivers,
+)
 from activities.checks._given import ZERO, Check, Given, total
 from lender.model import (
     Adjustment,
@@ -31,7 +40,7 @@ CHECKS: tuple[Check, ...] = (
     _progress.continuity,
     _progress.overbilled,
     _progress.retainage,
-    _progress.reallocation,
+    _budget.reallocation,
     _progress.change_orders,
     _documents.inspected,
     _documents.inspection_current,
@@ -94,6 +103,7 @@ def analyse(
         basis=_basis(given),
         inspected_by=_inspector(packet),
         inspected=_documents.inspected_worth(given),
+        drawn=_budget.drawn(given),
     )
 
 

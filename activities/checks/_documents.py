@@ -36,10 +36,10 @@ def inspected(given: Given) -> CheckResult:
             if item in contradicted:
                 what = f"the inspection report says two different things of item {item}"
                 findings.undetermined(item, what, row.item.place)
-            elif worked:
+            elif worked > 0:
                 findings.undetermined(item, f"the inspection report says nothing of item {item}")
             continue
-        if value and worked / value > complete.value + tolerance:
+        if value and worked > 0 and worked / value > complete.value + tolerance:
             findings.add(
                 item,
                 f"item {item}: more is billed than the inspector saw",

@@ -53,7 +53,7 @@ def continuity(given: Given) -> CheckResult:
 
 
 def overbilled(given: Given) -> CheckResult:
-    """No row with G > C; no negative E."""
+    """No row with G > C; no negative E, but for the credit of a deductive change order in full."""
     findings = Findings("sov.overbilled")
     if not schedule(given, findings):
         return findings.result()
@@ -67,7 +67,10 @@ def overbilled(given: Given) -> CheckResult:
                 side("C", row.scheduled_value.value, row.scheduled_value.place),
                 difference=over,
             )
-        if row.this_period.value < 0:
+        # A row that is worth less than nothing states the correction itself; its value is compared
+        # with the approved change orders elsewhere.
+        credit = row.scheduled_value.value < 0 and row.total.value == row.scheduled_value.value
+        if row.this_period.value < 0 and not credit:
             findings.add(
                 f"{item}:E",
                 f"item {item}: the work of this period is negative",
@@ -88,9 +91,9 @@ def retainage(given: Given) -> CheckResult:
         return findings.result()
     terms = given.loan.terms.retainage
     rate = work_rate(given)
-    by_row, at_once = _held(given, rate, terms.stored_rate)
-    if shown.value not in {by_row, at_once}:
-        expected = min((by_row, at_once), key=lambda each: abs(each - shown.value))
+    agreed = _held(given, rate, terms.stored_rate)
+    if shown.value not in agreed:
+        expected = min(agreed, key=lambda each: abs(each - shown.value))
         short = shown.value < expected
         findings.add(
             "held",
@@ -114,15 +117,22 @@ def retainage(given: Given) -> CheckResult:
     return findings.result()
 
 
-def _held(given: Given, on_work: Decimal, on_stored: Decimal) -> tuple[Decimal, Decimal]:
-    """What rates hold back of work and stored material: rounded row by row, and rounded once."""
+def _held(given: Given, on_work: Decimal, on_stored: Decimal) -> tuple[Decimal, ...]:
+    """What rates hold back of work and stored material, in each way in which forms round it.
+
+    Row by row or once; the two parts each for itself (5a and 5b), or together (column I).
+    """
     parts = [
         (on_work * (row.previous.value + row.this_period.value), on_stored * row.stored.value)
         for row in given.rows
     ]
-    by_row = total(to_cents(work) + to_cents(stored) for work, stored in parts)
     work, stored = total(part[0] for part in parts), total(part[1] for part in parts)
-    return by_row, to_cents(work) + to_cents(stored)
+    return (
+        total(to_cents(of_work) + to_cents(of_stored) for of_work, of_stored in parts),
+        total(to_cents(of_work + of_stored) for of_work, of_stored in parts),
+        to_cents(work) + to_cents(stored),
+        to_cents(work + stored),
+    )
 
 
 def work_rate(given: Given) -> Decimal:
@@ -133,41 +143,6 @@ def work_rate(given: Given) -> Decimal:
     whole = total(row.scheduled_value.value for row in given.rows)
     done = total(row.total.value for row in given.rows)
     return terms.step_down_rate if whole and done / whole >= terms.step_down_at else terms.work_rate
-
-
-def reallocation(given: Given) -> CheckResult:
-    """No scheduled value moved between rows without an approved reallocation or change order."""
-    findings = Findings("budget.reallocation")
-    if not schedule(given, findings):
-        return findings.result()
-    loan = given.loan
-    expected = loan.approved_values
-    place = Place(document=given.loan_place, spot="schedule of values")
-    for row in given.rows:
-        item = row.item.value
-        approved = expected.pop(item, None)
-        if approved is None:
-            findings.add(
-                f"{item}:unknown",
-                f"item {item} is not in the approved schedule of values",
-                side("C", row.scheduled_value.value, row.scheduled_value.place),
-                side("approved schedule", "no such item", place),
-            )
-            continue
-        findings.equal(
-            f"{item}:C",
-            f"item {item}: the scheduled value is not the approved one",
-            side("C, scheduled value", row.scheduled_value.value, row.scheduled_value.place),
-            side("approved", approved, place),
-            row.scheduled_value.value - approved,
-        )
-    for item in sorted(expected):
-        findings.add(
-            f"{item}:missing",
-            f"item {item} of the approved schedule is not on the G703",
-            side("approved", expected[item], place),
-        )
-    return findings.result()
 
 
 def change_orders(given: Given) -> CheckResult:

@@ -12,6 +12,7 @@ from lender.model._loan import (
     Claim,
     InsuranceKind,
     ItemId,
+    LineDrawn,
     LoanId,
     PayeeId,
     Payment,
@@ -97,6 +98,7 @@ class Analysis(Model):
     basis: Basis
     inspected_by: Text | None = None
     inspected: Money | None = None
+    drawn: tuple[LineDrawn, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -139,11 +139,18 @@ class Claim(Model):
     amount: Money
 
 
+class LineDrawn(Model):
+    """What one draw draws of a budget line that is no hard cost."""
+
+    line: ItemId
+    amount: Money
+
+
 class PriorDraw(Model):
     """A draw that was disbursed: what the next one continues.
 
     ``funded`` is the day it was paid; a loan that was taken in from elsewhere may not have it, nor
-    ``inspected``, what the work that the inspector saw is worth.
+    ``inspected``, what the work that the inspector saw is worth, nor what was ``drawn`` of lines.
     """
 
     number: int = Field(ge=1, le=MAX_DRAW)
@@ -156,6 +163,7 @@ class PriorDraw(Model):
     claims: tuple[Claim, ...] = ()
     disbursed: Money
     inspected: Money | None = None
+    drawn: tuple[LineDrawn, ...] = ()
 
 
 class Retainage(Model):
@@ -294,6 +302,11 @@ class LoanFile(Model):
     def billed_to_date(self) -> dict[str, Decimal]:
         """What each row was billed through the last draw: work completed and material stored."""
         return {row.item: row.total for row in self.last_draw.rows} if self.last_draw else {}
+
+    def drawn_of(self, line: str) -> Decimal:
+        """What earlier draws drew of a budget line that is no hard cost, as far as is known."""
+        drawn = (each for draw in self.prior_draws for each in draw.drawn)
+        return sum((each.amount for each in drawn if each.line == line), Decimal("0.00"))
 
     @property
     def hard_cost_budget(self) -> Decimal:

@@ -1,0 +1,140 @@
+"""What forms do that is right, and what looks like it: rounded retainage, credits, released retainage."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from lender.model import Analysis, LoanFile, Packet, Read, Retainage, to_cents
+from placet.model import Finding
+from tests.domain import building
+from tests.domain.building import DRAW, RATE, Line, Lines
+from tests.domain.test_checks_clean import analysed
+
+ROUGH: Lines = tuple(
+    Line(Decimal("40000.00"), this_period=Decimal(work), stored=Decimal(stored))
+    for work, stored in (
+        ("1000.06", "100.06"),
+        ("2000.08", "300.05"),
+        ("3000.03", "500.09"),
+        ("4000.08", "700.06"),
+    )
+)
+"""Rows on which each way of rounding a tenth comes to another sum."""
+
+
+WAYS = ("each part of each row", "each row", "each part", "once")
+
+
+def held(way: str) -> Decimal:
+    """Line 5 of these rows, rounded in one way."""
+    work = [RATE * each.this_period for each in ROUGH]
+    stored = [RATE * each.stored for each in ROUGH]
+    both = [w + s for w, s in zip(work, stored, strict=True)]
+    ways = {
+        "each part of each row": sum(map(to_cents, (*work, *stored)), Decimal(0)),
+        "each row": sum(map(to_cents, both), Decimal(0)),
+        "each part": to_cents(sum(work, Decimal(0))) + to_cents(sum(stored, Decimal(0))),
+        "once": to_cents(sum(both, Decimal(0))),
+    }
+    return ways[way]
+
+
+def of(analysis: Analysis, *checks: str) -> list[Finding]:
+    return [each for each in analysis.findings if each.check in checks]
+
+
+def retained(amount: Decimal) -> Packet:
+    """The packet of these rows, holding so much."""
+    packet = building.packet(ROUGH)
+    assert packet.application is not None
+    line: Read[Decimal] = building.at(amount, "G702!5")
+    summary = packet.application.summary.model_copy(update={"retainage": line})
+    application = packet.application.model_copy(update={"summary": summary})
+    return packet.model_copy(update={"application": application})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_retainage_is_what_was_agreed_however_the_form_rounds_it(way: str) -> None:
+    """A column I of a tenth of G was a cent or two off what was asked for, and blocked the draw."""
+    assert of(analysed(retained(held(way)), building.loan(ROUGH)), "retainage.rate") == []
+
+
+def test_each_way_of_rounding_is_another_and_what_is_none_is_found() -> None:
+    ways = {held(way) for way in WAYS}
+    assert len(ways) == len(WAYS)
+    for amount in (min(ways) - Decimal("0.01"), max(ways) + Decimal("0.01")):
+        loan = building.loan(ROUGH)
+        assert of(analysed(retained(amount), loan), "retainage.rate") != []
+
+
+# --- credits ----------------------------------------------------------------------------------
+
+CREDIT = Line(Decimal("-1500.00"), this_period=Decimal("-1500.00"))
+
+
+def looked(credit: Line, *, inspected: bool = True) -> list[Finding]:
+    """What is found of a draw with a deductive change order as a row of its own."""
+    lines = (*DRAW, credit)
+    packet, loan = building.packet(lines), building.loan(lines)
+    inspection = packet.inspection
+    assert inspection is not None
+    if not inspected:
+        less = inspection.model_copy(update={"rows": inspection.rows[:-1]})
+        packet = packet.model_copy(update={"inspection": less})
+    return of(analysed(packet, loan), "sov.overbilled", "progress.inspected", "sov.continuity")
+
+
+@pytest.mark.parametrize("inspected", [True, False])
+@pytest.mark.parametrize(
+    "credit",
+    [CREDIT, Line(Decimal("-1500.00"), previous=Decimal("-1500.00"))],
+    ids=["in this draw", "in an earlier one"],
+)
+def test_a_credit_that_is_given_in_full_is_its_own_correction(
+    credit: Line, inspected: bool
+) -> None:
+    """It was told as negative work, and an inspector was asked how much of it was built."""
+    assert looked(credit, inspected=inspected) == []
+
+
+@pytest.mark.parametrize(
+    "given", [Decimal("0.00"), Decimal("-700.00"), Decimal("-1500.01")], ids=str
+)
+def test_a_credit_that_is_given_in_part_or_twice_is_found(given: Decimal) -> None:
+    """Not given, it is billed as much too high; and no more may be taken back than was agreed."""
+    assert looked(replace(CREDIT, this_period=given)) != []
+
+
+def test_negative_work_on_any_other_row_is_found() -> None:
+    less = replace(DRAW[1], this_period=Decimal("-10.00"), stored=DRAW[1].stored_before)
+    assert looked(less) != []
+
+
+# --- what is released at the end ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("agreed", "found"), [(True, False), (False, True)])
+def test_what_is_retained_is_released_at_the_end_as_was_agreed(agreed: bool, found: bool) -> None:
+    """An agreement says so as a step-down to nothing once all is built; else people decide."""
+    done = tuple(
+        Line(each.value, each.previous, this_period=each.value - each.previous) for each in DRAW
+    )
+    loan: LoanFile = building.loan(done)
+    if agreed:
+        ends = Retainage(
+            work_rate=RATE,
+            stored_rate=RATE,
+            step_down_at=Decimal(1),
+            step_down_rate=Decimal(0),
+            statutory_cap=RATE,
+        )
+        terms = loan.terms.model_copy(update={"retainage": ends})
+        loan = loan.model_copy(update={"terms": terms})
+    packet = building.packet(done)
+    assert packet.application is not None
+    nothing: Read[Decimal] = building.at(Decimal("0.00"), "G702!5")
+    summary = packet.application.summary.model_copy(update={"retainage": nothing})
+    application = packet.application.model_copy(update={"summary": summary})
+    analysis = analysed(packet.model_copy(update={"application": application}), loan)
+    assert bool(of(analysis, "retainage.rate")) is found

@@ -31,6 +31,7 @@ from placet.model import (
 )
 from placet.telemetry import carried, span
 from placet.tokens import find_token
+from placet.transport import over_tls
 
 _current: "contextvars.ContextVar[CurrentGrant]" = contextvars.ContextVar("placet_current_grant")
 MAX_ANSWER = 64 * 1024 * 1024
@@ -183,9 +184,8 @@ class CurrentGrant:
                 data = await self._read(response)
                 return Answer(response.status, data, dict(response.headers))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise unavailable(
-                f"{self._requested.system} does not answer ({type(error).__name__})"
-            ) from None
+            why = over_tls(error, url) or f" ({type(error).__name__})"
+            raise unavailable(f"{self._requested.system} does not answer{why}") from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         chunks, size = [], 0

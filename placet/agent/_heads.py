@@ -14,6 +14,7 @@ import aiohttp
 
 from placet.agent._errors import another_past, unavailable
 from placet.ledger import Checkpoint, LedgerError, ProofError, require_one_past, split_note
+from placet.transport import over_tls
 
 LOOK_SECONDS = 10.0
 """Between two looks, each of which a settlement waits for."""
@@ -87,7 +88,8 @@ class Heads:
             ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
+            why = over_tls(error, self._issuer) or f" ({type(error).__name__})"
+            raise unavailable(f"the authority does not answer{why}") from None
 
 
 def _read(body: bytes) -> tuple[str, Checkpoint]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from placet.model import Join, JoinAs, Joined, Problem
 from placet.tokens import SigningKey, invitation_key, make_proof, sign_enrolment
+from placet.transport import over_tls
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -59,7 +60,8 @@ async def join(
         ):
             status, answer = response.status, await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise NotHeard(f"the authority does not answer ({type(error).__name__})") from None
+        why = over_tls(error, url) or f" ({type(error).__name__})"
+        raise NotHeard(f"the authority does not answer{why}") from None
     try:
         if status == 200:
             return Joined.model_validate_json(answer)

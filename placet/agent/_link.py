@@ -54,7 +54,7 @@ from placet.model import (
 from placet.payloads import Keyring
 from placet.telemetry import carried
 from placet.tokens import make_client_assertion, make_proof, numeric_date, sign_settlement
-from placet.transport import seconds_to_wait
+from placet.transport import over_tls, seconds_to_wait
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _RENEW_BEFORE = timedelta(seconds=10)
@@ -311,7 +311,8 @@ class AuthorityLink:
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise unavailable(f"the authority does not answer ({type(error).__name__})") from None
+            why = over_tls(error, url) or f" ({type(error).__name__})"
+            raise unavailable(f"the authority does not answer{why}") from None
         if response.status == 429:
             waits = seconds_to_wait(response.headers.get("Retry-After"))
             raise self._refusal(429, _problem(body), waits)

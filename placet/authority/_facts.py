@@ -22,6 +22,7 @@ from placet.tokens import (
     make_proof,
     sign_inquiry,
 )
+from placet.transport import over_tls
 
 _SECONDS = aiohttp.ClientTimeout(total=5)
 _LIFETIME = timedelta(seconds=30)
@@ -118,7 +119,7 @@ class FactsClient:
                     raise Unavailable(f"system {system} answered {response.status} for its facts")
             answer = FactsAnswer.model_validate_json(bytes(body))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"system {system} does not answer") from error
+            raise Unavailable(f"system {system} does not answer{over_tls(error, url)}") from error
         except ValidationError as error:
             said = f"system {system} answered facts in a wrong form: {describe(error)[:300]}"
             raise Unavailable(said) from error

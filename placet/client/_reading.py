@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from placet._event_stream import Told, read_blocks
 from placet.client._heads import HeadKeeper
 from placet.client._sending import (
+    UNHEARD,
     AuthorityAway,
     AuthorityError,
     EvidenceMismatch,
@@ -180,7 +179,7 @@ class Reader(HeadKeeper):
                     raise self._refusal(response)
                 async for told in read_blocks(response.aiter_lines()):
                     yield told
-        except httpx.HTTPError as error:
+        except UNHEARD as error:
             raise self.away(error) from error
         except ValueError as error:
             raise AuthorityAway(f"what answers at {self.issuer} tells no events") from error

@@ -26,7 +26,7 @@ from placet.tokens import (
     make_proof,
     make_sign_in,
 )
-from placet.transport import BadTls, TlsSettings, Transport, seconds_to_wait
+from placet.transport import BadTls, TlsSettings, Transport, over_tls, seconds_to_wait
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -35,6 +35,8 @@ _UNPROVEN = {400, 401}  # what a wrong proof or assertion is refused with
 _CLOCKS_AGREE = 5  # seconds, after which a proof is from the future
 _PATIENCE = 60
 """Seconds for which one request comes again when it is told to come later."""
+UNHEARD = (httpx.HTTPError, ssl.SSLError)
+"""What a request ends with that nobody answers: httpx lets through what TLS says meanwhile."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -247,7 +249,7 @@ class Sender:
         while True:
             try:
                 response = await self._http.send(await make())
-            except httpx.HTTPError as error:
+            except UNHEARD as error:
                 raise self.away(error) from error
             pause = None
             if response.status_code == 429:
@@ -257,15 +259,9 @@ class Sender:
             left -= pause
             await asyncio.sleep(pause)
 
-    def away(self, error: httpx.HTTPError) -> AuthorityAway:
+    def away(self, error: Exception) -> AuthorityAway:
         """That it does not answer; and what TLS says, as of a certificate that is not believed."""
-        why: BaseException | None = error
-        while why is not None and not isinstance(why, ssl.SSLError):
-            why = why.__cause__ or why.__context__
-        said = ""
-        if why is not None:
-            reason = (why.reason or "no TLS").replace("_", " ").lower()
-            said = f" over TLS: {getattr(why, 'verify_message', '') or reason}"
+        said = over_tls(error, self.issuer)
         return AuthorityAway(f"the authority at {self.issuer} does not answer{said}")
 
     def _read(self, response: httpx.Response) -> Any:

@@ -30,6 +30,7 @@ from placet.tokens import (
     read_jwks,
     sign_use,
 )
+from placet.transport import over_tls
 
 _M = TypeVar("_M", bound=BaseModel)
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -201,7 +202,8 @@ class SystemLink:
                 )
         # ValueError: not JSON, not UTF-8; RecursionError: JSON too deep.
         except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
-            raise AuthorityAway(f"the authority does not answer ({type(error).__name__})") from None
+            why = over_tls(error, self._issuer) or f" ({type(error).__name__})"
+            raise AuthorityAway(f"the authority does not answer{why}") from None
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

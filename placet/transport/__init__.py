@@ -10,6 +10,7 @@ from placet.transport._loop import run_long
 from placet.transport._rates import Buckets, seconds_to_wait
 from placet.transport._settings import TemporalTlsSettings, TlsSettings
 from placet.transport._tls import BadTls, Transport, temporal_tls
+from placet.transport._unheard import over_tls
 
 if TYPE_CHECKING:
     from placet.transport._http import HEAD_SECONDS, MAX_HEAD, server_config
@@ -26,6 +27,7 @@ __all__ = [
     "TlsSettings",
     "Transport",
     "bind",
+    "over_tls",
     "run_long",
     "seconds_to_wait",
     "serve_until_told",

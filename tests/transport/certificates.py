@@ -49,6 +49,7 @@ class Authority:
         *,
         until: timedelta = DAY,
         address: str = "127.0.0.1",
+        name_too: str | None = None,
         passphrase: str | None = None,
     ) -> Pair:
         """A certificate for a process at an address; ``until`` may have passed."""
@@ -56,7 +57,13 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         made = self._builder(subject, key.public_key(), self._count + 1, until).add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
+            x509.SubjectAlternativeName(
+                [
+                    x509.IPAddress(ip_address(address)),
+                    *([] if name_too is None else [x509.DNSName(name_too)]),
+                ]
+            ),
+            critical=False,
         )
         signed = self._sign(made)
         pair = Pair(

@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from pydantic import ValidationError
@@ -17,9 +19,13 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
+from placet.agent import AgentConfig
+from placet.agent._link import AuthorityLink
 from placet.authority import AuthoritySettings, SigningKeys, Store, create_log, serve
 from placet.client import AuthorityAway, OperatorClient
+from placet.clock import system_clock
 from placet.resource import AuthorityAway as SystemHearsNothing
 from placet.resource import Guard
 from placet.telemetry import TelemetrySettings
@@ -167,6 +173,72 @@ async def test_systems_and_people_speak_it_too(ours: Authority, others: Authorit
             ):  # it is heard, and no authority
                 await una.get("/v1/governance")
         assert asked == ["/oauth/token"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("shown", ["nothing", "anothers"])
+async def test_whoever_shows_no_certificate_that_is_believed_is_told_so(
+    ours: Authority, others: Authority, version: ssl.TLSVersion, shown: str
+) -> None:
+    """A person, a system of record and a worker: before, that the authority does not answer."""
+    server = transport(ours, ours.issue("authority"), client_ca=ours.file)
+    pair = None if shown == "nothing" else others.issue("worker")
+    lacking = transport(ours, pair).client
+    assert lacking is not None
+    lacking.maximum_version = version
+    why = r"does not answer over TLS: .*shows no certificate.*\(PLACET_TLS_CERTIFICATE\)"
+    async with service(server) as (port, asked):
+        issuer = f"https://127.0.0.1:{port}"
+        async with OperatorClient(issuer, "operator:una", KEY, tls=lacking) as una:
+            with pytest.raises(AuthorityAway, match=why):
+                await una.get("/v1/governance")
+        guard = Guard("loans", issuer, "https://loans.example", KEY, tls=lacking)
+        async with guard.following():
+            with pytest.raises(SystemHearsNothing, match=why):
+                await guard.link.keys()
+        connector = aiohttp.TCPConnector(ssl=lacking)
+        async with aiohttp.ClientSession(connector=connector) as http:
+            link = AuthorityLink(AgentConfig("scale", KEY, issuer, {}), http, system_clock)
+            with pytest.raises(ApplicationError, match=why):
+                await link.send("GET", "/v1/keys/mine", None)
+        assert asked == []
+
+
+async def test_the_words_of_a_servers_refusal_are_told(ours: Authority) -> None:
+    """As HAProxy's, which come while an answer is waited for: httpx lets them through as they are."""
+    server = transport(ours, ours.issue("balancer"), client_ca=ours.file).server
+    lacking = transport(ours, None).client
+    assert server is not None
+
+    def refuse() -> None:
+        plain, _ = listening.accept()
+        with server.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as wrapped:
+            with pytest.raises(ssl.SSLError, match="did not return a certificate"):
+                wrapped.do_handshake()
+            refused.wait(30)  # an end with something unread would take the refusal with it
+
+    refused = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        issuer = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        refusing = asyncio.create_task(asyncio.to_thread(refuse))
+        async with OperatorClient(issuer, "operator:una", KEY, tls=lacking) as una:
+            with pytest.raises(AuthorityAway, match="over TLS: .*alert certificate required"):
+                await una.get("/v1/governance")
+        refused.set()
+        await refusing
+
+
+async def test_an_end_in_clear_says_nothing_of_tls() -> None:
+    """Whose server was killed is no matter of certificates."""
+
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(end, "127.0.0.1", 0) as server:
+        issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with OperatorClient(issuer, "operator:una", KEY) as una:
+            with pytest.raises(AuthorityAway, match="does not answer$"):
+                await una.get("/v1/governance")
 
 
 def _serial(port: int, tls: ssl.SSLContext) -> str:

@@ -157,9 +157,10 @@ def _used(tx: Tx, sender: Sender) -> IdentityKey:
     """The key behind a request, whose assertion and proof are used up."""
     use_sender(tx, sender)
     require_active(tx, sender.principal, sender.thumbprint, tx.now)
-    key = tx.get(IdentityKey, sender.thumbprint)
-    if key is None or not key.principal.startswith("agent:"):
+    if not sender.principal.startswith("agent:"):
         raise Invalid("invalid_request", "the keys of agents rotate this way, and no others")
+    key = tx.get(IdentityKey, sender.thumbprint)
+    assert key is not None  # it is active
     return key
 
 

@@ -9,6 +9,7 @@
 
 import base64
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 
 from pydantic import JsonValue
@@ -32,14 +33,7 @@ from placet.authority._left_by_people import left_rows
 from placet.authority._lines import relist
 from placet.authority._outbox import ring
 from placet.authority._outcomes import void
-from placet.authority._store import (
-    Case,
-    Checkpoint,
-    Delegation,
-    Identity,
-    Remark,
-    Tx,
-)
+from placet.authority._store import Case, Checkpoint, Delegation, Identity, Remark, Tx
 from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
@@ -300,7 +294,7 @@ class CheckpointActs:
             )
         if body.ends_at <= tx.now:
             raise Conflict("it would have ended already")
-        if (body.ends_at - body.starts_at).days > MAX_AWAY_DAYS:
+        if body.ends_at - body.starts_at > timedelta(days=MAX_AWAY_DAYS):
             raise Conflict(f"nobody is away for more than {MAX_AWAY_DAYS} days")
         entry = write_entry(
             tx,
@@ -340,9 +334,10 @@ class CheckpointActs:
 
     def _open(self, tx: Tx, act: Act) -> tuple[Checkpoint, Case, CheckpointDefinition]:
         row = tx.get(Checkpoint, act.claims.target)
-        case = None if row is None else tx.get(Case, row.case_id)
-        if row is None or case is None:
+        if row is None:
             raise Conflict("there is no such checkpoint")
+        case = tx.get(Case, row.case_id)
+        assert case is not None  # each is a case's
         if row.status != CheckpointStatus.OPEN:
             raise Conflict(f"the checkpoint is {row.status}, not open")
         if tx.now >= row.deadline:

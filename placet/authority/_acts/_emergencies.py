@@ -56,9 +56,10 @@ class EmergencyActs:
     def _break(self, tx: Tx, act: Act) -> ActAnswer:
         body = body_of(act, Reason)
         row = tx.get(Checkpoint, act.claims.target)
-        case = None if row is None else tx.get(Case, row.case_id)
-        if row is None or case is None:
+        if row is None:
             raise Conflict("there is no such checkpoint")
+        case = tx.get(Case, row.case_id)
+        assert case is not None  # each is a case's
         if row.status != CheckpointStatus.OPEN or tx.now >= row.deadline:
             raise Conflict("the checkpoint is not open")
         if case.status != CaseStatus.OPEN:
@@ -118,9 +119,10 @@ class EmergencyActs:
     def _close(self, tx: Tx, act: Act) -> ActAnswer:
         body = body_of(act, CloseReview)
         review = tx.get(ReviewRow, act.claims.target)
-        row = None if review is None else tx.get(Checkpoint, review.checkpoint_id)
-        if review is None or row is None or review.status != OPEN:
+        if review is None or review.status != OPEN:
             raise Conflict("there is no such open review")
+        row = tx.get(Checkpoint, review.checkpoint_id)
+        assert row is not None  # it opened with the review
         if row.status == CheckpointStatus.OPEN:
             raise Conflict("the emergency is not over yet; review it when it is")
         rule = governance(tx).break_glass

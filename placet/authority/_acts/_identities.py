@@ -107,7 +107,6 @@ class IdentityActs:
             raise Invalid("invalid_request", "roles: an operator has at least one role")
         if principal == act.actor:
             raise No("nobody enrols keys for themselves", "segregation")
-        _require_own_keys(tx, principal)
         key = _key_of(tx, body.jwk)
         if body.owner is not None:
             require_person(tx, body.owner, "owner")
@@ -137,9 +136,8 @@ class IdentityActs:
         if principal == act.actor:
             raise No("nobody enrols keys for themselves", "segregation")
         identity = tx.get(Identity, principal)
-        if identity is not None and roles_of(identity) != body.roles:
-            raise Conflict(f"{principal} is enrolled with other roles")
-        _require_own_keys(tx, principal)
+        if identity is not None:
+            _require_takes_keys(tx, identity, body.roles)
         if tx.get(InvitationRow, body.invitation_key) is not None:
             raise Conflict("this code was used for another invitation; make a new one")
         invitation = self._core.new_id("invitation")
@@ -280,12 +278,10 @@ def enrol(
                 enrolled_by=by,
             )
         )
-    elif kind == "operator" and roles_of(identity) != body.roles:
-        raise Conflict(f"{principal} is enrolled with other roles")
-    elif identity.status == "offboarded":
-        raise Conflict(f"{principal} is offboarded")
-    elif kind == "system" and body.url is not None:
-        tx.change(Identity, principal, url=body.url)
+    else:
+        _require_takes_keys(tx, identity, body.roles)
+        if kind == "system" and body.url is not None:
+            tx.change(Identity, principal, url=body.url)
     jwk: dict[str, JsonValue] = dict(key.jwk())
     entry = tx.append(
         "key.enrolled",
@@ -327,6 +323,15 @@ def _key_of(tx: Tx, jwk: Mapping[str, Any]) -> PublicKey:
     if tx.get(IdentityKey, key.thumbprint) is not None:
         raise Conflict("this key is enrolled already")
     return key
+
+
+def _require_takes_keys(tx: Tx, identity: Identity, roles: tuple[Name, ...]) -> None:
+    """Whoever has left gets no key, nor who signs in elsewhere, and nobody other roles by one."""
+    _require_own_keys(tx, identity.principal)
+    if identity.kind == "operator" and roles_of(identity) != roles:
+        raise Conflict(f"{identity.principal} is enrolled with other roles")
+    if identity.status == "offboarded":
+        raise Conflict(f"{identity.principal} is offboarded")
 
 
 def _require_own_keys(tx: Tx, principal: str) -> None:

@@ -19,7 +19,7 @@ class NoticeActs:
     def _resend(self, tx: Tx, act: Act) -> ActAnswer:
         require_role(act, ADMINISTRATOR)
         target = act.claims.target
-        if not (target.isascii() and target.isdecimal()) or len(target) > 15:
+        if not target.isdecimal() or len(target) > 15:  # any target is ASCII
             raise Invalid("invalid_request", "target: must be a delivery's number")
         if not send_again(tx, int(target)):
             raise Conflict("there is no such dead letter")

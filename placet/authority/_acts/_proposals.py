@@ -206,11 +206,13 @@ async def show_proposal(core: Core, jti: str) -> ProposalView:
 
 
 def _waiting(tx: Tx, jti: str) -> tuple[ProposalRow, SignedActRow]:
-    proposal, kept = tx.get(ProposalRow, jti), tx.get(SignedActRow, jti)
-    if proposal is None or kept is None:
+    proposal = tx.get(ProposalRow, jti)
+    if proposal is None:
         raise Conflict("no such act waits for a second signature")
     if proposal.status != PROPOSED:
         raise Conflict(f"this act is {proposal.status}; it waits for nobody")
+    kept = tx.get(SignedActRow, jti)
+    assert kept is not None  # it was kept with the proposal
     return proposal, kept
 
 

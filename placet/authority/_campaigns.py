@@ -206,14 +206,8 @@ class Campaigns:
                 "checkpoint": outcome.checkpoint_id,
                 **done.model_dump(mode="json", exclude={"identity"}),
             }
-            case = tx.get(Case, claims.txn)
-            tx.append(
-                "identity.reviewed",
-                AUTHORITY,
-                said,
-                case=claims.txn,
-                record=None if case is None else case.subject,
-            )
+            subject = _subject_of(item)
+            tx.append("identity.reviewed", AUTHORITY, said, case=claims.txn, record=subject)
             key = (item.campaign, item.number)
             tx.change(CampaignItemRow, key, done_json=canonical_json(done).decode())
             return done
@@ -292,11 +286,14 @@ def _begin(tx: Tx, case_id: str) -> CampaignItemRow:
         NotFound: the case is about none.
     """
     case = tx.get(Case, case_id)
-    words = [] if case is None else case.subject.split("/")
-    item = None
-    if len(words) == 4 and words[0] == "campaign" and words[3].isdecimal():
-        item = tx.get(CampaignItemRow, (words[1], int(words[3][:9])))
-    if item is None:
+    assert case is not None  # its grant is live
+    words = case.subject.split("/")
+    item = (
+        tx.get(CampaignItemRow, (words[1], int(words[3][:9])))
+        if len(words) == 4 and words[3].isdecimal()
+        else None
+    )
+    if item is None or case.subject != _subject_of(item):
         raise NotFound("the case is about no identity of a campaign")
     if item.case_id not in (None, case_id):
         other = tx.get(Case, item.case_id)
@@ -305,6 +302,11 @@ def _begin(tx: Tx, case_id: str) -> CampaignItemRow:
     if item.case_id != case_id:
         tx.change(CampaignItemRow, (item.campaign, item.number), case_id=case_id)
     return item
+
+
+def _subject_of(item: CampaignItemRow) -> str:
+    """The record of an item's case, in its one spelling."""
+    return f"campaign/{item.campaign}/identity/{item.number}"
 
 
 def campaign_view(reader: Reader, campaign: str) -> CampaignView | None:
@@ -324,7 +326,7 @@ def campaign_view(reader: Reader, campaign: str) -> CampaignView | None:
         items=tuple(
             CampaignItem(
                 number=each.number,
-                subject=f"campaign/{campaign}/identity/{each.number}",
+                subject=_subject_of(each),
                 identity=each.identity,
                 owner=each.owner,
                 risk=Risk(each.risk),

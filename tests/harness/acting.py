@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
 from placet.authority._acts import Acts
+from placet.authority._bootstrap import load_keys
 from placet.authority._campaigns import Campaigns
 from placet.authority._core import Core
 from placet.authority._decisions import Decisions
@@ -155,6 +156,7 @@ async def acting(folder: Path, *, signatures: int = 1) -> AsyncIterator[Acting]:
         await create_log(
             store, keys, [(name, key.public) for name, key in owned.items()], signatures=signatures
         )
+        await load_keys(store, keys)
         core = Core(settings, store, cast(Any, None), keys, clock, os.urandom)
         definitions = Definitions()
         vouching = Vouching(core, Sessions(core, Provider(core, session)))

@@ -1,0 +1,260 @@
+"""What agents and systems of record are refused once a grant has ended, or was never for that."""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from placet.authority._definitions import Definitions
+from placet.authority._settlements import Settling
+from placet.authority._store import Case, Grant
+from placet.authority._uses import Uses
+from placet.model import (
+    GrantUses,
+    Part,
+    SettlementAnswer,
+    Settlements,
+    SignedSettlement,
+    UseClaims,
+    UseStage,
+    digest_json,
+)
+from placet.tokens import SigningKey, numeric_date, sign_grant, sign_use
+from tests.harness.acting import Acting, acting
+from tests.harness.crowd import SALT
+from tests.harness.granting import Granted, enrolled, grant, row_of, sender
+from tests.harness.processes import DEFINITION
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SCALE, CARRIER, CUSTOMS = "agent:scale", "agent:carrier", "system:customs"
+WHY = {"reason": "a test"}
+UNREAD = "e30.e30.e30"
+"""A client assertion: who sends is known already."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Acting]:
+    """An authority with two agents, a system and the parcel process."""
+    async with acting(tmp_path_factory.mktemp("agents")) as made:
+        await made.act("ada", "process.publish", DEFINITION.name, DEFINITION)
+        for principal in (SCALE, CARRIER, CUSTOMS):
+            made.keys[principal] = await enrolled(made, principal)
+        yield made
+
+
+async def weighing(at: Acting, **more: Any) -> Granted:
+    """A live grant for the first step."""
+    return await grant(at, SCALE, at.keys[SCALE], **more)
+
+
+# --- settling ------------------------------------------------------------------------------------
+
+
+async def settle(at: Acting, granted: Granted, told: SignedSettlement) -> SettlementAnswer:
+    """Settle it as its holder."""
+    body = Settlements(client_assertion=UNREAD, settlements=(told,))
+    settling = Settling(at.core, Definitions())
+    answers = await settling.settle(sender(at, granted.agent, granted.key), body)
+    return answers.settlements[0]
+
+
+def part(record: str, salt: str = SALT) -> Part:
+    """A weight of a record."""
+    return Part(name="weight", record=record, salt=salt, data={"grams": 1})
+
+
+async def test_a_settlement_is_told_once_and_another_is_refused(at: Acting) -> None:
+    """I11: the same is answered the same; what else is said of the grant counts for nothing."""
+    granted = await weighing(at)
+    first = granted.settlement(at)
+    assert (await settle(at, granted, first)).status == "settled"
+    before, length = await at.rows(), len(await at.entries())
+    again = await settle(at, granted, first)
+    other = await settle(at, granted, granted.settlement(at, outcome="failed", error="it fell"))
+    assert (again.status, other.status) == ("settled", "refused")
+    assert other.reason == "the grant is already settled"
+    assert (await at.rows(), len(await at.entries())) == (before, length)
+
+
+@pytest.mark.parametrize("wrong", ["twice", "another-record", "no-step"])
+async def test_a_part_is_left_once_by_its_step_about_its_record(at: Acting, wrong: str) -> None:
+    """I13: nothing else is kept; it is refused for good."""
+    granted = await weighing(at, step="steal" if wrong == "no-step" else "weigh")
+    record = granted.details.identifier
+    parts, said = {
+        "twice": (
+            (part(record), part(record, secrets.token_urlsafe(32))),
+            "a part is named twice",
+        ),
+        "another-record": (
+            (part("depot/D2/parcel/1"),),
+            "part weight is about another record than the grant's",
+        ),
+        "no-step": ((part(record),), "the process has no such step"),
+    }[wrong]
+    before, length = await at.rows(), len(await at.entries())
+    answer = await settle(at, granted, granted.settlement(at, parts=parts))
+    assert (answer.status, answer.reason, answer.final) == ("refused", said, True)
+    assert (await at.rows(), len(await at.entries())) == (before, length)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "said", "reasons"),
+    [
+        ("another-agent", 404, "there is no such grant of this agent and key", ()),
+        ("another-key", 404, "there is no such grant of this agent and key", ()),
+        ("settled", 403, "the grant has ended", ("I1", "grant_ended")),
+        ("expired", 403, "the grant has ended", ("I1", "grant_ended")),
+        ("no-step", 403, "does not let this step read weight", ("I2", "not_an_input")),
+        ("not-its-input", 403, "does not let this step read weight", ("I2", "not_an_input")),
+    ],
+)
+async def test_settled_parts_are_read_under_a_live_grant_for_that(
+    at: Acting, wrong: str, status: int, said: str, reasons: tuple[str, ...]
+) -> None:
+    """I2: what a case's other steps have left is shown to no other agent, and to none any more."""
+    step = {"no-step": "steal", "not-its-input": "weigh"}.get(wrong, "reweigh")
+    granted = await weighing(at, step=step, lasts=0 if wrong == "expired" else 60)
+    if wrong == "settled":
+        await settle(at, granted, granted.settlement(at))
+    who = CARRIER if wrong == "another-agent" else SCALE
+    proving = SigningKey.generate() if wrong == "another-key" else None
+    async with at.refuses(status, said, *reasons):
+        asks = sender(at, who, at.keys[who], proving)
+        await Settling(at.core, Definitions()).inputs(asks, granted.id, "weight")
+
+
+# --- off at once ---------------------------------------------------------------------------------
+
+
+async def test_a_hold_ends_the_live_guarded_grants_on_its_record_and_below(at: Acting) -> None:
+    """I10: at once, and no others: not a neighbour's whose name begins the same."""
+    below, itself, beside, looking = [
+        await grant(
+            at, CARRIER, at.keys[CARRIER], record=record, guarded=guarded, action="parcel:dispatch"
+        )
+        for record, guarded in (
+            ("depot/H1/parcel/1", True),
+            ("depot/H1", True),
+            ("depot/H10/parcel/1", True),
+            ("depot/H1/parcel/2", False),
+        )
+    ]
+    await at.act("ada", "hold.place", "depot/H1", WHY)
+    for each in (below, itself):
+        row = await row_of(at, each)
+        assert (row.status, row.ended_for) == ("revoked", "hold")
+    for each in (beside, looking):
+        assert (await row_of(at, each)).status == "issued"
+    told = [each["data"] for each in await at.entries() if each["type"] == "grant.revoked"]
+    assert {each["grant"] for each in told if each["reason"] == "hold"} == {below.id, itself.id}
+
+
+async def test_a_model_that_is_suspended_loses_its_live_grants_and_all_lose_theirs(
+    at: Acting,
+) -> None:
+    """I10: one of them, or all; a step that asks none goes on."""
+    one, two, none = [
+        await weighing(at, **({} if model is None else {"model": model}))
+        for model in ("small-1", "large-1", None)
+    ]
+    for model, expected in (
+        ("small-1", ["revoked", "issued", "issued"]),
+        ("*", ["revoked", "revoked", "issued"]),
+    ):
+        await at.act("ada", "model.suspend", model, WHY)
+        last = (await at.entries())[-1]
+        assert (last["type"], last["data"]["revoked_grants"]) == ("model.suspended", 1)
+        assert [(await row_of(at, each)).status for each in (one, two, none)] == expected
+
+
+# --- systems of record ---------------------------------------------------------------------------
+
+
+async def customs_grant(at: Acting, **more: Any) -> Granted:
+    """A live grant for what customs does."""
+    return await grant(
+        at, CARRIER, at.keys[CARRIER], system="customs", action="parcel:dispatch", **more
+    )
+
+
+async def use(at: Acting, granted: Granted, stage: UseStage, **changed: Any) -> str | None:
+    """Why customs may not use it, if it may not."""
+    said = {
+        "iss": CUSTOMS,
+        "aud": at.core.issuer,
+        "iat": numeric_date(at.core.clock()),
+        "jti": secrets.token_urlsafe(18),
+        "sub": granted.id,
+        "details_digest": digest_json(granted.details),
+        "jkt": granted.key.thumbprint,
+        "stage": stage,
+        "action": granted.details.action,
+        "record": granted.details.identifier,
+        "status": 200,
+        "used_at": numeric_date(at.core.clock()),
+        **changed,
+    }
+    word = sign_use(UseClaims.model_validate(said), at.keys[CUSTOMS])
+    body = GrantUses(client_assertion=UNREAD, uses=(word,))
+    answer = await Uses(at.core).record(sender(at, CUSTOMS, at.keys[CUSTOMS]), body)
+    return answer.refused.get(str(said["jti"]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("revoked", "the grant is revoked"),
+        ("expired", "the grant has expired"),
+        ("stopped", "the case is not open"),
+        ("held", "the record is on hold"),
+        ("another-action", "the grant is for another action or record"),
+        ("another-record", "the grant is for another action or record"),
+    ],
+)
+async def test_an_intent_is_refused_once_its_grant_is_not_good_for_it(
+    at: Acting, wrong: str, said: str
+) -> None:
+    """I4, I10: before anything is done; what is done already is told all the same."""
+    granted = await customs_grant(at, lasts=0 if wrong == "expired" else 60)
+    changed = {
+        "another-action": {"action": "parcel:weigh"},
+        "another-record": {"record": "depot/D2/parcel/1"},
+    }.get(wrong, {})
+    if wrong == "revoked":
+        await at.write(lambda tx: tx.change(Grant, granted.id, status="revoked"))
+    if wrong == "stopped":
+        await at.write(lambda tx: tx.change(Case, granted.case, status="stopped"))
+    if wrong == "held":
+        await at.act("ada", "hold.place", granted.details.identifier, WHY)
+    before, length = await at.rows(), len(await at.entries())
+    assert await use(at, granted, UseStage.INTENT, **changed) == said
+    assert (await at.rows(), len(await at.entries())) == (before, length)
+    if not changed:
+        assert await use(at, granted, UseStage.RESULT) is None
+
+
+async def test_a_grant_that_is_not_live_here_is_not_active(at: Acting) -> None:
+    """I10: revoked, of a case that is not open, or of a database that was put back since."""
+
+    async def active(granted: Granted) -> bool:
+        claims = granted.claims(at)
+        token = await at.core.keys.sign(at.core.clock(), lambda signer: sign_grant(claims, signer))
+        asks = sender(at, CUSTOMS, at.keys[CUSTOMS])
+        return (await Uses(at.core).introspect(asks, token)).active
+
+    live, revoked, stopped, lost = [await customs_grant(at) for _ in range(4)]
+    await at.write(lambda tx: tx.change(Grant, revoked.id, status="revoked"))
+    await at.write(lambda tx: tx.change(Case, stopped.case, status="stopped"))
+    await at.write(lambda tx: tx.remove(Grant, lost.id))
+    assert [await active(each) for each in (live, revoked, stopped, lost)] == [
+        True,
+        False,
+        False,
+        False,
+    ]

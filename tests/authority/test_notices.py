@@ -261,6 +261,7 @@ async def test_after_a_kill_only_who_knows_the_id_is_told_again(
         receiver.status = 500  # so that both are open
         await propose(ada)
         await arrived(receiver, 2)
+        await settled(ada, "waiting")  # else a failure told late undoes what is set below
         receiver.status = 200
 
         def killed(tx: Any) -> None:

@@ -7,15 +7,20 @@ import inspect
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, get_type_hints
 
+from pydantic import TypeAdapter, ValidationError
 from temporalio import activity
 from temporalio.worker import ExecuteActivityInput
 
 from placet.agent._errors import UngovernedActivity, ungoverned
-from placet.model import ActivityRef, RequestedDetails, system_urn
+from placet.model import Action, ActivityRef, ModelName, Name, RequestedDetails, system_urn
 from placet.process import StepRequest, ToolRequest
 
 _MARK = "__placet_governed__"
 _F = TypeVar("_F", bound=Callable[..., Any])
+_SPELLING: TypeAdapter[tuple[str, str, str | None]] = TypeAdapter(
+    tuple[Action, Name, ModelName | None]
+)
+_MEMBERS = ("action, as object:verb", "system, a name", "model, a name")
 
 
 def governed(*, action: str, system: str, model: str | None = None) -> Callable[[_F], _F]:
@@ -26,7 +31,14 @@ def governed(*, action: str, system: str, model: str | None = None) -> Callable[
 
     Raises:
         TypeError: the function is not ``async``.
+        ValueError: the action is not spelled ``object:verb``, or a name not as names are.
     """
+    try:
+        _SPELLING.validate_python((action, system, model))
+    except ValidationError as error:
+        first = error.errors()[0]
+        member = _MEMBERS[int(first["loc"][0])]
+        raise ValueError(f"@governed needs {member}: {first['input']!r} is none") from None
 
     def mark(function: _F) -> _F:
         if not inspect.iscoroutinefunction(function):

@@ -26,6 +26,8 @@ from placet.ledger._note_keys import (
 
 _ED25519 = b"\x01"  # C2SP signed-note: the signature type of Ed25519
 _SIGNATURE = re.compile(r"\u2014 (\S+) ([A-Za-z0-9+/]+=*)")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # any but the line feed
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}\Z")
 MAX_NOTE_CHARS = 131_072  # C2SP signed-note: 16 signatures, of up to 5 kB each, must be taken
 MAX_SIGNATURES = 100
@@ -147,9 +149,9 @@ def split_note(note: str) -> tuple[str, tuple[tuple[str, bytes], ...]]:
     text, gap, rest = note.rpartition("\n\n")
     if not gap or not text or not rest.endswith("\n"):
         raise NoteError("a note is text, a blank line, and signature lines")
-    if any(ord(each) < 0x20 and each != "\n" for each in note):
+    if _CONTROL.search(note):
         raise NoteError("a note has no control characters")
-    if any(0xD800 <= ord(each) < 0xE000 for each in note):
+    if _SURROGATE.search(note):
         raise NoteError("a note is UTF-8, which has no surrogates")
     lines = rest[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:

@@ -234,12 +234,10 @@ class Cases:
             use_proof(tx, proof)
             require_live(tx, claims)
             case = tx.get(Case, claims.txn)
-            if case is None:
-                raise NotFound("there is no such case")
+            assert case is not None  # it is open
             if asked.admissions < case.admissions:
                 raise Forbidden("a person has admitted the case since", ("I1", "admitted_since"))
-            if case.status == CaseStatus.OPEN:
-                stop_case(tx, case, asked.reason, but=claims.jti)
+            stop_case(tx, case, asked.reason, but=claims.jti)
             stopped = tx.get(Case, case.id)
             return view(stopped if stopped is not None else case)
 

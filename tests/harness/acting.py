@@ -47,6 +47,8 @@ class Acting:
     core: Core
     acts: Acts
     decisions: Decisions
+    facts: FactsClient
+    provider: Provider
     keys: dict[str, SigningKey]
     now: list[datetime] = field(default_factory=lambda: [datetime.now(UTC)])
 
@@ -159,7 +161,9 @@ async def acting(folder: Path, *, signatures: int = 1) -> AsyncIterator[Acting]:
         await load_keys(store, keys)
         core = Core(settings, store, cast(Any, None), keys, clock, os.urandom)
         definitions = Definitions()
-        vouching = Vouching(core, Sessions(core, Provider(core, session)))
+        provider = Provider(core, session)
+        vouching = Vouching(core, Sessions(core, provider))
         facts, campaigns = FactsClient(core, session), Campaigns(core, definitions)
         acts = Acts(core, definitions, facts, vouching, campaigns)
-        yield Acting(core, acts, Decisions(core, vouching), owned, now)
+        decisions = Decisions(core, vouching)
+        yield Acting(core, acts, decisions, facts, provider, owned, now)

@@ -32,7 +32,7 @@ from tests.harness.acting import Acting
 from tests.harness.crowd import number_id, parcel_case
 
 DIGEST = "sha-256:" + "A" * 43
-_NUMBERS = itertools.count(1)
+_NUMBERS = itertools.count(10_000)
 
 
 def proof(at: Acting, key: SigningKey) -> Proof:

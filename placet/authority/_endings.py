@@ -11,12 +11,13 @@ from datetime import timedelta
 
 from placet.authority._alarms import forget_standstill
 from placet.authority._cases import SETTLE_GRACE
+from placet.authority._doings import is_begun
 from placet.authority._errors import Conflict
 from placet.authority._outbox import put_termination
 from placet.authority._outcomes import void
 from placet.authority._revocations import revoke
-from placet.authority._store import Case, Checkpoint, Grant, GrantUseRow, Tx
-from placet.model import CaseStatus, UseStage
+from placet.authority._store import Case, Checkpoint, Grant, Tx
+from placet.model import CaseStatus
 
 END = "case.end"
 ENDED = "ended"
@@ -64,14 +65,4 @@ def _moving(tx: Tx, case: Case) -> Grant | None:
         Grant.guarded_json.is_not(None),  # type: ignore[union-attr]  # a column on the class
         Grant.expires_at > tx.now - timedelta(seconds=SETTLE_GRACE),
     )
-    return next((each for each in guarded if each.status == "issued" or _begun(tx, each)), None)
-
-
-def _begun(tx: Tx, grant: Grant) -> bool:
-    """Whether an action was begun under a grant whose end its system has not told."""
-    # No use is recorded before its grant: whole ranges of entries are passed over.
-    uses = tx.all(
-        GrantUseRow, GrantUseRow.grant_id == grant.id, GrantUseRow.entry > (grant.entry or 0)
-    )
-    stages = [use.stage for use in uses]
-    return stages.count(UseStage.INTENT) > stages.count(UseStage.RESULT)
+    return next((each for each in guarded if each.status == "issued" or is_begun(tx, each)), None)

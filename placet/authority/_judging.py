@@ -10,6 +10,7 @@ from placet.authority._alarms import stop_case
 from placet.authority._approvals import Approval, Lacking, void_approved, weigh
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
+from placet.authority._doings import Doing, doing
 from placet.authority._errors import Unavailable
 from placet.authority._foreseeing import Question, claim_of
 from placet.authority._granting import record_denial, record_grant
@@ -168,9 +169,8 @@ class Judge:
         else:
             weighed = weigh(tx, definition, case, step, matrix, ask.facts, self._core.issuer)
             if isinstance(weighed, Lacking):
-                for each in weighed.void:
-                    void_approved(tx, case, each, ("I5", weighed.reason))
-                return Denial(weighed.description, ("I5", weighed.reason))
+                denial = Denial(weighed.description, ("I5", weighed.reason))
+                return _without(tx, ask, case, step, weighed.void, denial)
             approval = weighed
             try:
                 context = guarded_context(facts, approval.facts, ask.facts.facts)
@@ -203,10 +203,33 @@ class Judge:
                     extra={"case": case.id, "activity": step.activity_type},
                 )
             # In audit mode nothing is ever paid: that says nothing against what people approved.
-            if approval is not None and matrix.mode is not Mode.AUDIT:
-                void_approved(tx, case, approval.checkpoint_id, decision.reasons)
-            return Denial(said, decision.reasons, policy)
+            held = approval is None or matrix.mode is Mode.AUDIT
+            void = () if approval is None or held else (approval.checkpoint_id,)
+            return _without(tx, ask, case, step, void, Denial(said, decision.reasons, policy))
         return record_grant(tx, self._core, ask, case, activity, approval, policy)
+
+
+def _without(
+    tx: Tx, ask: Ask, case: Case, step: Step, void: tuple[str, ...], denial: Denial
+) -> Denial:
+    """Deny, and void the approvals that hold no longer: people are asked anew.
+
+    What was done on them already is not asked of anybody anew: a person looks (I11).
+
+    Raises:
+        Unavailable: it was begun, and its system has not said yet what came of it.
+    """
+    if not void:
+        return denial
+    done = doing(tx, ask, step)
+    if done is Doing.BEGUN:
+        raise Unavailable(f"{step.system} has not said yet what came of the attempt before")
+    if done is Doing.DONE:
+        said = f"{step.system} says that it was done, and now: {denial.description}"
+        return replace(denial, description=said, reasons=("I11", "done_already", *denial.reasons))
+    for each in void:
+        void_approved(tx, case, each, denial.reasons)
+    return denial
 
 
 def _held_back(held: Held) -> Denial | Slow:

@@ -5,13 +5,11 @@ import contextlib
 import dataclasses
 import json
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 import pytest_asyncio
@@ -25,7 +23,6 @@ from placet.client import AuthorityError
 from placet.model import (
     AUTHORITY,
     EnrolIdentity,
-    GrantUses,
     PartRef,
     Reason,
     UseClaims,
@@ -35,10 +32,11 @@ from placet.model import (
     digest_bytes,
 )
 from placet.process import StepRequest
-from placet.tokens import SigningKey, make_client_assertion, make_proof, numeric_date, sign_use
+from placet.tokens import SigningKey, sign_use
 from tests.authority.test_two_administrators import troubles
 from tests.harness import processes
 from tests.harness.parcels import FailingCheck, ParcelCheck, Weight
+from tests.harness.uses import tell_use
 from tests.harness.world import World, temporal_server, until, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -251,41 +249,6 @@ async def test_money_that_may_be_moving_is_waited_for(w: World) -> None:
             await w.admin.act("case.end", case, WHY)
 
 
-async def told(
-    w: World, key: SigningKey, grant: str, stage: UseStage, refused: str | None = None, **other: str
-) -> None:
-    """The depot's own system tells what it does under a dispatching grant."""
-    (issued,) = [
-        each["data"] for each in await w.entries("grant.issued") if each["data"]["grant"] == grant
-    ]
-    now, url = datetime.now(UTC), f"{w.issuer}/v1/uses"
-    assertion = make_client_assertion(
-        key, "system:authority", issuer=w.issuer, now=now, jti=secrets.token_urlsafe(18)
-    )
-    claims = UseClaims(
-        iss="system:authority",
-        aud=w.issuer,
-        iat=numeric_date(now),
-        jti=other.get("jti", secrets.token_urlsafe(18)),
-        sub=grant,
-        details_digest=other.get("details_digest", issued["details_digest"]),
-        jkt=other.get("jkt", issued["jkt"]),
-        stage=stage,
-        action="parcel:dispatch",
-        record="depot/D1/parcel/27",
-        status=0 if stage is UseStage.INTENT else 200,
-        body_digest=other.get("body_digest"),
-        used_at=numeric_date(now),
-    )
-    uses = (sign_use(claims, key),)
-    body = GrantUses(client_assertion=assertion, uses=uses).model_dump(mode="json")
-    proof = make_proof(key, "POST", url, now=now, jti=secrets.token_urlsafe(18))
-    async with httpx.AsyncClient() as http:
-        answer = await http.post(url, json=body, headers={"DPoP": proof})
-    expected = {} if refused is None else {claims.jti: refused}
-    assert (answer.status_code, answer.json()) == (200, {"refused": expected})
-
-
 async def _no_other_word_of_the_system(w: World, key: SigningKey) -> None:
     """What who owns the log writes in the place of what the system said is found.
 
@@ -365,18 +328,18 @@ async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: W
         await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
         (grant,) = await until(dispatching)
         other = "the grant was given with other details, or to another key"
-        await told(w, key, grant, UseStage.INTENT, other, details_digest="sha-256:" + "A" * 43)
-        await told(w, key, grant, UseStage.INTENT, other, jkt=key.thumbprint)
+        await tell_use(w, key, grant, UseStage.INTENT, other, details_digest="sha-256:" + "A" * 43)
+        await tell_use(w, key, grant, UseStage.INTENT, other, jkt=key.thumbprint)
         for _ in range(2):  # once for one id, and for nothing else under it
-            await told(w, key, grant, UseStage.INTENT, jti="intent-of-one-body")
+            await tell_use(w, key, grant, UseStage.INTENT, jti="intent-of-one-body")
         other, digest = "this id was used for another use", digest_bytes(b"another body")
-        await told(
+        await tell_use(
             w, key, grant, UseStage.INTENT, other, jti="intent-of-one-body", body_digest=digest
         )
         await w.admin.act("agent.suspend", "agent:carrier", WHY)
         with pytest.raises(AuthorityError, match=f"money may be moving: grant {grant}"):
             await w.admin.act("case.end", case, WHY)
-        await told(w, key, grant, UseStage.RESULT)
+        await tell_use(w, key, grant, UseStage.RESULT)
         await w.admin.act("case.end", case, WHY)
         go_on.set()
         await audited(w, case, ParcelCheck)

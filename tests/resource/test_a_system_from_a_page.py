@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,17 @@ from placet.model import EnrolIdentity, UseStage, Verdict, digest_bytes
 from placet.resource import Guard, VerifiedGrant
 from placet.resource.testing import RehearsedAuthority, Shown
 from placet.tokens import GrantClaims, SigningKey
+from tests.admitting import admit
 from tests.harness.logs import assert_holds, whole_log
-from tests.harness.world import World, free_port, publish, sandbox, temporal_server, world
+from tests.harness.world import (
+    World,
+    free_port,
+    publish,
+    sandbox,
+    temporal_server,
+    until,
+    world,
+)
 from tests.resource import liens
 from tests.resource.simulator import served
 
@@ -119,40 +128,92 @@ async def let_in(w: World, url: str) -> SigningKey:
     return key
 
 
+@contextlib.asynccontextmanager
+async def lending(
+    registry: Any, app: Callable[[Guard], ASGIApp], folder: Path
+) -> AsyncIterator[World]:
+    """A world in which the page's registry is up, and its agents are at work."""
+    registry.add("L-7", "bank-1")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with contextlib.AsyncExitStack() as stack:
+        temporal = await stack.enter_async_context(temporal_server())
+        w = await stack.enter_async_context(world(temporal, folder))
+        guard = Guard(liens.SYSTEM, w.issuer, url, await let_in(w, url))
+        await stack.enter_async_context(served(app(guard), port, lifespan="on"))
+        for agent in ("orchestrator", *liens.AGENTS):
+            await stack.enter_async_context(await worker(w, agent, url))
+        yield w
+
+
+async def approved(w: World) -> str:
+    """A case whose release was approved."""
+    opened = await w.people["pat"].open_case("lien-release", "lien/L-7")
+    assert opened.case is not None
+    w.started.append(opened.case)
+    await w.people["cleo"].decide(await w.until_checkpoint(opened.case), Verdict.APPROVE)
+    return opened.case
+
+
 async def test_a_case_whose_release_lost_its_answer_ends_as_released(
     folder: Path, tmp_path: Path
 ) -> None:
     """I11: the next attempt, under another grant, releases nothing more; and the record holds."""
     written = importlib.import_module("registry.app")
     registry = written.Registry(tmp_path / "registry.db")
-    registry.add("L-7", "bank-1")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    async with contextlib.AsyncExitStack() as stack:
-        temporal = await stack.enter_async_context(temporal_server())
-        w = await stack.enter_async_context(world(temporal, tmp_path))
-        guard = Guard(liens.SYSTEM, w.issuer, url, await let_in(w, url))
-        app = Loses(written.make_app(guard, registry))
-        await stack.enter_async_context(served(app, port, lifespan="on"))
-        for agent in ("orchestrator", *liens.AGENTS):
-            await stack.enter_async_context(await worker(w, agent, url))
-        opened = await w.people["pat"].open_case("lien-release", "lien/L-7")
-        assert opened.case is not None
-        w.started.append(opened.case)
-        view = await w.until_checkpoint(opened.case)
-        await w.people["cleo"].decide(view, Verdict.APPROVE)
-        assert (await w.until_closed(opened.case)).result == "released"
-        await w.until_archived(opened.case)
+    made: list[tuple[Guard, Loses]] = []
+
+    def app(guard: Guard) -> Loses:
+        made.append((guard, Loses(written.make_app(guard, registry))))
+        return made[0][1]
+
+    async with lending(registry, app, tmp_path) as w:
+        case = await approved(w)
+        assert (await w.until_closed(case)).result == "released"
+        await w.until_archived(case)
         assert_holds(await whole_log(w.admin))
-        assert app.released == 2
+        ((guard, lossy),) = made
+        assert lossy.released == 2
         assert registry.version("L-7") == "1"
         rehearsed = RehearsedAuthority(liens.SYSTEM)
-        _are_of_the_form_of(app.tokens, rehearsed)
-        real = await _judged(guard, app.tokens["release"])
+        _are_of_the_form_of(lossy.tokens, rehearsed)
+        real = await _judged(guard, lossy.tokens["release"])
         async with rehearsed.guard().following() as its_guard:
             grant = _approved(rehearsed)
             rehearsed.revoke(grant)
             assert await _judged(its_guard, grant.token) == real
+
+
+async def test_what_was_done_is_not_called_void(folder: Path, tmp_path: Path) -> None:
+    """I11: a registry that tells its own release as a change loses no approval: people look."""
+    written = importlib.import_module("registry.app")
+
+    class Changing(written.Registry):  # type: ignore[misc, name-defined]  # of a module made here
+        mended = False
+
+        def version(self, lien: str) -> str | None:
+            with self.transaction() as db:
+                (version,) = db.execute("SELECT version FROM lien WHERE id = ?", (lien,)).fetchone()
+            return str(super().version(lien) if self.mended else version)
+
+    registry = Changing(tmp_path / "registry.db")
+    app = lambda guard: Loses(written.make_app(guard, registry))  # noqa: E731
+    async with lending(registry, app, tmp_path) as w:
+        case = await approved(w)
+
+        async def stopped() -> bool:
+            return (await w.people["una"].case(case)).status in {"stopped", "closed"}
+
+        await until(stopped)
+        view = await w.people["una"].case(case)
+        why = "release_lien was denied: I11, done_already, I3, forbidden, policy:approved"
+        assert (view.status, view.stopped_for) == ("stopped", why)
+        assert not await w.entries("checkpoint.voided")
+        Changing.mended = True
+        await admit(w.admin, case, "the registry tells it as it was approved now")
+        assert (await w.until_closed(case)).result == "released"
+        await w.until_archived(case)
+        assert_holds(await whole_log(w.admin))
 
 
 def _approved(rehearsed: RehearsedAuthority) -> Shown:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import httpx
+import jwt
 import pytest
 from temporalio import activity
 
@@ -11,9 +12,10 @@ from placet.authority import Store
 from placet.authority._store import OutboxRow
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import EnrolIdentity, Reason, Verdict
+from placet.model import EnrolIdentity, Reason, UseStage, Verdict
 from placet.tokens import SigningKey
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
+from tests.harness.uses import tell_use
 from tests.harness.world import World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -206,3 +208,36 @@ async def test_a_grant_ends_with_the_standing_of_who_approved_it(w: World) -> No
     async with await Store.open(w.settings.database_url, origin=w.settings.origin) as store:
         key = f"notice/checkpoint.voided/{shown.id}"
         assert await store.read(lambda r: r.first(OutboxRow, OutboxRow.key == key))
+
+
+async def test_what_was_done_outlives_the_standing_of_who_approved_it(w: World) -> None:
+    """I11, I5: the step that asks again is denied, and nobody is asked anew for what is done."""
+    answers: list[tuple[Reply, Reply]] = []
+    key = SigningKey.generate()
+    await w.admin.act("system.enrol", "system:authority", EnrolIdentity(jwk=key.public.jwk()))
+
+    async def probe(info: activity.Info) -> tuple[Reply, Reply]:
+        details = details_of(info, action="parcel:dispatch")
+        token = (await ask(w, "carrier", details)).body["access_token"]
+        grant = jwt.decode(token, options={"verify_signature": False})["jti"]
+        await tell_use(w, key, grant, UseStage.INTENT)
+        await w.admin.act("operator.suspend", "operator:cleo", Reason(reason="left the house"))
+        begun = await ask(w, "carrier", details)
+        await tell_use(w, key, grant, UseStage.RESULT)
+        return begun, await ask(w, "carrier", details)
+
+    async with (
+        rogue_worker(w, "carrier", "dispatch", probe, answers),
+        w.workers(only=("orchestrator", "scale", "second-scale")),
+    ):
+        shown = await w.until_checkpoint(await w.open(SUBJECT))
+        await w.people["cleo"].decide(shown, Verdict.APPROVE, amount=AMOUNT)
+
+        async def done() -> list[tuple[Reply, Reply]]:
+            return answers
+
+        ((begun, was_done),) = await until(done)
+    assert (begun.status, begun.body["error"]) == (503, "temporarily_unavailable")
+    assert "has not said yet" in begun.body["error_description"]
+    assert was_done.reasons == ["I11", "done_already", "I5", "approver_not_active"]
+    assert await w.entries("checkpoint.voided") == []

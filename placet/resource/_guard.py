@@ -278,7 +278,7 @@ class Guard:
             proof = verify_proof(
                 proofs[0],
                 method=request.method,
-                url=self._url + _path_as_sent(request),
+                url=self._address(request),
                 now=self._clock(),
                 access_token=token,
                 expected_jkt=jkt,
@@ -286,6 +286,17 @@ class Guard:
         except TokenError as error:
             raise BadToken("invalid_dpop_proof", str(error)) from None
         await self._proofs.use(proof, self._clock())
+
+    def _address(self, request: Request) -> str:
+        """What was asked, as callers spell it.
+
+        An application that is mounted, or served under a path, finds that path in the request's
+        too; where it is the end of the system's own address, it counts once.
+        """
+        path, under = _path_as_sent(request), quote(request.scope.get("root_path", "").rstrip("/"))
+        if under and self._url.endswith(under) and path.startswith(f"{under}/"):
+            path = path.removeprefix(under)
+        return self._url + path
 
     async def _require_live(self, claims: GrantClaims, token: str) -> None:
         if self._feed.has_ended(claims.jti):

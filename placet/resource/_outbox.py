@@ -10,6 +10,9 @@ from placet.resource._authority import AuthorityAway
 from placet.resource._guard import Guard
 from placet.resource._saying import Reasons
 
+_AT_ONCE = 256
+"""Uses that the authority takes in one request."""
+
 _log = logging.getLogger("placet.resource")
 
 
@@ -17,7 +20,7 @@ class UseOutbox(Protocol):
     """The system's own table of uses that the authority has not heard of yet."""
 
     async def pending(self) -> Sequence[GrantUse]:
-        """The oldest uses that were not told, at most 256."""
+        """The oldest uses that were not told; the first 256 of them are."""
         ...
 
     async def told(self, ids: Sequence[str]) -> None:
@@ -48,7 +51,7 @@ async def tell_uses(guard: Guard, outbox: UseOutbox, pause: float = 0.5) -> None
 
 async def _tell(guard: Guard, outbox: UseOutbox) -> bool:
     """Tell of what stands there now; whether there was anything."""
-    uses = tuple(await outbox.pending())
+    uses = tuple(await outbox.pending())[:_AT_ONCE]
     if not uses:
         return False
     answer = await guard.link.tell(uses)

@@ -138,3 +138,24 @@ async def test_why_uses_wait_is_told_once_and_again_when_it_is_another(
         "library: telling uses failed and is tried again",
         "library: uses wait: the authority answered 503",
     ]
+
+
+async def test_an_outbox_that_gives_all_it_has_is_told_a_part_at_a_time(library: Library) -> None:
+    """I11: the authority takes 256 at once; after it was away there may be more."""
+    grant, count = verified(library), 600
+
+    class Whole(Outbox):
+        async def pending(self) -> Sequence[GrantUse]:
+            return list(self.waiting.values())
+
+    uses = [library.guard.use(grant, f"use-{n:016}", UseStage.USE, 200) for n in range(count)]
+    outbox = Whole(uses, busy=0)
+    telling = asyncio.create_task(tell_uses(library.guard, outbox, pause=0.01))
+
+    async def heard() -> bool:
+        return not outbox.waiting
+
+    await until(heard)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert list(library.authority.uses) == [use.id for use in uses]

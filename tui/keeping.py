@@ -1,5 +1,6 @@
 """Keeping a file for the person: where they work, or handed over where that is a browser."""
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -21,5 +22,7 @@ def keep(app: App[object], path: Path, content: bytes) -> str:
     except FileExistsError:
         raise ValueError(f"{path.name} is there already: choose another name.") from None
     except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # half a file is none
         raise ValueError(f"{path.name}: {error.strerror}") from None
     return f"Kept as {path.absolute()}"

@@ -30,20 +30,27 @@ from placet.audit._files import Kept, LogFiles
 from placet.audit._html import REPORT_VERSION, render
 from placet.audit._past import HEADS, spell_past
 from placet.audit._select import KEPT, body_digest, head_size, policies_digest, referred
-from placet.audit._zip import pack, require_name
-from placet.model import CaseArchive, canonical_json, digest_bytes
+from placet.audit._zip import MAX_BUNDLE_BYTES, MAX_MEMBERS, pack, require_name
+from placet.model import CaseArchive, canonical_json, digest_bytes, quantity
 
 
 def write_bundle(files: LogFiles, case: str) -> bytes:
     """Write a case's bundle from the files that :func:`placet.audit.only` chose.
 
     Raises:
-        BundleError: there is no such case, or what is kept can't be written.
+        BundleError: there is no such case, what is kept can't be written, or it is too much.
         LedgerError: there is no signed head, or an entry can't be read.
     """
     if not files.entries:
-        raise BundleError(f"the ledger has no case {case}")
-    return pack(bundle_members(files, case))
+        first = quantity(head_size(files.head), "entry", "entries")
+        raise BundleError(f"the ledger has no case {case} in its first {first}")
+    members = bundle_members(files, case)
+    if len(members) > MAX_MEMBERS:
+        raise BundleError(f"it would have {len(members)} members; no bundle has over {MAX_MEMBERS}")
+    data = pack(members)
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise BundleError(f"it would have {len(data)} bytes; no bundle has over {MAX_BUNDLE_BYTES}")
+    return data
 
 
 def first_difference(bundle: Bundle) -> str | None:

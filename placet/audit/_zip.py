@@ -21,6 +21,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a ZIP can tell
 _SEGMENT = r"[A-Za-z0-9_~%-][A-Za-z0-9._~%-]*"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 _MAX_NAME = 200
+_END, _LOCATOR, _ENTRY = 22, 20, 46
+"""Sizes in a ZIP without comments: of its end, of what a ZIP64 has before it, and of an entry in
+its directory, without the name."""
 
 
 def pack(members: Mapping[str, bytes]) -> bytes:
@@ -43,8 +46,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     """
     if len(data) > MAX_BUNDLE_BYTES:
         raise BundleError(f"it has {len(data)} bytes, over {MAX_BUNDLE_BYTES}")
-    if data.count(b"PK\x01\x02") > MAX_MEMBERS:  # each member has one such mark
-        raise BundleError(f"it has more than {MAX_MEMBERS} members")
+    _require_end(data)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = dict(_read_members(archive))
@@ -57,8 +59,22 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return members
 
 
+def _require_end(data: bytes) -> None:
+    """Let no directory be read that is larger than that of a bundle: each entry costs memory.
+
+    What a member has in it, such as a ZIP that somebody attached, does not count.
+    """
+    end, large = data[-_END:], data[-_END - _LOCATOR : -_END].startswith(b"PK\x06\x07")
+    if large or not (end.startswith(b"PK\x05\x06") and end.endswith(b"\0\0")):
+        raise BundleError("it is no ZIP that can be read: it does not end as an export does")
+    if int.from_bytes(end[12:16], "little") > MAX_MEMBERS * (_ENTRY + _MAX_NAME):
+        raise BundleError(f"it has more than {MAX_MEMBERS} members")
+
+
 def _read_members(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
     infos = archive.infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise BundleError(f"it has more than {MAX_MEMBERS} members")
     names = [each.orig_filename for each in infos]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -8,7 +8,6 @@ import contextlib
 import csv
 import json
 import re
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -54,11 +53,13 @@ from placet.cli._output import (
     AsJson,
     console,
     fail,
+    new_file,
     offline_failures,
     read_bytes,
     read_model,
     run,
     show,
+    write_bytes,
 )
 from placet.cli._replaying import replay_cases
 from placet.cli._witness import witness, witness_key
@@ -301,7 +302,8 @@ def report_(
 def export(
     case: str,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it; CASE.zip in this folder if not given.")
+        Path | None,
+        typer.Option(help="A file or a folder to write it to; CASE.zip in this one if not given."),
     ] = None,
     size: Annotated[
         int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
@@ -310,19 +312,21 @@ def export(
 ) -> None:
     """Write a case's evidence bundle: all that an examiner needs to check it offline.
 
-    The same case at the same size gives the same bytes.
+    The same case at the same size gives the same bytes. Another file is never written over.
     """
     with _online():
         if not _CASE.fullmatch(case):
             raise fail(f"{case!r} is no case's id", USAGE)
+        path = new_file(out or Path(), f"{case}.zip")
         try:
             files = run(_fetch(None, case, size))
             data = write_bundle(files, case)
         except (BundleError, LedgerError) as error:
             raise fail(str(error), USAGE) from None
-        path = out or Path(f"{case}.zip")
-        _write(path, data)
         written = read_bundle(data).manifest
+        if path.exists() and path.read_bytes() != data:
+            raise fail(f"{path}: is there already, and is another; nothing was written", USAGE)
+        write_bytes(path, data)
         show(
             {
                 "file": str(path),
@@ -332,16 +336,6 @@ def export(
             },
             as_json=as_json,
         )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file as a whole, or not at all."""
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # another export may run beside
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @audit.command("timeline")

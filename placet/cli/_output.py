@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -123,6 +124,36 @@ def read_bytes(path: Path, most: int, what: str) -> bytes:
         raise fail(f"{path}: a {kind}, and no file; {what} can be piped in as -", USAGE)
     with path.open("rb") as file:
         return file.read(most)
+
+
+def new_file(path: Path, name: str) -> Path:
+    """Where a new file is to be: there, or under a name of its own in the folder that this is.
+
+    Raises:
+        CommandFailed: something else than a file is there.
+    """
+    path = path / name if path.is_dir() else path
+    if str(path) == "-" or (path.exists() and not path.is_file()):
+        raise fail(f"{path}: no file; name one, or a folder", USAGE)
+    return path
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file as a whole, or not at all.
+
+    Raises:
+        OSError: it can't be written; its own name is told.
+    """
+    whole = path.resolve()  # what a link leads to, and not the link
+    part = whole.with_name(f".{secrets.token_hex(8)}.part")  # another export may run beside
+    try:
+        part.write_bytes(data)
+        part.replace(whole)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def read_text(path: Path) -> str:

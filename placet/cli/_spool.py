@@ -76,8 +76,17 @@ class Pieces(Sequence[bytes]):
         self._ends = array("Q", [0])
 
     def append(self, piece: bytes) -> None:
-        """Keep one more."""
-        self._file.write(piece)
+        """Keep one more, all of it.
+
+        Raises:
+            OSError: there is no room for it; the folder is named, since the file has no name.
+        """
+        left = memoryview(piece)
+        try:
+            while left:  # what fits on a full disk is written, and no error until the next write
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from None
         self._ends.append(self._ends[-1] + len(piece))
 
     @overload

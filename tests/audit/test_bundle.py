@@ -25,7 +25,7 @@ from placet.audit import (
     write_bundle,
 )
 from placet.audit._bundle import MANIFEST, Manifest, Member
-from placet.audit._zip import pack
+from placet.audit._zip import pack, unpack
 from placet.ledger import Checkpoint
 from placet.model import canonical_json, digest_bytes
 from tests.audit.recording import HOSTILE, Recorded, resigned
@@ -206,6 +206,46 @@ def test_what_is_no_bundle_is_refused_by_name(recorded: Recorded, name: str) -> 
     with pytest.raises(BundleError, match=said) as refused:
         read_bundle(change(recorded.exported))
     assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize("mark", [b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07", b"PK\x03\x04"])
+def test_what_someone_attached_spoils_no_bundle(recorded: Recorded, mark: bytes) -> None:
+    """I12: a file that looks like thousands of entries of a ZIP: the case is read all the same."""
+    files = only(recorded.files, recorded.large)
+    (name,) = files.attachments
+    spoilt = dataclasses.replace(files, attachments={name: mark * 30_000})
+    report = verify_bundle(trusting(recorded, write_bundle(spoilt, recorded.large)))
+    assert {each.name for each in report.troubles} == {"attachment-digest"}
+
+
+def test_a_directory_that_no_export_wrote_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I12: however its end says that it is large; each entry of it would cost memory."""
+    data = bytearray(pack({"a": b"", "b": b""}))
+    data[-10:-6] = (10_000_000).to_bytes(4, "little")
+
+    def read(*_: object) -> None:
+        raise AssertionError("the directory is read")
+
+    monkeypatch.setattr(zipfile, "ZipFile", read)
+    end = bytes(data[-22:])
+    for bad, said in (
+        (bytes(data), "more than"),
+        (bytes(data[:-22]) + b"PK\x06\x07" + bytes(16) + end, "does not end"),
+        (bytes(data[:-2]) + b"\x01\x00x", "does not end"),
+        (bytes(data[:-2]) + b"\x01\x00", "does not end"),
+    ):
+        with pytest.raises(BundleError, match=said):
+            unpack(bad)
+
+
+@pytest.mark.parametrize("limit", ["MAX_BUNDLE_BYTES", "MAX_MEMBERS"])
+def test_what_no_bundle_has_room_for_is_not_written(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """I12: a bundle that nobody could read is none; it says so before anything is written."""
+    monkeypatch.setattr(f"placet.audit._write_bundle.{limit}", 50)
+    with pytest.raises(BundleError, match="would have [0-9]+ (bytes|members); no bundle has over"):
+        write_bundle(only(recorded.files, recorded.large), recorded.large)
 
 
 # --- lies ---------------------------------------------------------------------------------------

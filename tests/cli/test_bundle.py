@@ -6,12 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from placet.cli._audit import _write
+from placet.cli._output import write_bytes
 from tests.cli.conftest import Placet, Served
 
 NO_CASE = "case-" + "0" * 26
@@ -158,6 +161,107 @@ def test_policies_that_do_not_hold_together_are_not_tried(
         assert "Traceback" not in ended.err
 
 
+@pytest.fixture
+def exported(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """What an export writes, whatever the authority has."""
+
+    def give(data: bytes) -> None:
+        manifest = SimpleNamespace(manifest=SimpleNamespace(size=7))
+        monkeypatch.setattr("placet.cli._audit.write_bundle", lambda *_: data)
+        monkeypatch.setattr("placet.cli._audit.read_bundle", lambda _: manifest)
+
+    give(b"a bundle")
+    return give
+
+
+def test_a_bundle_is_written_to_a_file_or_into_a_folder(
+    placet: Placet, served: Served, tmp_path: Path, exported: Callable[[bytes], None]
+) -> None:
+    """Under the case's name where none is said; twice is once."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.zip").symlink_to("folder/other.zip")
+    for more, told in (
+        ((), f"{NO_CASE}.zip"),
+        ((), f"{NO_CASE}.zip"),
+        (("--out", "folder"), f"folder/{NO_CASE}.zip"),
+        (("--out", "a.zip"), "a.zip"),
+        (("--out", "link.zip"), "link.zip"),
+    ):
+        ended = placet("audit", "export", NO_CASE, *more, "--json", **served.variables)
+        assert (ended.code, ended.err) == (0, "")
+        assert json.loads(ended.out)["file"] == told
+        assert (tmp_path / told).read_bytes() == b"a bundle"
+    assert (tmp_path / "link.zip").is_symlink()
+    assert (tmp_path / "folder/other.zip").is_file()
+    assert len(list(tmp_path.rglob("*"))) == 6
+
+
+def test_evidence_is_not_written_over(
+    placet: Placet, served: Served, tmp_path: Path, exported: Callable[[bytes], None]
+) -> None:
+    """What was exported yesterday may be the one proof that the log of today is another."""
+    assert placet("audit", "export", NO_CASE, **served.variables).code == 0
+    exported(b"another bundle")
+    ended = placet("audit", "export", NO_CASE, **served.variables)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{NO_CASE}.zip: is there already, and is another" in ended.err
+    assert (tmp_path / f"{NO_CASE}.zip").read_bytes() == b"a bundle"
+
+
+def test_where_no_bundle_can_be_written_is_named(
+    placet: Placet, served: Served, tmp_path: Path, exported: Callable[[bytes], None]
+) -> None:
+    """I12: by the name that was given, and nothing is left or replaced."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"")
+    for out, code, said in (
+        ("-", 2, "-: no file"),
+        ("pipe", 2, "pipe: no file"),
+        ("/dev/null", 2, "/dev/null: no file"),
+        ("nowhere/a.zip", 3, "nowhere/a.zip: No such file"),
+        ("file/a.zip", 3, "file/a.zip: Not a directory"),
+    ):
+        ended = placet("audit", "export", NO_CASE, "--out", out, **served.variables)
+        assert (ended.code, ended.out) == (code, "")
+        assert said in ended.err
+        assert len(ended.err.splitlines()) == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "pipe"]
+    assert Path("/dev/null").is_char_device()
+
+
+FULL = """
+import resource, sys
+from placet.cli._output import write_bytes
+from placet.cli._spool import Pieces
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    if sys.argv[1] == "bundle":
+        write_bytes(Path("case.zip"), bytes(20_000))
+    kept = Pieces()
+    kept.append(bytes(8_000))
+    kept.append(bytes(8_000))
+except OSError as error:
+    print(error.filename, error.strerror)
+"""
+
+
+@pytest.mark.parametrize("what", ["bundle", "log"])
+def test_a_disk_that_is_full_is_named_and_no_finding(tmp_path: Path, what: str) -> None:
+    """I12: what there was no room for is an error of its place; a log is not called forged for it,
+    and no half of a bundle is left."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL, what],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        text=True,
+    )
+    where = "case.zip" if what == "bundle" else tempfile.gettempdir()
+    assert (ran.stdout.strip(), ran.stderr) == (f"{Path(where)} File too large", "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_exports_of_a_case_at_once_both_leave_it_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,11 +271,11 @@ def test_two_exports_of_a_case_at_once_both_leave_it_whole(
     def slow(self: Path, data: bytes) -> int:
         written = plain(self, data)
         if data == b"one":
-            _write(path, b"another")
+            write_bytes(path, b"another")
             assert path.read_bytes() == b"another"
         return written
 
     monkeypatch.setattr(Path, "write_bytes", slow)
-    _write(path, b"one")
+    write_bytes(path, b"one")
     assert path.read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [path]

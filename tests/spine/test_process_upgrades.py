@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from placet.agent import ORCHESTRATION, AgentConfig
-from placet.audit import LogFiles, replay
+from placet.audit import LogFiles, read_bundle, replay, verify_bundle, write_bundle
 from placet.cli import fetch_case
 from placet.model import Verdict
 from placet.tokens import SigningKey
@@ -121,6 +121,8 @@ async def test_an_open_case_finishes_on_the_code_that_it_began_on(w: World) -> N
         files = await until(partial(fetched, w, case))
         assert [(t.name, t.found) for t in (await replay(files, case, [own])).troubles] == []
         assert (await replay(files, case, [other])).troubles
+        report = verify_bundle(read_bundle(write_bundle(files, case)))
+        assert (report.troubles, report.unchecked) == ((), ())
 
 
 async def fetched(w: World, case: str) -> LogFiles | None:

@@ -216,6 +216,33 @@ async def test_what_was_done_is_not_called_void(folder: Path, tmp_path: Path) ->
         assert_holds(await whole_log(w.admin))
 
 
+async def test_what_changed_on_the_way_to_its_release_goes_back_to_people(
+    folder: Path, tmp_path: Path
+) -> None:
+    """I5: the registry says `conflict`; the authority looks as well, and the approval is void."""
+    written = importlib.import_module("registry.app")
+    registry = written.Registry(tmp_path / "registry.db")
+
+    def app(guard: Guard) -> ASGIApp:
+        inner = written.make_app(guard, registry)
+
+        async def changing(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"].endswith("/release"):
+                with registry.transaction() as db:
+                    db.execute("UPDATE lien SET version = 2")
+            await inner(scope, receive, send)
+
+        return changing
+
+    async with lending(registry, app, tmp_path) as w:
+        case = await approved(w)
+        assert (await w.until_closed(case)).result == "voided"
+        performed = await w.entries("action.performed")
+        assert [each["data"]["status"] for each in performed] == [409]
+        await w.until_archived(case)
+        assert_holds(await whole_log(w.admin))
+
+
 def _approved(rehearsed: RehearsedAuthority) -> Shown:
     digest = digest_bytes(b"what is to be done")
     return rehearsed.grant("lien:release", "lien/L-7", payments_digest=digest, record_version="1")

@@ -5,7 +5,6 @@ or the member, all of them at once.
 """
 
 import json
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from activities.checks import analyse
 from activities.packet import read_folder
 from activities.packet._grids import MAX_FILE, UnreadableFile, read_grids
 from activities.packet._values import show
-from lender.model import Analysis, InvoiceMatch, LoanFile, Packet
+from lender.model import Analysis, BilledInvoice, InvoiceMatch, LoanFile, Packet
 from placet.model import Place, plain_error
 
 _SHOWN = 20  # problems told at once; a file with more has one cause
@@ -125,17 +124,14 @@ def check_packet(packet: Packet, loan: LoanFile, today: date, draw: int | None =
 
 
 def _own(packet: Packet, loan: LoanFile) -> tuple[InvoiceMatch, ...]:
-    billed = {
-        (each.vendor, each.number, each.amount)
-        for draw in loan.prior_draws
-        for each in draw.invoices
-    }
-    asked: Mapping[tuple[Any, ...], None] = {
-        (each.vendor.value, each.number.value, each.amount.value): None
+    billed = {each.spelled for draw in loan.prior_draws for each in draw.invoices}
+    asked = {
+        (each.vendor.value, each.number.value, each.amount.value)
         for each in packet.invoices
         if not each.bill_of_sale
     }
     return tuple(
-        InvoiceMatch(vendor=v, number=n, amount=a, billed_before=(v, n, a) in billed)
+        InvoiceMatch(**one.model_dump(), billed_before=one.spelled in billed)
         for v, n, a in sorted(asked)
+        for one in (BilledInvoice(vendor=v, number=n, amount=a),)
     )

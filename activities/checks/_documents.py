@@ -163,7 +163,7 @@ def stored(given: Given) -> CheckResult:
 
 
 def certified(given: Given) -> CheckResult:
-    """Contractor and architect have signed; what is asked is not above the amount certified."""
+    """Borrower, contractor and architect have signed; no more is asked than is certified."""
     findings = Findings("application.certified")
     application = given.packet.application
     if application is None:
@@ -171,15 +171,21 @@ def certified(given: Given) -> CheckResult:
         return findings.result()
     place = given.rows[0].item.place if given.rows else _NO_DOCUMENT
     document = Place(document=place.document)
-    for who, signed in (
-        ("contractor", application.contractor_signed),
-        ("architect", application.architect_signed),
-    ):
+    request = given.packet.request
+    signatures: list[tuple[str, str, Read[date] | None, Place]] = [
+        ("contractor", "application", application.contractor_signed, document),
+        ("architect", "application", application.architect_signed, document),
+    ]
+    if request is not None:
+        at = request.total.place if request.total else _NO_DOCUMENT
+        asked = Place(document=at.document)
+        signatures.append(("borrower", "draw request", request.signed, asked))
+    for who, what, signed, place in signatures:
         if signed is None:
             findings.add(
                 who,
-                f"the {who} has not signed the application",
-                side(f"{who} signed", "nothing", document),
+                f"the {who} has not signed the {what}",
+                side(f"{who} signed", "nothing", place),
             )
         elif signed.value > given.today:
             findings.add(

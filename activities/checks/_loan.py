@@ -4,7 +4,15 @@ from datetime import date
 from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, side, total
-from lender.model import Category, LoanFile, LoanStatus, Payee, RequestPayee
+from lender.model import (
+    BilledInvoice,
+    Category,
+    LoanFile,
+    LoanStatus,
+    Payee,
+    RequestPayee,
+    one_spelling,
+)
 from placet.model import CheckResult, Place
 
 
@@ -118,7 +126,7 @@ def duplicate(given: Given) -> CheckResult:
     if not invoices:
         return findings.result(otherwise="no invoice is billed")
     billed = {(m.vendor, m.number, m.amount): m.billed_before for m in given.matches}
-    seen: dict[tuple[object, ...], Place] = {}
+    seen: dict[BilledInvoice, Place] = {}
     for invoice in invoices:
         key = (invoice.vendor.value, invoice.number.value, invoice.amount.value)
         about = f"{invoice.vendor.value}:{invoice.number.value}"
@@ -131,14 +139,15 @@ def duplicate(given: Given) -> CheckResult:
                 side("invoice", invoice.amount.value, invoice.amount.place),
                 side("earlier draws", "a match", Place(document="loan-servicing")),
             )
-        if key in seen:
+        spelled = BilledInvoice(vendor=key[0], number=key[1], amount=key[2]).spelled
+        if spelled in seen:
             findings.add(
                 f"{about}:twice",
                 f"invoice {invoice.number.value} is in this packet twice",
                 side("invoice", invoice.amount.value, invoice.amount.place),
-                side("invoice", invoice.amount.value, seen[key]),
+                side("invoice", invoice.amount.value, seen[spelled]),
             )
-        seen[key] = invoice.amount.place
+        seen[spelled] = invoice.amount.place
     return findings.result()
 
 
@@ -219,8 +228,8 @@ def _last_paid(loan: LoanFile, payee: str) -> date | None:
 
 def find_payee(given: Given, payee: RequestPayee) -> Payee | None:
     """The registered payee that the draw request names, by id or exact name."""
-    named = " ".join(payee.payee.value.lower().split())
+    named = one_spelling(payee.payee.value)
     for each in given.loan.payees:
-        if named in {each.id.lower(), " ".join(each.name.lower().split())}:
+        if named in {each.id.lower(), one_spelling(each.name)}:
             return each
     return None

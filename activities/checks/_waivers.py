@@ -10,6 +10,7 @@ from lender.model import (
     Read,
     Waiver,
     WaiverKind,
+    one_spelling,
     says_none,
 )
 from placet.model import CheckResult, Compared, Place, Severity
@@ -53,9 +54,9 @@ def _by_claimant(claims: Iterable[Claim]) -> Iterable[Claim]:
     """One claim of each claimant."""
     found: dict[str, Claim] = {}
     for each in claims:
-        first = found.get(_spelled(each.claimant), each.model_copy(update={"amount": ZERO}))
+        first = found.get(one_spelling(each.claimant), each.model_copy(update={"amount": ZERO}))
         amount = first.amount + each.amount
-        found[_spelled(each.claimant)] = first.model_copy(update={"amount": amount})
+        found[one_spelling(each.claimant)] = first.model_copy(update={"amount": amount})
     return found.values()
 
 
@@ -63,7 +64,7 @@ def waivers_current(given: Given) -> CheckResult:
     """Each claimant's statutory form for this draw: signed, right job, through date, amount."""
     findings = Findings("waivers.current")
     application = given.packet.application
-    final = application is not None and application.final
+    final = _is_final(given)
     wanted = WaiverKind.CONDITIONAL_FINAL if final else WaiverKind.CONDITIONAL_PROGRESS
     period = application.period_to if application else None
     if given.packet.request is None:
@@ -128,6 +129,15 @@ def _check_through(
             side("through date", through.value, through.place),
             side("period to", period.value, period.place),
         )
+
+
+def _is_final(given: Given) -> bool:
+    """Whether this is the final draw: it says so, or it pays all that the contract has left."""
+    application = given.packet.application
+    if application is None or application.final:
+        return application is not None
+    due, left = application.summary.current_payment, application.summary.balance_to_finish
+    return due is not None and left is not None and due.value > 0 and left.value <= 0
 
 
 def _occupancy(given: Given, findings: Findings) -> None:
@@ -242,8 +252,4 @@ def _check_waiver(waiver: Waiver, name: str, given: Given, findings: Findings) -
 
 
 def _same(left: str, right: str) -> bool:
-    return _spelled(left) == _spelled(right)
-
-
-def _spelled(text: str) -> str:
-    return " ".join(text.lower().split())
+    return one_spelling(left) == one_spelling(right)

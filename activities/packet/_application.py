@@ -63,7 +63,11 @@ _TOTAL = ("total", "totals", "grand total", "grand totals")
 def read_application(grids: list[Grid]) -> tuple[PayApplication | None, list[Unreadable]]:
     """The pay application in these sheets; ``None`` if no sheet is one."""
     reading = Reading(DocumentKind.PAY_APPLICATION)
-    table = next((t for t in (find_table(g, COLUMNS, _NEEDED) for g in grids) if t), None)
+    tables = [t for t in (find_table(g, COLUMNS, _NEEDED) for g in grids) if t]
+    table = next(iter(tables), None)
+    for other in tables[1:]:
+        place = Place(document=other.grid.document, spot=other.grid.name)
+        reading.name(place, "a second sheet with the columns of a G703; the first one was read")
     summary_grid = max(grids, key=_lines_in, default=None)
     lines = 0 if summary_grid is None else _lines_in(summary_grid)
     if table is None and lines < 4:

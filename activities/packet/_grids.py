@@ -159,6 +159,8 @@ def _sheet(document: str, values: Any, formulas: Any) -> Grid:
         cells = []
         for column, value in enumerate(row, 1):
             spot = f"{title}!{get_column_letter(column)}{number}"
+            if isinstance(value, str) and not value.strip():
+                value = None  # noqa: PLW2901 - a cell of spaces is an empty one
             formula = value is None and formulas.cell(number, column).data_type == "f"
             cells.append(Cell(value, spot, formula))
         rows.append(tuple(cells))

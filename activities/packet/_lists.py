@@ -72,7 +72,7 @@ def read_request(grids: list[Grid]) -> tuple[DrawRequest | None, list[Unreadable
         parsers: tuple[tuple[str, str, Callable[[object], Any]], ...] = (
             ("draw", r"draw (?:no|number|request)?(?: number)?", read_number),
             ("total", r"total (?:amount )?requested", read_money),
-            ("signed", r"(?:borrower )?signed(?: on)?", read_date),
+            ("signed", r"(?:borrower(?: s)? )?(?:signed|signature)(?: on| date)?", read_date),
         )
         for name, pattern, parse in parsers:
             at = find_labelled(grid, pattern)

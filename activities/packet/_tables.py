@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from activities.packet._grids import Cell, Grid, keyed_place, unreadable
-from activities.packet._values import label
+from activities.packet._values import is_sign, label
 from lender.model import DocumentKind, Read, Unreadable
 from placet.model import Place
 
@@ -123,7 +123,10 @@ def find_table(grid: Grid, patterns: Mapping[str, str], required: frozenset[str]
 
 
 def find_labelled(grid: Grid, pattern: str) -> tuple[Cell, Cell] | None:
-    """A cell whose label fits, and the first filled cell to its right (or below, if none)."""
+    """A cell whose label fits, and the first filled cell to its right (or below, if none).
+
+    A currency's sign in a cell of its own stands before the amount, and is none.
+    """
     compiled = re.compile(pattern)
     for number, cells in enumerate(grid.rows):
         for at, cell in enumerate(cells):
@@ -131,7 +134,7 @@ def find_labelled(grid: Grid, pattern: str) -> tuple[Cell, Cell] | None:
             if not text or not compiled.fullmatch(text):
                 continue
             for other in cells[at + 1 :]:
-                if other.value is not None or other.formula:
+                if (other.value is not None or other.formula) and not is_sign(other.value):
                     return cell, other
             if number + 1 < len(grid.rows) and at < len(grid.rows[number + 1]):
                 below = grid.rows[number + 1][at]

@@ -15,7 +15,8 @@ _MONEY = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})*(?:\.[0-9]{1,2})?|-?[0-9]{1,13}(
 _SHARE = re.compile(r"(-?[0-9]{1,4}(?:\.([0-9]{1,8}))?)\s*(%?)")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _US = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-_DASH = {"-", "–", "—", ""}
+_SIGN = re.compile(r"\s*(?:USD|US\$|\$)\s*")
+_DASH = {"-", "–", "—"}
 _HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, direction, tags, unassigned
 
 
@@ -38,7 +39,7 @@ def read_money(value: object) -> Decimal:
     if isinstance(value, (int, float, Decimal)):
         return _number(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
     text = str(value).strip().replace("\u00a0", " ").replace("\u2212", "-")
-    text = re.sub(r"\s*(?:USD|US\$|\$)\s*", "", text).strip()
+    text = _SIGN.sub("", text).strip()
     if text in _DASH:
         return Decimal("0.00")
     negative = text.startswith("(") and text.endswith(")")
@@ -48,6 +49,11 @@ def read_money(value: object) -> Decimal:
         raise ValueError(f"{show(value, 40)!r} is no amount")
     amount = Decimal(text.replace(",", "")).quantize(Decimal("0.01"))
     return -amount if negative and amount else amount
+
+
+def is_sign(value: object) -> bool:
+    """Whether a cell holds a currency's sign alone, as where the amount has a cell of its own."""
+    return isinstance(value, str) and _SIGN.fullmatch(value) is not None
 
 
 def _number(number: Decimal) -> Decimal:

@@ -38,6 +38,7 @@ from lender.model._loan import (
     ScheduleRow,
     Terms,
     Text,
+    one_spelling,
     payments_digest,
     to_cents,
 )
@@ -179,6 +180,7 @@ __all__ = [
     "check_moves",
     "draw_version",
     "lien_finding",
+    "one_spelling",
     "payments_digest",
     "reallocation_version",
     "says_none",

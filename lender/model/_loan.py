@@ -124,12 +124,24 @@ def payments_digest(payments: tuple[Payment, ...]) -> str:
     return digest_json(Payments(payments=payments))
 
 
+def one_spelling(text: str) -> str:
+    """A name or number without what nobody reads in it: capitals, and the width of its gaps."""
+    return " ".join(text.lower().split())
+
+
 class BilledInvoice(Model):
     """An invoice as it was billed."""
 
     vendor: Text
     number: Text
     amount: Money
+
+    @property
+    def spelled(self) -> "BilledInvoice":
+        """The invoice in the spelling in which it is compared with others."""
+        return self.model_copy(
+            update={"vendor": one_spelling(self.vendor), "number": one_spelling(self.number)}
+        )
 
 
 class Claim(Model):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, CheckConstraint
-from sqlmodel import Field, Session, func, select
+from sqlmodel import Field, Session, col, func, select
 
 from lender._scope import Reach
 from lender._service import Base, Failure
@@ -147,11 +147,13 @@ def lock_loan(session: Session, loan: str) -> LoanRow:
 
 
 def billed_elsewhere(session: Session, loan: str, draw: int, invoice: BilledInvoice) -> bool:
-    """Whether another draw, of this loan or any other, billed the invoice."""
-    digest = digest_json(invoice)
+    """Whether another draw, of this loan or any other, billed the invoice in any spelling."""
+    # What was billed before there was one spelling was written down as the packet spelled it.
+    digests = {digest_json(invoice.spelled), digest_json(invoice)}
     if session.get_bind().dialect.name == "postgresql":
-        return bool(session.exec(select(func.billed_elsewhere(digest))).one())
-    rows = session.exec(select(InvoiceRow).where(InvoiceRow.digest == digest))
+        asked = (session.exec(select(func.billed_elsewhere(each))).one() for each in digests)
+        return any(bool(each) for each in asked)
+    rows = session.exec(select(InvoiceRow).where(col(InvoiceRow.digest).in_(digests)))
     return any((row.loan, row.draw) != (loan, draw) for row in rows)
 
 
@@ -167,12 +169,12 @@ def bill(
         IntegrityError: another draw became the first to bill it just now (``FIRST_BILLING``).
     """
     if not elsewhere:
-        session.add(FirstBillingRow(digest=digest_json(invoice)))
-    session.add(InvoiceRow(digest=digest_json(invoice), loan=loan, draw=draw))
+        session.add(FirstBillingRow(digest=digest_json(invoice.spelled)))
+    session.add(InvoiceRow(digest=digest_json(invoice.spelled), loan=loan, draw=draw))
     session.flush()
 
 
 def each_once(invoices: tuple[BilledInvoice, ...]) -> tuple[BilledInvoice, ...]:
     """Each invoice once, in one order for everyone: who bills the same ones waits, not for ever."""
-    by_digest = {digest_json(each): each for each in invoices}
+    by_digest = {digest_json(each.spelled): each for each in invoices}
     return tuple(by_digest[digest] for digest in sorted(by_digest))

@@ -153,6 +153,32 @@ def test_the_final_draw_asks_for_final_forms_and_the_certificate_of_occupancy() 
         assert status(other, "waivers.current") is how
 
 
+@pytest.mark.parametrize(("left", "is_final"), [("0.00", True), ("0.01", False)])
+def test_a_draw_that_leaves_nothing_is_final_whatever_it_calls_itself(
+    left: str, is_final: bool
+) -> None:
+    """Who left the mark out was paid in full on progress forms, and nobody asked for occupancy."""
+    application = building.packet().application
+    assert application is not None
+    line: Read[Decimal] = building.at(Decimal(left), "G702!9")
+    summary = application.summary.model_copy(update={"balance_to_finish": line})
+    ended = look(application=application.model_copy(update={"summary": summary}))
+    found = {each.id for each in of(ended, "waivers.current")}
+    assert ("waivers.current#occupancy" in found) is is_final
+    assert any("(Civil Code 8136)" in e.message for e in ended.findings) is is_final
+
+
+def test_a_draw_request_that_the_borrower_has_not_signed_is_found() -> None:
+    """Who asks for the money signs for it, as its contractor and architect do."""
+    request = building.packet().request
+    assert request is not None
+    (found,) = of(
+        look(request=request.model_copy(update={"signed": None})), "application.certified"
+    )
+    assert found.message == "the borrower has not signed the draw request"
+    assert found.compared[0].place.document == "packet.xlsx"
+
+
 def test_findings_have_ids_of_their_own_that_stay_the_same() -> None:
     """People accept a finding by its id: it must mean one thing, today and tomorrow (I5)."""
     packet = building.packet()

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from activities.loan_file import LoanFileError, check_packet, load_loan_file
-from lender.model import LoanFile
+from lender.model import BilledInvoice, LoanFile
 from placet.model import CheckStatus
 from tests.domain import building
 from tests.domain.building import Lines
@@ -219,3 +219,23 @@ def test_an_invoice_of_an_earlier_draw_is_found_without_asking_anyone() -> None:
     packet = packet.model_copy(update={"invoices": (again, *packet.invoices[1:])})
     found = [f.check for f in check_packet(packet, loan, building.TODAY).findings]
     assert "invoice.duplicate" in found
+
+
+@pytest.mark.parametrize("spelled", ["PLUMB LINE  Architects", "Plumb Line Architects"])
+def test_an_invoice_in_another_spelling_is_the_same(spelled: str) -> None:
+    """Capitals and gaps made another invoice of it: billed again, or twice in one packet."""
+    packet = building.packet()
+    first = packet.invoices[0]
+    vendor = first.vendor.model_copy(update={"value": spelled})
+    again = first.model_copy(update={"vendor": vendor})
+    twice = packet.model_copy(update={"invoices": (*packet.invoices, again)})
+    loan = building.loan()
+    said = {each.message for each in check_packet(twice, loan, building.TODAY).findings}
+    assert "invoice A-77 is in this packet twice" in said
+    (before,) = loan.prior_draws
+    billed = BilledInvoice(vendor=spelled, number="a-77", amount=first.amount.value)
+    loan = loan.model_copy(
+        update={"prior_draws": (before.model_copy(update={"invoices": (billed,)}),)}
+    )
+    said = {each.message for each in check_packet(packet, loan, building.TODAY).findings}
+    assert "invoice A-77 of Plumb Line Architects was billed before" in said

@@ -193,3 +193,53 @@ def test_a_subcontractor_called_total_gives_a_waiver_like_any(name: str, files: 
 def test_a_row_of_sums_is_no_subcontractor(name: str, files: Files) -> None:
     packet, _ = looked(with_subcontractor(files, name))
     assert name not in {each.name.value for each in packet.subcontractors}
+
+
+# --- amounts beside their sign ----------------------------------------------------------------
+
+
+def with_cells(files: Files, name: str, **cells: object) -> Files:
+    """The packet with some cells of a workbook's first sheet changed."""
+    book = openpyxl.load_workbook(io.BytesIO(files[name]))
+    for spot, value in cells.items():
+        book.worksheets[0][spot] = value
+    made = io.BytesIO()
+    book.save(made)
+    return {**files, name: made.getvalue()}
+
+
+def test_a_sign_in_a_cell_of_its_own_is_no_zero(files: Files) -> None:
+    """I12: under a heading over two columns, '$' was read as nothing due, and no waiver was asked."""
+    rows = list(csv.reader(io.StringIO(files["subcontractors.csv"].decode())))
+    out = io.StringIO()
+    csv.writer(out).writerows([rows[0], *([*row[:3], "$", row[3]] for row in rows[1:])])
+    packet, analysis = looked({**files, "subcontractors.csv": out.getvalue().encode()})
+    assert packet.subcontractors == ()
+    assert "'$' is no amount" in packet.unreadable[0].what
+    assert status(analysis, "waivers.current") is CheckStatus.CANNOT_DETERMINE
+
+
+def test_an_amount_that_stands_behind_its_sign_is_found(files: Files) -> None:
+    """Many forms give the sign of a currency a cell of its own; one of spaces is an empty one."""
+    before, _ = looked(files)
+    book = openpyxl.load_workbook(io.BytesIO(files["pay-application.xlsx"]))
+    lines = {f"B{n}": "$" for n in range(5, 16)}
+    amounts = {f"C{n}": book["G702"][f"B{n}"].value for n in range(5, 16)}
+    packet, _ = looked(with_cells(files, "pay-application.xlsx", **lines, **amounts, A3="  "))
+    assert packet.unreadable == ()
+    assert before.application is not None
+    assert packet.application is not None
+    for name in type(before.application.summary).model_fields:
+        was, found = (getattr(p.application.summary, name) for p in (before, packet))
+        assert found.value == was.value
+
+
+def test_a_second_continuation_sheet_is_named(files: Files) -> None:
+    """I12: one sheet of rows was read, and of another, perhaps last month's, nobody was told."""
+    book = openpyxl.load_workbook(io.BytesIO(files["pay-application.xlsx"]))
+    book.copy_worksheet(book["G703"]).title = "page 2"
+    made = io.BytesIO()
+    book.save(made)
+    packet, _ = looked({**files, "pay-application.xlsx": made.getvalue()})
+    (named,) = packet.unreadable
+    assert (named.place.spot, "a second sheet" in named.what) == ("page 2", True)

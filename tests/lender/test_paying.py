@@ -1,6 +1,7 @@
 """Paying a draw: once, exactly what was approved, on the loan as it was approved."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session
 
 from lender import _service
 from lender._service import Failure
@@ -26,6 +28,7 @@ from lender.model import (
     payments_digest,
 )
 from lender.servicing import _paying, import_loan, note, place_hold
+from lender.servicing._tables import FirstBillingRow, InvoiceRow
 from placet.model import CheckResult, FactsAnswer, Proposal, Severity, digest_json
 from tests.lender.lending import (
     BASIS,
@@ -426,19 +429,22 @@ async def test_an_invoice_that_two_loans_billed_is_known_to_both(bank: Lending) 
     paid = await bank.pay(await bank.approved(OTHER, record=record), OTHER, record=record)
     assert paid.status_code == 200, paid.text
 
-    async def match(loan: str, draw: int) -> bool:
+    async def match(loan: str, draw: int, vendor: str = "Acme") -> bool:
         answer = await bank.call(
             "POST",
             f"/loans/{loan}/draws/{draw}/invoices/match",
             action="invoices:match",
             record=f"loan/{loan}/draw/{draw}",
-            content=b'{"invoices":[{"vendor":"Acme","number":"7","amount":"250.50"}]}',
+            content=json.dumps(
+                {"invoices": [{"vendor": vendor, "number": "7", "amount": "250.50"}]}
+            ).encode(),
         )
         (found,) = answer.json()["matches"]
         assert set(found) == {"vendor", "number", "amount", "billed_before"}
         return bool(found["billed_before"])
 
     assert await match(LOAN, 2)
+    assert await match(LOAN, 2, " ACME ")
     assert await match("L-1003", 1)
     assert await match(LOAN, 1), "the other loan billed it as well"
     assert await match("L-1002", 1)
@@ -464,6 +470,29 @@ async def test_one_invoice_is_paid_once_among_all_loans(either: Lending) -> None
     assert either.paid("L-1002") == []
     assert either.loan("L-1002").version == 1
     assert (await either.pay(fixed)).status_code == 200, "its own invoices are no other draw's"
+
+
+async def test_another_spelling_of_an_invoice_is_no_other_invoice(either: Lending) -> None:
+    """I5: capitals and the width of gaps are the borrower's to choose, in each packet anew."""
+    await either.analyse()
+    other = BilledInvoice(vendor="ACME ", number="7", amount=INVOICE.amount)
+    fixed, second = await either.approved(), await _second_loan(either, invoices=(other,))
+    assert (await either.pay(fixed)).status_code == 200
+    answer = await either.pay(second, OTHER, record=SECOND)
+    require_problem(answer, 409, "conflict", "was billed by another")
+    assert either.paid("L-1002") == []
+
+
+async def test_what_was_billed_before_there_was_one_spelling_still_counts(bank: Lending) -> None:
+    """I5: an earlier version wrote down an invoice as its packet spelled it."""
+    with Session(bank.databases["loan-servicing"].engine) as session:
+        digest = digest_json(INVOICE)
+        session.add(FirstBillingRow(digest=digest))
+        session.add(InvoiceRow(digest=digest, loan="L-1009", draw=1))
+        session.commit()
+    await bank.analyse()
+    answer = await bank.pay(await bank.approved())
+    require_problem(answer, 409, "conflict", "invoice 7 of Acme")
 
 
 async def test_one_invoice_of_two_loans_paid_at_once(either: Lending) -> None:

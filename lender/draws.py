@@ -28,7 +28,7 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
         period_to=analysis.period_to or funded,
         funded=funded,
         rows=analysis.rows,
-        earned_less_retainage=analysis.earned_less_retainage or Decimal("0.00"),
+        earned_less_retainage=_certified(analysis),
         payments=analysis.payments,
         invoices=analysis.invoices,
         claims=_paid(loan, analysis),
@@ -48,6 +48,16 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
     except ValidationError as error:
         _, said = first_error(error)
         raise DrawRefused(f"the loan can't take this draw: {said}") from None
+
+
+def _certified(analysis: Analysis) -> Decimal:
+    """Line 6 as it was paid: what is taken off a draw is not in the certificates before the next.
+
+    Its line 8 asks for that again. Were it kept here, it would be taken off the next draw as well,
+    as long as the work is not seen, and paid by none once it is.
+    """
+    taken_off = analysis.requested - analysis.recommended
+    return (analysis.earned_less_retainage or Decimal("0.00")) - taken_off
 
 
 def _paid(loan: LoanFile, analysis: Analysis) -> tuple[Claim, ...]:

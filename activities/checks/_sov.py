@@ -124,7 +124,7 @@ def _lines(summary: Summary, given: Given, findings: Findings) -> None:
             _less(summary.completed_and_stored, summary.retainage),
             "4 − 5",
         ),
-        ("7", summary.previous_certificates, before, "line 6 of the previous certificate"),
+        ("7", summary.previous_certificates, before, "line 6 of the previous certificate as paid"),
         (
             "8",
             summary.current_payment,

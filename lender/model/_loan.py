@@ -163,6 +163,7 @@ class PriorDraw(Model):
 
     ``funded`` is the day it was paid; a loan that was taken in from elsewhere may not have it, nor
     ``inspected``, what the work that the inspector saw is worth, nor what was ``drawn`` of lines.
+    ``earned_less_retainage`` is line 6 of its certificate less what was taken off the draw.
     """
 
     number: int = Field(ge=1, le=MAX_DRAW)

@@ -61,7 +61,9 @@ def write_letter(view: CheckpointView, parts: Sequence[InputPart], day: date) ->
         if each.severity is not Severity.INFO and each.check not in NOT_FOR_THE_BORROWER
     ]
     findings.sort(key=lambda each: each.severity is not Severity.BLOCKING)
-    asked = "".join(_asked(number, each) for number, each in enumerate(findings, 1))
+    # Several checks may lack one and the same thing.
+    once = dict.fromkeys(_asked(each) for each in findings)
+    asked = "".join(f"{number}. {each}" for number, each in enumerate(once, 1))
     opening = (
         "The draw can't go on until the following is mended. Please send the whole packet again\n"
         "with the corrected documents; the checks then run anew.\n"
@@ -80,8 +82,8 @@ def write_letter(view: CheckpointView, parts: Sequence[InputPart], day: date) ->
     return Paper(f"letter-{loan.loan_id}-draw-{analysis.draw}.txt", text.encode())
 
 
-def _asked(number: int, finding: Finding) -> str:
-    lines = [f"{number}. {_plain(finding.message)}"]
+def _asked(finding: Finding) -> str:
+    lines = [_plain(finding.message)]
     for side in finding.compared:
         place = ", ".join(each for each in (side.place.document, side.place.spot) if each)
         lines.append(f"   {_plain(side.label)}: {_plain(side.value)} ({_plain(place)})")

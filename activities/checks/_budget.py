@@ -12,7 +12,8 @@ def reallocation(given: Given) -> CheckResult:
     """No value moved without an approved reallocation: between rows, or by overdrawing a line."""
     findings = Findings("budget.reallocation")
     _overdrawn(given, findings)
-    if not schedule(given, findings):
+    application = schedule(given, findings)
+    if application is None:
         return findings.result()
     loan = given.loan
     expected = loan.approved_values
@@ -36,6 +37,8 @@ def reallocation(given: Given) -> CheckResult:
             row.scheduled_value.value - approved,
         )
     for item in sorted(expected):
+        if application.may_have(item):
+            continue
         findings.add(
             f"{item}:missing",
             f"item {item} of the approved schedule is not on the G703",

@@ -78,7 +78,7 @@ def in_balance(given: Given) -> CheckResult:
     loan = given.loan
     to_complete, sources = cost_to_complete(given), loan.sources
     if to_complete is None:
-        findings.undetermined("line-6", "G702 line 6 could not be read")
+        findings.undetermined("line-6", "G702 line 6 or rows of the G703 could not be read")
         return findings.result()
     if sources < to_complete:
         findings.add(
@@ -108,7 +108,7 @@ def cost_to_complete(given: Given) -> Decimal | None:
     application, loan = given.packet.application, given.loan
     if application is None or not application.rows or given.packet.request is None:
         return None
-    if application.summary.earned_less_retainage is None:
+    if application.lacking or application.summary.earned_less_retainage is None:
         return None
     contract = total(row.scheduled_value.value for row in given.rows)
     paid_before = ZERO if loan.last_draw is None else loan.last_draw.earned_less_retainage

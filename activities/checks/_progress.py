@@ -11,7 +11,8 @@ from placet.model import CheckResult, Place, Severity
 def continuity(given: Given) -> CheckResult:
     """D continues the last approved draw; no row vanished; stored material went into the work."""
     findings = Findings("sov.continuity")
-    if not schedule(given, findings):
+    application = schedule(given, findings)
+    if application is None:
         return findings.result()
     last = given.loan.last_draw
     before = {row.item: row for row in last.rows} if last else {}
@@ -43,6 +44,8 @@ def continuity(given: Given) -> CheckResult:
                 difference=fallen - row.this_period.value,
             )
     for item in sorted(set(before) - seen):
+        if application.may_have(item):
+            continue
         findings.add(
             f"{item}:vanished",
             f"item {item} of the last draw is not on the G703",
@@ -88,6 +91,7 @@ def retainage(given: Given) -> CheckResult:
     shown = application.summary.retainage
     if shown is None:
         findings.undetermined("line-5", "G702 line 5 could not be read")
+    if shown is None or application.lacking:
         return findings.result()
     terms = given.loan.terms.retainage
     rate = work_rate(given)
@@ -148,7 +152,7 @@ def work_rate(given: Given) -> Decimal:
 def change_orders(given: Given) -> CheckResult:
     """Line 2 is the sum of approved change orders; none that is not approved is billed."""
     findings = Findings("change_orders.approved")
-    application = schedule(given, findings)
+    application = schedule(given, findings, every_row=False)
     if application is None:
         return findings.result()
     approved = {o.number: o for o in given.loan.change_orders if o.approved_by}

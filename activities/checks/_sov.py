@@ -7,12 +7,16 @@ from lender.model import Category, PayApplication, Read, Row, Summary
 from placet.model import CheckResult, Place
 
 
-def schedule(given: Given, findings: Findings) -> PayApplication | None:
+def schedule(given: Given, findings: Findings, *, every_row: bool = True) -> PayApplication | None:
     """The pay application with its rows; without them the check can't tell."""
     application = given.packet.application
     if application is None or not application.rows:
         findings.undetermined("application", "there is no pay application with G703 rows")
         return None
+    if application.lacking and every_row:
+        place = Place(document=application.rows[0].item.place.document)
+        items = ", ".join(application.lacking[:20])
+        findings.undetermined("rows", f"G703 rows could not be read: item {items}", place)
     return application
 
 
@@ -63,9 +67,9 @@ def totals(given: Given) -> CheckResult:
     application = schedule(given, findings)
     if application is None:
         return findings.result()
-    if application.totals is not None:
+    if application.totals is not None and not application.lacking:
         _totals_row(application.totals, given.rows, findings)
-    _lines(application.summary, given, findings)
+    _lines(application, given, findings)
     _request(application.summary, given, findings)
     return findings.result()
 
@@ -95,8 +99,12 @@ def _totals_row(row: Row, rows: tuple[Row, ...], findings: Findings) -> None:
             )
 
 
-def _lines(summary: Summary, given: Given, findings: Findings) -> None:
-    rows = given.rows
+_OF_ROWS = frozenset({"3:C", "4", "5:I"})
+"""What of the G702 is a sum of the G703's rows."""
+
+
+def _lines(application: PayApplication, given: Given, findings: Findings) -> None:
+    rows, summary = given.rows, application.summary
     held = [row.retainage for row in rows]
     retained = total(r.value for r in held if r is not None) if any(held) else None
     parts = [r for r in (summary.retainage_work, summary.retainage_stored) if r is not None]
@@ -142,8 +150,8 @@ def _lines(summary: Summary, given: Given, findings: Findings) -> None:
         number = name.split(":")[0]
         if shown is None:
             findings.undetermined(f"line-{number}", f"G702 line {number} could not be read")
-        elif computed is not None:
-            place = rows[0].item.place if name in {"3:C", "4", "5:I"} else shown.place
+        elif computed is not None and not (application.lacking and name in _OF_ROWS):
+            place = rows[0].item.place if name in _OF_ROWS else shown.place
             if name == "7":
                 place = Place(document=given.loan_place, spot="last draw, line 6")
             findings.equal(

@@ -74,20 +74,21 @@ def read_application(grids: list[Grid]) -> tuple[PayApplication | None, list[Unr
         return None, []
     rows: tuple[Row, ...] = ()
     totals: Row | None = None
+    unread: tuple[str, ...] = ()
     if table is None:
-        reading.name(
-            Place(document=grids[0].document), "the G703 columns (item, scheduled value, …)"
-        )
+        what = "the G703 columns (item, scheduled value, …) are on no sheet that is shown"
+        reading.name(Place(document=grids[0].document), what)
     else:
         for column in ("description", "stored", "percent", "balance", "retainage"):
             if column not in table.columns and column in ("description", "stored"):
                 place = Place(document=table.grid.document, spot=table.grid.name)
-                reading.name(place, f"the G703 column {column}")
-        rows, totals = _rows(list(table.rows()), reading)
+                reading.name(place, f"the G703 column {column} is not there")
+        rows, totals, unread = _rows(list(table.rows()), reading)
     summary = Summary()
     if summary_grid is not None:
         summary = _summary(summary_grid, reading)
-    return _head(grids, rows, totals, summary, reading), reading.unreadable
+    head = _head(grids, rows, totals, summary, reading)
+    return head.model_copy(update={"unread": unread}), reading.unreadable
 
 
 def _lines_in(grid: Grid) -> int:
@@ -106,8 +107,12 @@ def _summary(grid: Grid, reading: Reading) -> Summary:
     return Summary(**found)
 
 
-def _rows(rows: list[TableRow], reading: Reading) -> tuple[tuple[Row, ...], Row | None]:
+def _rows(
+    rows: list[TableRow], reading: Reading
+) -> tuple[tuple[Row, ...], Row | None, tuple[str, ...]]:
+    """The rows, that of the totals, and the items of those that could not be read whole."""
     found: list[Row] = []
+    unread: list[str] = []
     totals: Row | None = None
     for row in rows:
         texts = {row.text("item"), row.text("description")}
@@ -123,7 +128,16 @@ def _rows(rows: list[TableRow], reading: Reading) -> tuple[tuple[Row, ...], Row 
         read = _row(row, reading, total=False)
         if read is not None:
             found.append(read)
-    return tuple(found), totals
+        else:
+            unread.append(_item(row))
+    return tuple(found), totals, tuple(unread)
+
+
+def _item(row: TableRow) -> str:
+    try:
+        return read_item(_value(row, "item"))
+    except ValueError:
+        return "?"
 
 
 def _value(row: TableRow, column: str) -> object:

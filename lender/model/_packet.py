@@ -87,7 +87,11 @@ class Row(Model):
 
 
 class PayApplication(Model):
-    """The application and certificate for payment with its continuation sheet."""
+    """The application and certificate for payment with its continuation sheet.
+
+    ``unread`` are the items of rows that stand there and could not be read whole, ``?`` of one
+    whose item could not.
+    """
 
     application: Read[int] | None = None
     period_to: Read[date] | None = None
@@ -98,6 +102,17 @@ class PayApplication(Model):
     summary: Summary = Summary()
     rows: tuple[Row, ...] = ()
     totals: Row | None = None
+    unread: tuple[Text, ...] = ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The items of rows that nobody has read or keyed: no sum of the rows is known."""
+        there = {row.item.value for row in self.rows}
+        return tuple(item for item in self.unread if item not in there)
+
+    def may_have(self, item: str) -> bool:
+        """Whether a row that was not read may be the item's."""
+        return item in self.lacking or "?" in self.lacking
 
 
 class RequestLine(Model):

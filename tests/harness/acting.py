@@ -47,6 +47,7 @@ class Acting:
     core: Core
     acts: Acts
     decisions: Decisions
+    vouching: Vouching
     facts: FactsClient
     provider: Provider
     keys: dict[str, SigningKey]
@@ -166,4 +167,4 @@ async def acting(folder: Path, *, signatures: int = 1) -> AsyncIterator[Acting]:
         facts, campaigns = FactsClient(core, session), Campaigns(core, definitions)
         acts = Acts(core, definitions, facts, vouching, campaigns)
         decisions = Decisions(core, vouching)
-        yield Acting(core, acts, decisions, facts, provider, owned, now)
+        yield Acting(core, acts, decisions, vouching, facts, provider, owned, now)

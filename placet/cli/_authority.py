@@ -35,6 +35,7 @@ from placet.cli._base import (
     show,
 )
 from placet.cli._identities import AsJson
+from placet.cli._output import write_bytes
 from placet.model import RekeyLog, format_time
 from placet.telemetry import TelemetrySettings, telling
 from placet.transport import run_long
@@ -196,5 +197,5 @@ def make_log_key_(file: Path) -> None:
         if file.exists():
             raise fail(f"{file}: it is there already", USAGE)
         made = run(work())
-        file.write_text(made.model_dump_json(exclude={"overlap_hours"}) + "\n", "utf-8")
+        write_bytes(file, f"{made.model_dump_json(exclude={'overlap_hours'})}\n".encode())
         print(made.key)

@@ -1,5 +1,6 @@
 """``placet checkpoint …``: documents as text, attached files, and what is written for people."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -171,9 +172,14 @@ def write(
 
 def _keep(path: Path, content: bytes) -> None:
     """Write a new file; what is there already is never written over."""
+    place = path.expanduser()
     try:
-        with path.expanduser().open("xb") as file:
+        with place.open("xb") as file:
             file.write(content)
     except FileExistsError:
         raise fail(f"{path} is there already: choose another name", USAGE) from None
-    print(f"kept as {path.expanduser().absolute()}")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            place.unlink(missing_ok=True)  # half a file is none
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    print(f"kept as {place.absolute()}")

@@ -13,7 +13,7 @@ import typer
 
 from placet.cli._base import AWAY, USAGE, failures, operator_client, run
 from placet.cli._keyring import remember
-from placet.cli._output import AsJson, fail, show
+from placet.cli._output import AsJson, fail, show, write_bytes
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import ActAnswer, Invite, SignInAnswer
@@ -49,7 +49,7 @@ def sign_in(
 
         done = run(work())
         name = done.operator.partition(":")[2]
-        session_file(settings.key_file).write_text(json.dumps({"operator": name}))
+        write_bytes(session_file(settings.key_file), json.dumps({"operator": name}).encode())
         show({"operator": name, "until": str(done.session_ends_at)}, as_json=as_json)
 
 

@@ -13,7 +13,6 @@ from placet.authority._log_keys import newest
 from placet.authority._signing import (
     GRANTS,
     NEXT_HEADS,
-    PUBLISH_AHEAD,
     SigningKeys,
     note_verifier,
 )
@@ -122,8 +121,12 @@ async def create_log(
     await store.write(write)
 
 
-async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
+async def rotate_keys(
+    store: Store, keys: SigningKeys, *, at_once: bool = False
+) -> tuple[str, datetime]:
     """Publish a new key for grants: its id, and when it begins to sign (PROTOCOL.md).
+
+    ``at_once``, since the others may be stolen, it signs now, and nothing that they signed counts.
 
     Raises:
         NoLog: the database has no log to write it to.
@@ -134,8 +137,7 @@ async def rotate_keys(store: Store, keys: SigningKeys) -> tuple[str, datetime]:
     made = await asyncio.to_thread(keys.make, GRANTS)
 
     def write(tx: Tx) -> tuple[str, datetime]:
-        keys.rotate(tx, made)
-        return made.signer.public.thumbprint, tx.now + PUBLISH_AHEAD
+        return made.signer.public.thumbprint, keys.rotate(tx, made, at_once=at_once)
 
     return await store.write(write)
 

@@ -3,7 +3,8 @@
 Where the private keys are is for a custody to say (:mod:`._custody`); the store encrypts them
 itself unless told otherwise (I7). Rotation overlaps (PROTOCOL.md): a new key is published
 ``PUBLISH_AHEAD`` before it signs, and an old one stays published until the last token that it
-signed has expired. That of heads is another matter (:mod:`._log_keys`).
+signed has expired; one that may be stolen ends at once, with all that it signed. That of heads is
+another matter (:mod:`._log_keys`).
 """
 
 import asyncio
@@ -121,15 +122,19 @@ class SigningKeys:
             )
         )
 
-    def rotate(self, tx: Tx, made: MadeKey) -> None:
-        """Publish a new key for grants; it signs once everyone can have seen it."""
-        signs_from = tx.now + PUBLISH_AHEAD
+    def rotate(self, tx: Tx, made: MadeKey, *, at_once: bool) -> datetime:
+        """Publish a new key for grants; when it signs: once everyone can have seen it.
+
+        ``at_once`` it signs now, and all others end now, as where they may be stolen.
+        """
+        signs_from = tx.now if at_once else tx.now + PUBLISH_AHEAD
+        retires = tx.now if at_once else signs_from + STAYS_AFTER
         for row in tx.all(SigningKeyRow, SigningKeyRow.purpose == GRANTS):
-            if row.retires_at is None:
-                retires = signs_from + STAYS_AFTER
+            if row.retires_at is None or (at_once and row.retires_at > retires):
                 tx.change(SigningKeyRow, row.kid, retires_at=retires)
                 tx.append("key.retired", AUTHORITY, {"kid": row.kid, "purpose": GRANTS})
         self.keep(tx, GRANTS, made, signs_from)
+        return signs_from
 
     def rewrap(self, row: SigningKeyRow) -> str | None:
         """How a key is kept under the passphrase of now; ``None`` where nothing is to change.
@@ -145,7 +150,7 @@ class SigningKeys:
         Raises:
             Unavailable: none may yet: the clock is behind.
         """
-        ready = [own for own in self._keys if own.purpose == GRANTS and own.signs_from <= now]
+        ready = [own for own in self._live(now) if own.signs_from <= now]
         if not ready:
             raise Unavailable("the authority's clock is behind: none of its keys signs yet")
         return max(ready, key=lambda own: own.signs_from).signer
@@ -195,11 +200,14 @@ class SigningKeys:
 
     def published(self, now: datetime) -> tuple[PublicKey, ...]:
         """The public keys of the JWKS: those that sign, will sign, or have signed lately."""
-        return tuple(
-            own.signer.public
+        return tuple(own.signer.public for own in self._live(now))
+
+    def _live(self, now: datetime) -> list[OwnKey]:
+        return [
+            own
             for own in self._keys
             if own.purpose == GRANTS and (own.retires_at is None or own.retires_at > now)
-        )
+        ]
 
     def _opened(
         self, rows: list[SigningKeyRow], log_keys: Iterable[LogKeyRow]

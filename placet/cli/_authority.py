@@ -137,14 +137,23 @@ def migrate_(
 
 
 @authority.command("rotate-key")
-def rotate_key(as_json: AsJson = False) -> None:
-    """Publish a new key for grants; the old one signs until everyone can have seen the new one."""
+def rotate_key(
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="The old one may be stolen: it ends now.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a new key for grants; the old one signs until everyone can have seen the new one.
+
+    --at-once: nothing that the old one signed counts any more, grants and sessions; steps that run
+    are tried again, and people's tools sign in again by themselves.
+    """
 
     async def work() -> dict[str, str]:
         settings = load_settings(AuthoritySettings)
         async with await Store.open(settings.database_url, origin=settings.origin) as store:
             keys = SigningKeys.of(settings)
-            kid, signs_from = await rotate_keys(store, keys)
+            kid, signs_from = await rotate_keys(store, keys, at_once=at_once)
             return {"kid": kid, "signs_from": format_time(signs_from)}
 
     with failures(*FORESEEN):

@@ -174,6 +174,8 @@ class Reader(HeadKeeper):
             headers["Last-Event-ID"] = str(after)
         try:
             async with self._http.stream("GET", url, headers=headers) as response:
+                if self.session_refused(response):
+                    return
                 if response.status_code != 200:
                     await response.aread()
                     raise self._refusal(response)

@@ -245,12 +245,15 @@ class Sender:
 
         Who reads a whole log asks faster than anyone may.
         """
-        left = _PATIENCE
+        left, anew = _PATIENCE, False
         while True:
             try:
                 response = await self._http.send(await make())
             except UNHEARD as error:
                 raise self.away(error) from error
+            if not anew and self.session_refused(response):
+                anew = True
+                continue
             pause = None
             if response.status_code == 429:
                 pause = seconds_to_wait(response.headers.get("Retry-After"))
@@ -258,6 +261,15 @@ class Sender:
                 return response
             left -= pause
             await asyncio.sleep(pause)
+
+    def session_refused(self, response: httpx.Response) -> bool:
+        """Whether the session was refused: the key that signed it has ended. It is forgotten."""
+        if response.status_code != 401 or self._session is None:
+            return False
+        if response.request.headers.get("Authorization") != f"DPoP {self._session[0]}":
+            return False
+        self._session = None
+        return True
 
     def away(self, error: Exception) -> AuthorityAway:
         """That it does not answer; and what TLS says, as of a certificate that is not believed."""

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
-from placet.authority import SigningKeys, Store, rotate_keys
+from placet.authority import SigningKeys, Store, load_signing_keys, rotate_keys
 from placet.client import AuthorityError, OperatorClient
 from placet.tokens._jws import parse_jws
+from tests.authority.test_two_administrators import holds
 from tests.harness.alone import Alone, alone
 from tests.harness.world import PASSPHRASE, until
 
@@ -58,6 +60,48 @@ async def test_old_tokens_verify_until_they_end(running: Alone) -> None:
         assert await running.published() == {key}
         await late.cases()
         assert kid_of(late) == key
+
+
+async def test_a_stolen_key_ends_at_once_with_all_that_it_signed(running: Alone) -> None:
+    """I10: who has it could sign grants and sessions, and questions to systems, for half an hour."""
+    (stolen,) = await running.published()
+    async with running.ada() as before, running.ada() as again, running.ada() as listening:
+        for each in (before, again, listening):
+            await each.cases()
+        async with await Store.open(
+            running.settings.database_url, origin=running.settings.origin
+        ) as store:
+            keys = SigningKeys(PASSPHRASE)
+            pending, _ = await rotate_keys(store, keys)  # as one does that does not know the other
+            key, signs_from = await rotate_keys(store, keys, at_once=True)
+            assert signs_from <= running.now()
+
+            async def alone() -> bool:
+                return await running.published() == {key}
+
+            await until(alone)
+            assert keys.signer(running.now()).public.thumbprint == stolen, "it was not read anew"
+            await load_signing_keys(store, keys)
+            assert keys.signer(running.now()).public.thumbprint == key
+        url = f"{running.settings.issuer}/v1/cases"
+        async with httpx.AsyncClient() as http:
+            refused = await http.get(url, headers=await before._headers(url))
+        assert refused.status_code == 401
+        assert kid_of(again) == stolen
+        await again.cases()
+        assert kid_of(again) == key, "people's tools sign in again by themselves"
+        assert [each async for each in listening.listen()] == []
+        stream = listening.listen()
+        await anext(stream)
+        await stream.aclose()
+        assert kid_of(listening) == key
+        retired = [each["data"]["kid"] for each in await again.entries("key.retired")]
+        assert retired == [stolen, stolen, pending]
+        running.ahead = timedelta(minutes=16)
+        assert await running.published() == {key}
+        await again.cases()
+        assert kid_of(again) == key, "what was published before it signs nothing either"
+        assert await holds(again) == []
 
 
 async def test_an_authority_whose_clock_is_before_its_keys_says_so(running: Alone) -> None:

@@ -96,12 +96,29 @@ def serving(folder: Path) -> Iterator[Served]:
         "PLACET_AUTHORITY_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
         "PLACET_AUTHORITY_READY_FILE": str(folder / "ready"),
     }
-    environment = {**os.environ, **own}
     init = ["authority", "init", "--admin", "ada", "--public-key", str(folder / "ada.jwk")]
-    subprocess.run([*PROGRAM, *init], env=environment, check=True, capture_output=True)
-    with (folder / "log").open("wb") as log:
+    subprocess.run([*PROGRAM, *init], env={**os.environ, **own}, check=True, capture_output=True)
+    variables = {
+        "PLACET_ISSUER": issuer,
+        "PLACET_OPERATOR": "ada",
+        "PLACET_KEY_FILE": str(folder / "ada.pem"),
+        "PLACET_PASSPHRASE": PASSPHRASE,
+    }
+    with started(Served(folder, variables, own)) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def started(served: Served) -> Iterator[Served]:
+    """``placet authority serve``, on what is there, until the end of the block."""
+    folder, issuer = served.folder, served.variables["PLACET_ISSUER"]
+    (folder / "ready").unlink(missing_ok=True)
+    with (folder / "log").open("ab") as log:
         serving = subprocess.Popen(
-            [*PROGRAM, "authority", "serve"], env=environment, stdout=log, stderr=log
+            [*PROGRAM, "authority", "serve"],
+            env={**os.environ, **served.own},
+            stdout=log,
+            stderr=log,
         )
     try:
         give_up = time.monotonic() + 30
@@ -112,13 +129,7 @@ def serving(folder: Path) -> Iterator[Served]:
         while httpx.get(f"{issuer}/ledger/checkpoint").status_code != 200:  # its first head
             assert time.monotonic() < give_up
             time.sleep(0.02)
-        variables = {
-            "PLACET_ISSUER": issuer,
-            "PLACET_OPERATOR": "ada",
-            "PLACET_KEY_FILE": str(folder / "ada.pem"),
-            "PLACET_PASSPHRASE": PASSPHRASE,
-        }
-        yield Served(folder, variables, own)
+        yield served
     finally:
         serving.terminate()
         assert serving.wait(20) == 0, (folder / "log").read_text()

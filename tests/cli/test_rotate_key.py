@@ -6,7 +6,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.cli.conftest import Placet, Served, serving
+from tests.cli.conftest import Placet, Served, serving, started
 
 
 def test_a_new_key_is_published_before_it_signs(placet: Placet, served: Served) -> None:
@@ -19,6 +19,37 @@ def test_a_new_key_is_published_before_it_signs(placet: Placet, served: Served) 
     verified = placet("audit", "verify", **served.variables)
     assert verified.code == 3, verified  # it holds, under no key that was got elsewhere
     assert "everything that was checked holds" in verified.out
+
+
+def test_after_a_break_in_new_keys_are_made_while_no_replica_runs(
+    placet: Placet, tmp_path: Path
+) -> None:
+    """I10: docs/how-to/respond-to-an-incident.md, as written; the log holds under the older trust."""
+    file = tmp_path / "next.json"
+    with serving(tmp_path) as served:
+        trust = tmp_path / "trust.json"
+        trust.write_text(placet("authority", "trust", **served.own).out)
+    settings = {**served.own, "PLACET_AUTHORITY_KEY_PASSPHRASE": "of a clean host"}
+    old = served.own["PLACET_AUTHORITY_KEY_PASSPHRASE"]
+    both = {**settings, "PLACET_AUTHORITY_KEY_PASSPHRASE_BEFORE": old}
+    said = [
+        placet("authority", "rotate-passphrase", **both),
+        placet("authority", "rotate-key", "--at-once", "--json", **both),
+        placet("authority", "rotate-payload-keys", **both),
+        placet("authority", "make-log-key", str(file), **both),
+    ]
+    assert [(each.code, each.err) for each in said] == [(0, "")] * 4
+    with started(Served(tmp_path, served.variables, settings)):
+        signed = placet(
+            "ledger", "rotate-key", str(file), "--overlap-hours", "0", **served.variables
+        )
+        assert (signed.code, signed.err) == (0, "")
+        issuer = served.variables["PLACET_ISSUER"]
+        with urllib.request.urlopen(f"{issuer}/.well-known/jwks.json") as answer:
+            jwks = json.load(answer)
+        assert [each["kid"] for each in jwks["keys"]] == [json.loads(said[1].out)["kid"]]
+        verified = placet("audit", "verify", "--trust", str(trust), **served.variables)
+        assert verified.code == 0, verified
 
 
 def test_another_passphrase_while_it_runs(placet: Placet, tmp_path: Path) -> None:

@@ -1,20 +1,25 @@
 """What people did at a checkpoint besides deciding: they could, and left what the act says."""
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from pydantic import JsonValue, ValidationError
 
 from placet.audit._people import People
-from placet.audit._scene import Scene
+from placet.audit._scene import Case, Scene
+from placet.audit._standing import Standing
 from placet.ledger import Entry, EntryType
 from placet.model import (
     Adjust,
     Attach,
+    AuthorityMatrix,
+    CheckpointDefinition,
     CheckpointStatus,
     CheckpointView,
     Comment,
     EvidenceItem,
     KeyIn,
+    ProcessDefinition,
     salted_digest,
 )
 from placet.rules import entitled
@@ -33,45 +38,44 @@ AT_CHECKPOINT = {
 _REMARKS = {EntryType.CHECKPOINT_COMMENTED, EntryType.CHECKPOINT_ATTACHED}
 _FOR_DECIDERS = {EntryType.CHECKPOINT_CLAIMED, EntryType.CHECKPOINT_ADJUSTED}
 _CHANGES = {EntryType.CHECKPOINT_ADJUSTED, EntryType.CHECKPOINT_KEYED}
+_ROWS, _VALUES = "rows", "values"
+_Left = tuple[str, dict[str, JsonValue]]
+"""A part's name, and all that it says."""
 
 
 def attended(
-    scene: Scene,
-    people: People,
-    entry: Entry,
-    opened: Entry,
-    status: CheckpointStatus,
-    view: CheckpointView | None,
+    scene: Scene, people: People, entry: Entry, standing: Standing, view: CheckpointView | None
 ) -> None:
     """One such act: at an open checkpoint, by someone who may, and its part is what was signed."""
-    checkpoint, case = str(entry.data.get("target")), scene.cases.get(entry.case or "")
-    if status is not CheckpointStatus.OPEN:
-        scene.trouble("checkpoint-ended", f"{checkpoint} was {status} before")
+    checkpoint, case = standing.id, scene.cases.get(entry.case or "")
+    opened, roles = standing.opened.data, people.roles(entry.actor)
+    if standing.status is not CheckpointStatus.OPEN:
+        scene.trouble("checkpoint-ended", f"{checkpoint} was {standing.status} before")
+    elif standing.is_past(entry.time):
+        scene.trouble("checkpoint-ended", f"the deadline of {checkpoint} was past")
+    if case is None or not case.is_open:
+        scene.trouble("case-not-open", f"{entry.case} was closed, or stopped")
     if entry.type in _FOR_DECIDERS and (
-        view is None or not entitled(view.requirement, (entry.actor,), people.roles(entry.actor))
+        view is None or not entitled(standing.asked(view), (entry.actor,), roles)
     ):
         scene.trouble("act-refusable", f"{entry.actor} may not decide at {checkpoint}")
     if entry.type in _REMARKS:
         _is_there(scene, entry, view)
     if entry.type not in _CHANGES or case is None:
         return
-    if entry.data.get("evidence_digest") != opened.data.get("evidence_digest"):
+    if entry.data.get("evidence_digest") != opened.get("evidence_digest"):
         scene.trouble("evidence-digest", f"{checkpoint} showed other evidence")
+    definition = scene.processes.get(case.process_digest)
     if entry.type is EntryType.CHECKPOINT_KEYED:
         case.keyers.add(entry.actor)
-        definition = scene.processes.get(case.process_digest)
-        keyers = {
-            role
-            for digest, matrix in scene.matrices.items()
-            if digest in scene.published
-            and definition is not None
-            and matrix.process == definition.name
-            for role in matrix.keyers
-        }
-        if not keyers & set(people.roles(entry.actor)):
+        keyers = {role for each in _matrices(scene, definition) for role in each.keyers}
+        if keyers.isdisjoint(roles):
             scene.trouble("act-refusable", f"{entry.actor} is in no role that may key values")
+    defined = None if definition is None else definition.checkpoint(str(opened.get("name")))
+    expected = _signed(scene, entry, case, view, defined)
     leaves(scene, entry)
-    _says_what_was_signed(scene, entry, view)
+    if expected is not None:
+        _say(scene, entry, case, [expected])
 
 
 def _is_there(scene: Scene, entry: Entry, view: CheckpointView | None) -> None:
@@ -109,9 +113,7 @@ def _comment_is_there(scene: Scene, act: str, text: str, view: CheckpointView) -
 
 def leaves(scene: Scene, entry: Entry) -> None:
     """The parts that a person's act left: they are there, and may be shown from now on."""
-    parts = entry.data.get("parts")
-    for part in parts if isinstance(parts, list) else ():
-        told: dict[str, JsonValue] = part if isinstance(part, dict) else {}
+    for told in _told(entry):
         digest = str(told.get("digest"))
         scene.content("part", scene.files.parts, digest)
         try:
@@ -129,31 +131,101 @@ def leaves(scene: Scene, entry: Entry) -> None:
             scene.left(item, entry.case or "")
 
 
-def _says_what_was_signed(scene: Scene, entry: Entry, view: CheckpointView | None) -> None:
-    """The part lists what the signed body lists, in that person's name; the amounts add up."""
-    act = scene.files.acts.get(str(entry.data.get("act")))
+def handed_in_again(scene: Scene, people: People, entry: Entry, case: Case) -> None:
+    """A record came back: what people had left on the one before is dropped, and nothing else."""
+    definition = scene.processes.get(case.process_digest)
+    openers = {role for each in _matrices(scene, definition) for role in each.openers}
+    if openers.isdisjoint(people.roles(entry.actor)):
+        scene.trouble("act-refusable", f"{entry.actor} is in no role that may hand it in")
+    pairs = [
+        pair
+        for each in (() if definition is None else definition.checkpoints)
+        for pair in ((each.adjustments, _ROWS), (each.keyed, _VALUES))
+    ]
+    dropped: list[_Left] = [
+        (name, {member: []})
+        for name, member in dict.fromkeys(pairs)
+        if name is not None and _listed(scene, case, name, member)
+    ]
+    leaves(scene, entry)
+    _say(scene, entry, case, dropped)
+
+
+def _matrices(scene: Scene, definition: ProcessDefinition | None) -> Iterator[AuthorityMatrix]:
+    """A process's matrices so far: which of them was in force, a bundle can't say."""
+    name = None if definition is None else definition.name
+    for digest, matrix in scene.matrices.items():
+        if digest in scene.published and matrix.process == name:
+            yield matrix
+
+
+def _told(entry: Entry) -> list[dict[str, JsonValue]]:
     parts = entry.data.get("parts")
-    told = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
-    part = scene.part(str(told.get("digest"))) if isinstance(told, dict) else None
-    if act is None or part is None:
-        scene.trouble("part-not-produced", "the act does not leave one part")
+    listed = parts if isinstance(parts, list) else []
+    return [each if isinstance(each, dict) else {} for each in listed]
+
+
+def _listed(scene: Scene, case: Case, name: str, member: str) -> list[JsonValue]:
+    """What people have left so far under a name; nothing before anyone left a part of it."""
+    item = case.newest.get(name, {}).get(case.subject)
+    part = None if item is None else scene.part(item.digest)
+    listed = None if part is None else part.data.get(member)
+    return listed if isinstance(listed, list) else []
+
+
+def _say(scene: Scene, entry: Entry, case: Case, expected: list[_Left]) -> None:
+    """The parts that a person's act left are these, on the case's record, and propose nothing."""
+    if entry.case in scene.erased:
         return
-    signed: list[dict[str, JsonValue]]
+    found: list[_Left | None] = []
+    for told in _told(entry):
+        part = scene.part(str(told.get("digest")))
+        plain = part is not None and part.record == case.subject and part.proposal is None
+        if part is None or not plain or part.name != told.get("name"):
+            found.append(None)
+        else:
+            found.append((part.name, part.data))
+    if found != expected:
+        scene.trouble("part-says-other", "what the act leaves is not what was signed, on what was")
+
+
+def _signed(
+    scene: Scene,
+    entry: Entry,
+    case: Case,
+    view: CheckpointView | None,
+    defined: CheckpointDefinition | None,
+) -> _Left | None:
+    """What the part lists: what people had left before, and what this one signed, in their name."""
+    act = scene.files.acts.get(str(entry.data.get("act")))
+    if act is None or defined is None:
+        return None  # told with the act, and with the case
+    own = {"by": entry.actor, "act": entry.data.get("act")}
     try:
         if entry.type is EntryType.CHECKPOINT_ADJUSTED:
+            name, member = defined.adjustments, _ROWS
             lowered = Adjust.model_validate_json(act.body)
-            member, signed = "rows", [each.model_dump(mode="json") for each in lowered.rows]
+            listed = [each.model_dump(mode="json") for each in lowered.rows]
             proposed = None if view is None else view.evidence.proposal.amount
             taken = sum((each.amount for each in lowered.rows), Decimal(0))
-            if proposed is None or proposed - taken != lowered.amount:
+            if proposed is None or not 0 < lowered.amount == proposed - taken:
                 scene.trouble("adjustment", "the rows do not add up to the amount that is left")
+            instead: set[tuple[JsonValue, ...]] = set()
         else:
-            keyed = KeyIn.model_validate_json(act.body)
-            member, signed = "values", [each.model_dump(mode="json") for each in keyed.values]
+            name, member = defined.keyed, _VALUES
+            listed = [
+                each.model_dump(mode="json") for each in KeyIn.model_validate_json(act.body).values
+            ]
+            instead = {_spot(each) for each in listed}
     except ValidationError:
-        return  # that the body does not fit its entry is told with the act
-    listed = part.data.get(member)
-    own = {"by": entry.actor, "act": entry.data.get("act")}
-    expected = [{**each, **own} for each in signed]
-    if not isinstance(listed, list) or listed[-len(expected) :] != expected:
-        scene.trouble("part-says-other", "the part lists other than the act signs")
+        return None  # that the body does not fit its entry is told with the act
+    if name is None:
+        scene.trouble("act-refusable", f"the process lets nobody do that at {defined.name}")
+        return None
+    before = _listed(scene, case, name, member)
+    kept = [each for each in before if isinstance(each, dict) and _spot(each) not in instead]
+    return name, {member: [*kept, *({**each, **own} for each in listed)]}
+
+
+def _spot(value: Mapping[str, JsonValue]) -> tuple[JsonValue, ...]:
+    return value.get("document"), value.get("spot"), value.get("field")

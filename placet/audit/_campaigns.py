@@ -29,6 +29,7 @@ class _Campaign:
     started_by: str
     identities: tuple[str, ...]
     reviewed: dict[str, Reviewed] = field(default_factory=dict[str, Reviewed])
+    acknowledged: bool = False
 
 
 class Campaigns:
@@ -62,6 +63,9 @@ class Campaigns:
             self._scene.trouble("campaign", f"{name} was not over")
         if entry.actor == campaign.started_by:
             self._scene.trouble("campaign", f"{entry.actor} had started {name}")
+        if campaign.acknowledged:
+            self._scene.trouble("campaign", f"{name} was acknowledged before")
+        campaign.acknowledged = True
 
     def reviewed(self, entry: Entry) -> None:
         """What came of one review, which is what its case's checkpoint has ended as."""

@@ -7,10 +7,11 @@
 """
 
 from placet.audit._acts import with_act
-from placet.audit._attending import leaves
+from placet.audit._attending import handed_in_again
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._grants import Grants
 from placet.audit._orders import Orders
+from placet.audit._people import People
 from placet.audit._scene import Case, Scene
 from placet.audit._sealed import unsealed
 from placet.ledger import Entry, EntryType
@@ -22,9 +23,15 @@ class Cases:
     """Cases as the log opens, runs, stops and closes them."""
 
     def __init__(
-        self, scene: Scene, checkpoints: Checkpoints, grants: Grants, orders: Orders
+        self,
+        scene: Scene,
+        people: People,
+        checkpoints: Checkpoints,
+        grants: Grants,
+        orders: Orders,
     ) -> None:
         self._scene = scene
+        self._people = people
         self._checkpoints = checkpoints
         self._grants = grants
         self._orders = orders
@@ -42,7 +49,8 @@ class Cases:
                 self._grants.exists(entry)
             case EntryType.CASE_RESUBMITTED:
                 case.resubmitters.add(entry.actor)
-                leaves(self._scene, entry)
+                self._checkpoints.returned(entry)
+                handed_in_again(self._scene, self._people, entry, case)
             case EntryType.CASE_STARTED:
                 self._started(entry, case)
             case EntryType.CASE_CONTINUED:

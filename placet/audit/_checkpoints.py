@@ -36,6 +36,9 @@ ENDS = {
     EntryType.CHECKPOINT_VOIDED,
 }
 
+_ASKED_ANEW = {CheckpointStatus.VOIDED, CheckpointStatus.RESUBMITTED}
+"""As what one has ended whose place another takes."""
+
 
 class Checkpoints:
     """Checkpoints as the log opens, decides and ends them."""
@@ -43,7 +46,7 @@ class Checkpoints:
     def __init__(self, scene: Scene, people: People) -> None:
         self._scene = scene
         self._people = people
-        self.emergencies = Emergencies(scene, people)
+        self.emergencies = Emergencies(scene, people, self.status)
         self._requirements = Requirements(scene, people)
         self._showing = Showing(scene, self._requirements)
         self._verdicts = Verdicts(scene, people)
@@ -89,6 +92,8 @@ class Checkpoints:
             return
         if before is None or before.id != earlier:
             self._scene.trouble("checkpoint-replaces", f"{earlier} is not the one before it")
+        elif before.status not in _ASKED_ANEW:
+            self._scene.trouble("checkpoint-replaces", f"{earlier} was {before.status} still")
         elif not EMERGENCY.isdisjoint(entry.data):
             if before.opened.data.get("deadline") != entry.data.get("deadline"):
                 self._scene.trouble("deadline", "an emergency gives it another deadline")
@@ -172,6 +177,11 @@ class Checkpoints:
         """How the newest checkpoint of each name stands in a case."""
         return {name: each.status for name, each in self._of_case.get(case, {}).items()}
 
+    def status(self, checkpoint: str) -> CheckpointStatus | None:
+        """How one stands."""
+        standing = self._open.get(checkpoint)
+        return None if standing is None else standing.status
+
     def newest(self, case: str, name: str) -> str | None:
         """The newest checkpoint of a name in a case, by its id."""
         found = self._newest(case, name)
@@ -196,7 +206,18 @@ class Checkpoints:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
             return
         view = self._scene.files.checkpoints.get(checkpoint)
-        attended(self._scene, self._people, entry, standing.opened, standing.status, view)
+        attended(self._scene, self._people, entry, standing, view)
+
+    def returned(self, entry: Entry) -> None:
+        """A record was handed in again, which a checkpoint of the case had sent back."""
+        checkpoint = str(entry.data.get("checkpoint"))
+        standing = self._open.get(checkpoint)
+        if standing is None or standing.opened.case != entry.case:
+            self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
+        elif standing.status is not CheckpointStatus.RETURNED:
+            self._scene.trouble("act-refusable", f"{checkpoint} was {standing.status}")
+        else:
+            standing.status = CheckpointStatus.RESUBMITTED
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -257,6 +278,8 @@ class Checkpoints:
         if entry.case != standing.opened.case:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
         if entry.type is EntryType.CHECKPOINT_VOIDED:
+            if standing.status not in {CheckpointStatus.OPEN, CheckpointStatus.APPROVED}:
+                self._scene.trouble("outcome", f"{checkpoint} was {standing.status} before")
             told = list(people_of(standing.approvals(view)))
             if told != entry.data.get("told"):
                 self._scene.trouble("outcome", f"{checkpoint}: it tells others than approved it")
@@ -279,6 +302,9 @@ class Checkpoints:
                 f"{checkpoint}: the decisions add up to {computed}, "
                 f"the ledger says {entry.data.get('status')}",
             )
+        if entry.case in self._scene.erased:
+            # What they said may be gone; what it came to stays.
+            computed = CheckpointStatus(str(entry.data.get("status")))
         case = self._scene.cases.get(entry.case or "")
         if computed is CheckpointStatus.APPROVED and case is not None:
             people = tuple(each.operator for each in standing.approvals(view))

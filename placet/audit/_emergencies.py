@@ -1,18 +1,24 @@
 """Emergencies as the log tells them: who began one, what was asked instead, who reviewed it."""
 
+from collections.abc import Callable
+
 from placet.audit._people import People
 from placet.audit._scene import Scene
 from placet.ledger import Entry, EntryType
-from placet.model import ADMINISTRATOR, CheckpointView, Requirement
+from placet.model import ADMINISTRATOR, CheckpointStatus, CheckpointView, Requirement
 from placet.rules import emergency_requirement
 
 
 class Emergencies:
     """Emergencies and their reviews, by the rules in force when each began."""
 
-    def __init__(self, scene: Scene, people: People) -> None:
+    def __init__(
+        self, scene: Scene, people: People, status: Callable[[str], CheckpointStatus | None]
+    ) -> None:
         self._scene = scene
         self._people = people
+        self._status = status
+        self._reviews: set[str] = set()
         self._begun: dict[str, Entry] = {}
         self._words: dict[str, set[str]] = {}
         self._replaced: dict[str, str] = {}
@@ -62,6 +68,10 @@ class Emergencies:
             self._scene.trouble("act-refusable", f"{entry.actor} had a hand in the case")
         if view is not None and view.evidence.case != entry.case:
             self._scene.trouble("emergency", f"{view.id} is none of {entry.case}")
+        if view is not None and self._status(view.id) is not CheckpointStatus.OPEN:
+            self._scene.trouble("emergency", f"{view.id} was {self._status(view.id)}, not open")
+        elif view is not None and view.requirement.emergency_until is not None:
+            self._scene.trouble("emergency", f"{view.id} is an emergency already")
         self._begun[str(entry.data.get("emergency"))] = entry
 
     def _reviewed(self, entry: Entry) -> None:
@@ -75,6 +85,12 @@ class Emergencies:
             return
         if begun.case != entry.case:
             self._scene.trouble("emergency", f"{checkpoint} is none of {entry.case}")
+        if self._status(checkpoint) is CheckpointStatus.OPEN:
+            self._scene.trouble("emergency", f"{checkpoint} was not over")
+        review = str(entry.data.get("review"))
+        if review in self._reviews:
+            self._scene.trouble("emergency", f"{review} was closed before")
+        self._reviews.add(review)
         near = self._words.get(checkpoint, set()) | {begun.actor}
         barred = view is not None and view.requirement.bars(entry.actor)
         if barred or entry.actor in near:

@@ -32,7 +32,7 @@ class _Order:
     confirm: bool
     tries: int = 0
     said: str | None = None
-    """The checkpoint at which people last let the tool be called again."""
+    """The newest checkpoint at which people could say so, when the tool was called last."""
     case: str | None = None
     """The case that called the tool last."""
     proven: bool = False
@@ -99,12 +99,11 @@ class Orders:
         stands = self._checkpoints.stand(case)
         if order.confirm and stands.get(CONFIRMATION) is not CheckpointStatus.APPROVED:
             self._scene.trouble("order", "the tool was called, and nobody had confirmed it")
-        if order.tries:
-            word = self._checkpoints.newest(case, ANOTHER_TRY)
-            approved = stands.get(ANOTHER_TRY) is CheckpointStatus.APPROVED
-            if not approved or word == order.said:
-                self._scene.trouble("order", "the tool was called again, and nobody said so")
-            order.said = word
+        word = self._checkpoints.newest(case, ANOTHER_TRY)
+        approved = stands.get(ANOTHER_TRY) is CheckpointStatus.APPROVED
+        if order.tries and (not approved or word == order.said):
+            self._scene.trouble("order", "the tool was called again, and nobody said so")
+        order.said = word
         if order.proven or entry.data.get("tries") != order.tries + 1:
             self._scene.trouble(
                 "order", f"the tool was called before, {quantity(order.tries, 'time')}"

@@ -36,7 +36,17 @@ STOPS = {
 }
 """What ends someone's standing, or that of a key."""
 
+_OFFBOARDED = {EntryType.AGENT_OFFBOARDED, EntryType.OPERATOR_OFFBOARDED}
 _RESUMED = {EntryType.AGENT_RESUMED, EntryType.OPERATOR_RESUMED}
+_NEVER_OWN = {
+    EntryType.OPERATOR_SUSPENDED,
+    EntryType.OPERATOR_OFFBOARDED,
+    EntryType.OPERATOR_RESUMED,
+    EntryType.OPERATOR_ROLES_SET,
+    EntryType.OPERATOR_INVITED,
+    EntryType.KEY_REVOKED,
+}
+"""What nobody does to themselves."""
 # Anyone may hold; who may hand in again is the matrix's, which the entry does not name. Who may do
 # what at a checkpoint is looked at with the checkpoint.
 # A second signature is the owner's, too, and a proposal's own author may withdraw it.
@@ -69,12 +79,15 @@ class People:
         self._scene = scene
         self._administrators: dict[str, str] = {}
         self._keys: dict[str, tuple[str, PublicKey]] = {}
+        self._enrolled: set[str] = set()
+        """Who has a key of their own, which no session began with."""
         self._roles: dict[str, tuple[str, ...]] = {}
         self.registry = Registry(scene)
         self.ages = KeyAges(scene)
         self.heads = SeenHeads(scene)
         self._delegations: dict[str, Entry] = {}
         self._stopped: set[str] = set()
+        self._offboarded: set[str] = set()
         self._revoked: set[str] = set()
         self._acts: set[str] = set()
         self._proposals = Proposals(scene)
@@ -183,10 +196,13 @@ class People:
         self.registry.enrolled(principal, data)
         roles = data.get("roles")
         own = adds_own_key(entry) and "invitation" not in data
+        if own and principal.startswith("operator:") and principal not in self._enrolled:
+            self._scene.trouble("key", f"{principal} has the keys of sessions alone")
         if own and roles != list(self.roles(principal)):
             self._scene.trouble("key", f"{principal} gave themselves other roles with a key")
         if isinstance(roles, list) and roles:
             self._roles[principal] = tuple(str(role) for role in roles)
+        self._enrolled.add(principal)
 
     def _replaced(self, entry: Entry, key: PublicKey) -> None:
         """A worker's next key: named by one of the same agent that counts now."""
@@ -234,6 +250,8 @@ class People:
         principal, key, roles = found
         if self._keys.get(key.thumbprint, (principal,))[0] != principal:
             self._scene.trouble("session", f"the key of {principal} is someone else's")
+        if principal in self._enrolled or principal in self._stopped:
+            self._scene.trouble("session", f"{principal} may not sign in at a provider")
         self._keys[key.thumbprint] = (principal, key)
         self._roles[principal] = roles
 
@@ -266,7 +284,7 @@ class People:
         if entry.type is EntryType.ACT_COUNTERSIGNED:
             self._proposals.countersigned(entry, body, self.roles(entry.actor))
         elif entry.type is EntryType.ACT_WITHDRAWN:
-            self._proposals.ended(entry)
+            self._proposals.withdrawn(entry, self.roles(entry.actor))
         else:
             self._proposals.effective(entry, claims.act)
         if entry.type is EntryType.GOVERNANCE_PUBLISHED:
@@ -293,12 +311,12 @@ class People:
     def owner_changed(self, entry: Entry) -> None:
         """An owner who left: the deputy follows, or a grace begins, or it is over."""
         target, before = str(entry.data.get("target")), entry.data.get("before")
-        if before is not None and str(before) not in self._stopped:
+        if before is not None and str(before) not in self._offboarded:
             self._scene.trouble("registry", f"{before}, who owned {target}, has not left")
         owner = entry.data.get("owner")
         if owner is not None and not self.active(str(owner)):
             self._scene.trouble("registry", f"{owner} is not active, and can own nothing")
-        self.registry.owner_changed(target, entry)
+        self.registry.owner_changed(target, entry, self.rules.identities.owner_grace_days)
         if entry.type is EntryType.IDENTITY_DISOWNED:
             self._stopped.add(target)
 
@@ -312,7 +330,7 @@ class People:
 
     def lapsed(self, entry: Entry) -> None:
         """An act that nobody signed in time."""
-        self._proposals.ended(entry)
+        self._proposals.lapsed(entry)
 
     def _verified(self, entry: Entry, jws: str) -> ActClaims | None:
         for thumbprint, (_, key) in self._keys.items():
@@ -334,6 +352,9 @@ class People:
     def _entitled(self, entry: Entry) -> None:
         if not self.active(entry.actor):
             self._scene.trouble("act-refusable", f"{entry.actor} was not active")
+        whose = entry.data.get("principal", entry.data.get("target"))
+        if entry.type in _NEVER_OWN and entry.actor == whose:
+            self._scene.trouble("act-refusable", f"{entry.actor} may not do that to themselves")
         if entry.type in _NO_FIXED_ROLE or adds_own_key(entry):
             return
         allowed: tuple[str, ...] = ("administrator",)
@@ -347,6 +368,10 @@ class People:
         target = str(entry.data.get("target"))
         if entry.type in _STOPPED:
             self._stopped.add(target)
+            if entry.type in _OFFBOARDED:
+                self._offboarded.add(target)
+        elif entry.type in _RESUMED and target in self._offboarded:
+            self._scene.trouble("act-refusable", f"{target} was offboarded, which is for good")
         elif entry.type in _RESUMED:
             self._stopped.discard(target)
         elif entry.type is EntryType.KEY_REVOKED:

@@ -56,7 +56,7 @@ class Proposals:
         jti = str(entry.data.get("proposal"))
         found = self._waiting.get(jti)
         if found is None or entry.data.get("target") != jti:
-            self._scene.trouble("act-unproposed", f"no act {jti} waits for a second signature")
+            self._unproposed(entry)
             return
         if found.second is not None or found.ended is not None:
             self._scene.trouble("act-refusable", f"the act {jti} waited for nobody")
@@ -73,14 +73,35 @@ class Proposals:
             self._scene.trouble("act-refusable", f"the act {jti} had lapsed")
         found.second = str(entry.data.get("act"))
 
-    def ended(self, entry: Entry) -> None:
-        """An act waits no longer: it was withdrawn, or lapsed."""
-        jti = str(entry.data.get("proposal"))
-        found = self._waiting.get(jti)
-        if found is None or found.ended is not None:
-            self._scene.trouble("act-unproposed", f"no act {jti} waits for a second signature")
+    def withdrawn(self, entry: Entry, roles: tuple[str, ...]) -> None:
+        """Who proposed an act, or an administrator, takes it back."""
+        found = self._ended(entry)
+        if found is None or entry.data.get("target") != entry.data.get("proposal"):
+            self._unproposed(entry)
+        elif entry.actor != found.proposed.actor and ADMINISTRATOR not in roles:
+            self._scene.trouble("act-refusable", f"{entry.actor} is in no role that may do this")
+
+    def lapsed(self, entry: Entry) -> None:
+        """An act that nobody signed in time."""
+        found = self._ended(entry)
+        if found is None:
+            self._unproposed(entry)
             return
+        lapses = found.proposed.data.get("lapses_at")
+        if isinstance(lapses, int) and entry.time.timestamp() < lapses:
+            self._scene.trouble("act-unproposed", "it had not lapsed yet")
+
+    def _ended(self, entry: Entry) -> _Proposal | None:
+        """What waits no longer from here on, if it waited."""
+        found = self._waiting.get(str(entry.data.get("proposal")))
+        if found is None or found.ended is not None:
+            return None
         found.ended = entry.type.value
+        return found
+
+    def _unproposed(self, entry: Entry) -> None:
+        jti = entry.data.get("proposal")
+        self._scene.trouble("act-unproposed", f"no act {jti} waits for a second signature")
 
     def effective(self, entry: Entry, act: str) -> None:
         """An act takes effect: signed by two, where the rules in force ask for two."""
@@ -93,8 +114,6 @@ class Proposals:
         if found is None or found.second != second or found.ended is not None:
             self._scene.trouble("act-one-person", f"the act {jti} has no such second signature")
             return
-        if found.proposed.actor != entry.actor:
-            self._scene.trouble("act-says-other", f"the act {jti} was proposed by another")
         found.ended = "effective"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -86,7 +86,7 @@ class Registry:
         except ValueError:
             self._scene.trouble("registry", f"{identity} has no end date")
 
-    def owner_changed(self, identity: str, entry: Entry) -> None:
+    def owner_changed(self, identity: str, entry: Entry, grace_days: int) -> None:
         """Its owner has left: the deputy follows, or it is owned for a grace, or no more."""
         data = entry.data
         if entry.type is EntryType.IDENTITY_DISOWNED:
@@ -99,9 +99,10 @@ class Registry:
             self._scene.trouble("registry", f"{identity} was not owned by {data.get('before')}")
         if entry.type is EntryType.IDENTITY_ORPHANED:
             until = data.get("until")
-            self._grace[identity] = datetime.fromtimestamp(
-                until if isinstance(until, int) else 0, UTC
-            )
+            seconds = until if isinstance(until, int) else 0
+            if seconds > (entry.time + timedelta(days=grace_days)).timestamp():
+                self._scene.trouble("registry", f"{identity} goes on for longer than the rules let")
+            self._grace[identity] = datetime.fromtimestamp(seconds, UTC)
             return
         if data.get("owner") is None or self._deputies.pop(identity, None) != data["owner"]:
             self._scene.trouble("registry", f"{data.get('owner')} is no deputy for {identity}")

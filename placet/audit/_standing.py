@@ -1,6 +1,7 @@
 """A checkpoint as the log tells it so far."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from placet.ledger import Entry
 from placet.model import CheckpointStatus, CheckpointView, Requirement
@@ -24,6 +25,11 @@ class Standing:
     def id(self) -> str:
         """The checkpoint's."""
         return str(self.opened.data.get("checkpoint"))
+
+    def is_past(self, moment: datetime) -> bool:
+        """Whether its deadline, of which the ledger has the second, is past at a moment."""
+        deadline = self.opened.data.get("deadline")
+        return not isinstance(deadline, int) or moment.timestamp() >= deadline + 1
 
     def asked(self, view: CheckpointView) -> Requirement:
         """What is asked of whom by now, with each escalation that came."""

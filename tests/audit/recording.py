@@ -54,8 +54,9 @@ class Recorded:
     automatic: str
     exported: bytes
     decisions: LogFiles
-    ada: SigningKey
     signer: NoteSigner
+    keys: dict[str, SigningKey]
+    """Of people, by their names."""
 
     def __repr__(self) -> str:
         """Short: the whole log would hide why a test has failed."""
@@ -141,8 +142,8 @@ async def _cases(w: World) -> Recorded:
         automatic,
         write_bundle(await fetch_case(w.people["una"], large, size), large),
         await fetch_decisions(w.people["una"], None),
-        w.admin_key,
         await log_signer(w.settings),
+        {"ada": w.admin_key, **w.keys},
     )
 
 

@@ -75,7 +75,7 @@ def rotated(recorded: Recorded) -> Rotated:
     retired = {"purpose": "heads", "key": old.verifier.vkey}
     told |= {"type": "key.retired", "actor": "system:authority"}
     entries.append(canonical_json({**told, "data": retired}))
-    act = ActFile(jws=sign_act(claims, recorded.ada), body=canonical_json(body).decode())
+    act = ActFile(jws=sign_act(claims, recorded.keys["ada"]), body=canonical_json(body).decode())
     files = dataclasses.replace(
         recorded.files,
         entries=tuple(entries),

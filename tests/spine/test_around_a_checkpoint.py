@@ -1,16 +1,19 @@
 """What people do around a checkpoint, on real parts: each act signed, on the ledger, audited."""
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from placet.audit import verify
 from placet.authority import Store
 from placet.authority._store import OutboxRow
 from placet.client import AuthorityError, OperatorClient
-from placet.model import CheckpointView, KeyedValue, NotAgain, RowCut, Verdict
+from placet.model import CheckpointView, KeyedValue, NotAgain, RowCut, Verdict, digest_json
 from placet.tokens import SigningKey
+from tests.audit.recording import changed_entry, find, names, put
 from tests.harness import parcels
 from tests.harness.logs import assert_holds, whole_log
 from tests.harness.processes import matrix
@@ -366,6 +369,15 @@ async def test_who_approved_the_case_before_does_not_approve_this_one(w: World) 
         for case in (second.case, other.case):
             await w.until_closed(case)
     await _holds(w)
+    files = await whole_log(w.people["una"])
+    asked = files.checkpoints[second.id].requirement
+    forgotten = tuple(each for each in asked.excluded if each.person != "operator:cleo")
+    made = asked.model_copy(update={"excluded": forgotten})
+    view = files.checkpoints[second.id].model_copy(update={"requirement": made})
+    at = find(files, "checkpoint.opened", checkpoint=second.id)
+    forged = changed_entry(files, at, put(requirement_digest=digest_json(made)))
+    forged = dataclasses.replace(forged, checkpoints={**files.checkpoints, second.id: view})
+    assert ("requirement", f"entry {at}") in names(verify(forged))
 
 
 async def test_whom_the_evidence_names_as_its_inspector_does_not_approve_it(

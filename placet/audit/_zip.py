@@ -20,7 +20,8 @@ MAX_MEMBERS = 20_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a ZIP can tell
 _SEGMENT = r"[A-Za-z0-9_~%-][A-Za-z0-9._~%-]*"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
-_MAX_NAME = 200
+_MAX_NAME = 420
+"""An attached file is named by its act, whose id may have 128 dots, each spelled in three."""
 _END, _LOCATOR, _ENTRY = 22, 20, 46
 """Sizes in a ZIP without comments: of its end, of what a ZIP64 has before it, and of an entry in
 its directory, without the name."""

@@ -71,7 +71,7 @@ class LedgerRoutes:
     async def contents(self, request: Request) -> Response:
         """What entries name, by up to 30 names at once: signed acts, what is kept, parts."""
         await self._s.admit(request)
-        acts, kept, parts = (queries(request, name) for name in ("act", "kept", "part"))
+        acts, kept, parts = (queries(request, name, 128) for name in ("act", "kept", "part"))
         if len(acts) + len(kept) + len(parts) > MAX_NAMES:
             raise Invalid("invalid_request", f"at most {MAX_NAMES} names are asked for at once")
         return JSONResponse(await self._s.views.contents(acts, kept, parts))

@@ -108,7 +108,7 @@ _NOT_JSON: Mapping[str, str] = {
 }
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
 _TEXT = {"type": "string", "maxLength": 100, "pattern": r"^[ -~]*$"}
-_TEXTS = {"type": "array", "items": _TEXT, "maxItems": 10}
+_TEXTS = {"type": "array", "items": {**_TEXT, "maxLength": 128}, "maxItems": 10}
 _QUERIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "/v1/revocations": {"after": _NUMBER, "wait": _NUMBER},
     "/v1/proposals": {"after": _TEXT},

@@ -17,7 +17,8 @@ from placet.model import CaseArchive, CheckpointView, Model, Part, quantity
 _PAGE = 1024
 _NAMES = 30
 """Names that the authority takes at once."""
-_NAME = re.compile(r"[A-Za-z0-9:_-]{1,100}")
+_NAME = re.compile(r"[A-Za-z0-9:._~-]{1,128}")
+"""A digest, or an act's id, which whoever signed it has chosen (:data:`placet.model.Jti`)."""
 _KEPT = ("context_digest", "reasoning_digest")
 _LEAVES = {"grant.settled", "checkpoint.adjusted", "checkpoint.keyed", "case.resubmitted"}
 """Entries of what leaves parts."""

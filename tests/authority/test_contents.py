@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -11,8 +12,9 @@ import pytest_asyncio
 
 from placet.audit import verify
 from placet.authority import _views
-from placet.client import AuthorityError
-from tests.harness.logs import whole_log
+from placet.client import AuthorityError, OperatorClient
+from placet.model import ActClaims
+from tests.harness.logs import assert_holds, whole_log
 from tests.harness.world import World, temporal_server, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,6 +57,27 @@ async def test_what_there_is_not_is_left_out_and_too_many_names_are_refused(w: W
     many = [("kept", secrets.token_hex(8)) for _ in range(31)]
     with pytest.raises(AuthorityError, match="at most 30"):
         await una.get(f"/v1/contents?{urlencode(many)}")
+
+
+async def test_an_act_under_the_oddest_id_is_fetched_like_any_other(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I8: who signs chooses it, and nobody can make a log that holds look as if it did not, or
+    keep others from a case's bundle."""
+    una, plain = w.people["una"], OperatorClient._claims
+    ids = iter(("." * 128, "~" * 127 + ".", "a.b.c.d-e_f~g.h.i"))
+
+    def odd(*told: Any) -> ActClaims:
+        return plain(*told).model_copy(update={"jti": next(ids)})
+
+    checkpoint = (await una.checkpoints())[0]
+    monkeypatch.setattr(OperatorClient, "_claims", odd)
+    await una.comment(checkpoint.id, "who weighed this?")
+    await una.attach(checkpoint.id, "scale.txt", b"calibrated in May", "text/plain")
+    await una.comment(checkpoint.id, "nobody did")
+    files = await whole_log(una)
+    assert_holds(files)
+    assert len(files.attachments) == 1
 
 
 async def opened(w: World) -> list[str]:

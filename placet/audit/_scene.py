@@ -120,7 +120,8 @@ class Scene:
     case: str | None = None
     erasing: bool = False
     """Whether the walk has come to the erasure itself, whose signed act stays."""
-    erased: set[str] = field(default_factory=set)
+    erased: dict[str, int] = field(default_factory=dict[str, int])
+    """Cases whose content was erased, each with the place of the entry that says so."""
     part_cases: dict[str, str] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
     """The digests of processes, matrices and policies that were published so far."""
@@ -137,14 +138,14 @@ class Scene:
 
     def __post_init__(self) -> None:
         """Read what was published; what can't be read is missing where an entry names it."""
-        for data in self.files.entries:
+        for place, data in enumerate(self.files.entries):
             if b'"type":"case.erased"' in data:
                 try:
                     erased = decode_entry(data)
                 except EntryError:
                     continue  # the walk names it
                 if erased.type is EntryType.CASE_ERASED and erased.case is not None:
-                    self.erased.add(erased.case)
+                    self.erased.setdefault(erased.case, place)
         for body in self.files.processes:
             try:
                 definition = ProcessDefinition.model_validate_json(body)

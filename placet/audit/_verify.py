@@ -127,6 +127,14 @@ class Walk:
     def run(self, head: Checkpoint, kept: list[Checkpoint]) -> None:
         """Walk the entries; a broken log ends the walk at the first wrong place."""
         scene, reached = self._scene, 0
+        for case, place in scene.erased.items():
+            if place >= head.size:
+                scene.collector.unchecked(
+                    case,
+                    f"entry {place} says that it was erased, and no signed head has that entry "
+                    "yet: what is missing of it is believed to be gone; verify again under a "
+                    "later head",
+                )
         try:
             for index, entry in verify_log(scene.files.entries, head, kept):
                 self.entry(index, entry)

@@ -71,16 +71,28 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
     """Fetch what the proof of one case needs, under the newest signed head or that of a size.
 
     Raises:
-        LedgerError: there is no such head.
+        LedgerError: there is no such head, or the case was erased since.
         EntryError: an entry is none.
     """
     head = await client.head() if size is None else await _head_of(client, size)
     entries = await fetch_entries(client)
     whole = entries[: head_size(head or "")]
+    _require_kept(entries[len(whole) :], len(whole), case)
     chosen = [whole[index] for index in select(whole, case)]
     checkpoints = {each.id: each for each in await client.checkpoints(case=case)}
     files = await _contents(client, head or "", entries, chosen, checkpoints)
     return only(dataclasses.replace(files, handovers=await _handovers(client)), case)
+
+
+def _require_kept(since: Sequence[bytes], size: int, case: str) -> None:
+    """Without the entry that says so, what was erased would be missing for no reason."""
+    for index, data in enumerate(since, size):
+        if b'"type":"case.erased"' in data and json.loads(data)["case"] == case:
+            head = quantity(size, "entry", "entries")
+            raise LedgerError(
+                f"{case} was erased by entry {index}, which the head of {head} does not have: "
+                "what it had is gone; export it under a later head"
+            )
 
 
 async def fetch_decisions(

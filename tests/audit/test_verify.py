@@ -194,6 +194,21 @@ def test_a_log_that_has_signed_no_head_yet_says_so(recorded: Recorded) -> None:
     assert (trouble.name, "no head yet" in trouble.found) == ("head", True)
 
 
+def test_an_erasure_beyond_the_head_excuses_nothing(recorded: Recorded) -> None:
+    """I8: nobody has signed it, and it is never walked; what is missing is not passed over."""
+    missing = dataclasses.replace(recorded.files, parts={})
+    assert not verify(missing).holds
+    told = json.loads(recorded.files.entries[-1])
+    told |= {"type": "case.erased", "actor": "operator:ada", "data": {"act": "a" * 24}}
+    cases = sorted({json.loads(each).get("case") or "" for each in recorded.files.entries} - {""})
+    beyond = tuple(canonical_json({**told, "case": case}) for case in cases)
+    report = verify(dataclasses.replace(missing, entries=(*missing.entries, *beyond)))
+    assert [each.name for each in report.unchecked] == cases
+    assert all("no signed head has" in each.found for each in report.unchecked)
+    within = resigned(missing, [*missing.entries, *beyond])
+    assert "act-missing" in {each.name for each in verify(within).troubles}
+
+
 def test_entries_beyond_the_head_prove_nothing(recorded: Recorded) -> None:
     """I8: what no head covers yet is counted, not verified."""
     extra = json.loads(recorded.files.entries[-1])

@@ -27,7 +27,9 @@ from placet.audit import (
     verify_bundle,
     write_bundle,
 )
+from placet.cli import fetch_case
 from placet.client import AuthorityError, OperatorClient
+from placet.ledger import LedgerError
 from placet.model import (
     ActAnswer,
     AuthorityMatrix,
@@ -199,6 +201,13 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     with zipfile.ZipFile(io.BytesIO(bundle)) as members:
         assert b"erased, signed by two: " in members.read("report.html")
     assert verify_bundle(read_bundle(bundle)).troubles == ()
+
+    # Under a head of before, what is gone would be missing without a reason.
+    signed = await una.get("/v1/ledger/heads?limit=1024")
+    before = max(each["size"] for each in signed["heads"] if each["size"] <= at)
+    with pytest.raises(LedgerError, match=rf"erased by entry {at}, .* under a later head"):
+        await fetch_case(una, case, before)
+    assert (await fetch_case(una, case)).archives[case].erased
 
 
 async def test_an_open_case_is_not_erased(w: World, bea: OperatorClient) -> None:

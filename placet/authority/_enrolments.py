@@ -1,6 +1,7 @@
 """Enrolling oneself with a one-time code: the key is made on the device and proves itself.
 
-1. (I6) A code is good once, for one name and its roles, for some minutes; who invited signed that.
+1. (I6) A code is good once, for one name and its roles, for some minutes; who invited signed that,
+   and is an administrator still (I10).
 2. The new key signs the request itself, so that nobody enrols a key that they don't have.
 3. (I6, I7) The code never comes here: the key that is in it names the new one, and that stays on
    the ledger. A wrong code, a used one and one for someone else are answered the same.
@@ -11,6 +12,7 @@ import json
 from placet.authority._acts import enrol
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid, Unauthenticated
+from placet.authority._inviting import is_given
 from placet.authority._seen_heads import ANOTHER_PAST, is_own_head
 from placet.authority._store import IdentityKey, InvitationRow, SignedActRow, Tx
 from placet.model import (
@@ -30,7 +32,7 @@ from placet.tokens import (
     verify_enrolment,
 )
 
-CLAIM = "operator.claim"
+CLAIM, INVITE = "operator.claim", "operator.invite"
 OPEN, USED = "open", "used"
 
 
@@ -68,6 +70,7 @@ class Enrolments:
             or invitation.principal != claims.iss
             or invitation.status != OPEN
             or tx.now >= invitation.expires_at
+            or not is_given(tx, self._core.issuer, INVITE, claims.iss, invitation.id)
         ):
             raise Unauthenticated("invalid_token", "this code is not good, or not any more")
         if tx.get(IdentityKey, key.thumbprint) is not None:

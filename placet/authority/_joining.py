@@ -2,9 +2,9 @@
 
 1. (I6) The worker makes the key (ES256) and proves it with the request; nobody else ever has it.
 2. (I6) A token is good once, for one agent, environment and set of task queues, for some minutes;
-   administrators signed that. The key that is in it names the worker's, and that stays on the
-   ledger. A wrong, used or late one, and one for someone else, are answered the same. Sent again
-   with the same key, it is answered the same (I11).
+   administrators signed that, and are some still (I10). The key that is in it names the worker's,
+   and that stays on the ledger. A wrong, used or late one, and one for someone else, are answered
+   the same. Sent again with the same key, it is answered the same (I11).
 3. (I6) Instead of a token, a platform's signed word: its issuer, audience and subject are exactly
    those that administrators registered for the agent, and one such word is good once.
 4. (I7) Tokens never come here; a platform's word is kept, and on the ledger, as a digest alone.
@@ -23,6 +23,7 @@ from placet.authority._acts import Worker, enrol
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
 from placet.authority._identities import use_jti
+from placet.authority._inviting import is_given
 from placet.authority._provider import Provider, ProviderRefused
 from placet.authority._registry import may_join, owner_of, registration
 from placet.authority._requests import use_proof
@@ -152,7 +153,11 @@ class Joining:
     def _join(self, tx: Tx, sent: Join, proof: Proof, vouched: _Word | str) -> Joined:
         use_proof(tx, proof)
         identity = f"agent:{sent.agent}"
-        told = _by_word(vouched) if isinstance(vouched, _Word) else _by_token(tx, sent, vouched)
+        told = (
+            _by_word(vouched)
+            if isinstance(vouched, _Word)
+            else _by_token(tx, self._core.issuer, sent, vouched)
+        )
         key = tx.get(IdentityKey, proof.jkt)
         if key is not None and (key.principal, key.joined_with) == (identity, told.id):
             return Joined(agent=sent.agent, thumbprint=proof.jkt, entry=key.entry or 0)
@@ -191,7 +196,7 @@ def _by_word(word: _Word) -> _Told:
     return _Told(word.digest, good=True, said=said)
 
 
-def _by_token(tx: Tx, sent: Join, invited: str) -> _Told:
+def _by_token(tx: Tx, audience: str, sent: Join, invited: str) -> _Told:
     row = tx.get(JoinToken, invited)
     if (
         row is None
@@ -199,5 +204,9 @@ def _by_token(tx: Tx, sent: Join, invited: str) -> _Told:
         or not set(sent.task_queues) <= set(json.loads(row.task_queues_json))
     ):
         return _Told("", good=False, said={})
-    good = row.status == OPEN and tx.now < row.expires_at
+    good = (
+        row.status == OPEN
+        and tx.now < row.expires_at
+        and is_given(tx, audience, "agent.invite", row.identity, row.id)
+    )
     return _Told(row.id, good=good, said={"invitation": row.id, "enrolment": sent.enrolment})

@@ -1,27 +1,30 @@
 """Keys that are not taken: by a code, by rotation; and what stands of a key that was replaced."""
 
+import functools
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
 from placet.authority._enrolments import Enrolments
+from placet.authority._joining import Joining
 from placet.authority._key_ages import KeyAges
-from placet.authority._requests import Sender
 from placet.authority._signing_in import _take_identity
-from placet.authority._store import IdentityKey
+from placet.authority._store import Identity, IdentityKey
 from placet.ledger import Checkpoint, NoteSigner, sign_checkpoint
 from placet.model import (
+    ADMINISTRATOR,
     ActClaims,
     ClaimKey,
-    EnrolIdentity,
     Enrolment,
     Governance,
     IdentityRules,
+    Join,
     RotationClaims,
     digest_json,
 )
@@ -29,18 +32,18 @@ from placet.tokens import (
     Algorithm,
     SigningKey,
     invitation_key,
-    make_proof,
     numeric_date,
     sign_act,
     sign_enrolment,
     sign_rotation,
-    verify_proof,
 )
 from tests.harness.acting import Acting, acting
+from tests.harness.granting import enrolled, proof, sender
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 INES, CLEO = "operator:ines", "operator:cleo"
 CODE = "ABCDE-FGHIJ-KLMNO-PQRST"
+code_key = functools.cache(invitation_key)
 WHY = {"reason": "a test"}
 
 
@@ -54,7 +57,7 @@ async def at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Acting]:
 
 
 async def invite(at: Acting, whom: str, code: str = CODE) -> None:
-    key = invitation_key(whom, code).thumbprint
+    key = code_key(whom, code).thumbprint
     body = {"roles": ["clerk"], "invitation_key": key, "minutes": 60}
     await at.act("ada", "operator.invite", whom, body)
 
@@ -86,7 +89,7 @@ class Claim:
             **self.claims,
         }
         word = sign_enrolment(
-            invitation_key(self.code_of, self.code),
+            code_key(self.code_of, self.code),
             self.who,
             (self.named or self.key).public,
             audience=self.issuer,
@@ -183,15 +186,6 @@ async def test_who_has_left_since_gets_no_key_by_an_older_code(at: Acting) -> No
 # --- agents' next keys ---------------------------------------------------------------------------
 
 
-def sender(at: Acting, principal: str, key: SigningKey, proving: SigningKey) -> Sender:
-    """Who asks under a key of theirs, and proves another."""
-    now, url = at.core.clock(), f"{at.core.issuer}/v1/keys"
-    made = make_proof(proving, "POST", url, now=now, jti=secrets.token_urlsafe(18))
-    proof = verify_proof(made, method="POST", url=url, now=now)
-    until = now + timedelta(seconds=60)
-    return Sender(principal, key.public, secrets.token_urlsafe(18), until, proof)
-
-
 async def rotate(at: Acting, principal: str, key: SigningKey, following: SigningKey) -> Any:
     """Ask that a key follows."""
     claims = RotationClaims(
@@ -204,30 +198,22 @@ async def rotate(at: Acting, principal: str, key: SigningKey, following: Signing
     return await KeyAges(at.core).rotate(sent, sign_rotation(claims, key))
 
 
-async def _agent(at: Acting, name: str, kind: str = "agent") -> SigningKey:
-    key = SigningKey.generate()
-    owner = "operator:ada" if kind == "agent" else None
-    body = EnrolIdentity(jwk=key.public.jwk(), owner=owner)
-    await at.act("ada", f"{kind}.enrol", f"{kind}:{name}", body)
-    return key
-
-
 async def test_no_next_key_is_another_kinds_or_someones(at: Acting) -> None:
     """I10: a worker's key is one for ES256, nobody's before, and an agent's."""
-    key, other = await _agent(at, "scale"), await _agent(at, "carrier")
+    key, other = await enrolled(at, "agent:scale"), await enrolled(at, "agent:carrier")
     async with at.refuses(400, "a worker's key is one for ES256"):
         await rotate(at, "agent:scale", key, SigningKey.generate(Algorithm.ED25519))
     for taken in (other, at.keys["cleo"]):
         async with at.refuses(409, "this key is enrolled already; make another"):
             await rotate(at, "agent:scale", key, taken)
-    system = await _agent(at, "customs", "system")
+    system = await enrolled(at, "system:customs")
     async with at.refuses(400, "the keys of agents rotate this way, and no others"):
         await KeyAges(at.core).standing(sender(at, "system:customs", system, system))
 
 
 async def test_new_rules_do_not_lengthen_the_life_of_a_key_that_was_replaced(at: Acting) -> None:
     """I10: it counts for the overlap, whatever a key may count for from now on."""
-    key, following = await _agent(at, "crane"), SigningKey.generate()
+    key, following = await enrolled(at, "agent:crane"), SigningKey.generate()
     until = (await _key(at, key)).expires_at
     assert until is not None
     await rotate(at, "agent:crane", key, following)
@@ -246,3 +232,76 @@ async def _key(at: Acting, key: SigningKey) -> IdentityKey:
     found = await at.core.store.read(lambda reader: reader.get(IdentityKey, key.thumbprint))
     assert found is not None
     return found
+
+
+# --- whose invitation it was ---------------------------------------------------------------------
+
+
+async def _cut_off(at: Acting, who: str, how: str) -> None:
+    """Take from an administrator what they had when they invited."""
+    if how == "suspended":
+        await at.act("ada", "operator.suspend", f"operator:{who}", WHY)
+    elif how == "key-revoked":
+        await at.act("ada", "key.revoke", at.keys[who].thumbprint, WHY)
+    elif how == "demoted":
+        await at.act("ada", "operator.roles", f"operator:{who}", {"roles": ["clerk"]})
+
+
+@pytest.mark.parametrize("kind", ["operator", "agent"])
+async def test_who_was_cut_off_lets_nobody_in_by_an_earlier_code(at: Acting, kind: str) -> None:
+    """I10: a thief of an administrator's key does not come back with a code made by it."""
+    for how in ("suspended", "key-revoked", "demoted", "not-at-all"):
+        who, whom = f"eve-{kind}-{how}", f"{kind}:new-{how}"
+        await at.enrol(who, ADMINISTRATOR)
+        if kind == "agent":
+            await enrolled(at, whom)
+        await at.act(who, f"{kind}.invite", whom, _invitation(whom))
+        await _cut_off(at, who, how)
+        if how == "not-at-all":
+            await _come_in(at, whom)
+            continue
+        async with at.refuses(401, "is not good, or not any more") as told:
+            await _come_in(at, whom)
+        assert told == []
+
+
+async def test_a_code_that_two_signed_is_good_while_both_may(tmp_path: Path) -> None:
+    """I10: neither of them stands for the other who was cut off."""
+    async with acting(tmp_path, signatures=2) as at:
+        for off in ("bea", None):
+            whom = f"operator:new-{off or 'kept'}"
+            answer = await at.act("ada", "operator.invite", whom, _invitation(whom))
+            waits = (await at.entries())[answer.entry]["data"]
+            said = {"act": "operator.invite", "target": whom, "body_digest": waits["body_digest"]}
+            await at.act("bea", "act.countersign", waits["proposal"], said)
+            if off is None:
+                await _come_in(at, whom)
+                return
+            await _cut_off(at, off, "suspended")
+            async with at.refuses(401, "is not good, or not any more"):
+                await _come_in(at, whom)
+            await at.write(lambda tx: tx.change(Identity, "operator:bea", status="active"))
+
+
+def _invitation(whom: str) -> dict[str, Any]:
+    key = code_key(whom, CODE).thumbprint
+    if whom.startswith("operator:"):
+        return {"roles": ["clerk"], "invitation_key": key, "minutes": 60}
+    return {"environment": "production", "task_queues": ["scale"], "invitation_key": key}
+
+
+async def _come_in(at: Acting, whom: str) -> None:
+    """Use the code."""
+    if whom.startswith("operator:"):
+        claim = Claim(at.core.issuer, at.core.clock(), who=whom, code_of=whom)
+        await Enrolments(at.core).enrol(claim.made())
+        return
+    key, now, code = SigningKey.generate(), at.core.clock(), code_key(whom, CODE)
+    word = sign_enrolment(code, whom, key.public, audience=at.core.issuer, now=now)
+    asked = Join(
+        agent=whom.removeprefix("agent:"),
+        environment="production",
+        task_queues=("scale",),
+        enrolment=word,
+    )
+    await Joining(at.core, cast(Any, None)).join(asked, proof(at, key))

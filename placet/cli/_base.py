@@ -65,6 +65,10 @@ def failures(*also: type[Exception]) -> Iterator[None]:
         try:
             yield
         except AuthorityError as error:
+            if error.undecided:
+                raise fail(
+                    f"the authority can't answer now: {error}{_codes(error)}", AWAY
+                ) from None
             raise fail(f"refused: {error}{_codes(error)}", REFUSED) from None
         except EvidenceMismatch as error:
             raise fail(f"refused: {error}", REFUSED) from None

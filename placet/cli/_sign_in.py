@@ -131,8 +131,13 @@ def enrol_with_code(name: str, code: str, *, in_keyring: bool) -> ActAnswer:
     """
     settings = load_settings(OperatorSettings)
     file = settings.key_file
-    if file is None or file.exists():
+    if file is None:
         raise fail("set PLACET_KEY_FILE to a file that is not there yet", USAGE)
+    if file.exists():
+        tell = (
+            "if an enrolment of it was cut off, try its key; if that is nobody's, remove the file"
+        )
+        raise fail(f"{file} is there already; {tell}", USAGE)
     secret = settings.passphrase.get_secret_value() if settings.passphrase else None
     if in_keyring:
         secret = secrets.token_urlsafe(24)
@@ -151,9 +156,9 @@ def enrol_with_code(name: str, code: str, *, in_keyring: bool) -> ActAnswer:
 
     try:
         return run(work())
-    except AuthorityAway as error:  # it may have heard, and the key be someone's
+    except (AuthorityAway, AuthorityError) as error:
+        if isinstance(error, AuthorityError) and not error.undecided:
+            file.unlink()  # it is nobody's; the next try makes another
+            raise
         kept = f"{file} stays, in case its key was enrolled: try it, and remove it if it was not"
         raise fail(f"{error}; {kept}", AWAY) from None
-    except AuthorityError:
-        file.unlink()  # it is nobody's; the next try makes another
-        raise

@@ -51,6 +51,11 @@ class AuthorityError(Exception):
         self.status = status
         self.problem = problem
 
+    @property
+    def undecided(self) -> bool:
+        """Whether it says no more than that it can't say now: what was sent may have been done."""
+        return self.status >= 500 or self.status == 429
+
 
 class AuthorityAway(Exception):
     """The authority does not answer, or not in the form it must."""

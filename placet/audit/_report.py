@@ -1,9 +1,22 @@
 """What was checked, and what did not hold."""
 
+import re
 import traceback
 from pathlib import Path
 
 from placet.model import Model
+
+_HOSTILE = re.compile(
+    r"[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufdd0-\ufdef\ufeff"
+    r"\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff\U000f0000-\U0010ffff]"
+)
+"""Controls, formats, spaces but the plain one, halves of pairs, private ones, and kept for formats.
+
+The list is our own: what Python calls printable changes with the version of Unicode that it knows,
+and a report that was written under one would not be the one that is made again under another.
+"""
 
 FAULT = "fault"
 """The name of what could not be judged by a fault of this program's own."""
@@ -16,13 +29,13 @@ def spelled(text: str, *, lines: bool = False) -> str:
     of their own.
     """
     kept = text.replace("\r\n", "\n")
-    return "".join(
-        each if each.isprintable() or (lines and each == "\n") else _spell(each) for each in kept
-    )
+    return _HOSTILE.sub(lambda found: _spell(found[0], lines=lines), kept)
 
 
-def _spell(each: str) -> str:
-    return "↵" if each == "\n" else each.encode("unicode_escape").decode()
+def _spell(each: str, *, lines: bool) -> str:
+    if each == "\n":
+        return each if lines else "↵"
+    return each.encode("unicode_escape").decode()
 
 
 class Trouble(Model):

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import sys
 import unicodedata
 
 import pytest
 
 from placet.audit import LogFiles, timeline, verify
+from placet.audit._report import spelled
 from placet.cli._examining import print_timeline
 from placet.ledger import EntryError
 from tests.audit.recording import HOSTILE, Recorded, changed_entry, find, put_kept
@@ -65,6 +67,18 @@ def test_a_story_says_who_did_what_and_why_it_was_allowed(recorded: Recorded) ->
     assert denied in told(recorded.files, recorded.skipping)
 
 
+def test_what_is_spelled_out_is_the_same_in_every_version_of_python() -> None:
+    """I8: the report of a bundle is made again and compared, maybe under another Unicode. What this
+    one knows is spelled out if Python would not print it, and what it does not know yet is not."""
+    for each in map(chr, range(sys.maxunicode + 1)):
+        if unicodedata.category(each) != "Cn":
+            assert (spelled(each) == each) is each.isprintable(), hex(ord(each))
+    newer = "\U0001fae8 \U0002ebf0"  # of Unicode 15 and 15.1; Python 3.11 knows 14
+    assert spelled(newer) == newer
+    for reserved in ("\u2065", "\ufff0", "\U000e0fff", "\uffff", "\U0010ffff"):
+        assert spelled(reserved) != reserved
+
+
 def harmless(text: str) -> bool:
     """Whether a terminal shows the text as it is: no control, format or separator characters."""
     return all(unicodedata.category(each) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for each in text)
@@ -76,8 +90,8 @@ def test_what_an_agent_says_can_not_harm_the_terminal(recorded: Recorded) -> Non
     texts = told(recorded.files, recorded.rejected)
     assert all(map(harmless, texts))
     (failed,) = [each for each in texts if each.startswith("weigh failed")]
-    for spelled in (r"\x1b[2Jcleared", "↵", r"\u202e", r"\x9b31m", "the scale is not level"):
-        assert spelled in failed
+    for shown in (r"\x1b[2Jcleared", "↵", r"\u202e", r"\x9b31m", "the scale is not level"):
+        assert shown in failed
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, money, side, total
+from activities.checks._loan import find_payee
 from lender.model import (
     Claim,
     DocumentKind,
+    Payee,
     Read,
     Waiver,
     WaiverKind,
@@ -27,26 +30,33 @@ _FORMS = {
 def claims(given: Given) -> tuple[Claim, ...]:
     """Who is paid what by this draw and must waive.
 
-    The contractor, and each listed subcontractor above the loan's threshold, whose lines of the
-    list are one claim: two contracts are paid by one draw.
+    The contractor, and each subcontractor above the loan's threshold: as the list has it, whose
+    lines for one of them are one claim, or as the draw pays it, if it is not on the list.
     """
-    loan = given.loan
-    contractor = loan.payee(loan.contractor)
-    found: list[Claim] = []
     request = given.packet.request
-    if contractor is not None and request is not None:
-        paid = total(
-            p.amount.value
-            for p in request.payees
-            if _same(p.payee.value, contractor.name) or p.payee.value == contractor.id
-        )
-        if paid:
-            found.append(Claim(claimant=contractor.name, amount=paid))
-    subcontractors = _by_claimant(
+    paid: list[tuple[Payee, Decimal]] = [
+        (registered, payee.amount.value)
+        for payee in (request.payees if request else ())
+        if (registered := find_payee(given, payee)) is not None
+    ]
+    contractor = _by_claimant(
+        Claim(claimant=payee.name, amount=amount)
+        for payee, amount in paid
+        if payee.id == given.loan.contractor
+    )
+    listed = [
         Claim(claimant=each.name.value, amount=each.due.value)
         for each in given.packet.subcontractors
+    ]
+    names = {one_spelling(each.claimant) for each in listed}
+    not_listed = (
+        Claim(claimant=payee.name, amount=amount)
+        for payee, amount in paid
+        if payee.role == "subcontractor" and one_spelling(payee.name) not in names
     )
-    found += [each for each in subcontractors if each.amount > loan.terms.waiver_threshold]
+    found = [each for each in contractor if each.amount]
+    threshold = given.loan.terms.waiver_threshold
+    found += [each for each in _by_claimant((*listed, *not_listed)) if each.amount > threshold]
     return tuple(sorted(found, key=lambda each: each.claimant))
 
 

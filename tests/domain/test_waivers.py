@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from lender.model import Analysis, Packet, Waiver, WaiverKind
+from lender.model import Analysis, Packet, Payee, RequestPayee, Waiver, WaiverKind
 from placet.model import CheckStatus, Finding
 from tests.domain import building
 from tests.domain.drawing import after_draw
@@ -153,3 +153,54 @@ def test_the_contractor_waives_what_it_was_paid_and_not_what_was_asked() -> None
     assert last is not None
     claims = {each.claimant: each.amount for each in last.claims}
     assert claims == {building.BUILDER: paid, building.ELECTRIC: Decimal("6000.00")}
+
+
+def paying(payee: str, amount: str = "0.00") -> Packet:
+    """The clean packet whose first payee is written so, and another one is paid so much."""
+    packet = building.packet()
+    request = packet.request
+    assert request is not None
+    first, *others = request.payees
+    named = first.payee.model_copy(update={"value": payee})
+    payees = (first.model_copy(update={"payee": named}), *others)
+    if Decimal(amount):
+        glass = RequestPayee(
+            payee=building.at("p-400", "Request!A11"),
+            amount=building.at(Decimal(amount), "Request!B11"),
+        )
+        payees = (*payees, glass)
+    changed = request.model_copy(update={"payees": payees})
+    waivers = tuple(e for e in packet.waivers if e.claimant.value != building.BUILDER)
+    return packet.model_copy(update={"request": changed, "waivers": waivers})
+
+
+@pytest.mark.parametrize(
+    "spelled", [building.BUILDER, "P-100", "p-100", " P-100", "RIDGE builders  inc"]
+)
+def test_whoever_is_paid_as_the_contractor_waives_as_the_contractor(spelled: str) -> None:
+    """Written as 'p-100' it was paid, and nobody asked for its waiver."""
+    assert [each.message for each in found(paying(spelled))] == [
+        f"no conditional waiver on progress payment (Civil Code 8132) of {building.BUILDER}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "listed", "asked"),
+    [("9000.00", False, True), ("5000.00", False, False), ("9000.00", True, False)],
+)
+def test_a_subcontractor_that_is_paid_and_not_listed_waives_all_the_same(
+    amount: str, listed: bool, asked: bool
+) -> None:
+    """Who is left off the list has done the work, and may record a lien for it."""
+    packet = paying(building.BUILDER, amount)
+    loan = building.loan()
+    glass = Payee(id="P-400", name=GLASS, role="subcontractor", account="acct-400")
+    loan = loan.model_copy(update={"payees": (*loan.payees, glass)})
+    if listed:
+        first = packet.subcontractors[0]
+        line = {"name": building.at(GLASS, "A3"), "due": building.at(Decimal("400.00"), "D3")}
+        lines = (*packet.subcontractors, first.model_copy(update=line))
+        packet = packet.model_copy(update={"subcontractors": lines})
+    said = {each.message for each in analysed(packet, loan).findings}
+    wanted = f"no conditional waiver on progress payment (Civil Code 8132) of {GLASS}"
+    assert (wanted in said) is asked

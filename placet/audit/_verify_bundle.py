@@ -53,7 +53,7 @@ def verify_bundle(bundle: Bundle) -> Report:
 
 
 def _kept_heads(bundle: Bundle, head: Checkpoint, trail: Trail, collector: Collector) -> bool:
-    """Whether a head that the examiner kept is this one. Of another size, it says nothing here."""
+    """Whether a head that the examiner kept is this one."""
     agreed = False
     for note in bundle.files.kept_heads:
         try:
@@ -64,7 +64,7 @@ def _kept_heads(bundle: Bundle, head: Checkpoint, trail: Trail, collector: Colle
         if kept.origin != head.origin:
             collector.trouble("head", "a head kept from before", f"it is of {kept.origin}")
         elif kept.size != head.size:
-            collector.count("kept heads of another size, which prove nothing here")
+            _kept_before(bundle.files, kept, head, collector)
         elif kept.root != head.root:
             collector.trouble(
                 "fork",
@@ -75,6 +75,20 @@ def _kept_heads(bundle: Bundle, head: Checkpoint, trail: Trail, collector: Colle
             agreed = True
             collector.count("kept heads")
     return agreed
+
+
+def _kept_before(files: LogFiles, kept: Checkpoint, head: Checkpoint, collector: Collector) -> None:
+    """A head of another size: it is held against this one where somebody signed with its size."""
+    proof = (files.past or {}).get(kept.size)
+    if proof is None:
+        collector.count("kept heads of another size, which prove nothing here")
+        return
+    collector.count("kept heads of another size")
+    try:
+        verify_consistency(kept.size, head.size, proof, kept.root, head.root)
+    except LedgerError as error:
+        size = quantity(kept.size, "entry", "entries")
+        collector.trouble("fork", f"the head of {size} that was kept", str(error))
 
 
 def _handovers(files: LogFiles, head: Checkpoint, collector: Collector) -> None:

@@ -256,6 +256,24 @@ def test_proofs_that_are_none_are_told(recorded: Recorded, content: bytes) -> No
         assert not any(each.is_fault for each in report.troubles)
 
 
+def test_a_kept_head_of_a_size_that_was_seen_is_held_against_the_bundle(
+    recorded: Recorded,
+) -> None:
+    """I8: who has kept another one of that size has the proof of a fork in hand."""
+    size = max(told(unzipped(recorded.exported)))
+    fork = something_of_another_case(recorded)
+    root = root_hash([leaf_hash(each) for each in fork.entries[:size]])
+    other = sign_checkpoint(Checkpoint(fork.origin, size, root), [recorded.signer])
+    for kept, names in ((of_size(recorded, size).head, set[str]()), (other, {"fork"})):
+        report = verify_bundle(read_bundle(recorded.exported, trust={"heads": [kept]}))
+        assert {each.name for each in report.troubles} == names
+        assert report.checked["kept heads of another size"] == 1
+    before = read_bundle(of_before(recorded, recorded.large), trust={"heads": [other]})
+    report = verify_bundle(before)
+    assert report.holds
+    assert report.checked["kept heads of another size, which prove nothing here"] == 1
+
+
 # --- of before ----------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from lender.begun import forget_begun, note_begun, runs_already
 from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import (
     AlreadyCreated,
@@ -53,6 +54,8 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
 ADMINISTRATOR = "ada"
 _SECONDS_TO_START = 60
 _DONE_ALREADY = 409
+_FIRST = ("temporal", "authority", "lender")
+"""The parts that have an address, in the order in which they are started."""
 
 
 class PartDied(Exception):
@@ -111,6 +114,7 @@ class Embedded:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        note_begun(self.folder, self.parts)
 
     def _command(self, part: str) -> tuple[list[str], dict[str, str]]:
         ready = self.folder / f"{part}.ready"
@@ -175,14 +179,15 @@ class Embedded:
         """
         try:
             async with asyncio.timeout(_SECONDS_TO_START), httpx.AsyncClient(timeout=2) as http:
-                while not await self._answers(part, http):
+                while not await self.answers(part, http):
                     if self.parts[part].poll() is not None:
                         raise PartDied(f"{part} ended: {self._last_words(part)}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise PartDied(f"{part} does not answer: {self._last_words(part)}") from None
 
-    async def _answers(self, part: str, http: httpx.AsyncClient) -> bool:
+    async def answers(self, part: str, http: httpx.AsyncClient) -> bool:
+        """Whether somebody does at a part's address."""
         if part.startswith("worker-"):
             return True  # a worker has no address; its queue fills until it is there
         if part == "temporal":
@@ -256,9 +261,12 @@ async def embedded(
     made = await _open(folder, mode)
     made.begin = begin
     try:
-        for part in ("temporal", "authority", "lender"):
+        async with httpx.AsyncClient(timeout=2) as http:
+            if found := [each for each in _FIRST if await made.answers(each, http)]:
+                raise PartDied(runs_already(folder, found))
+        for part in _FIRST:
             made.start(part)
-        for part in ("temporal", "authority", "lender"):
+        for part in _FIRST:
             await made.ready(part)
         if not (folder / "enrolled").exists():
             await enrol(made, mode)
@@ -272,8 +280,10 @@ async def embedded(
             process = made.parts.get(part)
             if process is not None and process.poll() is None:
                 process.terminate()
-        for part in (*list(made.parts), "temporal"):
-            made.stop(part)
+        if made.parts:
+            for part in (*list(made.parts), "temporal"):
+                made.stop(part)
+            forget_begun(folder)
 
 
 def _state(folder: Path, mode: Mode) -> dict[str, Any]:

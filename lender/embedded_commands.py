@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -63,11 +64,32 @@ async def _started(folder: Path, mode: Mode = Mode.ASSIST) -> AsyncIterator[Embe
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_sole(folder))
         what = f"Temporal, the authority, three systems of record and {len(ACTIVITIES)} agents"
         with console().status(f"starting {what}"):
             made = await stack.enter_async_context(embedded(folder, mode=mode))
         console().print(f"started {what}")
         yield made
+
+
+@contextlib.contextmanager
+def _sole(folder: Path) -> Iterator[None]:
+    """Be the only start of a folder: two would begin each part twice, at the same addresses.
+
+    Raises:
+        PartDied: there is another.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = os.open(folder, os.O_RDONLY)  # which ends with this process, and is no part's
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise PartDied(f"{folder}: it is started there already; stop that first") from None
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 async def _scripted(folder: Path) -> int:

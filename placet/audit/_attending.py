@@ -44,16 +44,21 @@ _Left = tuple[str, dict[str, JsonValue]]
 
 
 def attended(
-    scene: Scene, people: People, entry: Entry, standing: Standing, view: CheckpointView | None
+    scene: Scene,
+    people: People,
+    entry: Entry,
+    case: Case,
+    standing: Standing,
+    view: CheckpointView | None,
 ) -> None:
     """One such act: at an open checkpoint, by someone who may, and its part is what was signed."""
-    checkpoint, case = standing.id, scene.cases.get(entry.case or "")
-    opened, roles = standing.opened.data, people.roles(entry.actor)
+    checkpoint, opened = standing.id, standing.opened.data
+    roles = people.roles(entry.actor)
     if standing.status is not CheckpointStatus.OPEN:
         scene.trouble("checkpoint-ended", f"{checkpoint} was {standing.status} before")
     elif standing.is_past(entry.time):
         scene.trouble("checkpoint-ended", f"the deadline of {checkpoint} was past")
-    if case is None or not case.is_open:
+    if not case.is_open:
         scene.trouble("case-not-open", f"{entry.case} was closed, or stopped")
     if entry.type in _FOR_DECIDERS and (
         view is None or not entitled(standing.asked(view), (entry.actor,), roles)
@@ -61,7 +66,7 @@ def attended(
         scene.trouble("act-refusable", f"{entry.actor} may not decide at {checkpoint}")
     if entry.type in _REMARKS:
         _is_there(scene, entry, view)
-    if entry.type not in _CHANGES or case is None:
+    if entry.type not in _CHANGES:
         return
     if entry.data.get("evidence_digest") != opened.get("evidence_digest"):
         scene.trouble("evidence-digest", f"{checkpoint} showed other evidence")

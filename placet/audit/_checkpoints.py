@@ -206,7 +206,7 @@ class Checkpoints:
             self._scene.trouble("checkpoint-missing", f"{checkpoint} is none of its case")
             return
         view = self._scene.files.checkpoints.get(checkpoint)
-        attended(self._scene, self._people, entry, standing, view)
+        attended(self._scene, self._people, entry, case, standing, view)
 
     def returned(self, entry: Entry) -> None:
         """A record was handed in again, which a checkpoint of the case had sent back."""

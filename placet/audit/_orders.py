@@ -50,11 +50,12 @@ class Orders:
     def ordered(self, entry: Entry) -> None:
         """An order by an administrator, or by who owns the identity."""
         data, identity = entry.data, str(entry.data.get("target"))
-        known = self._people.registry.owner(identity)
-        owner = known or data.get("owner")
-        if known is not None and known != data.get("owner"):
-            self._scene.trouble("order", f"{identity} is owned by {known}")
-        if ADMINISTRATOR not in self._people.roles(entry.actor) and owner != entry.actor:
+        known, told = self._people.registry.owner(identity), data.get("owner")
+        if known is None and self._scene.files.indices is not None:
+            known = None if told is None else str(told)  # a bundle has no inventories
+        if known != told:
+            self._scene.trouble("order", f"{identity} is owned by {known or 'nobody'}")
+        if ADMINISTRATOR not in self._people.roles(entry.actor) and known != entry.actor:
             self._scene.trouble("order", f"{entry.actor} may order nothing of {identity}")
         order = str(data.get("order"))
         if order in self._orders:
@@ -125,3 +126,5 @@ class Orders:
             self._scene.trouble("order", f"the proof proves nothing: {trouble}")
         if order.goal is Goal.OFFBOARD:
             self._people.registry.ended(order.identity, entry.time)
+        else:
+            self._people.registry.proven(order.identity, proof.at)

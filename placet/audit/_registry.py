@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from placet.audit._invited import check_enrolment
 from placet.audit._scene import Scene
 from placet.ledger import Entry, EntryType
-from placet.model import is_ours
+from placet.model import ImportIdentities, RegisterIdentity, is_ours
 from placet.tokens import PublicKey
+
+_M = TypeVar("_M", bound=BaseModel)
 
 
 @dataclass
@@ -18,6 +21,12 @@ class _Owned:
     owner: str
     since: int
     until: int | None = None
+
+
+_Told = tuple[RegisterIdentity | None, datetime | None, str | None]
+"""What was said of an identity last, when an inventory has it used, and which inventory."""
+
+_NOTHING: _Told = (None, None, None)
 
 
 class Registry:
@@ -32,6 +41,8 @@ class Registry:
         self._workloads: dict[str, JsonValue] = {}
         self._invited: dict[str, Entry] = {}
         self._narrowed: dict[str, tuple[str, ...]] = {}
+        self._told: dict[str, _Told] = {}
+        self._proven: dict[str, datetime] = {}
 
     def owner(self, identity: str) -> str | None:
         """Who owns an identity now."""
@@ -64,6 +75,12 @@ class Registry:
         match entry.type:
             case EntryType.IDENTITY_REGISTERED:
                 self._registered(target, entry.data)
+                said = self._body(entry, RegisterIdentity)
+                if said is not None:
+                    _, used, source = self._told.get(target, _NOTHING)
+                    self._told[target] = said, used, source
+            case EntryType.IDENTITY_IMPORTED:
+                self._imported(target, self._body(entry, ImportIdentities))
             case EntryType.IDENTITY_ENDED:
                 self._ends[target] = entry.time
             case EntryType.VENDOR_SWITCHED_OFF:
@@ -85,6 +102,43 @@ class Registry:
             self._ends[identity] = datetime.fromisoformat(str(ends))
         except ValueError:
             self._scene.trouble("registry", f"{identity} has no end date")
+
+    def _body(self, entry: Entry, model: type[_M]) -> _M | None:
+        """What was signed; that it does not fit its entry is told with the act."""
+        act = self._scene.files.acts.get(str(entry.data.get("act")))
+        try:
+            return None if act is None else model.model_validate_json(act.body)
+        except ValidationError:
+            return None
+
+    def _imported(self, source: str, body: ImportIdentities | None) -> None:
+        """What an inventory says of those of whom it says something new; an owner who stands stays.
+
+        A row that says again what stood changes nothing, whoever has followed as the owner since.
+        """
+        for row in () if body is None else body.rows:
+            said, proven = row.said, self._proven.get(row.identity)
+            if said.owner is None:
+                stands = {"owner": self.owner(row.identity), "deputy": self._deputy(row.identity)}
+                said = said.model_copy(update=stands)
+            if proven is not None and (said.credential_since or proven) <= proven:
+                said = said.model_copy(update={"credential_since": proven})
+            told: _Told = (said, row.last_used, source)
+            if self._told.get(row.identity) != told:
+                self._told[row.identity] = told
+                self._registered(row.identity, said.on_the_ledger())
+
+    def _deputy(self, identity: str) -> str | None:
+        deputy = self._deputies.get(identity)
+        return deputy if isinstance(deputy, str) else None
+
+    def proven(self, identity: str, at: datetime) -> None:
+        """Its owner's tool has made another credential, which no older inventory takes back."""
+        self._proven[identity] = at
+        said, used, source = self._told.get(identity, _NOTHING)
+        if said is not None:
+            said = said.model_copy(update={"credential_since": at})
+            self._told[identity] = said, used, source
 
     def owner_changed(self, identity: str, entry: Entry, grace_days: int) -> None:
         """Its owner has left: the deputy follows, or it is owned for a grace, or no more."""

@@ -617,6 +617,17 @@ def test_what_was_erased_is_not_missed(asked: Asked) -> None:
     assert {place for _, place in asked.troubles()} == {at}
 
 
+@pytest.mark.parametrize("told", [{"starts_at": "now"}, {"ends_at": None}])
+def test_who_stands_in_at_no_time_stands_in_for_nobody(asked: Asked, told: dict[str, Any]) -> None:
+    """I6, I12: a time that is none is told, and lets nobody decide."""
+    hand_over(asked)
+    entry = json.loads(asked.entries.pop())
+    entry["data"] |= told
+    asked.write("delegation.given", actor="operator:cleo", **entry["data"])
+    expected = last(asked, "act-says-other") | stand_in(asked)
+    assert asked.troubles() == expected
+
+
 def test_who_stands_in_holds(asked: Asked) -> None:
     """I6: for a process of theirs, in its time; and what was approved may be voided, once."""
     hand_over(asked, process="parcel-check")

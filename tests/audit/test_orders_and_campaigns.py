@@ -18,9 +18,19 @@ from placet.model import (
     digest_json,
 )
 from tests.audit.asked import last
-from tests.audit.pen import Found, Pen
+from tests.audit.pen import BEGUN, Found, Pen
 from tests.audit.recording import Recorded
-from tests.audit.test_registered import AGENT, CASE, OLGA, OTTO, begun, register, rule
+from tests.audit.test_registered import (
+    AGENT,
+    CASE,
+    OLGA,
+    OTTO,
+    begun,
+    leave,
+    register,
+    rule,
+    take_in,
+)
 
 BOT, LATE = "bot:nightly", "bot:late"
 CAMPAIGN = "autumn"
@@ -45,7 +55,8 @@ def found(pen: Pen, name: str) -> Found:
 def ordered(pen: Pen, by: str = "ada", **data: Any) -> None:
     said = {"order": ORDER, "goal": "rotate", "source": "aws", "owner": OLGA, "confirm": False}
     body = {"goal": data.get("goal", "rotate"), "reason": "a test"}
-    pen.act(by, "identity.order", "identity.ordered", BOT, body, **{**said, **data})
+    target = data.pop("signed", BOT)
+    pen.act(by, "identity.order", "identity.ordered", target, body, **{**said, **data})
 
 
 def called(pen: Pen, tries: int = 1, **data: Any) -> None:
@@ -81,6 +92,21 @@ def ordered_by_another(pen: Pen, _: CheckpointView) -> None:
 
 def ordered_as_if_it_were_theirs(pen: Pen, _: CheckpointView) -> None:
     ordered(pen, "otto", owner=OTTO)
+
+
+def ordered_as_if_no_inventory_said_whose(pen: Pen, _: CheckpointView) -> None:
+    take_in(pen, "api-key:aws/1")
+    ordered(pen, "otto", owner=OTTO, signed="api-key:aws/1")
+
+
+def ordered_as_if_somebody_owned_it(pen: Pen, _: CheckpointView) -> None:
+    take_in(pen, "api-key:aws/1", owner=None)
+    ordered(pen, "otto", owner=OTTO, signed="api-key:aws/1")
+
+
+def ordered_by_who_owned_it_before(pen: Pen, _: CheckpointView) -> None:
+    take_in(pen, BOT, owner=OTTO)
+    ordered(pen, "olga")
 
 
 def ordered_twice(pen: Pen, _: CheckpointView) -> None:
@@ -186,6 +212,9 @@ def closed_as_done(pen: Pen, _: CheckpointView) -> None:
 ORDERS = (
     ordered_by_another,
     ordered_as_if_it_were_theirs,
+    ordered_as_if_no_inventory_said_whose,
+    ordered_as_if_somebody_owned_it,
+    ordered_by_who_owned_it_before,
     ordered_twice,
     ordered_something_unknown,
     ordered_off_without_a_word,
@@ -221,6 +250,23 @@ def test_an_order_that_was_confirmed_tried_again_and_proven_holds(like: Checkpoi
         "case.closed", actor="agent:orchestrator", case=CASE, record=SUBJECT, result="rotated"
     )
     assert found(pen, "order") == set()
+
+
+def test_who_owns_it_by_an_inventory_orders_it() -> None:
+    """I6: and the newest one counts, once its owner's tool has proven what it did as well."""
+    pen = begun()
+    register(pen, BOT)
+    take_in(pen, BOT, owner=OTTO, credential_since=BEGUN)
+    ordered(pen, "otto", owner=OTTO)
+    called(pen)
+    proven(pen)
+    leave(pen, OTTO)
+    pen.write("identity.orphaned", target=BOT, before=OTTO, until=pen.in_seconds(days=7))
+    take_in(pen, BOT, owner=OLGA, credential_since=BEGUN)
+    take_in(pen, BOT, owner=None)
+    again = {"order": "order-" + "1" * 26}
+    ordered(pen, "olga", **again)
+    assert found(pen, "order") | found(pen, "registry") == set()
 
 
 @pytest.mark.parametrize("forge", ORDERS, ids=lambda each: each.__name__)

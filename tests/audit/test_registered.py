@@ -12,6 +12,8 @@ import pytest
 from placet.model import (
     Governance,
     IdentityRules,
+    ImportedIdentity,
+    ImportIdentities,
     InviteAgent,
     RegisterIdentity,
     digest_json,
@@ -54,6 +56,17 @@ def register(pen: Pen, identity: str, **said: Any) -> None:
     pen.act(
         "ada", "identity.register", "identity.registered", identity, told, **told.on_the_ledger()
     )
+
+
+def take_in(pen: Pen, identity: str, **said: Any) -> None:
+    """An inventory names an identity."""
+    plain = {"owner": OLGA, "purpose": "a test", "environment": "test"}
+    dates = {"review_by": LATER, "ends_at": LATER}
+    told = RegisterIdentity(**{**plain, **dates, **said})
+    body = ImportIdentities(rows=(ImportedIdentity(identity=identity, said=told),))
+    plainly = body.model_dump(mode="json", exclude_none=True)
+    data = {"rows": 1, "new": 1, "changed": 0, "rows_digest": digest_json(plainly)}
+    pen.act("ada", "identity.import", "identity.imported", "aws", body, **data)
 
 
 def grant(pen: Pen, **data: Any) -> None:
@@ -194,6 +207,17 @@ def disowned_at_once(pen: Pen) -> Found:
     return last(pen, "registry")
 
 
+def imported_owner_changed_by_nobody(pen: Pen) -> Found:
+    """The inventory says the same again, and it is told as if olga owned it once more."""
+    take_in(pen, "bot:nightly", deputy=OTTO)
+    leave(pen)
+    pen.write("identity.followed", target="bot:nightly", before=OLGA, owner=OTTO)
+    take_in(pen, "bot:nightly", deputy=OTTO)
+    until = pen.in_seconds(days=7)
+    pen.write("identity.orphaned", target="bot:nightly", before=OLGA, until=until)
+    return last(pen, "registry")
+
+
 def disowned_though_owned(pen: Pen) -> Found:
     pen.write("identity.disowned", target=AGENT, revoked_grants=0)
     return last(pen, "registry")
@@ -242,6 +266,7 @@ OF_OWNERS = (
     joined_for_other_queues,
     vouched_for_by_no_platform,
     vouched_for_as_another,
+    imported_owner_changed_by_nobody,
     disowned_at_once,
     disowned_though_owned,
     orphaned_for_too_long,
@@ -266,6 +291,25 @@ def test_what_owners_and_workers_may_do_holds() -> None:
     pen.write("identity.orphaned", target=AGENT, before=OTTO, until=until)
     pen.after(days=7)
     pen.write("identity.disowned", target=AGENT, revoked_grants=0)
+    assert pen.troubles() == set()
+
+
+def test_whose_an_identity_is_that_an_inventory_names_holds() -> None:
+    """I10: who owns it leaves, with a deputy and without; another inventory gives it to another."""
+    pen = begun()
+    take_in(pen, "bot:nightly", deputy=OTTO)
+    take_in(pen, "bot:late", owner=None)
+    register(pen, "bot:late")
+    take_in(pen, "bot:late", owner=None, environment="production")
+    leave(pen)
+    pen.write("identity.followed", target="bot:nightly", before=OLGA, owner=OTTO)
+    until = pen.in_seconds(days=7)
+    pen.write("identity.orphaned", target="bot:late", before=OLGA, until=until)
+    take_in(pen, "bot:late", owner=OTTO)
+    leave(pen, OTTO)
+    for identity in ("bot:late", "bot:nightly"):
+        until = pen.in_seconds(days=7)
+        pen.write("identity.orphaned", target=identity, before=OTTO, until=until)
     assert pen.troubles() == set()
 
 

@@ -12,6 +12,7 @@ from placet.model import (
     EnrolIdentity,
     Governance,
     IdentityRules,
+    ImportedIdentity,
     Reason,
     RegisterIdentity,
     SwitchOff,
@@ -56,11 +57,13 @@ async def test_the_deputy_follows_an_owner_who_leaves(authority: Alone) -> None:
         for name in ("cleo", "hal"):
             await _person(ada, name)
         await _agent(ada, "scale", _owned("cleo", "hal"))
-        await ada.act("identity.register", "bot:nightly", _owned("cleo", "hal", OUTSIDE))
+        said = _owned("cleo", "hal", OUTSIDE)
+        await ada.act("identity.register", "bot:nightly", said)
+        await ada.import_identities("aws", [ImportedIdentity(identity="bot:imported", said=said)])
         await ada.act("operator.suspend", "operator:cleo", WHY)
         assert (await ada.registered("agent:scale")).owner == "operator:cleo"
         await ada.act("operator.offboard", "operator:cleo", WHY)
-        for identity in ("agent:scale", "bot:nightly"):
+        for identity in ("agent:scale", "bot:nightly", "bot:imported"):
             found = await ada.registered(identity)
             assert (found.owner, found.deputy, found.lacks) == ("operator:hal", None, ())
         assert await ada.entries("identity.orphaned") == []

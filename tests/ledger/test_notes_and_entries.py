@@ -59,6 +59,14 @@ def test_a_head_survives_signing() -> None:
     assert open_checkpoint(note, [_SIGNER.verifier]) == head
 
 
+def _otherwise(text: str) -> str:
+    """The same bytes in base64, by the bits that its last character does not need."""
+    last = text[-2]
+    other = text[:-2] + chr(ord(last) + 1) + "="
+    assert base64.b64decode(other) == base64.b64decode(text)
+    return other
+
+
 _NOTE = sign_checkpoint(Checkpoint("log.example/ledger", 3, leaf_hash(b"")), [_SIGNER])
 _BENT = {
     "other-size": _NOTE.replace("\n3\n", "\n4\n"),
@@ -70,6 +78,11 @@ _BENT = {
     "empty-extension": sign_note(
         "o\n3\n" + base64.b64encode(leaf_hash(b"")).decode() + "\n\n", [_SIGNER]
     ),
+    "root-spelled-otherwise": sign_note(
+        "o\n3\n" + _otherwise(base64.b64encode(leaf_hash(b"")).decode()) + "\n", [_SIGNER]
+    ),
+    "signature-spelled-otherwise": _NOTE[:-93] + _otherwise(_NOTE[-93:-1]) + "\n",
+    "no-text": "\n\n" + _NOTE.partition("\n\n")[2],
     "no-signature": _NOTE.split("\u2014")[0],
     "trailing-garbage": _NOTE + "x",
     "malformed-signature": _NOTE + "\u2014 x\n",
@@ -88,6 +101,14 @@ def test_a_bent_head_is_refused(name: str) -> None:
     """I8: a second spelling or a changed head is an error."""
     with pytest.raises(NoteError):
         open_checkpoint(_BENT[name], [_SIGNER.verifier])
+
+
+def test_a_heads_text_ends_with_its_last_line() -> None:
+    """I8: what is left of a line is no line."""
+    text = Checkpoint("log.example/ledger", 3, leaf_hash(b""), ("extension",)).text
+    assert Checkpoint.parse(text).extensions == ("extension",)
+    with pytest.raises(NoteError, match="three lines"):
+        Checkpoint.parse(text[:-1])
 
 
 def test_strangers_signatures_do_not_count() -> None:

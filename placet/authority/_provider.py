@@ -144,15 +144,13 @@ class Provider:
         if not isinstance(token, str):
             raise Unavailable("the identity provider gave no ID token")
         claims = await self._verify(provider, token, nonce, subject)
-        said: Mapping[str, Any] = claims.model_extra or {}
+        said: Mapping[str, Any] = {**(claims.model_extra or {}), "sub": claims.sub}
         if provider.groups_claim not in said or provider.name_claim not in said:
             told = await self._userinfo(provider, answer.get("access_token"))
             if told.get("sub") != claims.sub:
                 raise Unavailable("the identity provider's userinfo is about someone else")
             said = {**told, **said}
         groups, name = said.get(provider.groups_claim, []), said.get(provider.name_claim)
-        if provider.name_claim == "sub":
-            name = claims.sub
         if not isinstance(groups, list) or not all(isinstance(each, str) for each in groups):
             raise Unavailable(f"the identity provider's {provider.groups_claim} is no list")
         if not isinstance(name, str):

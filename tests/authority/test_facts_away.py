@@ -14,10 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from placet.authority import _facts
+from placet.authority._store import Case, Checkpoint, Tx
 from placet.model import EnrolIdentity, FactSource, OpenCase
 from placet.tokens import SigningKey
 from tests.agent.surroundings import serving
 from tests.harness.acting import Acting, acting
+from tests.harness.crowd import Asked, number_id, parcel_case, put
 from tests.harness.processes import DEFINITION, matrix
 from tests.harness.world import free_port
 
@@ -118,3 +120,27 @@ async def test_what_is_answered_without_a_system_does_not_wait_for_it(
     subject = SUBJECT.format(4)
     await at.refuses_act("paul", "case.open", subject, opening(4), 403, said, "I10", "suspended")
     assert depot.asked == asked
+
+
+async def test_only_what_was_returned_is_answered_with_a_version_that_nobody_has_read(
+    at: Acting, depot: Depot
+) -> None:
+    """I5: a new version answers a return; before people were asked there is none to answer."""
+    case, checkpoint = number_id("case", 70), number_id("ckpt", 70)
+    asked = Asked(70, process=DEFINITION.name, subject=SUBJECT.format(70), now=at.core.clock())
+    await at.write(lambda tx: tx.add(parcel_case(70)))
+    body = {"record": SUBJECT.format(70), "version": "1"}
+    async with depot.up():
+        said = "nothing was returned: the case has no checkpoint yet"
+        await at.refuses_act("pat", "case.resubmit", case, body, 409, said)
+
+        def returned(tx: Tx) -> None:
+            tx.remove(Case, case)
+            put(tx, asked)
+            tx.change(Checkpoint, checkpoint, status="returned")
+
+        await at.write(returned)
+        await at.act("pat", "case.resubmit", case, body)
+    last = (await at.entries())[-1]
+    assert (last["type"], last["data"]["checkpoint"]) == ("case.resubmitted", checkpoint)
+    assert "replaces" not in last["data"] or last["data"]["replaces"] is None

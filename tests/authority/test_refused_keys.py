@@ -11,11 +11,13 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
+from placet.authority import SigningKeys, Store, create_log
+from placet.authority._bootstrap import WrongName
 from placet.authority._enrolments import Enrolments
 from placet.authority._joining import Joining
 from placet.authority._key_ages import KeyAges
 from placet.authority._signing_in import _take_identity
-from placet.authority._store import Identity, IdentityKey
+from placet.authority._store import Identity, IdentityKey, LedgerEntry
 from placet.ledger import Checkpoint, NoteSigner, sign_checkpoint
 from placet.model import (
     ADMINISTRATOR,
@@ -305,3 +307,25 @@ async def _come_in(at: Acting, whom: str) -> None:
         enrolment=word,
     )
     await Joining(at.core, cast(Any, None)).join(asked, proof(at, key))
+
+
+@pytest.mark.parametrize(
+    ("names", "signatures", "said"),
+    [
+        (("ada", "ada"), 1, "an administrator is named twice"),
+        (("ada",), 2, "two signatures need two administrators: name both"),
+        ((), 0, "name at least one administrator and a public key"),
+        (("Ada",), 1, "'Ada' is no name"),
+    ],
+)
+async def test_a_log_that_nobody_could_go_on_with_is_not_created(
+    tmp_path: Path, names: tuple[str, ...], signatures: int, said: str
+) -> None:
+    """I6: each first administrator is another person, and there are as many as must sign."""
+    key = SigningKey.generate().public
+    url = f"sqlite:///{tmp_path / 'authority.db'}"
+    async with await Store.open(url, origin="authority.test/ledger") as store:
+        named = [(each, key) for each in names]
+        with pytest.raises(WrongName, match=said):
+            await create_log(store, SigningKeys("p"), named, signatures=signatures)
+        assert await store.read(lambda reader: reader.first(LedgerEntry)) is None

@@ -110,10 +110,10 @@ def sign_note(text: str, signers: Sequence[NoteSigner]) -> str:
     """Sign a note's text, which ends in a newline.
 
     Raises:
-        NoteError: the text is empty, or does not end in a newline.
+        NoteError: the text is empty, does not end in a newline, or has another control character.
     """
-    if not text.endswith("\n") or "\r" in text:
-        raise NoteError("a note's text ends in a newline and has no carriage return")
+    if not text.endswith("\n") or _CONTROL.search(text):
+        raise NoteError("a note's text ends in a newline and has no other control character")
     return text + "\n" + "".join(signer.line(text) for signer in signers)
 
 

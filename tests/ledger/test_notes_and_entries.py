@@ -68,39 +68,48 @@ def _otherwise(text: str) -> str:
 
 
 _NOTE = sign_checkpoint(Checkpoint("log.example/ledger", 3, leaf_hash(b"")), [_SIGNER])
+_ROOT = base64.b64encode(leaf_hash(b"")).decode()
+
+
+def _signed(text: str) -> str:
+    """By a signer who looks at nothing."""
+    return f"{text}\n{_SIGNER.line(text)}"
+
+
 _BENT = {
-    "other-size": _NOTE.replace("\n3\n", "\n4\n"),
-    "leading-zero": sign_note(
-        "o\n03\n" + base64.b64encode(leaf_hash(b"")).decode() + "\n", [_SIGNER]
+    "other-size": (_NOTE.replace("\n3\n", "\n4\n"), "signature of .* does not hold"),
+    "leading-zero": (_signed(f"o\n03\n{_ROOT}\n"), "without leading zeros"),
+    "no-size": (_signed(f"o\nthree\n{_ROOT}\n"), "a decimal number"),
+    "no-root": (_signed("o\n3\n"), "at least three lines"),
+    "short-root": (_signed("o\n3\nAAAA\n"), "a root of 32 bytes"),
+    "root-spelled-otherwise": (_signed(f"o\n3\n{_otherwise(_ROOT)}\n"), "root is not base64"),
+    "signature-spelled-otherwise": (
+        _NOTE[:-93] + _otherwise(_NOTE[-93:-1]) + "\n",
+        "signature is not base64",
     ),
-    "no-root": sign_note("o\n3\n", [_SIGNER]),
-    "short-root": sign_note("o\n3\nAAAA\n", [_SIGNER]),
-    "empty-extension": sign_note(
-        "o\n3\n" + base64.b64encode(leaf_hash(b"")).decode() + "\n\n", [_SIGNER]
-    ),
-    "root-spelled-otherwise": sign_note(
-        "o\n3\n" + _otherwise(base64.b64encode(leaf_hash(b"")).decode()) + "\n", [_SIGNER]
-    ),
-    "signature-spelled-otherwise": _NOTE[:-93] + _otherwise(_NOTE[-93:-1]) + "\n",
-    "no-text": "\n\n" + _NOTE.partition("\n\n")[2],
-    "no-signature": _NOTE.split("\u2014")[0],
-    "trailing-garbage": _NOTE + "x",
-    "malformed-signature": _NOTE + "\u2014 x\n",
-    "short-signature": _NOTE + "\u2014 x AAAA\n",
-    "padded-twice": _NOTE[:-1] + "=\n",
-    "control-character": _NOTE.replace("log.example", "log\x1bexample", 1),
-    "surrogate": _NOTE.replace("log.example", "log\ud800example", 1),
-    "too-long": "x" * 140_000,
-    "too-many-signatures": _NOTE + "\u2014 x AAAAAAAA\n" * 100,
-    "empty": "",
+    "empty-extension": (_signed(f"o\n3\n{_ROOT}\n\n"), "no empty line"),
+    "no-signature": (_NOTE.split("\u2014")[0], "signature lines"),
+    "no-blank-line": (_NOTE.replace("\n\n", "\n"), "a blank line"),
+    "no-text": ("\n\n" + _NOTE.partition("\n\n")[2], "a note is text"),
+    "trailing-garbage": (_NOTE + "x", "signature lines"),
+    "no-last-newline": (_NOTE[:-1], "signature lines"),
+    "malformed-signature": (_NOTE + "\u2014 x\n", "line is malformed"),
+    "short-signature": (_NOTE + "\u2014 x AAAA\n", "too short"),
+    "padded-twice": (_NOTE[:-1] + "=\n", "not base64"),
+    "control-character": (_signed(f"log\x1bexample\n3\n{_ROOT}\n"), "no control characters"),
+    "surrogate": (_NOTE.replace("log.example", "log\ud800example", 1), "no surrogates"),
+    "too-long": (_signed(f"o\n3\n{_ROOT}\n{'x' * 140_000}\n"), "more than 131072 characters"),
+    "too-many-signatures": (_NOTE + "\u2014 x AAAAAAAA\n" * 100, "more than 100 signatures"),
+    "empty": ("", "a note is text"),
 }
 
 
 @pytest.mark.parametrize("name", sorted(_BENT))
 def test_a_bent_head_is_refused(name: str) -> None:
-    """I8: a second spelling or a changed head is an error."""
-    with pytest.raises(NoteError):
-        open_checkpoint(_BENT[name], [_SIGNER.verifier])
+    """I8: a second spelling or a changed head is an error, also where its signature is genuine."""
+    note, said = _BENT[name]
+    with pytest.raises(NoteError, match=said):
+        open_checkpoint(note, [_SIGNER.verifier])
 
 
 def test_a_heads_text_ends_with_its_last_line() -> None:
@@ -138,7 +147,7 @@ def test_a_bent_verifier_key_is_refused(vkey: str) -> None:
         NoteVerifier.from_vkey(vkey)
 
 
-@pytest.mark.parametrize("text", ["", "no newline", "a\r\n"])
+@pytest.mark.parametrize("text", ["", "no newline", "a\r\n", "a\x1b\n"])
 def test_only_text_is_signed(text: str) -> None:
     """A note that nobody could open again is not made."""
     with pytest.raises(NoteError):
@@ -165,14 +174,14 @@ _BENT_ENTRIES = {
     "nan": _GOOD.replace(b'"number":1', b'"number":NaN'),
     "not-json": b"entry",
     "deep": b'{"data":' + b"[" * 60_000,
-    "too-large": b" " * 70_000,
+    "too-large": _GOOD.replace(b'"number":1', b'"number":"' + b"x" * 70_000 + b'"'),
 }
 
 
 @pytest.mark.parametrize("name", sorted(_BENT_ENTRIES))
 def test_a_bent_entry_is_refused(name: str) -> None:
     """I8: a second spelling of an entry would be a second leaf."""
-    with pytest.raises(EntryError):
+    with pytest.raises(EntryError, match="over 65535" if name == "too-large" else None):
         decode_entry(_BENT_ENTRIES[name])
 
 

@@ -1,6 +1,6 @@
 """Reading the pay application: the G702's lines and the G703's columns, found by their labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from activities.packet._tables import Reading, TableRow, find_labelled, find_tab
 from activities.packet._values import (
     label,
     read_date,
+    read_hundredths,
     read_item,
     read_money,
     read_number,
@@ -164,6 +165,8 @@ def _row(row: TableRow, reading: Reading, *, total: bool) -> Row | None:
         description.spot if description else marker.spot,
     )
     percent, places = _percent(row, f"G703 item {named}, %", reading)
+    if percent is not None:
+        percent, places = _nearer(row, percent, places, money)
     optional = {
         column: _amount(row, column, f"G703 item {named}, {column}", reading)
         for column in ("balance", "retainage")
@@ -196,6 +199,26 @@ def _percent(row: TableRow, what: str, reading: Reading) -> tuple[Read[Decimal] 
         return None, 0
     share, places = read.value
     return Read(value=share, place=read.place), places
+
+
+def _nearer(
+    row: TableRow, percent: Read[Decimal], places: int, money: Mapping[str, Read[Decimal] | None]
+) -> tuple[Read[Decimal], int]:
+    """The share as it was read, or of a number without its sign the hundredth, if that is nearer.
+
+    It is there to be compared with G ÷ C alone: what is neither is found.
+    """
+    value, done = money["scheduled_value"], money["total"]
+    if value is None or done is None or not value.value:
+        return percent, places
+    try:
+        share, shown = read_hundredths(_value(row, "percent"))
+    except (ValueError, ArithmeticError):
+        return percent, places
+    whole = done.value / value.value
+    if abs(share - whole) < abs(percent.value - whole):
+        return Read(value=share, place=percent.place), shown
+    return percent, places
 
 
 def _head(

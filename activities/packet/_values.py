@@ -100,6 +100,15 @@ def read_share(value: object) -> tuple[Decimal, int]:
     return (number / 100, places) if found[3] else (number, max(places - 2, 0))
 
 
+def read_hundredths(value: object) -> tuple[Decimal, int]:
+    """A percentage that is written without its sign, as in a column called ``%``: ``43.5``."""
+    if str(value).strip().endswith("%"):
+        raise ValueError(f"{show(value, 40)!r} has its sign")
+    number = read_share(value)[0]
+    shown = number.as_tuple().exponent
+    return number / 100, min(max(-shown, 0), 6) if isinstance(shown, int) else 0
+
+
 def is_bare_above_one(value: object) -> bool:
     """Whether a share is written as a number above one, without ``%``: 45, of a hundred."""
     try:

@@ -1,9 +1,11 @@
 """Packets on disk, read back and checked: correct ones pass, each planted defect is found."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -191,6 +193,46 @@ def test_another_companys_template_is_read_by_its_labels(tmp_path: Path) -> None
     assert packet.application is not None
     assert [row.item.value for row in packet.application.rows] == [row.item for row in plan.rows]
     assert troubles(look(packet, loan)) == {}
+
+
+def with_percents(folder: Path, write: Callable[[Decimal], object]) -> Packet:
+    """The packet with its column of percentages written in another way."""
+    path = folder / "pay-application.xlsx"
+    book = openpyxl.load_workbook(path)
+    for row in book["G703"].iter_rows(min_row=2):
+        if row[0].value:
+            row[7].value = write(Decimal(str(row[6].value)) / Decimal(str(row[2].value)))
+    book.save(path)
+    return read_folder(folder)
+
+
+WRITTEN: dict[str, Callable[[Decimal], object]] = {
+    "a share": float,
+    "hundredths": lambda share: float(share * 100),
+    "hundredths, rounded": lambda share: float(round(share * 100, 1)),
+    "hundredths, as text": lambda share: f"{share * 100:.2f}",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_a_percentage_of_the_g703_needs_no_sign(how: str, tmp_path: Path) -> None:
+    """43.5 in a column called % is what most sheets have: each row was wrong, and nothing paid."""
+    loan = sample_loans()[0]
+    folder = write_packet(plan_for(loan), tmp_path)
+    assert troubles(look(with_percents(folder, WRITTEN[how]), loan)) == {}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_a_percentage_that_is_wrong_is_found_however_it_is_written(
+    how: str, tmp_path: Path
+) -> None:
+    loan = sample_loans()[0]
+    folder = write_packet(plan_for(loan), tmp_path)
+    wrong = WRITTEN[how]
+    found = troubles(
+        look(with_percents(folder, lambda share: wrong(share + Decimal("0.01"))), loan)
+    )
+    assert found == {"sov.arithmetic": [f"item {n:02d}: % is not G ÷ C" for n in range(1, 26)]}
 
 
 def test_a_label_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def _waivers(
     """The claimant's waivers of that kind, each checked; without one, that is the finding."""
     waivers = _chosen(given, claim, kind)
     if not waivers:
-        what = f"no {_form(kind)} of {claim.claimant}"
+        what = f"{claim.claimant}: no {_form(kind)}"
         findings.add(claim.claimant, what, paid, _instead(given, claim, kind))
     amounts = [each.amount for each in waivers]
     for waiver in waivers:

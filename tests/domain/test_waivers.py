@@ -62,7 +62,7 @@ LISTED = {
     "two lines below the threshold are above it": Listed(
         ["4000.00", "4000.00"],
         [],
-        f"no conditional waiver on progress payment (Civil Code 8132) of {GLASS}",
+        f"{GLASS}: no conditional waiver on progress payment (Civil Code 8132)",
     ),
     "one waiver for both contracts": Listed(["6000.00", "7000.00"], ["13000.00"]),
     "a waiver for each contract": Listed(["6000.00", "7000.00"], ["6000.00", "7000.00"]),
@@ -180,7 +180,7 @@ def paying(payee: str, amount: str = "0.00") -> Packet:
 def test_whoever_is_paid_as_the_contractor_waives_as_the_contractor(spelled: str) -> None:
     """Written as 'p-100' it was paid, and nobody asked for its waiver."""
     assert [each.message for each in found(paying(spelled))] == [
-        f"no conditional waiver on progress payment (Civil Code 8132) of {building.BUILDER}"
+        f"{building.BUILDER}: no conditional waiver on progress payment (Civil Code 8132)"
     ]
 
 
@@ -202,5 +202,5 @@ def test_a_subcontractor_that_is_paid_and_not_listed_waives_all_the_same(
         lines = (*packet.subcontractors, first.model_copy(update=line))
         packet = packet.model_copy(update={"subcontractors": lines})
     said = {each.message for each in analysed(packet, loan).findings}
-    wanted = f"no conditional waiver on progress payment (Civil Code 8132) of {GLASS}"
+    wanted = f"{GLASS}: no conditional waiver on progress payment (Civil Code 8132)"
     assert (wanted in said) is asked

@@ -20,10 +20,14 @@ from placet.model import (
     Need,
     PlannedEscalation,
     Proposal,
+    RegisterIdentity,
     Resubmit,
     RowCut,
     Schedule,
+    canonical_json,
+    digest_json,
 )
+from placet.rules import excluded
 from tests.audit.asked import Asked, last
 from tests.audit.pen import Found
 from tests.audit.recording import Recorded, find
@@ -536,6 +540,38 @@ def test_who_comes_first_must_have_approved_the_very_same(
     customs(asked, status, like)
     asked.entries.append(opened)
     assert (("checkpoint-before", len(asked.entries) - 1) in asked.troubles()) is is_found
+
+
+# --- owners ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("barred", "is_found"), [("both", False), ("ada", True), ("cleo", True)])
+def test_who_owned_an_agent_while_it_worked_decides_nothing(
+    asked: Asked, barred: str, is_found: bool
+) -> None:
+    """I6: nor does who owns it since; who is asked is held against both."""
+    opened = json.loads(asked.entries.pop())
+    plain = {"owner": "operator:cleo", "purpose": "a test", "environment": "test"}
+    later = asked.now + timedelta(days=9)
+    said = RegisterIdentity(**plain, review_by=later, ends_at=later)
+    told = said.on_the_ledger()
+    for agent in ("agent:scale", "agent:second-scale"):
+        asked.act("ada", "identity.register", "identity.registered", agent, said, **told)
+    view = asked.view(asked.checkpoint)
+    people = {"both": ("operator:ada", "operator:cleo")}.get(barred, (f"operator:{barred}",))
+    made = excluded(
+        "operator:pat",
+        (),
+        resubmitters=(),
+        keyers=(),
+        owners={"agent:scale": people, "agent:second-scale": people},
+        approved_earlier={},
+    )
+    requirement = view.requirement.model_copy(update={"excluded": made})
+    asked.checkpoints[asked.checkpoint] = view.model_copy(update={"requirement": requirement})
+    opened["data"]["requirement_digest"] = digest_json(requirement)
+    asked.entries.append(canonical_json(opened))
+    assert (("requirement", len(asked.entries) - 1) in asked.troubles()) is is_found
 
 
 # --- all of them ----------------------------------------------------------------------------

@@ -190,6 +190,22 @@ def over_and_never_begun(asked: Asked) -> Found:
     return last(asked, "emergency")
 
 
+def decided_when_it_was_over(asked: Asked) -> Found:
+    """Two hours after it began, and nobody has asked anew what was asked before."""
+    on_duty(asked)
+    begin(asked)
+    asked.after(hours=2)
+    asked.decided("dot", "approve", EMERGENCY)
+    return last(asked, "decision-refusable")
+
+
+def decided_by_who_is_not_on_duty(asked: Asked) -> Found:
+    on_duty(asked)
+    begin(asked)
+    asked.decided("cleo", "approve", EMERGENCY)
+    return last(asked, "decision-refusable")
+
+
 def reviewed_by_who_decided(asked: Asked) -> Found:
     on_duty(asked)
     begin(asked)
@@ -259,6 +275,8 @@ EMERGENCIES: tuple[Forge, ...] = (
     asks_one,
     over_at_once,
     over_and_never_begun,
+    decided_when_it_was_over,
+    decided_by_who_is_not_on_duty,
     reviewed_by_who_decided,
     reviewed_by_who_opened_the_case,
     reviewed_by_a_clerk,

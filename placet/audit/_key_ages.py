@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from placet.audit._scene import Scene
 from placet.ledger import Entry
 from placet.model import IdentityRules
+from placet.tokens import PublicKey, verify_rotation
 
 
 class KeyAges:
@@ -32,6 +33,25 @@ class KeyAges:
         if seconds > (entry.time + timedelta(minutes=rules.overlap_minutes)).timestamp():
             self._scene.trouble("key-uninvited", f"{earlier} goes on for longer than the rules let")
         self._until[earlier] = datetime.fromtimestamp(seconds, UTC)
+
+    def named(self, entry: Entry, before: PublicKey, key: PublicKey) -> None:
+        """The earlier key has signed which one is the next."""
+        claims = self._scene.word(
+            "rotation",
+            lambda: verify_rotation(
+                str(entry.data.get("rotation")),
+                before,
+                agent=entry.actor,
+                audience=self._scene.files.issuer,
+                now=entry.time,
+                max_age=None,
+            ),
+        )
+        if claims is None:
+            return
+        if claims.sub != key.thumbprint:
+            self._scene.trouble("rotation-says-other", "the earlier key has named another")
+        self._scene.fresh("rotation", claims.iat, entry)
 
     def counts(self, thumbprint: str, at: datetime, rules: IdentityRules) -> bool:
         """Whether a key is not too old at a time, nor past its overlap."""

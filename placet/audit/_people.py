@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import JsonValue, ValidationError
 
 from placet.audit._acts import adds_own_key, otherwise, signs
+from placet.audit._invited import Inviters
 from placet.audit._key_ages import KeyAges
 from placet.audit._proposals import Proposals
 from placet.audit._registry import Registry, named
@@ -20,7 +21,7 @@ from placet.model import (
     Governance,
     is_ours,
 )
-from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act, verify_rotation
+from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
 
 _STOPPED = {
     EntryType.AGENT_SUSPENDED,
@@ -92,6 +93,7 @@ class People:
         self._acts: set[str] = set()
         self._proposals = Proposals(scene)
         self._sessions = Sessions(scene)
+        self._inviters = Inviters()
 
     def roles(self, principal: str) -> tuple[str, ...]:
         """The roles someone was enrolled with."""
@@ -191,6 +193,8 @@ class People:
                 self._scene.trouble("key-unsigned", f"nobody gave {principal} such roles")
         else:
             self.act(entry)
+        if "invitation" in data:
+            self._still_invited(entry)
         self._keys[key.thumbprint] = (principal, key)
         self.ages.enrolled(key.thumbprint, entry, self.rules.identities)
         self.registry.enrolled(principal, data)
@@ -211,28 +215,15 @@ class People:
         if entry.actor != principal or before is None:
             self._scene.trouble("key-uninvited", f"{earlier} is no active key of {principal}")
         else:
-            self._named(entry, before, key)
+            self.ages.named(entry, before, key)
         if not self.active(principal):
             self._scene.trouble("key-uninvited", f"{principal} was not active")
 
-    def _named(self, entry: Entry, before: PublicKey, key: PublicKey) -> None:
-        """The earlier key has signed which one is the next."""
-        claims = self._scene.word(
-            "rotation",
-            lambda: verify_rotation(
-                str(entry.data.get("rotation")),
-                before,
-                agent=entry.actor,
-                audience=self._scene.files.issuer,
-                now=entry.time,
-                max_age=None,
-            ),
-        )
-        if claims is None:
-            return
-        if claims.sub != key.thumbprint:
-            self._scene.trouble("rotation-says-other", "the earlier key has named another")
-        self._scene.fresh("rotation", claims.iat, entry)
+    def _still_invited(self, entry: Entry) -> None:
+        """Whoever signed the invitation may still: a stolen key lets nobody in once it is known."""
+        for who, thumbprint in self._inviters.of(str(entry.data.get("invitation"))):
+            if ADMINISTRATOR not in self.roles(who) or not self.word_stands(who, thumbprint):
+                self._scene.trouble("key-uninvited", f"{who}, who had invited, was cut off since")
 
     def _claimed(self, entry: Entry, key: PublicKey) -> None:
         """A key that enrolled itself with a one-time code: it signed, and who it is was invited."""
@@ -276,6 +267,7 @@ class People:
             if "second" not in entry.data:
                 self._scene.fresh("act", claims.iat, entry)
             self._counted(entry, claims, act.body)
+        self._inviters.invited(entry)
         self._entitled(entry)
         self._change_standing(entry)
 
@@ -337,7 +329,7 @@ class People:
             if self.key(entry.actor, thumbprint, entry.time) is None:
                 continue
             try:
-                return verify_act(
+                claims = verify_act(
                     jws,
                     key,
                     operator=entry.actor,
@@ -347,6 +339,8 @@ class People:
                 )
             except TokenError:
                 continue
+            self._inviters.signed(claims.jti, entry.actor, thumbprint)
+            return claims
         return None
 
     def _entitled(self, entry: Entry) -> None:

@@ -325,6 +325,39 @@ def came_by_an_invitation_without_end(pen: Pen) -> Found:
     return found | last(pen, "key-uninvited")
 
 
+def came_by_a_code_of_beas(pen: Pen, cut_off: Callable[[Pen], object]) -> Found:
+    """Of an administrator who is cut off before it is used."""
+    pen.enrol("bea", "administrator")
+    told = pen.invite("una", "auditor", by="bea")
+    cut_off(pen)
+    pen.claim("una", "auditor", **told)
+    return last(pen, "key-uninvited")
+
+
+def came_by_a_code_of_whom_was_suspended(pen: Pen) -> Found:
+    def suspend(pen: Pen) -> None:
+        pen.act("ada", "operator.suspend", "operator.suspended", "operator:bea")
+
+    return came_by_a_code_of_beas(pen, suspend)
+
+
+def came_by_a_code_of_whom_is_no_administrator(pen: Pen) -> Found:
+    def demote(pen: Pen) -> None:
+        said = {"roles": ["clerk"]}
+        pen.act("ada", "operator.roles", "operator.roles_set", "operator:bea", said, **said)
+
+    return came_by_a_code_of_beas(pen, demote)
+
+
+def came_by_a_code_of_a_revoked_key(pen: Pen) -> Found:
+    def revoke(pen: Pen) -> None:
+        key = pen.keys["bea"].public.thumbprint
+        said = {"principal": "operator:bea", "with_it": []}
+        pen.act("ada", "key.revoke", "key.revoked", key, **said)
+
+    return came_by_a_code_of_beas(pen, revoke)
+
+
 def sign_in(pen: Pen, name: str, key: SigningKey, **data: object) -> str:
     session = f"session-{len(pen.entries)}"
     said = {
@@ -484,6 +517,9 @@ OF_PEOPLE = (
     lifted_by_another,
     roles_for_oneself,
     back_after_leaving,
+    came_by_a_code_of_a_revoked_key,
+    came_by_a_code_of_whom_is_no_administrator,
+    came_by_a_code_of_whom_was_suspended,
     came_without_an_invitation,
     came_when_it_had_expired,
     came_by_an_invitation_without_end,

@@ -146,7 +146,7 @@ async def test_a_key_that_comes_meanwhile_is_wrapped_too(
 
     async def first_the_other(run: object) -> object:
         for key in meanwhile:
-            await write(lambda tx, key=key: SigningKeys(OLD).rotate(tx, key))
+            await write(lambda tx, key=key: SigningKeys(OLD).rotate(tx, key, at_once=False))
         meanwhile.clear()
         return await write(run)  # type: ignore[arg-type]  # it is handed on
 

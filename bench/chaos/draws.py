@@ -20,6 +20,9 @@ T = TypeVar("T")
 _AWAY = {401, 429, 503}
 """What is asked again: not known just now, too often, away."""
 
+_CLOCKS = ("time", "clock", "future")
+"""What a refusal says while an authority's clock is wrong, of what is signed or shown now."""
+
 _LOOKS = 0.25
 _SECONDS = 150
 
@@ -89,7 +92,7 @@ async def until(look: Callable[[], Awaitable[T | None]], where: Callable[[], str
                 except AuthorityAway:
                     found = None
                 except AuthorityError as error:
-                    if error.status not in _AWAY:
+                    if error.status not in _AWAY and not any(e in str(error) for e in _CLOCKS):
                         raise
                     found = None
                 if found is not None:
@@ -182,7 +185,7 @@ async def _decide(
                     except AuthorityAway:
                         await asyncio.sleep(_LOOKS)
             except AuthorityError as error:
-                if error.status in _AWAY or "time" in str(error) or "clock" in str(error):
+                if error.status in _AWAY or any(each in str(error) for each in _CLOCKS):
                     return None
                 raise
             return None

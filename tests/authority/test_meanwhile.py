@@ -4,7 +4,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,16 +20,14 @@ from placet.authority._sessions import _claim as claim_session
 from placet.authority._store import Checkpoint, Delegation, DeliveryRow, Grant, SessionRow, Tx
 from placet.model import (
     BreakGlass,
-    DecisionClaims,
     Governance,
     Join,
     Need,
     RegisterIdentity,
-    Verdict,
     Workload,
 )
-from placet.tokens import CLIENT_ASSERTION, SigningKey, numeric_date, sign_decision
-from tests.harness.acting import Acting, acting
+from placet.tokens import CLIENT_ASSERTION, SigningKey, numeric_date
+from tests.harness.acting import Acting, acting, session_row
 from tests.harness.crowd import Asked, number_id, put
 from tests.harness.granting import enrolled, grant, proof, row_of
 from tests.harness.processes import DEFINITION, matrix
@@ -162,20 +159,7 @@ async def test_one_process_asks_the_provider_about_a_session(at: Acting) -> None
     """I10, I11: a refresh token is sent once; a renewed one is not asked with the one before."""
 
     def look(tx: Tx) -> list[bool]:
-        row = SessionRow(
-            id="session-1",
-            principal="operator:cleo",
-            thumbprint="t",
-            issuer="https://id.test",
-            subject_digest="d",
-            roles_json="[]",
-            sealed="first",
-            started_at=tx.now,
-            ends_at=tx.now,
-            next_check_at=tx.now,
-            vouched_at=tx.now,
-            status="active",
-        )
+        row = session_row("operator:cleo", tx.now, sealed="first")
         tx.add(row)
         found = [claim_session(tx, row) is not None, claim_session(tx, row) is not None]
         tx.change(SessionRow, row.id, asking_until=None, sealed="second")
@@ -208,22 +192,8 @@ async def test_nobody_decides_for_who_is_away_elsewhere_or_off(at: Acting) -> No
         )
 
     async def decide() -> str:
-        row = await at.core.store.read(lambda reader: reader.get(Checkpoint, asked.id))
-        assert row is not None
-        claims = DecisionClaims(
-            iss="operator:cid",
-            aud=at.core.issuer,
-            iat=numeric_date(at.core.clock()),
-            jti=secrets.token_urlsafe(18),
-            sub=row.id,
-            txn=row.case_id,
-            evidence_digest=row.evidence_digest,
-            requirement_digest=row.requirement_digest,
-            verdict=Verdict.APPROVE,
-            amount=Decimal("100.00"),
-            stands_in_for="operator:cleo",
-        )
-        answer = await at.decisions.decide(row.id, sign_decision(claims, at.keys["cid"]))
+        sent = await at.decision("cid", asked.id, stands_in_for="operator:cleo")
+        answer = await at.decisions.decide(asked.id, sent)
         return str(answer.outcome.status)
 
     await at.write(lambda tx: away(tx, "loan-draw"))

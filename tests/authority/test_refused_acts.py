@@ -17,7 +17,6 @@ from placet.authority._store import (
     CampaignItemRow,
     Identity,
     ProposalRow,
-    SessionRow,
     SignedActRow,
     Tx,
 )
@@ -32,7 +31,7 @@ from placet.model import (
     digest_json,
 )
 from placet.tokens import SigningKey, invitation_key
-from tests.harness.acting import Acting, acting
+from tests.harness.acting import Acting, acting, session_row
 from tests.spine.test_identities import registration
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -98,21 +97,7 @@ def _ended_by_hand(tx: Tx, at: Acting) -> None:
     done = CarriedOut(identity="bot:nightly", outcome=Reviewed.KEPT)
     for campaign in ("spring", "summer"):
         tx.change(CampaignItemRow, (campaign, 1), done_json=done.model_dump_json(exclude_none=True))
-    tx.add(
-        SessionRow(
-            id="session-1",
-            principal="operator:cleo",
-            thumbprint=at.keys["cleo"].thumbprint,
-            issuer="https://id.test",
-            subject_digest="d",
-            roles_json='["clerk"]',
-            started_at=tx.now,
-            ends_at=tx.now,
-            next_check_at=tx.now,
-            vouched_at=tx.now,
-            status="ended",
-        )
-    )
+    tx.add(session_row("operator:cleo", tx.now, status="ended"))
 
 
 _REFUSED: dict[str, tuple[str, str, str, Any, int, str, tuple[str, ...]]] = {

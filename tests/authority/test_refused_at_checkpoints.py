@@ -4,7 +4,6 @@ import base64
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,16 +14,14 @@ from placet.authority._errors import Unavailable
 from placet.authority._store import Case, Checkpoint, Delegation, ReviewRow, Tx
 from placet.model import (
     BreakGlass,
-    DecisionClaims,
     EnrolIdentity,
     ForCheckpoint,
     Governance,
     Need,
     SignedDecisions,
-    Verdict,
     salted_digest,
 )
-from placet.tokens import SigningKey, numeric_date, sign_decision
+from placet.tokens import SigningKey, numeric_date
 from tests.authority.test_refused_keys import another_past
 from tests.harness.acting import Acting, acting
 from tests.harness.crowd import SALT, Asked, number_id, put
@@ -322,37 +319,16 @@ async def test_a_file_is_the_one_that_was_signed_and_there_is_an_end_to_remarks(
 # --- decisions -----------------------------------------------------------------------------------
 
 
-async def decision(
-    at: Acting, by: str, number: int, key: SigningKey | None = None, **changed: Any
-) -> str:
-    """A person's word at a checkpoint, with claims changed."""
-    row = await _row(at, ckpt(number))
-    said = {
-        "iss": f"operator:{by}",
-        "aud": at.core.issuer,
-        "iat": numeric_date(at.core.clock()),
-        "jti": secrets.token_urlsafe(18),
-        "sub": row.id,
-        "txn": row.case_id,
-        "evidence_digest": row.evidence_digest,
-        "requirement_digest": row.requirement_digest,
-        "verdict": Verdict.APPROVE,
-        "amount": Decimal("100.00"),
-        **changed,
-    }
-    return sign_decision(DecisionClaims.model_validate(said), key or at.keys[by])
-
-
 async def test_an_id_is_one_decisions_and_none_is_taken_in_sight_of_another_past(
     at: Acting,
 ) -> None:
     """I8, I11: sent again it is answered the same, and nothing else counts under its id."""
     jti, where = secrets.token_urlsafe(18), ckpt(OPEN)
-    first = await decision(at, "cleo", OPEN, jti=jti)
+    first = await at.decision("cleo", ckpt(OPEN), jti=jti)
     answer = await at.decisions.decide(where, first)
     assert await at.decisions.decide(where, first) == answer
-    other = await decision(at, "cid", OPEN, jti=jti)
-    elsewhere = await decision(at, "cid", OPEN, ledger_head=another_past())
+    other = await at.decision("cid", ckpt(OPEN), jti=jti)
+    elsewhere = await at.decision("cid", ckpt(OPEN), ledger_head=another_past())
     for sent, reasons, said in (
         (other, ["I6", "jti_used"], "this jti was used for another decision"),
         (elsewhere, ["I8", "another_past"], "it was signed with another ledger in sight"),
@@ -364,14 +340,14 @@ async def test_an_id_is_one_decisions_and_none_is_taken_in_sight_of_another_past
     async with at.refuses(403, "this jti was used for another decision", "I6", "jti_used"):
         await at.decisions.decide(ckpt(TAKEN), first)
     old = numeric_date(at.core.clock() - timedelta(days=1))
-    late = await decision(at, "cleo", OPEN, jti=jti, iat=old)
+    late = await at.decision("cleo", ckpt(OPEN), jti=jti, iat=old)
     async with at.refuses(403, "the decision's signature: ", "I6", "signature"):
         await at.decisions.decide(where, late)
 
 
 async def test_a_stranger_hears_the_same_of_any_checkpoint(at: Acting) -> None:
     """I6: whoever has nobody's key does not learn which checkpoints there are."""
-    forged = await decision(at, "cleo", OPEN)
+    forged = await at.decision("cleo", ckpt(OPEN))
     forged = forged[:-4] + ("AAAA" if not forged.endswith("AAAA") else "BBBB")
     async with at.refuses(401, "the decision's signature: ") as told:
         await at.decisions.decide(ckpt(99), forged)
@@ -386,7 +362,7 @@ async def test_what_could_not_be_written_is_not_answered_as_refused(
     async def away(_: str, __: str) -> None:
         raise Unavailable("the store is away")
 
-    sent = ForCheckpoint(checkpoint=ckpt(TAKEN), decision=await decision(at, "cid", TAKEN))
+    sent = ForCheckpoint(checkpoint=ckpt(TAKEN), decision=await at.decision("cid", ckpt(TAKEN)))
     monkeypatch.setattr(at.decisions, "decide", away)
     async with at.refuses(503, "the store is away"):
         await at.decisions.decide_many(SignedDecisions(decisions=(sent,)))

@@ -24,16 +24,13 @@ from placet.authority._store import (
 )
 from placet.model import (
     CheckpointDefinition,
-    DecisionClaims,
     Evidence,
     Finding,
     Part,
     Proposal,
-    Verdict,
     canonical_json,
     digest_json,
 )
-from placet.tokens import numeric_date, sign_decision
 from tests.harness.acting import Acting, acting
 from tests.harness.crowd import SALT, Asked, number_id, parcel_case, put
 from tests.harness.processes import DEFINITION, matrix
@@ -240,20 +237,10 @@ async def approved(at: Acting, findings: tuple[Finding, ...] = ()) -> tuple[Case
         return told.case, row
 
     case, row = await at.write(ask)
-    claims = DecisionClaims(
-        iss="operator:cleo",
-        aud=at.core.issuer,
-        iat=numeric_date(at.core.clock()),
-        jti=secrets.token_urlsafe(18),
-        sub=row.id,
-        txn=case.id,
-        evidence_digest=row.evidence_digest,
-        requirement_digest=row.requirement_digest,
-        verdict=Verdict.APPROVE,
-        amount=Decimal("80.00"),
-    )
-    await at.decisions.decide(row.id, sign_decision(claims, at.keys["cleo"]))
-    return case, claims.jti
+    jti = secrets.token_urlsafe(18)
+    sent = await at.decision("cleo", row.id, jti=jti, amount=Decimal("80.00"))
+    await at.decisions.decide(row.id, sent)
+    return case, jti
 
 
 async def weighed(at: Acting, case: Case) -> Approval | Lacking:

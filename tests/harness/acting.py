@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -26,11 +27,19 @@ from placet.authority._errors import Refusal
 from placet.authority._facts import FactsClient
 from placet.authority._provider import Provider
 from placet.authority._sessions import Sessions
-from placet.authority._store import LedgerEntry, Reader, Tx
+from placet.authority._store import Checkpoint, LedgerEntry, Reader, SessionRow, Tx
 from placet.authority._store._base import Row
 from placet.authority._vouching import Vouching
-from placet.model import ActAnswer, ActClaims, EnrolIdentity, SignedAct, digest_json
-from placet.tokens import SigningKey, numeric_date, sign_act
+from placet.model import (
+    ActAnswer,
+    ActClaims,
+    DecisionClaims,
+    EnrolIdentity,
+    SignedAct,
+    Verdict,
+    digest_json,
+)
+from placet.tokens import SigningKey, numeric_date, sign_act, sign_decision
 from tests.harness.world import PASSPHRASE
 
 T = TypeVar("T")
@@ -74,6 +83,27 @@ class Acting:
         """Sign and carry out an act; ``content`` is a file beside it, in base64."""
         signed = self.sign(by, act, target, body)
         return await self.acts.perform(signed.model_copy(update={"content": content}))
+
+    async def decision(
+        self, by: str, checkpoint: str, key: SigningKey | None = None, **changed: Any
+    ) -> str:
+        """A person's approval of 100.00 at a checkpoint, with claims changed."""
+        row = await self.core.store.read(lambda reader: reader.get(Checkpoint, checkpoint))
+        assert row is not None
+        said = {
+            "iss": f"operator:{by}",
+            "aud": self.core.issuer,
+            "iat": numeric_date(self.core.clock()),
+            "jti": secrets.token_urlsafe(18),
+            "sub": row.id,
+            "txn": row.case_id,
+            "evidence_digest": row.evidence_digest,
+            "requirement_digest": row.requirement_digest,
+            "verdict": Verdict.APPROVE,
+            "amount": Decimal("100.00"),
+            **changed,
+        }
+        return sign_decision(DecisionClaims.model_validate(said), key or self.keys[by])
 
     async def enrol(self, name: str, *roles: str) -> None:
         """One more operator, whom ada enrols."""
@@ -134,6 +164,22 @@ class Acting:
             await self.act(by, act, target, body, content)
         entry = {"act": act, "target": target, "reasons": list(reasons)}
         assert told == ([("act.refused", entry)] if status == 403 else [])
+
+
+def session_row(principal: str, now: datetime, **changed: Any) -> SessionRow:
+    """A session at the identity provider that ends now, with columns changed."""
+    said = {
+        "id": "session-1",
+        "principal": principal,
+        "thumbprint": "t",
+        "issuer": "https://id.test",
+        "subject_digest": "d",
+        "roles_json": "[]",
+        "status": "active",
+        **dict.fromkeys(("started_at", "ends_at", "next_check_at", "vouched_at"), now),
+        **changed,
+    }
+    return SessionRow(**said)
 
 
 def _plain(body: Body) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Checkpoints:
         self._open: dict[str, Standing] = {}
         self._of_case: dict[str, dict[str, Standing]] = {}
         self._voided: set[tuple[str | None, str]] = set()
+        self._voided_at: dict[int, Standing] = {}
 
     def opened(self, entry: Entry) -> None:
         """A checkpoint with its evidence and what it asks."""
@@ -285,6 +286,7 @@ class Checkpoints:
                 self._scene.trouble("outcome", f"{checkpoint}: it tells others than approved it")
             standing.status = CheckpointStatus.VOIDED
             self._voided.add((entry.case, view.evidence.checkpoint))
+            self._voided_at[self._scene.index] = standing
             if entry.case in self._scene.cases:
                 self._scene.cases[entry.case].approvers.pop(checkpoint, None)
             return
@@ -309,8 +311,15 @@ class Checkpoints:
         if computed is CheckpointStatus.APPROVED and case is not None:
             people = tuple(each.operator for each in standing.approvals(view))
             case.approvers[checkpoint] = (view.requirement.checkpoint, people)
+            standing.resolved = self._scene.index
         # Whether it follows or not: what the ledger has ended takes no more decisions.
         standing.status = CheckpointStatus.VOIDED if computed is CheckpointStatus.OPEN else computed
+
+    def voided_for(self, denial: int) -> Iterator[Standing]:
+        """The approvals that a denial at this place has voided: right before it."""
+        while (standing := self._voided_at.get(denial := denial - 1)) is not None:
+            if standing.resolved is not None:
+                yield standing
 
     def _expired(self, entry: Entry, standing: Standing, view: CheckpointView) -> None:
         """Nobody decided in time: not before that time, and what the signed process makes of it."""

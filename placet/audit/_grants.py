@@ -54,6 +54,8 @@ class Grants:
         self._conversations = Conversations(scene)
         self._holds = holds
         self._asked = Asked(scene, checkpoints, holds)
+        self._done: dict[tuple[JsonValue, ...], int] = {}
+        """Where the newest grant was issued under which something was done."""
 
     def issued(self, entry: Entry) -> None:
         """A grant: in an open case, for the agent and action of its step, permitted by policy."""
@@ -77,12 +79,21 @@ class Grants:
             self._scene.trouble("grant-expires", f"{grant} is good for longer than any grant is")
         self._people.registry.granted(entry.actor, entry.time, entry.data)
         self.models.granted(entry, self._scene.process(entry.case))
-        self._scene.grants[grant] = Grant(entry)
+        self._scene.grants[grant] = Grant(entry, self._scene.index)
         self._step(entry)
         self._conversations.asked(entry, self._scene.process(entry.case))
         question, step = self.decided(entry, permitted=True), self._step_of(entry)
         if question is not None and step is not None:
             self._asked.permitted(entry, step, question)
+
+    def denied(self, entry: Entry) -> None:
+        """A denial, decided again; it voids no approval on which the very same was done (I11)."""
+        if "context_digest" in entry.data:
+            self.decided(entry, permitted=False)
+        for standing in self._checkpoints.voided_for(self._scene.index):
+            if self._done.get(_action_of(entry), -1) > (standing.resolved or 0):
+                said = f"{standing.id} was voided for what had been done on it"
+                self._scene.trouble("approval-voided", said)
 
     def _step(self, entry: Entry) -> None:
         step = self._step_of(entry)
@@ -274,8 +285,11 @@ class Grants:
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
         if entry.type is EntryType.ACTION_REQUESTED:
             self._requested(entry, grant)
-        elif entry.type is EntryType.ACTION_PERFORMED and _was_done(entry) and not grant.requested:
-            self._scene.trouble("use-unasked", f"{name}: it was done, and not asked for before")
+        elif entry.type is EntryType.ACTION_PERFORMED and _was_done(entry):
+            self._done[_action_of(issued)] = grant.index
+            if not grant.requested:
+                said = f"{name}: it was done, and not asked for before"
+                self._scene.trouble("use-unasked", said)
         self._told_by_its_system(entry, issued)
 
     def _requested(self, entry: Entry, grant: Grant) -> None:
@@ -321,6 +335,11 @@ class Grants:
         if shown != (issued.data.get("details_digest"), issued.data.get("jkt")):
             said = "its system was shown a grant of other details, or bound to another key"
             self._scene.trouble("use-says-other", said)
+
+
+def _action_of(entry: Entry) -> tuple[JsonValue, ...]:
+    """What a grant, or its denial, is about."""
+    return (entry.case, entry.data.get("system"), entry.data.get("action"), entry.record)
 
 
 def _was_done(entry: Entry) -> bool:

@@ -95,6 +95,8 @@ class Grant:
     """A grant as the log issued it."""
 
     issued: Entry
+    index: int = 0
+    """Of the entry that issued it."""
     ended: str | None = None
     requested: bool = False
     """Whether its system has said that it was about to do something under it."""

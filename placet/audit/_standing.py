@@ -20,6 +20,8 @@ class Standing:
     """The key that each decision was signed with."""
     rejected_for: str | None = None
     """The reason that was signed with its rejection."""
+    resolved: int | None = None
+    """The index of the entry that says what the decisions added up to."""
 
     @property
     def id(self) -> str:

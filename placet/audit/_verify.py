@@ -199,8 +199,7 @@ class Walk:
             self._grants.issued(entry)
             self._limits.granted(entry)
         elif entry.type is EntryType.GRANT_DENIED:
-            if "context_digest" in entry.data:
-                self._grants.decided(entry, permitted=False)
+            self._grants.denied(entry)
             self._limits.denied(entry)
         elif entry.type in ENDS:
             self._grants.ended(entry)

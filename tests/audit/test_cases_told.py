@@ -44,6 +44,38 @@ def test_a_closed_case_goes_on_in_no_run(asked: Asked) -> None:
     assert asked.troubles() == last(asked, "run-unadmitted")
 
 
+@pytest.mark.parametrize(
+    ("status", "action", "is_found"),
+    [(200, "parcel:dispatch", True), (409, "parcel:dispatch", False), (200, "parcel:weigh", False)],
+)
+def test_an_approval_is_not_voided_for_what_was_done_on_it(
+    recorded: Recorded, status: int, action: str, is_found: bool
+) -> None:
+    """I11: people would be asked again for what they approved, and what was done."""
+    case = recorded.dispatched
+    at = next(
+        index
+        for index, each in enumerate(map(json.loads, recorded.files.entries))
+        if each["type"] == "grant.issued" and each["case"] == case and "checkpoint" in each["data"]
+    )
+    pen = Pen(recorded.files, recorded.keys, at + 1)
+    issued = json.loads(pen.entries[at])
+    of_case = {"case": case, "record": issued["record"]}
+    said = {name: issued["data"][name] for name in ("system", "action", "grant")}
+    system = f"system:{said['system']}"
+    pen.write("action.performed", actor=system, **of_case, **said, status=status)
+    told = {"checkpoint": issued["data"]["checkpoint"], "told": ["operator:cleo"]}
+    pen.write("checkpoint.voided", **of_case, **told, reasons=["I5"])
+    denied = pen.write(
+        "grant.denied",
+        actor=issued["actor"],
+        **of_case,
+        **said | {"action": action},
+        reasons=["I5"],
+    )
+    assert (("approval-voided", denied) in pen.troubles()) is is_found
+
+
 def test_an_archive_of_another_workflow_is_found(recorded: Recorded) -> None:
     """I9: it is sealed as it is, and no other history of this log is its."""
     case, other = recorded.large, recorded.dispatched

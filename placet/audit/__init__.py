@@ -22,7 +22,7 @@ from placet.audit._recorder import record_flight
 from placet.audit._replay import replay
 from placet.audit._report import Report, Trouble, Unchecked
 from placet.audit._rerun import workflow_runner
-from placet.audit._select import head_size, only, select
+from placet.audit._select import head_size, prove, select
 from placet.audit._timeline import Moment, timeline
 from placet.audit._verify import verify
 from placet.audit._verify_bundle import verify_bundle
@@ -66,9 +66,9 @@ __all__ = [
     "backtest",
     "coverage",
     "head_size",
-    "only",
     "oversight",
     "population",
+    "prove",
     "read_bundle",
     "record_flight",
     "replay",

@@ -21,12 +21,9 @@ from placet.ledger import (
     Checkpoint,
     EntryError,
     EntryType,
-    LedgerError,
     Subtrees,
     consistency_path,
     inclusion_path,
-    leaf_hash,
-    node_hash,
 )
 from placet.model import digest_bytes, digest_json
 
@@ -76,6 +73,8 @@ KEPT = {"context_digest": "contexts", "reasoning_digest": "reasoning"}
 
 def select(entries: Sequence[bytes], case: str) -> tuple[int, ...]:
     """The positions of the entries that the proof of a case needs, in order; none without it.
+
+    The entries are those of a whole log, or its entries of this case and of none.
 
     Raises:
         EntryError: an entry is no JSON object; the message names it.
@@ -155,26 +154,21 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
     return found
 
 
-def only(files: LogFiles, case: str) -> LogFiles:
-    """A whole log's files, cut down to what the proof of one case needs, up to its head.
+def prove(files: LogFiles, subtrees: Subtrees) -> LogFiles:
+    """The files of the entries that :func:`select` chose, with all proofs, and nothing besides.
+
+    ``subtrees`` gives the hashes of the whole log under the files' head.
 
     Raises:
         EntryError: an entry is no JSON object.
-        LedgerError: there is no head, or the log is shorter than it says.
+        LedgerError: there is no head.
     """
     size = head_size(files.head)
-    if size > len(files.entries):
-        raise LedgerError(f"the head has {size} entries, and {len(files.entries)} are there")
-    entries = files.entries[:size]
-    indices = select(entries, case)
-    subtrees = _subtrees([leaf_hash(each) for each in entries])
     handovers = tuple(each for each in files.handovers if head_size(each) <= size)
     chosen = referred(
         dataclasses.replace(
             files,
-            entries=tuple(entries[index] for index in indices),
-            indices=indices,
-            proofs=tuple(inclusion_path(subtrees, index, size) for index in indices),
+            proofs=tuple(inclusion_path(subtrees, index, size) for index, _ in files.numbered()),
             handovers=handovers,
             handover_proofs=tuple(_extended(subtrees, head_size(each), size) for each in handovers),
         )
@@ -265,11 +259,3 @@ def _named(
 
 def _pick(found: Mapping[K, T], wanted: set[K]) -> dict[K, T]:
     return {name: found[name] for name in sorted(found) if name in wanted}
-
-
-def _subtrees(leaves: Sequence[bytes]) -> Subtrees:
-    levels = [list(leaves)]
-    while len(levels[-1]) > 1:
-        below = levels[-1]
-        levels.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
-    return lambda level, index: levels[level][index]

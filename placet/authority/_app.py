@@ -105,6 +105,7 @@ def make_app(services: Services, health: Health) -> Starlette:
         ("GET", "/ledger/handovers", ledger.handovers),
         ("GET", "/ledger/tile/{tile:path}", ledger.tile),
         ("GET", "/v1/ledger/entries", ledger.entries),
+        ("GET", "/v1/ledger/entries-of-no-case", ledger.entries_of_none),
         ("GET", "/v1/ledger/heads", ledger.heads),
         ("GET", "/v1/ledger/entries/{index}/proof", ledger.inclusion),
         ("GET", "/v1/ledger/consistency", ledger.consistency),

@@ -46,6 +46,11 @@ class LedgerRoutes:
             await self._s.ledger.entries(after, whole_number(request, "limit", 256))
         )
 
+    async def entries_of_none(self, request: Request) -> Response:
+        """A page of the entries of no case: who is who, and what was published."""
+        start, limit = whole_number(request, "from", 0), whole_number(request, "limit", 256)
+        return JSONResponse(await self._s.ledger.entries_of_none(start, limit))
+
     async def case_entries(self, request: Request) -> Response:
         """A page of one case's entries: what the ledger says of it."""
         await self._s.admit(request)

@@ -1,7 +1,10 @@
 """Reading the ledger: entries, proofs, and what was published."""
 
 import base64
+from collections.abc import Iterable
 from typing import Any
+
+from sqlmodel import col
 
 from placet.authority._core import Core
 from placet.authority._errors import Invalid, NotFound
@@ -59,9 +62,20 @@ class LedgerReads:
                 limit=min(limit, MAX_ENTRIES),
             )
 
-        rows = await self._core.store.read(read)
-        listed = [{"index": row.index, "entry": row.content.decode()} for row in rows]
-        return {"case": case, "entries": listed}
+        return {"case": case, "entries": _spell_entries(await self._core.store.read(read))}
+
+    async def entries_of_none(self, start: int, limit: int) -> dict[str, Any]:
+        """The entries of no case from an index on, at most ``MAX_ENTRIES``, each with its own."""
+        rows = await self._core.store.read(
+            lambda reader: reader.all(
+                LedgerEntry,
+                col(LedgerEntry.case_id).is_(None),
+                LedgerEntry.index >= start,
+                order_by=[LedgerEntry.index],
+                limit=min(limit, MAX_ENTRIES),
+            )
+        )
+        return {"entries": _spell_entries(rows)}
 
     async def heads(self, start: int, limit: int) -> dict[str, Any]:
         """Signed heads from a size on, at most ``MAX_ENTRIES``; they are kept for ever."""
@@ -143,6 +157,10 @@ def _whole(reader: Reader, size: int) -> int:
     if size > newest:
         raise Invalid("invalid_request", "size: the log has not so many entries")
     return size or newest
+
+
+def _spell_entries(rows: Iterable[LedgerEntry]) -> list[dict[str, Any]]:
+    return [{"index": row.index, "entry": row.content.decode()} for row in rows]
 
 
 def _spell(proof: tuple[bytes, ...]) -> list[str]:

@@ -121,6 +121,7 @@ _QUERIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "/v1/inventories/{source}": {"after": _TEXT},
     "/v1/contents": {"act": _TEXTS, "kept": _TEXTS, "part": _TEXTS},
     "/v1/ledger/entries": {"from": _NUMBER, "limit": _NUMBER},
+    "/v1/ledger/entries-of-no-case": {"from": _NUMBER, "limit": _NUMBER},
     "/v1/ledger/heads": {"from": _NUMBER, "limit": _NUMBER},
     "/v1/ledger/entries/{index}/proof": {"size": _NUMBER},
     "/v1/ledger/consistency": {"from": _NUMBER, "to": _NUMBER},

@@ -135,6 +135,15 @@ async def _fetch(
             return await fetch_log(client, trust=trusted)
 
 
+async def _fetch_story(case: str) -> LogFiles:
+    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
+    from placet.cli._fetch import fetch_story  # noqa: PLC0415 - the same
+
+    async with operator_client() as client:
+        with console().status("fetching the case"):
+            return await fetch_story(client, case)
+
+
 def _read_bundle(path: Path, trust: Path | None) -> Bundle:
     known = read_model(trust, Trusted).model_dump() if trust else None
     data = read_bytes(path, MAX_BUNDLE_BYTES + 1, "a bundle")
@@ -342,7 +351,9 @@ def export(
 def timeline_(case: str, as_json: AsJson = False) -> None:
     """Print the story of a case in order."""
     with _online():
-        moments = list(timeline(run(_fetch(None)), case))
+        if not _CASE.fullmatch(case):
+            raise fail(f"{case!r} is no case's id", USAGE)
+        moments = list(timeline(run(_fetch_story(case)), case))
         if not moments:
             raise fail(f"the ledger has no case {case}", USAGE)
         if as_json:
@@ -369,7 +380,7 @@ def flight_(
         try:
             if _CASE.fullmatch(case):
                 with _online():
-                    flight = run(record_case(run(_fetch(None)), case))
+                    flight = run(record_case(run(_fetch(None, case)), case))
             else:
                 bundle = _read_bundle(Path(case), None)
                 holds = verify_bundle(bundle).holds

@@ -1,20 +1,22 @@
 """Fetching a log and what its entries refer to, for an auditor to judge."""
 
+import asyncio
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from placet.audit import ActFile, Kept, LogFiles, head_size, only, select
+from placet.audit import ActFile, Kept, LogFiles, head_size, prove, select
 from placet.cli._spool import Models, Pieces, Spool
 from placet.client import AuthorityError, OperatorClient
-from placet.ledger import LedgerError
+from placet.ledger import HASH_BYTES, LedgerError, Tile, tile_subtrees
 from placet.model import CaseArchive, CheckpointView, Model, Part, quantity
 
 _PAGE = 1024
+_AT_ONCE = 8
 _NAMES = 30
 """Names that the authority takes at once."""
 _NAME = re.compile(r"[A-Za-z0-9:._~-]{1,128}")
@@ -70,24 +72,83 @@ def _log(
 async def fetch_case(client: OperatorClient, case: str, size: int | None = None) -> LogFiles:
     """Fetch what the proof of one case needs, under the newest signed head or that of a size.
 
+    However long the log is: the case's own entries, those of no case, and tiles for the proofs.
+
     Raises:
         LedgerError: there is no such head, or the case was erased since.
         EntryError: an entry is none.
     """
     head = await client.head() if size is None else await _head_of(client, size)
-    entries = await fetch_entries(client)
-    whole = entries[: head_size(head or "")]
-    _require_kept(entries[len(whole) :], len(whole), case)
-    chosen = [whole[index] for index in select(whole, case)]
+    own = await _own(client, case)
+    under = head_size(head or "")
+    _require_kept(own, under, case)
+    others = await _numbered(client, "/v1/ledger/entries-of-no-case")
+    whole = sorted(each for each in [*own, *others] if each[0] < under)
+    chosen = [whole[at] for at in select([data for _, data in whole], case)]
+    entries = tuple(data for _, data in chosen)
     checkpoints = {each.id: each for each in await client.checkpoints(case=case)}
-    files = await _contents(client, head or "", entries, chosen, checkpoints)
-    return only(dataclasses.replace(files, handovers=await _handovers(client)), case)
+    files = dataclasses.replace(
+        await _contents(client, head or "", entries, entries, checkpoints),
+        indices=tuple(index for index, _ in chosen),
+        handovers=await _handovers(client),
+    )
+    return await _prove(client, files)
 
 
-def _require_kept(since: Sequence[bytes], size: int, case: str) -> None:
+async def fetch_story(client: OperatorClient, case: str) -> LogFiles:
+    """Fetch one case's own entries, until now, and what they refer to; nothing proves them."""
+    own = await _own(client, case)
+    entries = tuple(data for _, data in own)
+    files = await _contents(client, "", entries, entries, {})
+    return dataclasses.replace(files, indices=tuple(index for index, _ in own))
+
+
+async def _own(client: OperatorClient, case: str) -> list[tuple[int, bytes]]:
+    """A case's own entries; none where there is no such case."""
+    try:
+        return await _numbered(client, f"/v1/cases/{case}/entries")
+    except AuthorityError as error:
+        if error.status != 404:
+            raise
+        return []
+
+
+async def _numbered(client: OperatorClient, path: str) -> list[tuple[int, bytes]]:
+    """Every entry of a list, with its index in the log."""
+    found: list[tuple[int, bytes]] = []
+    start = 0
+    while True:
+        page = (await client.get(f"{path}?from={start}&limit={_PAGE}"))["entries"]
+        found += [(int(each["index"]), str(each["entry"]).encode()) for each in page]
+        if len(page) < _PAGE:
+            return found
+        start = found[-1][0] + 1
+
+
+async def _prove(client: OperatorClient, files: LogFiles) -> LogFiles:
+    """Make the proofs from the log's tiles, as far as they need them."""
+    size = head_size(files.head)
+    tiles: dict[Tile, bytes] = {}
+
+    def needed(place: Tile) -> bytes:
+        tiles[place] = bytes(place.width * HASH_BYTES)
+        return tiles[place]
+
+    prove(files, tile_subtrees(needed, size))  # which they are does not hang on what is in them
+    places = iter(list(tiles))
+
+    async def fetch(places: Iterator[Tile]) -> None:
+        for place in places:
+            tiles[place] = await client.tile(place)
+
+    await asyncio.gather(*(fetch(places) for _ in range(_AT_ONCE)))
+    return prove(files, tile_subtrees(tiles.__getitem__, size))
+
+
+def _require_kept(own: Sequence[tuple[int, bytes]], size: int, case: str) -> None:
     """Without the entry that says so, what was erased would be missing for no reason."""
-    for index, data in enumerate(since, size):
-        if b'"type":"case.erased"' in data and json.loads(data)["case"] == case:
+    for index, data in own:
+        if index >= size and b'"type":"case.erased"' in data:
             head = quantity(size, "entry", "entries")
             raise LedgerError(
                 f"{case} was erased by entry {index}, which the head of {head} does not have: "

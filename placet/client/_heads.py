@@ -7,7 +7,14 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from placet.client._sending import AnotherPast, AuthorityAway, AuthorityError, Sender
-from placet.ledger import Checkpoint, LedgerError, ProofError, require_one_past, split_note
+from placet.ledger import (
+    Checkpoint,
+    LedgerError,
+    ProofError,
+    Tile,
+    require_one_past,
+    split_note,
+)
 from placet.model import quantity
 from placet.model._signed import LedgerHead
 
@@ -94,6 +101,17 @@ class HeadKeeper(Sender):
             return [base64.b64decode(each, validate=True) for each in found]
         except (ValueError, TypeError):
             raise AuthorityAway(f"what answers at {self.issuer} proves nothing") from None
+
+    async def tile(self, place: Tile) -> bytes:
+        """A tile of the log's hashes, as the authority has it.
+
+        Raises:
+            AuthorityError: no signed head has all of it.
+        """
+        response = await self._ledger(f"/ledger/{place.path}")
+        if response.status_code != 200:
+            raise self._refusal(response)
+        return response.content
 
     async def _ledger(self, path: str) -> httpx.Response:
         """What the log says to anyone."""

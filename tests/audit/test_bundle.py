@@ -17,7 +17,6 @@ from placet.audit import (
     Bundle,
     BundleError,
     LogFiles,
-    only,
     read_bundle,
     replay,
     timeline,
@@ -29,6 +28,7 @@ from placet.audit._zip import pack, unpack
 from placet.ledger import Checkpoint
 from placet.model import canonical_json, digest_bytes
 from tests.audit.recording import HOSTILE, Recorded, resigned
+from tests.harness.logs import only
 from tests.harness.parcels import ParcelCheck
 
 Members = dict[str, bytes]

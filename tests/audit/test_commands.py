@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.audit import HEADS, Flight, LogFiles, Report, only, replay, write_bundle
+from placet.audit import HEADS, Flight, LogFiles, Report, replay, write_bundle
 from placet.audit._html import REPORT_VERSION
 from placet.cli import main
 from placet.process import Process
@@ -17,6 +17,7 @@ from tests.audit.test_bundle import remade, unzipped
 from tests.audit.test_odd_bundles import in_json, of_another_version
 from tests.audit.test_past_of_a_bundle import none_at_all, of_before
 from tests.audit.test_replay import change_result
+from tests.harness.logs import only
 from tests.harness.parcels import ParcelCheck
 from tests.harness.processes import DEFINITION
 

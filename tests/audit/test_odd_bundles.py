@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from placet.audit import BundleError, only, read_bundle, verify, verify_bundle, write_bundle
+from placet.audit import BundleError, read_bundle, verify, verify_bundle, write_bundle
 from placet.audit._bundle import MANIFEST
 from placet.audit._html import REPORT_VERSION
 from placet.audit._zip import pack
@@ -25,6 +25,7 @@ from tests.audit.test_bundle import (
     trusting,
     unzipped,
 )
+from tests.harness.logs import only
 
 Change = Callable[[Members], object]
 HUGE = 10**30

@@ -13,7 +13,6 @@ from placet.audit import (
     BundleError,
     LogFiles,
     Report,
-    only,
     read_bundle,
     verify_bundle,
     write_bundle,
@@ -34,6 +33,7 @@ from tests.audit.test_bundle import (
     unzipped,
 )
 from tests.audit.test_odd_bundles import Change, in_json
+from tests.harness.logs import only
 
 
 def heads(members: Members) -> Iterator[Checkpoint]:

@@ -14,7 +14,6 @@ from placet.audit import (
     Bundle,
     BundleError,
     LogFiles,
-    only,
     read_bundle,
     verify,
     verify_bundle,
@@ -26,6 +25,7 @@ from placet.ledger import Checkpoint, NoteSigner, leaf_hash, root_hash, sign_che
 from placet.model import ActClaims, canonical_json, digest_bytes, digest_json, format_time
 from placet.tokens import sign_act
 from tests.audit.recording import Recorded
+from tests.harness.logs import only
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

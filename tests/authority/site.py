@@ -143,6 +143,7 @@ ROUTES = (
     Route("GET", "/ledger/handovers", "open"),
     Route("GET", "/ledger/tile/{tile}", "open"),
     Route("GET", "/v1/ledger/entries", "open", query="from,limit"),
+    Route("GET", "/v1/ledger/entries-of-no-case", "open", query="from,limit"),
     Route("GET", "/v1/ledger/heads", "open", query="from,limit"),
     Route("GET", "/v1/ledger/entries/{index}/proof", "open", query="size"),
     Route("GET", "/v1/ledger/consistency", "open", query="from,to"),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -28,9 +29,11 @@ from temporalio.client import Client
 from placet.audit import (
     Flight,
     LogFiles,
+    head_size,
     read_bundle,
     record_flight,
     replay,
+    timeline,
     verify,
     verify_bundle,
     write_bundle,
@@ -38,6 +41,7 @@ from placet.audit import (
 from placet.authority import SigningKeys, Store, open_authority, rotate_payload_keys
 from placet.authority._archiving import Archivist
 from placet.cli import fetch_case
+from placet.cli._fetch import fetch_story
 from placet.ledger import run_root, seal_runs
 from placet.model import (
     CaseArchive,
@@ -50,7 +54,7 @@ from tests.admitting import admit
 from tests.audit.recording import changed_entry, names, put
 from tests.harness.databases import KINDS, new_database
 from tests.harness.gates import Gate, gate
-from tests.harness.logs import whole_log
+from tests.harness.logs import only, whole_log
 from tests.harness.parcels import ContinuingCheck, ParcelCheck
 from tests.harness.raw import rogue_worker
 from tests.harness.reading import plain_history, reading
@@ -250,6 +254,33 @@ async def test_two_authorities_seal_a_history_once(w: World, door: tuple[Client,
             await dispatch(w, case)
             await w.until_archived(case)
             assert len(await entries(w, case, "case.archived")) == 1
+
+
+@on_both
+async def test_one_case_is_fetched_without_the_others(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For its bundle, which has the bytes of one that was made of the whole log, and its story."""
+    una, asked, send = w.people["una"], list[str](), httpx.AsyncClient.send
+    async with w.workers():
+        cases = [await w.open(f"depot/A2/parcel/{number}") for number in (7, 8)]
+        for case in cases:
+            await dispatch(w, case)
+            await w.until_archived(case)
+    ours, other = cases
+
+    async def seen(self: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return await send(self, request)
+
+    whole = await whole_log(una)
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.AsyncClient, "send", seen)
+        files = await fetch_case(una, ours, head_size(whole.head))
+        story = await fetch_story(una, ours)
+    assert write_bundle(files, ours) == write_bundle(only(whole, ours), ours)
+    assert list(timeline(story, ours)) == list(timeline(whole, ours))
+    assert not [each for each in asked if "/ledger/entries?" in each or other in each]
 
 
 async def test_a_closed_case_that_is_reset_is_an_alarm(w: World) -> None:

@@ -19,7 +19,6 @@ from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.client import Client
 
 from placet.audit import (
-    only,
     read_bundle,
     replay,
     timeline,
@@ -43,7 +42,7 @@ from placet.tokens import SigningKey, make_client_assertion, make_proof
 from tests.audit.recording import changed_entry, find, names, put
 from tests.harness import processes
 from tests.harness.databases import KINDS, new_database
-from tests.harness.logs import whole_log
+from tests.harness.logs import only, whole_log
 from tests.harness.parcels import ParcelCheck
 from tests.harness.reading import KeysOfStore
 from tests.harness.world import World, temporal_server, until, world

@@ -1,10 +1,22 @@
 """A log as an auditor fetches it."""
 
+import dataclasses
 import json
+from collections.abc import Sequence
 
-from placet.audit import LogFiles, only, read_bundle, verify, verify_bundle, write_bundle
+from placet.audit import (
+    LogFiles,
+    head_size,
+    prove,
+    read_bundle,
+    select,
+    verify,
+    verify_bundle,
+    write_bundle,
+)
 from placet.cli import fetch_log
 from placet.client import OperatorClient
+from placet.ledger import Subtrees, leaf_hash, node_hash
 from tests.harness.world import until
 
 OPENED = b'"type":"case.opened"'
@@ -19,6 +31,24 @@ async def whole_log(client: OperatorClient) -> LogFiles:
 
     await until(covered)
     return await fetch_log(client)
+
+
+def only(files: LogFiles, case: str) -> LogFiles:
+    """A whole log's files, cut down to what the proof of one case needs, up to its head."""
+    entries = files.entries[: head_size(files.head)]
+    indices = select(entries, case)
+    chosen = dataclasses.replace(
+        files, entries=tuple(entries[index] for index in indices), indices=indices
+    )
+    return prove(chosen, _subtrees([leaf_hash(each) for each in entries]))
+
+
+def _subtrees(leaves: Sequence[bytes]) -> Subtrees:
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+    return lambda level, index: levels[level][index]
 
 
 def assert_holds(files: LogFiles) -> None:

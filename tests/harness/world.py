@@ -5,12 +5,15 @@ Everything is real: the Temporal development server, HTTP on loopback, a databas
 
 import asyncio
 import contextlib
+import itertools
 import json
+import os
+import secrets
 import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,11 +56,30 @@ PEOPLE = {
 AGENTS = ("orchestrator", "scale", "second-scale", "carrier")
 
 
+_PORTS_EACH = 4_000
+
+
+def _own_ports() -> Iterator[int]:
+    """Ports of this test process alone: no other's, and none that the system gives out by itself.
+
+    Whoever will listen on one may take seconds until it does.
+    """
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 5
+    ports = range(12_000 + process * _PORTS_EACH, 12_000 + (process + 1) * _PORTS_EACH)
+    first = secrets.randbelow(_PORTS_EACH)  # beside other runs of the tests
+    return itertools.cycle([*ports[first:], *ports[:first]])
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a cycle has no end")
 
 
 def is_free(port: int) -> bool:

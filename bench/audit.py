@@ -165,7 +165,7 @@ async def _is_archived(stage: Stage, case: str) -> bool:
     return (await stage.auditor.case(case)).archived
 
 
-async def _typical(stage: Stage) -> tuple[str, LogFiles]:
+async def typical(stage: Stage) -> tuple[str, LogFiles]:
     """A case, and what its bundle is made of once a head covers its archive."""
     (case,) = await _closed(stage, 1)
 
@@ -179,7 +179,7 @@ async def _typical(stage: Stage) -> tuple[str, LogFiles]:
 async def bundle(stage: Stage) -> list[Result]:
     """A typical case's bundle: its size, beside that of its history; and verifying it, beside a
     SHA-256 of its bytes."""
-    case, files = await _typical(stage)
+    case, files = await typical(stage)
     data = write_bundle(files, case)
     history = len(files.archives[case].runs[0].history)
     taken: list[float] = []

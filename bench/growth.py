@@ -1,4 +1,4 @@
-"""What a grant costs as cases, identities, policies and the ledger grow.
+"""What a grant costs, and a bundle, as cases, identities, policies and the ledger grow.
 
 ``python -m bench.growth`` measures that alone and adds it to the results: at each size the same
 grants, asked for by steps that run already, one after the other, each time on an authority of its
@@ -11,11 +11,13 @@ more and 4 GB of disk.
 import asyncio
 import os
 import statistics
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from bench.audit import typical
 from bench.identities import put
 from bench.issuing import WARM_UP, asked_by_steps, on_postgresql, on_sqlite
 from bench.plans import fill_ledger
@@ -23,11 +25,13 @@ from bench.processor import seconds
 from bench.results import Result, add
 from bench.stage import Stage
 from bench.work import POLICIES, PROCESS, SCHEMA
+from placet.audit import write_bundle
 from placet.authority import Store
 from placet.authority._store import Case, Tx
+from placet.cli import fetch_case
 from placet.model import PublishPolicy, spell_id
 
-_GRANTS, _AT_ONCE = 200, 2_000
+_GRANTS, _EXPORTS, _AT_ONCE = 200, 10, 2_000
 _LEDGER = int(os.environ.get("PLACET_BENCH_LEDGER", "6"))
 _OLD = datetime(2025, 11, 24, 12, 0, tzinfo=UTC)
 Place = Callable[[], AbstractAsyncContextManager[tuple[Stage, str]]]
@@ -43,6 +47,7 @@ async def growth(_shared: Stage | None = None) -> list[Result]:
         *await _grown(on_sqlite, "identities", (1, 2, 3, 4), _identities),
         *await _grown(on_sqlite, "policies", (1, 2, 3), _policies),
         *await _grown(on_postgresql, "ledger", tuple(range(4, _LEDGER + 1)), _entries),
+        *await _exported(tuple(range(4, _LEDGER + 1))),
     ]
 
 
@@ -76,6 +81,27 @@ async def _grown(place: Place, what: str, exponents: tuple[int, ...], grow: Grow
     return [
         Result(f"growth.{what}{said}_1e{each}", kept[each], kept[least], "ms", beside, _GRANTS)
         for said, kept in (("", times), ("_processor", spent))
+        for each in exponents[1:]
+    ]
+
+
+async def _exported(exponents: tuple[int, ...]) -> list[Result]:
+    """One case's bundle, fetched and written, at each size of the ledger."""
+    times: dict[int, float] = {}
+    for exponent in exponents:
+        async with on_postgresql() as (ready, url):
+            await _entries(ready, url, 10**exponent)
+            case, _ = await typical(ready)
+            taken: list[float] = []
+            for _ in range(_EXPORTS):
+                begun = time.perf_counter()
+                write_bundle(await fetch_case(ready.auditor, case), case)
+                taken.append(time.perf_counter() - begun)
+        times[exponent] = statistics.median(taken) * 1000
+    least = exponents[0]
+    beside = f"the same with {10**least:,}"
+    return [
+        Result(f"growth.export_1e{each}", times[each], times[least], "ms", beside, _EXPORTS)
         for each in exponents[1:]
     ]
 

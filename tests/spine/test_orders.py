@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.worker import Worker
 
 from placet.agent import current_grant, governed
-from placet.audit import only, read_bundle, replay, timeline, verify_bundle, write_bundle
+from placet.audit import read_bundle, replay, timeline, verify_bundle, write_bundle
 from placet.cli._orders import order
 from placet.client import AuthorityError, OperatorClient
 from placet.governance import (

@@ -44,7 +44,7 @@ from placet.tokens import SigningKey, write_key_file
 from tests.authority.test_two_administrators import troubles
 from tests.harness.forked import begun
 from tests.harness.hasty import Hasty
-from tests.harness.logs import assert_holds, whole_log
+from tests.harness.logs import assert_holds, only, whole_log
 from tests.harness.secrets import search
 from tests.harness.world import World, publish, until
 from tests.spine.test_identities import registration

@@ -137,17 +137,20 @@ class People:
 
     def key(self, principal: str, thumbprint: str, at: datetime) -> PublicKey | None:
         """Someone's key, if it is neither revoked nor its session over at this time."""
-        owner, key = self._keys.get(thumbprint, (None, None))
-        if owner != principal or thumbprint in self._revoked:
+        if not self._unrevoked(principal, thumbprint):
             return None
+        _, key = self._keys[thumbprint]
         if not self.ages.counts(thumbprint, at, self.rules.identities):
             return None
         return key if self._sessions.lasts(thumbprint, at) else None
 
     def word_stands(self, principal: str, thumbprint: str) -> bool:
         """Whether what someone signed before counts now; a session's end takes nothing back."""
+        return self._unrevoked(principal, thumbprint) and self.active(principal)
+
+    def _unrevoked(self, principal: str, thumbprint: str) -> bool:
         owner, _ = self._keys.get(thumbprint, (None, None))
-        return owner == principal and thumbprint not in self._revoked and self.active(principal)
+        return owner == principal and thumbprint not in self._revoked
 
     @property
     def rules(self) -> Governance:
@@ -369,7 +372,8 @@ class People:
         elif entry.type in _RESUMED:
             self._stopped.discard(target)
         elif entry.type is EntryType.KEY_REVOKED:
-            if self.key(str(entry.data.get("principal")), target, entry.time) is None:
+            # However old: what replaced it goes with it.
+            if not self._unrevoked(str(entry.data.get("principal")), target):
                 self._scene.trouble("key", f"{target} was no active key of the one it names")
             self._revoked |= {target, *self.ages.descendants(target)}
             if list(self.ages.descendants(target)) != entry.data.get("with_it"):

@@ -65,6 +65,8 @@ class Approval:
     evidence: Evidence
     evidence_digest: str
     facts: ApprovalFacts
+    silenced: Lacking | None = None
+    """In audit mode: that somebody whose word it rests on is not active now."""
 
     def fixed(self) -> Mapping[str, object]:
         """The members that a guarded grant carries (PROTOCOL.md)."""
@@ -149,7 +151,8 @@ def weigh(
     """Weigh the approval that a guarded step needs.
 
     Everybody whose word it rests on must be active now, and the key they gave it with: who may
-    decide nothing more pays nothing more. In audit mode, in which nothing is paid, that voids none.
+    decide nothing more pays nothing more. In audit mode, in which nothing is paid, that voids none,
+    and is for whoever finds that policy would permit it all the same.
     """
     checkpoint = definition.checkpoint(step.approval or "")
     row = None if checkpoint is None else newest_checkpoint(tx, case.id, checkpoint.name)
@@ -165,10 +168,9 @@ def weigh(
     trouble = _signatures(tx, row, approvals, audience)
     if trouble is not None:
         return Lacking(trouble)
-    if matrix.mode is not Mode.AUDIT:
-        silenced = _silenced(tx, checkpoint, row)
-        if silenced is not None:
-            return silenced
+    silenced = _silenced(tx, checkpoint, row)
+    if silenced is not None and matrix.mode is not Mode.AUDIT:
+        return silenced
     amount = evidence.proposal.amount or Decimal("0.00")
     findings = evidence.proposal.findings
     automatic = not requirement.needs
@@ -195,7 +197,7 @@ def weigh(
         version_unchanged=_version_unchanged(evidence, step, fetched),
         emergency=requirement.emergency_until is not None,
     )
-    return Approval(row.id, approvals, evidence, row.evidence_digest, facts)
+    return Approval(row.id, approvals, evidence, row.evidence_digest, facts, silenced)
 
 
 def _signatures(

@@ -181,6 +181,9 @@ class Judge:
         if answer is None or not answer.answers(question, policies):
             answer = question.answer(policies, self._core.new_salt())
         request, decision = answer.request, answer.decision
+        silenced = None if approval is None else approval.silenced
+        if silenced is not None and isinstance(decision, Permitted):
+            return Denial(silenced.description, ("I5", silenced.reason))
         tx.add(
             ContextBlob(
                 digest=decision.context_digest, salt=request.salt, content=request.context_bytes()

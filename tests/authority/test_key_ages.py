@@ -319,6 +319,20 @@ async def test_a_key_names_its_next_one_and_is_replaced_once(
     assert "key" in troubles(files, "key.revoked", forged)
 
 
+async def test_a_key_that_is_too_old_is_revoked_with_what_replaced_it(
+    authority: Alone, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """I10: it was stolen long ago, which is found now; and nothing in that is amiss."""
+    async with authority.ada() as ada:
+        first = read_key_file(await _enrol(ada, tmp_path))
+        await _rotate(authority, http, first, thief := SigningKey.generate())
+        authority.ahead = timedelta(days=2)
+        assert not await _counts(authority, first, http)
+        await ada.act("key.revoke", first.thumbprint, Reason(reason="stolen"))
+        assert not await _counts(authority, thief, http)
+        assert await holds(ada) == []
+
+
 async def test_a_suspended_agents_key_is_not_replaced(
     authority: Alone, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:

@@ -12,8 +12,9 @@ from placet.authority import Store
 from placet.authority._store import OutboxRow
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import EnrolIdentity, Reason, UseStage, Verdict
+from placet.model import EnrolIdentity, Mode, Reason, UseStage, Verdict
 from placet.tokens import SigningKey
+from tests.harness.processes import matrix
 from tests.harness.raw import Reply, ask, details_of, rogue_worker
 from tests.harness.uses import tell_use
 from tests.harness.world import World, until
@@ -208,6 +209,30 @@ async def test_a_grant_ends_with_the_standing_of_who_approved_it(w: World) -> No
     async with await Store.open(w.settings.database_url, origin=w.settings.origin) as store:
         key = f"notice/checkpoint.voided/{shown.id}"
         assert await store.read(lambda r: r.first(OutboxRow, OutboxRow.key == key))
+
+
+async def test_nor_in_audit_mode_though_policy_forgets_it(w: World) -> None:
+    """I5, I10: where policy forbids nothing in that mode, whoever has left pays nothing either."""
+    answers: list[Reply] = []
+
+    async def probe(info: activity.Info) -> Reply:
+        await w.admin.act("matrix.publish", "parcel-check", matrix(2, Mode.AUDIT))
+        await w.admin.act("operator.offboard", "operator:cleo", Reason(reason="left the house"))
+        return await ask(w, "carrier", details_of(info, action="parcel:dispatch"))
+
+    async with (
+        rogue_worker(w, "carrier", "dispatch", probe, answers),
+        w.workers(only=("orchestrator", "scale", "second-scale")),
+    ):
+        shown = await w.until_checkpoint(await w.open(SUBJECT))
+        await w.people["cleo"].decide(shown, Verdict.APPROVE, amount=AMOUNT)
+
+        async def done() -> list[Reply]:
+            return answers
+
+        (reply,) = await until(done)
+    assert reply.reasons == ["I5", "approver_not_active"]
+    assert await w.entries("checkpoint.voided") == []  # nothing is paid in that mode anyhow
 
 
 async def test_what_was_done_outlives_the_standing_of_who_approved_it(w: World) -> None:

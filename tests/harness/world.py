@@ -150,13 +150,15 @@ class World:
         self,
         workflows: Sequence[type] = (parcels.ParcelCheck,),
         only: Sequence[str] = AGENTS,
+        scale: Callable[..., Any] = parcels.weigh,
+        carrier: Callable[..., Any] = parcels.dispatch,
     ) -> AsyncIterator[None]:
-        """Run one worker for each agent."""
+        """Run one worker for each agent; what two of them do may be another's."""
         activities: dict[str, list[Callable[..., Any]]] = {
             "orchestrator": list(ORCHESTRATION),
-            "scale": [parcels.weigh],
+            "scale": [scale],
             "second-scale": [parcels.reweigh],
-            "carrier": [parcels.dispatch],
+            "carrier": [carrier],
         }
         async with contextlib.AsyncExitStack() as stack:
             for agent in only:

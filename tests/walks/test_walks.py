@@ -1,0 +1,102 @@
+"""Whatever people do in whatever order: the log holds, every case replays, and no error is odd.
+
+A walk takes some seconds; the suite takes a few, and ``make walks`` many (``PLACET_WALKS``), each
+with another seed.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placet.audit import (
+    LogFiles,
+    read_bundle,
+    record_flight,
+    replay,
+    timeline,
+    verify,
+    verify_bundle,
+    write_bundle,
+)
+from placet.authority import open_authority
+from placet.cli import fetch_case
+from placet.client import OperatorClient
+from tests.harness import parcels
+from tests.harness.alone import alone
+from tests.harness.parcels import ParcelCheck
+from tests.harness.world import temporal_server, world
+from tests.walks.house import HouseWalk
+from tests.walks.registry import RegistryWalk
+from tests.walks.walking import faults, told, whole
+
+FIRST = int(os.environ.get("PLACET_WALKS_FROM", "1"))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("PLACET_WALKS", "1")))
+MANY = "PLACET_WALKS" in os.environ
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_whatever_befalls_identities_the_log_holds(seed: int, tmp_path: Path) -> None:
+    """I4, I6, I8, I10: where one administrator signs, and where two do."""
+    signatures = 1 + seed % 2
+    url = f"sqlite:///{tmp_path}/authority.db"
+    with faults() as odd:
+        async with alone(url, signatures=signatures) as authority:
+            async with RegistryWalk(seed, authority, tmp_path) as walk:
+                walk.met("ada", authority.admin)
+                if signatures == 2:
+                    walk.met("bea", authority.second)
+                await walk.begin()
+                await walk.go(walk.steps, 500 if MANY else 120, at_once=2)
+                files = await whole(walk.client("ada", authority.admin))
+    assert told(verify(files)) == []
+    assert (walk.unforeseen, odd) == ([], [])
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """What the parcels are worth is the module's."""
+    worth, inspected = dict(parcels.VALUES), dict(parcels.INSPECTORS)
+    yield
+    parcels.VALUES.clear(), parcels.INSPECTORS.clear()
+    parcels.VALUES |= worth
+    parcels.INSPECTORS |= inspected
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_whatever_befalls_cases_the_log_holds_and_each_replays(
+    seed: int, tmp_path: Path, as_it_was: None
+) -> None:
+    """I4, I5, I6, I8, I9, I11, I13: beside a second authority, too."""
+    with faults() as odd:
+        async with temporal_server() as temporal, world(temporal, tmp_path) as w:
+            beside = open_authority(w.settings, temporal) if seed % 2 else contextlib.nullcontext()
+            async with HouseWalk(seed, w) as walk, beside:
+                async with walk.crew():
+                    await walk.begin()
+                    await walk.go(walk.steps, 300 if MANY else 90, at_once=3)
+                    await walk.put_right()
+                    await asyncio.sleep(4 if MANY else 1)  # something more may come to its end
+                files = await whole(w.admin)
+                wrong = [*told(verify(files)), *await _of_each(files, w.admin, walk.cases)]
+    assert wrong == []
+    assert (walk.unforeseen, odd) == ([], [])
+
+
+async def _of_each(files: LogFiles, admin: OperatorClient, cases: list[str]) -> list[Any]:
+    """What does not hold of each case alone: of its bundle, its story, its history."""
+    wrong: list[Any] = []
+    for case in cases:
+        own = await fetch_case(admin, case)
+        wrong += verify_bundle(read_bundle(write_bundle(own, case))).troubles
+        assert list(timeline(own, case))[0].type == "case.opened"
+    for case in files.archives:
+        for sealed in (True, False):
+            wrong += (await replay(files, case, [ParcelCheck], sealed=sealed)).troubles
+        if not files.archives[case].erased:
+            wrong += (await record_flight(files, case, [ParcelCheck])).report.troubles
+    return wrong

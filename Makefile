@@ -9,7 +9,7 @@ STAMP = $(VENV)/.installed
 # Set in many containers; the suite starts hundreds of processes, and each would compile our code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench chaos fuzz check lint types mypy pyright contracts venv clean sbom audit secrets
+.PHONY: demo test bench chaos fuzz walks check lint types mypy pyright contracts venv clean sbom audit secrets
 
 demo: $(STAMP)
 	$(BIN)/placet demo
@@ -32,6 +32,11 @@ chaos: $(STAMP)
 FUZZ ?= 100
 fuzz: $(STAMP)
 	PLACET_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz --timeout 0
+
+# People who do things at random, and the audit that judges: so many walks of each kind, from SEED on.
+WALKS ?= 20
+walks: $(STAMP)
+	PLACET_WALKS=$(WALKS) PLACET_WALKS_FROM=$(SEED) $(BIN)/python -m pytest tests/walks --timeout 0
 
 check: lint types contracts
 	$(BIN)/placet demo --script

@@ -219,6 +219,10 @@ SECTIONS: tuple[Section, ...] = (
             Shown("ledger.verify_over_sha256", "entries verified"),
             Shown("ledger.proof_ms_1e3", "a proof of inclusion among 10^3 entries"),
             Shown("ledger.proof_ms_1e6", "a proof of inclusion among 10^6 entries"),
+            *(
+                Shown(f"growth.export_1e{each}", f"a case exported, among {10**each:,} entries")
+                for each in GROWN["ledger"]
+            ),
             Shown("replay.over_replayer", "archived cases replayed"),
             Shown("replay.peak_memory", "memory of a process that replays 1,010 cases"),
             Shown("replay.fetched_memory", "memory of the process that fetches and verifies"),

@@ -94,11 +94,12 @@ class PayloadKeys:
 
         Open cases get a new secret each.
         """
+        self._catch_up(tx)
         before = self._newest
         self.create(tx, name)
         cases: set[str] = set()
         for row in tx.all(CaseKey):
-            secret = self._open_case(row)
+            secret = self._open_case(tx, row)
             wrapped = self._wrap_case(row.case_id, row.number, secret)
             tx.change(CaseKey, (row.case_id, row.number), tenant_key=name, wrapped=wrapped)
             cases.add(row.case_id)
@@ -114,6 +115,20 @@ class PayloadKeys:
         }
         tx.append("key.rotated", AUTHORITY, told)
         return len(cases)
+
+    def _catch_up(self, reader: Reader) -> None:
+        """Take over what another process has rotated since the keys were loaded.
+
+        Raises:
+            Unavailable: the passphrase over them was changed as well.
+        """
+        rows = reader.all(TenantKey)
+        if max(rows, key=_age).id == self._newest:
+            return
+        try:
+            self.load(rows)
+        except WrongPassphrase as error:
+            raise Unavailable(f"the payload keys were rotated; {error}") from None
 
     def rewrap(self, row: TenantKey) -> tuple[bytes, bytes] | None:
         """A key's salt and wrapping under the passphrase of now; ``None`` where it is so already.
@@ -141,6 +156,7 @@ class PayloadKeys:
 
     def make(self, tx: Tx, case: str) -> None:
         """Give a case a new secret: its first, or one more."""
+        self._catch_up(tx)
         number = 1 + max((row.number for row in _rows(tx, case)), default=0)
         wrapped = self._wrap_case(case, number, os.urandom(_SECRET))
         tx.add(
@@ -156,7 +172,9 @@ class PayloadKeys:
     def ring(self, reader: Reader, case: str) -> Keyring:
         """A case's keys, newest first; none if the case was erased, or is none."""
         rows = sorted(_rows(reader, case), key=lambda row: -row.number)
-        return Keyring(case, tuple(CaseSecret(str(r.number), self._open_case(r)) for r in rows))
+        return Keyring(
+            case, tuple(CaseSecret(str(r.number), self._open_case(reader, r)) for r in rows)
+        )
 
     def destroy(self, tx: Tx, case: str) -> int:
         """Delete a case's keys, for good; how many there were."""
@@ -169,10 +187,10 @@ class PayloadKeys:
         tenant = self._tenants[self._newest]
         return _wrap(tenant.key, secret, f"{tenant.id}/{case}/{number}")
 
-    def _open_case(self, row: CaseKey) -> bytes:
-        tenant = self._tenants.get(row.tenant_key)
-        if tenant is None:
-            raise Unavailable("the tenant's payload keys were just rotated; ask again")
+    def _open_case(self, reader: Reader, row: CaseKey) -> bytes:
+        if row.tenant_key not in self._tenants:
+            self._catch_up(reader)
+        tenant = self._tenants[row.tenant_key]
         return _unwrap(tenant.key, row.wrapped, f"{tenant.id}/{row.case_id}/{row.number}")
 
 

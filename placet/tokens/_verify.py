@@ -175,7 +175,7 @@ def _check_kind(jws: Jws, kind: TokenKind[BaseModel]) -> None:
     if "typ" in jws.header and not isinstance(typ, str):
         raise Malformed("the header's typ is not a string")
     if typ != kind.typ and typ not in kind.also:
-        raise WrongKind(f"the token's typ is not a {kind.name}'s, {kind.typ}")
+        raise WrongKind(f"the token is no {kind.name}: its typ is not {kind.typ}")
 
 
 def _check_bare(token: str, jws: Jws, kind: TokenKind[BaseModel], key: PublicKey) -> None:

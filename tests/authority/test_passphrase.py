@@ -19,10 +19,11 @@ from placet.authority import (
     rotate_payload_keys,
 )
 from placet.authority import _rewrapping as rewrapping
-from placet.authority._store import LedgerEntry, SigningKey, TenantKey
+from placet.authority._store import CaseKey, LedgerEntry, SigningKey, TenantKey, Tx
 from placet.ledger import decode_entry
 from placet.tokens import SigningKey as PrivateKey
 from tests.authority import ORIGIN
+from tests.authority.store.test_rows import case as a_case
 from tests.cli.conftest import PROGRAM
 from tests.harness.forked import begun
 
@@ -41,6 +42,36 @@ async def made(store: Store) -> SigningKeys:
     return keys
 
 
+async def test_a_process_that_has_not_heard_of_a_rotation_wraps_under_the_new_key(
+    store: Store,
+) -> None:
+    """I4, I7: a key that is rotated away gets no case any more, and the ledger says what follows
+    what, though two rotate at the same time."""
+    first = await made(store)
+    stale, too = await opened(store, OLD), await opened(store, OLD)
+    await rotate_payload_keys(store, first)
+    case = a_case(1)
+
+    def opens(tx: Tx) -> None:
+        tx.add(case)
+        stale.payloads.make(tx, case.id)
+
+    await store.write(opens)
+
+    async def derived(keys: SigningKeys) -> bytes:
+        return (await store.read(lambda r: keys.payloads.ring(r, case.id))).derive("any")
+
+    assert await derived(first) == await derived(stale) == await derived(too)
+    tenants = await store.read(lambda r: r.all(TenantKey, order_by=[col(TenantKey.created_at)]))
+    (row,) = await store.read(lambda r: r.all(CaseKey))
+    assert row.tenant_key == tenants[-1].id
+    last = await opened(store, OLD)
+    await rotate_payload_keys(store, first)
+    await store.write(lambda tx: last.payloads.rotate(tx, "tenant-last"))
+    entries = [each for each in await rotations(store) if each["purpose"] == "payloads"]
+    assert [each["replaces"] for each in entries[1:]] == [each["key"] for each in entries[:-1]]
+
+
 async def kept(store: Store) -> Secrets:
     """What the store keeps under the passphrase."""
     signing, tenant = await store.read(lambda r: (r.all(SigningKey), r.all(TenantKey)))
@@ -49,13 +80,17 @@ async def kept(store: Store) -> Secrets:
 
 async def told(store: Store) -> list[dict[str, object]]:
     """What the ledger says of passphrases."""
+    return [each for each in await rotations(store) if each["purpose"] == "passphrase"]
+
+
+async def rotations(store: Store) -> list[dict[str, object]]:
+    """What the ledger says of keys that were rotated."""
     rows = await store.read(
         lambda r: r.all(
             LedgerEntry, LedgerEntry.type == "key.rotated", order_by=[col(LedgerEntry.index)]
         )
     )
-    data = [decode_entry(row.content).data for row in rows]
-    return [dict(each) for each in data if each["purpose"] == "passphrase"]
+    return [dict(decode_entry(row.content).data) for row in rows]
 
 
 async def opened(store: Store, passphrase: str, before: str | None = None) -> SigningKeys:

@@ -1,5 +1,6 @@
 """Several steps ask in one request: each is decided by itself, and nobody speaks for another."""
 
+import asyncio
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,10 @@ import httpx
 import pytest
 from temporalio import activity
 
+from placet.audit import verify
+from placet.model import Beyond, Governance, IdentityRules, Limit, Measure
 from placet.tokens import make_client_assertion, make_proof
+from tests.harness.logs import whole_log
 from tests.harness.raw import ask, details_of, rogue_worker
 from tests.harness.world import World, until
 
@@ -118,3 +122,48 @@ async def test_what_is_not_well_formed_is_refused_as_a_whole(w: World) -> None:
         status, body = await ask_together(w, "scale", asks)
         assert (status, body["error"]) == (400, "invalid_request"), place
     assert await w.entries("grant.denied") == []
+
+
+async def test_what_is_granted_after_a_limit_was_met_counts_anew_in_the_same_request(
+    w: World,
+) -> None:
+    """I4: a walk had found that one instant let an agent pass its limit, which an audit tells."""
+    once = Limit(
+        agents=("scale",),
+        measure=Measure.GRANTS,
+        at_most=1,
+        within_seconds=3600,
+        beyond=Beyond.PERSON,
+    )
+    rules = Governance(version=1, identities=IdentityRules(limits=(once,)))
+    await w.admin.act("governance.publish", "governance", rules)
+    running: list[dict[str, Any]] = []
+    answers: list[Any] = []
+    over = asyncio.Event()
+    subjects: dict[str, str] = {}
+
+    async def probe(info: activity.Info) -> Any:
+        running.append(details_of(info, record=subjects[info.workflow_id]))
+        if len(running) < 3:
+            await over.wait()
+            return None
+        together = await ask_together(w, "scale", running)
+        later = await ask_together(w, "scale", running[-1:])
+        over.set()
+        return [*together[1]["grants"], *later[1]["grants"]]
+
+    async def answered() -> Any:
+        return next((each for each in answers if each), None)
+
+    for number in (11, 12, 13):
+        subject = f"depot/D1/parcel/{number}"
+        subjects[await w.open(subject)] = subject
+    async with (
+        rogue_worker(w, "scale", "weigh", probe, answers),
+        w.workers(only=("orchestrator",)),
+    ):
+        first, met, counted, again = await until(answered)
+    assert "access_token" in first and "access_token" in counted
+    for each in (met, again):
+        assert each["problem"]["reasons"] == ["limit", "grants"]
+    assert verify(await whole_log(w.people["una"])).troubles == ()

@@ -347,7 +347,9 @@ class People:
         return None
 
     def _entitled(self, entry: Entry) -> None:
-        if not self.active(entry.actor):
+        # Who comes by a key while suspended can do nothing with it before they are resumed.
+        claims = entry.type is EntryType.KEY_ENROLLED and "invitation" in entry.data
+        if entry.actor in self._offboarded or not (claims or self.active(entry.actor)):
             self._scene.trouble("act-refusable", f"{entry.actor} was not active")
         whose = entry.data.get("principal", entry.data.get("target"))
         if entry.type in _NEVER_OWN and entry.actor == whose:

@@ -325,6 +325,21 @@ def came_by_an_invitation_without_end(pen: Pen) -> Found:
     return found | last(pen, "key-uninvited")
 
 
+def came_by_a_code_after_leaving(pen: Pen) -> Found:
+    pen.claim("una", "auditor", **pen.invite("una", "auditor"))
+    told = pen.invite("una", "auditor")
+    pen.act("ada", "operator.offboard", "operator.offboarded", "operator:una")
+    pen.claim("una", "auditor", **told)
+    return last(pen, "act-refusable")
+
+
+def invited_by_who_was_suspended(pen: Pen) -> Found:
+    pen.enrol("bea", "administrator")
+    pen.act("ada", "operator.suspend", "operator.suspended", "operator:bea")
+    pen.invite("una", "auditor", by="bea")
+    return last(pen, "act-refusable")
+
+
 def came_by_a_code_of_beas(pen: Pen, cut_off: Callable[[Pen], object]) -> Found:
     """Of an administrator who is cut off before it is used."""
     pen.enrol("bea", "administrator")
@@ -523,6 +538,8 @@ OF_PEOPLE = (
     came_without_an_invitation,
     came_when_it_had_expired,
     came_by_an_invitation_without_end,
+    came_by_a_code_after_leaving,
+    invited_by_who_was_suspended,
     session_at_no_provider,
     session_at_another_provider,
     session_in_other_roles,

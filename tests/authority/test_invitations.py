@@ -8,7 +8,7 @@ import pytest
 
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import Invite
+from placet.model import Invite, Reason
 from placet.tokens import SigningKey, invitation_key, sign_enrolment
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
@@ -29,9 +29,9 @@ def _device(authority: Alone, operator: str = "operator:cleo") -> OperatorClient
     )
 
 
-async def _invite(ada: OperatorClient, operator: str = "operator:cleo") -> None:
+async def _invite(ada: OperatorClient, operator: str = "operator:cleo", code: str = CODE) -> None:
     body = Invite(
-        roles=("clerk",), invitation_key=invitation_key(operator, CODE).thumbprint, minutes=10
+        roles=("clerk",), invitation_key=invitation_key(operator, code).thumbprint, minutes=10
     )
     await ada.act("operator.invite", operator, body)
 
@@ -51,6 +51,24 @@ async def test_a_code_enrols_the_key_that_was_made_on_the_device(authority: Alon
             if each["principal"] == "operator:cleo"
         ]
         assert cleos["roles"] == ["clerk"]
+        assert await holds(ada) == []
+
+
+async def test_who_is_suspended_comes_by_a_key_and_can_do_nothing_with_it(
+    authority: Alone,
+) -> None:
+    """I10: a key was lost, they are suspended and invited anew; and nothing in that is amiss."""
+    async with authority.ada() as ada, _device(authority) as before, _device(authority) as cleo:
+        await _invite(ada)
+        await before.enrol_with_code(CODE)
+        await ada.act("operator.suspend", "operator:cleo", Reason(reason="the key was lost"))
+        another = CODE[::-1]
+        await _invite(ada, code=another)
+        await cleo.enrol_with_code(another)
+        with pytest.raises(AuthorityError, match="suspended"):
+            await cleo.cases()
+        await ada.act("operator.resume", "operator:cleo", Reason(reason="there is another"))
+        assert await cleo.cases() == []
         assert await holds(ada) == []
 
 

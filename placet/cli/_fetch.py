@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from placet.audit import ActFile, Kept, LogFiles, head_size, prove, select
 from placet.cli._spool import Models, Pieces, Spool
 from placet.client import AuthorityError, OperatorClient
-from placet.ledger import HASH_BYTES, LedgerError, Tile, tile_subtrees
+from placet.ledger import EMPTY_ROOT, LedgerError, Tile, tile_subtrees
 from placet.model import CaseArchive, CheckpointView, Model, Part, quantity
 
 _PAGE = 1024
@@ -131,7 +131,7 @@ async def _prove(client: OperatorClient, files: LogFiles) -> LogFiles:
     tiles: dict[Tile, bytes] = {}
 
     def needed(place: Tile) -> bytes:
-        tiles[place] = bytes(place.width * HASH_BYTES)
+        tiles[place] = place.encode([EMPTY_ROOT] * place.width)
         return tiles[place]
 
     prove(files, tile_subtrees(needed, size))  # which they are does not hang on what is in them

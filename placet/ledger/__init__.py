@@ -35,7 +35,6 @@ from placet.ledger._log_keys import (
 )
 from placet.ledger._merkle import (
     EMPTY_ROOT,
-    HASH_BYTES,
     Frontier,
     Subtrees,
     consistency_path,
@@ -74,7 +73,6 @@ from placet.ledger._verifying import require_one_past, verify_log
 
 __all__ = [
     "EMPTY_ROOT",
-    "HASH_BYTES",
     "HEADS",
     "MAX_ENTRY_BYTES",
     "TILE_HEIGHT",

@@ -82,6 +82,7 @@ class Walk:
         self.unforeseen: list[str] = []
         self.issuer, self.clock = issuer, clock
         self._opened: list[OperatorClient] = []
+        self._in_a_hurry = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -189,9 +190,11 @@ class Walk:
     async def go(self, what: Mapping[Does, int], steps: int, at_once: int) -> None:
         """Take so many steps, some at the same time; ``what`` says how often each is taken.
 
+        One after the other, none is cut short, so that a walk is much the same each time.
         In each walk some are never taken, and some more often: what always happens a little hides
         what happens only where one thing comes after another (swarm testing).
         """
+        self._in_a_hurry = at_once > 1
         often = [each * self.dice.choice((0, 1, 1, 4)) for each in what.values()]
 
         async def lane() -> None:
@@ -204,7 +207,7 @@ class Walk:
     async def step(self, does: Does) -> None:
         """One step, which may be refused, but by no error that nobody had foreseen."""
         name = does.__name__
-        cut = self.dice.random() < _CUT_SHORT and name not in _ON_THE_MACHINE
+        cut = self._in_a_hurry and self.dice.random() < _CUT_SHORT and name not in _ON_THE_MACHINE
         patience = self.dice.random() * 0.04 if cut else None
         try:
             with contextlib.suppress(TimeoutError):

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -135,13 +135,13 @@ async def _prove(client: OperatorClient, files: LogFiles) -> LogFiles:
         return tiles[place]
 
     prove(files, tile_subtrees(needed, size))  # which they are does not hang on what is in them
-    places = iter(list(tiles))
+    left = iter(list(tiles))
 
-    async def fetch(places: Iterator[Tile]) -> None:
-        for place in places:
+    async def fetch() -> None:
+        for place in left:
             tiles[place] = await client.tile(place)
 
-    await asyncio.gather(*(fetch(places) for _ in range(_AT_ONCE)))
+    await asyncio.gather(*(fetch() for _ in range(_AT_ONCE)))
     return prove(files, tile_subtrees(tiles.__getitem__, size))
 
 

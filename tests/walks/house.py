@@ -6,7 +6,6 @@ The scale fails now and then, the carrier loses its answers, and workers stop an
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +22,6 @@ from placet.model import (
     CloseReview,
     EnrolIdentity,
     Governance,
-    Hold,
     IdentityRules,
     KeyedValue,
     Limit,
@@ -204,26 +202,13 @@ class HouseWalk(Walk):
             body = CloseReview(justified=self.dice.random() < 0.5, reason="looked at")
             await self.one_of("una").act("review.close", self.dice.choice(waiting).id, body)
 
-    async def stand_in(self) -> None:
-        giver = self.one_of("cleo", "hal")
-        if self.dice.random() < 0.7:
-            begins = self.clock() + timedelta(seconds=self.dice.choice((-5, 0, 1, 3)))
-            ends = begins + timedelta(seconds=self.dice.choice((4, 60, 3_600)))
-            process = self.dice.choice((None, "parcel-check"))
-            await giver.hand_over(f"operator:{self.some()}", begins, ends, "away", process)
-        elif given := await giver.delegations():
-            await giver.end_delegation(self.dice.choice(given).act)
-
     # --- what holds for all -----------------------------------------------------------------------
 
-    async def hold(self) -> None:
-        record = f"depot/D{self.dice.randint(1, 3)}"
+    def record(self) -> str:
+        depot = f"depot/D{self.dice.randint(1, 3)}"
         if self.cases and self.dice.random() < 0.5:
-            record += f"/parcel/{self.dice.randint(1, len(self.cases))}"
-        if self.dice.random() < 0.5:
-            await self.administrator.act("hold.place", record, Hold(reason="the sender asked"))
-        else:
-            await self.administrator.act("hold.lift", record, self.why)
+            return f"{depot}/parcel/{self.dice.randint(1, len(self.cases))}"
+        return depot
 
     async def suspend_or_resume_agent(self) -> None:
         verb = self.dice.choices(("suspend", "resume"), (2, 5))[0]

@@ -16,7 +16,6 @@ from placet.model import (
     EnrolIdentity,
     Goal,
     Governance,
-    Hold,
     IdentityRules,
     ImportedIdentity,
     InviteAgent,
@@ -264,23 +263,6 @@ class RegistryWalk(Walk):
             body = processes.matrix(version, mode)
         await self.administrator.act(f"{what}.publish", "parcel-check", body)  # type: ignore[arg-type]  # models
         self.versions[what] = version
-
-    async def stand_in(self) -> None:
-        giver = self.one_of("cleo", "hal")
-        if self.dice.random() < 0.7:
-            begins = self.clock() + timedelta(seconds=self.dice.choice((-50, 0, 60, 90_000)))
-            ends = begins + timedelta(seconds=self.dice.choice((4, 3_600, 432_000)))
-            process = self.dice.choice((None, "parcel-check"))
-            await giver.hand_over(f"operator:{self.some()}", begins, ends, "away", process)
-        elif given := await giver.delegations():
-            await giver.end_delegation(self.dice.choice(given).act)
-
-    async def hold(self) -> None:
-        record = self.dice.choice(("depot/D1", "depot/D1/parcel/2"))
-        if self.dice.random() < 0.5:
-            await self.administrator.act("hold.place", record, Hold(reason="the sender asked"))
-        else:
-            await self.administrator.act("hold.lift", record, self.why)
 
     async def stop_models(self) -> None:
         verb = self.dice.choice(("suspend", "resume"))

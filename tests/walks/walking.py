@@ -11,7 +11,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from temporalio.exceptions import ApplicationError
@@ -20,7 +20,7 @@ from placet.agent import NotHeard, NotJoined
 from placet.audit import LogFiles, Report
 from placet.cli import fetch_log
 from placet.client import AuthorityError, EvidenceMismatch, OperatorClient
-from placet.model import EnrolIdentity, Reason, SetRoles
+from placet.model import EnrolIdentity, Hold, Reason, SetRoles
 from placet.tokens import SigningKey, invitation_key
 from tests.audit.recording import trusting
 from tests.harness.world import until
@@ -78,7 +78,6 @@ class Walk:
         self.codes: list[tuple[str, str]] = []
         self.versions = Counter[str]()
         self.done = Counter[str]()
-        self.refused = Counter[tuple[str, str]]()
         self.unforeseen: list[str] = []
         self.issuer, self.clock = issuer, clock
         self._opened: list[OperatorClient] = []
@@ -185,6 +184,27 @@ class Walk:
             else:
                 await who.act("act.withdraw", chosen.jti, self.why)
 
+    async def stand_in(self) -> None:
+        giver = self.one_of("cleo", "hal")
+        if self.dice.random() < 0.7:
+            begins = self.clock() + timedelta(seconds=self.dice.choice((-5, 0, 3, 90_000)))
+            ends = begins + timedelta(seconds=self.dice.choice((4, 3_600, 432_000)))
+            process = self.dice.choice((None, "parcel-check"))
+            await giver.hand_over(f"operator:{self.some()}", begins, ends, "away", process)
+        elif given := await giver.delegations():
+            await giver.end_delegation(self.dice.choice(given).act)
+
+    def record(self) -> str:
+        """One that somebody may hold."""
+        return self.dice.choice(("depot/D1", "depot/D1/parcel/2"))
+
+    async def hold(self) -> None:
+        if self.dice.random() < 0.5:
+            body = Hold(reason="the sender asked")
+            await self.administrator.act("hold.place", self.record(), body)
+        else:
+            await self.administrator.act("hold.lift", self.record(), self.why)
+
     # --- walking ----------------------------------------------------------------------------
 
     async def go(self, what: Mapping[Does, int], steps: int, at_once: int) -> None:
@@ -215,7 +235,6 @@ class Walk:
                     await does()
             self.done[name] += 1
         except _REFUSALS as error:
-            self.refused[name, str(error)] += 1
             if isinstance(error, AuthorityError) and error.status >= 500 and error.status != 503:
                 self.unforeseen.append(f"{name}: {error.status} {error}")
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+from pydantic import BaseModel
 
 from placet.agent import AgentConfig, join
 from placet.agent._rotation import Rotation
@@ -22,7 +23,6 @@ from placet.model import (
     JoinAs,
     Mode,
     OrderIdentity,
-    ProcessDefinition,
     PublishPolicy,
     RegisterIdentity,
     StartCampaign,
@@ -72,8 +72,8 @@ class RegistryWalk(Walk):
             await self._by_both(f"{act}.publish", "parcel-check", of)
             self.versions[act] = 1
 
-    async def _by_both(self, act: str, target: str, body: object) -> None:
-        answer = await self.people["ada"].act(act, target, body)  # type: ignore[arg-type]  # models
+    async def _by_both(self, act: str, target: str, body: BaseModel) -> None:
+        answer = await self.people["ada"].act(act, target, body)
         if answer.status == "proposed":
             (waiting,) = await self.people["bea"].proposals()
             await self.people["bea"].countersign(waiting)
@@ -255,13 +255,13 @@ class RegistryWalk(Walk):
     async def publish(self) -> None:
         what = self.dice.choice(("process", "matrix", "policy"))
         version = self.versions[what] + 1
-        body: ProcessDefinition | PublishPolicy | object = _POLICY
+        body: BaseModel = _POLICY
         if what == "process":
             body = processes.DEFINITION.model_copy(update={"version": version})
         elif what == "matrix":
             mode = self.dice.choice(tuple(Mode))
             body = processes.matrix(version, mode)
-        await self.administrator.act(f"{what}.publish", "parcel-check", body)  # type: ignore[arg-type]  # models
+        await self.administrator.act(f"{what}.publish", "parcel-check", body)
         self.versions[what] = version
 
     async def stop_models(self) -> None:

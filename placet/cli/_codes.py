@@ -34,7 +34,7 @@ def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type]:
         if case not in opened:
             raise fail(f"the ledger has no case {case}", USAGE)
         if case not in closed:
-            raise fail(f"case {case} is open: it is replayed once it has closed", USAGE)
+            raise fail(f"{case} is open: it is replayed once it has closed", USAGE)
     code = {each: _installed(each) for each in sorted(set(opened.values()))}
     return lambda case: code[opened[case]]
 

@@ -92,7 +92,10 @@ def waivers_current(given: Given) -> CheckResult:
 
 
 def waivers_previous(given: Given) -> CheckResult:
-    """An unconditional waiver for what the previous draw paid each of them."""
+    """An unconditional waiver for what the previous draw paid each of them.
+
+    The final form, which says that all was paid, stands in for it.
+    """
     findings = Findings("waivers.previous")
     last = given.loan.last_draw
     if last is None or not last.claims:
@@ -101,7 +104,10 @@ def waivers_previous(given: Given) -> CheckResult:
     period: Read[date] = Read(value=last.period_to, place=place)
     for claim in _by_claimant(last.claims):
         paid = side(f"paid by draw {last.number}", claim.amount, place)
-        kind = WaiverKind.UNCONDITIONAL_PROGRESS
+        kind, final = WaiverKind.UNCONDITIONAL_PROGRESS, WaiverKind.UNCONDITIONAL_FINAL
+        if _chosen(given, claim, final) and not _chosen(given, claim, kind):
+            _waivers(given, claim, final, paid, findings)
+            continue
         for waiver in _waivers(given, claim, kind, paid, findings):
             _check_through(claim, waiver, period, findings)
     return findings.result()
@@ -184,9 +190,11 @@ def _waivers(
     if not waivers:
         what = f"{claim.claimant}: no {_form(kind)}"
         findings.add(claim.claimant, what, paid, _instead(given, claim, kind))
-    amounts = [each.amount for each in waivers]
     for waiver in waivers:
         _check_waiver(waiver, claim.claimant, given, findings)
+    if kind is WaiverKind.UNCONDITIONAL_FINAL:  # it has no amount: all was paid
+        return waivers
+    amounts = [each.amount for each in waivers]
     summed = total(amount.value for amount in amounts if amount is not None)
     if waivers and None not in amounts and summed != claim.amount:
         findings.add(
@@ -221,7 +229,7 @@ def _chosen(given: Given, claim: Claim, kind: WaiverKind) -> tuple[Waiver, ...]:
 
 
 def _check_waiver(waiver: Waiver, name: str, given: Given, findings: Findings) -> None:
-    if waiver.amount is None:
+    if waiver.amount is None and waiver.kind.value is not WaiverKind.UNCONDITIONAL_FINAL:
         findings.undetermined(f"{name}:amount", "the amount is not readable", waiver.claimant.place)
     if waiver.signed is None:
         findings.add(

@@ -204,3 +204,25 @@ def test_a_subcontractor_that_is_paid_and_not_listed_waives_all_the_same(
     said = {each.message for each in analysed(packet, loan).findings}
     wanted = f"{GLASS}: no conditional waiver on progress payment (Civil Code 8132)"
     assert (wanted in said) is asked
+
+
+FINAL = WaiverKind.UNCONDITIONAL_FINAL
+
+
+@pytest.mark.parametrize(
+    ("changes", "how"),
+    [
+        ({}, CheckStatus.PASSED),
+        ({"signed": None}, CheckStatus.FINDINGS),
+        ({"job_location": building.at("77 Elsewhere Road", "page 1")}, CheckStatus.FINDINGS),
+    ],
+)
+def test_after_the_final_draw_the_unconditional_final_form_is_the_right_one(
+    changes: dict[str, object], how: CheckStatus
+) -> None:
+    """It says that all was paid, and has no amount and no through date: each later draw was blocked."""
+    form = {"kind": building.at(FINAL, "page 1"), "amount": None, "through": None}
+    packet = swapped(building.packet(), PREVIOUS, **form, **changes)
+    analysis = analysed(packet, building.loan())
+    (status,) = (e.status for e in analysis.results if e.check == "waivers.previous")
+    assert status is how

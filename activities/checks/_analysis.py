@@ -164,32 +164,21 @@ def _requested(given: Given) -> Decimal:
 
 def _adjustments(given: Given) -> tuple[Adjustment, ...]:
     """What each row is billed too much, net of the retainage that is held on it."""
-    rate = _progress.work_rate(given)
-    seen = _documents.seen_complete(given)
-    bills = _documents.bills_of_sale(given)
-    tolerance = given.loan.terms.inspection_tolerance
+    on_work, on_stored = _progress.work_rate(given), given.loan.terms.retainage.stored_rate
     found = []
-    for row in given.rows:
-        item, value = row.item.value, row.scheduled_value.value
-        unseen, complete = ZERO, seen.get(item)
-        if complete is not None:
-            allowed = _documents.allowed_work(value, complete.value, tolerance)
-            unseen = max(row.previous.value + row.this_period.value - allowed, ZERO)
-        unbacked = max(row.stored.value - bills.get(item, ZERO), ZERO)
-        over = max(row.total.value - value, ZERO)
+    for row, much in _documents.billed_too_much(given):
         reasons = [
             what
             for amount, what in (
-                (over, "billed above the scheduled value"),
-                (unseen, "more than the inspector saw"),
-                (unbacked, "stored material without a bill of sale"),
+                (much.over, "billed above the scheduled value"),
+                (much.unseen, "more than the inspector saw"),
+                (much.unbacked, "stored material without a bill of sale"),
             )
             if amount
         ]
-        # What is above the scheduled value may be the very work or material not seen or backed.
-        if excess := max(over, unseen + unbacked):
-            amount = to_cents(excess * (1 - rate))
-            found.append(Adjustment(item=item, amount=amount, reason="; ".join(reasons)))
+        if reasons:
+            amount = to_cents(much.work * (1 - on_work) + much.material * (1 - on_stored))
+            found.append(Adjustment(item=row.item.value, amount=amount, reason="; ".join(reasons)))
     return tuple(found)
 
 

@@ -1,5 +1,7 @@
 """The checks of documents: inspection, stored material, certificate, title, insurance."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +10,7 @@ from lender.model import (
     Cover,
     InsuranceKind,
     Read,
+    Row,
     lien_finding,
     says_none,
     title_is_current,
@@ -73,6 +76,38 @@ def inspected_worth(given: Given) -> Decimal | None:
 def allowed_work(value: Decimal, complete: Decimal, tolerance: Decimal) -> Decimal:
     """The most work that an inspected share lets a row bill, in whole cents."""
     return (value * min(complete + tolerance, Decimal(1))).quantize(ZERO, rounding="ROUND_DOWN")
+
+
+@dataclass(frozen=True)
+class TooMuch:
+    """What a row is billed above its value, of work not seen, and of material not backed.
+
+    ``work`` and ``material`` are all of it once: what is above the value may be the very work or
+    material not seen or backed, and is of the work as far as there is any.
+    """
+
+    over: Decimal
+    unseen: Decimal
+    unbacked: Decimal
+    work: Decimal
+    material: Decimal
+
+
+def billed_too_much(given: Given) -> Iterator[tuple[Row, TooMuch]]:
+    """Each row with what it is billed too much, before retainage."""
+    seen, bills = seen_complete(given), bills_of_sale(given)
+    tolerance = given.loan.terms.inspection_tolerance
+    for row in given.rows:
+        item, value = row.item.value, row.scheduled_value.value
+        worked, stored = row.previous.value + row.this_period.value, row.stored.value
+        unseen, complete = ZERO, seen.get(item)
+        if complete is not None:
+            unseen = max(worked - allowed_work(value, complete.value, tolerance), ZERO)
+        unbacked = max(stored - bills.get(item, ZERO), ZERO)
+        over = max(row.total.value - value, ZERO)
+        rest = max(over - unbacked, unseen)
+        material = unbacked + max(min(rest - max(worked, ZERO), stored - unbacked), ZERO)
+        yield row, TooMuch(over, unseen, unbacked, rest + unbacked - material, material)
 
 
 def inspection_current(given: Given) -> CheckResult:

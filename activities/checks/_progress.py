@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+from activities.checks._documents import billed_too_much
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
 from activities.checks._sov import schedule
-from lender.model import Read, to_cents
+from lender.model import LoanFile, PriorDraw, Read, to_cents
 from placet.model import CheckResult, Place, Severity
 
 
@@ -99,6 +100,8 @@ def retainage(given: Given) -> CheckResult:
     if shown.value not in agreed:
         expected = min(agreed, key=lambda each: abs(each - shown.value))
         short = shown.value < expected
+        # Who asks for the release later, in a draw of its own, asks for less than is agreed.
+        later = not short and shown.value in _held(given, terms.work_rate, terms.stored_rate)
         findings.add(
             "held",
             f"retainage held is {'less' if short else 'more'} than the agreed "
@@ -106,6 +109,7 @@ def retainage(given: Given) -> CheckResult:
             side("G702 line 5", shown.value, shown.place),
             side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
             difference=shown.value - expected,
+            severity=Severity.INFO if later else Severity.BLOCKING,
         )
     cap = terms.statutory_cap
     # Forms round each row; the cap is not broken by the cents that rounding adds.
@@ -140,13 +144,30 @@ def _held(given: Given, on_work: Decimal, on_stored: Decimal) -> tuple[Decimal, 
 
 
 def work_rate(given: Given) -> Decimal:
-    """The agreed rate on work, after a step-down once the whole is far enough along."""
+    """The agreed rate on work, after a step-down once the whole is far enough along.
+
+    Work that nobody saw and material that nothing backs bring no step-down, and a change order that
+    comes after one does not take it back.
+    """
     terms = given.loan.terms.retainage
     if terms.step_down_at is None or terms.step_down_rate is None:
         return terms.work_rate
     whole = total(row.scheduled_value.value for row in given.rows)
-    done = total(row.total.value for row in given.rows)
-    return terms.step_down_rate if whole and done / whole >= terms.step_down_at else terms.work_rate
+    done = total(row.total.value - e.work - e.material for row, e in billed_too_much(given))
+    at, loan = terms.step_down_at, given.loan
+    reached = bool(whole) and done / whole >= at
+    if reached or any(_reached(loan, draw, at) for draw in loan.prior_draws):
+        return terms.step_down_rate
+    return terms.work_rate
+
+
+def _reached(loan: LoanFile, draw: PriorDraw, share: Decimal) -> bool:
+    """Whether an earlier draw was that far along, by what was seen, as far as that is known."""
+    whole = total(row.scheduled_value for row in draw.rows)
+    work = total(row.previous + row.this_period for row in draw.rows)
+    if draw.inspected is not None:
+        work = min(work, draw.inspected + whole * loan.terms.inspection_tolerance)
+    return whole > 0 and (work + total(row.stored for row in draw.rows)) / whole >= share
 
 
 def change_orders(given: Given) -> CheckResult:

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from lender.model import Analysis, LoanFile, Packet, Read, Retainage, to_cents
-from placet.model import Finding
+from lender.model import Analysis, ChangeOrder, LoanFile, Packet, Read, Retainage, to_cents
+from placet.model import Finding, Severity
 from tests.domain import building
 from tests.domain.building import DRAW, RATE, Line, Lines
 from tests.domain.test_checks_clean import analysed
@@ -138,3 +138,70 @@ def test_what_is_retained_is_released_at_the_end_as_was_agreed(agreed: bool, fou
     application = packet.application.model_copy(update={"summary": summary})
     analysis = analysed(packet.model_copy(update={"application": application}), loan)
     assert bool(of(analysis, "retainage.rate")) is found
+
+
+def agreed_at(share: str, rate: str) -> LoanFile:
+    """A loan whose rate on work falls to this one once so much is complete."""
+    terms = Retainage(
+        work_rate=RATE,
+        stored_rate=RATE,
+        step_down_at=Decimal(share),
+        step_down_rate=Decimal(rate),
+        statutory_cap=RATE,
+    )
+    loan = building.loan(HALF)
+    return loan.model_copy(update={"terms": loan.terms.model_copy(update={"retainage": terms})})
+
+
+HALF: Lines = (
+    Line(Decimal("40000.00"), Decimal("20000.00")),
+    Line(Decimal("60000.00"), Decimal("20000.00"), this_period=Decimal("10000.00")),
+)
+
+
+def holding(amount: str, lines: Lines = HALF, seen: str | None = None) -> Packet:
+    """The packet of these rows that holds so much; of the last one the inspector saw so much."""
+    packet = building.packet(lines)
+    assert packet.application is not None
+    assert packet.inspection is not None
+    line: Read[Decimal] = building.at(Decimal(amount), "G702!5")
+    summary = packet.application.summary.model_copy(update={"retainage": line})
+    application = packet.application.model_copy(update={"summary": summary})
+    rows = packet.inspection.rows
+    if seen is not None:
+        last = rows[-1].model_copy(update={"complete": building.at(Decimal(seen), "page 1")})
+        rows = (*rows[:-1], last)
+    inspection = packet.inspection.model_copy(update={"rows": rows})
+    return packet.model_copy(update={"application": application, "inspection": inspection})
+
+
+def rate(packet: Packet, loan: LoanFile) -> list[tuple[Severity, str | None]]:
+    found = of(analysed(packet, loan), "retainage.rate")
+    return [(each.severity, each.difference) for each in found]
+
+
+def test_what_is_held_longer_than_is_agreed_is_told_and_blocks_nothing() -> None:
+    """A contractor asks for what was retained in a draw of its own, once all else is settled."""
+    loan = agreed_at("0.50", "0.05")
+    assert rate(holding("2500.00"), loan) == []
+    assert rate(holding("5000.00"), loan) == [(Severity.INFO, "2,500.00")]
+    assert rate(holding("4000.00"), loan) == [(Severity.BLOCKING, "1,500.00")]
+
+
+def test_work_that_nobody_saw_brings_no_step_down() -> None:
+    """Claimed to the end, it released what was retained of all other work, and only its own row was cut."""
+    loan = agreed_at("0.50", "0.05")
+    assert rate(holding("2500.00", seen="0.48"), loan) == []  # within the tolerance
+    assert rate(holding("2500.00", seen="0.45"), loan) == [(Severity.BLOCKING, "-2,500.00")]
+
+
+def test_a_change_order_takes_no_step_down_back() -> None:
+    """What was released at the half was to be held again, and the next application was below nothing."""
+    loan = agreed_at("0.40", "0.05")
+    more = (*HALF, Line(Decimal("50000.00")))
+    order = ChangeOrder(number="CO-1", item="03", amount=Decimal("50000.00"), approved_by="-")
+    later = loan.model_copy(update={"change_orders": (order,)})
+    assert rate(holding("2500.00", more), later) == []
+    last = later.prior_draws[-1].model_copy(update={"inspected": Decimal("30000.00")})
+    unseen = later.model_copy(update={"prior_draws": (last,)})
+    assert rate(holding("2500.00", more), unseen) == [(Severity.BLOCKING, "-2,500.00")]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from pydantic import ValidationError
 
-from lender.model import Analysis, Claim, LoanFile, PriorDraw
+from lender.model import Analysis, Claim, LoanFile, PriorDraw, one_spelling
 from placet.model import first_error
 
 
@@ -61,13 +61,22 @@ def _certified(analysis: Analysis) -> Decimal:
 
 
 def _paid(loan: LoanFile, analysis: Analysis) -> tuple[Claim, ...]:
-    """What the draw paid each claimant: what is taken off a draw, its contractor does not get."""
+    """What the draw paid each claimant: what is taken off a draw, its contractor does not get.
+
+    Nor can it pass on more than it got: who is not paid directly was paid no more than that.
+    """
+    got = {each.payee: each.amount for each in analysis.payments}
+    direct = {one_spelling(payee.name): got[payee.id] for payee in loan.payees if payee.id in got}
     contractor = loan.payee(loan.contractor)
-    name = None if contractor is None else contractor.name
-    amounts = (each.amount for each in analysis.payments if each.payee == loan.contractor)
-    paid = sum(amounts, Decimal("0.00"))
+    name = "" if contractor is None else one_spelling(contractor.name)
+    passed_on = direct.pop(name, Decimal("0.00"))
+    found = []
+    for claim in analysis.claims:
+        most = passed_on + direct.get(one_spelling(claim.claimant), Decimal("0.00"))
+        is_contractor = one_spelling(claim.claimant) == name
+        found.append(most if is_contractor else min(claim.amount, most))
     return tuple(
-        each.model_copy(update={"amount": paid}) if each.claimant == name else each
-        for each in analysis.claims
-        if each.claimant != name or paid
+        claim.model_copy(update={"amount": amount})
+        for claim, amount in zip(analysis.claims, found, strict=True)
+        if amount
     )

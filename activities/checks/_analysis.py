@@ -209,7 +209,7 @@ def _pay(
     if total(asked.values()) != requested:
         return (), ZERO
     cut = max(
-        total(each.amount for each in adjustments),
+        min(total(each.amount for each in adjustments), _due(given)),
         _above_certified(given),
         requested - given.loan.undisbursed,
     )
@@ -238,6 +238,13 @@ def _contradictory(results: tuple[CheckResult, ...]) -> bool:
         result.check in {"sov.arithmetic", "sov.totals"} and result.status != CheckStatus.PASSED
         for result in results
     )
+
+
+def _due(given: Given) -> Decimal:
+    """Line 8: what is billed too much beyond it was paid before, and is no other payee's loss."""
+    application = given.packet.application
+    due = application.summary.current_payment if application else None
+    return max(due.value, ZERO) if due else ZERO
 
 
 def _above_certified(given: Given) -> Decimal:

@@ -31,7 +31,7 @@ def claims(given: Given) -> tuple[Claim, ...]:
     """Who is paid what by this draw and must waive.
 
     The contractor, and each subcontractor above the loan's threshold: as the list has it, whose
-    lines for one of them are one claim, or as the draw pays it, if it is not on the list.
+    lines for one of them are one claim, or as the draw pays it directly, if that is more.
     """
     request = given.packet.request
     paid: list[tuple[Payee, Decimal]] = [
@@ -44,19 +44,23 @@ def claims(given: Given) -> tuple[Claim, ...]:
         for payee, amount in paid
         if payee.id == given.loan.contractor
     )
-    listed = [
+    listed = _by_claimant(
         Claim(claimant=each.name.value, amount=each.due.value)
         for each in given.packet.subcontractors
-    ]
-    names = {one_spelling(each.claimant) for each in listed}
-    not_listed = (
+    )
+    direct = _by_claimant(
         Claim(claimant=payee.name, amount=amount)
         for payee, amount in paid
-        if payee.role == "subcontractor" and one_spelling(payee.name) not in names
+        if payee.role == "subcontractor"
     )
+    most: dict[str, Claim] = {}
+    for each in (*listed, *direct):
+        first = most.setdefault(one_spelling(each.claimant), each)
+        if each.amount > first.amount:
+            most[one_spelling(each.claimant)] = first.model_copy(update={"amount": each.amount})
     found = [each for each in contractor if each.amount]
     threshold = given.loan.terms.waiver_threshold
-    found += [each for each in _by_claimant((*listed, *not_listed)) if each.amount > threshold]
+    found += [each for each in most.values() if each.amount > threshold]
     return tuple(sorted(found, key=lambda each: each.claimant))
 
 

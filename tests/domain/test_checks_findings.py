@@ -210,3 +210,17 @@ def test_more_than_is_left_of_the_loan_is_never_recommended() -> None:
     assert {each.id for each in of(analysis, "balance.in_balance")} >= {
         "balance.in_balance#undisbursed"
     }
+
+
+def test_what_a_contractor_is_paid_too_much_is_no_other_payees_loss() -> None:
+    """Work that was seen no more came to more than line 8, and the architect was not paid either."""
+    packet = building.packet()
+    assert packet.inspection is not None
+    rows = tuple(
+        row.model_copy(update={"complete": building.at(Decimal(0), "page 1")})
+        for row in packet.inspection.rows
+    )
+    analysis = look(inspection=packet.inspection.model_copy(update={"rows": rows}))
+    assert sum(each.amount for each in analysis.adjustments) > building.due(building.DRAW)
+    assert [(each.payee, each.amount) for each in analysis.payments] == [("P-300", building.SOFT)]
+    assert analysis.recommended == building.SOFT

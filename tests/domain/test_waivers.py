@@ -186,12 +186,12 @@ def test_whoever_is_paid_as_the_contractor_waives_as_the_contractor(spelled: str
 
 @pytest.mark.parametrize(
     ("amount", "listed", "asked"),
-    [("9000.00", False, True), ("5000.00", False, False), ("9000.00", True, False)],
+    [("9000.00", False, True), ("5000.00", False, False), ("9000.00", True, True)],
 )
 def test_a_subcontractor_that_is_paid_and_not_listed_waives_all_the_same(
     amount: str, listed: bool, asked: bool
 ) -> None:
-    """Who is left off the list has done the work, and may record a lien for it."""
+    """Who is left off the list, or is on it for less, has done the work, and may record a lien."""
     packet = paying(building.BUILDER, amount)
     loan = building.loan()
     glass = Payee(id="P-400", name=GLASS, role="subcontractor", account="acct-400")
@@ -226,3 +226,17 @@ def test_after_the_final_draw_the_unconditional_final_form_is_the_right_one(
     analysis = analysed(packet, building.loan())
     (status,) = (e.status for e in analysis.results if e.check == "waivers.previous")
     assert status is how
+
+
+@pytest.mark.parametrize(
+    ("off", "passed_on"), [("0.00", "6000.00"), ("14411.19", "2000.00"), ("16411.19", None)]
+)
+def test_a_subcontractor_waives_no_more_than_its_contractor_got(
+    off: str, passed_on: str | None
+) -> None:
+    """Whose contractor was paid nothing was to say that it had been paid, or the next draw was blocked."""
+    cuts = [cut("02", off)] if Decimal(off) else []
+    last = after_draw(building.loan(), lowered(*cuts)).last_draw
+    assert last is not None
+    claims = {each.claimant: str(each.amount) for each in last.claims}
+    assert claims.get(building.ELECTRIC) == passed_on

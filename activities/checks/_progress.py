@@ -176,8 +176,11 @@ def change_orders(given: Given) -> CheckResult:
     application = schedule(given, findings, every_row=False)
     if application is None:
         return findings.result()
-    approved = {o.number: o for o in given.loan.change_orders if o.approved_by}
-    known = total(order.amount for order in approved.values())
+    approved: dict[str, Decimal] = {}  # one may change several rows
+    for each in given.loan.change_orders:
+        if each.approved_by:
+            approved[each.number] = approved.get(each.number, ZERO) + each.amount
+    known = total(approved.values())
     place = Place(document=given.loan_place, spot="change orders")
     line = application.summary.change_orders
     if line is None:
@@ -195,24 +198,30 @@ def change_orders(given: Given) -> CheckResult:
         if line is not None and line.value:
             findings.undetermined("log", "there is no readable change-order log")
         return findings.result()
+    logged: dict[str, list[Read[Decimal]]] = {}
     for order in log:
-        match = approved.get(order.number.value)
-        if match is None or order.approved_by is None:
-            findings.add(
-                f"CO-{order.number.value}",
-                f"change order {order.number.value} is not approved",
-                side("log", order.amount.value, order.amount.place),
-                side("approved", "no such change order", place),
-                severity=Severity.BLOCKING if _billed(line, known) else Severity.WARNING,
-            )
-        else:
-            findings.equal(
-                f"CO-{order.number.value}:amount",
-                f"change order {order.number.value} has another amount than was approved",
-                side("log", order.amount.value, order.amount.place),
-                side("approved", match.amount, place),
-                order.amount.value - match.amount,
-            )
+        number = order.number.value
+        if number in approved and order.approved_by is not None:
+            logged.setdefault(number, []).append(order.amount)
+            continue
+        findings.add(
+            f"CO-{number}",
+            f"change order {number} is not approved",
+            side("log", order.amount.value, order.amount.place),
+            side("approved", "no such change order", place),
+            severity=Severity.BLOCKING if _billed(line, known) else Severity.WARNING,
+        )
+    for number, amounts in sorted(logged.items()):
+        if {each.value for each in amounts} == {approved[number]}:
+            continue  # told once, or the same again in a copy
+        summed = total(each.value for each in amounts)
+        findings.equal(
+            f"CO-{number}:amount",
+            f"change order {number} has another amount than was approved",
+            side("log", summed, amounts[0].place),
+            side("approved", approved[number], place),
+            summed - approved[number],
+        )
     return findings.result()
 
 

@@ -35,6 +35,7 @@ def after_draw(loan: LoanFile, analysis: Analysis, funded: date) -> LoanFile:
         disbursed=analysis.recommended,
         inspected=analysis.inspected,
         drawn=analysis.drawn,
+        bills=analysis.bills,
     )
     try:
         return LoanFile.model_validate(

@@ -104,6 +104,7 @@ def analyse(
         inspected_by=_inspector(packet),
         inspected=_documents.inspected_worth(given),
         drawn=_budget.drawn(given),
+        bills=_documents.bills_of_sale(given),
     )
 
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
 from lender.model import (
+    BilledInvoice,
+    BillOfSale,
     Cover,
     InsuranceKind,
     Read,
@@ -95,7 +97,7 @@ class TooMuch:
 
 def billed_too_much(given: Given) -> Iterator[tuple[Row, TooMuch]]:
     """Each row with what it is billed too much, before retainage."""
-    seen, bills = seen_complete(given), bills_of_sale(given)
+    seen, bills = seen_complete(given), covered(given)
     tolerance = given.loan.terms.inspection_tolerance
     for row in given.rows:
         item, value = row.item.value, row.scheduled_value.value
@@ -139,17 +141,41 @@ def inspection_current(given: Given) -> CheckResult:
     return findings.result()
 
 
-def bills_of_sale(given: Given) -> dict[str, Decimal]:
-    """What bills of sale cover, by item; one that is in the packet twice counts once."""
-    unique = {
+def bills_of_sale(given: Given) -> tuple[BillOfSale, ...]:
+    """The bills of sale; one that is in the packet twice counts once, for the first of its rows."""
+    found = {
         (bill.item.value, bill.vendor.value, bill.number.value, bill.amount.value)
         for bill in given.packet.invoices
         if bill.bill_of_sale and bill.item is not None
     }
-    covered: dict[str, Decimal] = {}
-    for item, _, _, amount in sorted(unique):
-        covered[item] = covered.get(item, ZERO) + amount
-    return covered
+    unique: dict[BilledInvoice, BillOfSale] = {}
+    for item, vendor, number, amount in sorted(found):
+        bill = BillOfSale(item=item, vendor=vendor, number=number, amount=amount)
+        unique.setdefault(bill.spelled, bill)
+    return tuple(unique.values())
+
+
+def _there(given: Given) -> dict[str, Decimal]:
+    """What the bills of sale come to, by item."""
+    there: dict[str, Decimal] = {}
+    for bill in bills_of_sale(given):
+        there[bill.item] = there.get(bill.item, ZERO) + bill.amount
+    return there
+
+
+def covered(given: Given) -> dict[str, Decimal]:
+    """What bills of sale cover, by item: of one that an earlier draw had, what still lies there."""
+    material = given.loan.material
+    fresh: dict[str, Decimal] = {}
+    for bill in bills_of_sale(given):
+        if bill.spelled not in material.known:
+            fresh[bill.item] = fresh.get(bill.item, ZERO) + bill.amount
+    lies, spare = material.stored, material.spare
+    most = {
+        item: lies.get(item, ZERO) + spare.get(item, ZERO) + fresh.get(item, ZERO)
+        for item in _there(given)
+    }
+    return {item: min(there, max(most[item], ZERO)) for item, there in _there(given).items()}
 
 
 def stored(given: Given) -> CheckResult:
@@ -161,23 +187,25 @@ def stored(given: Given) -> CheckResult:
         return findings.result()
     if not rows:
         return findings.result(otherwise="no stored material is billed")
-    bills = bills_of_sale(given)
+    bills, there = covered(given), _there(given)
     for row in rows:
         item = row.item.value
-        covered = bills.get(item, ZERO)
+        backed = bills.get(item, ZERO)
         if row.stored.value < 0:
             findings.add(
                 f"{item}:negative",
                 f"item {item}: stored material is less than nothing",
                 side("F, materials presently stored", row.stored.value, row.stored.place),
             )
-        if covered < row.stored.value:
+        if backed < row.stored.value:
+            again = backed < there.get(item, ZERO)
             findings.add(
                 item,
-                f"item {item}: stored material without a bill of sale for all of it",
+                f"item {item}: stored material without a bill of sale for all of it"
+                + (": an earlier draw had one of them, and that material was built in" * again),
                 side("F, materials presently stored", row.stored.value, row.stored.place),
-                side("bills of sale", covered, _NO_DOCUMENT),
-                difference=row.stored.value - covered,
+                side("bills of sale" + " not used before" * again, backed, _NO_DOCUMENT),
+                difference=row.stored.value - backed,
             )
     if not any(c.kind.value is InsuranceKind.BUILDERS_RISK for c in given.packet.insurance):
         findings.add(

@@ -9,6 +9,7 @@ from lender.model._loan import (
     MAX_DRAW,
     MAX_VERSION,
     BilledInvoice,
+    BillOfSale,
     Claim,
     InsuranceKind,
     ItemId,
@@ -99,6 +100,7 @@ class Analysis(Model):
     inspected_by: Text | None = None
     inspected: Money | None = None
     drawn: tuple[LineDrawn, ...] = ()
+    bills: tuple[BillOfSale, ...] | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -144,6 +144,20 @@ class BilledInvoice(Model):
         )
 
 
+class BillOfSale(Model):
+    """A bill of sale as it backed stored material of a row."""
+
+    item: ItemId
+    vendor: Text
+    number: Text
+    amount: Money
+
+    @property
+    def spelled(self) -> BilledInvoice:
+        """The bill in the spelling in which it is compared with others, whatever its row."""
+        return BilledInvoice(vendor=self.vendor, number=self.number, amount=self.amount).spelled
+
+
 class Claim(Model):
     """What one claimant was paid by a draw: what the next draw's unconditional waiver is for."""
 
@@ -162,7 +176,8 @@ class PriorDraw(Model):
     """A draw that was disbursed: what the next one continues.
 
     ``funded`` is the day it was paid; a loan that was taken in from elsewhere may not have it, nor
-    ``inspected``, what the work that the inspector saw is worth, nor what was ``drawn`` of lines.
+    ``inspected``, what the work that the inspector saw is worth, nor what was ``drawn`` of lines,
+    nor the ``bills`` of sale.
     ``earned_less_retainage`` is line 6 of its certificate less what was taken off the draw.
     """
 
@@ -177,6 +192,7 @@ class PriorDraw(Model):
     disbursed: Money
     inspected: Money | None = None
     drawn: tuple[LineDrawn, ...] = ()
+    bills: tuple[BillOfSale, ...] | None = None
 
 
 class Retainage(Model):
@@ -219,6 +235,18 @@ class CoverNotice(Model):
 
     kind: InsuranceKind
     ends: date
+
+
+class Material(NamedTuple):
+    """Which bills of sale earlier draws had; what lies there by row, and what they still cover.
+
+    A bill covers material once: what rose by it and was built in since is not covered again. What
+    lies there without a bill counts against the row's next ones.
+    """
+
+    known: frozenset[BilledInvoice]
+    stored: dict[str, Decimal]
+    spare: dict[str, Decimal]
 
 
 class LoanFile(Model):
@@ -277,6 +305,24 @@ class LoanFile(Model):
         if len({notice.kind for notice in self.notices}) != len(self.notices):
             raise ValueError("notices: a kind of insurance stands twice")
         return self
+
+    @property
+    def material(self) -> "Material":
+        """What is known of material that was stored, through the last draw."""
+        known: set[BilledInvoice] = set()
+        stored: dict[str, Decimal] = {}
+        spare: dict[str, Decimal] = {}
+        zero = Decimal("0.00")
+        for draw in self.prior_draws:
+            for bill in draw.bills or ():
+                if bill.spelled not in known:
+                    spare[bill.item] = spare.get(bill.item, zero) + bill.amount
+                known.add(bill.spelled)
+            for row in draw.rows if draw.bills is not None else ():
+                rise = max(row.stored - stored.get(row.item, zero), zero)
+                spare[row.item] = max(spare.get(row.item, zero) - rise, -row.stored)
+            stored = {row.item: row.stored for row in draw.rows}
+        return Material(frozenset(known), stored, spare)
 
     @property
     def undisbursed(self) -> Decimal:

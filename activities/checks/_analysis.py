@@ -165,7 +165,7 @@ def _requested(given: Given) -> Decimal:
 
 def _adjustments(given: Given) -> tuple[Adjustment, ...]:
     """What each row is billed too much, net of the retainage that is held on it."""
-    on_work, on_stored = _progress.work_rate(given), given.loan.terms.retainage.stored_rate
+    on_work, on_stored = _progress.held_rates(given)
     found = []
     for row, much in _documents.billed_too_much(given):
         reasons = [

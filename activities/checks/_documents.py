@@ -85,7 +85,7 @@ class TooMuch:
     """What a row is billed above its value, of work not seen, and of material not backed.
 
     ``work`` and ``material`` are all of it once: what is above the value may be the very work or
-    material not seen or backed, and is of the work as far as there is any.
+    material not seen or backed, and is of the material as far as there is any.
     """
 
     over: Decimal
@@ -107,9 +107,9 @@ def billed_too_much(given: Given) -> Iterator[tuple[Row, TooMuch]]:
             unseen = max(worked - allowed_work(value, complete.value, tolerance), ZERO)
         unbacked = max(stored - bills.get(item, ZERO), ZERO)
         over = max(row.total.value - value, ZERO)
-        rest = max(over - unbacked, unseen)
-        material = unbacked + max(min(rest - max(worked, ZERO), stored - unbacked), ZERO)
-        yield row, TooMuch(over, unseen, unbacked, rest + unbacked - material, material)
+        most = max(over, unseen + unbacked)
+        material = unbacked + max(min(most - unseen - unbacked, stored - unbacked), ZERO)
+        yield row, TooMuch(over, unseen, unbacked, most - material, material)
 
 
 def inspection_current(given: Given) -> CheckResult:

@@ -161,6 +161,26 @@ def work_rate(given: Given) -> Decimal:
     return terms.work_rate
 
 
+def held_rates(given: Given) -> tuple[Decimal, Decimal]:
+    """The rates at which this application holds back of work, and of stored material.
+
+    Those agreed; those before a step-down; or in proportion, where it holds less than was agreed.
+    """
+    terms, application = given.loan.terms.retainage, given.packet.application
+    agreed = (work_rate(given), terms.stored_rate)
+    shown = application.summary.retainage if application else None
+    if shown is None:
+        return agreed
+    for rates in (agreed, (terms.work_rate, terms.stored_rate)):
+        if shown.value in _held(given, *rates):
+            return rates
+    asked = max(_held(given, *agreed))
+    if asked <= 0:
+        return agreed
+    share = min(max(shown.value / asked, ZERO), Decimal(1))
+    return agreed[0] * share, agreed[1] * share
+
+
 def _reached(loan: LoanFile, draw: PriorDraw, share: Decimal) -> bool:
     """Whether an earlier draw was that far along, by what was seen, as far as that is known."""
     whole = total(row.scheduled_value for row in draw.rows)

@@ -205,3 +205,13 @@ def test_a_change_order_takes_no_step_down_back() -> None:
     last = later.prior_draws[-1].model_copy(update={"inspected": Decimal("30000.00")})
     unseen = later.model_copy(update={"prior_draws": (last,)})
     assert rate(holding("2500.00", more), unseen) == [(Severity.BLOCKING, "-2,500.00")]
+
+
+@pytest.mark.parametrize(
+    ("held", "off"), [("5000.00", "4770.00"), ("2500.00", "5035.00"), ("0.00", "5300.00")]
+)
+def test_work_that_was_not_seen_is_taken_off_less_what_is_held_of_it(held: str, off: str) -> None:
+    """Where nothing is held, a tenth of the work that nobody saw was paid, once people had accepted both findings."""
+    packet = holding(held, seen="0.39166667")
+    (cut,) = analysed(packet, building.loan(HALF)).adjustments
+    assert cut.amount == Decimal(off)

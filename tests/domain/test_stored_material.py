@@ -105,3 +105,14 @@ def test_a_draw_keeps_its_bills_of_sale() -> None:
     last = after_draw(building.loan(), analysis).last_draw
     assert last is not None
     assert last.bills == analysis.bills == (BILL,)
+
+
+def test_material_above_the_rows_value_is_taken_off_as_material() -> None:
+    """What was seen to be built is, so that it is the material that the row has no value left for."""
+    line = building.more(DRAW[2], this_period=Decimal("94000.00"))  # and 5000.00 are stored
+    lines = (*DRAW[:2], line)
+    loan = building.loan(lines)
+    held = loan.terms.retainage.model_copy(update={"stored_rate": Decimal(0)})
+    terms = loan.terms.model_copy(update={"retainage": held})
+    (off,) = analysed(building.packet(lines), loan.model_copy(update={"terms": terms})).adjustments
+    assert off.amount == Decimal("1000.00")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from activities.checks._budget import drawn
 from activities.checks._given import ZERO, Findings, Given, money, side, total
 from activities.checks._loan import find_payee
 from lender.model import (
@@ -64,14 +65,14 @@ def claims(given: Given) -> tuple[Claim, ...]:
     return tuple(sorted(found, key=lambda each: each.claimant))
 
 
-def _by_claimant(claims: Iterable[Claim]) -> Iterable[Claim]:
+def _by_claimant(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """One claim of each claimant."""
     found: dict[str, Claim] = {}
     for each in claims:
         first = found.get(one_spelling(each.claimant), each.model_copy(update={"amount": ZERO}))
         amount = first.amount + each.amount
         found[one_spelling(each.claimant)] = first.model_copy(update={"amount": amount})
-    return found.values()
+    return tuple(found.values())
 
 
 def waivers_current(given: Given) -> CheckResult:
@@ -87,6 +88,7 @@ def waivers_current(given: Given) -> CheckResult:
         findings.undetermined("subcontractors", "there is no readable subcontractor list")
     if final:
         _occupancy(given, findings)
+    _to_suppliers(given, wanted, findings)
     for claim in claims(given):
         paid = side("paid by this draw", claim.amount, _NO_DOCUMENT)
         waivers = _waivers(given, claim, wanted, paid, findings)
@@ -115,6 +117,35 @@ def waivers_previous(given: Given) -> CheckResult:
         for waiver in _waivers(given, claim, kind, paid, findings):
             _check_through(claim, waiver, period, findings)
     return findings.result()
+
+
+def _to_suppliers(given: Given, wanted: WaiverKind, findings: Findings) -> None:
+    """Hard cost that a supplier is paid is waived by it: else it could go to anybody.
+
+    A supplier is paid what other lines of the budget are asked for; the rest of it is hard cost.
+    """
+    request = given.packet.request
+    paid = _by_claimant(
+        Claim(claimant=registered.name, amount=payee.amount.value)
+        for payee in (request.payees if request else ())
+        if (registered := find_payee(given, payee)) is not None and registered.role == "supplier"
+    )
+    others = total(each.amount for each in drawn(given))
+    if request is None or total(each.amount for each in paid) <= others:
+        return
+    waive = [each for each in paid if _chosen(given, each, wanted)]
+    for claim in waive:
+        _waivers(given, claim, wanted, side("paid", claim.amount, _NO_DOCUMENT), findings)
+    rest = total(each.amount for each in paid if each not in waive)
+    if rest > others:
+        place = request.payees[0].amount.place
+        findings.add(
+            "suppliers",
+            "hard cost is paid to suppliers who waive nothing",
+            side("paid to suppliers without a waiver", rest, place),
+            side("asked of other lines than hard cost", others, place),
+            difference=rest - others,
+        )
 
 
 def _form(kind: WaiverKind) -> str:

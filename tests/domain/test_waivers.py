@@ -240,3 +240,48 @@ def test_a_subcontractor_waives_no_more_than_its_contractor_got(
     assert last is not None
     claims = {each.claimant: str(each.amount) for each in last.claims}
     assert claims.get(building.ELECTRIC) == passed_on
+
+
+def diverted(amount: str, waiver: str | None = None) -> Packet:
+    """The clean packet that pays so much of the hard cost to the architect, who waives so much."""
+    packet = building.packet()
+    request = packet.request
+    assert request is not None
+    first, architect = request.payees
+    less = first.amount.model_copy(update={"value": first.amount.value - Decimal(amount)})
+    more = architect.amount.model_copy(update={"value": architect.amount.value + Decimal(amount)})
+    payees = (
+        first.model_copy(update={"amount": less}),
+        architect.model_copy(update={"amount": more}),
+    )
+    waived = building.at(less.value, "page 1")
+    packet = swapped(packet, CURRENT, amount=waived)
+    given = () if waiver is None else (waiver,)
+    waivers = tuple(
+        building.waiver(CURRENT, building.ARCHITECT, Decimal(each), building.PERIOD)
+        for each in given
+    )
+    return packet.model_copy(
+        update={
+            "request": request.model_copy(update={"payees": payees}),
+            "waivers": (*packet.waivers, *waivers),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "waiver", "differences"),
+    [
+        ("0.00", None, []),
+        ("0.01", None, ["0.01"]),
+        ("16411.19", None, ["16,411.19"]),
+        ("16411.19", "20611.19", []),
+        ("16411.19", "1.00", ["-20,610.19"]),
+    ],
+)
+def test_hard_cost_goes_to_nobody_who_waives_nothing(
+    amount: str, waiver: str | None, differences: list[str]
+) -> None:
+    """The contractor was not paid, asked for no waiver, and nobody said that the architect got it all."""
+    packet = diverted(amount, waiver)
+    assert [each.difference for each in found(packet)] == differences

@@ -10,7 +10,10 @@ from placet.model import CheckResult, Place, Severity
 
 
 def continuity(given: Given) -> CheckResult:
-    """D continues the last approved draw; no row vanished; stored material went into the work."""
+    """D continues the last approved draw, as does the period; no row vanished.
+
+    Stored material that is there no more went into the work.
+    """
     findings = Findings("sov.continuity")
     application = schedule(given, findings)
     if application is None:
@@ -18,6 +21,14 @@ def continuity(given: Given) -> CheckResult:
     last = given.loan.last_draw
     before = {row.item: row for row in last.rows} if last else {}
     place = Place(document=given.loan_place, spot=f"draw {last.number}" if last else "no draw yet")
+    ends = application.period_to
+    if last and ends and ends.value < last.period_to:
+        findings.add(
+            "period",
+            "the period ends before that of the last draw: the waivers would cover nothing new",
+            side("period to", ends.value, ends.place),
+            side("last draw, period to", last.period_to, place),
+        )
     seen: set[str] = set()
     for row in given.rows:
         item = row.item.value

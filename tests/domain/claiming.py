@@ -78,7 +78,6 @@ class Claimed:
     certified: Decimal | None = None
     missing: set[tuple[WaiverKind, str]] = field(default_factory=set)
     listed: dict[str, Decimal] = field(default_factory=dict)
-    signed: bool = True
     payee_of_soft: str | None = None
     instead: str | None = None
 

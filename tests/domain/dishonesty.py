@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from random import Random
 
 from lender.model import WaiverKind
-from tests.domain.building import ZERO
+from tests.domain.building import ARCHITECT, ZERO
 from tests.domain.claiming import Bill, Claim, Claimed
 from tests.domain.lives import Life, allowed
 
@@ -147,11 +148,8 @@ def move_work(_: Life, said: Claimed, random: Random) -> bool:
 
 def leave_a_row_out(_: Life, said: Claimed, random: Random) -> bool:
     """A row that it does not want to be seen: a credit, say."""
-    if len(said.rows) < 2:
-        return False
     said.rows.sort(key=lambda each: each.value)
-    said.rows.pop(0)
-    return True
+    return len(said.rows) > 1 and bool(said.rows.pop(0))
 
 
 def keep_a_credit(_: Life, said: Claimed, random: Random) -> bool:
@@ -231,21 +229,14 @@ def overdraw(life: Life, said: Claimed, random: Random) -> bool:
     """More than is left of a soft-cost line."""
     line = next(each.amount for each in life.loan.budget if each.id == "S1")
     spent = sum((b.amount for b in (*life.soft_paid, *said.soft) if b.what == "S1"), ZERO)
-    vendor = "Plumb Line Architects"
     more = _some(random, random.choice((line, life.loan.undisbursed)))
-    said.soft.append(Bill(vendor, "A-over", line - spent + more, "S1"))
+    said.soft.append(Bill(ARCHITECT, "A-over", line - spent + more, "S1"))
     return True
 
 
 def above_certified(_: Life, said: Claimed, random: Random) -> bool:
     """More than the architect certified."""
     said.certified = said.due - _some(random, said.due)
-    return True
-
-
-def unsigned(_: Life, said: Claimed, random: Random) -> bool:
-    """No architect has signed."""
-    said.signed = False
     return True
 
 
@@ -257,8 +248,17 @@ def stranger(_: Life, said: Claimed, random: Random) -> bool:
 
 def divert(_: Life, said: Claimed, random: Random) -> bool:
     """The contractor's money goes to the architect, and nobody waives anything."""
-    said.instead = "Plumb Line Architects"
+    said.instead = ARCHITECT
     return bool(dict(said.paid).get(said.contractor))
+
+
+def an_old_period(life: Life, said: Claimed, random: Random) -> bool:
+    """A period of long ago, through which everybody may well have waived."""
+    last = life.loan.last_draw
+    if last is None:
+        return False
+    said.period = last.period_to - timedelta(days=random.randint(1, 400))
+    return True
 
 
 def the_same_draw(_: Life, said: Claimed, random: Random) -> bool:
@@ -288,9 +288,9 @@ CHANGES: dict[Change, str] = {
     bill_twice: "invoice.duplicate",
     overdraw: "budget.reallocation",
     above_certified: "application.certified",
-    unsigned: "application.certified",
     stranger: "payee.screened",
     divert: "waivers.current",
+    an_old_period: "sov.continuity",
     the_same_draw: "loan.open",
 }
 """By the check that must find it."""

@@ -106,10 +106,12 @@ def _another_account(life: Life) -> None:
 
 
 def _less_is_retained(life: Life) -> None:
-    """Lender and borrower agree on a lower rate for all work."""
+    """Lender and borrower agree on lower rates for all work."""
     terms = life.loan.terms.retainage
     if terms.step_down_at is None:
-        lower = terms.model_copy(update={"work_rate": terms.work_rate / 2})
+        lower = terms.model_copy(
+            update={"work_rate": terms.work_rate / 2, "stored_rate": terms.stored_rate / 2}
+        )
         life.change(terms={**life.loan.terms.model_dump(), "retainage": lower.model_dump()})
 
 

@@ -163,7 +163,7 @@ def _application(said: Claimed) -> PayApplication:
         application=at(said.draw, "G702!B1"),
         period_to=at(said.period, "G702!B2"),
         contractor_signed=signed,
-        architect_signed=signed if said.signed else None,
+        architect_signed=signed,
         amount_certified=at(certified, "G702!B5"),
         final=said.final,
         summary=Summary(**{name: at(value, f"G702!{name}") for name, value in amounts.items()}),

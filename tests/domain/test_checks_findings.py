@@ -224,3 +224,14 @@ def test_what_a_contractor_is_paid_too_much_is_no_other_payees_loss() -> None:
     assert sum(each.amount for each in analysis.adjustments) > building.due(building.DRAW)
     assert [(each.payee, each.amount) for each in analysis.payments] == [("P-300", building.SOFT)]
     assert analysis.recommended == building.SOFT
+
+
+@pytest.mark.parametrize(("day", "found"), [(29, True), (30, False)])
+def test_a_period_that_ends_before_the_last_one_is_found(day: int, found: bool) -> None:
+    """Every waiver through that day covered nothing of what the draw paid for, and was taken."""
+    application = building.packet().application
+    assert application is not None
+    ends = building.at(date(2026, 9, day), "G702!B2")
+    analysis = look(application=application.model_copy(update={"period_to": ends}))
+    ids = {each.id for each in of(analysis, "sov.continuity")}
+    assert ("sov.continuity#period" in ids) is found

@@ -56,8 +56,9 @@ def _less_work(life: Life) -> None:
 
 def _less_of_a_row(life: Life) -> None:
     """A credit that is posted into its row."""
-    item = life.random.choice([line.item for line in life.loan.schedule])
-    credit = cents(life.random, (life.values[item] - life.rows[item].least) / 2)
+    item = life.random.choice([item for item, value in life.values.items() if value > 0])
+    most = life.values[item] - life.rows[item].least
+    credit = life.random.choice((cents(life.random, most), most))
     if credit:
         _order(life, **{item: -credit})
 

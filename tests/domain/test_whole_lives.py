@@ -111,8 +111,11 @@ def lowered(life: Life, said: Claimed, analysis: Analysis) -> Analysis:
 
 
 def honest(life: Life, said: Claimed) -> None:
-    """One draw of an honest borrower, which is returned and handed in again now and then."""
+    """One draw of an honest borrower, returned now and then to leave a soft cost out for now."""
     analysis = look(life, said)
+    if said.soft and said.requested > said.soft[-1].amount and life.random.random() < 0.1:
+        said.soft.pop()
+        analysis = look(life, said)
     assert above_info(analysis) == life.expected(said), [
         f"{each.id}: {each.message}" for each in analysis.findings
     ]

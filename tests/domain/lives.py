@@ -16,7 +16,7 @@ from placet.model import Severity
 from tests.domain.building import ARCHITECT, ZERO
 from tests.domain.claiming import WAYS, Bill, Claim, Claimed, Owed, Rates
 from tests.domain.lent import BANK, ENDS, SUBS, cents, lend
-from tests.domain.meanwhile import happen
+from tests.domain.meanwhile import happen, more_work
 from tests.domain.packing import packet_of
 
 START = date(2026, 1, 31)
@@ -108,9 +108,12 @@ class Life:
         """A month passes."""
         self.month += 1
         self.today += timedelta(days=30)
-        if not self.complete:
+        afterthought = self.month == self.months + 2 and self.random.random() < 0.4
+        if afterthought:
+            more_work(self)
+        elif not self.complete:
             happen(self)
-        if self.month >= self.months:
+        if self.month >= self.months and not afterthought:
             self._complete()
         else:
             for item, row in self.rows.items():

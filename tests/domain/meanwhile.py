@@ -37,7 +37,7 @@ def _order(life: Life, **parts: Decimal) -> None:
         life.add(each.item)
 
 
-def _more_work(life: Life) -> None:
+def more_work(life: Life) -> None:
     """A row of its own, and perhaps more of another one."""
     item = life.random.choice([line.item for line in life.loan.schedule])
     parts = {f"X{life.month}": 1 + cents(life.random, Decimal(5000))}
@@ -117,7 +117,7 @@ def _less_is_retained(life: Life) -> None:
 
 
 EVENTS = {
-    _more_work: 0.15,
+    more_work: 0.15,
     _less_work: 0.1,
     _less_of_a_row: 0.08,
     _reallocated: 0.15,

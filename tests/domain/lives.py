@@ -285,4 +285,4 @@ def reached(loan: LoanFile, rows: list[Claim]) -> bool:
     whole = sum((e.value for e in rows), ZERO)
     done = sum((min(e.work, allowed(loan, e)) + e.stored for e in rows if e.value > 0), ZERO)
     done += sum((e.work for e in rows if e.value <= 0), ZERO)
-    return at is not None and done >= whole * at
+    return at is not None and whole > 0 and done >= whole * at

@@ -46,20 +46,27 @@ def more_work(life: Life) -> None:
     _order(life, **parts)
 
 
+def _unpaid(life: Life) -> Decimal:
+    """How much less the contract may be worth without being worth less than is billed of it."""
+    return sum((value - life.rows[item].least for item, value in life.values.items()), ZERO)
+
+
 def _less_work(life: Life) -> None:
     """A credit: a row of its own that is worth less than nothing."""
-    open_work = sum((value - life.rows[item].least for item, value in life.values.items()), ZERO)
-    credit = cents(life.random, min(open_work / 4, Decimal(8000)))
-    if credit:
+    credit = cents(life.random, min(_unpaid(life) / 4, Decimal(8000)))
+    if credit > 0:
         _order(life, **{f"Y{life.month}": -credit})
 
 
 def _less_of_a_row(life: Life) -> None:
     """A credit that is posted into its row."""
-    item = life.random.choice([item for item, value in life.values.items() if value > 0])
-    most = life.values[item] - life.rows[item].least
+    items = [item for item, value in life.values.items() if value > 0]
+    if not items:
+        return
+    item = life.random.choice(items)
+    most = min(life.values[item] - life.rows[item].least, _unpaid(life))
     credit = life.random.choice((cents(life.random, most), most))
-    if credit:
+    if credit > 0:
         _order(life, **{item: -credit})
 
 

@@ -5,10 +5,12 @@ import functools
 import gc
 import importlib
 import os
+import shutil
 import sqlite3
 import sqlite3.dbapi2
 import ssl
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from placet.authority import _payload_keys
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
+
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes its own folder there
+_ROOM = 4 * 2**30  # bytes: what the tests need at once, several times over
+if "TMPDIR" not in os.environ and _IN_MEMORY.is_dir():
+    # Nobody cuts a test's power: what it writes need not wait for the disk.
+    if shutil.disk_usage(_IN_MEMORY).free >= _ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_IN_MEMORY)
 
 gc.disable()  # until the tests are collected, which leaves no garbage: looking takes two fifths
 

@@ -23,16 +23,18 @@ from placet.audit import (
     verify_bundle,
     write_bundle,
 )
-from placet.authority import open_authority
+from placet.authority import AuthoritySettings, Store, open_authority
 from placet.cli import fetch_case
 from placet.client import OperatorClient
 from placet.model import CaseStatus
 from tests.harness import parcels
 from tests.harness.alone import alone
+from tests.harness.databases import KINDS, new_database
 from tests.harness.parcels import ParcelCheck
 from tests.harness.world import temporal_server, until, world
 from tests.walks.house import HouseWalk
 from tests.walks.registry import RegistryWalk
+from tests.walks.standing import differences
 from tests.walks.walking import faults, told, whole
 
 FIRST = int(os.environ.get("PLACET_WALKS_FROM", "1"))
@@ -40,13 +42,22 @@ SEEDS = range(FIRST, FIRST + int(os.environ.get("PLACET_WALKS", "1")))
 MANY = "PLACET_WALKS" in os.environ
 
 
+@pytest.fixture
+def database(request: pytest.FixtureRequest, seed: int, tmp_path: Path) -> Iterator[str]:
+    """One of SQLite; of many walks, every other two are on PostgreSQL."""
+    kind = KINDS[seed // 2 % 2] if MANY else "sqlite"
+    with new_database(request, kind, tmp_path) as url:
+        yield url
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_whatever_befalls_identities_the_log_holds(seed: int, tmp_path: Path) -> None:
+async def test_whatever_befalls_identities_the_log_holds(
+    seed: int, database: str, tmp_path: Path
+) -> None:
     """I4, I6, I8, I10: where one administrator signs, and where two do."""
     signatures = 1 + seed % 2
-    url = f"sqlite:///{tmp_path}/authority.db"
     with faults() as odd:
-        async with alone(url, signatures=signatures) as authority:
+        async with alone(database, signatures=signatures) as authority:
             async with RegistryWalk(seed, authority, tmp_path) as walk:
                 walk.met("ada", authority.admin)
                 if signatures == 2:
@@ -54,7 +65,9 @@ async def test_whatever_befalls_identities_the_log_holds(seed: int, tmp_path: Pa
                 await walk.begin()
                 await walk.go(walk.steps, 500 if MANY else 120, at_once=2 if MANY else 1)
                 files = await whole(walk.client("ada", authority.admin))
+            wrong = await _kept_otherwise(authority.settings)
     assert told(verify(files)) == []
+    assert wrong == []
     assert (walk.unforeseen, odd) == ([], [])
     assert len(walk.done) > len(walk.steps) / 3  # or it proves nothing
 
@@ -71,11 +84,11 @@ def as_it_was() -> Iterator[None]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_befalls_cases_the_log_holds_and_each_replays(
-    seed: int, tmp_path: Path, as_it_was: None
+    seed: int, database: str, tmp_path: Path, as_it_was: None
 ) -> None:
     """I4, I5, I6, I8, I9, I11, I13: beside a second authority, too."""
     with faults() as odd:
-        async with temporal_server() as temporal, world(temporal, tmp_path) as w:
+        async with temporal_server() as temporal, world(temporal, tmp_path, database) as w:
             beside = open_authority(w.settings, temporal) if seed % 2 else contextlib.nullcontext()
             async with HouseWalk(seed, w) as walk, beside:
                 async with walk.crew():
@@ -85,9 +98,16 @@ async def test_whatever_befalls_cases_the_log_holds_and_each_replays(
                     await until(partial(_sealed, w.admin))
                 files = await whole(w.admin)
                 wrong = [*told(verify(files)), *await _of_each(files, w.admin, walk.cases)]
+                wrong += await _kept_otherwise(w.settings)
     assert wrong == []
     assert (walk.unforeseen, odd) == ([], [])
     assert len(walk.done) > len(walk.steps) / 3  # or it proves nothing
+
+
+async def _kept_otherwise(settings: AuthoritySettings) -> list[str]:
+    """What the authority acts on that is not what its log tells."""
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        return await differences(store)
 
 
 async def _sealed(admin: OperatorClient) -> bool:

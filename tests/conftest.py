@@ -30,6 +30,9 @@ if "TMPDIR" not in os.environ and _IN_MEMORY.is_dir():
     if shutil.disk_usage(_IN_MEMORY).free >= _ROOM:
         os.environ["TMPDIR"] = tempfile.tempdir = str(_IN_MEMORY)
 
+# Temporal's servers look for garbage seldom: that is a tenth of their work.
+os.environ.setdefault("GOGC", "400")
+
 gc.disable()  # until the tests are collected, which leaves no garbage: looking takes two fifths
 
 # A busy machine is no failure; pytest's own limit finds what hangs.

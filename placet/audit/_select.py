@@ -4,7 +4,8 @@
 2. The log's first entry, and the log's and the authority's own keys.
 3. What was published and is named by one of these: process, matrix, policies.
 4. Holds on the case's records, or on what these lie below, and the order that it is about.
-5. Whoever acts in any of these: their enrolment, and each change of their standing.
+5. Whoever acts in any of these: their enrolment, and each change of their standing; where an owner
+   left, theirs, and that of who owns since.
 6. How many sign what changes that, and what was proposed and countersigned of these.
 
 No entry of another case is among them, and nothing that only another case's entries refer to.
@@ -66,6 +67,7 @@ _STANDING = {
     EntryType.SESSION_STARTED: "principal",
     EntryType.SESSION_ENDED: "principal",
 }
+_LEFT_BY_OWNER = {EntryType.IDENTITY_FOLLOWED, EntryType.IDENTITY_ORPHANED}
 _HANDED_OVER = {EntryType.DELEGATION_GIVEN, EntryType.DELEGATION_ENDED}
 KEPT = {"context_digest": "contexts", "reasoning_digest": "reasoning"}
 """What entries refer to by a salted digest, and what it is."""
@@ -151,6 +153,9 @@ def _with_people(read: Sequence[Mapping[str, Any]], chosen: Iterable[int]) -> se
             waiting += about.get(str(read[index].get("actor")), ())
             waiting += about.get(f"act {read[index]['data'].get('act')}", ())
             waiting += about.get(f"for {read[index]['data'].get('stands_in_for')}", ())
+            if read[index].get("type") in _LEFT_BY_OWNER:
+                for name in ("before", "owner"):
+                    waiting += about.get(str(read[index]["data"].get(name)), ())
     return found
 
 

@@ -19,6 +19,7 @@ from placet.model import (
     IdentityRules,
     InviteAgent,
     JoinAs,
+    Reason,
     RegisterIdentity,
     SwitchOff,
     Verdict,
@@ -118,6 +119,25 @@ async def test_who_owned_an_agent_while_it_worked_does_not_approve(w: World) -> 
 
 def _owners(view: Any) -> set[str]:
     return {each.person for each in view.requirement.excluded if each.why.value == "owns_agent"}
+
+
+async def test_a_case_is_proved_alone_whose_agents_owner_left(w: World) -> None:
+    """I8, I10: that the owner left, and that the deputy was there, stands in its bundle."""
+    hal, una = "operator:hal", "operator:una"
+    for agent, deputy in (("scale", None), ("carrier", una)):
+        said = registration(owner=hal, deputy=deputy)
+        await w.admin.act("identity.register", f"agent:{agent}", said)
+    async with w.workers():
+        case = await w.open("depot/D1/parcel/1")
+        shown = await w.until_checkpoint(case)
+        await w.admin.act("operator.offboard", hal, Reason(reason="they left"))
+        await w.people["cleo"].decide(shown, Verdict.APPROVE, amount=shown.requirement.amount)
+        assert (await w.until_archived(case)).result == "dispatched"
+    assert [each["type"] for each in await w.entries() if each["data"].get("before") == hal] == [
+        "identity.followed",
+        "identity.orphaned",
+    ]
+    await _holds(w)
 
 
 async def test_an_identity_is_registered_by_administrators_alone(w: World) -> None:

@@ -6,7 +6,9 @@ The scale fails now and then, the carrier loses its answers, and workers stop an
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,6 +41,7 @@ from placet.process import StepRequest
 from placet.tokens import SigningKey
 from tests.admitting import admit
 from tests.harness import parcels, processes
+from tests.harness.parcels import ParcelCheck
 from tests.harness.uses import tell_use
 from tests.harness.world import AGENTS, PASSPHRASE, World
 from tests.walks.walking import Does, Walk
@@ -56,11 +59,18 @@ _FURTHER = (
 class HouseWalk(Walk):
     """Of a whole world."""
 
-    def __init__(self, seed: int, world: World) -> None:
+    workflows: tuple[type, ...] = (ParcelCheck,)
+    policies, schema = processes.POLICIES, processes.SCHEMA
+
+    def __init__(self, seed: int, world: World, folder: Path) -> None:
         super().__init__(seed, world.issuer, world.clock)
+        self.folder = folder
         self.world = world
         self.cases: list[str] = []
         self.customs = SigningKey.generate()
+
+    async def prepare(self) -> None:
+        """What must be there before anyone works."""
 
     async def begin(self) -> None:
         """Who there is, and a few cases."""
@@ -182,7 +192,8 @@ class HouseWalk(Walk):
             await self.administrator.recall(shown.id, "look again")
 
     async def lower(self) -> None:
-        if shown := await self._shown():
+        shown = await self._shown()
+        if shown is not None and shown.evidence.proposal.amount is not None:
             less = Decimal(self.dice.choice(("5.00", "20.00")))
             row = RowCut(item=str(self.dice.randint(1, 2)), amount=less, reason="broken")
             await self.one_of("cleo", "hal").lower(shown, [row])
@@ -237,19 +248,12 @@ class HouseWalk(Walk):
         self.versions["matrix"] = version
 
     async def publish_policy(self) -> None:
-        policies = f"{processes.POLICIES}\n{self.dice.choice(_FURTHER)}"
-        body = PublishPolicy(policies=policies, cedar_schema=processes.SCHEMA)
+        policies = f"{self.policies}\n{self.dice.choice(_FURTHER)}"
+        body = PublishPolicy(policies=policies, cedar_schema=self.schema)
         await self.administrator.act("policy.publish", "parcel-check", body)
 
     async def publish_rules(self) -> None:
         version = self.versions["rules"] + 1
-        limit = Limit(
-            agents=self.dice.choice((("scale",), ())),
-            measure=self.dice.choice((Measure.GRANTS, Measure.RECORDS, Measure.DENIALS)),
-            at_most=self.dice.choice((2, 5, 10)),
-            within_seconds=self.dice.choice((5, 3_600)),
-            beyond=self.dice.choice(tuple(Beyond)),
-        )
         glass = BreakGlass(
             needs=(Need(roles=("clerk", "chief"), count=2),),
             seconds=self.dice.choice((5, 600)),
@@ -261,10 +265,21 @@ class HouseWalk(Walk):
             signatures=self.dice.choices((1, 2), (4, 1))[0],
             break_glass=self.dice.choice((None, glass)),
             step_up=self.dice.choice((None, None, above)),
-            identities=IdentityRules(limits=self.dice.choice(((), (limit,)))),
+            identities=self.identity_rules(),
         )
         await self.administrator.act("governance.publish", "governance", body)
         self.versions["rules"] = version
+
+    def identity_rules(self) -> IdentityRules:
+        """Rules with a limit, or without."""
+        limit = Limit(
+            agents=self.dice.choice((("scale",), ())),
+            measure=self.dice.choice((Measure.GRANTS, Measure.RECORDS, Measure.DENIALS)),
+            at_most=self.dice.choice((2, 5, 10)),
+            within_seconds=self.dice.choice((5, 3_600)),
+            beyond=self.dice.choice(tuple(Beyond)),
+        )
+        return IdentityRules(limits=self.dice.choice(((), (limit,))))
 
     async def rotate_payload_keys(self) -> None:
         settings = self.world.settings
@@ -283,7 +298,7 @@ class HouseWalk(Walk):
 
         async def shifts() -> None:
             while not over.is_set():
-                async with self.world.workers(scale=self._weigh(), carrier=self._dispatch()):
+                async with self.workers():
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self.dice.choice((2, 4, 9))):
                             await over.wait()
@@ -294,6 +309,10 @@ class HouseWalk(Walk):
                 yield
             finally:
                 over.set()
+
+    def workers(self) -> AbstractAsyncContextManager[None]:
+        """One worker for each agent."""
+        return self.world.workers(self.workflows, scale=self._weigh(), carrier=self._dispatch())
 
     def _weigh(self) -> Callable[..., Any]:
         dice = self.dice
@@ -310,18 +329,22 @@ class HouseWalk(Walk):
     def _dispatch(self) -> Callable[..., Any]:
         dice, world, key = self.dice, self.world, self.customs
 
+        async def told(stage: UseStage) -> bool:
+            """Whether the authority takes it: nothing is done that was not asked for before."""
+            try:
+                await tell_use(world, key, current_grant().id, stage)
+            except (AssertionError, httpx.HTTPError):  # the grant was revoked meanwhile
+                return False
+            return True
+
         @activity.defn
         @governed(action="parcel:dispatch", system="authority")
         async def dispatch(request: StepRequest) -> PartRef:
-            tells = dice.random() < 0.7
-            with contextlib.suppress(AssertionError, httpx.HTTPError):  # it was revoked meanwhile
-                if tells:
-                    await tell_use(world, key, current_grant().id, UseStage.INTENT)
+            tells = dice.random() < 0.7 and await told(UseStage.INTENT)
             if dice.random() < 0.15:
                 raise RuntimeError("the lorry broke down")
-            with contextlib.suppress(AssertionError, httpx.HTTPError):
-                if tells:
-                    await tell_use(world, key, current_grant().id, UseStage.RESULT)
+            if tells:
+                await told(UseStage.RESULT)
             if dice.random() < 0.15:
                 raise RuntimeError("its answer was lost")
             return await parcels.dispatch(request)

@@ -162,11 +162,10 @@ def _of_an_identity(
         yield f"owner {target}", data.get("owner")
     if what == "disowned" or (what, data.get("beyond")) == ("exceeded", "suspend"):
         yield from _suspended(target, told)
-    if what == "reviewed" and data["outcome"] == "suspended":
-        yield from _suspended(str(data["identity"]), told)
-    if (what, data.get("outcome")) == ("reviewed", "ended"):
-        if f"identity {data['identity']}" in told:
-            yield f"identity {data['identity']}", "offboarded"
+    if (what, data.get("outcome")) == ("reviewed", "suspended"):
+        yield from _suspended(target, told)
+    if (what, data.get("outcome")) == ("reviewed", "ended") and f"identity {target}" in told:
+        yield f"identity {target}", "offboarded"
 
 
 def _of_a_case(what: str, case: str, data: Data, told: Standing) -> Iterator[tuple[str, Any]]:

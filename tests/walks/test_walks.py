@@ -30,8 +30,8 @@ from placet.model import CaseStatus
 from tests.harness import parcels
 from tests.harness.alone import alone
 from tests.harness.databases import KINDS, new_database
-from tests.harness.parcels import ParcelCheck
 from tests.harness.world import temporal_server, until, world
+from tests.walks.governing import GoverningWalk
 from tests.walks.house import HouseWalk
 from tests.walks.registry import RegistryWalk
 from tests.walks.standing import differences
@@ -86,18 +86,20 @@ def as_it_was() -> Iterator[None]:
 async def test_whatever_befalls_cases_the_log_holds_and_each_replays(
     seed: int, database: str, tmp_path: Path, as_it_was: None
 ) -> None:
-    """I4, I5, I6, I8, I9, I11, I13: beside a second authority, too."""
+    """I4, I5, I6, I8, I9, I10, I11, I13: beside a second authority, and beside reviews, too."""
     with faults() as odd:
         async with temporal_server() as temporal, world(temporal, tmp_path, database) as w:
             beside = open_authority(w.settings, temporal) if seed % 2 else contextlib.nullcontext()
-            async with HouseWalk(seed, w) as walk, beside:
+            kind = GoverningWalk if seed % 3 else HouseWalk
+            async with kind(seed, w, tmp_path) as walk, beside:
+                await walk.prepare()
                 async with walk.crew():
                     await walk.begin()
                     await walk.go(walk.steps, 300 if MANY else 90, at_once=3 if MANY else 1)
                     await walk.put_right()
                     await until(partial(_sealed, w.admin))
                 files = await whole(w.admin)
-                wrong = [*told(verify(files)), *await _of_each(files, w.admin, walk.cases)]
+                wrong = [*told(verify(files)), *await _of_each(files, w.admin, walk)]
                 wrong += await _kept_otherwise(w.settings)
     assert wrong == []
     assert (walk.unforeseen, odd) == ([], [])
@@ -116,16 +118,16 @@ async def _sealed(admin: OperatorClient) -> bool:
     return all(each.archived or each.run_id is None for each in closed)  # or it never began
 
 
-async def _of_each(files: LogFiles, admin: OperatorClient, cases: list[str]) -> list[Any]:
+async def _of_each(files: LogFiles, admin: OperatorClient, walk: HouseWalk) -> list[Any]:
     """What does not hold of each case alone: of its bundle, its story, its history."""
     wrong: list[Any] = []
-    for case in cases:
+    for case in walk.cases:
         own = await fetch_case(admin, case)
         wrong += verify_bundle(read_bundle(write_bundle(own, case))).troubles
         assert list(timeline(own, case))[0].type == "case.opened"
     for case in files.archives:
         for sealed in (True, False):
-            wrong += (await replay(files, case, [ParcelCheck], sealed=sealed)).troubles
+            wrong += (await replay(files, case, walk.workflows, sealed=sealed)).troubles
         if not files.archives[case].erased:
-            wrong += (await record_flight(files, case, [ParcelCheck])).report.troubles
+            wrong += (await record_flight(files, case, walk.workflows)).report.troubles
     return wrong

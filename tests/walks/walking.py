@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 from placet.agent import NotHeard, NotJoined
 from placet.audit import LogFiles, Report
 from placet.cli import fetch_log
+from placet.cli._output import CommandFailed
 from placet.client import AuthorityError, EvidenceMismatch, OperatorClient
 from placet.model import EnrolIdentity, Hold, Reason, SetRoles
 from placet.tokens import SigningKey, invitation_key
@@ -27,7 +28,14 @@ from tests.harness.world import until
 
 Does = Callable[[], Awaitable[object]]
 
-_REFUSALS = (AuthorityError, EvidenceMismatch, ApplicationError, NotJoined, NotHeard)
+_REFUSALS = (
+    AuthorityError,
+    EvidenceMismatch,
+    ApplicationError,
+    NotJoined,
+    NotHeard,
+    CommandFailed,
+)
 _CUT_SHORT = 0.1
 _ON_THE_MACHINE = ("rotate_payload_keys", "rekey_log")
 """Commands beside the authority's database, which no network cuts short."""

@@ -156,7 +156,7 @@ class CaseCodec(PayloadCodec, WithSerializationContext):
         """Decrypt what is encrypted.
 
         Raises:
-            PayloadError: one does not open.
+            PayloadError: one does not open, or no keys are to be had.
         """
         named = {key_of(p) for p in payloads if p.metadata.get("encoding") == ENCODING}
         if not named:
@@ -164,9 +164,10 @@ class CaseCodec(PayloadCodec, WithSerializationContext):
         case = self._of_case()
         try:
             rings = {key: await self._source.ring(case, key) for key in named}
-        except FailureError:
+        except FailureError as error:
             if self._strict:
-                raise
+                # A failure that is final would end the workflow for good; so, its task alone fails.
+                raise PayloadError(f"the keys of {case} are not to be had: {error}") from error
             return list(payloads)
         return [_open_with(rings, each) for each in payloads]
 

@@ -1,11 +1,15 @@
 """An orchestrator that may not go on for a while, at any instant of its work."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from placet.agent._errors import denied
+from placet.agent._link import AuthorityLink
 from placet.client import AuthorityError
 from placet.model import CaseView, CheckpointView, Reason, Verdict
+from placet.payloads import Keyring
 from tests.admitting import admit
 from tests.harness.bypasses import StopsInEachRun, StopsLate
 from tests.harness.world import World, until
@@ -53,6 +57,25 @@ async def test_a_suspended_orchestrator_waits_at_its_checkpoint(
         assert (await w.until_closed(case)).result == "dispatched"
     types = [each["type"] for each in await w.entries()]
     assert types.count("case.stopped") == types.count("case.admitted") == 1
+
+
+async def test_a_denial_that_is_over_at_once_ends_no_workflow(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I10: suspended when a task begins and resumed before it ends: only the task has failed."""
+    given, denials = AuthorityLink.ring, [denied("the orchestrator is suspended", ("I10",))]
+
+    async def ring(link: AuthorityLink, *asked: Any) -> Keyring:
+        if denials:
+            raise denials.pop()
+        return await given(link, *asked)
+
+    monkeypatch.setattr(AuthorityLink, "ring", ring)
+    async with w.workers():
+        case = await w.open(SUBJECT)
+        await _approve(w, await w.until_checkpoint(case))
+        assert (await w.until_closed(case)).result == "dispatched"
+    assert denials == []
 
 
 async def test_a_word_from_before_a_persons_admission_stops_nothing(w: World) -> None:

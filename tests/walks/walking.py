@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from temporalio.exceptions import ApplicationError
 
@@ -28,7 +28,7 @@ from tests.harness.world import until
 
 Does = Callable[[], Awaitable[object]]
 
-_REFUSALS = (
+REFUSALS: tuple[type[Exception], ...] = (
     AuthorityError,
     EvidenceMismatch,
     ApplicationError,
@@ -65,18 +65,29 @@ class Faults(logging.Handler):
 
 
 @contextlib.contextmanager
-def faults() -> Iterator[list[str]]:
-    """The errors in the authority's log meanwhile."""
-    log, handler = logging.getLogger("placet.authority"), Faults()
-    log.addHandler(handler)
+def faults(*logs: str) -> Iterator[list[str]]:
+    """The errors in the authority's log meanwhile, or in these."""
+    handler = Faults()
+    watched = [logging.getLogger(each) for each in logs or ("placet.authority",)]
+    for log in watched:
+        log.addHandler(handler)
     try:
         yield handler.told
     finally:
-        log.removeHandler(handler)
+        for log in watched:
+            log.removeHandler(handler)
 
 
 class Walk:
     """Who there is, with which keys, and what befell them."""
+
+    roles: ClassVar[tuple[tuple[str, ...], ...]] = ROLES
+    names: ClassVar[tuple[str, ...]] = ("bea", "bo", "cleo", "cid", "hal", "nia")
+    """Who may come to be, be suspended, or leave."""
+
+    givers: ClassVar[tuple[str, ...]] = ("cleo", "hal")
+    processes: ClassVar[tuple[str, ...]] = ("parcel-check",)
+    refusals: ClassVar[tuple[type[Exception], ...]] = REFUSALS
 
     def __init__(self, seed: int, issuer: str, clock: Callable[[], datetime]) -> None:
         self.dice = random.Random(seed)  # noqa: S311 - the same walk each time, not a secret
@@ -131,16 +142,16 @@ class Walk:
 
     def some(self) -> str:
         """The name of someone who may come to be, be suspended, or leave."""
-        return self.dice.choice(("bea", "bo", "cleo", "cid", "hal", "nia"))
+        return self.dice.choice(self.names)
 
     async def enrol(self) -> None:
         name, key = self.some(), SigningKey.generate()
-        body = EnrolIdentity(jwk=key.public.jwk(), roles=self.dice.choice(ROLES))
+        body = EnrolIdentity(jwk=key.public.jwk(), roles=self.dice.choice(self.roles))
         await self.administrator.act("operator.enrol", f"operator:{name}", body)
         self.met(name, key)
 
     async def set_roles(self) -> None:
-        body = SetRoles(roles=self.dice.choice(ROLES))
+        body = SetRoles(roles=self.dice.choice(self.roles))
         await self.administrator.act("operator.roles", f"operator:{self.some()}", body)
 
     async def add_key(self) -> None:
@@ -159,7 +170,7 @@ class Walk:
         name, code = self.some(), f"code-{self.dice.random()}"
         key = invitation_key(f"operator:{name}", code)
         body = {
-            "roles": list(self.dice.choice(ROLES)),
+            "roles": list(self.dice.choice(self.roles)),
             "invitation_key": key.thumbprint,
             "minutes": self.dice.choice((1, 60)),
         }
@@ -193,11 +204,11 @@ class Walk:
                 await who.act("act.withdraw", chosen.jti, self.why)
 
     async def stand_in(self) -> None:
-        giver = self.one_of("cleo", "hal")
+        giver = self.one_of(*self.givers)
         if self.dice.random() < 0.7:
             begins = self.clock() + timedelta(seconds=self.dice.choice((-5, 0, 3, 90_000)))
             ends = begins + timedelta(seconds=self.dice.choice((4, 3_600, 432_000)))
-            process = self.dice.choice((None, "parcel-check"))
+            process = self.dice.choice((None, *self.processes))
             await giver.hand_over(f"operator:{self.some()}", begins, ends, "away", process)
         elif given := await giver.delegations():
             await giver.end_delegation(self.dice.choice(given).act)
@@ -242,7 +253,7 @@ class Walk:
                 async with asyncio.timeout(patience):
                     await does()
             self.done[name] += 1
-        except _REFUSALS as error:
+        except self.refusals as error:
             if isinstance(error, AuthorityError) and error.status >= 500 and error.status != 503:
                 self.unforeseen.append(f"{name}: {error.status} {error}")
 

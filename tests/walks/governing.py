@@ -30,7 +30,6 @@ from placet.model import (
     ImportedIdentity,
     ProcessDefinition,
     RegisterIdentity,
-    SwitchOff,
     TimeRule,
     Verdict,
 )
@@ -152,12 +151,6 @@ class GoverningWalk(HouseWalk):
     async def end_identity(self) -> None:
         one = self.dice.choice((*_BOTS, *_KEYS))
         await self.administrator.act("identity.end", one, self.why)
-
-    async def switch_off(self) -> None:
-        who = self.administrator
-        if shown := (await who.get("/v1/vendors/acme"))["identities"]:
-            body = SwitchOff(identities=tuple(shown), reason="it was broken into")
-            await who.act("vendor.off", "acme", body)
 
     async def suspend_or_resume_owner(self) -> None:
         verb = self.dice.choices(("suspend", "resume", "offboard"), (4, 8, 1))[0]

@@ -27,7 +27,6 @@ from placet.model import (
     RegisterIdentity,
     StartCampaign,
     StepUp,
-    SwitchOff,
 )
 from placet.tokens import SigningKey, invitation_key, write_key_file
 from tests.harness import processes
@@ -207,12 +206,6 @@ class RegistryWalk(Walk):
 
     async def end(self) -> None:
         await self.administrator.act("identity.end", self._identity(), self.why)
-
-    async def switch_off(self) -> None:
-        who = self.administrator
-        if shown := (await who.get("/v1/vendors/acme"))["identities"]:
-            body = SwitchOff(identities=tuple(shown), reason="it was broken into")
-            await who.act("vendor.off", "acme", body)
 
     async def review(self) -> None:
         campaign = f"campaign-{self.dice.randint(1, 3)}"

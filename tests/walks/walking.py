@@ -21,7 +21,7 @@ from placet.audit import LogFiles, Report
 from placet.cli import fetch_log
 from placet.cli._output import CommandFailed
 from placet.client import AuthorityError, EvidenceMismatch, OperatorClient
-from placet.model import EnrolIdentity, Hold, Reason, SetRoles
+from placet.model import EnrolIdentity, Hold, Reason, SetRoles, SwitchOff
 from placet.tokens import SigningKey, invitation_key
 from tests.audit.recording import trusting
 from tests.harness.world import until
@@ -212,6 +212,13 @@ class Walk:
             await giver.hand_over(f"operator:{self.some()}", begins, ends, "away", process)
         elif given := await giver.delegations():
             await giver.end_delegation(self.dice.choice(given).act)
+
+    async def switch_off(self) -> None:
+        """All that a vendor runs, as it is shown."""
+        who = self.administrator
+        if shown := (await who.get("/v1/vendors/acme"))["identities"]:
+            body = SwitchOff(identities=tuple(shown), reason="it was broken into")
+            await who.act("vendor.off", "acme", body)
 
     def record(self) -> str:
         """One that somebody may hold."""

@@ -181,8 +181,10 @@ def _of_a_case(what: str, case: str, data: Data, told: Standing) -> Iterator[tup
             status = "stopped"
         case "closed":
             status, result = "closed", data["result"]
+        case "resubmitted":
+            yield f"checkpoint {data['checkpoint']}", "resubmitted"
         case _:
-            return
+            pass
     yield f"case {case}", (status, result)
 
 

@@ -81,8 +81,10 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedd
 async def _killed(made: Embedded, kills: Kills, folder: Path) -> AsyncIterator[None]:
     """Parts that die at their points, and are started again as a supervisor would.
 
-    At the end each has died at every one of its points, and runs on without any.
+    At the end each has died at every one of its points, and runs on without any. ``folder`` says
+    which: it stays as long as the parts.
     """
+    folder.mkdir()
     extra: dict[str, dict[str, str]] = {}
     for part, points in kills.items():
         (folder / part).mkdir()
@@ -132,7 +134,7 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
         books.take_in(loan)
         storage.store_packet(books.storage, loan.loan_id, 1, files)
     async with (
-        _killed(made, IN_A_DRAW[which], tmp_path),
+        _killed(made, IN_A_DRAW[which], made.folder / f"kills-{which}"),
         made.person("dana") as dana,
         made.person("omar") as omar,
         made.person("una") as una,
@@ -176,9 +178,7 @@ async def test_a_draw_ends_once_and_right_whatever_is_killed(
 
 
 @pytest.mark.timeout(400)
-async def test_a_budget_changes_once_and_right_whatever_is_killed(
-    made: Embedded, tmp_path: Path
-) -> None:
+async def test_a_budget_changes_once_and_right_whatever_is_killed(made: Embedded) -> None:
     """I11, I4: the moves are done once, on three people's word, each of which counts once."""
     loan = _loan("L-2500")
     first, second = (each.item for each in loan.schedule[:2])
@@ -188,7 +188,8 @@ async def test_a_budget_changes_once_and_right_whatever_is_killed(
         request_reallocation(books.servicing, loan.loan_id, "1", Moves(moves=(move,)))
     subject = f"loan/{loan.loan_id}/reallocation/1"
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(_killed(made, IN_A_REALLOCATION, tmp_path))
+        folder = made.folder / "kills-reallocation"
+        await stack.enter_async_context(_killed(made, IN_A_REALLOCATION, folder))
         people = {
             name: await stack.enter_async_context(made.person(name))
             for name in ("dana", "ines", "omar", "sofia", "una")

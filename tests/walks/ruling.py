@@ -53,8 +53,10 @@ _LAST = {
     "dan": ("loan-officer",),
     "eve": ("senior-approver",),
     "fay": ("senior-approver",),
+    "gil": ("senior-approver",),
 }
-"""People who come at the end: none had a hand in anything."""
+"""People who come at the end: none had a hand in anything. Above every limit, with an exception, a
+draw asks for three senior approvers."""
 
 
 class RulingWalk(Walk):

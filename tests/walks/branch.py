@@ -1,9 +1,9 @@
 """The lender's parts in one process, as a walk needs them: hundreds of steps, and every log."""
 
-import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from placet.model import Mode
 from placet.tokens import SigningKey, read_key_file
 from tests.harness.world import free_port, serving
 from tests.resource.simulator import served
+from tests.walks.walking import shifts
 from worker.registry import ACTIVITIES, PROCESSES, READING_AGENTS, reading
 
 AGENTS = (*ACTIVITIES, *READING_AGENTS)
@@ -63,25 +64,14 @@ class Branch:
                 await stack.enter_async_context(worker)
             yield
 
-    @contextlib.asynccontextmanager
-    async def crew(self, dice: random.Random) -> AsyncIterator[None]:
-        """Workers that stop and start, now and then without some agents; at the end, all are there."""
-        over = asyncio.Event()
+    def crew(self, dice: random.Random) -> AbstractAsyncContextManager[None]:
+        """Workers that stop and start, now and then without some agents."""
 
-        async def shifts() -> None:
-            while not over.is_set():
-                away = dice.sample(AGENTS, dice.choice((0, 0, 0, 1, 3)))
-                async with self.workers([each for each in AGENTS if each not in away]):
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(dice.choice((3, 8, 20))):
-                            await over.wait()
+        def some() -> AbstractAsyncContextManager[None]:
+            away = dice.sample(AGENTS, dice.choice((0, 0, 0, 1, 3)))
+            return self.workers([each for each in AGENTS if each not in away])
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(shifts())
-            try:
-                yield
-            finally:
-                over.set()
+        return shifts(some, lambda: dice.choice((3, 8, 20)))
 
     async def _client(self, agent: str) -> Client:
         if agent not in self.clients:

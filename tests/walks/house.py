@@ -4,8 +4,7 @@ The scale fails now and then, the carrier loses its answers, and workers stop an
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
@@ -44,7 +43,7 @@ from tests.harness import parcels, processes
 from tests.harness.parcels import ParcelCheck
 from tests.harness.uses import tell_use
 from tests.harness.world import AGENTS, PASSPHRASE, World
-from tests.walks.walking import Does, Walk
+from tests.walks.walking import Does, Walk, shifts
 
 _WORTH = ("30.00", "50.00", "80.00", "80.00", "100.00", "150.00", "400.00")
 _FURTHER = (
@@ -291,24 +290,9 @@ class HouseWalk(Walk):
 
     # --- agents -------------------------------------------------------------------------------
 
-    @contextlib.asynccontextmanager
-    async def crew(self) -> AsyncIterator[None]:
+    def crew(self) -> AbstractAsyncContextManager[None]:
         """Workers that stop and start; their scale and their carrier are not to be relied on."""
-        over = asyncio.Event()
-
-        async def shifts() -> None:
-            while not over.is_set():
-                async with self.workers():
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self.dice.choice((2, 4, 9))):
-                            await over.wait()
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(shifts())
-            try:
-                yield
-            finally:
-                over.set()
+        return shifts(lambda: self.workers(), lambda: self.dice.choice((2, 4, 9)))
 
     def workers(self) -> AbstractAsyncContextManager[None]:
         """One worker for each agent."""

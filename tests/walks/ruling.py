@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.resources
+from abc import ABC, abstractmethod
 from collections import Counter
 from decimal import Decimal
 
@@ -59,7 +60,7 @@ _LAST = {
 draw asks for three senior approvers."""
 
 
-class RulingWalk(Walk):
+class RulingWalk(Walk, ABC):
     """Publishes, suspends, and puts right."""
 
     branch: Branch
@@ -68,9 +69,9 @@ class RulingWalk(Walk):
     held: set[str]
     pause = 0.6
 
+    @abstractmethod
     async def hand_in(self, case: CaseView, who: OperatorClient) -> None:
         """Hand in again what a case's checkpoint has returned."""
-        raise NotImplementedError
 
     async def note_published(self) -> None:
         """The rules as the lender has them."""
@@ -82,9 +83,9 @@ class RulingWalk(Walk):
         self.policies = (folder / "policies.cedar").read_text()
         self.schema = (folder / "schema.cedarschema").read_text()
 
+    @abstractmethod
     async def clear(self) -> None:
         """The lender's own books say nothing against any loan, and each draw has a packet."""
-        raise NotImplementedError
 
     async def publish_matrix(self) -> None:
         """Another mode, other limits; now and then who granted the loan does not matter."""

@@ -10,7 +10,8 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -263,6 +264,28 @@ class Walk:
         except self.refusals as error:
             if isinstance(error, AuthorityError) and error.status >= 500 and error.status != 503:
                 self.unforeseen.append(f"{name}: {error.status} {error}")
+
+
+@contextlib.asynccontextmanager
+async def shifts(
+    workers: Callable[[], AbstractAsyncContextManager[None]], seconds: Callable[[], float]
+) -> AsyncIterator[None]:
+    """Workers that stop and start meanwhile, each time after so many seconds."""
+    over = asyncio.Event()
+
+    async def work() -> None:
+        while not over.is_set():
+            async with workers():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds()):
+                        await over.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work())
+        try:
+            yield
+        finally:
+            over.set()
 
 
 def _new() -> SigningKey:

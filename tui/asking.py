@@ -55,6 +55,11 @@ class Asking(Widget):
         """What stands in its fields, but for the passphrase's own."""
         return [each.value for each in self.query(Input) if not each.password]
 
+    def ask_passphrase_again(self) -> None:
+        """Go back to the passphrase, where there is one: whoever mistyped it types at once."""
+        for each in self.query("#passphrase"):
+            each.focus()
+
     async def ask(self, answer: Awaitable[T]) -> T | None:
         """An answer; or nothing, and the reason is said: away at the top, refused as a notice.
 

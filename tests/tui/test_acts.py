@@ -80,6 +80,36 @@ async def test_a_file_is_attached_a_hold_put_and_lifted(
     assert (simulator.acts[0][3]["name"], simulator.acts[0][3]["size"]) == ("photo.jpg", 9)
 
 
+@pytest.mark.parametrize(
+    ("opens", "fields", "done"),
+    [
+        (("enter", "a"), {}, "recorded"),
+        (("enter", "h"), {"why": "fire", "record": "depot/D-1"}, "recorded as entry"),
+        (("space", "A"), {}, "1 of 1 recorded"),
+    ],
+    ids=["decide", "act", "bulk"],
+)
+async def test_whoever_mistypes_a_passphrase_types_it_anew_at_once(
+    open_console: Opened,
+    simulator: Simulator,
+    opens: tuple[str, ...],
+    fields: dict[str, str],
+    done: str,
+) -> None:
+    """It is asked for again, and nothing that is typed is lost."""
+    simulator.add(7, amount="100.00")
+    async with open_console() as desk:
+        await desk.press(*opens)
+        await fill(desk, **fields)
+        desk.app.screen.query_one("#passphrase", Input).focus()
+        await desk.type("wrong")
+        await desk.press("enter", "enter")
+        await desk.expect("the passphrase is wrong")
+        await desk.type(PASSPHRASE)
+        await desk.press("enter", "enter")
+        await desk.expect(done)
+
+
 async def test_an_amount_is_lowered_row_by_row(open_console: Opened, simulator: Simulator) -> None:
     """I6: the dialog says what is left to the cent, and signs it for the evidence that was shown."""
     view = simulator.add(7)

@@ -103,7 +103,10 @@ class Act(ModalScreen[str | None], Asking):
         try:
             await self.session.confirm(secret, self.typed)
             answer = await self._deed.send(self.session.gateway, told)
-        except (WrongKey, Away, Refused, NotShown) as error:
+        except WrongKey as error:
+            self._say(str(error))
+            self.ask_passphrase_again()
+        except (Away, Refused, NotShown) as error:
             self._say(str(error))
         except ValidationError as error:
             self._say(first_error(error)[1])

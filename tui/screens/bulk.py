@@ -235,7 +235,11 @@ class Bulk(ModalScreen[None], Asking):
             await self.session.prove(
                 secret, self.typed, (self._verdict, most), lambda text: self._say(text, "accent")
             )
-        except (WrongKey, Away, Refused) as error:
+        except WrongKey as error:
+            self._say(str(error))
+            self.ask_passphrase_again()
+            return
+        except (Away, Refused) as error:
             self._say(str(error))
             return
         self._busy = True

@@ -297,7 +297,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             answer = await self.session.gateway.send(self._shown.id, self._signed)
         except WrongKey as error:
             self._say(str(error))
-            self.query_one("#passphrase", Input).focus()
+            self.ask_passphrase_again()
         except TooLong as error:
             self._say(f"Not signed: {error}.")
         except NotShown as error:

@@ -224,7 +224,10 @@ class Intake(ModalScreen[str | None], Asking):
                 for attach, path in paths.values():
                     await asyncio.to_thread(_store, attach, subject, path)
                 answer = await gateway.open_case(process, subject)
-        except (WrongKey, Away, Refused, NotShown, ValueError, OSError) as error:
+        except WrongKey as error:
+            self._say(str(error))
+            self.ask_passphrase_again()
+        except (Away, Refused, NotShown, ValueError, OSError) as error:
             self._say(str(error))
         else:
             leave(self, f"Recorded as entry {answer.entry}: {answer.case or answer.target}")

@@ -179,7 +179,10 @@ class KeyIn(ModalScreen[str | None], Asking):
             answer = await self.session.gateway.key_in(self._file.checkpoint, values)
         except ValidationError as error:
             self._say(first_error(error)[1])
-        except (WrongKey, Away, Refused, NotShown) as error:
+        except WrongKey as error:
+            self._say(str(error))
+            self.ask_passphrase_again()
+        except (Away, Refused, NotShown) as error:
             self._say(str(error))
         else:
             leave(self, f"{self._act}: recorded as entry {answer.entry}")

@@ -181,7 +181,10 @@ class Lower(ModalScreen[str | None], Asking):
             await self.session.confirm(secret, self.typed)
             cuts = list(self._cuts.values())
             answer = await self.session.gateway.lower(self._file.checkpoint, cuts)
-        except (WrongKey, Away, Refused, NotShown) as error:
+        except WrongKey as error:
+            self._say(str(error))
+            self.ask_passphrase_again()
+        except (Away, Refused, NotShown) as error:
             self._say(str(error))
         else:
             leave(self, f"{self._act}: recorded as entry {answer.entry}")

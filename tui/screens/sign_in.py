@@ -160,7 +160,7 @@ class SignIn(ModalScreen[Session], Asking):
             )
         except (WrongKey, Refused) as error:
             self._say(str(error))
-            self.query_one("#passphrase", Input).focus()
+            self.ask_passphrase_again()
         except Away as error:
             self._say(f"{error}; what you typed is kept: try again")
         else:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from placet.audit import HASTY_SECONDS, Oversight, PersonOverseen, oversight
 from placet.cli._base import (
+    BASE64URL,
     REFUSED,
     USAGE,
     console,
@@ -172,7 +173,7 @@ def delegate(
     )
 
 
-@checkpoint.command("undelegate")
+@checkpoint.command("undelegate", context_settings=BASE64URL)
 def undelegate(delegation: str, as_json: AsJson = False) -> None:
     """End a delegation of yours before its time."""
     _acted(lambda client: client.end_delegation(delegation), as_json=as_json)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from placet.cli._base import (
+    BASE64URL,
     USAGE,
     AsJson,
     fail,
@@ -111,7 +112,7 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
         _people_commands(app)
         people_commands(app)
 
-    @app.command("revoke-key")
+    @app.command("revoke-key", context_settings=BASE64URL)
     def revoke_key(thumbprint: str, reason: Why, as_json: AsJson = False) -> None:
         """Revoke one key for good, say a stolen one; its owner's live grants end."""
 

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from placet.cli._base import AsJson, failures, operator_client, read_model, run, show
+from placet.cli._base import (
+    BASE64URL,
+    AsJson,
+    failures,
+    operator_client,
+    read_model,
+    run,
+    show,
+)
 from placet.cli._identities import Why
 from placet.model import ActAnswer, Governance, ProposalStatus, ProposalView, Reason
 
@@ -35,7 +43,7 @@ def list_(
         show(found if as_json else rows, as_json=as_json, columns=columns)
 
 
-@act.command("show")
+@act.command("show", context_settings=BASE64URL)
 def show_(identifier: Proposal, as_json: AsJson = False) -> None:
     """Show one with everything that it would change."""
 
@@ -47,7 +55,7 @@ def show_(identifier: Proposal, as_json: AsJson = False) -> None:
         show(run(work()), as_json=as_json)
 
 
-@act.command()
+@act.command(context_settings=BASE64URL)
 def countersign(identifier: Proposal, as_json: AsJson = False) -> None:
     """Sign it as the second person; it takes effect."""
 
@@ -59,7 +67,7 @@ def countersign(identifier: Proposal, as_json: AsJson = False) -> None:
         show(run(work()), as_json=as_json)
 
 
-@act.command()
+@act.command(context_settings=BASE64URL)
 def withdraw(identifier: Proposal, reason: Why, as_json: AsJson = False) -> None:
     """Withdraw it; it never takes effect."""
 

@@ -208,6 +208,31 @@ def test_who_is_away_is_stood_in_for_by_their_like_until_they_end_it(floor: Floo
     assert "handed over" in late.err
 
 
+@pytest.mark.parametrize("begin", ["-", "--"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("act", "show"),
+        ("act", "countersign"),
+        ("act", "withdraw"),
+        ("checkpoint", "undelegate"),
+        *((kind, "revoke-key") for kind in ("agent", "operator", "system")),
+    ],
+    ids=" ".join,
+)
+def test_an_id_that_begins_with_a_hyphen_is_no_option(
+    floor: Floor, words: tuple[str, str], begin: str
+) -> None:
+    """An act's id and a thumbprint are base64url: one in 64 begins so, a stolen key's as well."""
+    length = 43 if "revoke-key" in words else 24
+    why = ("--reason", "stolen") if words[1] in ("withdraw", "revoke-key") else ()
+    who = "ada" if words[0] != "checkpoint" else "ana"
+    asked = floor.say(who, *words, begin.ljust(length, "h"), *why, code=1)
+    assert asked.err.startswith("placet: refused: ") and " no " in asked.err
+    mistyped = floor.say(who, *words, begin.ljust(length, "h"), "--josn", *why, code=2)
+    assert "--josn" in mistyped.err
+
+
 def test_many_are_approved_at_once_and_the_report_tells_who_was_hasty(floor: Floor) -> None:
     """I6: each signed on its own evidence; their sum is said, and wrong it is refused."""
     several = [floor.asked() for _ in range(3)]

@@ -21,7 +21,7 @@ from tests.tokens.samples import sign_raw
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WHY = {"reason": "a test"}
 NOWHERE, OPENING, GOES_ON, BARE = (number_id("case", each) for each in (99, 1, 2, 3))
-UNRULED = "unruled"
+UNRULED, ANOTHER = "unruled", "another"
 
 
 _NO_STEP, _NOT_RUNNING = "no step of this agent runs in such a case", ("I1", "not_running")
@@ -32,11 +32,13 @@ async def at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Acting]:
     """An authority with cases that are opening, open, and closed."""
     async with acting(tmp_path_factory.mktemp("cases")) as made:
         await made.enrol("pat", "porter")
-        for name in (DEFINITION.name, UNRULED):
+        for name in (DEFINITION.name, UNRULED, ANOTHER):
             definition = DEFINITION.model_copy(update={"name": name})
             await made.act("ada", "process.publish", name, definition)
         kept = matrix().model_copy(update={"retention_days": 0})
         await made.act("ada", "matrix.publish", DEFINITION.name, kept)
+        other = matrix().model_copy(update={"process": ANOTHER})
+        await made.act("ada", "matrix.publish", ANOTHER, other)
         closed: dict[str, Any] = {"status": "closed", "closed_at": NOON, "archived_at": NOON}
 
         def cases(tx: Tx) -> None:
@@ -58,6 +60,15 @@ _REFUSED: dict[str, tuple[str, str, str, Any, int, str, tuple[str, ...]]] = {
         OpenCase(process=UNRULED, subject="depot/D1/parcel/50"),
         409,
         "process unruled or its matrix is not published",
+        (),
+    ),
+    "opens-what-another-process-has-open": (
+        "pat",
+        "case.open",
+        "depot/D1/parcel/2",
+        OpenCase(process=ANOTHER, subject="depot/D1/parcel/2"),
+        409,
+        "depot/D1/parcel/2 has an open case already",
         (),
     ),
     "admits-nothing": (

@@ -108,7 +108,6 @@ class CaseActs:
             raise Invalid("invalid_request", f"subject: {error}") from None
         if tx.first(
             Case,
-            Case.process == body.process,
             Case.subject == body.subject,
             Case.closed_at.is_(None),  # type: ignore[union-attr]  # a column on the class
         ):

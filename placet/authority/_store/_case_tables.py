@@ -16,7 +16,10 @@ from placet.authority._store._base import (
 
 
 class Case(Row, table=True):
-    """A case. ``status`` as in :class:`placet.model.CaseStatus`; one open case per subject."""
+    """A case. ``status`` as in :class:`placet.model.CaseStatus`; one open case per subject.
+
+    Older versions opened one for each process: those go on until they close.
+    """
 
     __table_args__ = (
         Index(
@@ -29,7 +32,12 @@ class Case(Row, table=True):
         ),
         Index("case_status", "status", "id"),
         Index("case_to_archive", "status", "archived_at", "id"),
-        Index("case_subject", "process", "subject"),
+        Index(
+            "case_open_subject",
+            "subject",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("case_opened", "status", "opened_at", "id"),
         Index("case_process_opened", "status", "process", "opened_at", "id"),
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect
 from placet.authority._store._errors import StoreMismatch
 from placet.revisions import NoWay, Revisions
 
-REVISIONS = ("r0001", "r0002", "r0003", "r0004", "r0005", "r0006", "r0007", "r0008")
+REVISIONS = ("r0001", "r0002", "r0003", "r0004", "r0005", "r0006", "r0007", "r0008", "r0009")
 """All of them, from the first: files of those names in ``_migrations/versions``."""
 
 TABLES = Revisions(

@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
 
 from placet.cli._keyring import recall
 from placet.cli._output import (
@@ -35,7 +34,6 @@ from placet.transport import BadTls
 
 __all__ = [
     "AWAY",
-    "BASE64URL",
     "REFUSED",
     "USAGE",
     "AsJson",
@@ -55,10 +53,6 @@ __all__ = [
     "run",
     "show",
 ]
-
-BASE64URL: Final = {"ignore_unknown_options": True}
-"""Settings of a command whose argument may begin with a hyphen, being in base64url: an act's id, a
-thumbprint. It is no option then."""
 
 
 @contextlib.contextmanager

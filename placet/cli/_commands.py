@@ -2,13 +2,18 @@
 
 1. A wrong value is told without the words of the library that found it.
 2. A flag takes no value, and its help names none.
+3. An act's id, or a thumbprint, is no option, although it may begin with a hyphen.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+
+
+_ID = re.compile(r"-[A-Za-z0-9_-]{21,}$")
 
 
 class Commands(TyperGroup):
@@ -32,6 +37,15 @@ class Commands(TyperGroup):
         if found is not None:
             _look_through(found, ctx)
         return found
+
+
+class TakesId(TyperCommand):
+    """A command whose argument is in base64url: one in 64 begins with a hyphen."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take a word as it stands that is as long as an id; no option is."""
+        ctx.ignore_unknown_options = any(_ID.match(each) for each in args)
+        return super().parse_args(ctx, args)
 
 
 def _look_through(command: Any, ctx: Any) -> None:

@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from placet.audit import HASTY_SECONDS, Oversight, PersonOverseen, oversight
 from placet.cli._base import (
-    BASE64URL,
     REFUSED,
     USAGE,
     console,
@@ -24,6 +23,7 @@ from placet.cli._base import (
     show,
 )
 from placet.cli._cases import checkpoint_id
+from placet.cli._commands import TakesId
 from placet.cli._deciding import checkpoint
 from placet.cli._fetch import fetch_entries
 from placet.cli._identities import AsJson, Why
@@ -173,7 +173,7 @@ def delegate(
     )
 
 
-@checkpoint.command("undelegate", context_settings=BASE64URL)
+@checkpoint.command("undelegate", cls=TakesId)
 def undelegate(delegation: str, as_json: AsJson = False) -> None:
     """End a delegation of yours before its time."""
     _acted(lambda client: client.end_delegation(delegation), as_json=as_json)

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from placet.cli._base import (
-    BASE64URL,
     USAGE,
     AsJson,
     fail,
@@ -17,6 +16,7 @@ from placet.cli._base import (
     run,
     show,
 )
+from placet.cli._commands import TakesId
 from placet.cli._sign_in import enrol_with_code, people_commands
 from placet.model import ActAnswer, AddKey, EnrolIdentity, Reason, SetRoles
 from placet.tokens import SigningKey, write_key_file
@@ -112,7 +112,7 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
         _people_commands(app)
         people_commands(app)
 
-    @app.command("revoke-key", context_settings=BASE64URL)
+    @app.command("revoke-key", cls=TakesId)
     def revoke_key(thumbprint: str, reason: Why, as_json: AsJson = False) -> None:
         """Revoke one key for good, say a stolen one; its owner's live grants end."""
 

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from placet.cli._base import (
-    BASE64URL,
     AsJson,
     failures,
     operator_client,
@@ -14,6 +13,7 @@ from placet.cli._base import (
     run,
     show,
 )
+from placet.cli._commands import TakesId
 from placet.cli._identities import Why
 from placet.model import ActAnswer, Governance, ProposalStatus, ProposalView, Reason
 
@@ -43,7 +43,7 @@ def list_(
         show(found if as_json else rows, as_json=as_json, columns=columns)
 
 
-@act.command("show", context_settings=BASE64URL)
+@act.command("show", cls=TakesId)
 def show_(identifier: Proposal, as_json: AsJson = False) -> None:
     """Show one with everything that it would change."""
 
@@ -55,7 +55,7 @@ def show_(identifier: Proposal, as_json: AsJson = False) -> None:
         show(run(work()), as_json=as_json)
 
 
-@act.command(context_settings=BASE64URL)
+@act.command(cls=TakesId)
 def countersign(identifier: Proposal, as_json: AsJson = False) -> None:
     """Sign it as the second person; it takes effect."""
 
@@ -67,7 +67,7 @@ def countersign(identifier: Proposal, as_json: AsJson = False) -> None:
         show(run(work()), as_json=as_json)
 
 
-@act.command(context_settings=BASE64URL)
+@act.command(cls=TakesId)
 def withdraw(identifier: Proposal, reason: Why, as_json: AsJson = False) -> None:
     """Withdraw it; it never takes effect."""
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from activities.checks import (
     _budget,
+    _cuts,
     _documents,
     _loan,
     _people,
@@ -15,7 +16,6 @@ from activities.checks import (
 )
 from activities.checks._given import ZERO, Check, Given, total
 from lender.model import (
-    Adjustment,
     Analysis,
     Basis,
     BilledInvoice,
@@ -29,7 +29,6 @@ from lender.model import (
     Row,
     ScheduleRow,
     Screening,
-    to_cents,
 )
 from placet.model import CheckResult, CheckStatus, digest_json
 
@@ -80,9 +79,8 @@ def analyse(
     results = tuple(check(given) for check in CHECKS)
     if reading is not None:
         results = (*results, *_reading.results(reading))
-    requested = _requested(given)
-    adjustments = _adjustments(given)
-    payments, recommended = _pay(given, results, requested, adjustments)
+    requested = _cuts.requested(given)
+    payments, recommended = _pay(given, results, requested)
     earned = packet.application.summary.earned_less_retainage if packet.application else None
     return Analysis(
         as_of=today,
@@ -93,7 +91,7 @@ def analyse(
         results=results,
         requested=requested,
         recommended=recommended,
-        adjustments=(*adjustments, *_taken_off(given)),
+        adjustments=(*_cuts.by_checks(given), *_cuts.by_people(given)),
         payments=payments,
         invoices=_invoices(packet),
         claims=_waivers.claims(given),
@@ -158,44 +156,10 @@ def _schedule_row(row: Row) -> ScheduleRow:
     )
 
 
-def _requested(given: Given) -> Decimal:
-    request = given.packet.request
-    return request.total.value if request and request.total else ZERO
-
-
-def _adjustments(given: Given) -> tuple[Adjustment, ...]:
-    """What each row is billed too much, net of the retainage that is held on it."""
-    on_work, on_stored = _progress.held_rates(given)
-    found = []
-    for row, much in _documents.billed_too_much(given):
-        reasons = [
-            what
-            for amount, what in (
-                (much.over, "billed above the scheduled value"),
-                (much.unseen, "more than the inspector saw"),
-                (much.unbacked, "stored material without a bill of sale"),
-            )
-            if amount
-        ]
-        if reasons:
-            amount = to_cents(much.work * (1 - on_work) + much.material * (1 - on_stored))
-            found.append(Adjustment(item=row.item.value, amount=amount, reason="; ".join(reasons)))
-    return tuple(found)
-
-
-def _taken_off(given: Given) -> tuple[Adjustment, ...]:
-    """What people took off, beside what the checks did."""
-    return tuple(
-        Adjustment(item=each.item, amount=each.amount, reason=each.reason, by=each.by)
-        for each in given.cuts
-    )
-
-
 def _pay(
     given: Given,
     results: tuple[CheckResult, ...],
     requested: Decimal,
-    adjustments: tuple[Adjustment, ...],
 ) -> tuple[tuple[Payment, ...], Decimal]:
     """The payments, adding up to what is recommended; none if the payees can't be told."""
     request = given.packet.request
@@ -209,13 +173,7 @@ def _pay(
         asked[registered.id] = asked.get(registered.id, ZERO) + payee.amount.value
     if total(asked.values()) != requested:
         return (), ZERO
-    cut = max(
-        min(total(each.amount for each in adjustments), _due(given)),
-        _above_certified(given),
-        requested - given.loan.undisbursed,
-    )
-    contractor = given.loan.contractor
-    cut = max(cut, ZERO) + total(each.amount for each in given.cuts)
+    contractor, cut = given.loan.contractor, _cuts.taken_off(given)
     if cut > asked.get(contractor, ZERO):
         return (), ZERO
     if cut > 0:
@@ -239,21 +197,6 @@ def _contradictory(results: tuple[CheckResult, ...]) -> bool:
         result.check in {"sov.arithmetic", "sov.totals"} and result.status != CheckStatus.PASSED
         for result in results
     )
-
-
-def _due(given: Given) -> Decimal:
-    """Line 8: what is billed too much beyond it was paid before, and is no other payee's loss."""
-    application = given.packet.application
-    due = application.summary.current_payment if application else None
-    return max(due.value, ZERO) if due else ZERO
-
-
-def _above_certified(given: Given) -> Decimal:
-    application = given.packet.application
-    if application is None or application.amount_certified is None:
-        return ZERO
-    due = application.summary.current_payment
-    return max(due.value - application.amount_certified.value, ZERO) if due else ZERO
 
 
 def _account(given: Given, payee: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from activities.checks import _cuts
 from activities.checks._budget import drawn
 from activities.checks._given import ZERO, Findings, Given, money, side, total
 from activities.checks._loan import find_payee
@@ -89,12 +90,46 @@ def waivers_current(given: Given) -> CheckResult:
     if final:
         _occupancy(given, findings)
     _to_suppliers(given, wanted, findings)
-    for claim in claims(given):
+    paid_less = (_after_cuts(given, each, wanted, findings) for each in claims(given))
+    due = [each for each in paid_less if each.amount]
+    for claim in due:
         paid = side("paid by this draw", claim.amount, _NO_DOCUMENT)
         waivers = _waivers(given, claim, wanted, paid, findings)
         for waiver in () if final else waivers:  # the final forms have no through date
             _check_through(claim, waiver, period, findings)
-    return findings.result(otherwise=None if claims(given) else "nobody who must waive is paid")
+    return findings.result(otherwise=None if due else "nobody who must waive is paid")
+
+
+def _after_cuts(given: Given, asked: Claim, wanted: WaiverKind, findings: Findings) -> Claim:
+    """What the claimant's waiver is held against: the contractor does not get what is taken off.
+
+    A waiver for all that was asked is no reason to pay nothing, but it takes effect on that amount
+    alone (Civil Code 8132, 8136).
+    """
+    contractor, cut = given.loan.payee(given.loan.contractor), _cuts.taken_off(given)
+    if contractor is None or not _same(contractor.name, asked.claimant):
+        return asked
+    if not ZERO < cut <= asked.amount:  # with more taken off, nobody is paid
+        return asked
+    paid = asked.model_copy(update={"amount": asked.amount - cut})
+    waived = _waived(given, asked, wanted)
+    if _waived(given, paid, wanted) == paid.amount or waived != asked.amount or not paid.amount:
+        return paid
+    place = _chosen(given, asked, wanted)[0].claimant.place
+    findings.add(
+        f"{asked.claimant}:after-cuts",
+        f"the waiver of {asked.claimant} is for what was asked and takes effect on that alone: "
+        "ask for one for what is paid",
+        side("waiver", waived, place),
+        side("paid by this draw", paid.amount, _NO_DOCUMENT),
+        difference=cut,
+        severity=Severity.WARNING,
+    )
+    return asked
+
+
+def _waived(given: Given, claim: Claim, wanted: WaiverKind) -> Decimal:
+    return total(each.amount.value for each in _chosen(given, claim, wanted) if each.amount)
 
 
 def waivers_previous(given: Given) -> CheckResult:

@@ -80,6 +80,8 @@ class Claimed:
     listed: dict[str, Decimal] = field(default_factory=dict)
     payee_of_soft: str | None = None
     instead: str | None = None
+    waived: Decimal | None = None
+    """What the contractor's waiver is for, if not for all that it asks."""
 
     @property
     def parts(self) -> list[tuple[Decimal, Decimal]]:

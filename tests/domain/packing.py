@@ -105,7 +105,11 @@ def _invoice(bill: Bill, *, sale: bool) -> Invoice:
 def _waivers(said: Claimed) -> list[Waiver]:
     kind = WaiverKind.CONDITIONAL_FINAL if said.is_final else WaiverKind.CONDITIONAL_PROGRESS
     threshold = said.loan.terms.waiver_threshold
-    claims = [e for e in said.paid if e[0] == said.contractor]
+    claims = [
+        (name, due if said.waived is None else said.waived)
+        for name, due in said.paid
+        if name == said.contractor
+    ]
     claims += [(name, due) for name, due in said.subs if due > threshold]
     found = [waiver(kind, name, amount, said.period) for name, amount in claims]
     if said.is_final:

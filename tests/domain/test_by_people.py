@@ -25,10 +25,10 @@ def cut(item: str, amount: str, number: int = 0) -> Cut:
     return Cut(item=item, amount=Decimal(amount), reason="left out", by=BY, act=f"{ACT}{number}")
 
 
-def lowered(*cuts: Cut) -> Analysis:
+def lowered(*cuts: Cut, packet: Packet | None = None) -> Analysis:
     loan = building.loan()
     return analyse(
-        building.packet(),
+        packet or building.packet(),
         loan,
         loan.next_draw,
         building.SCREENINGS,

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from lender.model import Analysis, Packet, Payee, RequestPayee, Waiver, WaiverKind
-from placet.model import CheckStatus, Finding
+from placet.model import CheckStatus, Finding, Severity
 from tests.domain import building
 from tests.domain.drawing import after_draw
 from tests.domain.test_by_people import cut, lowered
@@ -153,6 +153,39 @@ def test_the_contractor_waives_what_it_was_paid_and_not_what_was_asked() -> None
     assert last is not None
     claims = {each.claimant: each.amount for each in last.claims}
     assert claims == {building.BUILDER: paid, building.ELECTRIC: Decimal("6000.00")}
+
+
+@dataclass(frozen=True)
+class Waived:
+    """How much less than all that was asked the contractor waives, and what is found."""
+
+    less: str
+    severities: tuple[Severity, ...]
+
+
+WAIVED = {
+    "all that was asked": Waived("0.00", (Severity.WARNING,)),
+    "what is paid": Waived("1000.00", ()),
+    "a cent more than is paid": Waived("999.99", (Severity.BLOCKING,)),
+    "a cent less than is paid": Waived("1000.01", (Severity.BLOCKING,)),
+}
+
+
+@pytest.mark.parametrize("name", WAIVED)
+def test_after_a_cut_the_contractor_waives_what_it_is_paid(name: str) -> None:
+    """Civil Code 8132: a waiver of more takes effect on more, which nobody pays."""
+    packet, said = building.packet(), WAIVED[name]
+    amount = building.due(building.DRAW) - Decimal(said.less)
+    own = building.waiver(CURRENT, building.BUILDER, amount, building.PERIOD)
+    others = tuple(
+        e for e in packet.waivers if (e.claimant.value, e.kind.value) != (building.BUILDER, CURRENT)
+    )
+    packet = packet.model_copy(update={"waivers": (*others, own)})
+    analysis = lowered(cut("02", "1000.00"), packet=packet)
+    findings = [each for each in analysis.findings if each.check == "waivers.current"]
+    assert tuple(each.severity for each in findings) == said.severities
+    paid = building.due(building.DRAW) - 1000
+    assert all(f"{paid:,.2f}" in {e.value for e in each.compared} for each in findings)
 
 
 def paying(payee: str, amount: str = "0.00") -> Packet:

@@ -107,7 +107,16 @@ def lowered(life: Life, said: Claimed, analysis: Analysis) -> Analysis:
     cut = Cut(item=item, amount=off, reason="-", by="operator:sofia", act="0123456789abcdef")
     less = life.analyse(said, cut)
     assert less.recommended == analysis.recommended - off
+    assert above_info(less) == life.expected(said) | after_cuts(said, less)
     return less
+
+
+def after_cuts(said: Claimed, analysis: Analysis) -> set[str]:
+    """The contractor's waiver is for another amount than it is paid."""
+    asked = dict(said.paid).get(said.contractor, ZERO)
+    paid = asked - (analysis.requested - analysis.recommended)
+    waived = asked if said.waived is None else said.waived
+    return {"waivers.current"} if 0 < paid < asked and paid != waived else set()
 
 
 def honest(life: Life, said: Claimed) -> None:
@@ -116,9 +125,14 @@ def honest(life: Life, said: Claimed) -> None:
     if said.soft and said.requested > said.soft[-1].amount and life.random.random() < 0.1:
         said.soft.pop()
         analysis = look(life, said)
-    assert above_info(analysis) == life.expected(said), [
+    assert above_info(analysis) == life.expected(said) | after_cuts(said, analysis), [
         f"{each.id}: {each.message}" for each in analysis.findings
     ]
+    if after_cuts(said, analysis) and life.random.random() < 0.5:
+        asked = dict(said.paid)[said.contractor]
+        said.waived = asked - (analysis.requested - analysis.recommended)
+        analysis = look(life, said)
+        assert above_info(analysis) == life.expected(said)
     add_up(said, analysis)
     pay(life, said, lowered(life, said, analysis))
 

@@ -12,7 +12,6 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-
 _ID = re.compile(r"-[A-Za-z0-9_-]{21,}$")
 
 

@@ -179,7 +179,8 @@ def no_waiver(life: Life, said: Claimed, random: Random) -> bool:
     """Somebody who is paid waives nothing."""
     kind = WaiverKind.CONDITIONAL_FINAL if said.is_final else WaiverKind.CONDITIONAL_PROGRESS
     threshold = life.loan.terms.waiver_threshold
-    names = [name for name, amount in said.paid if name == said.contractor and amount]
+    paid = {each.payee for each in life.analyse(said).payments}
+    names = [said.contractor] if life.loan.contractor in paid else []
     names += [name for name, due in said.subs if due > threshold]
     if not names:
         return False

@@ -13,7 +13,7 @@ from lender._scope import Reach
 from lender._service import Base, Database, Failure
 from lender._uses import Desk
 from lender._web import PayeePath, answer, make_service, parse_record
-from lender.model import LoanFile, Screening
+from lender.model import LoanFile, PayeeStanding, Screening
 from placet.model import FactsAnswer
 from placet.resource import Guard
 
@@ -97,19 +97,16 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
     async def screen(request: Request, payee: PayeePath) -> Response:
         async with desk.using(request, action="payee:screen", record=f"payee/{payee}") as use:
             row = await use.run(lambda session: session.get(PayeeRow, payee))
-            screening = Screening(
-                payee=payee,
-                status="unknown" if row is None else row.standing,
-                licensed=row is not None and row.licensed,
-                list_version=LIST_VERSION,
+            unknown = Screening(
+                payee=payee, status="unknown", licensed=False, list_version=LIST_VERSION
             )
-            return answer(screening)
+            return answer(unknown if row is None else _screened(row))
 
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         def read(session: Session) -> FactsAnswer:
             loan, _ = parse_record(record)
-            facts: dict[str, JsonValue] = {"screening": _worst(session, loan)}
+            facts: dict[str, JsonValue] = {"standings": _standings(session, loan)}
             return FactsAnswer(record=record, version=LIST_VERSION, facts=facts)
 
         return answer(await desk.tell_facts(request, record, read))
@@ -117,13 +114,22 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
     return app
 
 
-def _worst(session: Session, loan: str) -> str:
-    """The worst standing among a loan's payees; of a loan without any nothing is known."""
+def _screened(row: PayeeRow) -> Screening:
+    return Screening(
+        payee=row.id, status=row.standing, licensed=row.licensed, list_version=LIST_VERSION
+    )
+
+
+def _standings(session: Session, loan: str) -> list[JsonValue]:
+    """How each of a loan's payees stands, at least: nothing is known of any other."""
     rows = session.exec(
         select(PayeeRow)
         .join(PayeeOfLoan, col(PayeeOfLoan.payee) == col(PayeeRow.id))
         .where(col(PayeeOfLoan.loan) == loan)
-    ).all()
-    if not rows:
-        return "unknown"
-    return "clear" if all(row.standing == "clear" and row.licensed for row in rows) else "hit"
+        .order_by(col(PayeeRow.id))
+    )
+    return [
+        told
+        for row in rows
+        for told in PayeeStanding(payee=row.id, standing=_screened(row).standing).at_least
+    ]

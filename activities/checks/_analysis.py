@@ -24,6 +24,7 @@ from lender.model import (
     InvoiceMatch,
     LoanFile,
     Packet,
+    PayeeStanding,
     Payment,
     Reading,
     Row,
@@ -98,7 +99,7 @@ def analyse(
         period_to=_period(packet),
         rows=tuple(_schedule_row(row) for row in given.rows),
         earned_less_retainage=earned.value if earned else None,
-        basis=_basis(given),
+        basis=_basis(given, payments),
         inspected_by=_inspector(packet),
         inspected=_documents.inspected_worth(given),
         drawn=_budget.drawn(given),
@@ -111,13 +112,19 @@ def _inspector(packet: Packet) -> str | None:
     return read.value if read else None
 
 
-def _basis(given: Given) -> Basis:
+def _basis(given: Given, payments: tuple[Payment, ...]) -> Basis:
+    paid = {each.payee for each in payments}
     title = given.packet.title
     return Basis(
         title_effective=title.effective.value if title and title.effective else None,
         cover=tuple(_documents.cover(given, kind) for kind in InsuranceKind),
         cost_to_complete=_loan.cost_to_complete(given),
         sources=given.loan.sources,
+        screened=tuple(
+            PayeeStanding(payee=each.payee, standing=each.standing)
+            for each in sorted(given.screenings, key=lambda each: each.payee)
+            if each.payee in paid
+        ),
     )
 
 

@@ -6,7 +6,9 @@ from lender.model._analysis import (
     Basis,
     Cover,
     InvoiceMatch,
+    PayeeStanding,
     Screening,
+    Standing,
     draw_version,
 )
 from lender.model._by_people import Cut, Cuts, Keyed, KeyedNote, KeyedValues
@@ -148,6 +150,7 @@ __all__ = [
     "PayApplication",
     "Payee",
     "PayeeId",
+    "PayeeStanding",
     "Payment",
     "Payments",
     "PriorDraw",
@@ -167,6 +170,7 @@ __all__ = [
     "ScheduleLine",
     "ScheduleRow",
     "Screening",
+    "Standing",
     "Statement",
     "Subcontractor",
     "Summary",

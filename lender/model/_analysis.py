@@ -1,6 +1,7 @@
 """What the analysis of a draw says: every check's result, and what is recommended."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -23,6 +24,33 @@ from lender.model._loan import (
 from placet.model import CheckResult, Digest, Finding, Model, Money, Principal, digest_json
 
 
+class Standing(StrEnum):
+    """How a payee stands with compliance, the worst first."""
+
+    HIT = "hit"
+    UNKNOWN = "unknown"
+    UNLICENSED = "unlicensed"
+    CLEAR = "clear"
+
+
+class PayeeStanding(Model):
+    """How one payee stands."""
+
+    payee: PayeeId
+    standing: Standing
+
+    @property
+    def named(self) -> str:
+        """As a fact spells it: ``P-100:clear``."""
+        return f"{self.payee}:{self.standing.value}"
+
+    @property
+    def at_least(self) -> list[str]:
+        """This and each worse standing of the payee, so that policy can compare sets."""
+        order = list(Standing)
+        return [f"{self.payee}:{each.value}" for each in order[: order.index(self.standing) + 1]]
+
+
 class Screening(Model):
     """What the compliance database says of one payee."""
 
@@ -30,6 +58,12 @@ class Screening(Model):
     status: Annotated[str, StringConstraints(pattern=r"^(?:clear|hit|unknown)$")]
     licensed: bool
     list_version: Text
+
+    @property
+    def standing(self) -> Standing:
+        """The standing, of which a licence is part."""
+        found = Standing(self.status)
+        return Standing.UNLICENSED if found is Standing.CLEAR and not self.licensed else found
 
 
 class InvoiceMatch(Model):
@@ -62,8 +96,12 @@ class Cover(Model):
 
 
 class Basis(Model):
-    """What the findings on title, insurance and balance rest on: looked at again before paying."""
+    """What findings rest on that are looked at again before paying.
 
+    ``screened`` is how those who are paid stood; an analysis of an older version has none.
+    """
+
+    screened: tuple[PayeeStanding, ...] | None = None
     title_effective: date | None = None
     cover: tuple[Cover, ...] = ()
     cost_to_complete: Money | None = None
@@ -106,6 +144,15 @@ class Analysis(Model):
     def findings(self) -> tuple[Finding, ...]:
         """All findings, in the order of the checks."""
         return tuple(finding for result in self.results for finding in result.findings)
+
+    @property
+    def screened(self) -> tuple[PayeeStanding, ...]:
+        """How those whom it pays stood; they were clear where an older version does not say it."""
+        stood = {each.payee: each for each in self.basis.screened or ()}
+        return tuple(
+            stood.get(payee, PayeeStanding(payee=payee, standing=Standing.CLEAR))
+            for payee in sorted({each.payee for each in self.payments})
+        )
 
     @property
     def version(self) -> str:

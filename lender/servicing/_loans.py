@@ -161,8 +161,15 @@ def standing(row: LoanRow, file: LoanFile) -> dict[str, JsonValue]:
 
 
 def _look(loan: LoanFile, row: AnalysisRow | None) -> dict[str, JsonValue]:
-    """Title, insurance and balance of a draw not paid yet: as it was analysed, or worse today."""
+    """Title, insurance and balance of a draw not paid yet: as it was analysed, or worse today.
+
+    And how those whom it pays stood with compliance, which knows how they stand now.
+    """
     worse: Container[Aspect] = ()
+    screened: list[JsonValue] = []
     if row is not None:
-        worse = worsened(loan, Analysis.model_validate_json(row.body), today())
-    return {each.value: "worse" if each in worse else "as_analysed" for each in Aspect}
+        analysis = Analysis.model_validate_json(row.body)
+        worse = worsened(loan, analysis, today())
+        screened = [each.named for each in analysis.screened]
+    looked = {each.value: "worse" if each in worse else "as_analysed" for each in Aspect}
+    return {**looked, "screened": screened}

@@ -4,7 +4,7 @@ import pytest
 
 from lender._service import Failure
 from lender.compliance import register_payees, set_standing
-from lender.model import LoanFile, Payee
+from lender.model import LoanFile, Payee, Standing
 from tests.lender.lending import DRAW, LOAN, Lending, loan_file
 
 SYSTEMS = ("compliance",)
@@ -17,54 +17,61 @@ def _other_loan() -> LoanFile:
     return other.model_copy(update={"payees": (*other.payees, SHARED)})
 
 
-async def _standing(lending: Lending, record: str = DRAW) -> str:
-    facts = await lending.facts(record, "compliance")
-    return str(facts["facts"]["screening"])
+async def _standings(lending: Lending, record: str = DRAW) -> dict[str, str]:
+    """How each payee stands now: the best of what is told of it, and everything worse with it."""
+    told: dict[str, list[str]] = {}
+    for each in (await lending.facts(record, "compliance"))["facts"]["standings"]:
+        payee, _, standing = each.partition(":")
+        told.setdefault(payee, []).append(standing)
+    order = [each.value for each in Standing]
+    assert all(each == order[: len(each)] for each in told.values())
+    return {payee: each[-1] for payee, each in told.items()}
 
 
-async def test_a_shared_payees_hit_stops_every_loan_that_pays_it(either: Lending) -> None:
-    """I3: the fact that policy reads is the worst among the loan's payees, whoever registered it."""
+async def test_a_shared_payees_hit_is_told_of_every_loan_that_pays_it(either: Lending) -> None:
+    """I3: policy compares them with how the payees of the draw stood, whoever registered them."""
     database = either.databases["compliance"]
     register_payees(database, _other_loan())
-    assert await _standing(either) == "clear"
-    assert await _standing(either, "loan/L-2002/draw/1") == "clear"
+    records = (DRAW, "loan/L-2002/draw/1")
+    assert [(await _standings(either, each))[SHARED.id] for each in records] == ["clear"] * 2
     set_standing(database, SHARED.id, "hit")
-    assert await _standing(either) == "hit"
-    assert await _standing(either, "loan/L-2002/draw/1") == "hit"
+    assert [(await _standings(either, each))[SHARED.id] for each in records] == ["hit"] * 2
     set_standing(database, SHARED.id, "clear")
-    assert await _standing(either, "loan/L-2002/draw/1") == "clear"
+    assert (await _standings(either, "loan/L-2002/draw/1"))[SHARED.id] == "clear"
 
 
 async def test_a_loan_of_shared_payees_alone_is_known(bank: Lending) -> None:
     """A second loan of the same people is not unknown."""
     same = loan_file().model_copy(update={"loan_id": "L-2003"})
     register_payees(bank.databases["compliance"], same)
-    assert await _standing(bank, "loan/L-2003") == "clear"
+    told = await _standings(bank, "loan/L-2003")
+    assert told == {each.id: "clear" for each in same.payees}
 
 
 async def test_a_known_payee_keeps_its_standing(bank: Lending) -> None:
-    """Taking a loan in again clears nobody."""
+    """Taking a loan in again clears nobody; a licence is part of how a payee stands."""
     database = bank.databases["compliance"]
     set_standing(database, "P-10012", "clear", licensed=False)
     register_payees(database, loan_file())
     register_payees(database, _other_loan())
-    assert await _standing(bank) == "hit"
-    assert await _standing(bank, "loan/L-2002") == "clear"
+    assert (await _standings(bank))["P-10012"] == "unlicensed"
+    others = await _standings(bank, "loan/L-2002")
+    assert set(others.values()) == {"clear"}
 
 
-async def test_a_payee_that_a_loan_no_longer_pays_does_not_stop_it(bank: Lending) -> None:
+async def test_a_payee_that_a_loan_no_longer_pays_is_not_told(bank: Lending) -> None:
     """The list is the loan's, as it was taken in last."""
     database = bank.databases["compliance"]
     set_standing(database, "P-10014", "hit")
-    assert await _standing(bank) == "hit"
+    assert (await _standings(bank))["P-10014"] == "hit"
     shorter = loan_file().model_copy(update={"payees": loan_file().payees[:4]})
     register_payees(database, shorter)
-    assert await _standing(bank) == "clear"
+    assert "P-10014" not in await _standings(bank)
 
 
-async def test_an_unknown_loan_is_unknown(bank: Lending) -> None:
+async def test_of_an_unknown_loan_nothing_is_told(bank: Lending) -> None:
     """I12: nothing is known of it: that is no "clear"."""
-    assert await _standing(bank, "loan/L-999/draw/1") == "unknown"
+    assert await _standings(bank, "loan/L-999/draw/1") == {}
 
 
 async def test_screening_tells_one_payees_standing_and_nothing_else(bank: Lending) -> None:
@@ -100,6 +107,6 @@ async def test_a_standing_that_is_none_is_refused(bank: Lending) -> None:
     with pytest.raises(Failure) as refused:
         set_standing(bank.databases["compliance"], "P-10010", "maybe")  # type: ignore[arg-type]
     assert refused.value.status == 400
-    assert await _standing(bank) == "clear"
+    assert (await _standings(bank))["P-10010"] == "clear"
     with pytest.raises(Failure, match="no such payee"):
         set_standing(bank.databases["compliance"], "P-1", "hit")

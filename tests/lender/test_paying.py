@@ -24,6 +24,8 @@ from lender.model import (
     InsuranceKind,
     Lien,
     LoanStatus,
+    PayeeStanding,
+    Standing,
     draw_version,
     payments_digest,
 )
@@ -302,6 +304,17 @@ async def test_a_paid_draw_is_answered_again_whatever_the_loan_learns(bank: Lend
     assert (await bank.facts())["facts"]["title"] == "as_analysed"
     assert (await bank.pay(fixed)).status_code == 200
     assert bank.paid() == PAID
+
+
+async def test_how_those_who_are_paid_stood_is_told_until_they_are(bank: Lending) -> None:
+    """I5, I11: policy holds it against how they stand now; the others of the loan don't count."""
+    known = PayeeStanding(payee=PAYMENTS[0].payee, standing=Standing.UNLICENSED)
+    other = PayeeStanding(payee="P-10019", standing=Standing.HIT)
+    await bank.analyse(analysis_of(basis=BASIS.model_copy(update={"screened": (known, other)})))
+    told = (await bank.facts())["facts"]["screened"]
+    assert told == [known.named, f"{PAYMENTS[1].payee}:clear"]
+    assert (await bank.pay(await bank.approved())).status_code == 200
+    assert (await bank.facts())["facts"]["screened"] == []
 
 
 async def test_what_was_noted_survives_a_new_version_of_the_loan(bank: Lending) -> None:

@@ -152,13 +152,20 @@ class Desk:
         return await until(look)
 
     async def decide(
-        self, person: str, checkpoint: CheckpointView, verdict: Verdict = Verdict.APPROVE
+        self,
+        person: str,
+        checkpoint: CheckpointView,
+        verdict: Verdict = Verdict.APPROVE,
+        why: str = "it was looked into",
     ) -> DecisionAnswer:
-        """A person decides."""
-        approves = verdict is Verdict.APPROVE
-        amount = checkpoint.evidence.proposal.amount if approves else None
+        """A person decides; who approves accepts each blocking finding, and says why."""
+        proposal, approves = checkpoint.evidence.proposal, verdict is Verdict.APPROVE
         return await self.people[person].decide(
-            checkpoint, verdict, amount=amount, reason_code=None if approves else "questions"
+            checkpoint,
+            verdict,
+            amount=proposal.amount if approves else None,
+            reason_code=None if approves else "questions",
+            exceptions=dict.fromkeys(proposal.exceptions, why) if approves else None,
         )
 
     async def ended(self, case: str, status: str = "closed") -> CaseView:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lender.compliance import set_standing
 from lender.model import CoverNotice, InsuranceKind, Lien
 from lender.servicing import note
 from placet.client import AuthorityError
@@ -284,6 +285,39 @@ async def test_in_automatic_mode_a_clean_small_draw_is_paid_without_a_person(des
     (checkpoint,) = await desk.people["una"].checkpoints(case=case)
     assert checkpoint.requirement.needs == ()
     assert checkpoint.decisions == ()
+
+
+async def test_a_hit_of_a_payee_whom_the_draw_does_not_pay_stops_nothing(desk: Desk) -> None:
+    """I3: it stopped every payment on what nobody was shown."""
+    loan = desk.take_in_loan()
+    checkpoint = await desk.asked(case := await desk.open(loan))
+    other = next(each for each in loan.payees if each.role == "subcontractor")
+    set_standing(desk.books.compliance, other.id, "hit")
+    await desk.decide("omar", checkpoint)
+    assert (await desk.ended(case)).result == "disbursed"
+
+
+async def test_a_finding_of_compliance_that_people_accepted_is_paid_unless_it_gets_worse(
+    desk: Desk,
+) -> None:
+    """I5: who has no licence stays as accepted; a hit on a sanctions list goes back to people."""
+    loan = desk.take_in_loan()
+    set_standing(desk.books.compliance, loan.contractor, "clear", licensed=False)
+    case = await desk.open(loan)
+    rounds = []
+    for standing in ("hit", "clear"):
+        for name, who in (("compliance", ("cora",)), ("draw-approval", ("omar", "sofia"))):
+            checkpoint = await desk.asked(case, name)
+            rounds.append(checkpoint.evidence.proposal.findings)
+            for person in who:
+                await desk.decide(person, checkpoint, why="its licence was renewed")
+                if person == "omar":
+                    set_standing(desk.books.compliance, loan.contractor, standing, licensed=False)
+    assert (await desk.ended(case)).result == "disbursed"
+    voided = [each for each in await desk.entries(case) if each["type"] == "checkpoint.voided"]
+    reasons = [each["data"]["reasons"][-1] for each in voided]
+    assert reasons == ["policy:law.payees-no-worse", "new_evidence"]  # asked once more, on a hit
+    assert [each.severity for each in rounds[0] if each.check == "payee.screened"] == ["blocking"]
 
 
 async def test_in_automatic_mode_people_decide_once_an_approval_was_voided(desk: Desk) -> None:

@@ -25,7 +25,7 @@ def readable(given: Given) -> CheckResult:
 
 
 def loan_open(given: Given) -> CheckResult:
-    """Not matured or in default; equity is in; the next draw number."""
+    """Not matured, in default or on hold; equity is in; the next draw number."""
     findings = Findings("loan.open")
     loan, document = given.loan, given.loan_place
     if loan.status is not LoanStatus.OPEN:
@@ -33,6 +33,12 @@ def loan_open(given: Given) -> CheckResult:
             "status",
             f"the loan is {loan.status.value}",
             side("status", loan.status.value, Place(document=document, spot="status")),
+        )
+    if loan.holds:
+        findings.add(
+            "holds",
+            "the loan is on hold: nothing is paid on it until that is lifted",
+            side("holds", loan.holds, Place(document=document, spot="holds")),
         )
     if loan.maturity < given.today:
         findings.add(

@@ -254,6 +254,7 @@ class LoanFile(Model):
 
     What moves in between, ``equity_in``, ``deposits``, ``liens`` and ``notices``, is compared just
     before paying with what the approved analysis rests on: only a worse answer stops the payment.
+    ``holds`` is how many holds the servicing system itself has on it, which no file brings.
     """
 
     loan_id: LoanId
@@ -271,6 +272,7 @@ class LoanFile(Model):
     equity_in: Money
     deposits: Money = Decimal("0.00")
     status: LoanStatus = LoanStatus.OPEN
+    holds: int = Field(default=0, ge=0)
     maturity: date
     terms: Terms
     budget: tuple[BudgetLine, ...] = Field(min_length=1)

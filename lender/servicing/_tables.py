@@ -47,7 +47,7 @@ class LoanRow(Base, table=True):
 
     def file(self) -> LoanFile:
         """The loan as it stands."""
-        return LoanFile.model_validate_json(self.body)
+        return LoanFile.model_validate_json(self.body).model_copy(update={"holds": self.holds})
 
     def keep(self, loan: LoanFile) -> None:
         """Take a newer version of the loan; its holds stay."""

@@ -1,6 +1,6 @@
 """What the checks say of documents that are missing, contradict each other, or do not suffice."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from lender.model import (
     Analysis,
     InspectedRow,
     LoanFile,
+    LoanStatus,
     Occupancy,
     Packet,
     Read,
@@ -35,6 +36,21 @@ def look(loan: LoanFile | None = None, **changes: Any) -> Analysis:
     """The analysis of the clean packet with some documents changed."""
     packet = building.packet().model_copy(update=changes)
     return analysed(packet, loan or building.loan())
+
+
+NOT_OPEN: dict[str, dict[str, Any]] = {
+    "status": {"status": LoanStatus.DEFAULT},
+    "holds": {"holds": 1},
+    "maturity": {"maturity": building.TODAY - timedelta(days=1)},
+    "equity": {"equity_in": building.loan().required_equity - Decimal("0.01")},
+}
+
+
+@pytest.mark.parametrize("why", NOT_OPEN)
+def test_a_loan_that_is_not_open_is_told(why: str) -> None:
+    """In default, on hold, matured, or without the borrower's equity: each by its name."""
+    (finding,) = of(look(building.loan().model_copy(update=NOT_OPEN[why])), "loan.open")
+    assert (finding.id, finding.severity) == (f"loan.open#{why}", Severity.BLOCKING)
 
 
 @pytest.mark.parametrize(

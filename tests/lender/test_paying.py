@@ -29,7 +29,7 @@ from lender.model import (
     draw_version,
     payments_digest,
 )
-from lender.servicing import _paying, import_loan, note, place_hold
+from lender.servicing import _paying, import_loan, note, place_hold, read_loan
 from lender.servicing._tables import FirstBillingRow, InvoiceRow
 from placet.model import CheckResult, FactsAnswer, Proposal, Severity, digest_json
 from tests.lender.lending import (
@@ -229,6 +229,7 @@ async def test_a_hold_survives_a_new_version_of_the_loan(either: Lending) -> Non
     import_loan(database, loan_file())
     facts = await either.facts()
     assert facts["facts"]["holds"] == 2
+    assert read_loan(database, LOAN).holds == 2, "agents are told, too"
     await either.analyse(analysis_of(loan_version=2))
     require_problem(await either.pay(await either.approved()), 409, "conflict", "hold")
 

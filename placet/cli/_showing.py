@@ -27,6 +27,7 @@ from placet.model import (
     CheckpointView,
     InputPart,
     ProcessDefinition,
+    RecordId,
     quantity,
 )
 
@@ -45,7 +46,7 @@ async def published_process(client: OperatorClient, case: CaseView) -> ProcessDe
 def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
     """Show what is asked: the findings first, then what is proposed, and what it rests on."""
     with failures():
-        view, lead, asked = run(_asked(identifier))
+        view, lead, asked, held_on = run(_asked(identifier))
         if as_json:
             show(view, as_json=True)
             return
@@ -55,6 +56,9 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
         about = subject_named(asked, [lead])
         if about is not None:
             out.print(f"about {_safe(about)}", soft_wrap=True)
+        if held_on is not None:
+            said = f"on hold: {held_on}; nothing guarded happens until that is lifted"
+            out.print(said, soft_wrap=True)
         for line in _said_first(view):
             out.print(f"  {_safe(line)}", soft_wrap=True)
         for finding in proposal.findings:
@@ -106,8 +110,8 @@ def show_part(identifier: str, name: str) -> None:
 
 async def _asked(
     identifier: str,
-) -> tuple[CheckpointView, InputPart, CheckpointDefinition | None]:
-    """A checkpoint, the part that leads its evidence, and how its process describes it.
+) -> tuple[CheckpointView, InputPart, CheckpointDefinition | None, RecordId | None]:
+    """A checkpoint, the part that leads its evidence, how its process describes it, and its hold.
 
     Raises:
         EvidenceMismatch: it shows what its digests do not fix.
@@ -117,8 +121,9 @@ async def _asked(
         if not view.erased:
             check_evidence(view)
         lead = await client.part(view.case, view.evidence.items[0].digest)
-        made = await published_process(client, await client.case(view.case))
-        return view, lead, None if made is None else made.checkpoint(view.name)
+        case = await client.case(view.case)
+        made = await published_process(client, case)
+        return view, lead, None if made is None else made.checkpoint(view.name), case.held_on
 
 
 def _said_first(view: CheckpointView) -> Iterator[str]:

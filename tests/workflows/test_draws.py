@@ -329,6 +329,8 @@ async def test_in_automatic_mode_people_decide_once_an_approval_was_voided(desk:
         case = await desk.open(loan)
         checkpoint = await desk.asked(case)
         assert checkpoint.requirement.needs != ()
+        shown = await desk.command("omar", "checkpoint", "show", checkpoint.id)
+        assert f"on hold: {record}; nothing guarded happens" in shown.out
         await desk.people["sofia"].act("hold.lift", record, Reason(reason="a mistake"))
         await desk.decide("omar", checkpoint)
         assert (await desk.ended(case)).result == "disbursed"

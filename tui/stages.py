@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from placet.model import CaseStatus, CaseView, CheckpointLine
+from placet.model import ArchiveState, CaseStatus, CaseView, CheckpointLine
 from tui import words
 from tui.said import Piece
 from tui.text import harmless
@@ -86,11 +86,18 @@ def case_look(case: CaseView, subject: str, stage: Stage, now: datetime) -> list
             ("\nClosed\n", "head"),
             f"{words.clock(case.closed_at)}, after "
             f"{words.span((case.closed_at - case.opened_at).total_seconds())}\n",
-            ("its history is sealed\n", "good")
-            if case.archived
-            else ("its history is not sealed yet\n", "warn"),
+            _archive(case),
         ]
     if case.alarm or case.archive_trouble:
         made.append((f"\n{harmless(case.alarm or case.archive_trouble or '')}\n", "bad"))
     made.append((f"\n{case.process}, version {case.process_version}\n{case.id}", "muted"))
     return made
+
+
+def _archive(case: CaseView) -> Piece:
+    """What there is of a closed case's history."""
+    if case.archive is ArchiveState.ERASED:
+        return ("it was erased under two signatures\n", "warn")
+    if case.archived:
+        return ("its history is sealed\n", "good")
+    return ("its history is not sealed yet\n", "warn")

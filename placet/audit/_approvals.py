@@ -41,9 +41,14 @@ class ApprovalChange(Model):
 
 
 class ApprovalsAgain(Model):
-    """How many outcomes were computed again, which came out otherwise, and which would change."""
+    """How many outcomes were computed again, which came out otherwise, and which would change.
+
+    ``erased`` is how many were passed over, as what people saw and said is gone; what an emergency
+    asked for, no matrix does: of these it is only computed what they came to.
+    """
 
     recorded: int
+    erased: int
     otherwise: tuple[int, ...]
     changes: tuple[ApprovalChange, ...]
 
@@ -52,11 +57,12 @@ def approvals_again(
     files: LogFiles, matrix: AuthorityMatrix, since: datetime | None = None
 ) -> ApprovalsAgain:
     """Compute each outcome of the matrix's process again: as it was asked, then as it would be."""
-    walk = Walk(Scene(files, Collector()))
+    scene = Scene(files, Collector())
+    walk = Walk(scene)
     cases: set[str] = set()
     otherwise: list[int] = []
     changes: list[ApprovalChange] = []
-    recorded = 0
+    recorded = gone = 0
     for index, data in files.numbered():
         try:
             entry = decode_entry(data)
@@ -72,10 +78,15 @@ def approvals_again(
         view, (words, level) = files.checkpoints.get(name), walk.checkpoints.words(name)
         if view is None:
             continue
+        if entry.case in scene.erased:
+            gone += 1
+            continue
         recorded += 1
         before = outcome_status(escalated(view.requirement, level), words).value
         if before != entry.data.get("status"):
             otherwise.append(index)
+        if view.requirement.emergency_until is not None:
+            continue
         automatic = walk.checkpoints.recomputed(view)
         for after, why in _asked_anew(view, words, level, matrix, automatic):
             if after != before:
@@ -92,7 +103,9 @@ def approvals_again(
                         why=spelled(why),
                     )
                 )
-    return ApprovalsAgain(recorded=recorded, otherwise=tuple(otherwise), changes=tuple(changes))
+    return ApprovalsAgain(
+        recorded=recorded, erased=gone, otherwise=tuple(otherwise), changes=tuple(changes)
+    )
 
 
 def _asked_anew(

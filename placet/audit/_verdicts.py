@@ -119,7 +119,7 @@ class Verdicts:
                     case=standing.opened.case or "",
                     status=standing.status,
                     deadline=_end_of(opened.get("deadline")),
-                    adjustments_digest=view.evidence.proposal.adjustments_digest,
+                    adjustments_digest=self._adjustments(view, claims),
                     decisions=tuple(standing.decisions),
                 ),
                 entry.time,
@@ -131,6 +131,12 @@ class Verdicts:
             self._scene.trouble("decision-refusable", str(error))
         except ValidationError as error:
             self._scene.trouble("decision-refusable", f"not a checkpoint: {error.error_count()}")
+
+    def _adjustments(self, view: CheckpointView, claims: DecisionClaims) -> str | None:
+        """The rows that are proposed; what they were is gone with an erased case."""
+        if self._scene.case in self._scene.erased:
+            return claims.adjustments_digest
+        return view.evidence.proposal.adjustments_digest
 
     def _facts(self, entry: Entry, roles: tuple[str, ...]) -> OperatorFacts:
         process = self._scene.process(entry.case)

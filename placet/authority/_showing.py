@@ -42,7 +42,7 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
     asked = asked_of(row)
     evidence = Evidence.model_validate_json(row.evidence_json)
     counted = counted_decisions(reader, row.id)
-    diff = _changed(reader, row, evidence)
+    diff = None if case.erased_at is not None else _changed(reader, row, evidence)
     rows = reader.all(
         DecisionRow, DecisionRow.checkpoint_id == row.id, order_by=[DecisionRow.entry]
     )

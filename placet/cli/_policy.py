@@ -212,7 +212,8 @@ def backtest_(
 def _print_approvals(found: ApprovalsAgain, process: str) -> None:
     out = console()
     outcomes = quantity(found.recorded, "outcome")
-    out.print(f"  computed {outcomes} of {escape(process)} again, as asked then")
+    gone = f"; {found.erased} of erased cases were passed over" if found.erased else ""
+    out.print(f"  computed {outcomes} of {escape(process)} again, as asked then{gone}")
     for index in found.otherwise:
         out.print(f"  [bold]DOES NOT HOLD[/bold] outcome at entry {index}")
     out.print(f"  asked them of the proposed matrix: {len(found.changes)} would change")

@@ -175,6 +175,22 @@ def test_another_matrix_shows_the_approvals_that_would_not_have_been_enough(
     assert change.decided_by == ("operator:cleo",)
     assert "chief" in change.why
 
+    # What an emergency asks for stands in no matrix: it would be asked again under any.
+    begun = {
+        name: view.model_copy(
+            update={
+                "requirement": view.requirement.model_copy(
+                    update={"emergency_until": view.deadline}
+                )
+            }
+        )
+        for name, view in recorded.files.checkpoints.items()
+        if view.case == recorded.dispatched
+    }
+    files = dataclasses.replace(recorded.files, checkpoints={**recorded.files.checkpoints, **begun})
+    again = approvals_again(files, proposed_matrix)
+    assert recorded.dispatched not in {each.case for each in again.changes}
+
 
 @pytest.fixture
 def folder(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

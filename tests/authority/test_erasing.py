@@ -19,6 +19,7 @@ from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.client import Client
 
 from placet.audit import (
+    approvals_again,
     read_bundle,
     replay,
     timeline,
@@ -36,6 +37,7 @@ from placet.model import (
     EnrolIdentity,
     Hold,
     Reason,
+    RowCut,
     Verdict,
 )
 from placet.tokens import SigningKey, make_client_assertion, make_proof
@@ -207,6 +209,41 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     with pytest.raises(LedgerError, match=rf"erased by entry {at}, .* under a later head"):
         await fetch_case(una, case, before)
     assert (await fetch_case(una, case)).archives[case].erased
+
+
+async def lowered_case(w: World, parcel: str) -> str:
+    """A case whose people were asked twice: one of them took something off, and said why."""
+    async with w.workers():
+        case = await w.open(f"depot/E1/parcel/{parcel}")
+        first = await w.until_checkpoint(case)
+        rows = [RowCut(item="4", amount=Decimal("0.01"), reason="it is broken")]
+        await w.people["cleo"].lower(first, rows)
+        second = await w.until_checkpoint(case)
+        assert second.changed is not None
+        await w.people["cleo"].decide(second, Verdict.APPROVE, amount=Decimal("79.99"))
+        await w.until_archived(case)
+    return case
+
+
+async def test_a_case_that_was_asked_twice_is_erased_as_any_other(
+    w: World, bea: OperatorClient
+) -> None:
+    """I8, I9: it is shown, verified, replayed, bundled and backtested, and so are the others."""
+    una, other = w.people["una"], await closed_case(w, "31")
+    case = await lowered_case(w, "32")
+    version = [900]
+    await publish_retention(w, 0, version)
+    await erase(w, bea, case)
+    assert [each.changed for each in await una.checkpoints(case=case)] == [None, None]
+    files = await whole_log(una)
+    assert [(each.name, each.found) for each in verify(files).troubles] == []
+    for each in (case, other):
+        assert (await replay(files, each, [ParcelCheck])).holds
+        bundle = write_bundle(only(files, each), each)
+        assert verify_bundle(read_bundle(bundle)).troubles == ()
+    asked = approvals_again(files, processes.matrix(version[0] + 1))
+    assert asked.erased >= 1
+    assert (asked.otherwise, asked.changes) == ((), ())
 
 
 async def test_an_open_case_is_not_erased(w: World, bea: OperatorClient) -> None:

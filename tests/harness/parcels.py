@@ -74,11 +74,17 @@ async def weigh(request: StepRequest) -> PartRef:
     asked = VALUES.get(request.record, Decimal("80.00"))
     for part in await current_grant().inputs("keyed"):
         asked = Decimal(Keyed.model_validate(part.part.data).values[-1].value)
-    value = asked
+    cut = Cuts(rows=())
     for part in await current_grant().inputs("cuts"):
-        value -= sum(each.amount for each in Cuts.model_validate(part.part.data).rows)
+        cut = Cuts.model_validate(part.part.data)
+    value = asked - sum(each.amount for each in cut.rows)
     current_grant().reason("the scale was read once")
-    proposal = Proposal(amount=value, requested=asked, payments_digest=digest_json([str(value)]))
+    proposal = Proposal(
+        amount=value,
+        requested=asked,
+        payments_digest=digest_json([str(value)]),
+        adjustments_digest=digest_json(cut) if cut.rows else None,
+    )
     weight = Weight(value=str(value), inspected_by=INSPECTORS.get(request.record))
     return current_grant().keep("weight", weight, proposal)
 

@@ -3,18 +3,22 @@
 import pytest
 from textual.widgets import Button, Input, Select, Static
 
+from placet.audit import Flight, Report
 from placet.cli import CommandFailed
-from placet.model import Standstill
+from placet.model import ArchiveState, CaseStatus, Standstill
 from placet.process import Process
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
 from tests.tui.simulator import NOW, PARCELS, Simulator
+from tui.audit import Audited
 from tui.gateway import Gateway
-from tui.screens import intake, main
+from tui.said import said
+from tui.screens import intake, main, replay
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.compare import Choose, Compare
 from tui.screens.look import Look
 from tui.screens.replay import Replay
+from tui.stages import case_look, stage_of
 from tui.steps import Step, of_process, same_step, side_by_side
 from tui.widgets.slider import Slider
 from tui.widgets.table import VirtualTable
@@ -167,6 +171,36 @@ async def test_two_cases_stand_side_by_side(open_console: Opened, simulator: Sim
         await desk.press("enter")
         await desk.on(Look)
         await desk.expect("policy:law.no")
+
+
+async def test_an_erased_case_is_said_to_be_one(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I8: what the ledger has of it stays on the screen; nothing is there to be replayed."""
+    line = simulator.add(7)
+    simulator.note("grant.issued", "agent:weigher", line.case, line.subject, {"action": "x:y"})
+    simulator.cases[line.case] = simulator.cases[line.case].model_copy(
+        update={
+            "status": CaseStatus.CLOSED,
+            "closed_at": NOW,
+            "result": "dispatched",
+            "archived": True,
+            "archive": ArchiveState.ERASED,
+        }
+    )
+    proof = Report(checked={"entries": 3}, troubles=())
+    flight = Flight(case=line.case, process="p", workflow_type="P", frames=(), report=proof)
+
+    async def audited(*_: object, **__: object) -> Audited:
+        return Audited(proof, flight, "", b"")
+
+    monkeypatch.setattr(replay, "audit_case", audited)
+    async with open_console("una") as desk:
+        desk.app.push_screen(Replay(line.case))
+        await desk.expect("holds: 6 things checked; erased under two signatures", "issued")
+    view = simulator.cases[line.case]
+    told = said(*case_look(view, "parcel 7", stage_of(view, None, returned=False), NOW))
+    assert "it was erased under two signatures" in told.plain
 
 
 def test_how_often_temporal_asked_is_no_difference() -> None:

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
-from placet.model import CaseView, quantity
+from placet.model import ArchiveState, CaseView, quantity
 from tui import words
 from tui.answers import Away, NotShown, Refused
 from tui.asking import Asking, Listener
@@ -106,12 +106,17 @@ class Replay(Screen[None], Asking, Listener):
                 (f"; {harmless(audited.why_not)}", "muted"),
             )
             self.look()  # it may have ended meanwhile
+        elif self._view is not None and self._view.archive is ArchiveState.ERASED:
+            self._headline(
+                (f"✓ holds: {quantity(audited.checked, 'thing')} checked", "good"),
+                ("; erased under two signatures, the ledger's words are what is left", "muted"),
+            )
         else:
             self._headline(
                 (f"✓ holds: {quantity(audited.checked, 'thing')} checked, replayed", "good")
             )
         if audited.flight is not None:
-            steps = of_flight(audited.flight)
+            steps = of_flight(audited.flight) or list(self._steps)
             troubles = (*audited.proof.troubles, *audited.flight.report.troubles)
             steps += [
                 Step(

@@ -60,11 +60,11 @@ def read_request(grids: list[Grid]) -> tuple[DrawRequest | None, list[Unreadable
             continue
         lines = []
         for row in table.rows():
-            if row.is_empty("line") or row.is_empty("amount") or row.is_total("line"):
+            if row.is_blank("line", "amount") or row.is_empty("amount") or row.is_total("line"):
                 if row.text("line").startswith("payee"):
                     break
                 continue
-            line = reading.column(row, "line", "budget line", read_item)
+            line = reading.key(row, "line", "budget line", read_item)
             amount = reading.column(row, "amount", "amount requested", read_money)
             if line and amount:
                 lines.append(RequestLine(line=line, amount=amount))
@@ -88,9 +88,9 @@ def _payees(grids: list[Grid], reading: Reading) -> tuple[RequestPayee, ...]:
     for grid in grids:
         table = find_table(grid, _PAYEES, frozenset({"payee", "amount"}))
         for row in table.rows() if table else ():
-            if row.is_empty("payee") or row.is_total("payee"):
+            if row.is_blank("payee", "amount") or row.is_total("payee"):
                 continue
-            payee = reading.column(row, "payee", "payee", read_text)
+            payee = reading.key(row, "payee", "payee", read_text)
             amount = reading.column(row, "amount", "amount to be paid", read_money)
             if payee and amount:
                 found.append(RequestPayee(payee=payee, amount=amount))
@@ -104,9 +104,9 @@ def read_subcontractors(grids: list[Grid]) -> tuple[tuple[Subcontractor, ...], l
     for grid in grids:
         table = find_table(grid, _SUBCONTRACTORS, frozenset(_SUBCONTRACTORS))
         for row in table.rows() if table else ():
-            if row.is_empty("name") or row.is_total("name"):
+            if row.is_blank("name", "contract", "paid", "due") or row.is_total("name"):
                 continue
-            name = reading.column(row, "name", "subcontractor", read_text)
+            name = reading.key(row, "name", "subcontractor", read_text)
             contract = reading.column(row, "contract", "contract", read_money)
             paid = reading.column(row, "paid", "paid", read_money)
             due = reading.column(row, "due", "due", read_money)
@@ -126,9 +126,9 @@ def read_change_orders(
             continue
         found = []
         for row in table.rows():
-            if row.is_empty("number") or row.is_total("number"):
+            if row.is_blank("number", "amount") or row.is_total("number"):
                 continue
-            number = reading.column(row, "number", "change order", read_text)
+            number = reading.key(row, "number", "change order", read_text)
             amount = reading.column(row, "amount", "amount", read_money)
             approved = None
             if not row.is_empty("approved_by"):

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from activities.packet._grids import Cell, Grid, keyed_place, unreadable
-from activities.packet._values import is_sign, label
+from activities.packet._values import has_amount, is_sign, label
 from lender.model import DocumentKind, Read, Unreadable
 from placet.model import Place
 
@@ -60,6 +60,15 @@ class TableRow:
         cell = self.cell(column)
         return cell is None or (cell.value is None and not cell.formula)
 
+    def is_blank(self, column: str, *amounts: str) -> bool:
+        """Whether a row without its name has no amount either, or is one of sums."""
+        if not self.is_empty(column):
+            return False
+        money = [cell for name in amounts if (cell := self.cell(name)) is not None]
+        return any(_TOTAL.fullmatch(label(cell.value)) for cell in self.cells) or not any(
+            cell.formula or has_amount(cell.value) for cell in money
+        )
+
 
 class Reading:
     """Reads cells of one kind of document and names what it could not read."""
@@ -93,6 +102,15 @@ class Reading:
         """Read a cell of a table's row; a missing column was named already."""
         cell = row.cell(column)
         return None if cell is None else self.cell(row.table.grid, cell, what, parse)
+
+    def key(
+        self, row: TableRow, column: str, what: str, parse: Callable[[object], T]
+    ) -> Read[T] | None:
+        """Read what a row is called; one that is called nothing is named where that would stand."""
+        cell = row.cell(column) or Cell(None, row.cells[0].spot)
+        if row.is_empty(column):
+            cell = replace(cell, value="")
+        return self.cell(row.table.grid, cell, what, parse)
 
     def name(self, place: Place, what: str) -> None:
         """Name what could not be read."""

@@ -56,6 +56,14 @@ def is_sign(value: object) -> bool:
     return isinstance(value, str) and _SIGN.fullmatch(value) is not None
 
 
+def has_amount(value: object) -> bool:
+    """Whether a cell says an amount other than zero, though it may not be readable."""
+    try:
+        return value is not None and read_money(value) != 0
+    except (ValueError, ArithmeticError):
+        return any(each.isdigit() for each in str(value))
+
+
 def _number(number: Decimal) -> Decimal:
     if not number.is_finite() or abs(number) >= 10**13:
         raise ValueError("an amount is a finite number below 10^13")

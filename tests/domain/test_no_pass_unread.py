@@ -19,7 +19,7 @@ from activities.packet import apply_keyed, read_files
 from lender.model import Analysis, Keyed, Packet
 from lender.samples import plan_for, sample_loans, write_packet
 from lender.samples._write import flat_pdf
-from placet.model import CheckStatus
+from placet.model import AT_SPOT, CheckStatus
 
 DAY = date(2026, 11, 24)
 Files = dict[str, bytes]
@@ -193,6 +193,62 @@ def test_a_subcontractor_called_total_gives_a_waiver_like_any(name: str, files: 
 def test_a_row_of_sums_is_no_subcontractor(name: str, files: Files) -> None:
     packet, _ = looked(with_subcontractor(files, name))
     assert name not in {each.name.value for each in packet.subcontractors}
+
+
+# --- rows without their name ------------------------------------------------------------------
+
+LISTS = {
+    "subcontractors.csv": "Subcontractor,Contract,Paid to date,Due\nVolt,9.00,0.00,1.00\n",
+    "change-orders.csv": "Change order,Amount,Approved by\nCO-1,5.00,the owner\n",
+    "draw-request.csv": "Draw number,1\n\nBudget line,Amount requested\nH1,5.00\n",
+    "payees.csv": "Budget line,Amount requested,,Payee,Amount\nH1,5.00,,Volt,5.00\n",
+}
+NAMELESS = {
+    "subcontractors.csv": (",250000.00,0.00,90000.00", ",,,90000.00", ",9O00.00,,", ",-1.00,,"),
+    "change-orders.csv": (",250000.00,,", ",-250000.00,the owner", ",2.5e5,"),
+    "draw-request.csv": (",90000.00", ",1,23"),
+    "payees.csv": (",,,,90000.00", "H2,1.00,,,90000.00"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "row"), [(name, row) for name, rows in NAMELESS.items() for row in rows]
+)
+def test_a_row_of_amounts_without_its_name_is_named(name: str, row: str) -> None:
+    """I12: what a nameless row asks for was left out, and nobody was told."""
+    table = LISTS[name]
+    packet = read_files({name: (table + row).encode()})
+    named = packet.unreadable[0]
+    column = 4 if name == "payees.csv" else 1
+    assert named.place.spot == f"row {len(table.splitlines()) + 1}, column {column}"
+    assert read_files({name: table.encode()}).unreadable == ()
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize(
+    "row", [",,,,", ",0.00,0.00,0.00,0.00", ",-,-,-,-", "Total,9.00,,Total,9.00"]
+)
+def test_a_row_of_nothing_or_of_sums_needs_no_name(name: str, row: str) -> None:
+    assert read_files({name: (LISTS[name] + row).encode()}).unreadable == ()
+
+
+def test_the_name_of_a_row_is_keyed(files: Files) -> None:
+    data = files["subcontractors.csv"].decode().rstrip() + "\n,250000.00,0.00,90000.00\n"
+    spot = f"row {len(data.splitlines())}, column 1"
+    key = Keyed(
+        document="subcontractors.csv",
+        spot=spot,
+        field=AT_SPOT,
+        value="Volt Electric Co",
+        by="operator:dana",
+        act="a" * 16,
+    )
+    changed = {**files, "subcontractors.csv": data.encode()}
+    _, analysis = looked(changed)
+    assert status(analysis, "packet.readable") is CheckStatus.CANNOT_DETERMINE
+    packet = read_files(changed, [key])
+    assert packet.unreadable == ()
+    assert packet.subcontractors[-1].name.value == "Volt Electric Co"
 
 
 # --- amounts beside their sign ----------------------------------------------------------------

@@ -1,14 +1,12 @@
 """Reading the documents that come as PDFs, by their titles and labels."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
 
-from activities.packet._grids import keyed_place, unreadable
-from activities.packet._pdf import Field, PdfDocument
+from activities.packet._form_reading import FormReading
+from activities.packet._pdf import PdfDocument
 from activities.packet._values import (
     is_bare_above_one,
     read_complete,
@@ -18,6 +16,7 @@ from activities.packet._values import (
     read_text,
     show,
 )
+from activities.packet._waiver import read_waiver
 from lender.model import (
     DocumentKind,
     InspectedRow,
@@ -36,7 +35,6 @@ from lender.model import (
 )
 from placet.model import Place
 
-T = TypeVar("T")
 Form = Waiver | Inspection | Title | Insurance | Invoice | Occupancy | tuple[LoggedChangeOrder, ...]
 
 # Civil Code 8132, 8134, 8136 and 8138 prescribe these titles; "unconditional" contains the other.
@@ -49,63 +47,13 @@ _WAIVERS = (
 _ITEM = re.compile(r"item ([a-z0-9 ]{1,20})")
 
 
-class FormReading:
-    """Reads one document's fields and names what could not be read."""
-
-    def __init__(self, kind: DocumentKind, document: PdfDocument) -> None:
-        self.kind = kind
-        self.document = document
-        self.unreadable: list[Unreadable] = []
-
-    def value(self, pattern: str, what: str, parse: Callable[[object], T]) -> Read[T] | None:
-        """The value under a label; ``None`` if it is not there, named if it can't be read.
-
-        Two different values under one label are as good as none: nobody guesses which holds.
-        """
-        found = self.document.all(pattern)
-        if not found:
-            return None
-        reads = [self.field(field, what, parse) for field in found]
-        first = reads[0]
-        if any(read is None or first is None or read.value != first.value for read in reads):
-            if len(found) > 1:
-                shown = show(found[0].value, 60)
-                self.name(found[0].place, f"{what}: two values, {shown!r} and another")
-            return None
-        return first
-
-    def required(self, pattern: str, what: str, parse: Callable[[object], T]) -> Read[T] | None:
-        """The value under a label that must be there."""
-        if not self.document.all(pattern):
-            self.name(Place(document=self.document.name), f"{what} is not there")
-            return None
-        return self.value(pattern, what, parse)
-
-    def field(self, field: Field, what: str, parse: Callable[[object], T]) -> Read[T] | None:
-        """Read a field, or else what was keyed there."""
-        try:
-            return Read(value=parse(field.value), place=field.place)
-        except (ValueError, ArithmeticError) as error:
-            trouble = str(error)
-        if field.keyed is not None:
-            try:
-                return Read(value=parse(field.keyed), place=keyed_place(field.place))
-            except (ValueError, ArithmeticError) as error:
-                trouble = f"keyed, {error}"
-        self.name(field.place, f"{what}: {trouble}")
-        return None
-
-    def name(self, place: Place, what: str) -> None:
-        """Name what could not be read."""
-        self.unreadable.append(unreadable(self.kind, place, what))
-
-
 def read_form(document: PdfDocument) -> tuple[DocumentKind, Form | None, list[Unreadable]]:
     """What a PDF is, and what it says."""
     title = document.title
     for pattern, kind in _WAIVERS:
         if re.search(pattern, title):
-            return _done(_waiver(FormReading(DocumentKind.WAIVER, document), kind))
+            reading = FormReading(DocumentKind.WAIVER, document)
+            return _done((reading, read_waiver(reading, kind)))
     for pattern, kind_of, read in (
         (r"inspection report", DocumentKind.INSPECTION, _inspection),
         (r"title date ?down", DocumentKind.TITLE, _title),
@@ -124,26 +72,6 @@ def _done(
     read: tuple[FormReading, Form | None],
 ) -> tuple[DocumentKind, Form | None, list[Unreadable]]:
     return read[0].kind, read[1], read[0].unreadable
-
-
-def _waiver(reading: FormReading, kind: WaiverKind) -> tuple[FormReading, Waiver | None]:
-    claimant = reading.required(r"name of claimant", "waiver, name of claimant", read_text)
-    place = Place(document=reading.document.name, spot="page 1")
-    if claimant is None:
-        return reading, None
-    return reading, Waiver(
-        kind=Read(value=kind, place=place),
-        claimant=claimant,
-        customer=reading.value(r"name of customer", "waiver, customer", read_text),
-        job_location=reading.value(r"job location", "waiver, job location", read_text),
-        owner=reading.value(r"owner", "waiver, owner", read_text),
-        through=reading.value(r"through date", "waiver, through date", read_date),
-        amount=reading.value(
-            r"amount(?: of (?:check|progress payment|final payment))?", "waiver, amount", read_money
-        ),
-        exceptions=reading.value(r"exceptions?", "waiver, exceptions", read_text),
-        signed=reading.value(r"date of signature", "waiver, date of signature", read_date),
-    )
 
 
 def _inspection(reading: FormReading) -> tuple[FormReading, Inspection]:

@@ -21,6 +21,7 @@ MAX_TEXT = 200_000
 MAX_FIELDS = 500
 _PAINTING = frozenset(b"Do sh f F f* B B* b b* S s".split()) | {b"INLINE IMAGE"}
 """What a page's content says to put something on it that is not text."""
+_FIELD = "field "
 _LINE = re.compile(r"\s*([^:]{2,80}?)\s*:\s*(.*?)\s*\Z")
 # pypdf tells of what it mends in damaged files; what matters becomes a finding.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -34,6 +35,11 @@ class Field:
     value: str
     place: Place
     keyed: str | None = None
+
+    @property
+    def in_form(self) -> bool:
+        """Whether it was filled into a field, and is no line of the text."""
+        return self.place.spot.startswith(_FIELD)
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ def _forms(name: str, reader: pypdf.PdfReader) -> list[Field]:
         value = field.get("/V")
         if value is None or str(value) in {"/Off", ""}:
             continue
-        place = Place(document=name, spot=f"field {show(key, 80)}")
+        place = Place(document=name, spot=f"{_FIELD}{show(key, 80)}")
         found.append(Field(label(str(key).replace("_", " ")), show(value, 300), place))
     return found
 

@@ -7,6 +7,7 @@ from activities.packet._forms import Form, read_form
 from activities.packet._grids import unreadable
 from activities.packet._pdf import read_pdf as take_apart
 from activities.packet._pdf import with_keyed
+from activities.packet._waiver import with_received
 from lender.model import DocumentKind, Unreadable
 from placet.model import Place
 
@@ -28,7 +29,7 @@ def read_pdf(
     Raises:
         UnreadableFile: it is damaged, truncated, encrypted, too large, or has no text.
     """
-    document = with_keyed(take_apart(name, data), keyed or {})
+    document = with_keyed(with_received(take_apart(name, data)), keyed or {})
     kind, form, trouble = read_form(document)
     place = Place(document=name)
     if document.active:

@@ -51,6 +51,11 @@ def read_money(value: object) -> Decimal:
     return -amount if negative and amount else amount
 
 
+def is_blank(value: str) -> bool:
+    """Whether nothing is written but a form's own line or sign: ``$ ______``."""
+    return not value.strip(" $_")
+
+
 def is_sign(value: object) -> bool:
     """Whether a cell holds a currency's sign alone, as where the amount has a cell of its own."""
     return isinstance(value, str) and _SIGN.fullmatch(value) is not None

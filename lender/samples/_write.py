@@ -245,18 +245,27 @@ def _action(script: str) -> object:
     )
 
 
-def form_pdf(title: str, fields: Sequence[tuple[str, str]]) -> bytes:
-    """A fillable PDF: the values stand in AcroForm fields, not in the text."""
+def form_pdf(
+    title: str, fields: Sequence[tuple[str, str]], lines: Sequence[str] | None = None
+) -> bytes:
+    """A fillable PDF: the values stand in AcroForm fields, not in the text.
+
+    The text is the fields' labels, or lines of one's own.
+    """
     buffer = io.BytesIO()
     page = canvas.Canvas(buffer, pagesize=letter, invariant=True)
     page.drawString(72, 740, title)
-    height = 700
+    height = 720
+    for line in lines or ():
+        page.drawString(72, height, line)
+        height -= 12
     for name, value in fields:
-        page.drawString(72, height, name)
+        height -= 28
+        if lines is None:
+            page.drawString(72, height, name)
         page.acroForm.textfield(
             name=name.replace(" ", "_"), value=value, x=220, y=height - 6, width=300, height=18
         )
-        height -= 28
     page.showPage()
     page.save()
     return buffer.getvalue()

@@ -7,6 +7,7 @@ from functools import partial
 
 from activities.packet._form_reading import FormReading
 from activities.packet._pdf import PdfDocument
+from activities.packet._title import read_title
 from activities.packet._values import (
     is_bare_above_one,
     read_complete,
@@ -31,9 +32,7 @@ from lender.model import (
     Unreadable,
     Waiver,
     WaiverKind,
-    says_none,
 )
-from placet.model import Place
 
 Form = Waiver | Inspection | Title | Insurance | Invoice | Occupancy | tuple[LoggedChangeOrder, ...]
 
@@ -99,19 +98,7 @@ def _inspection(reading: FormReading) -> tuple[FormReading, Inspection]:
 
 
 def _title(reading: FormReading) -> tuple[FormReading, Title]:
-    told = [
-        read
-        for field in reading.document.all(r"exceptions?(?: [0-9]{1,2})?")
-        if (read := reading.field(field, "title, exception", read_text)) is not None
-    ]
-    if not told:  # a heading with the exceptions below it is no word that can be read
-        what = "title, exceptions: neither 'none' nor one of them stands beside that label"
-        reading.name(Place(document=reading.document.name), what)
-    return reading, Title(
-        effective=reading.required(r"effective date", "title, effective date", read_date),
-        exceptions=tuple(each for each in told if not says_none(each.value)),
-        on_exceptions=told[0] if told else None,
-    )
+    return reading, read_title(reading)
 
 
 def _occupancy(reading: FormReading) -> tuple[FormReading, Occupancy]:

@@ -16,6 +16,7 @@ _SHARE = re.compile(r"(-?[0-9]{1,4}(?:\.([0-9]{1,8}))?)\s*(%?)")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _US = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _SIGN = re.compile(r"\s*(?:USD|US\$|\$)\s*")
+_BLANK = re.compile(r"[\s$_]*")
 _DASH = {"-", "–", "—"}
 _HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, direction, tags, unassigned
 
@@ -53,7 +54,7 @@ def read_money(value: object) -> Decimal:
 
 def is_blank(value: str) -> bool:
     """Whether nothing is written but a form's own line or sign: ``$ ______``."""
-    return not value.strip(" $_")
+    return _BLANK.fullmatch(value) is not None
 
 
 def is_sign(value: object) -> bool:

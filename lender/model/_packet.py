@@ -1,5 +1,6 @@
 """A packet as it was read: each value with the place it came from, and what could not be read."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +13,11 @@ from lender.model._loan import InsuranceKind, ItemId, Text
 from placet.model import Digest, Model, Money, Place
 
 T = TypeVar("T")
+_NONE = re.compile(
+    r"none(?: found| noted| of record)?|"
+    r"no (?:liens?|exceptions?)(?: (?:or|nor|and) (?:liens?|exceptions?))?"
+    r"(?: (?:found|noted|of record))?"
+)
 
 
 class Read(Model, Generic[T]):
@@ -197,7 +203,8 @@ class LoggedChangeOrder(Model):
 class Title(Model):
     """The title date-down; ``on_exceptions`` is the first thing that it says of any, ``none`` too.
 
-    One that says nothing of them is not one without: it could not be read.
+    One that says nothing of them, or nothing below a heading, is not one without: there it is
+    absent.
     """
 
     effective: Read[date] | None = None
@@ -225,8 +232,8 @@ class Invoice(Model):
 
 
 def says_none(text: str) -> bool:
-    """Whether a document's word on exceptions is that there are none."""
-    return text.strip().rstrip(".").lower() == "none"
+    """Whether a document's word on liens or exceptions is that there are none."""
+    return _NONE.fullmatch(" ".join(text.lower().split()).rstrip(".")) is not None
 
 
 class Occupancy(Model):

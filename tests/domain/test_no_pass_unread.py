@@ -17,8 +17,7 @@ from reportlab.pdfgen import canvas
 from activities.loan_file import check_packet
 from activities.packet import apply_keyed, read_files
 from lender.model import Analysis, Keyed, Packet
-from lender.samples import plan_for, sample_loans, write_packet
-from lender.samples._write import flat_pdf
+from lender.samples import flat_pdf, form_pdf, plan_for, sample_loans, write_packet
 from placet.model import AT_SPOT, CheckStatus
 
 DAY = date(2026, 11, 24)
@@ -99,29 +98,40 @@ def test_nothing_is_more_than_whole_or_less_than_nothing(files: Files) -> None:
 
 LIEN = "Mechanic's lien of Quarry Concrete, recorded 10/15/2026, $48,000.00"
 SILENT = {
-    "below its heading": ["Exceptions:", f"1. {LIEN}"],
-    "under another label": [f"Liens found: {LIEN}"],
+    "below its heading": ["Exceptions:", "1. Deed of trust of Harbor Bank, recorded 10/15/2026"],
+    "a heading alone": ["Intervening liens", "Volt Electric, recorded 10/15/2026, $48,000.00"],
+    "a space": ["Liens:\u00a0", "Volt Electric"],
+    "one of two headings": ["Exceptions: None", "Liens:", "Volt Electric, $48,000.00"],
     "not a word": [],
 }
 
 
+def date_down(*lines: str) -> Files:
+    said = ["Effective Date: 11/04/2026", *lines]
+    return {"title.pdf": flat_pdf("TITLE DATE-DOWN", said)}
+
+
+def date_down_form(*fields: tuple[str, str]) -> Files:
+    said = [("Effective Date", "11/04/2026"), *fields]
+    return {"title.pdf": form_pdf("TITLE DATE-DOWN", said)}
+
+
 @pytest.mark.parametrize("how", SILENT)
-def test_a_date_down_without_a_word_on_exceptions_is_not_clear(how: str, files: Files) -> None:
+def test_a_date_down_without_a_word_on_exceptions_is_not_clear(how: str) -> None:
     """I12: a lien stands on the page, where no reader looks; that is not 'none'."""
-    lines = ["Effective Date: 11/04/2026", *SILENT[how]]
-    packet, analysis = looked({**files, "title.pdf": flat_pdf("TITLE DATE-DOWN", lines)})
+    packet, analysis = looked(date_down(*SILENT[how]))
     assert ["title, exceptions" in each.what for each in packet.unreadable] == [True]
     assert status(analysis, "title.date_down") is CheckStatus.CANNOT_DETERMINE
 
 
+@pytest.mark.parametrize("how", SILENT)
 @pytest.mark.parametrize("word", ["none", "None.", LIEN])
-def test_the_word_on_exceptions_is_keyed(word: str, files: Files) -> None:
+def test_the_word_on_exceptions_is_keyed(word: str, how: str) -> None:
     """A person who looks at the page says whether there are any; a lien stays a finding."""
-    lines = ["Effective Date: 11/04/2026", "Liens found: see below"]
-    packet, _ = looked({**files, "title.pdf": flat_pdf("TITLE DATE-DOWN", lines)})
+    packet, _ = looked(date_down(*SILENT[how]))
     key = Keyed(
         document="title.pdf",
-        spot="",
+        spot=packet.unreadable[0].place.spot,
         field="title.on_exceptions",
         value=word,
         by="operator:dana",
@@ -131,6 +141,65 @@ def test_the_word_on_exceptions_is_keyed(word: str, files: Files) -> None:
     assert done.unreadable == ()
     found = status(check_packet(done, sample_loans()[0], DAY), "title.date_down")
     assert found is (CheckStatus.FINDINGS if word == LIEN else CheckStatus.PASSED)
+
+
+LABELS = (
+    *("Liens", "Mechanic's lien", "Liens or exceptions", "Intervening liens", "Liens found"),
+    *("Exception 2", "Encumbrances", "Mechanics' liens of record", "New exceptions"),
+)
+TOLD = {
+    **{label: [f"{label}: {LIEN}"] for label in LABELS},
+    "no label": [LIEN],
+    "a label of something else": [f"Remark: {LIEN}"],
+    "below its heading": ["Liens", f"1. {LIEN}"],
+    "a number": ["Liens found: 1"],
+    "elsewhere": ["Liens: see Schedule B"],
+}
+
+
+@pytest.mark.parametrize("beside", [[], ["Exceptions: None"], ["Exception 1: None", "Liens: none"]])
+@pytest.mark.parametrize("how", TOLD)
+def test_whatever_is_said_of_a_lien_reaches_the_check(how: str, beside: list[str]) -> None:
+    """I12: beside 'Exceptions: None' a lien under its own label passed."""
+    for lines in ([*TOLD[how], *beside], [*beside, *TOLD[how]]):
+        packet, analysis = looked(date_down(*lines))
+        assert packet.unreadable == ()
+        assert packet.title is not None
+        (shown,) = packet.title.exceptions
+        assert shown.value in TOLD[how][-1]
+        assert status(analysis, "title.date_down") is CheckStatus.FINDINGS
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_lien_in_a_form_reaches_the_check_too(label: str) -> None:
+    packet, _ = looked(date_down_form(("Exceptions", "None"), (label, LIEN)))
+    assert packet.unreadable == ()
+    assert packet.title is not None
+    assert [each.value for each in packet.title.exceptions] == [LIEN]
+
+
+NONE = {
+    "each label": [f"{label}: None" for label in LABELS],
+    "below a heading": ["LIENS AND EXCEPTIONS", "None."],
+    "headings over labels": ["Liens and exceptions:", "Liens: none", "Exception 1: None"],
+    "a sentence": ["No liens or exceptions found."],
+    "behind its label": ["Exceptions: no liens or exceptions of record"],
+    "without a colon": ["Exceptions None"],
+    "a client": ["Client: Alder Street Homes", "Exceptions: None"],
+}
+
+
+@pytest.mark.parametrize("how", NONE)
+def test_a_date_down_that_says_none_is_clear(how: str) -> None:
+    packet, analysis = looked(date_down(*NONE[how]))
+    assert packet.unreadable == ()
+    assert status(analysis, "title.date_down") is CheckStatus.PASSED
+
+
+def test_a_form_that_says_none_is_clear() -> None:
+    packet, analysis = looked(date_down_form(*((label, "None") for label in LABELS)))
+    assert packet.unreadable == ()
+    assert status(analysis, "title.date_down") is CheckStatus.PASSED
 
 
 # --- pages ------------------------------------------------------------------------------------

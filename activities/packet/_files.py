@@ -17,6 +17,7 @@ from activities.packet._seam import read_pdf
 from activities.packet._values import show
 from lender.model import (
     DocumentKind,
+    DrawRequest,
     FileEntry,
     Inspection,
     Insurance,
@@ -24,6 +25,7 @@ from lender.model import (
     Keyed,
     Occupancy,
     Packet,
+    Subcontractor,
     Title,
     Unreadable,
     Waiver,
@@ -154,6 +156,10 @@ def _read_pdf(name: str, data: bytes, found: _Found) -> DocumentKind:
             found.lists["insurance"].append(form)
         elif isinstance(form, Invoice):
             found.lists["invoices"].append(form)
+        elif isinstance(form, Subcontractor):
+            found.lists["subcontractors"].append(form)
+        elif isinstance(form, DrawRequest):
+            found.one("request", reading.kind, form, name)
         elif isinstance(form, Inspection):
             found.one("inspection", reading.kind, form, name)
         elif isinstance(form, Title):

@@ -1,6 +1,6 @@
 """Reading the smaller spreadsheets: draw request, subcontractors, change orders, inspection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -29,12 +29,17 @@ from lender.model import (
     Unreadable,
 )
 
-_REQUEST = {
+REQUEST = {
     "line": r"budget (?:line|item)(?: (?:no|number))?",
     "amount": r"(?:amount )?requested(?: amount)?|amount",
 }
-_PAYEES = {"payee": r"payees?(?: name)?|pay to", "amount": r"amount|to be paid"}
-_SUBCONTRACTORS = {
+REQUEST_HEAD: Mapping[str, tuple[str, Callable[[object], Any]]] = {
+    "draw": (r"draw (?:no|number|request)?(?: number)?", read_number),
+    "total": (r"total (?:amount )?requested", read_money),
+    "signed": (r"(?:borrower(?: s)? )?(?:signed|signature)(?: on| date)?", read_date),
+}
+PAYEES = {"payee": r"payees?(?: name)?|pay to", "amount": r"amount|to be paid"}
+SUBCONTRACTORS = {
     "name": r"subcontractor(?: name)?|name",
     "contract": r"contract(?: (?:sum|amount))?",
     "paid": r"paid(?: to date)?|previously paid",
@@ -55,7 +60,7 @@ def read_request(grids: list[Grid]) -> tuple[DrawRequest | None, list[Unreadable
     """The borrower's draw request in these sheets, if there is one."""
     reading = Reading(DocumentKind.DRAW_REQUEST)
     for grid in grids:
-        table = find_table(grid, _REQUEST, frozenset({"line", "amount"}))
+        table = find_table(grid, REQUEST, frozenset(REQUEST))
         if table is None:
             continue
         lines = []
@@ -69,12 +74,7 @@ def read_request(grids: list[Grid]) -> tuple[DrawRequest | None, list[Unreadable
             if line and amount:
                 lines.append(RequestLine(line=line, amount=amount))
         found: dict[str, Any] = {}
-        parsers: tuple[tuple[str, str, Callable[[object], Any]], ...] = (
-            ("draw", r"draw (?:no|number|request)?(?: number)?", read_number),
-            ("total", r"total (?:amount )?requested", read_money),
-            ("signed", r"(?:borrower(?: s)? )?(?:signed|signature)(?: on| date)?", read_date),
-        )
-        for name, pattern, parse in parsers:
+        for name, (pattern, parse) in REQUEST_HEAD.items():
             at = find_labelled(grid, pattern)
             if at is not None:
                 found[name] = reading.cell(grid, at[1], f"draw request, {name}", parse)
@@ -86,7 +86,7 @@ def read_request(grids: list[Grid]) -> tuple[DrawRequest | None, list[Unreadable
 def _payees(grids: list[Grid], reading: Reading) -> tuple[RequestPayee, ...]:
     found = []
     for grid in grids:
-        table = find_table(grid, _PAYEES, frozenset({"payee", "amount"}))
+        table = find_table(grid, PAYEES, frozenset(PAYEES))
         for row in table.rows() if table else ():
             if row.is_blank("payee", "amount") or row.is_total("payee"):
                 continue
@@ -102,7 +102,7 @@ def read_subcontractors(grids: list[Grid]) -> tuple[tuple[Subcontractor, ...], l
     reading = Reading(DocumentKind.SUBCONTRACTORS)
     found = []
     for grid in grids:
-        table = find_table(grid, _SUBCONTRACTORS, frozenset(_SUBCONTRACTORS))
+        table = find_table(grid, SUBCONTRACTORS, frozenset(SUBCONTRACTORS))
         for row in table.rows() if table else ():
             if row.is_blank("name", "contract", "paid", "due") or row.is_total("name"):
                 continue

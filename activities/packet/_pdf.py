@@ -41,6 +41,13 @@ class Field:
         """Whether it was filled into a field, and is no line of the text."""
         return self.place.spot.startswith(_FIELD)
 
+    @property
+    def own_label(self) -> str:
+        """The label as the document has it."""
+        if self.in_form:
+            return self.place.spot.removeprefix(_FIELD).replace("_", " ")
+        return self.place.spot.partition(", ")[2]
+
 
 @dataclass(frozen=True)
 class PdfDocument:

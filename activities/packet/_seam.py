@@ -7,8 +7,9 @@ from activities.packet._forms import Form, read_form
 from activities.packet._grids import unreadable
 from activities.packet._pdf import read_pdf as take_apart
 from activities.packet._pdf import with_keyed
+from activities.packet._pdf_tables import read_listed
 from activities.packet._waiver import with_received
-from lender.model import DocumentKind, Unreadable
+from lender.model import DocumentKind, DrawRequest, Subcontractor, Unreadable
 from placet.model import Place
 
 
@@ -17,7 +18,7 @@ class DocumentReading:
     """What one file turned out to be: its kind, the typed documents in it, what was not read."""
 
     kind: DocumentKind
-    found: tuple[Form, ...] = ()
+    found: tuple[Form | DrawRequest | Subcontractor, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
 
 
@@ -31,6 +32,11 @@ def read_pdf(
     """
     document = with_keyed(with_received(take_apart(name, data)), keyed or {})
     kind, form, trouble = read_form(document)
+    forms: tuple[Form | DrawRequest | Subcontractor, ...] = () if form is None else (form,)
+    if kind is DocumentKind.UNKNOWN:
+        kind, forms, trouble = read_listed(document, data, keyed or {})
+    if kind is DocumentKind.UNKNOWN and not trouble:
+        trouble = [unreadable(kind, Place(document=name), "the PDF is no document of a packet")]
     place = Place(document=name)
     if document.active:
         what = "the PDF would run a script or action when opened; nothing of it was run"
@@ -39,6 +45,4 @@ def read_pdf(
         unreadable(kind, each, "the page has no text; it may be a scan") for each in document.unseen
     ]
     trouble = [*trouble, *unseen]
-    if kind is DocumentKind.UNKNOWN:
-        trouble = [*trouble, unreadable(kind, place, "the PDF is no document of a packet")]
-    return DocumentReading(kind, () if form is None else (form,), tuple(trouble))
+    return DocumentReading(kind, forms, tuple(trouble))

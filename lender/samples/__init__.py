@@ -6,7 +6,7 @@ from lender.samples._foreign import write_foreign
 from lender.samples._hostile import ORDER, write_hostile
 from lender.samples._loans import make_loan, sample_loans
 from lender.samples._plan import DrawPlan, plan_draw
-from lender.samples._write import flat_pdf, form_pdf, write_packet
+from lender.samples._write import flat_pdf, form_pdf, table_pdf, write_packet
 
 __all__ = [
     "LOAN_DEFECTS",
@@ -22,6 +22,7 @@ __all__ = [
     "plan_draw",
     "plan_for",
     "sample_loans",
+    "table_pdf",
     "write_foreign",
     "write_hostile",
     "write_packet",

@@ -1,6 +1,7 @@
 """Writing a planned packet as files: spreadsheets, flat PDFs, fillable PDFs."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from pathlib import Path
 import openpyxl
 from openpyxl.styles import Font
 from reportlab.lib.pagesizes import letter
+from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.pdfbase.pdfdoc import PDFDictionary, PDFName, PDFString
 from reportlab.pdfgen import canvas
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from lender.model import WaiverKind
 from lender.samples._plan import DrawPlan, PlannedBill, PlannedWaiver
@@ -25,17 +28,26 @@ _TITLES = {
 _ACCOUNTING = '_($* #,##0.00_);_($* (#,##0.00);_($* "-"??_);_(@_)'
 
 
-def write_packet(plan: DrawPlan, folder: Path, *, as_csv: bool = False) -> Path:
-    """Write a packet's files into a folder, which is made if need be."""
+def write_packet(
+    plan: DrawPlan, folder: Path, *, as_csv: bool = False, lists_as_pdf: bool = False
+) -> Path:
+    """Write a packet's files into a folder, which is made if need be.
+
+    The draw request and the subcontractor list are PDFs with tables, if asked for.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if as_csv:
         (folder / "pay-application.csv").write_text(_csv([*_g702(plan), [], *_g703(plan)]))
     else:
         _workbook(plan, folder / "pay-application.xlsx")
-    _request(plan, folder / "draw-request.xlsx")
     rows: list[list[object]] = [["Subcontractor", "Contract", "Paid to date", "Due"]]
     rows += [list(each) for each in plan.subcontractors]
-    (folder / "subcontractors.csv").write_text(_csv(rows))
+    if lists_as_pdf:
+        (folder / "draw-request.pdf").write_bytes(_request_pdf(plan))
+        (folder / "subcontractors.pdf").write_bytes(table_pdf("SWORN STATEMENT", [], rows))
+    else:
+        _request(plan, folder / "draw-request.xlsx")
+        (folder / "subcontractors.csv").write_text(_csv(rows))
     if plan.change_orders:
         log: list[list[object]] = [["Change order", "Amount", "Approved by"]]
         log += [list(each) for each in plan.change_orders]
@@ -189,6 +201,19 @@ def _request(plan: DrawPlan, path: Path) -> None:
     book.save(path)
 
 
+def _request_pdf(plan: DrawPlan) -> bytes:
+    return table_pdf(
+        "BORROWER'S DRAW REQUEST",
+        [
+            f"Draw Number: {plan.request_draw}",
+            f"Total requested: ${plan.request_total:,.2f}",
+            f"Signed on: {plan.period_to.isoformat()}",
+        ],
+        [["Budget line", "Amount requested"], *map(list, plan.request_lines)],
+        [["Payee", "Amount"], *map(list, plan.request_payees)],
+    )
+
+
 def _waiver(plan: DrawPlan, waiver: PlannedWaiver, *, fillable: bool) -> bytes:
     fields = [
         ("Name of Claimant", waiver.claimant),
@@ -237,6 +262,23 @@ def flat_pdf(title: str, lines: Sequence[str], *, script: str | None = None) -> 
         page._doc.Catalog.OpenAction = _action(script)
     page.save()
     return buffer.getvalue()
+
+
+def table_pdf(title: str, lines: Sequence[str], *tables: Sequence[Sequence[object]]) -> bytes:
+    """A PDF of text and of tables with lines around their cells, which go on over pages."""
+    buffer = io.BytesIO()
+    plain = getSampleStyleSheet()["Normal"]
+    parts: list[Flowable] = [Paragraph(html.escape(each), plain) for each in (title, *lines)]
+    for rows in tables:
+        shown = [[_amount(value) for value in row] for row in rows]
+        style = TableStyle([("GRID", (0, 0), (-1, -1), 0.5, "black")])
+        parts += [Spacer(1, 12), Table(shown, style=style, repeatRows=1)]
+    SimpleDocTemplate(buffer, pagesize=letter, invariant=1).build(parts)
+    return buffer.getvalue()
+
+
+def _amount(value: object) -> str:
+    return f"{value:,.2f}" if isinstance(value, Decimal) else str(value)
 
 
 def _action(script: str) -> object:

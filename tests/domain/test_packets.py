@@ -57,13 +57,20 @@ def troubles(analysis: Analysis) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("as_csv", [False, True])
+FORMATS: dict[str, dict[str, bool]] = {
+    "XLSX": {},
+    "CSV": {"as_csv": True},
+    "lists as PDF": {"lists_as_pdf": True},
+}
+
+
+@pytest.mark.parametrize("how", FORMATS)
 @pytest.mark.parametrize("loan", sample_loans(), ids=lambda loan: loan.loan_id)
-def test_a_correct_packet_has_no_finding(loan: LoanFile, as_csv: bool, tmp_path: Path) -> None:
-    """Three draws in sequence continue each other to the cent, as XLSX and as CSV."""
+def test_a_correct_packet_has_no_finding(loan: LoanFile, how: str, tmp_path: Path) -> None:
+    """Three draws in sequence continue each other to the cent, in each format."""
     for number in range(1, 4):
         plan = plan_for(loan)
-        folder = write_packet(plan, tmp_path / str(number), as_csv=as_csv)
+        folder = write_packet(plan, tmp_path / str(number), **FORMATS[how])
         analysis = look(read_folder(folder), loan)
         assert troubles(analysis) == {}
         assert analysis.recommended == analysis.requested == plan.request_total

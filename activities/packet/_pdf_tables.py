@@ -33,7 +33,7 @@ from placet.model import Place
 # pdfminer tells of what it mends in damaged files, as pypdf does.
 logging.getLogger("pdfminer").setLevel(logging.CRITICAL)
 MAX_EDGES = 5_000
-"""Lines drawn on one page: as many as a thousand cells have, with a frame around each."""
+"""Lines drawn in all: each is held against each other one of its page."""
 _MONEY = re.compile(r"\$\s*[0-9]|[0-9],[0-9]{3}\b|[0-9]\.[0-9]{2}\b")
 _PART = re.compile(r"\s*(contract|paid|due):?\s+(.*?)\s*", re.IGNORECASE)
 
@@ -209,9 +209,11 @@ def _drawn(found: _Found, data: bytes) -> None:
     """Take the tables that are drawn, and name the amounts beside them."""
     try:
         with pdfplumber.open(io.BytesIO(data)) as pdf:
+            drawn = 0
             for number, page in enumerate(pdf.pages, 1):
-                if len(page.edges) > MAX_EDGES:
-                    raise UnreadableFile(f"page {number} draws more than {MAX_EDGES} lines")
+                drawn += len(page.edges)
+                if drawn > MAX_EDGES:
+                    raise UnreadableFile(f"the PDF draws more than {MAX_EDGES} lines")
                 _page(found, page, f"page {number}")
                 page.close()
     except UnreadableFile:

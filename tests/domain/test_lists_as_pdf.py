@@ -1,10 +1,12 @@
 """A draw request and a subcontractor list as PDFs: read where a page says what is what, or named."""
 
+import io
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reportlab.pdfgen import canvas
 
 from activities.packet import read_files
 from lender.model import DocumentKind, Keyed, Packet
@@ -158,6 +160,18 @@ def test_a_cell_that_can_not_be_read_is_keyed() -> None:
     packet = read(data, key)
     assert packet.unreadable == ()
     assert listed(packet) == [("Volt Electric Co", "90000.00", "0.00", "6000.00")]
+
+
+def test_a_page_of_nothing_but_lines_is_too_much() -> None:
+    """Each line is held against each other: a few thousand more would take minutes."""
+    made = io.BytesIO()
+    page = canvas.Canvas(made, invariant=True)
+    page.drawString(72, 740, "SWORN STATEMENT")
+    for at in range(5_001):
+        page.line(72, at / 10, 200, at / 10)
+    page.save()
+    (named,) = read(made.getvalue()).unreadable
+    assert named.what == "the PDF draws more than 5000 lines"
 
 
 @pytest.mark.parametrize("title", ["INSPECTION REPORT", "INVOICE"])

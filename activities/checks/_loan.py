@@ -1,6 +1,5 @@
 """The checks of the loan and its payees."""
 
-from datetime import date
 from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, side, total
@@ -10,10 +9,11 @@ from lender.model import (
     LoanFile,
     LoanStatus,
     Payee,
+    PriorDraw,
     RequestPayee,
     one_spelling,
 )
-from placet.model import CheckResult, Place
+from placet.model import CheckResult, Compared, Place
 
 
 def readable(given: Given) -> CheckResult:
@@ -197,39 +197,53 @@ def screened(given: Given) -> CheckResult:
 def bank_changed(given: Given) -> CheckResult:
     """An account that changed since its payee was last paid asks for a call-back first.
 
-    The day of that payment is the loan's own word: a period's end is what the borrower wrote. If
-    the loan doesn't have it, or the change was on that very day, the call-back is asked for.
+    It changed if it is another one than was paid, whether or not anybody noted a day; or if the day
+    that was noted is not before that payment. The day of that is the loan's own word: a period's
+    end is what the borrower wrote. If the loan doesn't have it, the call-back is asked for.
     """
     findings = Findings("payee.bank_changed")
     request = given.packet.request
     for payee in request.payees if request else ():
         registered = find_payee(given, payee)
-        changed = registered.account_changed_on if registered else None
-        if registered is None or changed is None:
+        if registered is None:
             continue
-        paid = _last_paid(given.loan, registered.id)
-        if paid is None or changed >= paid:
+        evidence = _account_changed(given, registered)
+        if evidence:
             findings.add(
                 registered.id,
                 f"the bank account of {registered.name} changed: call back before paying",
                 side("payee", payee.payee.value, payee.payee.place),
-                side(
-                    "account changed on",
-                    changed,
-                    Place(document=given.loan_place, spot=registered.id),
-                ),
+                *evidence,
             )
     return findings.result()
 
 
-def _last_paid(loan: LoanFile, payee: str) -> date | None:
-    paying = (
-        draw
-        for draw in reversed(loan.prior_draws)
-        if any(payment.payee == payee for payment in draw.payments)
+def _account_changed(given: Given, payee: Payee) -> tuple[Compared, ...]:
+    """What says that the payee's account is not the one that was last paid."""
+    place = Place(document=given.loan_place, spot=payee.id)
+    draw = _last_paying(given.loan, payee.id)
+    noted, paid_on = payee.account_changed_on, draw.funded if draw else None
+    evidence: list[Compared] = []
+    if noted is not None and (paid_on is None or noted >= paid_on):
+        evidence.append(side("account changed on", noted, place))
+    paid = {each.account for each in draw.payments if each.payee == payee.id} if draw else set()
+    if draw and paid != {payee.account}:
+        last = Place(document=given.loan_place, spot=f"draw {draw.number}")
+        evidence.append(side("account", payee.account, place))
+        evidence.append(side(f"paid by draw {draw.number}", ", ".join(sorted(paid)), last))
+    return tuple(evidence)
+
+
+def _last_paying(loan: LoanFile, payee: str) -> PriorDraw | None:
+    """The last draw that paid them."""
+    return next(
+        (
+            draw
+            for draw in reversed(loan.prior_draws)
+            if any(payment.payee == payee for payment in draw.payments)
+        ),
+        None,
     )
-    last = next(paying, None)
-    return last.funded if last else None
 
 
 def find_payee(given: Given, payee: RequestPayee) -> Payee | None:

@@ -11,7 +11,7 @@ from random import Random
 from activities.checks import analyse
 from activities.loan_file import _own
 from lender.draws import after_draw
-from lender.model import Analysis, Cut, LoanFile, Packet, Screening, WaiverKind
+from lender.model import Analysis, Cut, LoanFile, Packet, Payee, Screening, WaiverKind
 from placet.model import Severity
 from tests.domain.building import ARCHITECT, ZERO
 from tests.domain.claiming import WAYS, Bill, Claim, Claimed, Owed, Rates
@@ -78,6 +78,7 @@ class Life:
         self.soft_paid: list[Bill] = []
         self.owed: list[Owed] = []
         self.funded: dict[str, date] = {}
+        self.paid_to: dict[str, str] = {}
         self.stepped = False
         self.complete = False
 
@@ -224,11 +225,15 @@ class Life:
             found.add("retainage.rate")
         for name in {*(n for n, _ in said.paid), *(e.vendor for e in said.soft)}:
             payee = next((e for e in self.loan.payees if e.name == name), None)
-            if payee is not None and payee.account_changed_on is not None:
-                paid = self.funded.get(payee.id)
-                if paid is None or paid <= payee.account_changed_on:
-                    found.add("payee.bank_changed")
+            if payee is not None and self._account_changed(payee):
+                found.add("payee.bank_changed")
         return found
+
+    def _account_changed(self, payee: Payee) -> bool:
+        noted, paid = payee.account_changed_on, self.funded.get(payee.id)
+        if noted is not None and (paid is None or paid <= noted):
+            return True
+        return self.paid_to.get(payee.id, payee.account) != payee.account
 
     # --- what the lender does -----------------------------------------------------------------
 
@@ -260,6 +265,7 @@ class Life:
         self.soft_paid += said.soft
         self.waiting = [each for each in self.waiting if each not in said.soft]
         self.funded.update({each.payee: self.today for each in analysis.payments})
+        self.paid_to.update({each.payee: each.account for each in analysis.payments})
         got = {each.payee: each.amount for each in analysis.payments}
         contractor = got.get(self.loan.contractor, ZERO)
         claims = [(said.contractor, contractor)]

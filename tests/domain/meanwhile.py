@@ -105,10 +105,13 @@ def _another_subcontractor(life: Life) -> None:
 
 
 def _another_account(life: Life) -> None:
-    """Since the last draw was paid, a payee has said that its account is another."""
+    """Since the last draw was paid, a payee's account is another; perhaps nobody noted the day."""
     payee = life.random.choice(life.loan.payees)
     on = life.today - timedelta(days=life.random.randint(0, 29))
-    new = payee.model_copy(update={"account": f"acct-{life.month}", "account_changed_on": on})
+    noted = on if life.random.random() < 0.5 else None
+    new = payee.model_copy(
+        update={"account": f"acct-new-{life.month}", "account_changed_on": noted}
+    )
     others = (new if each.id == payee.id else each for each in life.loan.payees)
     life.change(payees=[each.model_dump() for each in others])
 

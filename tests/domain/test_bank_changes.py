@@ -53,3 +53,43 @@ def test_a_loan_that_does_not_say_when_it_paid_asks() -> None:
     """I3: what can't be known is asked, not guessed from the borrower's papers."""
     loan = paid_once(FUNDED - timedelta(days=1), funded=None)
     assert of(analysed(building.packet(), loan), "payee.bank_changed")
+
+
+OTHER = "acct-mallory"
+
+
+@pytest.mark.parametrize(("account", "asked"), [(OTHER, True), ("acct-100", False)])
+def test_another_account_than_was_last_paid_is_called_back_whatever_was_noted(
+    account: str, asked: bool
+) -> None:
+    """I3: one that somebody wrote into the loan without a day passed, and would have been paid."""
+    for noted in (None, FUNDED - timedelta(days=1)):
+        loan = moved(paid_once(FUNDED), account, noted)
+        found = of(analysed(building.packet(), loan), "payee.bank_changed")
+        assert [tuple(side.value for side in each.compared) for each in found] == (
+            [(building.BUILDER, OTHER, "acct-100")] if asked else []
+        )
+        assert {side.place.spot for each in found for side in each.compared[1:]} == (
+            {"P-100", "draw 1"} if asked else set()
+        )
+
+
+def test_the_account_that_the_last_draw_paid_counts_and_not_an_earlier_one() -> None:
+    """I3: once called back and paid it is the known one; and to go back is a change as well."""
+    loan = moved(paid_once(FUNDED), OTHER, None)
+    (first,) = loan.prior_draws
+    (pay, *others) = first.payments
+    paid = first.model_copy(
+        update={"number": 2, "payments": (pay.model_copy(update={"account": OTHER}), *others)}
+    )
+    for account, asked in ((OTHER, False), (pay.account, True)):
+        later = moved(loan.model_copy(update={"prior_draws": (first, paid)}), account, None)
+        found = of(analysed(building.packet(), later), "payee.bank_changed")
+        assert bool(found) is asked
+
+
+def moved(loan: LoanFile, account: str, noted: date | None) -> LoanFile:
+    """The loan whose contractor has this account, and a note of the day of the change or none."""
+    changes = {"account": account, "account_changed_on": noted}
+    payee = loan.payees[0].model_copy(update=changes)
+    return loan.model_copy(update={"payees": (payee, *loan.payees[1:])})

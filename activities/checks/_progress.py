@@ -5,7 +5,7 @@ from decimal import Decimal
 from activities.checks._documents import billed_too_much
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
 from activities.checks._sov import schedule
-from lender.model import LoanFile, PriorDraw, Read, to_cents
+from lender.model import LoanFile, PriorDraw, Read, Retainage, to_cents
 from placet.model import CheckResult, Place, Severity
 
 
@@ -95,7 +95,7 @@ def overbilled(given: Given) -> CheckResult:
 
 
 def retainage(given: Given) -> CheckResult:
-    """Held retainage is what the loan agreement asks for, within the statutory cap."""
+    """Held retainage is what the loan agreement asks for, at most the statutory cap of it."""
     findings = Findings("retainage.rate")
     application = schedule(given, findings)
     if application is None:
@@ -106,17 +106,18 @@ def retainage(given: Given) -> CheckResult:
     if shown is None or application.lacking:
         return findings.result()
     terms = given.loan.terms.retainage
-    rate = work_rate(given)
-    agreed = _held(given, rate, terms.stored_rate)
+    rates = agreed_rates(given)
+    agreed = _held(given, *rates)
     if shown.value not in agreed:
         expected = min(agreed, key=lambda each: abs(each - shown.value))
         short = shown.value < expected
         # Who asks for the release later, in a draw of its own, asks for less than is agreed.
-        later = not short and shown.value in _held(given, terms.work_rate, terms.stored_rate)
+        later = not short and shown.value in _held(given, *_before_a_step_down(terms))
+        agreed_on = "agreed" if rates == (work_rate(given), terms.stored_rate) else "capped"
         findings.add(
             "held",
-            f"retainage held is {'less' if short else 'more'} than the agreed "
-            f"{percent(rate)} of work and {percent(terms.stored_rate)} of stored material",
+            f"retainage held is {'less' if short else 'more'} than the {agreed_on} "
+            f"{percent(rates[0])} of work and {percent(rates[1])} of stored material",
             side("G702 line 5", shown.value, shown.place),
             side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
             difference=shown.value - expected,
@@ -172,17 +173,34 @@ def work_rate(given: Given) -> Decimal:
     return terms.work_rate
 
 
+def agreed_rates(given: Given) -> tuple[Decimal, Decimal]:
+    """What is to be held of work and of stored material: the agreed rates, at most the cap."""
+    terms = given.loan.terms.retainage
+    return _at_most_the_cap(terms, work_rate(given), terms.stored_rate)
+
+
+def _before_a_step_down(terms: Retainage) -> tuple[Decimal, Decimal]:
+    return _at_most_the_cap(terms, terms.work_rate, terms.stored_rate)
+
+
+def _at_most_the_cap(
+    terms: Retainage, on_work: Decimal, on_stored: Decimal
+) -> tuple[Decimal, Decimal]:
+    cap = terms.statutory_cap
+    return (on_work, on_stored) if cap is None else (min(on_work, cap), min(on_stored, cap))
+
+
 def held_rates(given: Given) -> tuple[Decimal, Decimal]:
     """The rates at which this application holds back of work, and of stored material.
 
     Those agreed; those before a step-down; or in proportion, where it holds less than was agreed.
     """
     terms, application = given.loan.terms.retainage, given.packet.application
-    agreed = (work_rate(given), terms.stored_rate)
+    agreed = agreed_rates(given)
     shown = application.summary.retainage if application else None
     if shown is None:
         return agreed
-    for rates in (agreed, (terms.work_rate, terms.stored_rate)):
+    for rates in (agreed, _before_a_step_down(terms)):
         if shown.value in _held(given, *rates):
             return rates
     asked = max(_held(given, *agreed))

@@ -41,6 +41,7 @@ def lend(random: Random, ends: str) -> LoanFile:
         "half-way, then amended": (Decimal("0.5"), work / 2),
     }
     at, rate = steps.get(ends, (None, None))
+    cap = random.choice((None, Decimal("0.03"), Decimal("0.10"), max(work, stored)))
     line = [
         BudgetLine(
             id="H1", category=Category.HARD_COST, description="-", amount=sum(values[:half], ZERO)
@@ -81,7 +82,7 @@ def lend(random: Random, ends: str) -> LoanFile:
                 stored_rate=stored,
                 step_down_at=at,
                 step_down_rate=rate,
-                statutory_cap=work if stored <= work else None,
+                statutory_cap=cap,
             ),
             stored_material_cap=hard * 10,
             waiver_threshold=Decimal(random.choice(("0.00", "5000.00"))),

@@ -204,10 +204,16 @@ class Life:
         if self.complete and self.ends == "by people" and self.month > self.months:
             return ZERO, ZERO
         if terms.step_down_at is None or terms.step_down_rate is None:
-            return terms.work_rate, terms.stored_rate
+            return self._capped(terms.work_rate), self._capped(terms.stored_rate)
         late = self.ends == "agreed, and later" and self.month == self.months
         down = self.stepped or reached(self.loan, rows)
-        return (terms.step_down_rate if down and not late else terms.work_rate), terms.stored_rate
+        on_work = terms.step_down_rate if down and not late else terms.work_rate
+        return self._capped(on_work), self._capped(terms.stored_rate)
+
+    def _capped(self, rate: Decimal) -> Decimal:
+        """No more than the state lets be held."""
+        cap = self.loan.terms.retainage.statutory_cap
+        return rate if cap is None else min(rate, cap)
 
     def expected(self, said: Claimed) -> set[str]:
         """What people must be told of an honest claim."""
@@ -220,7 +226,8 @@ class Life:
         if (
             self.complete
             and self.ends == "by people"
-            and said.rates[0] != self.loan.terms.retainage.work_rate
+            and said.rates[0] != self._capped(self.loan.terms.retainage.work_rate)
+            and said.contract  # credits may have left nothing of it
         ):
             found.add("retainage.rate")
         for name in {*(n for n, _ in said.paid), *(e.vendor for e in said.soft)}:

@@ -215,3 +215,39 @@ def test_work_that_was_not_seen_is_taken_off_less_what_is_held_of_it(held: str, 
     packet = holding(held, seen="0.39166667")
     (cut,) = analysed(packet, building.loan(HALF)).adjustments
     assert cut.amount == Decimal(off)
+
+
+# --- a cap below what was agreed ----------------------------------------------------------------
+
+
+def capped(cap: str, agreed: str = "0.10") -> LoanFile:
+    """A loan that agrees on more than its state lets it hold."""
+    rates = Decimal(agreed)
+    terms = Retainage(work_rate=rates, stored_rate=rates, statutory_cap=Decimal(cap))
+    loan = building.loan(HALF)
+    return loan.model_copy(update={"terms": loan.terms.model_copy(update={"retainage": terms})})
+
+
+@pytest.mark.parametrize(
+    ("held", "found"),
+    [
+        ("2500.00", []),
+        ("2499.99", ["held"]),
+        ("2500.01", ["cap", "held"]),
+        ("5000.00", ["cap", "held"]),
+    ],
+)
+def test_what_is_to_be_held_is_the_agreed_rate_and_at_most_the_cap(
+    held: str, found: list[str]
+) -> None:
+    """The agreed rate was above the cap, and the cap was less than agreed: no application was clean."""
+    said = of(analysed(holding(held), capped("0.05")), "retainage.rate")
+    assert [each.id.partition("#")[2] for each in said] == found
+    assert all("capped 5.00% of work" in each.message for each in said if each.id.endswith("held"))
+    assert of(analysed(holding("5000.00"), capped("0.10")), "retainage.rate") == []
+
+
+def test_what_is_taken_off_is_net_of_what_the_cap_lets_be_held() -> None:
+    packet = holding("2500.00", seen="0.39166667")
+    (cut,) = analysed(packet, capped("0.05")).adjustments
+    assert cut.amount == Decimal("5035.00")

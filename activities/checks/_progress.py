@@ -8,6 +8,9 @@ from activities.checks._sov import schedule
 from lender.model import LoanFile, PriorDraw, Read, Retainage, to_cents
 from placet.model import CheckResult, Place, Severity
 
+Rates = tuple[Decimal, Decimal]
+"""What is held back of work, and of stored material."""
+
 
 def continuity(given: Given) -> CheckResult:
     """D continues the last approved draw, as does the period; no row vanished.
@@ -112,7 +115,10 @@ def retainage(given: Given) -> CheckResult:
         expected = min(agreed, key=lambda each: abs(each - shown.value))
         short = shown.value < expected
         # Who asks for the release later, in a draw of its own, asks for less than is agreed.
-        later = not short and shown.value in _held(given, *_before_a_step_down(terms))
+        before = _before_a_step_down(terms)
+        later = not short and shown.value in _held(given, *before)
+        if later:
+            _parts(given, before, shown, findings)
         agreed_on = "agreed" if rates == (work_rate(given), terms.stored_rate) else "capped"
         findings.add(
             "held",
@@ -123,6 +129,8 @@ def retainage(given: Given) -> CheckResult:
             difference=shown.value - expected,
             severity=Severity.INFO if later else Severity.BLOCKING,
         )
+    else:
+        _parts(given, rates, shown, findings)
     cap = terms.statutory_cap
     # Forms round each row; the cap is not broken by the cents that rounding adds.
     most = None if cap is None else max(_held(given, cap, cap))
@@ -137,22 +145,60 @@ def retainage(given: Given) -> CheckResult:
     return findings.result()
 
 
+def _parts(given: Given, rates: Rates, shown: Read[Decimal], findings: Findings) -> None:
+    """5a and 5b are each held at their rate: what one has too little, the other has too much.
+
+    A form that rounds work and material together states one of them as the rest of line 5.
+    """
+    summary = given.packet.application.summary if given.packet.application else None
+    work = summary.retainage_work if summary else None
+    stored = summary.retainage_stored if summary else None
+    if work is None or stored is None:
+        return
+    parts = (
+        ("5a", "completed work", work, rates[0], _ways(rates[0], _worked(given))),
+        ("5b", "stored material", stored, rates[1], _ways(rates[1], _stored(given))),
+    )
+    wrong = [part for part in parts if part[2].value not in part[4]]
+    if len(wrong) == 1 and work.value + stored.value == shown.value:
+        return
+    for name, what, read, rate, ways in wrong:
+        expected = min(ways, key=lambda each: abs(each - read.value))
+        findings.add(
+            name,
+            f"{name}, retainage of {what}, is not {percent(rate)} of it",
+            side(f"G702 line {name}", read.value, read.place),
+            side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
+            difference=read.value - expected,
+        )
+
+
+def _worked(given: Given) -> list[Decimal]:
+    return [row.previous.value + row.this_period.value for row in given.rows]
+
+
+def _stored(given: Given) -> list[Decimal]:
+    return [row.stored.value for row in given.rows]
+
+
+def _ways(rate: Decimal, amounts: list[Decimal]) -> tuple[Decimal, Decimal]:
+    """What a rate holds back of rows, rounded row by row, and once."""
+    parts = [rate * each for each in amounts]
+    return total(map(to_cents, parts)), to_cents(total(parts))
+
+
 def _held(given: Given, on_work: Decimal, on_stored: Decimal) -> tuple[Decimal, ...]:
     """What rates hold back of work and stored material, in each way in which forms round it.
 
     Row by row or once; the two parts each for itself (5a and 5b), or together (column I).
     """
-    parts = [
-        (on_work * (row.previous.value + row.this_period.value), on_stored * row.stored.value)
-        for row in given.rows
+    work, stored = _ways(on_work, _worked(given)), _ways(on_stored, _stored(given))
+    both = [
+        on_work * worked + on_stored * lies
+        for worked, lies in zip(_worked(given), _stored(given), strict=True)
     ]
-    work, stored = total(part[0] for part in parts), total(part[1] for part in parts)
-    return (
-        total(to_cents(of_work) + to_cents(of_stored) for of_work, of_stored in parts),
-        total(to_cents(of_work + of_stored) for of_work, of_stored in parts),
-        to_cents(work) + to_cents(stored),
-        to_cents(work + stored),
-    )
+    each_for_itself = (of_work + of_stored for of_work, of_stored in zip(work, stored, strict=True))
+    return (*each_for_itself, *_ways(Decimal(1), both))
 
 
 def work_rate(given: Given) -> Decimal:
@@ -173,24 +219,22 @@ def work_rate(given: Given) -> Decimal:
     return terms.work_rate
 
 
-def agreed_rates(given: Given) -> tuple[Decimal, Decimal]:
+def agreed_rates(given: Given) -> Rates:
     """What is to be held of work and of stored material: the agreed rates, at most the cap."""
     terms = given.loan.terms.retainage
     return _at_most_the_cap(terms, work_rate(given), terms.stored_rate)
 
 
-def _before_a_step_down(terms: Retainage) -> tuple[Decimal, Decimal]:
+def _before_a_step_down(terms: Retainage) -> Rates:
     return _at_most_the_cap(terms, terms.work_rate, terms.stored_rate)
 
 
-def _at_most_the_cap(
-    terms: Retainage, on_work: Decimal, on_stored: Decimal
-) -> tuple[Decimal, Decimal]:
+def _at_most_the_cap(terms: Retainage, on_work: Decimal, on_stored: Decimal) -> Rates:
     cap = terms.statutory_cap
     return (on_work, on_stored) if cap is None else (min(on_work, cap), min(on_stored, cap))
 
 
-def held_rates(given: Given) -> tuple[Decimal, Decimal]:
+def held_rates(given: Given) -> Rates:
     """The rates at which this application holds back of work, and of stored material.
 
     Those agreed; those before a step-down; or in proportion, where it holds less than was agreed.

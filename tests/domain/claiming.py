@@ -82,6 +82,8 @@ class Claimed:
     instead: str | None = None
     waived: Decimal | None = None
     """What the contractor's waiver is for, if not for all that it asks."""
+    shifted: Decimal = ZERO
+    """What 5b states of that which is held of work."""
 
     @property
     def parts(self) -> list[tuple[Decimal, Decimal]]:

@@ -175,6 +175,12 @@ def retain_less(_: Life, said: Claimed, random: Random) -> bool:
     return bool(said.rates[0]) and work > 100
 
 
+def retain_elsewhere(_: Life, said: Claimed, random: Random) -> bool:
+    """What is held of work is stated as held of material."""
+    said.shifted = said.held[0]
+    return any(said.rates) and said.shifted > 1
+
+
 def no_waiver(life: Life, said: Claimed, random: Random) -> bool:
     """Somebody who is paid waives nothing."""
     kind = WaiverKind.CONDITIONAL_FINAL if said.is_final else WaiverKind.CONDITIONAL_PROGRESS
@@ -282,6 +288,7 @@ CHANGES: dict[Change, str] = {
     keep_a_credit: "sov.overbilled",
     unapproved: "change_orders.approved",
     retain_less: "retainage.rate",
+    retain_elsewhere: "retainage.rate",
     no_waiver: "waivers.current",
     listed_for_less: "waivers.current",
     no_waiver_before: "waivers.previous",

@@ -68,6 +68,41 @@ def test_each_way_of_rounding_is_another_and_what_is_none_is_found() -> None:
         assert of(analysed(retained(amount), loan), "retainage.rate") != []
 
 
+def in_parts(work: str, stored: str) -> list[tuple[str, str | None]]:
+    """What is found of these rows' 5a and 5b, whose sum line 5 is."""
+    parts = {
+        "retainage_work": building.at(Decimal(work), "G702!5a"),
+        "retainage_stored": building.at(Decimal(stored), "G702!5b"),
+    }
+    packet = retained(Decimal(work) + Decimal(stored))
+    assert packet.application is not None
+    summary = packet.application.summary.model_copy(update=parts)
+    application = packet.application.model_copy(update={"summary": summary})
+    analysis = analysed(
+        packet.model_copy(update={"application": application}), building.loan(ROUGH)
+    )
+    found = of(analysis, "retainage.rate")
+    return [(each.id.partition("#")[2], each.difference) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("work", "stored", "found"),
+    [
+        ("1000.03", "160.04", []),
+        ("1000.03", "160.03", []),
+        ("1000.02", "160.03", []),
+        ("0.00", "1160.06", [("5a", "-1,000.03"), ("5b", "1,000.02")]),
+        ("1160.06", "0.00", [("5a", "160.03"), ("5b", "-160.03")]),
+        ("1000.01", "160.05", [("5a", "-0.02"), ("5b", "0.01")]),
+    ],
+)
+def test_work_and_stored_material_are_each_retained_at_their_rate(
+    work: str, stored: str, found: list[tuple[str, str]]
+) -> None:
+    """Nothing held of work and all of it of material passed: the sum alone was looked at."""
+    assert in_parts(work, stored) == found
+
+
 # --- credits ----------------------------------------------------------------------------------
 
 CREDIT = Line(Decimal("-1500.00"), this_period=Decimal("-1500.00"))
@@ -134,7 +169,8 @@ def test_what_is_retained_is_released_at_the_end_as_was_agreed(agreed: bool, fou
     packet = building.packet(done)
     assert packet.application is not None
     nothing: Read[Decimal] = building.at(Decimal("0.00"), "G702!5")
-    summary = packet.application.summary.model_copy(update={"retainage": nothing})
+    lines = {"retainage": nothing, "retainage_work": nothing}
+    summary = packet.application.summary.model_copy(update=lines)
     application = packet.application.model_copy(update={"summary": summary})
     analysis = analysed(packet.model_copy(update={"application": application}), loan)
     assert bool(of(analysis, "retainage.rate")) is found
@@ -165,7 +201,8 @@ def holding(amount: str, lines: Lines = HALF, seen: str | None = None) -> Packet
     assert packet.application is not None
     assert packet.inspection is not None
     line: Read[Decimal] = building.at(Decimal(amount), "G702!5")
-    summary = packet.application.summary.model_copy(update={"retainage": line})
+    lines_5 = {"retainage": line, "retainage_work": line}
+    summary = packet.application.summary.model_copy(update=lines_5)
     application = packet.application.model_copy(update={"summary": summary})
     rows = packet.inspection.rows
     if seen is not None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
 from lender.model import Category, PayApplication, Read, Row, Summary
-from placet.model import CheckResult, Place
+from placet.model import CENT, CheckResult, Place
 
 
 def schedule(given: Given, findings: Findings, *, every_row: bool = True) -> PayApplication | None:
@@ -70,6 +70,7 @@ def totals(given: Given) -> CheckResult:
     if application.totals is not None and not application.lacking:
         _totals_row(application.totals, given.rows, findings)
     _lines(application, given, findings)
+    _line_5(application, given.rows, findings)
     _request(application.summary, given, findings)
     return findings.result()
 
@@ -99,15 +100,12 @@ def _totals_row(row: Row, rows: tuple[Row, ...], findings: Findings) -> None:
             )
 
 
-_OF_ROWS = frozenset({"3:C", "4", "5:I"})
+_OF_ROWS = frozenset({"3:C", "4"})
 """What of the G702 is a sum of the G703's rows."""
 
 
 def _lines(application: PayApplication, given: Given, findings: Findings) -> None:
     rows, summary = given.rows, application.summary
-    held = [row.retainage for row in rows]
-    retained = total(r.value for r in held if r is not None) if any(held) else None
-    parts = [r for r in (summary.retainage_work, summary.retainage_stored) if r is not None]
     last = given.loan.last_draw
     before = ZERO if last is None else last.earned_less_retainage
     checks: list[tuple[str, Read[Decimal] | None, Decimal | None, str]] = [
@@ -124,8 +122,6 @@ def _lines(application: PayApplication, given: Given, findings: Findings) -> Non
             "sum of column C",
         ),
         ("4", summary.completed_and_stored, total(r.total.value for r in rows), "sum of column G"),
-        ("5:I", summary.retainage, retained, "sum of column I"),
-        ("5", summary.retainage, total(p.value for p in parts) if parts else None, "5a + 5b"),
         (
             "6",
             summary.earned_less_retainage,
@@ -160,6 +156,33 @@ def _lines(application: PayApplication, given: Given, findings: Findings) -> Non
                 side(f"line {number}", shown.value, shown.place),
                 side(what, computed, place),
                 shown.value - computed,
+            )
+
+
+def _line_5(application: PayApplication, rows: tuple[Row, ...], findings: Findings) -> None:
+    """Line 5 is 5a + 5b or the total of column I: the other one is off by what rounding adds."""
+    summary, shown = application.summary, application.summary.retainage
+    if shown is None:
+        findings.undetermined("line-5", "G702 line 5 could not be read")
+        return
+    held = [row.retainage for row in rows if row.retainage is not None]
+    parts = [r for r in (summary.retainage_work, summary.retainage_stored) if r is not None]
+    sums = []
+    if held and not application.lacking:
+        sums.append((":I", "sum of column I", total(each.value for each in held), held[0].place))
+    if parts:
+        sums.append(("", "5a + 5b", total(each.value for each in parts), parts[0].place))
+    is_one = any(summed == shown.value for _, _, summed, _ in sums)
+    allowed = CENT * len(rows) if is_one else ZERO
+    for name, what, summed, place in sums:
+        difference = shown.value - summed
+        if abs(difference) > allowed:
+            findings.add(
+                f"line-5{name}",
+                f"G702 line 5 is not {what}",
+                side("line 5", shown.value, shown.place),
+                side(what, summed, place),
+                difference=difference,
             )
 
 

@@ -12,6 +12,8 @@ Rates = tuple[Decimal, Decimal]
 
 WAYS = ("each part of each row", "each row", "each part", "once")
 """How a form may round what it holds back."""
+BY_ROW = WAYS[:2]
+"""Those of a form with a column I."""
 
 
 @dataclass
@@ -84,6 +86,8 @@ class Claimed:
     """What the contractor's waiver is for, if not for all that it asks."""
     shifted: Decimal = ZERO
     """What 5b states of that which is held of work."""
+    apart: bool = False
+    """Whether column I is rounded by row and 5a and 5b once: line 5 is one of the two."""
 
     @property
     def parts(self) -> list[tuple[Decimal, Decimal]]:
@@ -103,6 +107,14 @@ class Claimed:
         return (
             to_cents(work) if self.way == "each part" else to_cents(work + stored) - material
         ), material
+
+    @property
+    def in_parts(self) -> Rates:
+        """5a and 5b as they are stated, which need not be the total of column I."""
+        work, stored = self.held
+        if self.apart and self.way in BY_ROW:
+            work, stored = (to_cents(sum(each, ZERO)) for each in zip(*self.parts, strict=True))
+        return work - self.shifted, stored + self.shifted
 
     @property
     def earned(self) -> Decimal:

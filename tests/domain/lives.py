@@ -65,6 +65,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.way = self.random.choice(WAYS)
+        self.apart = self.random.random() < 0.4
         self.ends = self.random.choice(ENDS)
         self.direct = self.random.random() < 0.3
         self.loan = lend(self.random, self.ends)
@@ -180,6 +181,7 @@ class Life:
             bills=[bill for row in self.rows.values() for bill, _ in row.lots],
             orders=[(each.number, each.amount) for each in self.loan.change_orders],
             owed=list(self.owed),
+            apart=self.apart,
         )
         said.subs = [(name, cents(self.random, said.due / 3)) for name in self.subs]
         said.final = said.is_final and self.random.random() < 0.5

@@ -146,16 +146,16 @@ def _request(said: Claimed) -> DrawRequest:
 
 
 def _application(said: Claimed) -> PayApplication:
-    work, stored = said.held
+    work, stored = said.in_parts
     orders = sum((amount for _, amount in said.orders), ZERO)
     amounts = {
         "original_contract": said.contract - orders,
         "change_orders": orders,
         "contract_to_date": said.contract,
         "completed_and_stored": sum((e.total for e in said.rows), ZERO),
-        "retainage_work": work - said.shifted,
-        "retainage_stored": stored + said.shifted,
-        "retainage": work + stored,
+        "retainage_work": work,
+        "retainage_stored": stored,
+        "retainage": sum(said.held),
         "earned_less_retainage": said.earned,
         "previous_certificates": said.line_7,
         "current_payment": said.due,
@@ -177,6 +177,8 @@ def _application(said: Claimed) -> PayApplication:
 
 def _row(said: Claimed, row: Claim, parts: Rates) -> Row:
     held = {"each part of each row": sum(map(to_cents, parts)), "each row": to_cents(sum(parts))}
+    if said.apart:
+        held["each part"] = held["each row"]
     values = {
         "scheduled_value": row.value,
         "previous": row.before,

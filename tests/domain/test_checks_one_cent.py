@@ -1,4 +1,4 @@
-"""A change of one cent anywhere in a packet's arithmetic is found."""
+"""A change of one cent anywhere in a packet's arithmetic is found, unless it rounds as well."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lender.model import LoanFile, Packet
+from lender.model import LoanFile, Packet, to_cents
 from placet.model import Severity
 from tests.domain import building
 from tests.domain.building import Lines
@@ -68,19 +68,33 @@ def findings(packet: Packet, loan: LoanFile) -> list[str]:
     return [each.id for each in found if each.severity is not Severity.INFO]
 
 
+def found_unless_rounded_once(lines: Lines, path: Path, cent: Decimal) -> bool:
+    """Whether that cent is found; 5a and 5b, here rounded by row, are right if rounded once, too."""
+    held = {
+        "retainage_work": sum((e.previous + e.this_period for e in lines), Decimal(0)),
+        "retainage_stored": sum((e.stored for e in lines), Decimal(0)),
+    }
+    packet = changed(building.packet(lines), path, lambda value: value + cent)
+    assert packet.application is not None
+    if path[-1] in held and path[1] == "summary":
+        now = getattr(packet.application.summary, str(path[-1])).value
+        if now == to_cents(building.RATE * held[str(path[-1])]):
+            return not findings(packet, building.loan(lines))
+    return bool(findings(packet, building.loan(lines)))
+
+
 @pytest.mark.parametrize("cent", [CENT, -CENT], ids=["more", "less"])
 @pytest.mark.parametrize("path", amounts(building.packet()), ids=lambda p: ".".join(map(str, p)))
 def test_a_cent_anywhere_is_found(path: Path, cent: Decimal) -> None:
-    assert findings(changed(building.packet(), path, lambda value: value + cent), building.loan())
+    assert found_unless_rounded_once(building.DRAW, path, cent)
 
 
 @settings(max_examples=60, deadline=None)
 @given(draws(), st.data())
 def test_a_cent_anywhere_in_any_draw_is_found(lines: Lines, data: st.DataObject) -> None:
-    packet = building.packet(lines)
-    path = data.draw(st.sampled_from(amounts(packet)))
+    path = data.draw(st.sampled_from(amounts(building.packet(lines))))
     cent = data.draw(st.sampled_from([CENT, -CENT]))
-    assert findings(changed(packet, path, lambda value: value + cent), building.loan(lines))
+    assert found_unless_rounded_once(lines, path, cent)
 
 
 @settings(max_examples=40, deadline=None)

@@ -68,6 +68,62 @@ def test_each_way_of_rounding_is_another_and_what_is_none_is_found() -> None:
         assert of(analysed(retained(amount), loan), "retainage.rate") != []
 
 
+def stating(line_5: str, work: str, stored: str) -> Packet:
+    """The packet of these rows with this line 5, 5a and 5b; all that follows from line 5 does."""
+    packet = building.packet(ROUGH)
+    assert packet.application is not None
+    assert packet.request is not None
+    summary, held = packet.application.summary, Decimal(line_5)
+    assert summary.completed_and_stored is not None
+    assert summary.contract_to_date is not None
+    earned = summary.completed_and_stored.value - held
+    amounts = {
+        "retainage_work": Decimal(work),
+        "retainage_stored": Decimal(stored),
+        "retainage": held,
+        "earned_less_retainage": earned,
+        "current_payment": earned,
+        "balance_to_finish": summary.contract_to_date.value - earned,
+    }
+    lines = {name: building.at(amount, f"G702!{name}") for name, amount in amounts.items()}
+    asked = building.at(earned, "Request!B")
+    (line, *soft), (payee, *others) = packet.request.lines, packet.request.payees
+    request = {
+        "total": building.at(earned + building.SOFT, "Request!B3"),
+        "lines": (line.model_copy(update={"amount": asked}), *soft),
+        "payees": (payee.model_copy(update={"amount": asked}), *others),
+    }
+    application = {"summary": summary.model_copy(update=lines), "amount_certified": asked}
+    own, *waivers = packet.waivers
+    return packet.model_copy(
+        update={
+            "application": packet.application.model_copy(update=application),
+            "request": packet.request.model_copy(update=request),
+            "waivers": (own.model_copy(update={"amount": asked}), *waivers),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("line_5", "work", "stored", "found"),
+    [
+        ("1160.07", "1000.03", "160.04", []),  # both
+        ("1160.07", "1000.03", "160.03", []),  # the total of column I
+        ("1160.06", "1000.03", "160.03", []),  # 5a + 5b
+        ("1160.07", "1000.02", "160.00", ["line-5"]),  # further apart than four rows' cents
+        ("1160.06", "1000.03", "160.04", ["line-5", "line-5:I"]),  # neither
+        ("1160.02", "1000.00", "160.02", ["line-5:I"]),
+    ],
+)
+def test_line_5_is_the_sum_of_its_parts_or_of_column_i(
+    line_5: str, work: str, stored: str, found: list[str]
+) -> None:
+    """Rounded by row and rounded once they are a cent apart: both were asked for, and nobody was paid."""
+    analysis = analysed(stating(line_5, work, stored), building.loan(ROUGH))
+    assert [each.id.partition("#")[2] for each in of(analysis, "sov.totals")] == found
+    assert bool(analysis.recommended) is not bool(found)
+
+
 def in_parts(work: str, stored: str) -> list[tuple[str, str | None]]:
     """What is found of these rows' 5a and 5b, whose sum line 5 is."""
     parts = {

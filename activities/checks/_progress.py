@@ -5,7 +5,7 @@ from decimal import Decimal
 from activities.checks._documents import billed_too_much
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
 from activities.checks._sov import schedule
-from lender.model import LoanFile, PriorDraw, Read, Retainage, to_cents
+from lender.model import LoanFile, PriorDraw, Read, Retainage, Row, to_cents
 from placet.model import CheckResult, Place, Severity
 
 Rates = tuple[Decimal, Decimal]
@@ -71,7 +71,10 @@ def continuity(given: Given) -> CheckResult:
 
 
 def overbilled(given: Given) -> CheckResult:
-    """No row with G > C; no negative E, but for the credit of a deductive change order in full."""
+    """No row with G > C; no negative E, but for the credit that a deductive change order states.
+
+    As a row of its own it is given in full; posted into its row, what was billed above is.
+    """
     findings = Findings("sov.overbilled")
     if not schedule(given, findings):
         return findings.result()
@@ -88,13 +91,28 @@ def overbilled(given: Given) -> CheckResult:
         # A row that is worth less than nothing states the correction itself; its value is compared
         # with the approved change orders elsewhere.
         credit = row.scheduled_value.value < 0 and row.total.value == row.scheduled_value.value
-        if row.this_period.value < 0 and not credit:
+        least = -_taken_back(given, row)
+        if row.this_period.value < least and not credit:
             findings.add(
                 f"{item}:E",
-                f"item {item}: the work of this period is negative",
+                f"item {item}: the work of this period is negative"
+                + (", by more than change orders took off the row" if least else ""),
                 side("E", row.this_period.value, row.this_period.place),
+                side("least, by change orders", least, _orders(given)),
             )
     return findings.result()
+
+
+def _taken_back(given: Given, row: Row) -> Decimal:
+    """What approved change orders took off a row that had been billed by then."""
+    lowered = -total(
+        order.amount
+        for order in given.loan.change_orders
+        if order.approved_by and order.item == row.item.value and order.amount < 0
+    )
+    billed = given.loan.billed_to_date.get(row.item.value, ZERO)
+    there = min(row.previous.value + row.stored.value, billed)
+    return max(min(there - row.scheduled_value.value, lowered), ZERO)
 
 
 def retainage(given: Given) -> CheckResult:
@@ -108,29 +126,35 @@ def retainage(given: Given) -> CheckResult:
         findings.undetermined("line-5", "G702 line 5 could not be read")
     if shown is None or application.lacking:
         return findings.result()
-    terms = given.loan.terms.retainage
     rates = agreed_rates(given)
-    agreed = _held(given, *rates)
-    if shown.value not in agreed:
-        expected = min(agreed, key=lambda each: abs(each - shown.value))
-        short = shown.value < expected
-        # Who asks for the release later, in a draw of its own, asks for less than is agreed.
-        before = _before_a_step_down(terms)
-        later = not short and shown.value in _held(given, *before)
-        if later:
-            _parts(given, before, shown, findings)
-        agreed_on = "agreed" if rates == (work_rate(given), terms.stored_rate) else "capped"
-        findings.add(
-            "held",
-            f"retainage held is {'less' if short else 'more'} than the {agreed_on} "
-            f"{percent(rates[0])} of work and {percent(rates[1])} of stored material",
-            side("G702 line 5", shown.value, shown.place),
-            side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
-            difference=shown.value - expected,
-            severity=Severity.INFO if later else Severity.BLOCKING,
-        )
-    else:
+    if shown.value in _held(given, *rates):
         _parts(given, rates, shown, findings)
+    else:
+        _not_as_agreed(given, rates, shown, findings)
+    return findings.result()
+
+
+def _not_as_agreed(given: Given, rates: Rates, shown: Read[Decimal], findings: Findings) -> None:
+    terms = given.loan.terms.retainage
+    place = Place(document=given.loan_place, spot="retainage terms")
+    expected = min(_held(given, *rates), key=lambda each: abs(each - shown.value))
+    short = shown.value < expected
+    # Who asks for the release later, in a draw of its own, asks for less than is agreed.
+    before = _before_a_step_down(terms)
+    later = not short and shown.value in _held(given, *before)
+    agreed_on = "agreed" if rates == (work_rate(given), terms.stored_rate) else "capped"
+    findings.add(
+        "held",
+        f"retainage held is {'less' if short else 'more'} than the {agreed_on} "
+        f"{percent(rates[0])} of work and {percent(rates[1])} of stored material",
+        side("G702 line 5", shown.value, shown.place),
+        side("as agreed", expected, place),
+        difference=shown.value - expected,
+        severity=Severity.INFO if later else Severity.BLOCKING,
+    )
+    if later:
+        _parts(given, before, shown, findings)
+        return
     cap = terms.statutory_cap
     # Forms round each row; the cap is not broken by the cents that rounding adds.
     most = None if cap is None else max(_held(given, cap, cap))
@@ -139,10 +163,9 @@ def retainage(given: Given) -> CheckResult:
             "cap",
             f"retainage held is above the cap of {percent(cap)} set for {given.loan.state}",
             side("G702 line 5", shown.value, shown.place),
-            side("cap", most, Place(document=given.loan_place, spot="retainage terms")),
+            side("cap", most, place),
             difference=shown.value - most,
         )
-    return findings.result()
 
 
 def _parts(given: Given, rates: Rates, shown: Read[Decimal], findings: Findings) -> None:
@@ -274,7 +297,7 @@ def change_orders(given: Given) -> CheckResult:
         if each.approved_by:
             approved[each.number] = approved.get(each.number, ZERO) + each.amount
     known = total(approved.values())
-    place = Place(document=given.loan_place, spot="change orders")
+    place = _orders(given)
     line = application.summary.change_orders
     if line is None:
         findings.undetermined("line-2", "G702 line 2 could not be read")
@@ -316,6 +339,10 @@ def change_orders(given: Given) -> CheckResult:
             summed - approved[number],
         )
     return findings.result()
+
+
+def _orders(given: Given) -> Place:
+    return Place(document=given.loan_place, spot="change orders")
 
 
 def _billed(line: Read[Decimal] | None, known: Decimal) -> bool:

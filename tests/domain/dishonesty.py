@@ -160,6 +160,15 @@ def keep_a_credit(_: Life, said: Claimed, random: Random) -> bool:
     return bool(given)
 
 
+def take_back(_: Life, said: Claimed, random: Random) -> bool:
+    """Work that was billed in a row is taken back, and no change order says so, or of less."""
+    row = _row(said, random, lambda each: each.before > 0 and not each.stored)
+    if row is None:
+        return False
+    row.now = min(row.now, ZERO) - _some(random, row.before / 2)
+    return True
+
+
 def unapproved(_: Life, said: Claimed, random: Random) -> bool:
     """A change order that nobody approved."""
     amount = _some(random, Decimal(9000))
@@ -286,6 +295,7 @@ CHANGES: dict[Change, str] = {
     move_work: "sov.continuity",
     leave_a_row_out: "budget.reallocation",
     keep_a_credit: "sov.overbilled",
+    take_back: "sov.overbilled",
     unapproved: "change_orders.approved",
     retain_less: "retainage.rate",
     retain_elsewhere: "retainage.rate",

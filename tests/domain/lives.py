@@ -47,6 +47,11 @@ class Row:
         """What the row can't be worth less than."""
         return max(self.billed + self.billed_stored, self.built + self.ahead + self.stored)
 
+    @property
+    def may_shrink(self) -> bool:
+        """Whether nothing lies there, or is claimed to, that would have to be taken away."""
+        return not self.lots and not self.ahead and not self.billed_stored
+
     def build(self, work: Decimal) -> None:
         """Build some more, of the material that lies there first."""
         self.built += work
@@ -190,6 +195,7 @@ class Life:
     def _claim(self, item: str, row: Row) -> Claim:
         value = self.values[item]
         work = max(row.billed, row.built + row.ahead) if value > 0 else row.built
+        work = min(work, value - row.stored)  # a credit may have been posted into it
         seen = Decimal(1) if value <= 0 else row.built / value
         return Claim(
             item=item,

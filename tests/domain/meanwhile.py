@@ -70,6 +70,23 @@ def _less_of_a_row(life: Life) -> None:
         _order(life, **{item: -credit})
 
 
+def _less_than_is_billed(life: Life) -> None:
+    """A credit that is posted into a row of which more is billed than it is worth then."""
+    items = [
+        item
+        for item, value in life.values.items()
+        if value > 1 and life.rows[item].may_shrink and life.rows[item].billed > 1
+    ]
+    if not items:
+        return
+    item = life.random.choice(items)
+    open_of_it = life.values[item] - life.rows[item].billed
+    credit = open_of_it + cents(life.random, life.rows[item].billed - 1)
+    if ZERO < credit <= _unpaid(life):
+        _order(life, **{item: -credit})
+        life.rows[item].built = min(life.rows[item].built, life.values[item])
+
+
 def _reallocated(life: Life) -> None:
     """From a row that needs less to another one: all that is open of it, perhaps."""
     items = [line.item for line in life.loan.schedule]
@@ -130,6 +147,7 @@ EVENTS = {
     more_work: 0.15,
     _less_work: 0.1,
     _less_of_a_row: 0.08,
+    _less_than_is_billed: 0.08,
     _reallocated: 0.15,
     _another_contractor: 0.04,
     _another_subcontractor: 0.08,

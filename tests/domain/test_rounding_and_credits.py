@@ -202,6 +202,73 @@ def test_negative_work_on_any_other_row_is_found() -> None:
     assert looked(less) != []
 
 
+def posted(line: Line, *off: str, approved: bool = True) -> list[str]:
+    """What is found of a first row into which deductive change orders are posted, by what it was."""
+    lines = (line, *DRAW[1:])
+    loan = building.loan(lines)
+    change = sum(map(Decimal, off), Decimal(0))
+    schedule = tuple(
+        e.model_copy(update={"scheduled_value": e.scheduled_value - change})
+        if e.item == "01"
+        else e
+        for e in loan.schedule
+    )
+    orders = tuple(
+        ChangeOrder(
+            number=f"CO-{number}",
+            item="01",
+            amount=Decimal(amount),
+            approved_by="the owner" if approved else None,
+        )
+        for number, amount in enumerate(off)
+    )
+    loan = loan.model_copy(update={"schedule": schedule, "change_orders": orders})
+    found = of(analysed(building.packet(lines), loan), "sov.overbilled")
+    return [each.id.partition("#")[2] for each in found]
+
+
+NINE, TEN = Decimal("9000.00"), Decimal("10000.00")
+POSTED: dict[str, tuple[Line, list[str], list[str]]] = {
+    "given": (Line(NINE, TEN, this_period=Decimal("-1000.00")), ["-1000.00"], []),
+    "given for two": (Line(NINE, TEN, this_period=Decimal("-1000.00")), ["-400.00", "-600.00"], []),
+    "not given": (Line(NINE, TEN), ["-1000.00"], ["01:G"]),
+    "given in part": (Line(NINE, TEN, this_period=Decimal("-999.99")), ["-1000.00"], ["01:G"]),
+    "a cent too much": (Line(NINE, TEN, this_period=Decimal("-1000.01")), ["-1000.00"], ["01:E"]),
+    "of another row": (Line(NINE, TEN, this_period=Decimal("-1000.00")), [], ["01:E"]),
+    "of less": (Line(NINE, TEN, this_period=Decimal("-1000.00")), ["-900.00"], ["01:E"]),
+    "not billed by then": (Line(NINE, NINE, this_period=Decimal("-0.01")), ["-1000.00"], ["01:E"]),
+    "billed in part by then": (
+        Line(NINE, Decimal("9300.00"), this_period=Decimal("-300.00")),
+        ["-1000.00"],
+        [],
+    ),
+    "of what was stored": (
+        Line(NINE, NINE, Decimal("1000.00"), Decimal("-1000.00"), Decimal("1000.00")),
+        ["-1000.00"],
+        [],
+    ),
+    "for what is stored now": (
+        Line(NINE, NINE, this_period=Decimal("-500.00"), stored=Decimal("500.00")),
+        ["-1000.00"],
+        ["01:E"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POSTED)
+def test_a_credit_that_is_posted_into_its_row_takes_back_what_was_billed_above_it(
+    name: str,
+) -> None:
+    """Given, it was negative work; not given, the row was billed too much: neither was right."""
+    line, off, found = POSTED[name]
+    assert posted(line, *off) == found
+
+
+def test_a_credit_that_nobody_approved_takes_nothing_back() -> None:
+    line = Line(NINE, TEN, this_period=Decimal("-1000.00"))
+    assert posted(line, "-1000.00", approved=False) == ["01:E"]
+
+
 # --- what is released at the end ----------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ def claims(given: Given) -> tuple[Claim, ...]:
     direct = _by_claimant(
         Claim(claimant=payee.name, amount=amount)
         for payee, amount in paid
-        if payee.role == "subcontractor"
+        if _is_subcontractor(given, payee)
     )
     most: dict[str, Claim] = {}
     for each in (*listed, *direct):
@@ -89,7 +89,7 @@ def waivers_current(given: Given) -> CheckResult:
         findings.undetermined("subcontractors", "there is no readable subcontractor list")
     if final:
         _occupancy(given, findings)
-    _to_suppliers(given, wanted, findings)
+    _to_others(given, wanted, findings)
     paid_less = (_after_cuts(given, each, wanted, findings) for each in claims(given))
     due = [each for each in paid_less if each.amount]
     for claim in due:
@@ -154,16 +154,27 @@ def waivers_previous(given: Given) -> CheckResult:
     return findings.result()
 
 
-def _to_suppliers(given: Given, wanted: WaiverKind, findings: Findings) -> None:
-    """Hard cost that a supplier is paid is waived by it: else it could go to anybody.
+def _is_subcontractor(given: Given, payee: Payee) -> bool:
+    """Whether it is one by its role; or a contractor that is not the loan's, and is listed."""
+    if payee.id == given.loan.contractor:
+        return False
+    listed = any(_same(each.name.value, payee.name) for each in given.packet.subcontractors)
+    return payee.role == "subcontractor" or (payee.role == "contractor" and listed)
 
-    A supplier is paid what other lines of the budget are asked for; the rest of it is hard cost.
+
+def _to_others(given: Given, wanted: WaiverKind, findings: Findings) -> None:
+    """Hard cost is waived by whomever else it is paid to: else it could go to anybody.
+
+    A supplier is paid what other lines of the budget are asked for; the rest of it is hard cost. A
+    contractor that is not the loan's is no more than that.
     """
     request = given.packet.request
     paid = _by_claimant(
         Claim(claimant=registered.name, amount=payee.amount.value)
         for payee in (request.payees if request else ())
-        if (registered := find_payee(given, payee)) is not None and registered.role == "supplier"
+        if (registered := find_payee(given, payee)) is not None
+        and registered.id != given.loan.contractor
+        and not _is_subcontractor(given, registered)
     )
     others = total(each.amount for each in drawn(given))
     if request is None or total(each.amount for each in paid) <= others:
@@ -176,8 +187,8 @@ def _to_suppliers(given: Given, wanted: WaiverKind, findings: Findings) -> None:
         place = request.payees[0].amount.place
         findings.add(
             "suppliers",
-            "hard cost is paid to suppliers who waive nothing",
-            side("paid to suppliers without a waiver", rest, place),
+            "hard cost is paid to suppliers, or to other contractors, who waive nothing",
+            side("paid to them without a waiver", rest, place),
             side("asked of other lines than hard cost", others, place),
             difference=rest - others,
         )

@@ -15,6 +15,7 @@ from random import Random
 from lender.model import WaiverKind
 from tests.domain.building import ARCHITECT, ZERO
 from tests.domain.claiming import Bill, Claim, Claimed
+from tests.domain.lent import PRIME
 from tests.domain.lives import Life, allowed
 
 CENT = Decimal("0.01")
@@ -263,8 +264,8 @@ def stranger(_: Life, said: Claimed, random: Random) -> bool:
 
 
 def divert(_: Life, said: Claimed, random: Random) -> bool:
-    """The contractor's money goes to the architect, and nobody waives anything."""
-    said.instead = ARCHITECT
+    """The contractor's money goes to the architect, or another, and nobody waives anything."""
+    said.instead = random.choice((ARCHITECT, PRIME))
     return bool(dict(said.paid).get(said.contractor))
 
 

@@ -16,6 +16,8 @@ from lender.model import (
 from tests.domain.building import ARCHITECT, BUILDER, JOB, OWNER, ZERO
 
 BANK = "First Valley Bank"
+PRIME = "Second Prime LLC"
+"""Of the role of a contractor, and not the loan's."""
 SUBS = ("Volt Electric Co", "Summit Plumbing")
 ENDS = ("agreed", "agreed, and later", "half-way, then amended", "amended", "by people")
 """How what is retained is released."""
@@ -62,6 +64,7 @@ def lend(random: Random, ends: str) -> LoanFile:
         (ARCHITECT, "supplier"),
         (BANK, "supplier"),
         *((s, "subcontractor") for s in SUBS),
+        (PRIME, "contractor"),
     )
     return LoanFile(
         loan_id="L-1001",

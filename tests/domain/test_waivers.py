@@ -318,3 +318,59 @@ def test_hard_cost_goes_to_nobody_who_waives_nothing(
     """The contractor was not paid, asked for no waiver, and nobody said that the architect got it all."""
     packet = diverted(amount, waiver)
     assert [each.difference for each in found(packet)] == differences
+
+
+PRIME = "Second Prime LLC"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a contractor that is not the loan's is paid, listed for and waives, and what is found."""
+
+    waived: str | None
+    listed: str | None
+    ids: tuple[str, ...]
+
+
+BESIDE = {
+    "no waiver": Beside(None, None, ("suppliers",)),
+    "a waiver": Beside("9000.00", None, ()),
+    "a waiver of less": Beside("8999.99", None, ("Second-Prime-LLC:amount",)),
+    "listed, without a waiver": Beside(None, "9000.00", ("Second-Prime-LLC",)),
+    "listed for less": Beside(None, "0.00", ("Second-Prime-LLC",)),
+    "listed, with a waiver": Beside("9000.00", "9000.00", ()),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_contractor_that_is_not_the_loans_waives_as_well(name: str) -> None:
+    """Of the role 'contractor', and not the loan's: it was paid hard cost, and nobody asked."""
+    case, packet = BESIDE[name], building.packet()
+    request, paid = packet.request, Decimal("9000.00")
+    assert request is not None
+    own, *others = request.payees
+    less = own.amount.value - paid
+    payees = (
+        own.model_copy(update={"amount": building.at(less, "B9")}),
+        RequestPayee(payee=building.at("P-400", "A10"), amount=building.at(paid, "B10")),
+        *others,
+    )
+    packet = swapped(packet, CURRENT, amount=building.at(less, "page 1"))
+    waivers, lines = packet.waivers, packet.subcontractors
+    if case.waived is not None:
+        amount = Decimal(case.waived)
+        waivers = (*waivers, building.waiver(CURRENT, PRIME, amount, building.PERIOD))
+    if case.listed is not None:
+        due = building.at(Decimal(case.listed), "D3")
+        lines = (*lines, lines[0].model_copy(update={"name": building.at(PRIME, "A3"), "due": due}))
+    changes = {
+        "request": request.model_copy(update={"payees": payees}),
+        "waivers": waivers,
+        "subcontractors": lines,
+    }
+    loan = building.loan()
+    prime = Payee(id="P-400", name=PRIME, role="contractor", account="acct-400")
+    loan = loan.model_copy(update={"payees": (*loan.payees, prime)})
+    analysis = analysed(packet.model_copy(update=changes), loan)
+    ids = [e.id.partition("#")[2] for e in analysis.findings if e.check == "waivers.current"]
+    assert tuple(ids) == case.ids

@@ -79,10 +79,8 @@ def _by_claimant(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 def waivers_current(given: Given) -> CheckResult:
     """Each claimant's statutory form for this draw: signed, right job, through date, amount."""
     findings = Findings("waivers.current")
-    application = given.packet.application
     final = _is_final(given)
     wanted = WaiverKind.CONDITIONAL_FINAL if final else WaiverKind.CONDITIONAL_PROGRESS
-    period = application.period_to if application else None
     if given.packet.request is None:
         findings.undetermined("request", "there is no readable draw request with payees")
     if all(file.kind is not DocumentKind.SUBCONTRACTORS for file in given.packet.files):
@@ -94,9 +92,7 @@ def waivers_current(given: Given) -> CheckResult:
     due = [each for each in paid_less if each.amount]
     for claim in due:
         paid = side("paid by this draw", claim.amount, _NO_DOCUMENT)
-        waivers = _waivers(given, claim, wanted, paid, findings)
-        for waiver in () if final else waivers:  # the final forms have no through date
-            _check_through(claim, waiver, period, findings)
+        _check_waivers(given, claim, wanted, paid, findings)
     return findings.result(otherwise=None if due else "nobody who must waive is paid")
 
 
@@ -142,15 +138,12 @@ def waivers_previous(given: Given) -> CheckResult:
     if last is None or not last.claims:
         return findings.result(otherwise="no earlier draw paid anyone who must waive")
     place = Place(document=given.loan_place, spot=f"draw {last.number}")
-    period: Read[date] = Read(value=last.period_to, place=place)
     for claim in _by_claimant(last.claims):
         paid = side(f"paid by draw {last.number}", claim.amount, place)
         kind, final = WaiverKind.UNCONDITIONAL_PROGRESS, WaiverKind.UNCONDITIONAL_FINAL
         if _chosen(given, claim, final) and not _chosen(given, claim, kind):
-            _waivers(given, claim, final, paid, findings)
-            continue
-        for waiver in _waivers(given, claim, kind, paid, findings):
-            _check_through(claim, waiver, period, findings)
+            kind = final
+        _check_waivers(given, claim, kind, paid, findings)
     return findings.result()
 
 
@@ -181,7 +174,7 @@ def _to_others(given: Given, wanted: WaiverKind, findings: Findings) -> None:
         return
     waive = [each for each in paid if _chosen(given, each, wanted)]
     for claim in waive:
-        _waivers(given, claim, wanted, side("paid", claim.amount, _NO_DOCUMENT), findings)
+        _check_waivers(given, claim, wanted, side("paid", claim.amount, _NO_DOCUMENT), findings)
     rest = total(each.amount for each in paid if each not in waive)
     if rest > others:
         place = request.payees[0].amount.place
@@ -212,17 +205,27 @@ def _instead(given: Given, claim: Claim, wanted: WaiverKind) -> Compared:
     return side("there is", f"{_form(first.kind.value)}{over}", first.kind.place)
 
 
-def _check_through(
-    claim: Claim, waiver: Waiver, period: Read[date] | None, findings: Findings
-) -> None:
-    through, about = waiver.through, f"{claim.claimant}:through"
+def _period(given: Given, kind: WaiverKind) -> Read[date] | None:
+    """The period through whose end a form of that kind waives; the final ones have none."""
+    application, last = given.packet.application, given.loan.last_draw
+    if kind is WaiverKind.CONDITIONAL_PROGRESS and application is not None:
+        return application.period_to
+    if kind is WaiverKind.UNCONDITIONAL_PROGRESS and last is not None:
+        place = Place(document=given.loan_place, spot=f"draw {last.number}")
+        return Read(value=last.period_to, place=place)
+    return None
+
+
+def _check_through(given: Given, waiver: Waiver, name: str, findings: Findings) -> None:
+    period = _period(given, waiver.kind.value)
+    through, about = waiver.through, f"{name}:through"
     if through is None or period is None:
         what = "the waiver's through date or the period's end is not readable"
         findings.undetermined(about, what, waiver.claimant.place)
     elif through.value < period.value:
         findings.add(
             about,
-            f"the waiver of {claim.claimant} ends before the period does",
+            f"the waiver of {name} ends before the period does",
             side("through date", through.value, through.place),
             side("period to", period.value, period.place),
         )
@@ -263,9 +266,9 @@ def _occupancy(given: Given, findings: Findings) -> None:
         )
 
 
-def _waivers(
+def _check_waivers(
     given: Given, claim: Claim, kind: WaiverKind, paid: Compared, findings: Findings
-) -> tuple[Waiver, ...]:
+) -> None:
     """The claimant's waivers of that kind, each checked; without one, that is the finding."""
     waivers = _chosen(given, claim, kind)
     if not waivers:
@@ -273,8 +276,9 @@ def _waivers(
         findings.add(claim.claimant, what, paid, _instead(given, claim, kind))
     for waiver in waivers:
         _check_waiver(waiver, claim.claimant, given, findings)
+    _reserved(given, claim, kind, waivers, findings)
     if kind is WaiverKind.UNCONDITIONAL_FINAL:  # it has no amount: all was paid
-        return waivers
+        return
     amounts = [each.amount for each in waivers]
     summed = total(amount.value for amount in amounts if amount is not None)
     if waivers and None not in amounts and summed != claim.amount:
@@ -285,28 +289,60 @@ def _waivers(
             paid,
             difference=summed - claim.amount,
         )
-    return waivers
 
 
-def _chosen(given: Given, claim: Claim, kind: WaiverKind) -> tuple[Waiver, ...]:
-    """The waiver for the amount; else those that add up to it; else the first by file.
+def _reserved(
+    given: Given, claim: Claim, kind: WaiverKind, chosen: tuple[Waiver, ...], findings: Findings
+) -> None:
+    """The exceptions that any of the claimant's waivers for this draw reserves, chosen or not."""
+    period, name = _period(given, kind), claim.claimant
+    for waiver in _given_by(given, claim, kind):
+        exceptions, through = waiver.exceptions, waiver.through
+        if exceptions is None or says_none(exceptions.value):
+            continue
+        earlier = period is not None and through is not None and through.value < period.value
+        if waiver in chosen or not earlier:
+            findings.add(
+                f"{name}:exceptions",
+                f"the waiver of {name} reserves exceptions",
+                side("exceptions", exceptions.value, exceptions.place),
+                severity=Severity.WARNING,
+            )
 
-    Who has two contracts may give two waivers. A copy of one is not a second.
-    """
+
+def _given_by(given: Given, claim: Claim, kind: WaiverKind) -> tuple[Waiver, ...]:
+    """The claimant's waivers of that kind by file; a copy of one is not a second."""
     digests = {file.name: file.digest for file in given.packet.files}
     by_file: dict[object, Waiver] = {}
     in_order = sorted(given.packet.waivers, key=lambda each: each.claimant.place.document)
     for number, waiver in enumerate(in_order):
         if waiver.kind.value is kind and _same(waiver.claimant.value, claim.claimant):
             by_file.setdefault(digests.get(waiver.claimant.place.document, number), waiver)
-    found = tuple(by_file.values())
+    return tuple(by_file.values())
+
+
+def _chosen(given: Given, claim: Claim, kind: WaiverKind) -> tuple[Waiver, ...]:
+    """The waiver for the amount; else those that add up to it; else one, all of the fewest faults.
+
+    Who has two contracts may give two waivers; who forgot to sign one gives it again.
+    """
+    faults = [(_faults(given, each), each) for each in _given_by(given, claim, kind)]
+    found = tuple(each for _, each in sorted(faults, key=lambda pair: pair[0]))
     fitting = (each for each in found if each.amount and each.amount.value == claim.amount)
     one = next(fitting, None)
     if one is not None:
         return (one,)
-    if total(each.amount.value for each in found if each.amount) == claim.amount:
-        return found
+    for some in (tuple(each for many, each in faults if not many), found):
+        if total(each.amount.value for each in some if each.amount) == claim.amount:
+            return some
     return found[:1]
+
+
+def _faults(given: Given, waiver: Waiver) -> int:
+    """How much is wrong with a waiver, whatever it is for."""
+    findings = Findings("waivers.current")
+    _check_waiver(waiver, waiver.claimant.value, given, findings)
+    return len(findings.result().findings)
 
 
 def _check_waiver(waiver: Waiver, name: str, given: Given, findings: Findings) -> None:
@@ -340,14 +376,8 @@ def _check_waiver(waiver: Waiver, name: str, given: Given, findings: Findings) -
                 ),
                 side("loan file", expected, Place(document=given.loan_place, spot=what)),
             )
-    exceptions: Read[str] | None = waiver.exceptions
-    if exceptions is not None and not says_none(exceptions.value):
-        findings.add(
-            f"{name}:exceptions",
-            f"the waiver of {name} reserves exceptions",
-            side("exceptions", exceptions.value, exceptions.place),
-            severity=Severity.WARNING,
-        )
+    if waiver.kind.value in (WaiverKind.CONDITIONAL_PROGRESS, WaiverKind.UNCONDITIONAL_PROGRESS):
+        _check_through(given, waiver, name, findings)
 
 
 def _same(left: str, right: str) -> bool:

@@ -89,6 +89,11 @@ class Claimed:
     apart: bool = False
     """Whether column I is rounded by row and 5a and 5b once: line 5 is one of the two."""
 
+    drafts: bool = False
+    """Whether each waiver is there as it was before it was signed, too."""
+    reserves: str | None = None
+    """What a second waiver of each claimant, for the same amount, reserves."""
+
     @property
     def parts(self) -> list[tuple[Decimal, Decimal]]:
         """What is held of each row, of work and of material, not rounded yet."""

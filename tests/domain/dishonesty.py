@@ -204,6 +204,12 @@ def no_waiver(life: Life, said: Claimed, random: Random) -> bool:
     return True
 
 
+def reserve(life: Life, said: Claimed, _: Random) -> bool:
+    """Beside each waiver stands another one, which reserves the greater part."""
+    said.reserves = "disputed extra 84,000"
+    return life.loan.contractor in {each.payee for each in life.analyse(said).payments}
+
+
 def listed_for_less(life: Life, said: Claimed, random: Random) -> bool:
     """Who is paid directly stands on the list for next to nothing, and waives nothing."""
     names = [name for name, due in said.subs if due > life.loan.terms.waiver_threshold]
@@ -301,6 +307,7 @@ CHANGES: dict[Change, str] = {
     retain_less: "retainage.rate",
     retain_elsewhere: "retainage.rate",
     no_waiver: "waivers.current",
+    reserve: "waivers.current",
     listed_for_less: "waivers.current",
     no_waiver_before: "waivers.previous",
     bill_again: "invoice.duplicate",

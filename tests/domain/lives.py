@@ -187,6 +187,7 @@ class Life:
             orders=[(each.number, each.amount) for each in self.loan.change_orders],
             owed=list(self.owed),
             apart=self.apart,
+            drafts=self.random.random() < 0.2,
         )
         said.subs = [(name, cents(self.random, said.due / 3)) for name in self.subs]
         said.final = said.is_final and self.random.random() < 0.5

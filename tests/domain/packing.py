@@ -119,7 +119,20 @@ def _waivers(said: Claimed) -> list[Waiver]:
         if each.kind is WaiverKind.UNCONDITIONAL_FINAL:  # Civil Code 8138 has neither
             one = one.model_copy(update={"through": None, "amount": None})
         found.append(one)
-    return [e.model_copy(update={"signed": at(said.today, "page 1")}) for e in found]
+    signed = [e.model_copy(update={"signed": at(said.today, "page 1")}) for e in found]
+    if said.drafts:
+        signed += [_again(each, "draft", {"signed": None}) for each in signed]
+    if said.reserves is not None:
+        reserved = {"exceptions": at(said.reserves, "page 1")}
+        signed += [_again(each, "late", reserved) for each in signed]
+    return signed
+
+
+def _again(waiver: Waiver, document: str, changes: dict[str, object]) -> Waiver:
+    """The same waiver in another file."""
+    name = f"{document}-{waiver.claimant.place.document}"
+    claimant = at(waiver.claimant.value, waiver.claimant.place.spot or "", name)
+    return waiver.model_copy(update={"claimant": claimant, **changes})
 
 
 def _request(said: Claimed) -> DrawRequest:

@@ -374,3 +374,73 @@ def test_a_contractor_that_is_not_the_loans_waives_as_well(name: str) -> None:
     analysis = analysed(packet.model_copy(update=changes), loan)
     ids = [e.id.partition("#")[2] for e in analysis.findings if e.check == "waivers.current"]
     assert tuple(ids) == case.ids
+
+
+def beside(kind: WaiverKind, document: str, **changes: object) -> Packet:
+    """The clean packet with another waiver of the contractor for the same, in a file of this name."""
+    packet = building.packet()
+    (own,) = (
+        each
+        for each in packet.waivers
+        if each.kind.value is kind and each.claimant.value == building.BUILDER
+    )
+    claimant = building.at(building.BUILDER, "field name of claimant", document)
+    other = own.model_copy(update={"claimant": claimant, **changes})
+    return packet.model_copy(update={"waivers": (*packet.waivers, other)})
+
+
+@pytest.mark.parametrize("document", ["a.pdf", "z.pdf"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"signed": None},
+        {"through": None},
+        {"through": building.at(date(2026, 9, 1), "page 1")},
+        {"job_location": building.at("77 Elsewhere Road", "page 1")},
+        {"amount": building.at(Decimal("1.00"), "page 1")},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+@pytest.mark.parametrize(
+    ("kind", "check"), [(CURRENT, "waivers.current"), (PREVIOUS, "waivers.previous")]
+)
+def test_a_waiver_that_was_given_again_counts_as_it_was_mended(
+    kind: WaiverKind, check: str, changes: dict[str, object], document: str
+) -> None:
+    """The one of the first file counted: unsigned, it blocked the draw although the signed one was there."""
+    assert found(beside(kind, document, **changes), check) == []
+
+
+def test_of_two_waivers_with_faults_the_one_with_fewer_is_told() -> None:
+    packet = beside(CURRENT, "a.pdf", signed=None, job_location=None)
+    packet = swapped(packet, CURRENT, signed=None)
+    first, *others = packet.waivers
+    mended = first.model_copy(update={"signed": building.packet().waivers[0].signed, "owner": None})
+    packet = packet.model_copy(update={"waivers": (mended, *others)})
+    assert [each.id.partition(":")[2] for each in found(packet)] == ["owner"]
+
+
+def test_of_two_contracts_one_waiver_may_have_been_signed_later() -> None:
+    packet = with_glass(["6000.00", "7000.00"], ["6000.00", "7000.00"])
+    unsigned = building.waiver(CURRENT, GLASS, Decimal("6000.00"), building.PERIOD)
+    again = {"signed": None, "claimant": building.at(GLASS, "page 1", "a.pdf")}
+    waivers = (*packet.waivers, unsigned.model_copy(update=again))
+    assert found(packet.model_copy(update={"waivers": waivers})) == []
+
+
+@pytest.mark.parametrize("document", ["a.pdf", "z.pdf"])
+@pytest.mark.parametrize("amount", [None, "84000.00"])
+@pytest.mark.parametrize(
+    ("kind", "check"), [(CURRENT, "waivers.current"), (PREVIOUS, "waivers.previous")]
+)
+def test_what_any_waiver_for_the_draw_reserves_is_told(
+    kind: WaiverKind, check: str, amount: str | None, document: str
+) -> None:
+    """Of two for the same amount one was looked at, and what the other reserved nobody was told."""
+    reserved = building.at("disputed extra 84,000", "field exceptions", document)
+    changes = {} if amount is None else {"amount": building.at(Decimal(amount), "page 1")}
+    packet = beside(kind, document, exceptions=reserved, **changes)
+    (said,) = found(packet, check)
+    assert (said.severity, said.compared[0].place.document) == (Severity.WARNING, document)
+    earlier = {"through": building.at(date(2026, 8, 31), "page 1")}
+    assert found(beside(kind, document, exceptions=reserved, **earlier), check) == []

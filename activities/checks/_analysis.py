@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from activities.checks import (
     _budget,
+    _claims,
     _cuts,
     _documents,
     _loan,
@@ -95,7 +96,7 @@ def analyse(
         adjustments=(*_cuts.by_checks(given), *_cuts.by_people(given)),
         payments=payments,
         invoices=_invoices(packet),
-        claims=_waivers.claims(given),
+        claims=_claims.claims(given),
         period_to=_period(packet),
         rows=tuple(_schedule_row(row) for row in given.rows),
         earned_less_retainage=earned.value if earned else None,

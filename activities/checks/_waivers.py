@@ -1,17 +1,16 @@
-"""The checks of lien waivers: who is paid by this draw, and what each of them must have signed."""
+"""The checks of lien waivers: what each of those whom a draw pays must have signed."""
 
-from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
 from activities.checks import _cuts
 from activities.checks._budget import drawn
+from activities.checks._claims import by_claimant, claims, is_subcontractor, no_suppliers
 from activities.checks._given import ZERO, Findings, Given, money, side, total
 from activities.checks._loan import find_payee
 from lender.model import (
     Claim,
     DocumentKind,
-    Payee,
     Read,
     Waiver,
     WaiverKind,
@@ -27,53 +26,6 @@ _FORMS = {
     WaiverKind.CONDITIONAL_FINAL: "conditional waiver on final payment",
     WaiverKind.UNCONDITIONAL_FINAL: "unconditional waiver on final payment",
 }
-
-
-def claims(given: Given) -> tuple[Claim, ...]:
-    """Who is paid what by this draw and must waive.
-
-    The contractor, and each subcontractor above the loan's threshold: as the list has it, whose
-    lines for one of them are one claim, or as the draw pays it directly, if that is more.
-    """
-    request = given.packet.request
-    paid: list[tuple[Payee, Decimal]] = [
-        (registered, payee.amount.value)
-        for payee in (request.payees if request else ())
-        if (registered := find_payee(given, payee)) is not None
-    ]
-    contractor = _by_claimant(
-        Claim(claimant=payee.name, amount=amount)
-        for payee, amount in paid
-        if payee.id == given.loan.contractor
-    )
-    listed = _by_claimant(
-        Claim(claimant=each.name.value, amount=each.due.value)
-        for each in given.packet.subcontractors
-    )
-    direct = _by_claimant(
-        Claim(claimant=payee.name, amount=amount)
-        for payee, amount in paid
-        if _is_subcontractor(given, payee)
-    )
-    most: dict[str, Claim] = {}
-    for each in (*listed, *direct):
-        first = most.setdefault(one_spelling(each.claimant), each)
-        if each.amount > first.amount:
-            most[one_spelling(each.claimant)] = first.model_copy(update={"amount": each.amount})
-    found = [each for each in contractor if each.amount]
-    threshold = given.loan.terms.waiver_threshold
-    found += [each for each in most.values() if each.amount > threshold]
-    return tuple(sorted(found, key=lambda each: each.claimant))
-
-
-def _by_claimant(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """One claim of each claimant."""
-    found: dict[str, Claim] = {}
-    for each in claims:
-        first = found.get(one_spelling(each.claimant), each.model_copy(update={"amount": ZERO}))
-        amount = first.amount + each.amount
-        found[one_spelling(each.claimant)] = first.model_copy(update={"amount": amount})
-    return tuple(found.values())
 
 
 def waivers_current(given: Given) -> CheckResult:
@@ -134,25 +86,20 @@ def waivers_previous(given: Given) -> CheckResult:
     The final form, which says that all was paid, stands in for it.
     """
     findings = Findings("waivers.previous")
-    last = given.loan.last_draw
-    if last is None or not last.claims:
-        return findings.result(otherwise="no earlier draw paid anyone who must waive")
+    last, nobody = given.loan.last_draw, "no earlier draw paid anyone who must waive"
+    if last is None:
+        return findings.result(otherwise=nobody)
     place = Place(document=given.loan_place, spot=f"draw {last.number}")
-    for claim in _by_claimant(last.claims):
+    for payee in () if last.claims else sorted(no_suppliers(given, last)):
+        what = f"{payee} was paid, and the loan does not say what of it is to be waived"
+        findings.undetermined(payee, what, place)
+    for claim in by_claimant(last.claims):
         paid = side(f"paid by draw {last.number}", claim.amount, place)
         kind, final = WaiverKind.UNCONDITIONAL_PROGRESS, WaiverKind.UNCONDITIONAL_FINAL
         if _chosen(given, claim, final) and not _chosen(given, claim, kind):
             kind = final
         _check_waivers(given, claim, kind, paid, findings)
-    return findings.result()
-
-
-def _is_subcontractor(given: Given, payee: Payee) -> bool:
-    """Whether it is one by its role; or a contractor that is not the loan's, and is listed."""
-    if payee.id == given.loan.contractor:
-        return False
-    listed = any(_same(each.name.value, payee.name) for each in given.packet.subcontractors)
-    return payee.role == "subcontractor" or (payee.role == "contractor" and listed)
+    return findings.result(otherwise=None if last.claims else nobody)
 
 
 def _to_others(given: Given, wanted: WaiverKind, findings: Findings) -> None:
@@ -162,12 +109,12 @@ def _to_others(given: Given, wanted: WaiverKind, findings: Findings) -> None:
     contractor that is not the loan's is no more than that.
     """
     request = given.packet.request
-    paid = _by_claimant(
+    paid = by_claimant(
         Claim(claimant=registered.name, amount=payee.amount.value)
         for payee in (request.payees if request else ())
         if (registered := find_payee(given, payee)) is not None
         and registered.id != given.loan.contractor
-        and not _is_subcontractor(given, registered)
+        and not is_subcontractor(given, registered)
     )
     others = total(each.amount for each in drawn(given))
     if request is None or total(each.amount for each in paid) <= others:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from lender.model import Analysis, Packet, Payee, RequestPayee, Waiver, WaiverKind
+from lender.model import Analysis, Packet, Payee, Payment, RequestPayee, Waiver, WaiverKind
 from placet.model import CheckStatus, Finding, Severity
 from tests.domain import building
 from tests.domain.drawing import after_draw
@@ -444,3 +444,34 @@ def test_what_any_waiver_for_the_draw_reserves_is_told(
     assert (said.severity, said.compared[0].place.document) == (Severity.WARNING, document)
     earlier = {"through": building.at(date(2026, 8, 31), "page 1")}
     assert found(beside(kind, document, exceptions=reserved, **earlier), check) == []
+
+
+@pytest.mark.parametrize(
+    ("paid", "how"),
+    [
+        ({"P-300": "4200.00"}, CheckStatus.NOT_APPLICABLE),
+        ({"P-300": "4200.00", "P-400": "5000.00"}, CheckStatus.NOT_APPLICABLE),
+        ({"P-400": "5000.01"}, CheckStatus.CANNOT_DETERMINE),
+        ({"P-100": "0.01"}, CheckStatus.CANNOT_DETERMINE),
+        ({"P-999": "70.00"}, CheckStatus.CANNOT_DETERMINE),
+        ({}, CheckStatus.NOT_APPLICABLE),
+    ],
+    ids=["a supplier", "a small subcontractor", "a subcontractor", "contractor", "who?", "nobody"],
+)
+def test_a_draw_that_paid_somebody_and_does_not_say_who_waives_is_no_pass(
+    paid: dict[str, str], how: CheckStatus
+) -> None:
+    """It ended as 'not applicable', since nobody had been paid who must waive: its contractor had."""
+    loan = building.loan()
+    glass = Payee(id="P-400", name=GLASS, role="subcontractor", account="acct-400")
+    payments = tuple(
+        Payment(id=f"pay-{payee}", payee=payee, account="-", amount=Decimal(amount))
+        for payee, amount in paid.items()
+    )
+    last = loan.prior_draws[0].model_copy(update={"claims": (), "payments": payments})
+    loan = loan.model_copy(update={"payees": (*loan.payees, glass), "prior_draws": (last,)})
+    analysis = analysed(building.packet(), loan)
+    (result,) = (each for each in analysis.results if each.check == "waivers.previous")
+    assert result.status is how
+    places = {side.place.spot for each in result.findings for side in each.compared}
+    assert places == ({"draw 1"} if how is CheckStatus.CANNOT_DETERMINE else set())

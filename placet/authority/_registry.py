@@ -310,6 +310,10 @@ class Registry:
         return await self._core.store.read(read)
 
 
+_CHANGED_SINCE = {"owner", "deputy", "credential_since", "review_by", "ends_at"}
+"""What acts and reviews change since it was said."""
+
+
 def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
     """One identity, as people's tools see it."""
     said = registration(reader, row.identity)
@@ -319,7 +323,7 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
     )
     counting = [key.enrolled_at for key in keys if key.status == ACTIVE]
     since = min(counting, default=None if said is None else said.credential_since)
-    shown = {} if said is None else said.model_dump(exclude={"owner", "deputy", "credential_since"})
+    shown = {} if said is None else said.model_dump(exclude=_CHANGED_SINCE)
     last, live = at_work(reader, row.identity)
     return RegisteredView(
         identity=row.identity,
@@ -328,6 +332,8 @@ def view(reader: Reader, row: Registered, now: datetime) -> RegisteredView:
         owner=row.owner,
         deputy=row.deputy,
         credential_since=since,
+        review_by=row.review_by,
+        ends_at=row.ends_at,
         last_used=last or row.last_used,
         live_grants=live,
         lacks=tuple(each.description for each in lacks(row, now)),

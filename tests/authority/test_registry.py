@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from placet.authority._campaigns import _carry_out
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError
 from placet.model import (
@@ -13,7 +14,9 @@ from placet.model import (
     EnrolIdentity,
     IdentityKind,
     ImportedIdentity,
+    Reason,
     RegisterIdentity,
+    Reviewed,
 )
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
@@ -145,3 +148,16 @@ async def test_an_inventory_is_taken_in_once(authority: Alone) -> None:
             await ada.act("identity.import", "iam", ours)
         files = await fetch_log(ada)
     assert "act-says-other" in troubles(files, "identity.imported", {"rows": 7})
+
+
+async def test_the_registry_shows_the_days_that_hold(authority: Alone) -> None:
+    """The next review as the last one has set it, and the end as it came."""
+    async with authority.ada() as ada:
+        await ada.act("identity.register", "bot:nightly", OUTSIDE)
+        kept = await authority.core_write(lambda tx: _carry_out(tx, "bot:nightly", Reviewed.KEPT))
+        shown = await ada.registered("bot:nightly")
+        assert (shown.review_by, shown.ends_at) == (kept.review_by, OUTSIDE.ends_at)
+        await ada.act("identity.end", "bot:nightly", Reason(reason="nobody knows it"))
+        ended = (await ada.registered("bot:nightly")).ends_at
+        assert ended is not None
+        assert NOW <= ended <= authority.now()

@@ -93,10 +93,11 @@ class Registry:
     def _registered(self, identity: str, data: Mapping[str, JsonValue]) -> None:
         """All that is said of an identity from here on."""
         owner, ends = data.get("owner"), data.get("ends_at")
+        if self.owner(identity) != owner:
+            self._grace.pop(identity, None)
         self._own(identity, owner if isinstance(owner, str) else None)
         self._workloads[identity] = data.get("workload")
         self._deputies[identity] = data.get("deputy")
-        self._grace.pop(identity, None)
         self._narrowed.pop(identity, None)
         try:
             self._ends[identity] = datetime.fromisoformat(str(ends))

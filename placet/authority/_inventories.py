@@ -1,12 +1,18 @@
-"""Inventories of identities that others own, kept in step: the same file again changes nothing."""
+"""Inventories of identities that others own, kept in step (invariants I10, I11).
+
+1. (I11) The same file again changes nothing.
+2. (I10) Whatever a file tells, what was done here since stands: a suspension, an end, the day of
+   the next review that the last one has set, and the grace after an owner who left.
+"""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from placet.authority._core import Core
 from placet.authority._errors import NotFound
-from placet.authority._registry import register
+from placet.authority._registry import register, said_of
 from placet.authority._store import Reader, Registered, Tx, table_of
 from placet.model import ImportedIdentity, RegisterIdentity
 
@@ -44,7 +50,7 @@ def changes(
         proven, told = known.proven_since, said.credential_since
         if proven is not None and (told is None or told < proven):
             said = said.model_copy(update={"credential_since": proven})
-        stood = known.said_json and RegisterIdentity.model_validate_json(known.said_json)
+        stood = said_of(known)
         if (stood, known.last_used, known.source) != (said, row.last_used, source):
             found.append((row.model_copy(update={"said": said}), False))
     return found
@@ -52,7 +58,27 @@ def changes(
 
 def take_in(tx: Tx, source: str, row: ImportedIdentity, entry: int, by: str) -> None:
     """Register what an inventory says of an identity."""
-    register(tx, row.identity, row.said, entry, by, last_used=row.last_used, source=source)
+    known = tx.get(Registered, row.identity)
+    stands = {} if known is None else _stands(known, row.said)
+    told = {"last_used": row.last_used, "source": source, **stands}
+    register(tx, row.identity, row.said, entry, by, **told)
+
+
+def _stands(known: Registered, told: RegisterIdentity) -> dict[str, Any]:
+    """What was done to an identity and goes on, whatever its inventory tells.
+
+    A day that is another one than was said last was set by an act or a review.
+    """
+    said, day = said_of(known), known.review_by
+    stands: dict[str, Any] = {
+        "suspended_for": known.suspended_for,
+        "narrowed_json": known.narrowed_json,
+    }
+    if said is not None and known.ends_at != said.ends_at:
+        stands["ends_at"] = known.ends_at
+    if said is not None and day is not None and day != said.review_by:
+        stands["review_by"] = min(day, told.ends_at)
+    return stands
 
 
 class Inventories:

@@ -164,9 +164,12 @@ def _is_elsewhere(registered: str | None, here: str | None) -> bool:
 def registration(reader: Reader, identity: str) -> RegisterIdentity | None:
     """What was said of an identity, if anything was."""
     row = reader.get(Registered, identity)
-    if row is None or row.said_json is None:
-        return None
-    return RegisterIdentity.model_validate_json(row.said_json)
+    return None if row is None else said_of(row)
+
+
+def said_of(row: Registered) -> RegisterIdentity | None:
+    """What was said of an identity last, whatever was done to it since."""
+    return None if row.said_json is None else RegisterIdentity.model_validate_json(row.said_json)
 
 
 def owner_of(reader: Reader, identity: str) -> str | None:
@@ -212,11 +215,15 @@ def enrolled(tx: Tx, identity: str, owner: str | None, entry: int, by: str) -> N
 def register(
     tx: Tx, identity: str, body: RegisterIdentity, entry: int, by: str, **imported: Any
 ) -> None:
-    """All that is said of an identity from now on; ``imported`` is what only inventories tell."""
+    """All that is said of an identity from now on; ``imported`` is what only inventories tell.
+
+    Who owns it and has left goes on for the grace, unless another is named.
+    """
     known = tx.get(Registered, identity)
+    grace = known.owned_until if known is not None and known.owner == body.owner else None
     said: dict[str, Any] = {
         "owner": body.owner,
-        "owned_until": None,
+        "owned_until": grace,
         "deputy": body.deputy,
         "environment": body.environment,
         "vendor": body.vendor,

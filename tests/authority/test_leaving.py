@@ -117,6 +117,36 @@ async def test_an_owner_named_in_the_grace_ends_it(authority: Alone) -> None:
         assert await holds(ada) == []
 
 
+async def test_an_inventory_makes_nobody_who_left_the_owner_again(authority: Alone) -> None:
+    """I10: whatever a later import tells, the grace goes on, and over it the owner and the end."""
+    told = _owned("cleo", None, OUTSIDE)
+    async with authority.ada() as ada:
+        await _person(ada, "cleo")
+        for each in ("bot:left", "bot:followed"):
+            await ada.import_identities("aws", [ImportedIdentity(identity=each, said=told)])
+        await ada.act("operator.offboard", "operator:cleo", WHY)
+        used = authority.now().replace(microsecond=0)
+        nobody = told.model_copy(update={"owner": None})
+        for each, said in (("bot:left", nobody), ("bot:followed", OUTSIDE)):
+            row = ImportedIdentity(identity=each, said=said, last_used=used)
+            assert await ada.import_identities("aws", [row]) == (0, 1)
+        authority.ahead = timedelta(days=8)
+
+        async def disowned() -> bool:
+            return len(await ada.entries("identity.disowned")) == 1
+
+        await until(disowned)
+        assert [each.identity for each in await ada.identity_report("unowned")] == ["bot:left"]
+        found = await ada.registered("bot:left")
+        assert (found.owner, found.suspended_for) == (None, "no_owner")
+        assert (await ada.registered("bot:followed")).owner == "operator:ada"
+        late = ImportedIdentity(identity="bot:left", said=OUTSIDE, last_used=used)
+        assert await ada.import_identities("aws", [late]) == (0, 1)
+        found = await ada.registered("bot:left")
+        assert (found.owner, found.suspended_for) == ("operator:ada", "no_owner")
+        assert await holds(ada) == []
+
+
 async def test_a_vendor_is_switched_off_as_it_was_shown(authority: Alone) -> None:
     """I10: all its identities at once, ours and others'; whoever came since makes it look again."""
     async with authority.ada() as ada:

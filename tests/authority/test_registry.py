@@ -150,6 +150,42 @@ async def test_an_inventory_is_taken_in_once(authority: Alone) -> None:
     assert "act-says-other" in troubles(files, "identity.imported", {"rows": 7})
 
 
+async def test_an_inventory_takes_back_nothing_that_was_done_since(authority: Alone) -> None:
+    """I10: neither a suspension nor an end, nor the day of the next review; its own it may tell."""
+    names = ("bot:silent", "bot:kept", "bot:ended", "bot:renewed")
+    later = OUTSIDE.model_copy(update={"ends_at": OUTSIDE.ends_at + timedelta(days=300)})
+
+    async def import_again(said: RegisterIdentity) -> None:
+        used = authority.now().replace(microsecond=0)
+        rows = [ImportedIdentity(identity=each, said=said, last_used=used) for each in names]
+        assert await ada.import_identities("aws", rows) == (0, 4)
+
+    async with authority.ada() as ada:
+        rows = [ImportedIdentity(identity=each, said=OUTSIDE) for each in names]
+        assert await ada.import_identities("aws", rows) == (4, 0)
+        await authority.core_write(lambda tx: _carry_out(tx, "bot:silent", Reviewed.SUSPENDED))
+        kept = await authority.core_write(lambda tx: _carry_out(tx, "bot:kept", Reviewed.KEPT))
+        await ada.act("identity.end", "bot:ended", Reason(reason="nobody knows it"))
+        for said in (OUTSIDE, later, OUTSIDE, later):
+            authority.ahead += timedelta(seconds=2)
+            await import_again(said)
+            found = {each: await ada.registered(each) for each in names}
+            assert found["bot:silent"].suspended_for == "review_unanswered"
+            assert found["bot:kept"].review_by == kept.review_by
+            assert "end date has passed" in str(found["bot:ended"].lacks)
+            assert found["bot:renewed"].ends_at == said.ends_at
+        authority.ahead = timedelta(days=61)
+        due = [each.identity for each in await ada.identity_report("overdue")]
+        assert due == ["bot:renewed", "bot:silent"]
+        soon = OUTSIDE.ends_at - timedelta(days=625)
+        await import_again(OUTSIDE.model_copy(update={"ends_at": soon}))
+        found["bot:kept"] = await ada.registered("bot:kept")
+        assert (found["bot:kept"].ends_at, found["bot:kept"].review_by) == (soon, soon)
+        await ada.act("identity.register", "bot:silent", OUTSIDE)
+        assert (await ada.registered("bot:silent")).suspended_for is None
+        assert await holds(ada) == []
+
+
 async def test_the_registry_shows_the_days_that_hold(authority: Alone) -> None:
     """The next review as the last one has set it, and the end as it came."""
     async with authority.ada() as ada:

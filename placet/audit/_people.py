@@ -15,12 +15,7 @@ from placet.audit._scene import Scene
 from placet.audit._seen_heads import SeenHeads
 from placet.audit._sessions import Sessions
 from placet.ledger import Entry, EntryType
-from placet.model import (
-    ADMINISTRATOR,
-    ActClaims,
-    Governance,
-    is_ours,
-)
+from placet.model import ADMINISTRATOR, ActClaims, Governance, is_ours
 from placet.tokens import KeyRefused, PublicKey, TokenError, verify_act
 
 _STOPPED = {
@@ -373,6 +368,8 @@ class People:
             self._scene.trouble("act-refusable", f"{target} was offboarded, which is for good")
         elif entry.type in _RESUMED:
             self._stopped.discard(target)
+        elif entry.type is EntryType.IDENTITY_REGISTERED and target not in self._enrolled:
+            self._stopped.discard(target)  # suspended before it had a key
         elif entry.type is EntryType.KEY_REVOKED:
             # However old: what replaced it goes with it.
             if not self._unrevoked(str(entry.data.get("principal")), target):

@@ -4,7 +4,7 @@
    identity goes on until the grace is over that the rules give: from that instant it has no owner,
    is suspended, and its live grants end.
 2. All identities of a third party are switched off in one act, which names those that its signer
-   was shown: if there are others by now, it is refused.
+   was shown: if there are others by now, it is refused. Who has not joined yet does not join.
 3. (I4) Everything that follows stands on the ledger, in the same transaction.
 """
 
@@ -19,7 +19,7 @@ from placet.authority._errors import NotFound
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE
 from placet.authority._notices import put_notice
-from placet.authority._registry import change_owner
+from placet.authority._registry import change_owner, suspended_without_a_key
 from placet.authority._revocations import revoke_all_of
 from placet.authority._store import (
     Case,
@@ -96,28 +96,38 @@ async def disown_orphans(core: Core) -> None:
 
 
 def switch_off(tx: Tx, identities: Iterable[str], by: str) -> int:
-    """Suspend or end identities now; how many live grants ended with them."""
+    """Suspend or end identities now, and their join tokens; how many live grants ended so."""
     revoked = 0
     ends = datetime.fromtimestamp(int(tx.now.timestamp()), UTC)
     for identity in identities:
         known = tx.get(Identity, identity)
         if known is not None:
             tx.change(Identity, identity, status="suspended", status_at=tx.now, status_by=by)
-        if not is_ours(identity):
+        elif is_ours(identity):
+            tx.change(Registered, identity, suspended_for="vendor_off")
+        else:
             tx.change(Registered, identity, ends_at=ends)
+        for token in _open_tokens(tx, identity):
+            tx.change(JoinToken, token.invitation_key, status="ended")
         revoked += revoke_all_of(tx, identity, "vendor_off", by)
     return revoked
 
 
 def working_for(reader: Reader, vendor: str, now: datetime) -> list[str]:
     """The identities of a third party that are neither off nor ended, by id."""
-    found: list[str] = []
-    for row in reader.all(Registered, Registered.vendor == vendor, order_by=[Registered.identity]):
-        known = reader.get(Identity, row.identity)
-        off = known is not None and known.status != ACTIVE
-        if not off and (row.ends_at is None or row.ends_at > now):
-            found.append(row.identity)
-    return found
+    rows = reader.all(Registered, Registered.vendor == vendor, order_by=[Registered.identity])
+    return [row.identity for row in rows if _works(reader, row, now)]
+
+
+def _works(reader: Reader, row: Registered, now: datetime) -> bool:
+    known = reader.get(Identity, row.identity)
+    off = known is not None and known.status != ACTIVE
+    held = off or suspended_without_a_key(row, known) is not None
+    return not held and (row.ends_at is None or row.ends_at > now)
+
+
+def _open_tokens(reader: Reader, identity: str) -> list[JoinToken]:
+    return reader.all(JoinToken, JoinToken.identity == identity, JoinToken.status == "open")
 
 
 class Leaving:
@@ -177,14 +187,8 @@ class Leaving:
                 IdentityKey, IdentityKey.principal == identity, IdentityKey.status == ACTIVE
             )
             now = self._core.clock()
-            open_ended = row.ends_at is None or row.ends_at > now
-            works = known.status == ACTIVE if known is not None else open_ended
-            tokens = reader.all(
-                JoinToken,
-                JoinToken.identity == identity,
-                JoinToken.status == "open",
-                JoinToken.expires_at > now,
-            )
+            works = known.status == ACTIVE if known is not None else _works(reader, row, now)
+            tokens = [each for each in _open_tokens(reader, identity) if each.expires_at > now]
             return LeftBehind(
                 identity=identity,
                 works=works,

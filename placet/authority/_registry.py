@@ -145,6 +145,9 @@ def may_join(
         return NotEntitled("the registry has no such agent; see identity.register", "unknown")
     if known is not None and known.status != ACTIVE:
         return NotEntitled(f"{identity} is {known.status}", known.status)
+    held = suspended_without_a_key(row, known)
+    if held is not None:
+        return held
     for found in lacks(row, tx.now):
         return found
     said = registration(tx, identity)
@@ -155,6 +158,14 @@ def may_join(
     if said is not None and said.runs_on and not set(asked.task_queues) <= set(said.runs_on):
         return NotEntitled("the identity may not run on such a task queue", "task_queue")
     return None
+
+
+def suspended_without_a_key(row: Registered, known: Identity | None) -> NotEntitled | None:
+    """What keeps one of ours from its first key: until then it has no standing that says so."""
+    if known is not None or row.suspended_for is None or not is_ours(row.identity):
+        return None
+    said = f"{row.identity} is suspended ({row.suspended_for}); an administrator registers it anew"
+    return NotEntitled(said, "suspended")
 
 
 def _is_elsewhere(registered: str | None, here: str | None) -> bool:

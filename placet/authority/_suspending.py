@@ -10,7 +10,7 @@ def suspend(tx: Tx, identity: str, reason: str) -> int:
     """Suspend an identity now, ours or others'; how many live grants ended with it.
 
     The caller writes the entry. An administrator resumes one of ours (``agent.resume``), and
-    registers others' anew.
+    registers others', and who has not joined yet, anew.
     """
     known = tx.get(Identity, identity)
     if known is not None and known.status == ACTIVE:

@@ -8,13 +8,33 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from placet.agent import NotHeard, NotJoined, join
+from placet.agent import AgentConfig, NotHeard, NotJoined, join
+from placet.agent._rotation import Rotation
+from placet.authority._campaigns import _carry_out
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
-from placet.model import InviteAgent, JoinAs, Joined, Reason, Workload
-from placet.tokens import Algorithm, SigningKey, invitation_key, sign_enrolment
+from placet.model import (
+    EnrolIdentity,
+    Governance,
+    IdentityRules,
+    InviteAgent,
+    JoinAs,
+    Joined,
+    Reason,
+    Reviewed,
+    SwitchOff,
+    Workload,
+)
+from placet.tokens import (
+    Algorithm,
+    SigningKey,
+    invitation_key,
+    sign_enrolment,
+    write_key_file,
+)
 from tests.authority.test_registry import SAID
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
@@ -57,13 +77,17 @@ async def invite(
     """Register an agent and let a worker join as it."""
     identity = f"agent:{agent}"
     await ada.act("identity.register", identity, SAID)
+    await ada.act("agent.invite", identity, _invitation(token, agent, **changed))
+
+
+def _invitation(token: str, agent: str = "scale", **changed: Any) -> InviteAgent:
     said = {
         "environment": "production",
         "task_queues": ("depot-7",),
-        "invitation_key": invitation_key(identity, token).thumbprint,
+        "invitation_key": invitation_key(f"agent:{agent}", token).thumbprint,
         **changed,
     }
-    await ada.act("agent.invite", identity, InviteAgent(**said))
+    return InviteAgent(**said)
 
 
 async def _join(
@@ -162,17 +186,61 @@ async def test_instances_have_keys_of_their_own_under_one_identity(authority: Al
             await _join(authority, asked())
 
 
+async def test_who_is_off_before_joining_does_not_join(authority: Alone, tmp_path: Path) -> None:
+    """I10: neither the token nor another key brings in a vendor's agent, until administrators do."""
+    file, key = tmp_path / "scale.key", SigningKey.generate()
+    write_key_file(file, key)
+    rules = Governance(version=1, identities=IdentityRules(rotate_days=0))
+    async with aiohttp.ClientSession() as http, authority.ada() as ada:
+        await ada.act("governance.publish", "governance", rules)
+        await invite(ada)
+        seen = await ada.vendor("acme")
+        off = SwitchOff(identities=seen.identities, reason="broken into")
+        await ada.act("vendor.off", "acme", off)
+        assert (await ada.vendor("acme")).identities == ()
+        found = await ada.registered("agent:scale")
+        assert (found.status, found.suspended_for) == ("suspended", "vendor_off")
+        left = await ada.left_behind("agent:scale")
+        assert (left.works, left.join_tokens) == (False, 0)
+        with pytest.raises(NotJoined, match=NOT_GOOD):
+            await _join(authority, asked())
+        body = EnrolIdentity(jwk=SigningKey.generate().public.jwk(), owner="operator:ada")
+        again = _invitation(secrets.token_urlsafe(32))
+        for act, said in (("agent.enrol", body), ("agent.invite", again)):
+            with pytest.raises(AuthorityError, match="registers it anew") as refused:
+                await ada.act(act, "agent:scale", said)
+            assert refused.value.status == 409
+        token = secrets.token_urlsafe(32)
+        await invite(ada, token=token)
+        with pytest.raises(NotJoined, match=NOT_GOOD):  # it went with the vendor, for good
+            await _join(authority, asked())
+        await _join(authority, asked(token=token), key)
+        config = AgentConfig("scale", key, authority.settings.issuer, {}, file)
+        await Rotation(config, http, authority.now, lambda _: None).look()
+        found = await ada.registered("agent:scale")
+        assert (found.status, len(found.keys)) == ("active", 2)
+        assert await holds(ada) == []
+
+
+async def test_who_is_suspended_before_joining_does_not_join(authority: Alone) -> None:
+    """I10: what an owner's silence has suspended is not brought to life by its worker."""
+    async with authority.ada() as ada:
+        await invite(ada)
+        await authority.core_write(lambda tx: _carry_out(tx, "agent:scale", Reviewed.SUSPENDED))
+        with pytest.raises(NotJoined, match="review_unanswered"):
+            await _join(authority, asked())
+        await ada.act("identity.register", "agent:scale", SAID)
+        await _join(authority, asked())
+        assert (await ada.registered("agent:scale")).status == "active"
+
+
 async def test_only_who_may_be_an_agent_is_invited(authority: Alone) -> None:
     """I6, I10: registered, with an owner, for this environment and these queues; by administrators."""
     unowned = SAID.model_copy(update={"owner": None})
     elsewhere = SAID.model_copy(update={"environment": "test"})
     async with authority.ada() as ada:
         with pytest.raises(AuthorityError, match="registry has no such agent"):
-            body = InviteAgent(
-                environment="production",
-                task_queues=("depot-7",),
-                invitation_key=invitation_key("agent:scale", TOKEN).thumbprint,
-            )
+            body = _invitation(TOKEN)
             await ada.act("agent.invite", "agent:scale", body)
         for said, reason in ((unowned, "no_owner"), (elsewhere, "environment")):
             await ada.act("identity.register", "agent:scale", said)

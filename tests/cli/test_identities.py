@@ -71,6 +71,8 @@ def test_a_vendor_goes_off_after_a_look_and_an_owner_is_followed(
     for each in ("bot:acme-1", "bot:acme-2"):
         of_acme = ("--vendor", "acme-cli", "--deputy", "ada")
         assert placet("identity", "register", each, *of_bob, *of_acme, **own).code == 0
+    unjoined = ("agent:unjoined", *of_bob, "--vendor", "acme-cli")  # no worker has a key of it
+    assert placet("identity", "register", *unjoined, **own).code == 0
     assert placet("identity", "register", "bot:lonely", *of_bob, **own).code == 0
 
     unread = placet("vendor", "off", "acme-cli", "--reason", "broken into", **own)
@@ -95,7 +97,7 @@ def test_a_vendor_goes_off_after_a_look_and_an_owner_is_followed(
     told = ("--source", "crowd", "--environment", "production", "--owner", "ada", *DAYS)
     assert placet("identity", "import", str(inventory), *told, **own).code == 0
     seen = json.loads(placet("vendor", "show", "acme-cli", "--json", **own).out)
-    assert (len(seen["identities"]), seen["further"]) == (400, 2)  # one act names 400
+    assert (len(seen["identities"]), seen["further"]) == (400, 3)  # one act names 400
     off = ("vendor", "off", "acme-cli", "--reason", "broken into", "--yes")
     assert placet(*off, **own).code == 0
     again = placet(*off, **own)

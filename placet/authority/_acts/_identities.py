@@ -24,7 +24,7 @@ from placet.authority._errors import Conflict, Invalid
 from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._key_ages import descendants, key_end
 from placet.authority._leaving import owner_left
-from placet.authority._registry import enrolled, require_person
+from placet.authority._registry import enrolled, require_person, suspended_without_a_key
 from placet.authority._revocations import revoke_all_of, revoke_resting_on
 from placet.authority._sessions import end_session
 from placet.authority._store import (
@@ -267,6 +267,7 @@ def enrol(
     kind = principal.split(":", maxsplit=1)[0]
     identity = tx.get(Identity, principal)
     if identity is None:
+        _require_unsuspended(tx, principal)
         tx.add(
             Identity(
                 principal=principal,
@@ -332,6 +333,14 @@ def _require_takes_keys(tx: Tx, identity: Identity, roles: tuple[Name, ...]) -> 
         raise Conflict(f"{identity.principal} is enrolled with other roles")
     if identity.status == "offboarded":
         raise Conflict(f"{identity.principal} is offboarded")
+
+
+def _require_unsuspended(tx: Tx, principal: str) -> None:
+    """Who was suspended before the first key gets none until registered anew (I10)."""
+    row = tx.get(Registered, principal)
+    held = None if row is None else suspended_without_a_key(row, None)
+    if held is not None:
+        raise Conflict(held.description, (held.reason,))
 
 
 def _require_own_keys(tx: Tx, principal: str) -> None:

@@ -57,7 +57,10 @@ class Ownership(Row, table=True):
 
 
 class JoinToken(Row, table=True):
-    """A one-time token of an agent's worker: its key's thumbprint. ``status``: open, used."""
+    """A one-time token of an agent's worker: its key's thumbprint.
+
+    ``status``: open, used, ended.
+    """
 
     invitation_key: str = Field(primary_key=True)
     id: str = Field(unique=True)

@@ -81,12 +81,13 @@ def owned_look(owned: list[RegisteredView]) -> tuple[Piece, ...]:
 def vendor_look(seen: VendorView) -> tuple[Piece, ...]:
     """What switching off a third party stops."""
     risky = "bad" if seen.payments_in_flight else "plain"
+    further = f"; {seen.further} more go on until you do this again" if seen.further else ""
     return (
-        (f"Identities that stop: {len(seen.identities)}\n", "warn"),
+        (f"Identities that stop: {len(seen.identities)}{further}\n", "warn"),
         *_some(seen.identities),
         (f"Live grants that end: {seen.live_grants}; payments: {seen.payments_in_flight}\n", risky),
         f"Cases they work in now: {len(seen.running)}; open ones that need them: ",
-        f"{len(seen.cases)}\n",
+        f"{seen.open_cases}\n",
         *_some(seen.running),
     )
 

@@ -34,7 +34,7 @@ from placet.authority._store import (
 )
 from placet.authority._suspending import suspend
 from placet.authority._usage import steps_of
-from placet.model import ADMINISTRATOR, AUTHORITY, LeftBehind, VendorView, is_ours
+from placet.model import ADMINISTRATOR, AUTHORITY, LeftBehind, MayDo, VendorView, is_ours
 
 PAGE = 100
 MOST_AT_ONCE = 400
@@ -147,24 +147,19 @@ class Leaving:
         def read(reader: Reader) -> VendorView:
             if reader.first(Registered, Registered.vendor == vendor) is None:
                 raise NotFound("there is no such vendor")
-            working = working_for(reader, vendor, now)
-            identities = working[:MOST_AT_ONCE]
-            cases: set[str] = set()
-            grants = guarded = 0
-            for identity in identities:
-                for row in reader.execute(_LIVE, {"agent": identity}):
-                    cases.add(row.case_id)
-                    grants += 1
-                    guarded += row.guarded_json is not None
-            waiting = {case for identity in identities for case in _open_cases(reader, identity)[0]}
+            working, steps = working_for(reader, vendor, now), steps_of(reader)
+            live = [row for each in working for row in reader.execute(_LIVE, {"agent": each}).all()]
+            may = [step for each in working for step in steps.get(each, ())]
+            cases, count = _open_cases(reader, may)
             return VendorView(
                 vendor=vendor,
-                identities=tuple(identities),
-                running=tuple(sorted(cases)),
-                cases=tuple(sorted(waiting)),
-                live_grants=grants,
-                payments_in_flight=guarded,
-                further=len(working) - len(identities),
+                identities=tuple(working[:MOST_AT_ONCE]),
+                running=tuple(sorted({row.case_id for row in live})),
+                cases=cases,
+                live_grants=len(live),
+                payments_in_flight=sum(row.guarded_json is not None for row in live),
+                further=len(working[MOST_AT_ONCE:]),
+                open_cases=count,
             )
 
         return await self._core.store.read(read)
@@ -180,7 +175,8 @@ class Leaving:
             row = reader.get(Registered, identity)
             if row is None:
                 raise NotFound("the registry has no such identity")
-            cases, count = _open_cases(reader, identity)
+            may = steps_of(reader).get(identity, [])
+            cases, count = _open_cases(reader, may)
             live = reader.execute(_LIVE, {"agent": identity}).all()
             known = reader.get(Identity, identity)
             keys = reader.all(
@@ -195,10 +191,7 @@ class Leaving:
                 keys=len(keys) if works else 0,
                 live_grants=len(live),
                 join_tokens=len(tokens) if works else 0,
-                steps=tuple(
-                    f"{each.process}: {each.activity_type}"
-                    for each in steps_of(reader).get(identity, ())
-                ),
+                steps=tuple(f"{each.process}: {each.activity_type}" for each in may),
                 open_cases=count,
                 cases=cases,
             )
@@ -206,11 +199,11 @@ class Leaving:
         return await self._core.store.read(read)
 
 
-def _open_cases(reader: Reader, identity: str) -> tuple[tuple[str, ...], int]:
-    """The first open cases of the processes that an agent works in, and how many there are."""
+def _open_cases(reader: Reader, may: Iterable[MayDo]) -> tuple[tuple[str, ...], int]:
+    """The first open cases of the processes that have such steps, and how many there are."""
     found: list[str] = []
     total = 0
-    for process in sorted({each.process for each in steps_of(reader).get(identity, ())}):
+    for process in sorted({each.process for each in may}):
         rows = reader.execute(_OPEN, {"process": process}).all()
         found += [row.id for row in rows]
         total += rows[0].total if rows else 0

@@ -292,9 +292,10 @@ class SwitchOff(Model):
 class VendorView(Model):
     """What switching off a third party would stop now.
 
-    ``running`` are the cases in which its identities have a live grant; ``cases`` the open ones
-    whose process needs them. ``payments_in_flight`` are live grants for guarded actions. One act
-    names no more than ``identities``; ``further`` ones wait for the next.
+    All its identities are counted. ``running`` are the cases in which they have a live grant;
+    ``open_cases`` is how many are open whose process needs them, and ``cases`` the first hundred.
+    ``payments_in_flight`` are live grants for guarded actions. One act names no more than
+    ``identities``; ``further`` ones wait for the next.
     """
 
     vendor: Name
@@ -304,6 +305,7 @@ class VendorView(Model):
     live_grants: int = 0
     payments_in_flight: int = 0
     further: int = 0
+    open_cases: int = 0
 
 
 class LeftBehind(Model):

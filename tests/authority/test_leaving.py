@@ -1,11 +1,13 @@
 """Owners, agents and vendors that leave: nothing goes on that nobody answers for."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from placet.authority._leaving import MOST_AT_ONCE, PAGE
+from placet.authority._store import Case, Grant, Registered, Tx
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
@@ -20,6 +22,7 @@ from placet.model import (
 from placet.tokens import SigningKey
 from tests.authority.test_registry import OUTSIDE, SAID
 from tests.authority.test_two_administrators import holds, troubles
+from tests.harness import processes
 from tests.harness.alone import Alone, alone
 from tests.harness.world import until
 
@@ -49,6 +52,43 @@ def _owned(
 ) -> RegisterIdentity:
     whose = {"owner": f"operator:{owner}", "deputy": deputy and f"operator:{deputy}"}
     return said.model_copy(update=whose)
+
+
+def _open_case(case: str, at: datetime) -> Case:
+    return Case(
+        id=case,
+        process="parcel-check",
+        version=1,
+        subject=f"depot/D1/parcel/{case}",
+        status="open",
+        opened_by="operator:ada",
+        opened_at=at,
+        workflow_id=case,
+        workflow_type="ParcelCheck",
+        task_queue="orchestrator",
+        request_id="r",
+    )
+
+
+def _payment(agent: str, case: str, at: datetime) -> Grant:
+    return Grant(
+        id="grant-1",
+        case_id=case,
+        agent=agent,
+        jkt="k",
+        action="parcel:dispatch",
+        system="authority",
+        record=f"depot/D1/parcel/{case}",
+        run_id="r",
+        activity_id="1",
+        activity_type="dispatch",
+        attempt=1,
+        last_started="",
+        issued_at=at,
+        expires_at=at + timedelta(seconds=60),
+        status="issued",
+        guarded_json="{}",
+    )
 
 
 async def test_the_deputy_follows_an_owner_who_leaves(authority: Alone) -> None:
@@ -170,6 +210,34 @@ async def test_a_vendor_is_switched_off_as_it_was_shown(authority: Alone) -> Non
             assert "end date has passed" in str((await ada.registered(each)).lacks)
         await _person(ada, "cleo")
         assert await holds(ada) == []
+
+
+async def test_a_vendors_preview_counts_what_it_does_not_list(authority: Alone) -> None:
+    """I10: all open cases, and the payment that an identity beyond the four hundredth makes."""
+    many, cases = MOST_AT_ONCE + 1, PAGE + 50
+
+    def fill(tx: Tx) -> None:
+        for number in range(many):
+            at = {"first_seen": tx.now, "registered_at": tx.now, "registered_by": "operator:ada"}
+            identity = f"agent:a{number:04}"
+            tx.add(Registered(identity=identity, kind="ai-agent", vendor="acme", **at))
+        for number in range(cases):
+            tx.add(_open_case(f"case-{number:026}", tx.now))
+        tx.add(_payment("agent:scale", f"case-{0:026}", tx.now))
+
+    async with authority.ada() as ada:
+        for agent in ("carrier", "scale"):
+            await _agent(ada, agent, SAID.model_copy(update={"vendor": None}))
+        await ada.act("process.publish", "parcel-check", processes.DEFINITION)
+        await authority.core_write(fill)
+        assert (await ada.vendor("acme")).open_cases == 0
+        for agent in ("carrier", "scale"):
+            await ada.act("identity.register", f"agent:{agent}", SAID)
+        seen = await ada.vendor("acme")
+        assert (len(seen.identities), seen.further) == (MOST_AT_ONCE, many + 2 - MOST_AT_ONCE)
+        assert (len(seen.cases), seen.open_cases) == (PAGE, cases)
+        assert (seen.live_grants, seen.payments_in_flight) == (1, 1)
+        assert seen.running == (f"case-{0:026}",)
 
 
 async def test_offboarding_says_what_is_left(authority: Alone) -> None:

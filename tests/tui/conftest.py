@@ -299,6 +299,8 @@ def put_in_registry(simulator: Simulator) -> None:
             cases=(identifier("case", 7),),
             live_grants=2,
             payments_in_flight=1,
+            further=3,
+            open_cases=150,
         )
     ]
     view = next(iter(simulator.checkpoints.values()))

@@ -180,7 +180,11 @@ async def test_a_vendor_is_switched_off_as_it_was_shown(
         await at(desk, "agent:weigher")
         await desk.press("X")
         await desk.expect(
-            "Switch off vendor acme?", "Identities that stop: 1", "agent:weigher", "payments: 1"
+            "Switch off vendor acme?",
+            "Identities that stop: 1; 3 more go on until",
+            "agent:weigher",
+            "payments: 1",
+            "open ones that need them: 150",
         )
         await sign(desk, why="breached")
         await desk.on(Main)

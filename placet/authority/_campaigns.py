@@ -8,11 +8,11 @@
 4. (I4) What follows, and the entry that says so, are one transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, case, or_, select
 
 from placet.authority._approvals import newest_checkpoint
 from placet.authority._core import Core
@@ -63,8 +63,14 @@ from placet.tokens import GrantClaims, Proof
 
 _REG, _IDENTITY = table_of(Registered), table_of(Identity)
 _ITEM = table_of(CampaignItemRow)
+_RANK = case(
+    (or_(_REG.c.owner.is_(None), _REG.c.identity.in_(bindparam("guarded", expanding=True))), 0),
+    (_REG.c.identity.in_(bindparam("working", expanding=True)), 1),
+    else_=2,
+)
+"""How high the risk is, as :func:`_risk` has it."""
 _DUE = (
-    select(_REG)
+    select(_REG.c.identity, _REG.c.owner, _REG.c.review_by)
     .outerjoin(_IDENTITY, _IDENTITY.c.principal == _REG.c.identity)
     .where(
         or_(_REG.c.review_by.is_(None), _REG.c.review_by <= bindparam("until")),
@@ -72,10 +78,9 @@ _DUE = (
         or_(_IDENTITY.c.status.is_(None), _IDENTITY.c.status == ACTIVE),
         _REG.c.suspended_for.is_(None),
     )
-    .order_by(_REG.c.review_by, _REG.c.identity)
-    .limit(20 * MOST_AT_ONCE)
+    .order_by(_RANK, _REG.c.review_by.asc().nulls_first(), _REG.c.identity)
+    .limit(MOST_AT_ONCE)
 )
-_HIGHEST = tuple(Risk)
 
 
 class Campaigns:
@@ -86,23 +91,30 @@ class Campaigns:
         self._definitions = definitions
 
     async def candidates(self, days: int) -> list[Candidate]:
-        """Whom a campaign should look at: by risk, then by the day on which the review is due."""
+        """Whom a campaign should look at: by risk, then by the day on which the review is due.
+
+        Of one risk, those whose review has no day yet come first.
+        """
         now = self._core.clock()
         until = now + timedelta(days=days)
 
         def read(reader: Reader) -> list[Candidate]:
             guarded, steps = self._guarded(reader), steps_of(reader)
-            found = [
+            asked = {
+                "until": until,
+                "now": now,
+                "guarded": [each for each, may in steps.items() if _needs_people(guarded, may)],
+                "working": list(steps),
+            }
+            return [
                 Candidate(
                     identity=row.identity,
                     owner=row.owner,
                     risk=_risk(row.owner, guarded, steps.get(row.identity, ())),
                     review_by=row.review_by,
                 )
-                for row in reader.rows(Registered, _DUE, {"until": until, "now": now})
+                for row in reader.execute(_DUE, asked)
             ]
-            # A sort keeps the order by date.
-            return sorted(found, key=lambda each: _HIGHEST.index(each.risk))[:MOST_AT_ONCE]
 
         return await self._core.store.read(read)
 
@@ -340,8 +352,11 @@ def campaign_view(reader: Reader, campaign: str) -> CampaignView | None:
     )
 
 
-def _risk(owner: str | None, guarded: frozenset[tuple[str, str]], may: Iterable[MayDo]) -> Risk:
-    steps = list(may)
-    if owner is None or any((each.process, each.activity_type) in guarded for each in steps):
+def _risk(owner: str | None, guarded: frozenset[tuple[str, str]], may: Sequence[MayDo]) -> Risk:
+    if owner is None or _needs_people(guarded, may):
         return Risk.HIGH
-    return Risk.MEDIUM if steps else Risk.LOW
+    return Risk.MEDIUM if may else Risk.LOW
+
+
+def _needs_people(guarded: frozenset[tuple[str, str]], may: Sequence[MayDo]) -> bool:
+    return any((each.process, each.activity_type) in guarded for each in may)

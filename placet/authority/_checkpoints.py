@@ -13,7 +13,7 @@ from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
 from placet.authority._evidence import Gathered, NoEvidence, gather, says_the_same
-from placet.authority._facts import FactsClient, FetchedFacts
+from placet.authority._facts import FactsClient, FetchedFacts, require_believed
 from placet.authority._hands import about, barred, decider, named
 from placet.authority._histories import Seen
 from placet.authority._lines import relist
@@ -62,7 +62,7 @@ class Checkpoints:
 
         Raises:
             Conflict: the evidence is not there, or stale.
-            Unavailable: facts could not be fetched, or no matrix is published.
+            Unavailable: facts could not be fetched or are not believed, or no matrix is published.
         """
         case, definition = await self._core.store.read(lambda r: self._case(r, claims.txn))
         checkpoint = definition.checkpoint(name)
@@ -95,6 +95,7 @@ class Checkpoints:
     ) -> Outcome:
         use_proof(tx, proof)
         require_live(tx, claims)
+        require_believed(tx, facts, tx.now)
         case, _ = self._case(tx, claims.txn)
         try:
             gathered = gather(tx, definition, checkpoint, case.id)

@@ -1,8 +1,12 @@
-"""Facts the authority fetches itself from systems of record, each with its version (I3)."""
+"""Facts the authority fetches itself from systems of record, each with its version (I3).
+
+A system that is suspended, offboarded or has ended is not asked; and what it has answered before is
+looked at again in the transaction that acts on it, and not believed (I10).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import aiohttp
@@ -11,7 +15,9 @@ from pydantic import JsonValue, ValidationError
 from placet.authority._core import Core
 from placet.authority._errors import Unavailable
 from placet.authority._http import describe
-from placet.authority._store import Identity
+from placet.authority._identities import ACTIVE
+from placet.authority._lacking import lacking
+from placet.authority._store import Identity, Reader
 from placet.model import FactsAnswer, FactSource, ProcessDefinition, system_urn
 from placet.rules import Fact, subject_variables
 from placet.telemetry import carried
@@ -31,10 +37,11 @@ _MAX_ANSWER = 1024 * 1024
 
 @dataclass(frozen=True)
 class FetchedFacts:
-    """What systems of record said just now: facts by name, and versions by source."""
+    """What systems of record said just now: facts by name, versions by source, and who said it."""
 
     facts: tuple[Fact, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
+    systems: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, JsonValue]:
@@ -61,17 +68,19 @@ class FactsClient:
 
         Raises:
             UnknownRecord: a system has no such record.
-            Unavailable: a system did not answer, or not in the form it must.
+            Unavailable: a system is off, did not answer, or not in the form it must.
         """
         wanted = set(names)
         facts: list[Fact] = []
         versions: list[tuple[str, str]] = []
+        systems: list[str] = []
         for source in definition.facts:
             if source.name not in wanted:
                 continue
             record = fact_record(definition, source, subject)
             answer = await self._ask(source.system, record)
             versions.append((source.name, answer.version))
+            systems.append(source.system)
             facts += [
                 Fact(
                     name=name,
@@ -82,14 +91,12 @@ class FactsClient:
                 )
                 for name, value in sorted(answer.facts.items())
             ]
-        return FetchedFacts(tuple(facts), tuple(versions))
+        return FetchedFacts(tuple(facts), tuple(versions), tuple(systems))
 
     async def _ask(self, system: str, record: str) -> FactsAnswer:
-        identity = await self._core.store.read(lambda r: r.get(Identity, f"system:{system}"))
-        if identity is None or identity.url is None:
-            raise Unavailable(f"system {system} is not enrolled with an address")
-        url = f"{identity.url.rstrip('/')}/v1/facts/{quote(record, safe='/')}"
         now = self._core.clock()
+        address = await self._core.store.read(lambda reader: _address(reader, system, now))
+        url = f"{address.rstrip('/')}/v1/facts/{quote(record, safe='/')}"
         claims = InquiryClaims(
             iss=self._core.issuer,
             aud=system_urn(system),
@@ -126,6 +133,34 @@ class FactsClient:
         if answer.record != record:
             raise Unavailable(f"system {system} answered about another record")
         return answer
+
+
+def require_believed(reader: Reader, fetched: FetchedFacts, now: datetime) -> None:
+    """Go on if every system that was asked may still be believed.
+
+    Raises:
+        Unavailable: one was suspended or offboarded, or has ended meanwhile.
+    """
+    for system in fetched.systems:
+        _address(reader, system, now)
+
+
+def _address(reader: Reader, system: str, now: datetime) -> str:
+    """Where a system of record is asked.
+
+    Raises:
+        Unavailable: it is not enrolled with an address, is suspended or offboarded, or has ended.
+    """
+    principal = f"system:{system}"
+    identity = reader.get(Identity, principal)
+    if identity is None or identity.url is None:
+        raise Unavailable(f"system {system} is not enrolled with an address")
+    if identity.status != ACTIVE:
+        raise Unavailable(f"system {system} is {identity.status}")
+    found = lacking(reader, principal, now)
+    if found is not None:
+        raise Unavailable(f"system {system}: {found.description}")
+    return identity.url
 
 
 def fact_record(definition: ProcessDefinition, source: FactSource, subject: str) -> str:

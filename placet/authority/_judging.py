@@ -12,12 +12,14 @@ from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._doings import Doing, doing
 from placet.authority._errors import Unavailable
+from placet.authority._facts import require_believed
 from placet.authority._foreseeing import Question, claim_of
 from placet.authority._granting import record_denial, record_grant
 from placet.authority._holds import on_hold
 from placet.authority._identities import ACTIVE, key_standing
+from placet.authority._lacking import NotEntitled
 from placet.authority._limits import Held, hold_back, note_denial
-from placet.authority._registry import Entitled, NotEntitled, entitlement
+from placet.authority._registry import Entitled, entitlement
 from placet.authority._running_steps import (
     Ask,
     Denial,
@@ -109,6 +111,7 @@ class Judge:
         held = hold_back(tx, ask.sender.principal, case, ask.details.identifier)
         if held is not None:
             return _held_back(held)
+        require_believed(tx, ask.facts, tx.now)
         try:
             require_in_scope(
                 definition,

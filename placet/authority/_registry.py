@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, select
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, NotFound
 from placet.authority._identities import ACTIVE
+from placet.authority._lacking import UNOWNED, NotEntitled, lacks
 from placet.authority._store import (
     Identity,
     IdentityKey,
@@ -74,16 +75,6 @@ class Entitled:
         return self.runs_on is None or task_queue is None or task_queue in self.runs_on
 
 
-@dataclass(frozen=True)
-class NotEntitled:
-    """Why an identity gets no grant, in words and in one."""
-
-    description: str
-    reason: str
-
-
-_UNOWNED = NotEntitled("no person owns this identity; an administrator names one", "no_owner")
-_ENDED = NotEntitled("the identity's end date has passed", "past_end_date")
 _ELSEWHERE = NotEntitled("the identity is registered for another environment", "environment")
 
 
@@ -93,7 +84,7 @@ def entitlement(
     """Whether the registry lets an identity have a grant now, with this key, where we serve."""
     row = reader.one(_ENTITLED, {"identity": identity, "thumbprint": thumbprint})
     if row is None:
-        return _UNOWNED
+        return UNOWNED
     found = lacks(row, now)
     if found:
         return found[0]
@@ -113,27 +104,6 @@ class Narrowed(Protocol):
 def narrowed_to(row: Narrowed) -> tuple[str, ...] | None:
     """All the actions that a review has left to an identity; ``None``: none has narrowed it."""
     return None if row.narrowed_json is None else tuple(json.loads(row.narrowed_json))
-
-
-class Owned(Protocol):
-    """What of an identity says whether it is owned, and until when it lasts."""
-
-    @property
-    def owner(self) -> str | None: ...
-    @property
-    def owned_until(self) -> datetime | None: ...
-    @property
-    def ends_at(self) -> datetime | None: ...
-
-
-def lacks(row: Owned, now: datetime) -> tuple[NotEntitled, ...]:
-    """What an identity lacks for a grant."""
-    found = []
-    if row.owner is None or (row.owned_until is not None and row.owned_until <= now):
-        found.append(_UNOWNED)
-    if row.ends_at is not None and row.ends_at <= now:
-        found.append(_ENDED)
-    return tuple(found)
 
 
 def may_join(

@@ -1,4 +1,5 @@
-"""A case is opened on what a system of record says now: when it does not, or says something else."""
+"""A case is opened on what a system of record says now: when it does not, says something else, or
+counts no more."""
 
 import contextlib
 import json
@@ -14,7 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from placet.authority import _facts
-from placet.authority._store import Case, Checkpoint, Tx
+from placet.authority._errors import Unavailable
+from placet.authority._facts import FactsClient, FetchedFacts
+from placet.authority._store import Case, Checkpoint, Identity, Registered, Tx
 from placet.model import EnrolIdentity, FactSource, OpenCase
 from placet.tokens import SigningKey
 from tests.agent.surroundings import serving
@@ -144,3 +147,40 @@ async def test_only_what_was_returned_is_answered_with_a_version_that_nobody_has
     last = (await at.entries())[-1]
     assert (last["type"], last["data"]["checkpoint"]) == ("case.resubmitted", checkpoint)
     assert "replaces" not in last["data"] or last["data"]["replaces"] is None
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("system.suspend", "system depot is suspended"),
+        ("identity.end", "system depot: the identity's end date has passed"),
+        ("system.offboard", "system depot is offboarded"),
+    ],
+)
+async def test_a_system_that_is_off_is_neither_asked_nor_believed(
+    at: Acting, depot: Depot, monkeypatch: pytest.MonkeyPatch, act: str, said: str
+) -> None:
+    """I3, I10: from that instant, also what it has answered a moment before."""
+    await at.write(_works_again)
+    opens = ("pat", "case.open", SUBJECT.format(80), opening(80))
+    fetch = FactsClient.fetch
+
+    async def then_off(asked: FactsClient, *about: Any) -> FetchedFacts:
+        told = await fetch(asked, *about)
+        await at.act("ada", act, "system:depot", WHY)
+        return told
+
+    async with depot.up():
+        asked = depot.asked
+        with monkeypatch.context() as patched:
+            patched.setattr(FactsClient, "fetch", then_off)
+            with pytest.raises(Unavailable, match=said):
+                await at.act(*opens)
+        assert depot.asked == asked + 1
+        await at.refuses_act(*opens, 503, said)
+        assert depot.asked == asked + 1
+
+
+def _works_again(tx: Tx) -> None:
+    tx.change(Identity, "system:depot", status="active")
+    tx.change(Registered, "system:depot", ends_at=None)

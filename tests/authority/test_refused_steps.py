@@ -15,8 +15,8 @@ from placet.authority._judging import Judge
 from placet.authority._running_steps import Ask, Denial
 from placet.authority._store import Case, CaseRun, Grant, Registered, Tx
 from placet.authority._temporal import Execution, RunningActivity
-from placet.model import PublishPolicy, RequestedDetails, StopCase, system_urn
-from placet.tokens import GrantClaims
+from placet.model import EnrolIdentity, PublishPolicy, RequestedDetails, StopCase, system_urn
+from placet.tokens import GrantClaims, SigningKey
 from tests.harness.acting import Acting, acting
 from tests.harness.crowd import NOON, Asked, number_id, parcel_case, put
 from tests.harness.granting import enrolled, grant, proof, sender
@@ -78,11 +78,15 @@ def asked(case: str, record: str, step: str = "weigh", **changed: Any) -> Reques
 
 
 async def judge(
-    at: Acting, agent: str, details: RequestedDetails, shown: Execution | None
+    at: Acting,
+    agent: str,
+    details: RequestedDetails,
+    shown: Execution | None,
+    facts: FetchedFacts = FetchedFacts(),  # noqa: B008 - it is frozen
 ) -> tuple[str, ...]:
     """Why it is denied; nothing if it is granted."""
     asks = sender(at, agent, at.keys[agent])
-    ask = Ask(asks, details, FetchedFacts(), shown)
+    ask = Ask(asks, details, facts, shown)
     answer = await at.write(lambda tx: Judge(at.core, Definitions()).decide(tx, ask))
     assert isinstance(answer, GrantClaims | Denial)
     return answer.reasons if isinstance(answer, Denial) else ()
@@ -221,6 +225,31 @@ async def test_a_suspended_orchestrators_key_stops_the_cases_whose_steps_run_alo
     nowhere = asked(number_id("case", 99), "depot/D1/parcel/99", step="open_checkpoint")
     assert await judge(at, ORCHESTRATOR, nowhere, None) == ("I10", "suspended")
     await at.act("ada", "agent.resume", ORCHESTRATOR, WHY)
+
+
+async def test_nothing_is_granted_or_asked_on_what_a_system_told_that_is_off_by_now(
+    at: Acting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I3, I10: it was asked a moment before; the step is tried again, as when it is away."""
+    key, told = at.keys[ORCHESTRATOR], FetchedFacts(systems=("depot",))
+    body = EnrolIdentity(jwk=SigningKey.generate().public.jwk(), url="http://depot.test")
+    await at.act("ada", "system.enrol", "system:depot", body)
+    case = await opened(at, 65)
+    details = asked(case.id, case.subject)
+    assert await judge(at, SCALE, details, running(), told) == ()
+    await at.act("ada", "system.suspend", "system:depot", WHY)
+    async with at.refuses(503, "system depot is suspended"):
+        await judge(at, SCALE, details, running(), told)
+
+    async def fetched(*_: Any) -> FetchedFacts:
+        return told
+
+    monkeypatch.setattr(at.facts, "fetch", fetched)
+    unseen = await opened(at, 66, run_id=None)
+    opening = await grant(at, ORCHESTRATOR, key, case=unseen, action="checkpoint:open")
+    checkpoints = Checkpoints(at.core, Definitions(), at.facts)
+    async with at.refuses(503, "system depot is suspended"):
+        await checkpoints.open(opening.claims(at), proof(at, key), "release")
 
 
 # --- under a grant of the authority's own --------------------------------------------------------

@@ -29,7 +29,7 @@ from placet.authority._campaigns import Campaigns
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, Forbidden, Invalid, Unauthenticated
-from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord
+from placet.authority._facts import FactsClient, FetchedFacts, UnknownRecord, require_believed
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE, key_standing, not_active, roles_of
 from placet.authority._seen_heads import ANOTHER_PAST, is_own_head
@@ -92,7 +92,7 @@ class Acts:
             Forbidden: the signer may not do this; it is on the ledger.
             Conflict: the state does not allow it.
             Invalid: the body does not fit the act.
-            Unavailable: a system of record that the act depends on is away.
+            Unavailable: a system of record that the act depends on is away, or off.
         """
         await self._vouching.ask(signed.act, verify_act)
         seen = await self._look(signed)
@@ -157,6 +157,7 @@ class Acts:
                 raise No(not_active(claims.iss, standing), "I10", standing)
             if not is_own_head(tx, claims.ledger_head):
                 raise No(ANOTHER_PAST, "I8", "another_past")
+            require_believed(tx, seen, tx.now)
             answer = self._proposals.propose(tx, act) if waits and tried else handler(tx, act)
         except No as error:
             return self._refuse(tx, act, error.refused)

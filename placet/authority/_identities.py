@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from placet.authority._errors import Forbidden, Unauthenticated
+from placet.authority._lacking import lacking
 from placet.authority._store import (
     Identity,
     IdentityKey,
@@ -109,13 +110,17 @@ def require_active(reader: Reader, principal: str, thumbprint: str, now: datetim
 
     Raises:
         Unauthenticated: the identity or its key is not enrolled.
-        Forbidden: it is suspended, offboarded, or the key was revoked or has expired (I10).
+        Forbidden: it is suspended, offboarded or has ended, an agent that nobody owns, or the key
+            was revoked or has expired (I10).
     """
     standing = key_standing(reader, principal, thumbprint, now)
     if standing == "unknown":
         raise Unauthenticated("invalid_client", "the client or its key is not enrolled")
     if standing != ACTIVE:
         raise Forbidden(not_active(principal, standing), ("I10", standing))
+    found = lacking(reader, principal, now)
+    if found is not None:
+        raise Forbidden(f"{principal}: {found.description}", ("I10", found.reason))
 
 
 def not_active(principal: str, standing: str) -> str:

@@ -183,11 +183,10 @@ class Leaving:
                 IdentityKey, IdentityKey.principal == identity, IdentityKey.status == ACTIVE
             )
             now = self._core.clock()
-            works = known.status == ACTIVE if known is not None else _works(reader, row, now)
             tokens = [each for each in _open_tokens(reader, identity) if each.expires_at > now]
             return LeftBehind(
                 identity=identity,
-                works=works,
+                works=_works(reader, row, now),
                 keys=len(keys) if works else 0,
                 live_grants=len(live),
                 join_tokens=len(tokens) if works else 0,

@@ -246,9 +246,12 @@ async def test_offboarding_says_what_is_left(authority: Alone) -> None:
         await _agent(ada, "scale", SAID)
         before = await ada.left_behind("agent:scale")
         assert (before.works, before.keys, before.complete) == (True, 1, False)
+        await _agent(ada, "carrier", SAID)
         await ada.act("agent.offboard", "agent:scale", WHY)
-        after = await ada.left_behind("agent:scale")
-        assert (after.works, after.keys, after.complete) == (False, 0, True)
+        await ada.act("identity.end", "agent:carrier", WHY)
+        for each in ("agent:scale", "agent:carrier"):
+            after = await ada.left_behind(each)
+            assert (after.works, after.keys, after.complete) == (False, 0, True)
         await ada.act("identity.register", "bot:nightly", OUTSIDE)
         assert (await ada.left_behind("bot:nightly")).works
         await ada.act("identity.end", "bot:nightly", WHY)

@@ -1,19 +1,24 @@
 """What agents and systems of record are refused once a grant has ended, or was never for that."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from placet.authority._definitions import Definitions
+from placet.authority._key_ages import KeyAges
+from placet.authority._payloads import PayloadService
+from placet.authority._revoking import Revoking
 from placet.authority._settlements import Settling
-from placet.authority._store import Case, Grant
+from placet.authority._store import Case, Grant, Registered
 from placet.authority._uses import Uses
 from placet.model import (
+    AskKeys,
     GrantUses,
     Part,
+    RotationClaims,
     SettlementAnswer,
     Settlements,
     SignedSettlement,
@@ -21,9 +26,9 @@ from placet.model import (
     UseStage,
     digest_json,
 )
-from placet.tokens import SigningKey, numeric_date, sign_grant, sign_use
+from placet.tokens import SigningKey, numeric_date, sign_grant, sign_rotation, sign_use
 from tests.harness.acting import Acting, acting
-from tests.harness.crowd import SALT
+from tests.harness.crowd import NOON, SALT
 from tests.harness.granting import Granted, enrolled, grant, row_of, sender
 from tests.harness.processes import DEFINITION
 
@@ -155,6 +160,49 @@ async def test_a_hold_ends_the_live_guarded_grants_on_its_record_and_below(at: A
     assert {each["grant"] for each in told if each["reason"] == "hold"} == {below.id, itself.id}
 
 
+def _rotation(at: Acting, agent: str, key: SigningKey, following: SigningKey) -> str:
+    claims = RotationClaims(
+        iss=agent, aud=at.core.issuer, iat=numeric_date(at.core.clock()), sub=following.thumbprint
+    )
+    return sign_rotation(claims, key)
+
+
+def _doors_of_agents(at: Acting, granted: Granted) -> Iterator[Awaitable[Any]]:
+    """All that a worker asks with its key alone, or with a grant that it held."""
+    agent, key, following = granted.agent, granted.key, SigningKey.generate()
+    settling, ages = Settling(at.core, Definitions()), KeyAges(at.core)
+    settled = Settlements(client_assertion=UNREAD, settlements=(granted.settlement(at),))
+    yield settling.settle(sender(at, agent, key), settled)
+    yield settling.inputs(sender(at, agent, key), granted.id, "weight")
+    yield Revoking(at.core).revoke(sender(at, agent, key), "no.such.token")
+    yield ages.standing(sender(at, agent, key))
+    rotation = _rotation(at, agent, key, following)
+    yield ages.rotate(sender(at, agent, key, following), rotation)
+    payloads = PayloadService(at.core, Definitions())
+    yield payloads.hand_out(sender(at, agent, key), granted.case, AskKeys())
+
+
+@pytest.mark.parametrize(
+    ("off", "changed", "reason"),
+    [
+        ("ended", {"ends_at": NOON}, "past_end_date"),
+        ("unowned", {"owner": None}, "no_owner"),
+        ("past-its-grace", {"owned_until": NOON}, "no_owner"),
+    ],
+)
+async def test_an_agent_that_has_ended_or_has_no_owner_is_answered_nothing(
+    at: Acting, off: str, changed: dict[str, Any], reason: str
+) -> None:
+    """I10: as one that is suspended, at every door; no grant is not all that its key opens."""
+    agent = f"agent:{off}"
+    key = await enrolled(at, agent)
+    granted = await grant(at, agent, key, step="reweigh")
+    await at.write(lambda tx: tx.change(Registered, agent, **changed))
+    for asked in _doors_of_agents(at, granted):
+        async with at.refuses(403, agent, "I10", reason):
+            await asked
+
+
 async def test_a_model_that_is_suspended_loses_its_live_grants_and_all_lose_theirs(
     at: Acting,
 ) -> None:
@@ -183,10 +231,12 @@ async def customs_grant(at: Acting, **more: Any) -> Granted:
     )
 
 
-async def use(at: Acting, granted: Granted, stage: UseStage, **changed: Any) -> str | None:
-    """Why customs may not use it, if it may not."""
+async def use(
+    at: Acting, granted: Granted, stage: UseStage, system: str = CUSTOMS, **changed: Any
+) -> str | None:
+    """Why customs, or another system, may not use it, if it may not."""
     said = {
-        "iss": CUSTOMS,
+        "iss": system,
         "aud": at.core.issuer,
         "iat": numeric_date(at.core.clock()),
         "jti": secrets.token_urlsafe(18),
@@ -200,9 +250,9 @@ async def use(at: Acting, granted: Granted, stage: UseStage, **changed: Any) -> 
         "used_at": numeric_date(at.core.clock()),
         **changed,
     }
-    word = sign_use(UseClaims.model_validate(said), at.keys[CUSTOMS])
+    word = sign_use(UseClaims.model_validate(said), at.keys[system])
     body = GrantUses(client_assertion=UNREAD, uses=(word,))
-    answer = await Uses(at.core).record(sender(at, CUSTOMS, at.keys[CUSTOMS]), body)
+    answer = await Uses(at.core).record(sender(at, system, at.keys[system]), body)
     return answer.refused.get(str(said["jti"]))
 
 
@@ -258,3 +308,21 @@ async def test_a_grant_that_is_not_live_here_is_not_active(at: Acting) -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize("act", ["identity.end", "system.suspend", "system.offboard"])
+async def test_a_system_that_is_off_is_told_and_believed_nothing(at: Acting, act: str) -> None:
+    """I10: no revocations, no answer about a grant, and no use that it tells."""
+    system = "system:" + act.replace(".", "-")
+    key = at.keys[system] = await enrolled(at, system)
+    granted = await grant(at, CARRIER, at.keys[CARRIER], system=system.removeprefix("system:"))
+    assert (await Uses(at.core).revocations(sender(at, system, key), 0, 0)).complete
+    await at.act("ada", act, system, WHY)
+    reason = {"identity.end": "past_end_date"}.get(act, f"{act.partition('.')[2]}ed")
+    for asked in (
+        Uses(at.core).revocations(sender(at, system, key), 0, 0),
+        Uses(at.core).introspect(sender(at, system, key), "no.such.token"),
+        use(at, granted, UseStage.RESULT, system=system),
+    ):
+        async with at.refuses(403, system, "I10", reason):
+            await asked

@@ -6,7 +6,8 @@
    and that stays on the ledger. A wrong, used or late one, and one for someone else, are answered
    the same. Sent again with the same key, it is answered the same (I11).
 3. (I6) Instead of a token, a platform's signed word: its issuer, audience and subject are exactly
-   those that administrators registered for the agent, and one such word is good once.
+   those that administrators registered for the agent, and one such word is good once, however
+   its signature is spelled: of an ECDSA signature anyone makes another that holds as well.
 4. (I7) Tokens never come here; a platform's word is kept, and on the ledger, as a digest alone.
 """
 
@@ -93,10 +94,11 @@ def _not_attested(error: Exception) -> Unauthenticated:
 
 @dataclass(frozen=True)
 class _Word:
-    """A platform's word that held: about which workload, its digest, and until when."""
+    """A platform's word that held: about which workload, digests of it and of what it signs."""
 
     expected: Workload
     digest: str
+    signed: str
     until: datetime
 
 
@@ -148,7 +150,9 @@ class Joining:
         if said is None or said.workload is None:
             raise Unauthenticated("invalid_token", "no workload is registered for this agent")
         until = await self._attestation.attest(said.workload, evidence)
-        return _Word(said.workload, digest_bytes(evidence.encode()), until)
+        signed = evidence.rpartition(".")[0]
+        whole, without = (digest_bytes(each.encode()) for each in (evidence, signed))
+        return _Word(said.workload, whole, without, until)
 
     def _join(self, tx: Tx, sent: Join, proof: Proof, vouched: _Word | str) -> Joined:
         use_proof(tx, proof)
@@ -169,7 +173,9 @@ class Joining:
         if lacking is not None:
             raise Forbidden(lacking.description, ("I10", lacking.reason))
         if isinstance(vouched, _Word):
-            use_jti(tx, f"workload:{vouched.expected.issuer}", vouched.digest, vouched.until)
+            # Earlier versions remember the word with its signature, and others may run beside.
+            for digest in (vouched.signed, vouched.digest):
+                use_jti(tx, f"workload:{vouched.expected.issuer}", digest, vouched.until)
             said = registration(tx, identity)
             if said is None or said.workload != vouched.expected:
                 raise Unauthenticated("invalid_token", "another workload is registered by now")

@@ -178,15 +178,15 @@ class Leaving:
             may = steps_of(reader).get(identity, [])
             cases, count = _open_cases(reader, may)
             live = reader.execute(_LIVE, {"agent": identity}).all()
-            known = reader.get(Identity, identity)
             keys = reader.all(
                 IdentityKey, IdentityKey.principal == identity, IdentityKey.status == ACTIVE
             )
             now = self._core.clock()
+            works = _works(reader, row, now)
             tokens = [each for each in _open_tokens(reader, identity) if each.expires_at > now]
             return LeftBehind(
                 identity=identity,
-                works=_works(reader, row, now),
+                works=works,
                 keys=len(keys) if works else 0,
                 live_grants=len(live),
                 join_tokens=len(tokens) if works else 0,

@@ -1,6 +1,7 @@
 """Workers join as agents: with a token that is good once, or with their platform's word."""
 
 import asyncio
+import base64
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from placet.agent import AgentConfig, NotHeard, NotJoined, join
 from placet.agent._rotation import Rotation
 from placet.authority._campaigns import _carry_out
+from placet.authority._identities import use_jti
 from placet.cli._fetch import fetch_log
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
@@ -27,6 +29,7 @@ from placet.model import (
     Reviewed,
     SwitchOff,
     Workload,
+    digest_bytes,
 )
 from placet.tokens import (
     Algorithm,
@@ -35,6 +38,7 @@ from placet.tokens import (
     sign_enrolment,
     write_key_file,
 )
+from placet.tokens._encoding import encode_base64url
 from tests.authority.test_registry import SAID
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.alone import Alone, alone
@@ -294,6 +298,32 @@ async def test_a_platforms_word_enrols_a_worker(authority: Alone) -> None:
         await _join(authority, asked(token=None, attestation=made.token(), instance="scale-2"))
         assert len((await ada.registered("agent:scale")).keys) == 2
         assert await holds(ada) == []
+
+
+_ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def _signed_otherwise(word: str) -> str:
+    """The same word under the other signature that anyone can make of its own: n - s for s."""
+    said, _, signature = word.rpartition(".")
+    raw = base64.urlsafe_b64decode(f"{signature}==")
+    other = _ORDER_OF_P256 - int.from_bytes(raw[32:], "big")
+    return f"{said}.{encode_base64url(raw[:32] + other.to_bytes(32, 'big'))}"
+
+
+async def test_a_platforms_word_is_good_once_however_it_is_signed(authority: Alone) -> None:
+    """I6: nor is one that a version before this one remembers, by its digest as a whole."""
+    async with authority.ada() as ada, platform() as made:
+        await _vouched(ada, made)
+        word, earlier = made.token(), made.token(jti="earlier")
+        await _join(authority, asked(token=None, attestation=word))
+        issuer, until = f"workload:{made.issuer}", authority.now() + timedelta(hours=1)
+        digest = digest_bytes(earlier.encode())
+        await authority.core_write(lambda tx: use_jti(tx, issuer, digest, until))
+        for each in (_signed_otherwise(word), earlier):
+            with pytest.raises(NotJoined, match="used before"):
+                await _join(authority, asked(token=None, attestation=each))
+        assert len((await ada.registered("agent:scale")).keys) == 1
 
 
 async def test_a_word_that_differs_enrols_nobody(authority: Alone) -> None:

@@ -5,6 +5,7 @@ The client is the official SDK's.
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import cycle
@@ -20,10 +21,13 @@ from mcp.types import CallToolResult, TextContent
 from starlette.types import Receive, Scope, Send
 from temporalio.worker import Worker
 
+from placet.agent import CurrentGrant, _governor
+from placet.agent._errors import unavailable
 from placet.agent.reasoning import thinking
 from placet.agent.reasoning.mcp import OutsideMind, guarded, think_of
 from placet.audit import replay, verify
 from placet.cli import fetch_log
+from placet.model import Settlement
 from tests.harness.world import free_port, temporal_server, until, world
 from tests.reasoning.process import DEFINITION, ParcelReading
 from tests.reasoning.room import TAKEN, TOOLS, Answer, Room, brief, room
@@ -127,6 +131,31 @@ async def test_an_agent_over_http_works_under_grants_and_is_denied_the_rest(outs
     assert len(await outside.entries(case, "grant.denied")) == 1
     last = (await outside.conversation(case)).turns[-1]
     assert last.conclusion == {"says": "it is a slip", "heavy": False, "pages": []}
+
+
+async def test_a_turn_that_is_taken_again_has_the_same_calls(
+    outside: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I11: no call is lost, and none has another's answer, where the authority was away."""
+    real = _governor._settle
+    away = [False, True, False, True]
+
+    async def settle(link: Any, grant: CurrentGrant, settlement: Settlement, until: float) -> None:
+        thought = grant.details.activity.activity_type == "think"
+        if thought and settlement.outcome == "completed" and away and away.pop(0):
+            raise unavailable("the authority is away")
+        await real(link, grant, settlement, until)
+
+    monkeypatch.setattr(_governor, "_settle", settle)
+    case = await outside.open(lambda turn, messages: [])
+    async with serving(outside, case) as mind, Client(mind.server) as agent:
+        for page in (1, 2, 3):
+            answer = said(await agent.call_tool("read_slip", {"page": page}))
+            assert f"page {page}: a slip of" in answer
+        await agent.call_tool("conclude", {"says": "it is a slip"})
+    assert (await outside.world.until_closed(case)).result == "concluded"
+    uses = [each for turn in (await outside.conversation(case)).turns for each in turn.uses]
+    assert [json.loads(each.arguments).get("page") for each in uses] == [1, 2, 3, None]
 
 
 HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {

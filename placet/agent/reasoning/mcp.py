@@ -6,6 +6,7 @@
 2. One case: turns of other cases are left to other workers.
 3. A call is answered when its step has ended. Where the reasoning ends first, or has ended, that is
    the answer. What several clients ask at the same time is one turn.
+4. A turn that is asked for again has the same calls: none is lost, and none has another's answer.
 """
 
 import asyncio
@@ -89,9 +90,16 @@ class OutsideMind:
         """
         if question.case != self._case:
             raise unavailable(f"this worker serves {self._case} alone")
-        self._tell(question)
+        again = self._question is not None and _turn_of(question) == _turn_of(self._question)
+        if not again:
+            self._tell(question)
         self._question = question
         self._begun.set()
+        if not self._waiting:
+            self._waiting = await self._next_calls()
+        return Answered(answered_by=self.name, calls=tuple(each.raw for each in self._waiting))
+
+    async def _next_calls(self) -> list[_Call]:
         try:
             async with asyncio.timeout(self._silent):
                 taken = [await self._asked.get()]
@@ -99,8 +107,7 @@ class OutsideMind:
             raise NoAnswer(f"the agent said nothing for {self._silent:g} seconds") from None
         while not self._asked.empty() and len(taken) < MAX_CALLS:
             taken.append(self._asked.get_nowait())
-        self._waiting = taken
-        return Answered(answered_by=self.name, calls=tuple(each.raw for each in taken))
+        return taken
 
     def _tell(self, question: Question) -> None:
         turns = question.conversation.turns
@@ -152,7 +159,7 @@ class OutsideMind:
         while not call.answer.done():
             await asyncio.wait({call.answer}, timeout=_LOOK)
             if not call.answer.done() and await self._over():
-                self._ended = True
+                self._ended, self._waiting = True, []
                 return _answer(_ENDED)
         text = call.answer.result()
         return _answer(text, error=text.startswith(("denied", "not done")))
@@ -195,6 +202,11 @@ class OutsideMind:
 
     thinks: str = ""
     """The activity type that asks this mind; set by who starts its worker."""
+
+
+def _turn_of(question: Question) -> tuple[str, int]:
+    """Which turn a question asks for."""
+    return question.conversation.reasoning, len(question.conversation.turns)
 
 
 def _answer(text: str, *, error: bool = False) -> CallToolResult:

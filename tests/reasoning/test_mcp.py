@@ -23,7 +23,7 @@ from temporalio.worker import Worker
 
 from placet.agent import CurrentGrant, _governor
 from placet.agent._errors import unavailable
-from placet.agent.reasoning import thinking
+from placet.agent.reasoning import _think, thinking
 from placet.agent.reasoning.mcp import OutsideMind, guarded, think_of
 from placet.audit import replay, verify
 from placet.cli import fetch_log
@@ -147,6 +147,7 @@ async def test_a_turn_that_is_taken_again_has_the_same_calls(
         await real(link, grant, settlement, until)
 
     monkeypatch.setattr(_governor, "_settle", settle)
+    monkeypatch.setattr(_think, "_KEPT", 0)  # so that the mind itself is asked again
     case = await outside.open(lambda turn, messages: [])
     async with serving(outside, case) as mind, Client(mind.server) as agent:
         for page in (1, 2, 3):

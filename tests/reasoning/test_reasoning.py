@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from pydantic_ai.messages import (
@@ -14,10 +16,12 @@ from pydantic_ai.messages import (
     ToolCallPart,
 )
 
+from placet.agent import CurrentGrant, _governor
+from placet.agent._errors import unavailable
 from placet.agent.reasoning import thinking
 from placet.client import AuthorityError
-from placet.model import ProcessDefinition, Reason, Tool, answered_digest, asked_digest
-from tests.reasoning.process import DEFINITION, PAGE
+from placet.model import ProcessDefinition, Reason, Settlement, Tool, answered_digest, asked_digest
+from tests.reasoning.process import DEFINITION, PAGE, READING
 from tests.reasoning.room import TAKEN, Room, Said, told
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
@@ -123,6 +127,32 @@ async def test_a_worker_that_keeps_the_amount_back_gets_no_grant(
     case, _ = await reading.play(asks)
     said = (await reading.conversation(case)).turns[-1].conclusion
     assert said is not None and str(said["says"]).startswith("denied: I3, amount")
+
+
+async def test_a_step_that_is_tried_again_asks_no_second_time(
+    reading: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I11: the budget holds for what the provider was asked, however often settling fails."""
+    real = _governor._settle
+    tries: Counter[str] = Counter()
+    asked: list[int] = []
+
+    async def settle(link: Any, grant: CurrentGrant, settlement: Settlement, until: float) -> None:
+        step = grant.details.activity
+        tries[step.activity_id] += settlement.outcome == "completed"
+        if step.activity_type == "think" and tries[step.activity_id] in {1, 2}:
+            raise unavailable("the authority is away")
+        await real(link, grant, settlement, until)
+
+    def asks(turn: int, _: Sequence[ModelMessage]) -> Said:
+        asked.append(turn)
+        return [("read_slip", {"page": turn})]
+
+    monkeypatch.setattr(_governor, "_settle", settle)
+    case, result = await reading.play(asks)
+    turns = (await reading.conversation(case)).turns
+    assert (result, asked) == ("model_calls", list(range(len(turns))))
+    assert len(turns) == READING.budget.model_calls
 
 
 async def test_who_is_denied_again_and_again_is_stopped(reading: Room) -> None:

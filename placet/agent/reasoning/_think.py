@@ -1,7 +1,8 @@
 """The step that asks a model once: what it is told, what it says, and what is kept of both.
 
 1. The conversation comes from what was settled (I13), not from the workflow, and grows by one turn:
-   a retry takes the same turn again, and the turns before stay to the letter (I11).
+   a retry takes the same turn again, and the turns before stay to the letter (I11). What was said
+   is kept until it is settled: whoever asked once for a turn asks for it no second time.
 2. Trouble with a provider is an answer: it is settled and ends the reasoning (I12). Only where the
    authority or Temporal is away is the step tried again.
 3. The model's word names nobody's record and makes no step; see ``_tools``.
@@ -56,6 +57,9 @@ from placet.process import ThinkRequest, Thought
 _MAX_SAID = 40_000
 MAX_CONCLUSION = 200_000
 """Characters of an answer; a longer one is refused unread."""
+
+_KEPT = 200
+"""Turns that a worker keeps in case they are asked for again; it takes fewer at the same time."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class _Thinker:
         self._brief = brief
         self._form = form
         self._tell = tell
+        self._taken: dict[tuple[str | None, str], Turn] = {}
 
     async def think(self, request: ThinkRequest) -> Thought:
         """Take one turn, and leave the conversation with it."""
@@ -169,8 +174,21 @@ class _Thinker:
         return Told(result=result, text="its result has been replaced by a later one")
 
     async def _turn(self, question: Question) -> Turn:
-        """Ask the model; whatever it does is a turn."""
+        """The turn that an earlier try of this step took, or a new one."""
         asked = asked_digest(question.conversation, question.told)
+        info = activity.info()
+        step = (info.workflow_run_id, info.activity_id)
+        taken = self._taken.get(step)
+        if taken is not None and taken.request_digest == asked:
+            return taken
+        turn = await self._ask(question, asked)
+        self._taken[step] = turn
+        if len(self._taken) > _KEPT:
+            del self._taken[next(iter(self._taken))]
+        return turn
+
+    async def _ask(self, question: Question, asked: str) -> Turn:
+        """Ask the model; whatever it does is a turn."""
         try:
             answered = await self._mind.take_turn(question)
         except MindError as error:

@@ -35,11 +35,27 @@ Words = Mapping[str, Mapping[str, str]]
 
 _NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _WORD = re.compile(r"[^\s()$%;:\"']+")
+_UNITS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_TENS = "twen|thir|for|fif|six|seven|eigh|nine"
+_SCALES = "hundred|thousand|(?:m|b|tr|quadr|quint)illion"
 _NUMBER_WORDS = re.compile(
-    r"\b(?:zero|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen"
-    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|[mb]illions?|dozens?"
-    r"|half|twice|thrice|doubled?|tripled?)\b"
+    rf"\b(?:zero|{_UNITS}|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:{_TENS})ty"
+    rf"|(?:{_SCALES}|lakh|crore|dozen)s?|half|halves|halv(?:ed?|ing)|quarters|quartered"
+    r"|quarter of|(?:one|an?)[ -]quarter(?: of)?"
+    # A share is not the rank that is spelled like it: "third floor" backs no "third of the floor".
+    r"|(?:third(?![ -]part(?:y|ies)\b)|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh"
+    rf"|twelfth|(?:thir|four|fif|six|seven|eigh|nine)teenth|(?:{_TENS})tieth|(?:{_SCALES})th)s?"
+    r"(?: of\b)?"
+    rf"|(?:{_UNITS}|hundred|thousand|many)fold"
+    r"|twice|thrice|(?:doubl|tripl|trebl|quadrupl|quintupl|sextupl)(?:e[ds]?|ing))\b"
 )
+"""Says how many, or which of how many; *one*, *first* and *second* are ordinary words besides."""
+_ROMAN = re.compile(
+    r"(?=[MDCL]*[IVX])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?<=..)"
+    r"|(?i:x{0,3}(?:ix|iv|v?i{0,3}))(?<=..)"
+)
+_NO_ROMAN = {"CI", "CV", "DI", "DIV", "LI", "LIV", "LIX", "MI", "MIX", "XL"}
+"""Words and abbreviations that are spelled like one."""
 _SCRAP = 8
 """Letters and digits that a quote has at least, unless it is all that stands at its place."""
 
@@ -167,11 +183,20 @@ def _stands(words: str, page: str) -> bool:
 def _unquoted(says: str, quoted: str) -> list[str]:
     """The words of a statement that say a number, and do not stand in its quotes as they are."""
     words = [_bare(each) for each in _WORD.findall(says)]
-    numbers = [each for each in words if any(c.isnumeric() for c in each)]
-    numbers += _NUMBER_WORDS.findall(says.casefold())
-    there = {_bare(each).casefold() for each in _WORD.findall(quoted)}
-    there |= set(_NUMBER_WORDS.findall(quoted.casefold()))
+    numbers = [each for each in words if any(c.isnumeric() for c in each) or _is_roman(each)]
+    numbers += _in_words(says)
+    there = {_bare(each).casefold() for each in _WORD.findall(quoted)} | set(_in_words(quoted))
     return [each for each in numbers if each.casefold() not in there]
+
+
+def _in_words(text: str) -> list[str]:
+    """The numbers in words of a text; one third and a third are the same."""
+    found = _NUMBER_WORDS.findall(_plain(text.casefold()))
+    return [re.sub(r"^(?:one|an?)[ -]", "", each) for each in found]
+
+
+def _is_roman(word: str) -> bool:
+    return word.upper() not in _NO_ROMAN and _ROMAN.fullmatch(word) is not None
 
 
 def _bare(word: str) -> str:

@@ -22,8 +22,11 @@ PAGE = "INSPECTION REPORT\nThe slab was poured on 3 May; 40% of the framing,\nwo
 WORDS = {
     "inspection.pdf": {"page 1": PAGE, "page 2": "Signed, J. Doe"},
     "letter.pdf": {"page 1": "Change order 7 adds 900,000.00 for a pool."},
+    "floors.pdf": {"page 1": "Phase II: the third floor is begun. A third of the roof is done."},
     "waivers.csv": {"row 1, column 1": "No", "row 1, column 2": "paid\u200b in full"},
 }
+FLOORS = ("floors.pdf", "page 1")
+THIRD_FLOOR = ("the third floor is begun", *FLOORS)
 PACKET = {
     "retainage": "0.10",
     "amount": "5500.00",
@@ -79,6 +82,21 @@ SUPPORTED = {
     "a-number-of-the-packet": _state("5,500.00 is asked for", "INSPECTION REPORT"),
     "all-of-a-cell": _state("It says no", "No ".strip() + " ", "waivers.csv", "row 1, column 1"),
 }
+SUPPORTED |= {
+    f"no-number-{number}": _state(says, "The slab was poured")
+    for number, says in enumerate(
+        (
+            "The first page shows the slab",
+            "One of the waivers is missing, as the second reader says",
+            "A third party, no third-party inspector of the lender's, was at headquarters",
+            "I saw a mix of scaffolds beside the canteen; the CV of J. Doe is vivid, and MIXED",
+        )
+    )
+}
+SUPPORTED["a-part-that-is-quoted"] = _state("One third of it is done", "A third of the", *FLOORS)
+SUPPORTED["a-roman-number-that-is-quoted"] = _state(
+    "Phase II began", "Phase II: the third", *FLOORS
+)
 _POOL = _state("", "Change order 7 adds 900,000.00", "letter.pdf")["quotes"]
 BOTH = {
     **_state("A pool for 900,000.00 comes on top", "The slab was poured"),
@@ -112,6 +130,16 @@ UNSUPPORTED = {
     "twice-as-much": _state("Framing is worth twice 12,500.00", "framing, worth 12,500.00"),
     "a-fraction": _state("\u00bd of the framing is done", "40% of the framing"),
     "other-digits": _state("\u0664\u0660 of the framing is done", "40% of the framing"),
+    "one-of-three-parts": _state("Only one third of the slab is there", "The slab was poured"),
+    "one-of-four-parts": _state("A quarter of the work is missing", "The slab was poured"),
+    "parts-of-eight": _state("It is five eighths done", "The slab was poured"),
+    "a-part-for-a-rank": _state("A third of the floor is done", *THIRD_FLOOR),
+    "a-great-number": _state("It costs a trillion dollars", "The slab was poured"),
+    "four-times-as-much": _state("Quadruple the budget", "The slab was poured"),
+    "ten-times-as-much": _state("It costs tenfold", "The slab was poured"),
+    "how-many-before": _state("At the ninth inspection", "The slab was poured"),
+    "how-many-in-roman-numbers": _state("It has VII defects", "The slab was poured"),
+    "how-many-in-small-roman-numbers": _state("It has vii defects", "The slab was poured"),
     "a-sum": _state("40 and 3 make 43", "poured on 3 May; 40% of the framing"),
 }
 

@@ -118,7 +118,7 @@ async def call(tool: Tool, task: ToolTask) -> ToolProof:
 def _read(answer: bytes) -> ToolProof:
     if len(answer) > MOST_BYTES:
         raise ToolFailed(f"its answer has more than {MOST_BYTES} bytes, and was thrown away")
-    if looks_secret(answer.decode(errors="replace")):
+    if looks_secret(answer.decode(errors="replace"), is_id=True):
         raise ToolFailed("its answer looks like a secret, and was thrown away")
     try:
         return ToolProof.model_validate_json(answer)

@@ -326,6 +326,7 @@ from placet.model._registry import (
     Workload,
     is_ours,
     kind_of,
+    secret_in,
 )
 from placet.model._saying import first_error, plain_error, quantity
 from placet.model._searching import SUBJECT, SearchAttribute, Stage
@@ -697,6 +698,7 @@ __all__ = [
     "require_issuer",
     "require_name",
     "salted_digest",
+    "secret_in",
     "spell_id",
     "system_urn",
     "template_variables",

@@ -154,7 +154,7 @@ class Proven(Model):
 
 def proof_trouble(goal: Goal, proof: ToolProof, ordered_at: datetime, now: datetime) -> str | None:
     """Why a tool's answer proves nothing; ``None``: it does."""
-    if looks_secret(proof.credential):
+    if looks_secret(proof.credential, is_id=True):
         return "credential: it looks like a secret, and was thrown away"
     if proof.at < ordered_at - SKEW:
         return "at: before it was ordered, so nothing was done"

@@ -4,12 +4,14 @@ Those that Placet enrols (``agent:…``, ``system:…``) and those that others o
 their kind (``api-key:payments/stripe``), stand in one registry.
 """
 
+import json
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from placet.model._ids import Action, AgentPrincipal, CaseId, Identifier, Name, Thumbprint
+from placet.model._secrets import looks_secret
 from placet.model._signed import Audience, CompactJws, NumericDate
 from placet.model._values import Model, UtcTime, WebAddress
 
@@ -112,6 +114,16 @@ class RegisterIdentity(Model):
         """What the ledger says of it: all but the purpose, which is free text."""
         said: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"purpose"})
         return said
+
+
+def secret_in(identity: str, said: RegisterIdentity) -> str | None:
+    """The member of what is said of an identity that looks like a secret (I7)."""
+    if looks_secret(identity, is_id=True):
+        return "identity"
+    for name, value in said.model_dump(mode="json", exclude_none=True).items():
+        if looks_secret(json.dumps(value), is_id=name != "purpose"):
+            return name
+    return None
 
 
 class InviteAgent(Model):

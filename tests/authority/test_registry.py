@@ -197,3 +197,33 @@ async def test_the_registry_shows_the_days_that_hold(authority: Alone) -> None:
         ended = (await ada.registered("bot:nightly")).ends_at
         assert ended is not None
         assert NOW <= ended <= authority.now()
+
+
+SECRET = "ghp_" + "abcdefghijklmnopqrstuvwxyz012345"
+HIDDEN = {
+    "a-purpose": ("bot:a", {"purpose": f"see {SECRET}"}, "purpose"),
+    "a-host": ("bot:a", {"runs_on": ("depot-7", SECRET)}, "runs_on"),
+    "a-name": (f"bot:{SECRET}", {}, "identity"),
+    "hexadecimal-digits": ("bot:a", {"purpose": "0123456789abcdef" * 2}, "purpose"),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+async def test_no_secret_is_registered_or_imported(authority: Alone, name: str) -> None:
+    """I7: whoever sends it; the refusal names the place alone, and nothing of it is kept."""
+    identity, change, member = HIDDEN[name]
+    said = OUTSIDE.model_copy(update=change)
+    fine = ImportedIdentity(identity="bot:fine", said=OUTSIDE)
+    async with authority.ada() as ada:
+        with pytest.raises(
+            AuthorityError, match=rf"{member}: it looks like a secret"
+        ) as registered:
+            await ada.act("identity.register", identity, said)
+        rows = [fine, ImportedIdentity(identity=identity, said=said)]
+        with pytest.raises(AuthorityError, match=rf"row 2, {member}: it looks like") as imported:
+            await ada.import_identities("iam", rows)
+        for refused in (registered.value, imported.value):
+            assert refused.status == 400
+            assert SECRET not in str(refused)
+        assert await ada.registry() == []
+        assert await holds(ada) == []

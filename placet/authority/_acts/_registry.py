@@ -34,6 +34,7 @@ from placet.model import (
     RegisterIdentity,
     SwitchOff,
     is_ours,
+    secret_in,
 )
 
 
@@ -59,6 +60,7 @@ class RegistryActs:
         body, identity = body_of(act, RegisterIdentity), act.claims.target
         if not fits(IdentityId, identity):
             raise Invalid("invalid_request", "target: must be a non-human identity")
+        _refuse_secret(identity, body, "")
         for person, what in ((body.owner, "owner"), (body.deputy, "deputy")):
             if person is not None:
                 require_person(tx, person, what)
@@ -100,6 +102,8 @@ class RegistryActs:
         body, source = body_of(act, ImportIdentities), act.claims.target
         if not fits(Name, source):
             raise Invalid("invalid_request", "target: must be the source's name")
+        for number, row in enumerate(body.rows, 1):
+            _refuse_secret(row.identity, row.said, f"row {number}, ")
         for person in {each for row in body.rows for each in (row.said.owner, row.said.deputy)}:
             if person is not None:
                 require_person(tx, person, "owner")
@@ -169,3 +173,11 @@ class RegistryActs:
             )
         )
         return ActAnswer(act=act.claims.act, target=identity, entry=entry)
+
+
+def _refuse_secret(identity: str, said: RegisterIdentity, where: str) -> None:
+    """Nothing is kept of what is refused so, and nothing of it repeated (I7)."""
+    member = secret_in(identity, said)
+    if member is not None:
+        why = f"{where}{member}: it looks like a secret; take it out"
+        raise Invalid("invalid_request", why)

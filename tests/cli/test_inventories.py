@@ -91,6 +91,21 @@ def test_aws_s_credential_report_is_read_as_it_comes() -> None:
     assert found.rows[f"api-key:{ARN}:user/maria/access-key-2"].last_used is None
 
 
+def test_a_user_without_a_password_has_none() -> None:
+    """It is as old as the oldest key that it proves itself with; the root account has a password."""
+    user = f"service-account:{ARN}:user/build/ci"
+    said = _read(AWS).rows[user].said
+    oldest = (CredentialKind.API_KEY, "2021-02-03 04:05:06+00:00")
+    assert (said.credential, str(said.credential_since)) == oldest
+    off = AWS.replace("N/A,false,true,", "N/A,false,false,").replace(
+        "N/A,N/A,true,", "N/A,N/A,false,"
+    )
+    bare = _read(off).rows[user].said
+    assert (bare.credential, bare.credential_since) == (CredentialKind.API_KEY, None)
+    root = _read(AWS).rows[f"service-account:{ARN}:root"].said
+    assert (root.credential, root.credential_since is None) == (CredentialKind.PASSWORD, False)
+
+
 def test_each_bad_row_is_named_and_takes_no_other_with_it() -> None:
     """I12: by its number as a spreadsheet shows it, with the column and the reason."""
     table = """kind,name,environment,ends_at,review_by
@@ -115,6 +130,37 @@ bot,good-2,production,,
     assert said[9].startswith("environment")
 
 
+BROKEN = {
+    "a-cell-too-many": "kind,name\nbot,a\nbot,b,more\nbot,c\n",
+    "a-stray-quote": 'kind,name\nbot,a\nbot,"b"x\nbot,c\n',
+    "a-quote-that-is-never-closed": 'kind,name\nbot,a\nbot,"b\nbot,c\n',
+    "a-quote-that-the-next-row-closes": 'kind,name\nbot,a\nbot,"b\n"bot",c\n',
+    "a-row-that-is-no-object": '[{"kind":"bot","name":"a"},7,{"kind":"bot","name":"c"}]',
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_row_takes_no_other_with_it(name: str) -> None:
+    """I12: it is named, and the good ones around it are in."""
+    found = _read(BROKEN[name])
+    assert list(found.rows) == ["bot:a", "bot:c"]
+    ((number, _),) = found.bad
+    assert number == (2 if name == "a-row-that-is-no-object" else 3)
+
+
+def test_a_cell_of_several_lines_is_one_cell_in_one_row() -> None:
+    """And rows are counted as a spreadsheet shows them."""
+    found = _read('kind,name,purpose\nbot,a,"one\ntwo"\nrobot,b,x\n')
+    assert [each.said.purpose for each in found.rows.values()] == ["one\ntwo"]
+    assert [number for number, _ in found.bad] == [3]
+
+
+def test_stray_quotes_everywhere_cost_no_more_than_their_rows() -> None:
+    """I12: each row opens one that the next would go on with, to the end of the file."""
+    found = _read("kind,name\n" + 'x","\n' * 20_000)
+    assert (len(found.rows), len(found.bad)) == (0, 20_000)
+
+
 SECRETS = {
     "aws": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "pem": "-----BEGIN EC PRIVATE KEY-----",
@@ -122,6 +168,26 @@ SECRETS = {
     "github": "ghp_" + "a1B2" * 9,
     "gitlab": "glpat-abcdefghij0123456789",
     "url": "postgresql://app:hunter2@db.example/app",
+    "url-without-a-user": "redis://:S3cr3tPass@cache:6379/0",
+    "url-with-a-colon": "amqp://app:hunter:2@queue.example",
+    "hexadecimal-digits": "0123456789abcdef0123456789abcdef",
+    "more-hexadecimal-digits": "key " + "0123456789ABCDEF" * 4,
+    "after-its-name": "password=Tr0ub4dor",
+    "after-its-name-in-words": "ask ops; the password: Tr0ub4dor",
+    "a-short-one-after-its-name": "PWD=letmein",
+}
+NO_SECRETS = {
+    "arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:Payments-a1b2c3",
+    "uuid": "6f1c2b9e-8a52-4f0d-9d5a-3b8f0c1d2e4f",
+    "digest": "sha-256:" + "0123456789abcdef" * 4,
+    "fingerprint": "SHA256:" + "0123456789abcdef" * 4,
+    "commit": "0123456789abcdef0123456789abcdef01234567",
+    "instance": "i-0abc1234def567890",
+    "image": "registry.example/app@sha256:" + "0123456789abcdef" * 4,
+    "address": "https://wiki.example:8443/pages/123@4",
+    "account": "account 123456789012, invoice 00000000000000000000000000000042",
+    "stands-for-one": "starts with password=${DB_PASSWORD}",
+    "words": "the password: rotated by ops each quarter; token and secret are in the vault",
 }
 
 
@@ -137,6 +203,41 @@ def test_a_file_with_a_secret_is_refused_whole(name: str) -> None:
         _read(json.dumps([{"kind": "bot", "name": "a", "more": {"deep": [secret]}}]))
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_refused_wherever_it_stands(name: str) -> None:
+    """I7: in a CSV's header, a member's name, and in rows that are none; it is not repeated."""
+    secret = SECRETS[name]
+    member = {"kind": "bot", "name": "a"}
+    for text in (
+        f"kind,name,{secret}\nbot,a,x\n",
+        f"bot,nightly,{secret}\n",
+        f"kind,name\nbot,a,{secret}\n",
+        f'kind,name,purpose\nbot,"b"x,{secret}\n',
+        json.dumps([member | {secret: "1"}]),
+        json.dumps([member | {"more": {secret: "1"}}]),
+        json.dumps([member, [secret]]),
+        json.dumps([member, f"it is {secret}"]),
+    ):
+        with pytest.raises(BadInventory, match="secret") as refused:
+            _read(text)
+        assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", NO_SECRETS)
+def test_what_only_looks_like_a_secret_is_taken_in(name: str) -> None:
+    """A false alarm refuses the whole file."""
+    row = {"kind": "bot", "name": "a", "purpose": NO_SECRETS[name]}
+    (found,) = _read(json.dumps([row])).rows.values()
+    assert found.said.purpose == NO_SECRETS[name]
+
+
+def test_an_id_may_be_of_hexadecimal_digits() -> None:
+    """Where a name is asked for, it is one."""
+    row = {"kind": "api-key", "name": "a/0123456789abcdef0123456789abcdef"}
+    bare = {"kind": "bot", "name": "0123456789abcdef0123456789abcdef", "runs_on": "f00d" * 8}
+    assert len(_read(json.dumps([row, bare])).rows) == 2
+
+
 def test_a_column_for_secrets_is_refused_whatever_it_says() -> None:
     """I7: a password that looks like none is one all the same; an empty column is none."""
     for column in ("password", "client_secret", "Private Key", "SecretAccessKey"):
@@ -147,7 +248,7 @@ def test_a_column_for_secrets_is_refused_whatever_it_says() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "kind,kind\n", 'kind,name\nbot,"a\n', "[1]", '{"kind": "bot"}', "[" * 100_000, "a\n1,2\n"],
+    ["", "kind,kind\n", 'kind,"na\n', '{"kind": "bot"}', "[" * 100_000],
 )
 def test_what_is_no_inventory_is_refused(text: str) -> None:
     """I12: with where and why."""

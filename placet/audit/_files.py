@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from placet.model import CaseArchive, CheckpointView, Model, salted_digest
 
@@ -37,6 +38,7 @@ class LogFiles:
 
     ``trusted_log_key`` is the verifier key that the auditor got elsewhere; without it the log's
     own word is taken for its key, and the result is "consistent with itself only".
+    ``trusted_witnesses`` are verifier keys of those whose cosignatures are believed.
     ``kept_heads`` are signed heads that the auditor kept from before; ``own_heads`` those that the
     log itself has kept, of use to find a wrong place and for nothing else. Where the entries are
     those of one case alone, ``indices`` says which of the log's they are, and ``proofs`` has an
@@ -52,6 +54,7 @@ class LogFiles:
     head: str
     trusted_log_key: str | None = None
     trusted_administrators: tuple[str, ...] = ()
+    trusted_witnesses: tuple[str, ...] = ()
     kept_heads: tuple[str, ...] = ()
     own_heads: tuple[str, ...] = ()
     acts: Mapping[str, ActFile] = field(default_factory=dict)
@@ -69,6 +72,16 @@ class LogFiles:
     handovers: tuple[str, ...] = ()
     handover_proofs: tuple[tuple[bytes, ...], ...] = ()
     past: Mapping[int, tuple[bytes, ...]] | None = None
+
+    def trusting(self, trust: Mapping[str, Any]) -> "LogFiles":
+        """The same with what the auditor got elsewhere, as a trust file has it."""
+        return replace(
+            self,
+            trusted_log_key=trust.get("log_key"),
+            trusted_administrators=tuple(trust.get("administrators", ())),
+            trusted_witnesses=tuple(trust.get("witnesses", ())),
+            kept_heads=tuple(trust.get("heads", ())),
+        )
 
     def numbered(self) -> Iterator[tuple[int, bytes]]:
         """Each entry with its index in the log."""

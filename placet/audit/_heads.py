@@ -3,6 +3,7 @@
 from placet.audit._files import LogFiles
 from placet.audit._report import Collector
 from placet.audit._select import head_size
+from placet.audit._witnesses import look_for_cosignatures
 from placet.ledger import (
     Checkpoint,
     LedgerError,
@@ -41,6 +42,7 @@ def open_whole(files: LogFiles, collector: Collector) -> tuple[Checkpoint, list[
     except LedgerError as error:
         collector.trouble("head", "the signed head", str(error))
         return None
+    look_for_cosignatures(files, head, collector)
     return head, [*kept, *trail.handovers]
 
 

@@ -50,7 +50,7 @@ def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundl
 
     Args:
         data: the ZIP.
-        trust: ``log_key``, ``administrators`` and ``heads`` that the examiner got elsewhere.
+        trust: ``log_key``, ``administrators``, ``heads`` and ``witnesses`` that the examiner got elsewhere.
 
     Raises:
         BundleError: it is none.
@@ -58,7 +58,7 @@ def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundl
     members = unpack(data)
     manifest = _manifest(members)
     with _reading("the bundle's files do not fit together"):
-        files = _files(manifest, members, trust or {})
+        files = _files(manifest, members).trusting(trust or {})
     return Bundle(manifest, files, members)
 
 
@@ -98,7 +98,7 @@ def _manifest(members: Mapping[str, bytes]) -> Manifest:
     return manifest
 
 
-def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str, Any]) -> LogFiles:
+def _files(manifest: Manifest, members: Mapping[str, bytes]) -> LogFiles:
     text = {name: _text(name, data) for name, data in members.items() if _is_text(name)}
     entries = tuple(members["entries.jsonl"].splitlines())
     with _reading("proofs.json"):
@@ -117,9 +117,6 @@ def _files(manifest: Manifest, members: Mapping[str, bytes], trust: Mapping[str,
         issuer=manifest.issuer,
         entries=entries,
         head=text["checkpoint"],
-        trusted_log_key=trust.get("log_key"),
-        trusted_administrators=tuple(trust.get("administrators", ())),
-        kept_heads=tuple(trust.get("heads", ())),
         indices=indices,
         proofs=proofs,
         handovers=tuple(str(each["head"]) for each in handovers),

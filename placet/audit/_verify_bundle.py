@@ -19,6 +19,7 @@ from placet.audit._report import Collector, Report
 from placet.audit._scene import Scene
 from placet.audit._select import select
 from placet.audit._verify import Walk
+from placet.audit._witnesses import look_for_cosignatures
 from placet.audit._write_bundle import first_difference
 from placet.ledger import (
     Checkpoint,
@@ -46,6 +47,7 @@ def verify_bundle(bundle: Bundle) -> Report:
         collector.trouble("head", "the signed head", told)
         return collector.report()
     kept = _kept_heads(bundle, head, trail, collector)
+    look_for_cosignatures(files, head, collector)
     _handovers(files, head, collector)
     _members(bundle, collector)
     _entries(bundle, head, collector)

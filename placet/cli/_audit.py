@@ -56,15 +56,15 @@ from placet.cli._output import (
     new_file,
     offline_failures,
     read_bytes,
-    read_model,
     run,
     show,
     write_bytes,
 )
 from placet.cli._replaying import replay_cases
+from placet.cli._trust import Trust, read_trust
 from placet.cli._witness import witness, witness_key
 from placet.ledger import EntryError, LedgerError
-from placet.model import Model, Thumbprint, digest_bytes
+from placet.model import digest_bytes
 
 _SHOWN = 10
 """Of more cases than that, those alone are shown that do not hold."""
@@ -72,10 +72,6 @@ _CASE = re.compile(r"case-[0-9a-z]{26}")
 audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
 audit.command("witness")(witness)
 audit.command("witness-key")(witness_key)
-Trust = Annotated[
-    Path | None,
-    typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads."),
-]
 WithoutReport = Annotated[
     bool,
     typer.Option("--without-report", help="Do without report.html: another version wrote it."),
@@ -89,14 +85,6 @@ Since = Annotated[
     datetime | None, typer.Option("--from", formats=_DATES, help="From then on (UTC).")
 ]
 Until = Annotated[datetime | None, typer.Option("--to", formats=_DATES, help="Before then (UTC).")]
-
-
-class Trusted(Model):
-    """What an examiner got elsewhere: the log's key, administrators' thumbprints, kept heads."""
-
-    log_key: str | None = None
-    administrators: tuple[Thumbprint, ...] = ()
-    heads: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -145,7 +133,7 @@ async def _fetch_story(case: str) -> LogFiles:
 
 
 def _read_bundle(path: Path, trust: Path | None) -> Bundle:
-    known = read_model(trust, Trusted).model_dump() if trust else None
+    known = read_trust(trust)
     data = read_bytes(path, MAX_BUNDLE_BYTES + 1, "a bundle")
     try:
         return read_bundle(data, trust=known)
@@ -173,7 +161,7 @@ def verify_(
         if bundle is not None:
             report = verify_bundle(_read_bundle(bundle, trust))
         else:
-            known = read_model(trust, Trusted).model_dump() if trust else None
+            known = read_trust(trust)
             with _online():
                 report = verify(run(_fetch(known)))
         print_report(report, as_json=as_json)
@@ -215,7 +203,7 @@ def replay_(
             reports = {"the bundle": verify_bundle(bundle)}
         else:
             with _online():
-                known = read_model(trust, Trusted).model_dump() if trust else None
+                known = read_trust(trust)
                 files = run(_fetch(known))
             cases = [case] if case is not None else sorted(files.archives)
             reports = {"the ledger": verify(files)}
@@ -269,7 +257,7 @@ def list_(
     with _online():
         if (sample_ is None) != (word is None):
             raise fail("a sample needs both --sample and --word", USAGE)
-        known = read_model(trust, Trusted).model_dump() if trust else None
+        known = read_trust(trust)
         found = population(run(_fetch_ledger(known)), _utc(since), _utc(until))
         drawn = found.cases if sample_ is None else sample(found.cases, sample_, word or "")
         if as_json:

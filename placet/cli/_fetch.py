@@ -63,10 +63,7 @@ def _log(
         issuer=client.issuer,
         entries=entries,
         head=head,
-        trusted_log_key=trust.get("log_key"),
-        trusted_administrators=tuple(trust.get("administrators", ())),
-        kept_heads=tuple(trust.get("heads", ())),
-    )
+    ).trusting(trust)
 
 
 async def fetch_case(client: OperatorClient, case: str, size: int | None = None) -> LogFiles:

@@ -5,6 +5,7 @@ from placet.ledger._cosignatures import (
     WitnessSigner,
     WitnessVerifier,
     cosign,
+    cosignatures,
     open_cosigned,
     require_extension,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "consistency_path",
     "consistency_proof",
     "cosign",
+    "cosignatures",
     "decode_entry",
     "encode_entry",
     "event_digests",

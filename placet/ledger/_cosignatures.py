@@ -135,16 +135,27 @@ def open_cosigned(
     Raises:
         NoteError: malformed, not signed by the log, or a known witness's cosignature is wrong.
     """
-    head = open_checkpoint(note, [log])
+    return open_checkpoint(note, [log]), cosignatures(note, witnesses)
+
+
+def cosignatures(note: str, witnesses: Sequence[WitnessVerifier]) -> tuple[Cosignature, ...]:
+    """Which of these witnesses cosigned a head, and when; whose log it is, is not looked at.
+
+    Lines under other keys are passed over, as C2SP signed-note asks.
+
+    Raises:
+        NoteError: malformed, or a known witness's cosignature is wrong.
+    """
+    text, signatures = split_note(note)
     known = {(each.name, each.key_hash): each for each in witnesses}
     held: dict[str, Cosignature] = {}
-    for name, data in split_note(note)[1]:
+    for name, data in signatures:
         witness = known.get((name, data[:4]))
         if witness is not None:
-            witness.verify(head.text, data[4:])
+            witness.verify(text, data[4:])
             seen = datetime.fromtimestamp(_seconds(data[4:]), UTC)
             held.setdefault(name, Cosignature(name, seen))
-    return head, tuple(held.values())
+    return tuple(held.values())
 
 
 def require_extension(kept: Checkpoint, head: Checkpoint, subtrees: Callable[[], Subtrees]) -> None:

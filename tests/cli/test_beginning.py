@@ -20,7 +20,7 @@ from placet.cli import CommandFailed, _processes
 from placet.cli._app import _OURS, whole
 from placet.cli._deciding import require_named
 from placet.model import CheckpointView
-from tests.cli.conftest import PROGRAM, Ended, Placet, Served
+from tests.cli.conftest import PROGRAM, Ended, Placet, Served, serving
 from tests.cli.test_wrong_input import POLICIES, assert_told
 
 DIGEST = "sha-256:" + "A" * 43
@@ -230,6 +230,31 @@ def test_what_auditors_are_given_is_what_the_ledger_holds_under(
         trust.write_text(json.dumps({**right, member: other}))
         refused = placet("audit", "verify", "--trust", str(trust), **served.variables)
         assert refused.code == 1, (member, refused)
+
+
+def test_a_running_log_is_held_to_what_a_witness_of_it_saw(placet: Placet, tmp_path: Path) -> None:
+    """I8: over HTTP, with the files that the commands print and write: no head, and then its own."""
+    (tmp_path / "served").mkdir()
+    with serving(tmp_path / "served") as served:
+        told = json.loads(placet("authority", "trust", **served.own).out)
+        name = "witness.example/w1"
+        vkey = placet("audit", "witness-key", "witness.pem", "--name", name).out.strip()
+        trust = tmp_path / "trust.json"
+
+        def verified(*heads: str) -> Ended:
+            trust.write_text(json.dumps({**told, "witnesses": [vkey], "heads": heads}))
+            asked = ("audit", "verify", "--trust", str(trust))
+            return placet(*asked, **served.variables)
+
+        unseen = verified()
+        assert unseen.code == 3
+        assert "not checked: witnesses: no witness that you trust" in unseen.out
+        log = (f"{served.variables['PLACET_ISSUER']}/ledger", "--log-key", told["log_key"])
+        own = ("--key", "witness.pem", "--name", name, "--keep", "last-head", "--new")
+        assert placet("audit", "witness", *log, *own).code == 0
+        seen = verified(Path("last-head").read_text("utf-8"))
+        assert seen.code == 0, seen
+        assert f"checked cosignatures of {name}: 1" in seen.out
 
 
 def test_without_a_log_there_is_nothing_to_trust(

@@ -408,6 +408,7 @@ def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: P
         ('{"administrators": "ada"}', "administrators"),
         ('{"heads": [7]}', "heads"),
         ('{"log_key": 7}', "log_key"),
+        ('{"witnesses": ["w1"]}', "witnesses"),
         ('{"log_key": "a", "log_key": "b"}', "log_key stands twice"),
         ("[" * 100_000, "JSON"),
         ("\ufeff{}", "JSON"),

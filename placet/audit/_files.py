@@ -38,7 +38,8 @@ class LogFiles:
 
     ``trusted_log_key`` is the verifier key that the auditor got elsewhere; without it the log's
     own word is taken for its key, and the result is "consistent with itself only".
-    ``trusted_witnesses`` are verifier keys of those whose cosignatures are believed.
+    ``trusted_witnesses`` are verifier keys of those whose cosignatures are believed, and
+    ``trusted_issuer`` is the identity provider that the auditor has keys of.
     ``kept_heads`` are signed heads that the auditor kept from before; ``own_heads`` those that the
     log itself has kept, of use to find a wrong place and for nothing else. Where the entries are
     those of one case alone, ``indices`` says which of the log's they are, and ``proofs`` has an
@@ -55,6 +56,7 @@ class LogFiles:
     trusted_log_key: str | None = None
     trusted_administrators: tuple[str, ...] = ()
     trusted_witnesses: tuple[str, ...] = ()
+    trusted_issuer: str | None = None
     kept_heads: tuple[str, ...] = ()
     own_heads: tuple[str, ...] = ()
     acts: Mapping[str, ActFile] = field(default_factory=dict)
@@ -75,11 +77,13 @@ class LogFiles:
 
     def trusting(self, trust: Mapping[str, Any]) -> "LogFiles":
         """The same with what the auditor got elsewhere, as a trust file has it."""
+        provider = trust.get("identity_provider")
         return replace(
             self,
             trusted_log_key=trust.get("log_key"),
             trusted_administrators=tuple(trust.get("administrators", ())),
             trusted_witnesses=tuple(trust.get("witnesses", ())),
+            trusted_issuer=provider["issuer"] if provider else None,
             kept_heads=tuple(trust.get("heads", ())),
         )
 

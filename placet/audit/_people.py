@@ -87,7 +87,7 @@ class People:
         self._revoked: set[str] = set()
         self._acts: set[str] = set()
         self._proposals = Proposals(scene)
-        self._sessions = Sessions(scene)
+        self.sessions = Sessions(scene)
         self._inviters = Inviters()
 
     def roles(self, principal: str) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ class People:
         _, key = self._keys[thumbprint]
         if not self.ages.counts(thumbprint, at, self.rules.identities):
             return None
-        return key if self._sessions.lasts(thumbprint, at) else None
+        return key if self.sessions.lasts(thumbprint, at) else None
 
     def word_stands(self, principal: str, thumbprint: str) -> bool:
         """Whether what someone signed before counts now; a session's end takes nothing back."""
@@ -228,12 +228,12 @@ class People:
         principal = str(entry.data.get("principal"))
         self._keys[key.thumbprint] = (principal, key)  # it signs for itself, from this entry on
         self.act(entry)
-        self._sessions.claimed(entry, key)
+        self.sessions.claimed(entry, key)
 
     def session(self, entry: Entry) -> None:
         """A session through the identity provider, in the roles that its groups give."""
         self._scene.collector.count("sessions")
-        found = self._sessions.started(entry, self._proposals.rules)
+        found = self.sessions.started(entry, self._proposals.rules)
         if found is None:
             return
         principal, key, roles = found
@@ -316,7 +316,7 @@ class People:
 
     def session_over(self, entry: Entry) -> None:
         """A session that ends without a person's word, and its key with it."""
-        self._sessions.ended(entry)
+        self.sessions.ended(entry)
 
     def lapsed(self, entry: Entry) -> None:
         """An act that nobody signed in time."""
@@ -380,9 +380,9 @@ class People:
         elif entry.type is EntryType.VENDOR_SWITCHED_OFF:
             self._stopped |= {each for each in named(entry) if is_ours(each)}
         elif entry.type is EntryType.OPERATOR_INVITED:
-            self._sessions.invited(entry)
+            self.sessions.invited(entry)
         elif entry.type is EntryType.SESSION_ENDED:
-            self._sessions.ended(entry)
+            self.sessions.ended(entry)
         elif entry.type is EntryType.OPERATOR_ROLES_SET:
             roles = entry.data.get("roles")
             self._roles[target] = tuple(map(str, roles)) if isinstance(roles, list) else ()

@@ -50,7 +50,8 @@ def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundl
 
     Args:
         data: the ZIP.
-        trust: ``log_key``, ``administrators``, ``heads`` and ``witnesses`` that the examiner got elsewhere.
+        trust: ``log_key``, ``administrators``, ``heads``, ``witnesses`` and ``identity_provider``
+            that the examiner got elsewhere.
 
     Raises:
         BundleError: it is none.

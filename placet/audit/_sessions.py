@@ -1,5 +1,6 @@
 """Invitations and sessions: keys that nobody enrolled by name, and what stands behind them."""
 
+from collections import Counter
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -7,8 +8,11 @@ from pydantic import JsonValue
 from placet.audit._invited import check_enrolment
 from placet.audit._scene import Scene
 from placet.ledger import Entry
-from placet.model import Governance
+from placet.model import Governance, quantity
 from placet.tokens import KeyRefused, PublicKey
+
+SIGN_INS = "sign-ins"
+"""The name of what only an ID token could show."""
 
 
 class Sessions:
@@ -19,6 +23,7 @@ class Sessions:
         self._invited: dict[str, Entry] = {}
         self._until: dict[str, float] = {}
         self._key_of: dict[str, str] = {}
+        self._issuers: Counter[str] = Counter()
 
     def lasts(self, thumbprint: str, at: datetime) -> bool:
         """Whether a key is nobody's session's, or its session lasts at this time."""
@@ -50,6 +55,7 @@ class Sessions:
         """A session as the rules in force allow it, with its person, key and roles."""
         data = entry.data
         principal = str(data.get("principal"))
+        self._issuers[str(data.get("issuer"))] += 1
         try:
             key = PublicKey.from_jwk(data.get("jwk"))
         except KeyRefused as error:
@@ -80,6 +86,19 @@ class Sessions:
         if entry.data.get("key") != thumbprint:
             self._scene.trouble("session", "a session ends with another key than it began with")
         self._until[thumbprint] = min(self._until[thumbprint], entry.time.timestamp())
+
+    def held(self) -> None:
+        """Say which sign-ins could not be held against the keys of the provider that is trusted."""
+        trusted = self._scene.files.trusted_issuer
+        if trusted is None or not self._issuers:
+            return
+        others = self._issuers.total() - self._issuers[trusted]
+        self._scene.collector.unchecked(
+            SIGN_INS,
+            f"{quantity(self._issuers[trusted], 'sign-in')} at {trusted}, and {others} elsewhere: "
+            "the log keeps no ID token, which is personal data, nor a digest of one, so none can "
+            "be held against the provider's keys; that it vouched is the authority's word",
+        )
 
 
 def _texts(value: JsonValue) -> tuple[str, ...]:

@@ -176,6 +176,7 @@ class Walk:
     def end(self) -> None:
         """What is left when every entry was walked."""
         self._people.heads.held()
+        self._people.sessions.held()
         for grant in self._scene.grants.values():
             if grant.ended is None:
                 self._scene.collector.count("live grants")

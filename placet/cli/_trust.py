@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, JsonValue
 
 from placet.cli._output import read_model
 from placet.ledger import NoteError, WitnessVerifier
@@ -12,7 +12,10 @@ from placet.model import Model, Thumbprint
 
 Trust = Annotated[
     Path | None,
-    typer.Option(help="JSON of what you got elsewhere: log_key, administrators, heads, witnesses."),
+    typer.Option(
+        help="JSON of what you got elsewhere: log_key, administrators, heads, witnesses, "
+        "identity_provider."
+    ),
 ]
 
 
@@ -23,6 +26,16 @@ def _verifier_key(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+class _Provider(Model):
+    """The identity provider's key set (RFC 7517), with its issuer.
+
+    The log keeps nothing that these keys sign: they say which sign-ins the audit names unchecked.
+    """
+
+    issuer: str
+    keys: tuple[dict[str, JsonValue], ...] = Field(min_length=1)
+
+
 class _Trusted(Model):
     """The file's content."""
 
@@ -30,6 +43,7 @@ class _Trusted(Model):
     administrators: tuple[Thumbprint, ...] = ()
     heads: tuple[str, ...] = ()
     witnesses: tuple[Annotated[str, AfterValidator(_verifier_key)], ...] = ()
+    identity_provider: _Provider | None = None
 
 
 def read_trust(path: Path | None) -> dict[str, Any] | None:

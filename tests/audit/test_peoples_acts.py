@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from placet.audit import ActFile
+from placet.audit import ActFile, Report, verify
 from placet.ledger import NoteSigner, NoteVerifier
 from placet.model import (
     Delegate,
@@ -576,6 +576,30 @@ def test_what_people_may_do_holds() -> None:
     pen.act("ida", "hold.place", "hold.placed", "depot/D1", record="depot/D1")
     pen.act("ada", "hold.lift", "hold.lifted", "depot/D1", record="depot/D1")
     assert pen.troubles() == set()
+
+
+def test_sign_ins_are_not_passed_over_as_held_against_a_providers_keys() -> None:
+    """I6: the log keeps no ID token; whoever brings the provider's keys is told so, and how many."""
+    pen = one()
+
+    def judged(**more: object) -> Report:
+        files = pen.made()
+        report = verify(files.trusting({"log_key": files.trusted_log_key, **more}))
+        assert report.troubles == ()
+        return report
+
+    brought = {"issuer": PROVIDER.issuer, "keys": [{"kty": "RSA"}]}
+    assert judged(identity_provider=brought).unchecked == ()  # nobody has signed in
+    rule(pen, identity_provider=PROVIDER)
+    sign_in(pen, "ida", SigningKey.generate())
+    moved = PROVIDER.model_copy(update={"issuer": "https://new.example"})
+    rule(pen, 2, identity_provider=moved)
+    sign_in(pen, "ina", SigningKey.generate(), issuer=moved.issuer)
+    sign_in(pen, "ira", SigningKey.generate(), issuer=moved.issuer)
+    assert judged().unchecked == ()
+    report = judged(identity_provider=brought)
+    assert [each.name for each in report.unchecked] == ["sign-ins"]
+    assert "1 sign-in at https://idp.example, and 2 elsewhere" in report.unchecked[0].found
 
 
 @pytest.mark.parametrize("forge", OF_PEOPLE, ids=lambda each: each.__name__)

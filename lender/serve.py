@@ -10,12 +10,13 @@ from typing import Annotated, Self
 
 from fastapi import FastAPI
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from lender import compliance, servicing, storage
 from lender._revisions import Migrated
 from lender._service import Database, migrate
 from placet.resource import Guard
+from placet.settings import Settings
 from placet.telemetry import Health, TelemetrySettings, serve_metrics, served
 from placet.tokens import read_key_file
 from placet.transport import (
@@ -31,7 +32,7 @@ SYSTEMS = ("loan-servicing", "document-storage", "compliance")
 _System = Annotated[str, Field(pattern=f"^(?:{'|'.join(SYSTEMS)})$")]
 
 
-class LenderSettings(BaseSettings):
+class LenderSettings(Settings):
     """``PLACET_LENDER_*``: where the systems keep their state, and where they listen.
 
     ``folder`` holds each system's key file, the staff's upload token and, unless ``database_url``
@@ -55,7 +56,7 @@ class LenderSettings(BaseSettings):
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     host: str = "127.0.0.1"
     systems: tuple[_System, ...] = SYSTEMS
-    urls: dict[str, str] = {}
+    urls: dict[str, str] = Field(default_factory=dict)
     servicing_port: int = Field(default=8611, ge=1, le=65535)
     storage_port: int = Field(default=8612, ge=1, le=65535)
     compliance_port: int = Field(default=8613, ge=1, le=65535)

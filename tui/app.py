@@ -144,8 +144,7 @@ class Console(Following):
 
     def on_mount(self) -> None:
         """Ask who is there."""
-        if self._settings.theme in self.available_themes:
-            self.theme = self._settings.theme
+        self.theme = self._settings.theme
         passphrase, self._passphrase = self._passphrase, ""
         if passphrase:
             self.enter_with(passphrase)
@@ -158,25 +157,10 @@ class Console(Following):
     def on_ready(self) -> None:
         """It is on screen; what is looked up next is not waited for."""
         self.set_timer(_FIRST_SCREEN, self._look_for_garbage)
-        if self._settings.keys:
-            self.look_at_the_keys()
 
     def _look_for_garbage(self) -> None:
         gc.freeze()
         gc.enable()
-
-    @work(group="forget")
-    async def look_at_the_keys(self) -> None:
-        """Say which acts that were given other keys there are not: it would look as if it held."""
-        from tui.bindings import every_binding  # noqa: PLC0415 - it loads every screen
-
-        known = await asyncio.to_thread(every_binding)
-        for name in self._settings.keys.keys() - known:
-            self.notify(
-                f"[console.keys]: there is no act {name}; the ids stand in the help (f1)",
-                severity="warning",
-                markup=False,
-            )
 
     def action_sign_out(self) -> None:
         """Forget who is signed in, and all that is shown, and ask who comes next."""

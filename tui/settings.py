@@ -6,14 +6,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import Field, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import SettingsConfigDict
 
 from placet.model import CheckpointQuery
+from placet.settings import Settings
 
 
 def _views_file() -> Path:
@@ -21,16 +17,14 @@ def _views_file() -> Path:
     return Path(home) / "placet" / "views.json"
 
 
-class ConsoleSettings(BaseSettings):
+class ConsoleSettings(Settings):
     """Theme, keys, and how long it stays open alone.
 
     ``keys`` gives a binding's id other keys, comma-separated: ``{"case.approve": "f5,a"}``. The
     ids stand in the help of each screen. ``views`` are saved views of the queue, by name.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="PLACET_CONSOLE_", toml_file="placet.toml", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="PLACET_CONSOLE_", extra="ignore", frozen=True)
 
     theme: str = Field(default="textual-dark", max_length=64)
     idle_minutes: float = Field(default=10, ge=0, le=1440)  # 0: never
@@ -40,6 +34,25 @@ class ConsoleSettings(BaseSettings):
     hint: str = Field(default="", max_length=200)  # shown where a passphrase is asked
     viewer: str = Field(default="", max_length=200)  # opens documents; the desktop's own if empty
     port: int = Field(default=8620, ge=0, le=65535)
+
+    @field_validator("theme")
+    @classmethod
+    def _is_a_theme(cls, theme: str) -> str:
+        from textual.theme import BUILTIN_THEMES  # noqa: PLC0415 - settings are judged first
+
+        if theme not in BUILTIN_THEMES:
+            raise ValueError(f"there is no theme {theme!r}; there are {', '.join(BUILTIN_THEMES)}")
+        return theme
+
+    @field_validator("keys")
+    @classmethod
+    def _are_of_acts(cls, keys: dict[str, str]) -> dict[str, str]:
+        if keys:
+            from tui.bindings import every_binding  # noqa: PLC0415 - it loads every screen
+
+            for name in sorted(keys.keys() - every_binding().keys()):
+                raise ValueError(f"there is no act {name!r}; the ids stand in the help (f1)")
+        return keys
 
     @field_validator("views")
     @classmethod
@@ -51,18 +64,6 @@ class ConsoleSettings(BaseSettings):
                 said = str(error).splitlines()
                 raise ValueError(f"{name}: {query!r} is no view: {' '.join(said[:2])}") from None
         return views
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base's own signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables come before the file."""
-        return (init_settings, env_settings, _Section(settings_cls))
 
 
 def view_query(text: str) -> dict[str, Any]:
@@ -79,11 +80,3 @@ def view_query(text: str) -> dict[str, Any]:
         raise ValueError("limit: the queue asks for as much as is looked at")
     query = CheckpointQuery.model_validate_strings(told)
     return query.model_dump(include=set(told))
-
-
-class _Section(TomlConfigSettingsSource):
-    """The table ``[console]`` of the file."""
-
-    def _read_file(self, file_path: Any) -> dict[str, Any]:
-        found = super()._read_file(file_path).get("console", {})
-        return found if isinstance(found, dict) else {}

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import aiohttp
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -26,6 +26,7 @@ from placet.agent.reasoning import Mind
 from placet.audit import workflow_runner
 from placet.governance.keeping import BadTools, Tools, read_tools
 from placet.model import first_error
+from placet.settings import BadSettingsFile, Settings
 from placet.telemetry import Health, NoTraces, TelemetrySettings, serve_metrics, telling
 from placet.tokens import KeyFileError, read_key_file
 from placet.transport import (
@@ -54,7 +55,7 @@ _LAST_BREATH = 0.5
 """Seconds the loop runs on after the worker (sdk-python issue 300: crashes at the end)."""
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(Settings):
     """``PLACET_WORKER_*``: where the key is, and where everyone else.
 
     With a ``deployment``, the orchestrator's worker says of which version its workflow code is, and
@@ -69,6 +70,7 @@ class WorkerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
+    beside: ClassVar = frozenset({"mcp_token"})
 
     key_file: Path
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
@@ -113,7 +115,7 @@ def main() -> int:
         name = _PREFIXES.get(error.title, "PLACET_WORKER_") + where.replace(".", "_").upper()
         print(f"worker: {name}: {said}", file=sys.stderr)  # noqa: T201 - a command line
         return 3
-    except (KeyFileError, OSError, BadTls) as error:
+    except (KeyFileError, OSError, BadTls, BadSettingsFile) as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - the same
         return 3
     config = AgentConfig(

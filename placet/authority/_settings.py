@@ -1,4 +1,4 @@
-"""The authority's settings: ``PLACET_AUTHORITY_*`` variables, checked when it starts."""
+"""The authority's settings: ``PLACET_AUTHORITY_*`` variables, or ``[authority]`` in a file."""
 
 import base64
 from importlib.util import find_spec
@@ -13,9 +13,10 @@ from pydantic import (
     SecretStr,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from placet.authority._store import read_url
+from placet.settings import Settings
 
 
 def _readable(url: str) -> str:
@@ -44,7 +45,7 @@ class WebhookSettings(BaseModel):
         return secret
 
 
-class AuthoritySettings(BaseSettings):
+class AuthoritySettings(Settings):
     """Where the authority keeps its state and what it calls itself.
 
     ``issuer`` is its address as others see it (RFC 8414: the ``iss`` of every grant), without a

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from placet.settings import Settings
 from placet.tokens import Algorithm, KeyFileError, SigningKey, read_key_file, write_key_file
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _MOST = 65_536
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-class SignerSettings(BaseSettings):
+class SignerSettings(Settings):
     """``PLACET_SIGNER_*``: where it listens, where its keys are, and what they are under."""
 
     model_config = SettingsConfigDict(env_prefix="PLACET_SIGNER_", frozen=True, extra="ignore")

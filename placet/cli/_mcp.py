@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from placet.agent import AgentConfig, PlacetPlugin, UngovernedActivity
 from placet.cli._base import USAGE, fail, failures, run
 from placet.cli._settings import load_settings
+from placet.settings import Settings
 from placet.telemetry import TelemetrySettings, telling
 from placet.tokens import read_key_file
 from placet.transport import (
@@ -32,16 +33,28 @@ _GROUP = "placet.reasoners"
 """Entry points: an agent's name, and what makes its activities from a mind."""
 
 
-class McpSettings(BaseSettings):
+class McpSettings(Settings):
     """``PLACET_WORKER_*``, as for any worker; ``mcp_token`` is what an HTTP client must say."""
 
     model_config = SettingsConfigDict(env_prefix="PLACET_WORKER_", frozen=True, extra="ignore")
+    beside: ClassVar = frozenset(
+        {
+            "build",
+            "deployment",
+            "model",
+            "model_answers_as",
+            "model_price",
+            "sdk_metrics",
+            "stop_seconds",
+            "tools_file",
+        }
+    )
 
     key_file: Path
     issuer: str = Field(default="http://127.0.0.1:8600", pattern=r"^https?://[^/?#]+$")
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
-    systems: dict[str, str] = {}
+    systems: dict[str, str] = Field(default_factory=dict)
     mcp_token: SecretStr | None = Field(default=None, min_length=20)
 
 

@@ -3,30 +3,23 @@
 This loads no server: the console starts with it.
 """
 
-import tomllib
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import SettingsConfigDict
 
 from placet.cli._output import USAGE, fail
 from placet.model import first_error
+from placet.settings import BadSettingsFile, Settings
 
-SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(Settings):
     """``PLACET_*`` variables or ``placet.toml``: who I am, and where the authority is."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PLACET_", toml_file="placet.toml", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="PLACET_", extra="ignore", frozen=True)
 
     issuer: str = Field(
         default="http://127.0.0.1:8600",
@@ -36,24 +29,12 @@ class OperatorSettings(BaseSettings):
     key_file: Path | None = None
     passphrase: SecretStr | None = None
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base's own signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables come before the file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
-
 
 def load_settings(kind: type[SettingsT]) -> SettingsT:
-    """Settings from the environment.
+    """Settings from the environment or the file.
 
     Raises:
-        CommandFailed: one is missing or wrong; its variable is named.
+        CommandFailed: one is missing or wrong; its variable is named, or what is wrong in the file.
     """
     try:
         return kind()
@@ -61,5 +42,5 @@ def load_settings(kind: type[SettingsT]) -> SettingsT:
         name, said = first_error(error)
         variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
         raise fail(f"{variable}: {said}", USAGE) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise fail(f"placet.toml: {error}", USAGE) from None
+    except BadSettingsFile as error:
+        raise fail(str(error), USAGE) from None

@@ -37,6 +37,7 @@ from placet.ledger import (
     tile_subtrees,
 )
 from placet.model import first_error, format_time
+from placet.settings import BadSettingsFile
 from placet.tokens import (
     Algorithm,
     KeyFileError,
@@ -185,7 +186,7 @@ def _tls() -> ssl.SSLContext | None:
 
     try:
         return Transport(TlsSettings()).client
-    except BadTls as error:
+    except (BadTls, BadSettingsFile) as error:
         raise fail(str(error)) from None
     except ValidationError as error:
         raise fail(f"PLACET_TLS: {first_error(error)[1]}") from None

@@ -21,6 +21,7 @@ from placet.model import (
     SignInBegun,
     first_error,
 )
+from placet.settings import BadSettingsFile
 from placet.tokens import (
     SigningKey,
     make_proof,
@@ -80,7 +81,7 @@ def _trusted(scheme: str) -> ssl.SSLContext:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return Transport(TlsSettings()).client or httpx.create_ssl_context()
-    except BadTls as error:
+    except (BadTls, BadSettingsFile) as error:
         raise AuthorityAway(str(error)) from None
     except ValidationError as error:
         _, said = first_error(error)

@@ -1,18 +1,19 @@
-"""The gateway's settings: ``PLACET_GATEWAY_*`` variables, checked when it starts."""
+"""The gateway's settings: ``PLACET_GATEWAY_*`` variables or ``[gateway]`` in ``placet.toml``."""
 
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from placet.gateway._headers import FurtherName
 from placet.model import Name
+from placet.settings import Settings
 
 _DATABASE = r"^(?:postgresql://\S+|sqlite:///[^:?#\s][^?#\s]*)$"
 """PostgreSQL, or a SQLite file: one in memory would be each process's own."""
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(Settings):
     """Which system the gateway stands before, and how it is asked.
 
     ``system`` is enrolled at the authority ``issuer`` with the key of ``key_file``. ``url`` is the

@@ -3,7 +3,9 @@
 from enum import StrEnum
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from placet.settings import Settings
 
 
 class LogForm(StrEnum):
@@ -22,7 +24,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class TelemetrySettings(BaseSettings):
+class TelemetrySettings(Settings):
     """Logs, metrics and health of one process: the authority, the systems of record, a worker.
 
     With ``port`` it serves ``/metrics``, ``/livez`` and ``/readyz`` there, on ``host``; without it,

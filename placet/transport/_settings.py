@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from placet.settings import Settings
 
 
-class TlsSettings(BaseSettings):
+class TlsSettings(Settings):
     """What a process shows and whom it believes, when it serves and when it asks.
 
     ``certificate`` and ``key`` (PEM) are its own: with them it serves TLS alone, and shows them to
@@ -34,7 +36,7 @@ class TlsSettings(BaseSettings):
         return self
 
 
-class TemporalTlsSettings(BaseSettings):
+class TemporalTlsSettings(Settings):
     """How Temporal's frontend is asked: with TLS if ``enabled`` or anything else is set.
 
     ``ca`` is whom its servers are believed from, ``certificate`` and ``key`` are shown to it, and

@@ -5,6 +5,7 @@ A command's code is loaded when the command is asked for, and all of it for the 
 
 import functools
 import gc
+import json
 import sys
 from importlib.metadata import EntryPoint, distribution, entry_points
 from typing import Annotated, Any
@@ -12,9 +13,9 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command, get_group
 
-from placet.cli._base import USAGE, fail, failures
+from placet.cli._base import USAGE, AsJson, fail, failures
 from placet.cli._commands import Commands
-from placet.cli._main import version_line
+from placet.cli._main import version_line, versions
 
 _GROUP = "placet.commands"
 """The entry points of packages that bring commands of their own."""
@@ -145,9 +146,9 @@ def _whole(
 
 
 @app.command()
-def version() -> None:
+def version(as_json: AsJson = False) -> None:
     """Print the version."""
-    print(version_line())
+    print(json.dumps(versions()) if as_json else version_line())
 
 
 @functools.cache

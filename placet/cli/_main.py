@@ -36,10 +36,16 @@ def main() -> None:
     whole()
 
 
-def version_line() -> str:
+def versions() -> dict[str, str]:
     """What a report of a fault should say of where it was seen."""
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return f"placet {version('placet')}, Python {platform.python_version()}, {system}"
+    return {"placet": version("placet"), "python": platform.python_version(), "system": system}
+
+
+def version_line() -> str:
+    """The same in one line."""
+    told = versions()
+    return f"placet {told['placet']}, Python {told['python']}, {told['system']}"
 
 
 def _audit_alone() -> None:

@@ -1,7 +1,8 @@
 """``placet checkpoint …``: documents as text, attached files, and what is written for people."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,7 @@ def document(
         str | None, typer.Option(help="Mark this place, as a finding names it: page 2, Total.")
     ] = None,
     save: Save = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print a document's text with a place marked by ▶, or keep the document itself.
 
@@ -84,14 +86,17 @@ def document(
         except NoText as error:
             raise fail(f"{error}: --save FILE") from None
         if save is not None:
-            _keep(save, content)
+            _keep(save, content, as_json=as_json)
         else:
-            _print_pages(pages, spot)
+            _print_pages(pages, spot, as_json=as_json)
 
 
-def _print_pages(pages: Sequence[Page], spot: str | None) -> None:
+def _print_pages(pages: Sequence[Page], spot: str | None, *, as_json: bool) -> None:
     found = find(tuple(pages), spot) if spot else None
-    for at, page in enumerate(pages):
+    if as_json:
+        marked = None if found is None else asdict(found)
+        show({"pages": [asdict(each) for each in pages], "spot": marked}, as_json=True)
+    for at, page in enumerate(() if as_json else pages):
         print(f"== {harmless(page.title)}")
         if any(page.labels):
             print("   " + " | ".join(harmless(each) for each in page.labels))
@@ -103,7 +108,7 @@ def _print_pages(pages: Sequence[Page], spot: str | None) -> None:
 
 
 @checkpoint.command("file")
-def attached(identifier: str, name: str, save: Save = None) -> None:
+def attached(identifier: str, name: str, save: Save = None, as_json: AsJson = False) -> None:
     """Print a file that someone attached as text, or keep it; checked against its signed digest.
 
     NAME is the file's, the newest of that name; or the act that attached it, as `placet checkpoint
@@ -129,9 +134,9 @@ def attached(identifier: str, name: str, save: Save = None) -> None:
         except NoText as error:
             raise fail(f"{error}: --save FILE") from None
         if save is not None:
-            _keep(save, content)
+            _keep(save, content, as_json=as_json)
         else:
-            _print_pages(pages, None)
+            _print_pages(pages, None, as_json=as_json)
 
 
 @checkpoint.command()
@@ -139,6 +144,7 @@ def write(
     identifier: str,
     paper: Annotated[str | None, typer.Argument(help="Which; without it they are listed.")] = None,
     save: Save = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a letter or a worksheet from what a checkpoint shows; the process's package does it."""
 
@@ -159,18 +165,33 @@ def write(
         except (ValueError, OSError) as error:
             raise fail(str(error)) from None
         if paper is None:
-            for name, each in written.items():
-                print(f"{name}  {harmless(each.name)}  {quantity(len(each.content), 'byte')}")
+            _list_papers(written, as_json=as_json)
             return
         (made,) = written.values()
-        if save is None and made.name.endswith((".txt", ".md")):
-            for line in made.content.decode("utf-8", "replace").splitlines():
-                print(harmless(line))
-        else:
-            _keep(save or Path(made.name), made.content)
+        if save is not None or not made.name.endswith((".txt", ".md")):
+            _keep(save or Path(made.name), made.content, as_json=as_json)
+            return
+        text = made.content.decode("utf-8", "replace")
+        if as_json:
+            show({"name": paper, "file": made.name, "text": text}, as_json=True)
+            return
+        for line in text.splitlines():
+            print(harmless(line))
 
 
-def _keep(path: Path, content: bytes) -> None:
+def _list_papers(written: Mapping[str, Paper], *, as_json: bool) -> None:
+    if as_json:
+        papers = [
+            {"name": name, "file": each.name, "bytes": len(each.content)}
+            for name, each in written.items()
+        ]
+        show(papers, as_json=True)
+        return
+    for name, each in written.items():
+        print(f"{name}  {harmless(each.name)}  {quantity(len(each.content), 'byte')}")
+
+
+def _keep(path: Path, content: bytes, *, as_json: bool) -> None:
     """Write a new file; what is there already is never written over."""
     place = path.expanduser()
     try:
@@ -182,4 +203,7 @@ def _keep(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             place.unlink(missing_ok=True)  # half a file is none
         raise OSError(error.errno, error.strerror, str(path)) from None
-    print(f"kept as {place.absolute()}")
+    if as_json:
+        show({"kept": str(place.absolute()), "bytes": len(content)}, as_json=True)
+    else:
+        print(f"kept as {place.absolute()}")

@@ -53,6 +53,7 @@ def check(
     process: Annotated[
         str | None, typer.Option(help="An installed process that must be able to run by them.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check policies, schema and matrix, nothing running; and that a process's steps fit them."""
     with failures():
@@ -65,6 +66,9 @@ def check(
             definition = _installed(process).definition
             _refuse(folder, misfits(definition, matrix, loaded))
             _refuse(folder, dead_ends(definition, matrix, loaded))
+        if as_json:
+            show({"policies": sorted(loaded.ids), "digest": loaded.digest}, as_json=True)
+            return
         policies = quantity(len(loaded.ids), "policy", "policies")
         print(f"no trouble in {policies}; digest {loaded.digest}")
 

@@ -8,6 +8,7 @@ whole or not at all, before anybody gets the cosignature, and under a lock.
 import contextlib
 import fcntl
 import http.client
+import json
 import os
 import ssl
 import urllib.error
@@ -57,13 +58,16 @@ Passphrase = Annotated[
 ]
 
 
-def witness_key(file: Path, name: Name, passphrase: Passphrase = None) -> None:
+def witness_key(
+    file: Path, name: Name, passphrase: Passphrase = None, as_json: AsJson = False
+) -> None:
     """Make a witness's key file (Ed25519, mode 600), and print its verifier key."""
     with offline_failures(), _key_failures():
         made = SigningKey.generate(Algorithm.ED25519)
         signer = _signer(name, made)
         write_key_file(file, made, passphrase)
-        print(signer.verifier.vkey)
+        vkey = signer.verifier.vkey
+        print(json.dumps({"witness": vkey}) if as_json else vkey)
 
 
 def witness(

@@ -610,23 +610,23 @@ def test_a_worker_says_what_it_lacks(tmp_path: Path) -> None:
 # --- usage ------------------------------------------------------------------------------------
 
 
-def _commands() -> list[tuple[str, ...]]:
-    """Every command there is, with those that installed packages bring."""
-
-    def walk(command: object, path: tuple[str, ...]) -> list[tuple[str, ...]]:
-        below = getattr(command, "commands", None)
-        if not below:
-            return [path]
-        return [each for name in below for each in walk(below[name], (*path, name))]
-
-    return walk(whole(), ())
+def every_command(
+    command: object, path: tuple[str, ...] = ()
+) -> list[tuple[tuple[str, ...], object]]:
+    """Every command below one, with those that installed packages bring."""
+    below = getattr(command, "commands", None)
+    if not below:
+        return [(path, command)]
+    return [each for name in below for each in every_command(below[name], (*path, name))]
 
 
 _OF_THE_PROCESS = {("case", "open"), ("case", "resubmit")}  # they take the options of theirs
 
 
 @pytest.mark.parametrize(
-    "command", [each for each in _commands() if each not in _OF_THE_PROCESS], ids=" ".join
+    "command",
+    [path for path, _ in every_command(whole()) if path not in _OF_THE_PROCESS],
+    ids=" ".join,
 )
 def test_wrong_usage_is_told_with_the_right_one(placet: Placet, command: tuple[str, ...]) -> None:
     """Exit 2 and the usage, for an option or an argument that there is not."""

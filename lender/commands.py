@@ -15,9 +15,10 @@ from rich.markup import escape
 from activities.loan_file import LoanFileError, check_folder, load_loan_file
 from lender import storage
 from lender._service import Failure
-from lender.demo import Books, write_samples
+from lender.demo import Books
 from lender.model import Analysis, CoverNotice, InsuranceKind, Lien, LoanFile
 from lender.papers import deficiency_letter, worksheet
+from lender.sample_folder import write_samples
 from lender.serve import LenderSettings
 from lender.servicing import note, read_loan
 from placet.cli import (

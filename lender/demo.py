@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -367,14 +366,3 @@ async def _head_over_all(auditor: OperatorClient) -> str | None:
         return None
     beyond = await auditor.get(f"/v1/ledger/entries?from={head.size}&limit=1")
     return None if beyond["entries"] else note
-
-
-def write_samples(folder: Path) -> None:
-    """Write the sample loans and the first draw's clean packets, to try commands on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for loan in sample_loans():
-        (folder / f"{loan.loan_id}.json").write_text(loan.model_dump_json(indent=2))
-    for sample in catalog():
-        if sample.loan_change is None:
-            loan = next(each for each in sample_loans() if each.loan_id == sample.loan)
-            sample.write(plan_for(loan), folder / sample.name)

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lender import storage
-from lender.demo import Books, DemoFailed, Script, write_samples
+from lender.demo import Books, DemoFailed, Script
 from lender.embedded import (
     ADMINISTRATOR,
     PEOPLE,
@@ -24,6 +24,7 @@ from lender.embedded import (
     embedded,
     passphrase_of,
 )
+from lender.sample_folder import write_samples
 from lender.samples import catalog, plan_for, sample_loans
 from placet.authority import FORESEEN
 from placet.cli import (

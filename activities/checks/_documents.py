@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from activities.checks._given import ZERO, Findings, Given, percent, side, total
+from activities.checks._given import NO_DOCUMENT, ZERO, Findings, Given, percent, side, total
 from lender.model import (
     BilledInvoice,
     BillOfSale,
     Cover,
+    DocumentKind,
     InsuranceKind,
     Read,
     Row,
@@ -20,16 +21,16 @@ from lender.model import (
 )
 from placet.model import CheckResult, Place, Severity, quantity
 
-_NO_DOCUMENT = Place(document="packet")
-
 
 def inspected(given: Given) -> CheckResult:
     """(D + E) ÷ C of each row is at most the inspected share and the loan's tolerance."""
     findings = Findings("progress.inspected")
     inspection = given.packet.inspection
     if inspection is None or not inspection.rows:
-        findings.undetermined("report", "there is no readable inspection report")
+        place = given.place_of(DocumentKind.INSPECTION)
+        findings.undetermined("report", "there is no readable inspection report", place)
         return findings.result()
+    report = Place(document=inspection.rows[0].complete.place.document)
     seen = seen_complete(given)
     contradicted = {row.item.value for row in inspection.rows} - seen.keys()
     tolerance = given.loan.terms.inspection_tolerance
@@ -42,7 +43,8 @@ def inspected(given: Given) -> CheckResult:
                 what = f"the inspection report says two different things of item {item}"
                 findings.undetermined(item, what, row.item.place)
             elif worked > 0:
-                findings.undetermined(item, f"the inspection report says nothing of item {item}")
+                what = f"the inspection report says nothing of item {item}"
+                findings.undetermined(item, what, report)
             continue
         if value and worked > 0 and worked / value > complete.value + tolerance:
             findings.add(
@@ -119,7 +121,9 @@ def inspection_current(given: Given) -> CheckResult:
     visited = inspection.visited if inspection else None
     period = application.period_to if application else None
     if visited is None or period is None:
-        findings.undetermined("visit", "the date of the visit or the period's end is not readable")
+        what = "the date of the visit or the period's end is not readable"
+        kind = DocumentKind.INSPECTION if visited is None else DocumentKind.PAY_APPLICATION
+        findings.undetermined("visit", what, given.place_of(kind))
         return findings.result()
     window = given.loan.terms.inspection_window_days
     days = abs((visited.value - period.value).days)
@@ -183,7 +187,8 @@ def stored(given: Given) -> CheckResult:
     findings = Findings("stored.documented")
     rows = [row for row in given.rows if row.stored.value]
     if not given.rows:
-        findings.undetermined("application", "there is no pay application with G703 rows")
+        what = "there is no pay application with G703 rows"
+        findings.undetermined("application", what, given.place_of(DocumentKind.PAY_APPLICATION))
         return findings.result()
     if not rows:
         return findings.result(otherwise="no stored material is billed")
@@ -204,7 +209,7 @@ def stored(given: Given) -> CheckResult:
                 f"item {item}: stored material without a bill of sale for all of it"
                 + (": an earlier draw had one of them, and that material was built in" * again),
                 side("F, materials presently stored", row.stored.value, row.stored.place),
-                side("bills of sale" + " not used before" * again, backed, _NO_DOCUMENT),
+                side("bills of sale" + " not used before" * again, backed, NO_DOCUMENT),
                 difference=row.stored.value - backed,
             )
     if not any(c.kind.value is InsuranceKind.BUILDERS_RISK for c in given.packet.insurance):
@@ -230,9 +235,10 @@ def certified(given: Given) -> CheckResult:
     findings = Findings("application.certified")
     application = given.packet.application
     if application is None:
-        findings.undetermined("application", "there is no pay application")
+        place = given.place_of(DocumentKind.PAY_APPLICATION)
+        findings.undetermined("application", "there is no pay application", place)
         return findings.result()
-    place = given.rows[0].item.place if given.rows else _NO_DOCUMENT
+    place = given.rows[0].item.place if given.rows else NO_DOCUMENT
     document = Place(document=place.document)
     request = given.packet.request
     signatures: list[tuple[str, str, Read[date] | None, Place]] = [
@@ -240,7 +246,7 @@ def certified(given: Given) -> CheckResult:
         ("architect", "application", application.architect_signed, document),
     ]
     if request is not None:
-        at = request.total.place if request.total else _NO_DOCUMENT
+        at = request.total.place if request.total else NO_DOCUMENT
         asked = Place(document=at.document)
         signatures.append(("borrower", "draw request", request.signed, asked))
     for who, what, signed, place in signatures:
@@ -284,7 +290,8 @@ def title(given: Given) -> CheckResult:
         )
     found = given.packet.title
     if found is None or found.effective is None:
-        findings.undetermined("date-down", "there is no readable title date-down")
+        place = given.place_of(DocumentKind.TITLE)
+        findings.undetermined("date-down", "there is no readable title date-down", place)
         return findings.result()
     window = given.loan.terms.title_window_days
     if not title_is_current(found.effective.value, window, given.today):
@@ -318,12 +325,16 @@ def insurance(given: Given) -> CheckResult:
             findings.add(
                 kind.value,
                 f"there is no {name} certificate",
-                side("certificates", "none", _NO_DOCUMENT),
+                side("certificates", "none", NO_DOCUMENT),
             )
             continue
         latest = _expiry(given, kind)
         if latest is None:
-            findings.undetermined(kind.value, f"the {name} certificate has no readable expiry")
+            what, place = (
+                f"the {name} certificate has no readable expiry",
+                certificates[0].kind.place,
+            )
+            findings.undetermined(kind.value, what, place)
             continue
         funding = side("funding date", given.today, Place(document=given.loan_place))
         ends = given.loan.cover_ends(kind)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from lender.model import Cut, InvoiceMatch, LoanFile, Packet, Row, Screening
+from lender.model import Cut, DocumentKind, InvoiceMatch, LoanFile, Packet, Row, Screening
 from placet.model import CheckResult, CheckStatus, Compared, Finding, Place, Severity
 
 ZERO = Decimal("0.00")
+NO_DOCUMENT = Place(document="packet")
+"""Where what is not there would be."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Given:
         """The G703's rows in the order of their items, whatever the order of the sheet."""
         application = self.packet.application
         return tuple(sorted(application.rows, key=_row_order)) if application else ()
+
+    def place_of(self, kind: DocumentKind) -> Place:
+        """The packet's document of that kind, which says nothing of what is looked for."""
+        names = [file.name for file in self.packet.files if file.kind is kind]
+        return Place(document=names[0]) if names else NO_DOCUMENT
 
     @property
     def loan_place(self) -> str:
@@ -98,11 +105,11 @@ class Findings:
         if difference:
             self.add(about, message, left, right, difference=difference)
 
-    def undetermined(self, about: str, what: str, place: Place | None = None) -> None:
+    def undetermined(self, about: str, what: str, place: Place) -> None:
         """What the check needs is not there, or could not be read."""
         self._undetermined = True
-        compared = (side("looked at", "nothing that could be read", place),) if place else ()
-        self.add(about, f"cannot determine: {what}", *compared)
+        looked = side("looked at", "nothing that could be read", place)
+        self.add(about, f"cannot determine: {what}", looked)
 
     def result(self, *, otherwise: str | None = None) -> CheckResult:
         """The check's result; ``otherwise`` says why it did not apply, if it found nothing."""

@@ -6,6 +6,7 @@ from activities.checks._given import ZERO, Findings, Given, side, total
 from lender.model import (
     BilledInvoice,
     Category,
+    DocumentKind,
     LoanFile,
     LoanStatus,
     Payee,
@@ -79,12 +80,16 @@ def in_balance(given: Given) -> CheckResult:
     findings = Findings("balance.in_balance")
     application = given.packet.application
     if application is None or not application.rows or given.packet.request is None:
-        findings.undetermined("application", "there is no pay application or draw request")
+        what = "there is no pay application or draw request"
+        missing = application is None or not application.rows
+        kind = DocumentKind.PAY_APPLICATION if missing else DocumentKind.DRAW_REQUEST
+        findings.undetermined("application", what, given.place_of(kind))
         return findings.result()
     loan = given.loan
     to_complete, sources = cost_to_complete(given), loan.sources
     if to_complete is None:
-        findings.undetermined("line-6", "G702 line 6 or rows of the G703 could not be read")
+        what = "G702 line 6 or rows of the G703 could not be read"
+        findings.undetermined("line-6", what, given.place_of(DocumentKind.PAY_APPLICATION))
         return findings.result()
     if sources < to_complete:
         findings.add(
@@ -137,7 +142,8 @@ def duplicate(given: Given) -> CheckResult:
         key = (invoice.vendor.value, invoice.number.value, invoice.amount.value)
         about = f"{invoice.vendor.value}:{invoice.number.value}"
         if key not in billed:
-            findings.undetermined(about, "the invoice was not compared with earlier draws")
+            what = "the invoice was not compared with earlier draws"
+            findings.undetermined(about, what, invoice.number.place)
         elif billed[key]:
             findings.add(
                 about,
@@ -162,7 +168,8 @@ def screened(given: Given) -> CheckResult:
     findings = Findings("payee.screened")
     request = given.packet.request
     if request is None or not request.payees:
-        findings.undetermined("payees", "the draw request names no readable payee")
+        place = given.place_of(DocumentKind.DRAW_REQUEST)
+        findings.undetermined("payees", "the draw request names no readable payee", place)
         return findings.result()
     known = {screening.payee: screening for screening in given.screenings}
     for payee in request.payees:

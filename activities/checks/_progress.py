@@ -5,7 +5,7 @@ from decimal import Decimal
 from activities.checks._documents import billed_too_much
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
 from activities.checks._sov import schedule
-from lender.model import LoanFile, PriorDraw, Read, Retainage, Row, to_cents
+from lender.model import DocumentKind, LoanFile, PriorDraw, Read, Retainage, Row, to_cents
 from placet.model import CheckResult, Place, Severity
 
 Rates = tuple[Decimal, Decimal]
@@ -123,7 +123,8 @@ def retainage(given: Given) -> CheckResult:
         return findings.result()
     shown = application.summary.retainage
     if shown is None:
-        findings.undetermined("line-5", "G702 line 5 could not be read")
+        place = given.place_of(DocumentKind.PAY_APPLICATION)
+        findings.undetermined("line-5", "G702 line 5 could not be read", place)
     if shown is None or application.lacking:
         return findings.result()
     rates = agreed_rates(given)
@@ -300,7 +301,8 @@ def change_orders(given: Given) -> CheckResult:
     place = _orders(given)
     line = application.summary.change_orders
     if line is None:
-        findings.undetermined("line-2", "G702 line 2 could not be read")
+        document = given.place_of(DocumentKind.PAY_APPLICATION)
+        findings.undetermined("line-2", "G702 line 2 could not be read", document)
     else:
         findings.equal(
             "line-2",
@@ -312,7 +314,8 @@ def change_orders(given: Given) -> CheckResult:
     log = given.packet.change_orders
     if log is None:
         if line is not None and line.value:
-            findings.undetermined("log", "there is no readable change-order log")
+            document = given.place_of(DocumentKind.CHANGE_ORDERS)
+            findings.undetermined("log", "there is no readable change-order log", document)
         return findings.result()
     logged: dict[str, list[Read[Decimal]]] = {}
     for order in log:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from activities.checks._given import ZERO, Findings, Given, percent, side, total
-from lender.model import Category, PayApplication, Read, Row, Summary
+from lender.model import Category, DocumentKind, PayApplication, Read, Row, Summary
 from placet.model import CENT, CheckResult, Place
 
 
@@ -11,7 +11,8 @@ def schedule(given: Given, findings: Findings, *, every_row: bool = True) -> Pay
     """The pay application with its rows; without them the check can't tell."""
     application = given.packet.application
     if application is None or not application.rows:
-        findings.undetermined("application", "there is no pay application with G703 rows")
+        what = "there is no pay application with G703 rows"
+        findings.undetermined("application", what, given.place_of(DocumentKind.PAY_APPLICATION))
         return None
     if application.lacking and every_row:
         place = Place(document=application.rows[0].item.place.document)
@@ -145,7 +146,9 @@ def _lines(application: PayApplication, given: Given, findings: Findings) -> Non
     for name, shown, computed, what in checks:
         number = name.split(":")[0]
         if shown is None:
-            findings.undetermined(f"line-{number}", f"G702 line {number} could not be read")
+            said = f"G702 line {number} could not be read"
+            document = given.place_of(DocumentKind.PAY_APPLICATION)
+            findings.undetermined(f"line-{number}", said, document)
         elif computed is not None and not (application.lacking and name in _OF_ROWS):
             place = rows[0].item.place if name in _OF_ROWS else shown.place
             if name == "7":
@@ -163,7 +166,8 @@ def _line_5(application: PayApplication, rows: tuple[Row, ...], findings: Findin
     """Line 5 is 5a + 5b or the total of column I: the other one is off by what rounding adds."""
     summary, shown = application.summary, application.summary.retainage
     if shown is None:
-        findings.undetermined("line-5", "G702 line 5 could not be read")
+        place = Place(document=rows[0].item.place.document)
+        findings.undetermined("line-5", "G702 line 5 could not be read", place)
         return
     held = [row.retainage for row in rows if row.retainage is not None]
     parts = [r for r in (summary.retainage_work, summary.retainage_stored) if r is not None]
@@ -189,7 +193,8 @@ def _line_5(application: PayApplication, rows: tuple[Row, ...], findings: Findin
 def _request(summary: Summary, given: Given, findings: Findings) -> None:
     request = given.packet.request
     if request is None or request.total is None or not request.lines:
-        findings.undetermined("request", "there is no readable draw request with lines and total")
+        what = "there is no readable draw request with lines and total"
+        findings.undetermined("request", what, given.place_of(DocumentKind.DRAW_REQUEST))
         return
     lines = total(line.amount.value for line in request.lines)
     payees = total(payee.amount.value for payee in request.payees)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from activities.checks import _cuts
 from activities.checks._budget import drawn
 from activities.checks._claims import by_claimant, claims, is_subcontractor, no_suppliers
-from activities.checks._given import ZERO, Findings, Given, money, side, total
+from activities.checks._given import NO_DOCUMENT, ZERO, Findings, Given, money, side, total
 from activities.checks._loan import find_payee
 from lender.model import (
     Claim,
@@ -19,7 +19,6 @@ from lender.model import (
 )
 from placet.model import CheckResult, Compared, Place, Severity
 
-_NO_DOCUMENT = Place(document="packet")
 _FORMS = {
     WaiverKind.CONDITIONAL_PROGRESS: "conditional waiver on progress payment",
     WaiverKind.UNCONDITIONAL_PROGRESS: "unconditional waiver on progress payment",
@@ -34,16 +33,18 @@ def waivers_current(given: Given) -> CheckResult:
     final = _is_final(given)
     wanted = WaiverKind.CONDITIONAL_FINAL if final else WaiverKind.CONDITIONAL_PROGRESS
     if given.packet.request is None:
-        findings.undetermined("request", "there is no readable draw request with payees")
+        what = "there is no readable draw request with payees"
+        findings.undetermined("request", what, given.place_of(DocumentKind.DRAW_REQUEST))
     if all(file.kind is not DocumentKind.SUBCONTRACTORS for file in given.packet.files):
-        findings.undetermined("subcontractors", "there is no readable subcontractor list")
+        what = "there is no readable subcontractor list"
+        findings.undetermined("subcontractors", what, NO_DOCUMENT)
     if final:
         _occupancy(given, findings)
     _to_others(given, wanted, findings)
     paid_less = (_after_cuts(given, each, wanted, findings) for each in claims(given))
     due = [each for each in paid_less if each.amount]
     for claim in due:
-        paid = side("paid by this draw", claim.amount, _NO_DOCUMENT)
+        paid = side("paid by this draw", claim.amount, NO_DOCUMENT)
         _check_waivers(given, claim, wanted, paid, findings)
     return findings.result(otherwise=None if due else "nobody who must waive is paid")
 
@@ -69,7 +70,7 @@ def _after_cuts(given: Given, asked: Claim, wanted: WaiverKind, findings: Findin
         f"the waiver of {asked.claimant} is for what was asked and takes effect on that alone: "
         "ask for one for what is paid",
         side("waiver", waived, place),
-        side("paid by this draw", paid.amount, _NO_DOCUMENT),
+        side("paid by this draw", paid.amount, NO_DOCUMENT),
         difference=cut,
         severity=Severity.WARNING,
     )
@@ -121,7 +122,7 @@ def _to_others(given: Given, wanted: WaiverKind, findings: Findings) -> None:
         return
     waive = [each for each in paid if _chosen(given, each, wanted)]
     for claim in waive:
-        _check_waivers(given, claim, wanted, side("paid", claim.amount, _NO_DOCUMENT), findings)
+        _check_waivers(given, claim, wanted, side("paid", claim.amount, NO_DOCUMENT), findings)
     rest = total(each.amount for each in paid if each not in waive)
     if rest > others:
         place = request.payees[0].amount.place
@@ -147,7 +148,7 @@ def _instead(given: Given, claim: Claim, wanted: WaiverKind) -> Compared:
     ]
     first = min(others, key=lambda each: each.claimant.place.document, default=None)
     if first is None:
-        return side("waiver", "none", _NO_DOCUMENT)
+        return side("waiver", "none", NO_DOCUMENT)
     over = "" if first.amount is None else f" over {money(first.amount.value)}"
     return side("there is", f"{_form(first.kind.value)}{over}", first.kind.place)
 
@@ -192,7 +193,8 @@ def _occupancy(given: Given, findings: Findings) -> None:
     found = given.packet.occupancy
     issued = found.issued if found else None
     if issued is None:
-        findings.undetermined("occupancy", "there is no readable certificate of occupancy")
+        what = "there is no readable certificate of occupancy"
+        findings.undetermined("occupancy", what, given.place_of(DocumentKind.OCCUPANCY))
     elif issued.value > given.today:
         findings.add(
             "occupancy",
@@ -203,7 +205,8 @@ def _occupancy(given: Given, findings: Findings) -> None:
     where, expected = found.job_location if found else None, given.loan.job_location
     if found is not None and where is None:
         what = "the certificate of occupancy does not say, where it can be read, of which building"
-        findings.undetermined("occupancy:job-location", what)
+        place = given.place_of(DocumentKind.OCCUPANCY)
+        findings.undetermined("occupancy:job-location", what, place)
     elif where is not None and not _same(where.value, expected):
         findings.add(
             "occupancy:job-location",

@@ -6,18 +6,22 @@ from typing import Any
 
 import pytest
 
-from activities.checks import CHECKS
+from activities.checks import CHECKS, analyse
 from lender.model import (
     Analysis,
+    DocumentKind,
+    DrawRequest,
+    FileEntry,
     InspectedRow,
     LoanFile,
     LoanStatus,
     Occupancy,
     Packet,
+    PayApplication,
     Read,
     WaiverKind,
 )
-from placet.model import CheckStatus, Finding, Severity
+from placet.model import CheckStatus, Finding, Severity, digest_bytes
 from tests.domain import building
 from tests.domain.test_checks_clean import analysed
 
@@ -251,3 +255,77 @@ def test_a_period_that_ends_before_the_last_one_is_found(day: int, found: bool) 
     analysis = look(application=application.model_copy(update={"period_to": ends}))
     ids = {each.id for each in of(analysis, "sov.continuity")}
     assert ("sov.continuity#period" in ids) is found
+
+
+def rows_alone() -> Packet:
+    """The clean packet of whose application the rows alone could be read."""
+    packet = building.packet()
+    assert packet.application is not None
+    application = PayApplication(rows=packet.application.rows, final=True)
+    return packet.model_copy(update={"application": application, "change_orders": None})
+
+
+def without(*names: str) -> dict[str, Any]:
+    """What the clean packet's files and documents are without these values."""
+    packet = building.packet()
+    application, inspection = packet.application, packet.inspection
+    assert application is not None
+    assert inspection is not None
+    kinds = {
+        "inspection.pdf": DocumentKind.INSPECTION,
+        "packet.xlsx": DocumentKind.PAY_APPLICATION,
+        "subs.csv": DocumentKind.SUBCONTRACTORS,
+    }
+    files = tuple(
+        FileEntry(name=name, size=4, digest=digest_bytes(name.encode()), kind=kind)
+        for name, kind in kinds.items()
+    )
+    changes: dict[str, dict[str, Any]] = {
+        "item": {"inspection": inspection.model_copy(update={"rows": inspection.rows[:2]})},
+        "visit": {"inspection": inspection.model_copy(update={"visited": None})},
+        "period": {"application": application.model_copy(update={"period_to": None})},
+        "expiry": {
+            "insurance": tuple(e.model_copy(update={"expires": None}) for e in packet.insurance)
+        },
+    }
+    return {"files": files, **{key: v for name in names for key, v in changes[name].items()}}
+
+
+@pytest.mark.parametrize(
+    ("name", "finding", "document"),
+    [
+        ("item", "progress.inspected#03", "inspection.pdf"),
+        ("visit", "inspection.current#visit", "inspection.pdf"),
+        ("period", "inspection.current#visit", "packet.xlsx"),
+        ("expiry", "insurance.current#builders_risk", "builders_risk.pdf"),
+    ],
+)
+def test_what_can_not_be_determined_says_in_which_document(
+    name: str, finding: str, document: str
+) -> None:
+    """I12: these cited nothing, and whoever read them had to look for the document."""
+    (found,) = (each for each in look(**without(name)).findings if each.id == finding)
+    assert [each.place.document for each in found.compared] == [document]
+
+
+def test_an_invoice_that_was_not_compared_is_cited() -> None:
+    packet, loan = building.packet(), building.loan()
+    analysis = analyse(packet, loan, loan.next_draw, building.SCREENINGS, (), building.TODAY)
+    (found,) = of(analysis, "invoice.duplicate")
+    assert [each.place.document for each in found.compared] == ["A-77.pdf"]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Packet(),
+        Packet(application=PayApplication(), request=DrawRequest(), occupancy=Occupancy()),
+        rows_alone(),
+    ],
+    ids=["empty", "documents that say nothing", "rows without their summary"],
+)
+def test_every_finding_cites_where_it_looked(packet: Packet) -> None:
+    """I12: of each file that is lacking, and each value, there is a place to look at."""
+    loan = building.loan()
+    analysis = analyse(packet, loan, loan.next_draw, (), (), building.TODAY)
+    assert [each.id for each in analysis.findings if not each.compared] == []

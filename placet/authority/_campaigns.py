@@ -21,7 +21,7 @@ from placet.authority._errors import Conflict, NotFound
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE
 from placet.authority._outcomes import outcome_of, require_live
-from placet.authority._registry import narrowed_to, view
+from placet.authority._registry import view
 from placet.authority._requests import use_proof
 from placet.authority._revocations import revoke_all_of
 from placet.authority._store import (
@@ -36,7 +36,7 @@ from placet.authority._store import (
 )
 from placet.authority._suspending import suspend
 from placet.authority._told import tell
-from placet.authority._usage import did_of, steps_of
+from placet.authority._usage import did_of, narrowed_to, steps_of
 from placet.model import (
     AUTHORITY,
     MOST_AT_ONCE,

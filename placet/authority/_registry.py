@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
@@ -27,7 +27,7 @@ from placet.authority._store import (
     Tx,
     table_of,
 )
-from placet.authority._usage import at_work
+from placet.authority._usage import at_work, narrowed_to
 from placet.model import (
     InviteAgent,
     JoinAs,
@@ -92,18 +92,6 @@ def entitlement(
         return _ELSEWHERE
     runs_on = None if row.runs_on_json is None else tuple(json.loads(row.runs_on_json))
     return Entitled(row.ends_at, runs_on, narrowed_to(row))
-
-
-class Narrowed(Protocol):
-    """What of an identity says whether a review has narrowed it."""
-
-    @property
-    def narrowed_json(self) -> str | None: ...
-
-
-def narrowed_to(row: Narrowed) -> tuple[str, ...] | None:
-    """All the actions that a review has left to an identity; ``None``: none has narrowed it."""
-    return None if row.narrowed_json is None else tuple(json.loads(row.narrowed_json))
 
 
 def may_join(

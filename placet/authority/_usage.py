@@ -3,9 +3,10 @@
 Each report is one question that the database answers by an index, however many grants there are.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
 
@@ -85,12 +86,15 @@ _UNREPLACED = (
 _KEY_ENDS = exists().where(*_UNREPLACED, _KEY.c.expires_at <= bindparam("key_soon"))
 _KEY_LASTS = exists().where(*_UNREPLACED, _KEY.c.expires_at > bindparam("key_soon"))
 _ENDS = _REG.c.ends_at <= bindparam("soon")
+_IS_SYSTEM = _REG.c.identity.startswith("system:")
+"""Its keys never end by themselves, and its use of them leaves no grant of its own."""
 _HAS_KEY = exists().where(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE)
 
 
 def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any, Any]:
     told = (_REG.c.owner, _REG.c.environment, _REG.c.last_used, _REG.c.ends_at)
-    chosen = select(_REG.c.identity, *told).where(
+    more = (_REG.c.source, _REG.c.narrowed_json)
+    chosen = select(_REG.c.identity, *told, *more).where(
         _REG.c.identity > bindparam("after"), still, *where
     )
     return chosen.order_by(_REG.c.identity).limit(PAGE)
@@ -98,13 +102,19 @@ def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any, Any]:
 
 QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any, Any]] = {
     IdentityReport.STALE: _of(
+        ~_IS_SYSTEM,
         ~_GRANTED_SINCE,
         ~_KEY_SINCE,
         or_(_REG.c.last_used.is_(None), _REG.c.last_used <= bindparam("since")),
         _REG.c.first_seen <= bindparam("since"),
     ),
     IdentityReport.UNOWNED: _of(_REG.c.owner.is_(None), still=_COMES_BACK),
-    IdentityReport.LONG_LIVED: _of(or_(_OLD_KEY, _REG.c.credential_since <= bindparam("since"))),
+    IdentityReport.LONG_LIVED: _of(
+        or_(
+            and_(_OLD_KEY, or_(_IS_SYSTEM, ~_KEY_SINCE)),
+            _REG.c.credential_since <= bindparam("since"),
+        )
+    ),
     IdentityReport.CROSS_ENVIRONMENT: _of(
         _HAS_KEY, _REG.c.environment.is_not(None), _REG.c.environment != bindparam("here")
     ),
@@ -122,6 +132,18 @@ UNUSED = _of(
     _REG.c.identity == bindparam("agent"), _REG.c.first_seen <= bindparam("since"), _UNUSED
 )
 """Whether an agent did not do an action that it may do."""
+
+
+class Narrowed(Protocol):
+    """What of an identity says whether a review has narrowed it."""
+
+    @property
+    def narrowed_json(self) -> str | None: ...
+
+
+def narrowed_to(row: Narrowed) -> tuple[str, ...] | None:
+    """All the actions that a review has left to an identity; ``None``: none has narrowed it."""
+    return None if row.narrowed_json is None else tuple(json.loads(row.narrowed_json))
 
 
 def at_work(reader: Reader, identity: str) -> tuple[datetime | None, int]:
@@ -218,7 +240,7 @@ def _ending_line(row: Any, end: datetime, key: IdentityKey | None) -> ReportLine
     else:
         of = f" of {key.instance}" if key.instance else ""
         why = f"its key {key.thumbprint}{of} ends on {end.date()}, and no worker has replaced it"
-        mend = _fresh_key(identity)
+        mend = _fresh_key(row)
     return ReportLine(
         report=IdentityReport.ENDING, identity=identity, owner=row.owner, why=why, mend=mend
     )
@@ -246,7 +268,8 @@ def _over_privileged(
         for action in sorted({each.action for each in steps}):
             values = {"after": after, "now": now, "agent": agent, "action": action, "since": since}
             row = reader.execute(UNUSED, values).first()
-            if row is not None:
+            left = None if row is None else narrowed_to(row)
+            if row is not None and (left is None or action in left):
                 unused.append(action)
                 found = row
         if found is not None:
@@ -293,30 +316,34 @@ def _line(report: IdentityReport, row: Any, why: str) -> ReportLine:
         identity=row.identity,
         owner=row.owner,
         why=why,
-        mend=_MENDS[report](row.identity),
+        mend=_MENDS[report](row),
     )
 
 
-def _end(identity: str) -> str:
-    return f"placet identity end {identity} --reason …"
+def _end(row: Any) -> str:
+    return f"placet identity end {row.identity} --reason …"
 
 
-def _fresh_key(identity: str) -> str:
-    if identity.startswith("agent:"):
-        return f"placet agent invite {identity.partition(':')[2]} --environment … --queue …"
-    return f"placet identity rotate {identity} --reason …"
+def _fresh_key(row: Any) -> str:
+    """How it comes by another credential, which is another way for each kind."""
+    kind, _, name = row.identity.partition(":")
+    if kind == "agent":
+        return f"placet agent invite {name} --environment … --queue …"
+    if kind == "system":
+        return f"placet system enrol {name} --public-key … (then placet system revoke-key …)"
+    if row.source is None:
+        return f"placet identity register {row.identity} --since … (once its owner has rotated it)"
+    return f"placet identity rotate {row.identity} --reason …"
 
 
-_MENDS: Mapping[IdentityReport, Callable[[str], str]] = {
+_MENDS: Mapping[IdentityReport, Callable[[Any], str]] = {
     IdentityReport.STALE: _end,
-    IdentityReport.UNOWNED: lambda identity: f"placet identity register {identity} --owner …",
-    IdentityReport.OVER_PRIVILEGED: lambda identity: (
-        f"placet identity review start … --identity {identity} (its owner narrows it)"
+    IdentityReport.UNOWNED: lambda row: f"placet identity register {row.identity} --owner …",
+    IdentityReport.OVER_PRIVILEGED: lambda row: (
+        f"placet identity review start … --identity {row.identity} (its owner narrows it)"
     ),
     IdentityReport.SHARED: lambda _: "placet agent invite … (an agent of its own for each process)",
     IdentityReport.LONG_LIVED: _fresh_key,
     IdentityReport.CROSS_ENVIRONMENT: _end,
-    IdentityReport.OVERDUE: lambda identity: (
-        f"placet identity review start … --identity {identity}"
-    ),
+    IdentityReport.OVERDUE: lambda row: f"placet identity review start … --identity {row.identity}",
 }

@@ -8,10 +8,19 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from placet.authority import Store
+from placet.authority._campaigns import _carry_out
 from placet.authority._store import Case, Grant, Registered, Tx
 from placet.authority._usage import OF_ONE, QUESTIONS, UNUSED, WHOLLY_ENDING
 from placet.client import AuthorityError, OperatorClient
-from placet.model import EnrolIdentity, IdentityReport, Reason
+from placet.model import (
+    EnrolIdentity,
+    Goal,
+    IdentityReport,
+    ImportedIdentity,
+    OrderIdentity,
+    Reason,
+    Reviewed,
+)
 from placet.tokens import SigningKey
 from tests.authority import ORIGIN
 from tests.authority.test_registry import OUTSIDE, SAID
@@ -120,6 +129,67 @@ async def test_each_report_names_who_is_wrong_and_why(authority: Alone) -> None:
         assert line.mend == "placet identity end api-key:old --reason …"
         with pytest.raises(AuthorityError):
             await ada.identity_report("unknown")
+
+
+async def test_what_was_taken_from_an_agent_is_no_privilege_of_it(authority: Alone) -> None:
+    """I10: once its owner has narrowed it to what it uses, it may do no more than that."""
+    async with authority.ada() as ada:
+        for agent in ("scale", "carrier"):
+            await ada.act("agent.enrol", f"agent:{agent}", _key())
+        await ada.act("process.publish", "parcel-check", processes.DEFINITION)
+        authority.ahead = timedelta(days=91)
+        before = (await _report(ada))[IdentityReport.OVER_PRIVILEGED]
+        assert before.keys() == {"agent:carrier", "agent:scale"}
+        await authority.core_write(lambda tx: _carry_out(tx, "agent:scale", Reviewed.NARROWED))
+        assert (await ada.registered("agent:scale")).narrowed_to == ()
+        after = (await _report(ada))[IdentityReport.OVER_PRIVILEGED]
+        assert after.keys() == {"agent:carrier"}
+
+
+async def test_each_long_lived_credential_is_mended_by_the_command_named(authority: Alone) -> None:
+    """A system's, an agent's, and others' with an inventory and without: none is refused."""
+    async with authority.ada() as ada:
+        await ada.act("system.enrol", "system:loans", _key())
+        await ada.act("agent.enrol", "agent:scale", _key())
+        await ada.act("identity.register", "api-key:stripe", OUTSIDE)
+        imported = ImportedIdentity(identity="api-key:imported", said=OUTSIDE)
+        await ada.import_identities("aws", [imported])
+        authority.ahead = timedelta(days=91)
+        lines = {each.identity: each.mend for each in await ada.identity_report("long-lived")}
+        assert lines == {
+            "agent:scale": "placet agent invite scale --environment … --queue …",
+            "api-key:imported": "placet identity rotate api-key:imported --reason …",
+            "api-key:stripe": "placet identity register api-key:stripe --since … "
+            "(once its owner has rotated it)",
+            "system:loans": "placet system enrol loans --public-key … "
+            "(then placet system revoke-key …)",
+        }
+        order = OrderIdentity(goal=Goal.ROTATE, reason="it is old")
+        await ada.act("identity.order", "api-key:imported", order)
+        with pytest.raises(AuthorityError, match="an administrator enrols its next key"):
+            await ada.act("identity.order", "system:loans", order)
+        (old,) = (await ada.registered("system:loans")).keys
+        await ada.act("system.enrol", "system:loans", _key())
+        await ada.act("key.revoke", old.thumbprint, Reason(reason="it is old"))
+        await ada.act("agent.enrol", "agent:scale", _key())
+        fresh = OUTSIDE.model_copy(update={"credential_since": authority.now()})
+        await ada.act("identity.register", "api-key:stripe", fresh)
+        left = [each.identity for each in await ada.identity_report("long-lived")]
+        assert left == ["api-key:imported"]
+        assert await holds(ada) == []
+
+
+def _key() -> EnrolIdentity:
+    return EnrolIdentity(jwk=SigningKey.generate().public.jwk(), owner="operator:ada")
+
+
+async def test_a_system_of_record_is_never_stale(authority: Alone) -> None:
+    """What it does under its key is no grant of its own: that nobody saw it says nothing."""
+    async with authority.ada() as ada:
+        await ada.act("system.enrol", "system:loans", _key())
+        await ada.act("agent.enrol", "agent:scale", _key())
+        authority.ahead = timedelta(days=91)
+        assert (await _report(ada))[IdentityReport.STALE].keys() == {"agent:scale"}
 
 
 async def test_what_has_ended_is_in_no_report(authority: Alone) -> None:

@@ -10,7 +10,21 @@ from placet.authority._errors import Conflict
 from placet.authority._governance import governance
 from placet.authority._orders import goes_on, orders_of
 from placet.authority._store import OrderRow, Registered, Tx
-from placet.model import ADMINISTRATOR, ActAnswer, Goal, OrderIdentity, is_ours
+from placet.model import (
+    ADMINISTRATOR,
+    ActAnswer,
+    Goal,
+    IdentityKind,
+    OrderIdentity,
+    is_ours,
+    kind_of,
+)
+
+_FRESH_KEYS = {
+    IdentityKind.AI_AGENT: "its keys rotate by themselves",
+    IdentityKind.SERVICE_ACCOUNT: "an administrator enrols its next key",
+}
+"""How an agent comes by another key, and how a system of record."""
 
 
 class OrderActs:
@@ -32,7 +46,9 @@ class OrderActs:
         if ADMINISTRATOR not in act.roles and known.owner != act.actor:
             raise No("identity.order needs the role administrator, or to own the identity", "role")
         if is_ours(identity):
-            raise Conflict(f"{identity} is Placet's own: its keys rotate by themselves", ("ours",))
+            raise Conflict(
+                f"{identity} is Placet's own: {_FRESH_KEYS[kind_of(identity)]}", ("ours",)
+            )
         if known.source is None:
             raise Conflict("no inventory names it, so no tool is known for it", ("no_source",))
         if known.ends_at is not None and known.ends_at <= tx.now:

@@ -6,7 +6,7 @@ import pytest
 
 from placet.agent import NotJoined, join
 from placet.client import AuthorityError
-from placet.model import InviteAgent, JoinAs, SwitchOff
+from placet.model import InviteAgent, JoinAs, Reason, SwitchOff
 from placet.tokens import SigningKey, invitation_key
 from tests.harness.alone import Alone
 from tests.owasp.attacking import agent, knock
@@ -32,8 +32,10 @@ async def test_who_broke_into_a_vendor_gets_nowhere_once_it_is_off(authority: Al
         await ada.act("vendor.off", "acme", whole)
     assert (await knock(authority, stolen)).status_code == 403
     assert (await knock(authority, hidden, "agent:hidden")).status_code == 403
+    async with authority.ada() as ada:  # who goes on with another vendor's worker
+        await ada.act("agent.resume", "agent:scale", Reason(reason="in other hands"))
     sent = JoinAs(agent="scale", environment="production", task_queues=("depot-7",))
-    with pytest.raises(NotJoined, match="suspended"):
+    with pytest.raises(NotJoined, match="not good, or not any more"):
         await join(
             authority.settings.issuer, sent, SigningKey.generate(), authority.now(), token=token
         )

@@ -9,6 +9,7 @@
 from datetime import timedelta
 
 from placet.authority._approvals import automatic_facts, newest_checkpoint, unmet, waits_to_be_used
+from placet.authority._asking_anew import asked_in_vain
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
@@ -224,9 +225,13 @@ class Checkpoints:
             record=case.subject,
         )
         tx.add(row)
-        relist(tx, row.id, about(tx, checkpoint, gathered.items))
+        subject = about(tx, checkpoint, gathered.items)
+        relist(tx, row.id, subject)
         outcome = settle_status(tx, case, row, asked, ())
         if outcome.status is CheckpointStatus.OPEN:
+            in_vain = None if subject is None else asked_in_vain(tx, case, row.id, subject)
+            if in_vain is not None:
+                return in_vain
             tell_waiting(tx, case, row, asked)
         return look_again_at(row, outcome, tx.now)
 

@@ -4,6 +4,7 @@
    outlives that date.
 2. (I6) It counts as whoever owned it while it worked: earlier owners are remembered by the entries
    of the ledger between which they owned it.
+3. (I5) Whoever owns it now is asked about it, also in what was begun before.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from placet.authority._asking_anew import ask_anew
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, NotFound
 from placet.authority._identities import ACTIVE
@@ -222,6 +224,7 @@ def _own(tx: Tx, identity: str, before: str | None, owner: str | None, entry: in
         owned = tx.all(Ownership, Ownership.identity == identity, Ownership.until.is_(None))  # type: ignore[union-attr]  # a column on the class
         for row in owned:
             tx.change(Ownership, (identity, row.since), until=entry)
+        ask_anew(tx, identity, before)
     if owner is not None:
         tx.add(Ownership(identity=identity, since=entry, owner=owner))
 

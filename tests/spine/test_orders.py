@@ -166,7 +166,7 @@ async def _asked(w: World, case: str, name: str) -> tuple[CheckpointView, dict[s
     return view, dict(part.data)
 
 
-async def _order(w: World, by: OperatorClient, identity: str, goal: Goal) -> str:
+async def ordered(w: World, by: OperatorClient, identity: str, goal: Goal) -> str:
     found = await by.act("identity.order", identity, OrderIdentity(goal=goal, reason="a test"))
     assert found.entry is not None
     (newest, *_) = await by.orders(identity)
@@ -178,14 +178,14 @@ async def _order(w: World, by: OperatorClient, identity: str, goal: Goal) -> str
     return again.case
 
 
-async def _ordered(w: World, olga: OperatorClient, otto: OperatorClient) -> dict[str, str]:
+async def _all_ordered(w: World, olga: OperatorClient, otto: OperatorClient) -> dict[str, str]:
     """Each goes as it goes; the cases."""
     cases = {
-        each: await _order(w, w.admin, each, Goal.ROTATE)
+        each: await ordered(w, w.admin, each, Goal.ROTATE)
         for each in (GOOD, FAILS, TELLS, HANGS, DIES, LOST)
     }
-    cases[KEPT] = await _order(w, w.admin, KEPT, Goal.OFFBOARD)
-    cases[GONE] = await _order(w, olga, GONE, Goal.OFFBOARD)
+    cases[KEPT] = await ordered(w, w.admin, KEPT, Goal.OFFBOARD)
+    cases[GONE] = await ordered(w, olga, GONE, Goal.OFFBOARD)
     await _refused(w, otto)
 
     for each in (GOOD, LOST):
@@ -226,7 +226,7 @@ async def _when_rotations_are_confirmed(
     """I5: where the rules say so, a person does it first; what was refused is ordered anew."""
     rules = Governance(version=1, identities=IdentityRules(confirm_rotation=True))
     await w.admin.act("governance.publish", "governance", rules)
-    cases["again"] = await _order(w, w.admin, KEPT, Goal.ROTATE)
+    cases["again"] = await ordered(w, w.admin, KEPT, Goal.ROTATE)
     confirm, _ = await _asked(w, cases["again"], "confirmation")
     await olga.decide(confirm, Verdict.APPROVE)
     assert (await w.until_closed(cases["again"])).result == "rotated"
@@ -234,7 +234,7 @@ async def _when_rotations_are_confirmed(
 
 async def _nobody_was_asked(w: World) -> None:
     """I5: without it the tool is not called, whatever code orders the steps."""
-    case = await _order(w, w.admin, GOOD, Goal.ROTATE)
+    case = await ordered(w, w.admin, GOOD, Goal.ROTATE)
 
     async def stopped() -> str | None:
         return (await w.people["una"].case(case)).stopped_for
@@ -253,7 +253,7 @@ async def test_owners_tools_rotate_and_offboard_once_with_a_proof(w: World, tmp_
         await w.admin.import_identities("aws", rows(*mine))
         await w.admin.act("identity.register", UNKNOWN, registration(owner=OLGA))
         async with keeping(w, tmp_path):
-            cases = await _ordered(w, olga, otto)
+            cases = await _all_ordered(w, olga, otto)
             await _when_rotations_are_confirmed(w, olga, cases)
             for each in cases.values():
                 await w.until_archived(each)  # its workflow ends a moment after the case
@@ -379,7 +379,7 @@ async def test_a_tool_whose_worker_was_killed_is_called_again_on_a_persons_word(
         await w.admin.import_identities("aws", rows(GOOD))
         async with w.workers(workflows=(IdentityRotation,), only=("orchestrator",)):
             with keeper(w, tmp_path, "tool.before-proof") as killed:
-                case = await _order(w, w.admin, GOOD, Goal.ROTATE)
+                case = await ordered(w, w.admin, GOOD, Goal.ROTATE)
                 await until(lambda: _ended(killed))
             assert killed.returncode == -signal.SIGKILL
             with keeper(w, tmp_path):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import importlib.resources
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ async def person(w: World, name: str, *roles: str) -> AsyncIterator[OperatorClie
         yield client
 
 
-async def _published(w: World) -> None:
+async def published(w: World) -> None:
     """The process is published, and its agent enrolled."""
     matrix = AuthorityMatrix.model_validate_json(shipped("authority-matrix.json"))
     rule = matrix.rules[0].model_copy(update={"time": TimeRule(due=30, expires=60)})
@@ -105,12 +105,14 @@ async def _published(w: World) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _working(w: World) -> AsyncIterator[None]:
+async def working(
+    w: World, look: Callable[[StepRequest], Any] = colours_one
+) -> AsyncIterator[None]:
     """Those who order and do the steps of reviews."""
     worker = Worker(
         await w.agent_client("identity-reviewer"),
         task_queue="identity-reviewer",
-        activities=[colours_one, carries_out_and_dies],
+        activities=[look, carries_out_and_dies],
     )
     async with w.workers(workflows=(IdentityReview,), only=("orchestrator",)), worker:
         yield
@@ -126,7 +128,7 @@ async def _asked_and_answered(
     w: World, folder: Path, olga: OperatorClient, otto: OperatorClient, mira: OperatorClient
 ) -> dict[str, CheckpointView]:
     """A campaign in which all but one are decided, and that one waits for time alone."""
-    async with _working(w):
+    async with working(w):
         await _no_agent_colours_it(w)
         # Cut off right after the start; then two at once go on with it.
         await w.admin.act("campaign.start", CAMPAIGN, StartCampaign(identities=WANTED))
@@ -198,7 +200,7 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
         person(w, "otto", "identity-owner") as otto,
         person(w, "mira", "management") as mira,
     ):
-        await _published(w)
+        await published(w)
         await _registered(w)
         found = await w.admin.candidates(365)
         assert {KEEP, NARROW, END, SILENT} <= {each.identity for each in found}
@@ -208,7 +210,7 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
         shown = await _asked_and_answered(w, tmp_path, olga, otto, mira)
         silent_case = shown[SILENT].case
         await time.to(shown[SILENT].deadline + timedelta(seconds=30), silent_case)
-        async with _working(w):
+        async with working(w):
             assert (await w.until_closed(silent_case)).result == "suspended"
         seen = await mira.campaign(CAMPAIGN)
         assert _came(seen.items) == {

@@ -72,10 +72,18 @@ def scraped(targets: Mapping[str, str], authorities: Sequence[str]) -> dict[str,
     config: dict[str, Any] = yaml.safe_load((ROOT / "deploy/prometheus.yaml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     for job in config["scrape_configs"]:
-        looked_up = job.pop("dns_sd_configs", None)
         named = [each for group in job.get("static_configs", ()) for each in group["targets"]]
-        found = authorities if looked_up else [targets[each] for each in named]
-        job["static_configs"] = [{"targets": list(found)}]
+        named += [
+            f"{name}:{group['port']}"
+            for group in job.pop("dns_sd_configs", ())
+            for name in group["names"]
+        ]
+        found = [
+            address
+            for each in named
+            for address in (authorities if each == "authority:9464" else [targets[each]])
+        ]
+        job["static_configs"] = [{"targets": found}]
     return config
 
 

@@ -15,10 +15,11 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from lender.embedded import Embedded, create, enrol, free_ports, temporal_binary
+from lender.embedded import ADMINISTRATOR, Embedded, create, enrol, free_ports, temporal_binary
 from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import AuthoritySettings
-from placet.model import Mode
+from placet.model import EnrolIdentity, Mode
+from placet.tokens import SigningKey, read_key_file, write_key_file
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 from tests.deploy.collecting import Collector, collecting
 from tests.deploy.compose import ROOT, Machine, Part, ours, read_compose
@@ -33,8 +34,9 @@ from tests.deploy.programs import (
 from tests.deploy.test_compose import VALUES
 from tests.harness.outages import until
 from tests.harness.replicas import Replicas, _balancer
-from worker.registry import ACTIVITIES
+from worker.registry import ACTIVITIES, GOVERNING_AGENTS, READING_AGENTS
 
+WORKERS = (*ACTIVITIES, *GOVERNING_AGENTS, *READING_AGENTS)
 TOLD_TO_STOP = {
     "authority-1": "grant.before-answer",
     "loan-servicing": "servicing.after-intent",
@@ -108,7 +110,9 @@ async def made(
         stack.callback(deployed.stop, "temporal")
         await deployed.ready("temporal")
         await create(deployed)
-        for agent in ACTIVITIES:
+        for agent in GOVERNING_AGENTS:
+            write_key_file(folder / "agents" / f"{agent}.key", SigningKey.generate())
+        for agent in WORKERS:
             own = folder / "keys" / "agents" / agent
             own.mkdir(parents=True)
             (own / f"{agent}.key").write_bytes((folder / "agents" / f"{agent}.key").read_bytes())
@@ -134,8 +138,20 @@ async def made(
         await stack.enter_async_context(_balanced(replicas))
         deployed.prometheus = await stack.enter_async_context(_scraped(machine, parts))
         await enrol(deployed, Mode.ASSIST)
-        await _start(parts, *SYSTEMS, *ACTIVITIES)
+        await _enrol_governing(deployed)
+        for agent in READING_AGENTS:
+            parts[agent].environment["PLACET_WORKER_MODEL"] = "test"  # as its own file would say
+        await _start(parts, *SYSTEMS, *WORKERS)
         yield deployed
+
+
+async def _enrol_governing(made: Deployed) -> None:
+    """The agents that a lender enrols to govern with."""
+    async with made.person(ADMINISTRATOR) as admin:
+        for agent in GOVERNING_AGENTS:
+            key = read_key_file(made.folder / "agents" / f"{agent}.key")
+            body = EnrolIdentity(jwk=key.public.jwk(), owner=f"operator:{ADMINISTRATOR}")
+            await admin.act("agent.enrol", f"agent:{agent}", body)
 
 
 @contextlib.asynccontextmanager

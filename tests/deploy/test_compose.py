@@ -19,7 +19,7 @@ from placet.authority._store._engines import Waits, make_engines
 from placet.telemetry import TelemetrySettings
 from tests.deploy.compose import ROOT, ours, read_compose
 from worker.__main__ import WorkerSettings
-from worker.registry import ACTIVITIES
+from worker.registry import ACTIVITIES, GOVERNING_AGENTS, READING_AGENTS
 
 EXAMPLE = (ROOT / "deploy" / "example.env").read_text()
 VALUES = dict.fromkeys(
@@ -74,8 +74,12 @@ def test_there_is_a_worker_for_each_agent_and_all_else_that_is_asked(
 ) -> None:
     services = compose["services"]
     workers = {name: each for name, each in services.items() if "worker" in each.get("command", ())}
-    assert set(workers) == set(ACTIVITIES)
-    assert all(each["command"][-1] == name for name, each in workers.items())
+    assert set(workers) == {*ACTIVITIES, *GOVERNING_AGENTS, *READING_AGENTS}
+    for name, each in workers.items():
+        assert each["command"][-1] == name
+        assert each["volumes"] == [f"./keys/agents/{name}:/keys"]
+        profiles = ["readers"] if name in READING_AGENTS else None  # they need a model to start
+        assert each.get("profiles") == profiles, name
     assert services["authority"]["deploy"]["replicas"] == 2
     assert {"postgres", "temporal", "temporal-ui", "collector", "prometheus", "grafana"} <= set(
         services
@@ -104,6 +108,10 @@ def test_what_is_mounted_and_scraped_is_there(compose: dict[str, Any]) -> None:
     for job in scraped:
         for each in job.get("static_configs", ()):
             assert {target.split(":")[0] for target in each["targets"]} <= set(services), each
+        for each in job.get("dns_sd_configs", ()):
+            assert set(each["names"]) <= set(services), each
+    asked = (ROOT / "deploy" / "prometheus.yaml").read_text()
+    assert {name for name in ours(compose) if name not in asked} == set()
     copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert all((ROOT / each).exists() for each in copied)
 

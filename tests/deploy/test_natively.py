@@ -33,10 +33,9 @@ from placet.model import CaseView, CheckpointView
 from placet.telemetry import trace_of
 from tests.deploy.compose import ROOT
 from tests.deploy.programs import program
-from tests.deploy.standing import TOLD_TO_STOP, Deployed, cluster, healthy, made, restarted
+from tests.deploy.standing import TOLD_TO_STOP, WORKERS, Deployed, cluster, healthy, made, restarted
 from tests.harness.outages import approve, until
 from tests.harness.secrets import tokens_in
-from worker.registry import ACTIVITIES
 from workflows.loan_draw import PROCESS
 
 __all__ = ["cluster", "made"]
@@ -179,7 +178,7 @@ async def metrics(made: Deployed, drawn: Drawn) -> Metrics:
     told, everything = {"up"}, {}
     async with httpx.AsyncClient() as http:
         for name, part in made.containers.items():
-            addresses = [part.metrics, *([part.sdk_metrics] if name in ACTIVITIES else [])]
+            addresses = [part.metrics, *([part.sdk_metrics] if name in WORKERS else [])]
             for address in addresses:
                 text = (await http.get(f"http://{address}/metrics")).text
                 told |= _names(text)

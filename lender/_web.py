@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from lender._service import Failure
 from lender._uses import Desk, Outbox
-from lender.model import MAX_DRAW, LoanId, PayeeId
+from lender.model import MAX_DRAW, LoanId, PayeeId, PaymentId
 from placet.model import Model, Problem, first_error, plain_error
 from placet.resource import Refused, tell_uses
 from placet.telemetry import Health
@@ -43,11 +43,13 @@ def _number(text: object) -> int:
 Number = Annotated[int, BeforeValidator(_number)]
 LoanPath = Annotated[LoanId, Path()]
 PayeePath = Annotated[PayeeId, Path()]
+PaymentPath = Annotated[PaymentId, Path()]
 NumberPath = Annotated[Number, Path()]
 """The number of a draw, or of a packet's version, in a path."""
 
 _LOAN: TypeAdapter[str] = TypeAdapter(LoanId)
 _DRAW: TypeAdapter[int] = TypeAdapter(Number)
+_PAYMENT: TypeAdapter[str] = TypeAdapter(PaymentId)
 
 
 def parse_draw(loan: str, draw: str) -> tuple[str, int]:
@@ -82,6 +84,18 @@ def parse_reallocation(record: str) -> tuple[str, int] | None:
     match record.split("/"):
         case ["loan", loan, "reallocation", number]:
             return require_reallocation(loan, number)
+    return None
+
+
+def parse_payment(record: str) -> tuple[str, int, str] | None:
+    """Loan, draw and id of ``loan/<loan>/draw/<draw>/payment/<id>``; ``None`` for another record.
+
+    Raises:
+        Failure: the loan, the draw or the id is none.
+    """
+    match record.split("/"):
+        case ["loan", loan, "draw", draw, "payment", payment]:
+            return *parse_draw(loan, draw), _parsed(_PAYMENT, payment, "payment")
     return None
 
 

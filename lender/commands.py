@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,7 +16,7 @@ from activities.loan_file import LoanFileError, check_folder, load_loan_file
 from lender import storage
 from lender._service import Failure
 from lender.demo import Books
-from lender.model import Analysis, CoverNotice, InsuranceKind, Lien, LoanFile
+from lender.model import Analysis, CameBack, CoverNotice, InsuranceKind, Lien, LoanFile
 from lender.papers import deficiency_letter, worksheet
 from lender.sample_folder import write_samples
 from lender.serve import LenderSettings
@@ -37,7 +37,7 @@ from workflows import loan_draw
 loan = typer.Typer(help="Loans.", no_args_is_help=True)
 packet = typer.Typer(help="Packets.", no_args_is_help=True)
 _DRAW = re.compile(r"[1-9][0-9]{0,8}")
-_N = TypeVar("_N", Lien, CoverNotice)
+_N = TypeVar("_N", Lien, CoverNotice, CameBack)
 _MONEY: TypeAdapter[Decimal] = TypeAdapter(Money)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -74,6 +74,10 @@ def note_loan(
     cover_stands: Annotated[
         list[InsuranceKind] | None, typer.Option(help="Cover that stands after all.")
     ] = None,
+    came_back: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PAYMENT-ID=REASON", help="A payment that came back, and why."),
+    ] = None,
     equity_in: Annotated[str | None, typer.Option(help="The borrower's equity, now.")] = None,
     deposits: Annotated[str | None, typer.Option(help="The borrower's deposits, now.")] = None,
     as_json: AsJson = False,
@@ -95,6 +99,10 @@ def note_loan(
                         for each in cover_ends or ()
                     ),
                     stands=tuple(cover_stands or ()),
+                    came_back=tuple(
+                        _noted(CameBack, "came-back", "payment", "reason", each, noted=_today())
+                        for each in came_back or ()
+                    ),
                     equity_in=_amount("equity-in", equity_in),
                     deposits=_amount("deposits", deposits),
                 )
@@ -106,6 +114,11 @@ def note_loan(
                 "version": noted.version,
                 "liens": [each.model_dump(mode="json") for each in noted.liens],
                 "notices": [each.model_dump(mode="json") for each in noted.notices],
+                "came_back": [
+                    {"draw": draw.number, **each.model_dump(mode="json")}
+                    for draw in noted.prior_draws
+                    for each in draw.came_back
+                ],
                 "equity_in": f"{noted.equity_in:.2f}",
                 "deposits": f"{noted.deposits:.2f}",
             },
@@ -113,13 +126,17 @@ def note_loan(
         )
 
 
-def _noted(model: type[_N], option: str, name: str, day: str, said: str) -> _N:
-    value, found, on = said.partition("=")
+def _noted(model: type[_N], option: str, name: str, what: str, said: str, **more: str) -> _N:
+    value, _, rest = said.partition("=")
     try:
-        return model.model_validate_json(json.dumps({name: value, day: on if found else ""}))
+        return model.model_validate_json(json.dumps({name: value, what: rest, **more}))
     except ValidationError as error:
         _, why = first_error(error)
         raise fail(f"--{option}: {escape(repr(said))}: {why}", USAGE) from None
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _amount(option: str, said: str | None) -> Decimal | None:

@@ -26,19 +26,26 @@ from activities.reallocation._steps import (
     reallocate,
     recompute_reallocation,
 )
+from activities.resend._steps import (
+    propose_resend,
+    read_payment,
+    recompute_resend,
+    resend_payment,
+)
 from placet import governance
 from placet.agent import ORCHESTRATION
 from placet.agent.reasoning import Mind
 from placet.governance.keeping import Tools, keeper_activities
 from placet.governance.steps import ACTIVITIES as REVIEWING
 from placet.process import Process
-from workflows import budget_reallocation, loan_draw, loan_draw_read
+from workflows import budget_reallocation, loan_draw, loan_draw_read, payment_resend
 from workflows.read_definition import READERS
 
 PROCESSES: tuple[Process, ...] = (
     loan_draw.PROCESS,
     budget_reallocation.PROCESS,
     loan_draw_read.PROCESS,
+    payment_resend.PROCESS,
 )
 
 ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
@@ -53,15 +60,18 @@ ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
         read_moves,
         check_reallocation,
         analyse_read_draw,
+        read_payment,
+        propose_resend,
     ),
     "draw-verifier": (
         recompute_analysis,
         recompute_reallocation,
         check_reading,
         recompute_read_analysis,
+        recompute_resend,
     ),
     "compliance-checker": (screen_payee,),
-    "disbursement": (disburse, reallocate),
+    "disbursement": (disburse, reallocate, resend_payment),
 }
 """The activities of each agent; the orchestrator runs the workflows as well."""
 

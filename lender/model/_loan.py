@@ -104,10 +104,13 @@ class ScheduleRow(Model):
     retainage: Money
 
 
+PaymentId = Annotated[str, StringConstraints(pattern=r"^pay-[A-Za-z0-9-]{1,60}$")]
+
+
 class Payment(Model):
     """One payment of a disbursement. Its id makes it count once."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^pay-[A-Za-z0-9-]{1,60}$")]
+    id: PaymentId
     payee: PayeeId
     account: Text
     amount: Money
@@ -172,6 +175,23 @@ class LineDrawn(Model):
     amount: Money
 
 
+class SentAgain(Model):
+    """The payment that was sent in place of one that came back, and who approved it on what."""
+
+    payment: Payment
+    approved_by: Text
+    on_version: Annotated[str, StringConstraints(max_length=64)]
+
+
+class CameBack(Model):
+    """That a payment came back, why, and what was sent in its place since."""
+
+    payment: PaymentId
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    noted: date
+    again: SentAgain | None = None
+
+
 class PriorDraw(Model):
     """A draw that was disbursed: what the next one continues.
 
@@ -179,6 +199,8 @@ class PriorDraw(Model):
     ``inspected``, what the work that the inspector saw is worth, nor what was ``drawn`` of lines,
     nor the ``bills`` of sale.
     ``earned_less_retainage`` is line 6 of its certificate less what was taken off the draw.
+    ``payments`` are those that it was disbursed with, ``came_back`` says which of them, and of
+    those that were sent in their place, came back.
     """
 
     number: int = Field(ge=1, le=MAX_DRAW)
@@ -193,6 +215,29 @@ class PriorDraw(Model):
     inspected: Money | None = None
     drawn: tuple[LineDrawn, ...] = ()
     bills: tuple[BillOfSale, ...] | None = None
+    came_back: tuple[CameBack, ...] = ()
+
+    @model_validator(mode="after")
+    def _sent_again_as_it_was(self) -> "PriorDraw":
+        sent = {each.id: each for each in self.payments}
+        noted: set[str] = set()
+        for each in self.came_back:
+            before = sent.get(each.payment)
+            if before is None or each.payment in noted:
+                raise ValueError(f"came_back: {each.payment} was not sent, or stands twice")
+            noted.add(each.payment)
+            if each.again is None:
+                continue
+            again = each.again.payment
+            if again.id in sent or (again.payee, again.amount) != (before.payee, before.amount):
+                raise ValueError(f"came_back: {again.id} is not {before.id}, sent again")
+            sent[again.id] = again
+        return self
+
+    def sent(self, payment: str) -> Payment | None:
+        """The payment of that id as it was sent, with the draw or in another's place."""
+        again = (each.again.payment for each in self.came_back if each.again is not None)
+        return next((each for each in (*self.payments, *again) if each.id == payment), None)
 
 
 class Retainage(Model):

@@ -10,6 +10,8 @@
 6. (I5) Just before it pays, in the transaction that pays, status, holds, title, insurance, balance,
    accounts and invoices are looked at again: what is worse than people knew stops the payment.
 7. (I5, I11) A reallocation is done once, with the moves that people approved, on the same loan.
+8. (I5, I11) A payment that was noted as come back is sent again once, under a new id: the very same
+   amount to the very same payee, at the account that people saw. What was disbursed stays.
 """
 
 from lender.servicing._app import make_app

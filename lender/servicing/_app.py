@@ -11,8 +11,10 @@ from lender._uses import Desk
 from lender._web import (
     LoanPath,
     NumberPath,
+    PaymentPath,
     answer,
     make_service,
+    parse_payment,
     parse_reallocation,
     parse_record,
     read_model,
@@ -27,6 +29,7 @@ from lender.servicing._loans import (
 )
 from lender.servicing._paying import Disbursement
 from lender.servicing._reallocating import Application, find_moves, reallocation_facts
+from lender.servicing._resending import Sending, find_payment, payment_facts
 from placet.model import FactsAnswer, digest_json
 from placet.resource import Guard
 
@@ -81,6 +84,23 @@ def make_app(database: Database, guard: Guard) -> FastAPI:
             asked = await read_model(request, Moves)
             return answer(await Application(use, loan, number, asked).apply())
 
+    @app.get("/loans/{loan}/draws/{draw}/payments/{payment}")
+    async def read_payment(
+        request: Request, loan: LoanPath, draw: NumberPath, payment: PaymentPath
+    ) -> Response:
+        record = _payment(loan, draw, payment)
+        async with desk.using(request, action="payment:read", record=record) as use:
+            return answer(await use.run(find_payment(loan, draw, payment)))
+
+    @app.post("/loans/{loan}/draws/{draw}/payments/{payment}/resending")
+    async def resend(
+        request: Request, loan: LoanPath, draw: NumberPath, payment: PaymentPath
+    ) -> Response:
+        record = _payment(loan, draw, payment)
+        async with desk.using(request, action="payment:resend", record=record) as use:
+            asked = await read_model(request, Payments)
+            return answer(await Sending(use, loan, draw, payment, asked).send())
+
     @app.get("/v1/facts/{record:path}")
     async def facts(request: Request, record: str) -> Response:
         return answer(await desk.tell_facts(request, record, _facts(record)))
@@ -93,6 +113,9 @@ def _facts(record: str) -> Callable[[Session], FactsAnswer]:
         asked = parse_reallocation(record)
         if asked is not None:
             return reallocation_facts(record, *asked)(session)
+        sent = parse_payment(record)
+        if sent is not None:
+            return payment_facts(record, *sent)(session)
         return facts_of(record, *parse_record(record))(session)
 
     return read
@@ -104,3 +127,7 @@ def _draw(loan: str, draw: int) -> str:
 
 def _reallocation(loan: str, number: int) -> str:
     return f"loan/{loan}/reallocation/{number}"
+
+
+def _payment(loan: str, draw: int, payment: str) -> str:
+    return f"{_draw(loan, draw)}/payment/{payment}"

@@ -13,6 +13,7 @@ from lender.model import (
     BilledInvoice,
     LoanFile,
     LoanStatus,
+    Payment,
     Payments,
     draw_version,
     payments_digest,
@@ -40,6 +41,18 @@ _REFUSED_BY_DATABASE = {
     "payment_pkey": "a payment of this id was made already",
     "payment.id": "a payment of this id was made already",
 }
+
+
+def refused_by_database(error: IntegrityError) -> Failure:
+    """What to answer where the database holds a payment to one of its limits.
+
+    Raises:
+        IntegrityError: it is none of these.
+    """
+    said = _REFUSED_BY_DATABASE.get(broken_constraint(error))
+    if said is None:
+        raise error
+    return Failure(409, "conflict", said)
 
 
 class Disbursed(Model):
@@ -73,7 +86,7 @@ class Disbursement:
         before = await self._use.read(self._before)
         if before is not None:
             return await self._use.run(lambda _: before, self._digest)
-        _require_fixed(self._fixed, self._asked, self._digest)
+        require_fixed(self._fixed, self._asked, self._digest)
         await self._use.intend(self._digest)
         kill_point("servicing.after-intent")
         paid = await self._use.run(self._pay, self._digest)
@@ -106,10 +119,7 @@ class Disbursement:
         except DrawRefused as error:
             raise Failure(409, "conflict", str(error)) from None
         except IntegrityError as error:
-            said = _REFUSED_BY_DATABASE.get(broken_constraint(error))
-            if said is None:
-                raise
-            raise Failure(409, "conflict", said) from None
+            raise refused_by_database(error) from None
         kill_point("servicing.before-commit")
         return answer
 
@@ -124,19 +134,15 @@ class Disbursement:
             trouble = "the analysis recommends another amount than was approved"
         elif payments_digest(analysis.payments) != self._digest:
             trouble = "the payments are not those of the analysis"
-        elif loan.status is not LoanStatus.OPEN or loan.maturity < today():
-            trouble = "the loan is not open"
-        elif row.holds:
-            trouble = "the loan is on hold"
+        elif standing := why_not_payable(row, loan):
+            trouble = standing
         elif worse := worsened(loan, analysis, today()):
             trouble = "worse than what was approved: " + "; ".join(
                 f"{aspect.value}: {said}" for aspect, said in worse.items()
             )
         else:
             for payment in self._asked.payments:
-                payee = loan.payee(payment.payee)
-                if payee is None or payee.account != payment.account:
-                    trouble = f"{payment.account} is not the account of {payment.payee}"
+                trouble = why_not_to(loan, payment) or trouble
         if trouble is not None:
             raise Failure(409, "conflict", trouble)
 
@@ -144,22 +150,7 @@ class Disbursement:
         self, session: Session, row: LoanRow, after: LoanFile, analysis: Analysis
     ) -> Disbursed:
         """Write the payments, what was billed, the loan after it, and the answer."""
-        paid_at = system_clock().isoformat()
-        for payment in self._asked.payments:
-            if session.get(PaymentRow, payment.id) is not None:
-                raise Failure(409, "conflict", f"payment {payment.id} was made already")
-            session.add(
-                PaymentRow(
-                    id=payment.id,
-                    loan=self._loan,
-                    draw=self._draw,
-                    payee=payment.payee,
-                    account=payment.account,
-                    amount_cents=cents(payment.amount),
-                    grant=self._use.grant.id,
-                    paid_at=paid_at,
-                )
-            )
+        write_payments(session, self._use, self._loan, self._draw, self._asked.payments)
         amount = sum(cents(payment.amount) for payment in self._asked.payments)
         on_version = draw_version(row.version, digest_json(analysis))
         row.version, row.body = after.version, after.model_dump_json()
@@ -219,7 +210,48 @@ def _known(analysis: Analysis, invoice: BilledInvoice) -> bool:
     )
 
 
-def _require_fixed(fixed: GrantedDetails, asked: Payments, digest: Digest) -> None:
+def why_not_payable(row: LoanRow, loan: LoanFile) -> str | None:
+    """Why nothing is paid on a loan as it stands now, or ``None``."""
+    if loan.status is not LoanStatus.OPEN or loan.maturity < today():
+        return "the loan is not open"
+    return "the loan is on hold" if row.holds else None
+
+
+def why_not_to(loan: LoanFile, payment: Payment) -> str | None:
+    """Why the loan does not pay to this account, or ``None``."""
+    payee = loan.payee(payment.payee)
+    if payee is None or payee.account != payment.account:
+        return f"{payment.account} is not the account of {payment.payee}"
+    return None
+
+
+def write_payments(
+    session: Session, use: Use, loan: str, draw: int, payments: tuple[Payment, ...]
+) -> None:
+    """Write what is paid under a grant; an id counts once in the whole system.
+
+    Raises:
+        Failure: 409, a payment of this draw has one of the ids.
+    """
+    paid_at = system_clock().isoformat()
+    for payment in payments:
+        if session.get(PaymentRow, payment.id) is not None:
+            raise Failure(409, "conflict", f"payment {payment.id} was made already")
+        session.add(
+            PaymentRow(
+                id=payment.id,
+                loan=loan,
+                draw=draw,
+                payee=payment.payee,
+                account=payment.account,
+                amount_cents=cents(payment.amount),
+                grant=use.grant.id,
+                paid_at=paid_at,
+            )
+        )
+
+
+def require_fixed(fixed: GrantedDetails, asked: Payments, digest: Digest) -> None:
     """Hold the body against what people fixed in the grant."""
     if not asked.payments or any(payment.amount <= 0 for payment in asked.payments):
         raise Failure(400, "invalid_request", "payments: each has an amount above zero")

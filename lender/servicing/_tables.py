@@ -18,6 +18,7 @@ _LOAN = "loan = (SELECT granted('loan'))"
 _DRAW = f"{_LOAN} AND draw = (SELECT granted('draw')::int)"
 _PAYING = ("draw:disburse",)
 _REALLOCATING = ("budget:reallocate",)
+_RESENDING = ("payment:resend",)
 _BILLED_ELSEWHERE = """
     CREATE OR REPLACE FUNCTION billed_elsewhere(asked text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -36,7 +37,11 @@ class LoanRow(Base, table=True):
     __table_args__ = (
         CheckConstraint("disbursed_cents <= commitment_cents", name="within_commitment"),
         CheckConstraint("disbursed_cents >= 0", name="not_negative"),
-        Reach("id = (SELECT granted('loan'))", locks=True, changes=(*_PAYING, *_REALLOCATING)).info,
+        Reach(
+            "id = (SELECT granted('loan'))",
+            locks=True,
+            changes=(*_PAYING, *_REALLOCATING, *_RESENDING),
+        ).info,
     )
     id: str = Field(primary_key=True)
     version: int
@@ -70,7 +75,7 @@ class PaymentRow(Base, table=True):
     """One payment; its id makes it count once."""
 
     __tablename__ = "payment"
-    __table_args__ = Reach(_DRAW, adds=_PAYING).info
+    __table_args__ = Reach(_DRAW, adds=(*_PAYING, *_RESENDING)).info
     id: str = Field(primary_key=True)
     loan: str = Field(index=True)
     draw: int

@@ -1,0 +1,17 @@
+"""What the steps of sending a payment again give back: ids and digests, no document text."""
+
+from placet.model import Model, PartRef, RecordId
+
+
+class SentRef(Model):
+    """The payment as it was sent: its part, and the record of its payee."""
+
+    part: PartRef
+    payee: RecordId
+
+
+class ResendRef(Model):
+    """What would be sent: its part, and whether there is anything to send."""
+
+    part: PartRef
+    payable: bool

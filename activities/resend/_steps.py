@@ -1,0 +1,110 @@
+"""The governed steps of sending a payment again: thin shells over the checks and HTTP."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.checks import day_to_confirm
+from activities.resend._requests import ResendRef, SentRef
+from lender.model import (
+    LoanFile,
+    Payments,
+    Resend,
+    Resent,
+    Screening,
+    SentPayment,
+    payments_digest,
+    resend,
+)
+from placet.agent import current_grant, governed, read_answer
+from placet.model import PartRef, Proposal, quantity
+from placet.process import StepRequest
+
+
+def _path(record: str) -> str:
+    _, loan, _, draw, _, payment = record.split("/")
+    return f"/loans/{loan}/draws/{draw}/payments/{payment}"
+
+
+@activity.defn
+@governed(action="payment:read", system="loan-servicing")
+async def read_payment(request: StepRequest) -> SentRef:
+    """Read the payment as it was sent, and whether it came back."""
+    grant = current_grant()
+    sent = read_answer(await grant.request("GET", _path(request.record)), SentPayment)
+    came = "came back" if sent.came_back is not None else "is not known to have come back"
+    grant.reason(f"read payment {sent.payment.id} of {sent.payment.amount}, which {came}")
+    return SentRef(part=grant.keep("payment", sent), payee=f"payee/{sent.payment.payee}")
+
+
+@activity.defn
+@governed(action="resend:propose", system="authority")
+async def propose_resend(request: StepRequest) -> ResendRef:
+    """Say what would be sent in its place: what counts is what was settled (I13)."""
+    grant = current_grant()
+    proposed = await _propose(request, _today())
+    grant.reason(
+        f"{quantity(len(proposed.results), 'check')}, {quantity(len(proposed.findings), 'finding')}"
+        f"; {quantity(len(proposed.payments), 'payment')} to send"
+    )
+    part = grant.keep("resend", proposed, _proposal(proposed))
+    return ResendRef(part=part, payable=bool(proposed.payments))
+
+
+@activity.defn
+@governed(action="resend:recompute", system="authority")
+async def recompute_resend(request: StepRequest) -> PartRef:
+    """Say it again from the same inputs, under another identity: one alone asks nobody."""
+    grant = current_grant()
+    (made,) = await grant.inputs("resend")
+    try:
+        said = Resend.model_validate(made.part.data).as_of
+    except ValidationError:
+        said = _today()
+    proposed = await _propose(request, day_to_confirm(said, _today()))
+    return grant.keep("recomputed_resend", proposed, _proposal(proposed))
+
+
+async def _propose(request: StepRequest, today: date) -> Resend:
+    grant = current_grant()
+    (sent,) = await grant.inputs("payment")
+    (loan,) = await grant.inputs("loan")
+    screenings = tuple(
+        Screening.model_validate(each.part.data) for each in await grant.inputs("screening")
+    )
+    return resend(
+        LoanFile.model_validate(loan.part.data),
+        int(request.record.split("/")[3]),
+        SentPayment.model_validate(sent.part.data),
+        screenings,
+        today,
+    )
+
+
+def _proposal(proposed: Resend) -> Proposal:
+    return Proposal(
+        amount=proposed.amount if proposed.payments else Decimal("0.00"),
+        requested=proposed.amount,
+        findings=proposed.findings,
+        payments_digest=payments_digest(proposed.payments),
+        record_version=proposed.version,
+    )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@activity.defn
+@governed(action="payment:resend", system="loan-servicing")
+async def resend_payment(request: StepRequest) -> PartRef:
+    """Have the approved payment sent, once."""
+    grant = current_grant()
+    (approved,) = await grant.inputs("resend")
+    payments = Resend.model_validate(approved.part.data).payments
+    path = f"{_path(request.record)}/resending"
+    sent = read_answer(await grant.request("POST", path, json=Payments(payments=payments)), Resent)
+    grant.reason(f"sent {sent.payment.amount} again, as {sent.payment.id}")
+    return grant.keep("resent", sent)

@@ -74,14 +74,14 @@ class Resend(Model):
     draw: int = Field(ge=1, le=MAX_DRAW)
     loan_version: int = Field(ge=1, le=MAX_VERSION)
     payment: PaymentId
-    reason: Text | None
+    reason: Text | None = None
     payee: PayeeId
-    payee_name: Text | None
+    payee_name: Text | None = None
     amount: Money
     account_before: Text
-    account: Text | None
+    account: Text | None = None
     account_changed: bool
-    account_changed_on: date | None
+    account_changed_on: date | None = None
     results: tuple[CheckResult, ...]
     payments: tuple[Payment, ...]
     version: str

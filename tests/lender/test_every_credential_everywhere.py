@@ -17,6 +17,7 @@ from tests.lender.lending import STAFF, Lending
 
 SYSTEMS = EVERY_SYSTEM
 _IDS = {"loan": "L-1001", "draw": "1", "number": "1", "payee": "P-10010", "version": "1"}
+_IDS |= {"payment": "pay-1"}
 _IDS |= {"name": "a.pdf", "record": "loan/L-1001"}
 OPEN = {"/livez", "/readyz"}
 """What anyone may ask, with or without a credential."""

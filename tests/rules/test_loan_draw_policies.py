@@ -26,14 +26,15 @@ FOLDER = Path(__file__).parents[2] / "policies/loan-draw"
 POLICIES = load_policies(
     (FOLDER / "policies.cedar").read_text(), (FOLDER / "schema.cedarschema").read_text()
 )
-PAYS, MOVES = "draw:disburse", "budget:reallocate"
+PAYS, MOVES, SENDS = "draw:disburse", "budget:reallocate", "payment:resend"
 
-LOAN, DRAW, PACKET, PAYEE, BUDGET = (
+LOAN, DRAW, PACKET, PAYEE, BUDGET, PAYMENT = (
     "loan/L-1001",
     "loan/L-1001/draw/7",
     "loan/L-1001/draw/7/packet",
     "payee/P-100",
     "loan/L-1001/reallocation/2",
+    "loan/L-1001/draw/7/payment/pay-L-1001-7-P-100",
 )
 INTENDED = {
     "packet:read": ("draw-intake", PACKET),
@@ -53,6 +54,10 @@ INTENDED = {
     "reallocation:check": ("draw-analyst", BUDGET),
     "reallocation:recompute": ("draw-verifier", BUDGET),
     MOVES: ("disbursement", BUDGET),
+    "payment:read": ("draw-analyst", PAYMENT),
+    "resend:propose": ("draw-analyst", PAYMENT),
+    "resend:recompute": ("draw-verifier", PAYMENT),
+    SENDS: ("disbursement", PAYMENT),
 }
 SHARED = {action for action, (agent, _) in INTENDED.items() if agent == "orchestrator"}
 """What the orchestrator does in every process."""
@@ -108,6 +113,13 @@ FACTS: dict[str, JsonValue] = {
 BUDGET_FACTS: dict[str, JsonValue] = {
     name: FACTS[name] for name in ("granted_by", "holds", "status")
 }
+RESEND_FACTS: dict[str, JsonValue] = {
+    "came_back": "noted",
+    **{name: FACTS[name] for name in ("granted_by", "holds", "screening", "status")},
+}
+GUARDED = {PAYS: FACTS, MOVES: BUDGET_FACTS, SENDS: RESEND_FACTS}
+"""What systems of record say before each guarded action."""
+
 APPROVED_BY_THREE = APPROVAL.model_copy(update={"people": 3})
 
 
@@ -123,9 +135,9 @@ def ask(
     """Ask for an intended pair, with these members changed."""
     who, intended = INTENDED[action]
     stepping = STEP.model_copy(update={"agent": who, **(step or {})})
-    if action in {PAYS, MOVES}:
-        known = FACTS if action == PAYS else BUDGET_FACTS
-        signed = APPROVAL if action == PAYS else APPROVED_BY_THREE
+    if action in GUARDED:
+        known = GUARDED[action]
+        signed = APPROVED_BY_THREE if action == MOVES else APPROVAL
         context = guarded_context(
             stepping,
             signed.model_copy(update=approval or {}),
@@ -208,6 +220,8 @@ def test_i1_only_an_open_case_gets_grants(action: str, status: CaseStatus) -> No
         PACKET,
         PAYEE,
         BUDGET,
+        PAYMENT,
+        f"{PAYMENT}/again",
         f"{BUDGET}/move",
         f"{PACKET}/page",
         f"{PAYEE}/account",
@@ -217,8 +231,8 @@ def test_i1_only_an_open_case_gets_grants(action: str, status: CaseStatus) -> No
 def test_i3_an_action_fits_one_kind_of_record(action: str, record: str) -> None:
     """I3: the right agent and action on another kind of record is denied."""
     answer = ask(action, record=record)
-    both = action in SHARED and record == BUDGET
-    if record == INTENDED[action][1] or both:
+    shared = action in SHARED and record in {BUDGET, PAYMENT}
+    if record == INTENDED[action][1] or shared:
         assert isinstance(answer, Permitted)
     else:
         assert isinstance(answer, Denied)
@@ -314,6 +328,48 @@ def test_i3_no_mode_changes_a_budget_without_people() -> None:
     assert forbidden_by(answer) == ("law.budget-takes-people",)
 
 
+# --- sending again --------------------------------------------------------------------------
+
+
+def test_i5_an_approved_payment_that_came_back_is_sent_again() -> None:
+    """I5: the request that every test below changes in one thing."""
+    answer = ask(SENDS)
+    assert isinstance(answer, Permitted)
+    assert answer.policies == ("disbursement.sends-approved-payment-again",)
+
+
+_OF_A_PAYMENT = {
+    name: case
+    for name, case in REFUSED.items()
+    if set(case[0].get("facts", {})) <= set(RESEND_FACTS) and name != "nobody decided"
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        *_OF_A_PAYMENT.values(),
+        ({"facts": {"came_back": "no"}}, "law.came-back"),
+        ({"facts": {"came_back": ""}}, "law.came-back"),
+        ({"approval": {"automatic": True}}, "law.resend-takes-people"),
+    ],
+    ids=[*_OF_A_PAYMENT, "not noted", "a word that nobody knows", "no need asked for"],
+)
+def test_i5_nothing_is_sent_again_when_one_thing_is_wrong(
+    changes: dict[str, Any], law: str
+) -> None:
+    """I5: what stops a payment stops it the second time as well, and only what came back goes."""
+    assert forbidden_by(ask(SENDS, **changes)) == (law,)
+
+
+def test_i3_no_mode_sends_a_payment_again_without_people() -> None:
+    """I3: what automatic mode pays alone, it does not send again."""
+    answer = ask(SENDS, step=ALONE["step"], approval=ALONE["approval"])
+    assert forbidden_by(answer) == ("law.resend-takes-people",)
+    nobody = forbidden_by(ask(SENDS, approval={"people": 0}))
+    assert set(nobody) == {"law.people-decide", "law.resend-takes-people"}
+
+
 @pytest.mark.parametrize("fact", sorted(FACTS))
 def test_i3_a_fact_that_is_missing_permits_nothing(fact: str) -> None:
     """I3: a system of record that leaves something out is no yes."""
@@ -397,3 +453,21 @@ def test_the_authority_matrix_is_the_lenders_delegation() -> None:
     assert matrix.automatic_limit == Decimal("25000.00")
     assert [rule.checkpoint for rule in matrix.rules] == ["draw-approval", "compliance"]
     assert matrix.openers == ("draw-administrator",)
+
+
+def test_a_payment_is_sent_again_by_those_who_pay_as_much_of_a_draw() -> None:
+    """And only after a compliance officer, whatever the amount; no mode lets one through alone."""
+    ours, draws = (
+        AuthorityMatrix.model_validate_json(
+            (FOLDER.parent / name / "authority-matrix.json").read_bytes()
+        )
+        for name in ("payment-resend", "loan-draw")
+    )
+    call_back, approval = ours.rules
+    assert (call_back.checkpoint, approval.checkpoint) == ("call-back", "resend-approval")
+    (tier,) = call_back.tiers
+    assert [(need.roles, need.count) for need in tier.needs] == [(("compliance-officer",), 1)]
+    draw = draws.rule("draw-approval")
+    assert draw is not None
+    assert approval == draw.model_copy(update={"checkpoint": "resend-approval"})
+    assert ours.automatic_limit == 0

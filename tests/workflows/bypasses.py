@@ -7,6 +7,8 @@ with workflow.unsafe.imports_passed_through():
     from placet.process import StepRequest
     from workflows.budget_reallocation import BudgetReallocation
     from workflows.loan_draw import APPROVAL, LoanDrawReview
+    from workflows.payment_resend import PaymentResend
+    from workflows.resend_definition import APPROVAL as RESEND_APPROVAL
 
 
 @workflow.defn(name="LoanDrawReview")
@@ -42,3 +44,14 @@ class AsksNobody(BudgetReallocation):
         await self.take(case, "read_moves", case.subject, PartRef)
         await self.patient_step("reallocate", request, PartRef, case.subject)
         return "reallocated"
+
+
+@workflow.defn(name="PaymentResend")
+class CallsNobodyBack(PaymentResend):
+    """The payment is put before those who approve, and nobody has called its payee back."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        await self._propose(case)
+        await self.checkpoint(RESEND_APPROVAL, case.case, case.subject)
+        return await self._send(case) or "none"

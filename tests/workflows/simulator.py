@@ -45,6 +45,7 @@ from placet.model import (
 from placet.payloads import PLAIN
 from workflows.budget_reallocation import BudgetReallocation
 from workflows.loan_draw import LoanDrawReview
+from workflows.payment_resend import PaymentResend
 
 HISTORIES = Path(__file__).parent / "histories"
 SUBJECT = "loan/L-1/draw/2"
@@ -61,6 +62,7 @@ QUEUES = (
 WORKFLOWS = (
     LoanDrawReview,
     BudgetReallocation,
+    PaymentResend,
     IdentityReview,
     IdentityRotation,
     IdentityOffboarding,
@@ -86,6 +88,10 @@ _USUAL: Mapping[str, Answer] = {
     "check_reallocation": {"part": _PART, "fits": True},
     "recompute_reallocation": _PART,
     "reallocate": _PART,
+    "read_payment": {"part": _PART, "payee": "payee/p-1"},
+    "propose_resend": {"part": _PART, "payable": True},
+    "recompute_resend": _PART,
+    "resend_payment": _PART,
     "look_at_identity": _PART,
     "carry_out_review": {"part": _PART, "outcome": "kept"},
     "look_at_order": {"part": _PART, "confirm": False},
@@ -245,6 +251,38 @@ REALLOCATIONS: Mapping[str, Scenario] = {
 }
 
 
+def _resending(result: str, **answers: Sequence[Answer]) -> Scenario:
+    subject = f"{SUBJECT}/payment/pay-1"
+    return Scenario(result, answers, workflow=PaymentResend, subject=subject)
+
+
+RESENDS: Mapping[str, Scenario] = {
+    "resend-sent": _resending("resent"),
+    "resend-not-confirmed": _resending(
+        "rejected",
+        open_checkpoint=[OPEN],
+        read_outcome=[_decided_late(CheckpointStatus.REJECTED, timedelta(hours=3))],
+    ),
+    "resend-not-approved": _resending(
+        "expired", open_checkpoint=[APPROVED, CheckpointStatus.EXPIRED]
+    ),
+    "resend-with-nothing-to-send": _resending(
+        "nothing_to_send", propose_resend=[{"part": _PART, "payable": False}]
+    ),
+    "resend-returned-and-handed-in-again": _resending(
+        "resent",
+        open_checkpoint=[RETURNED, APPROVED, RETURNED, APPROVED],
+        read_outcome=[RETURNED, RESUBMITTED, RESUBMITTED],
+    ),
+    "resend-changed-at-the-last-moment": _resending(
+        "resent",
+        resend_payment=[denied("conflict"), denied("conflict"), _PART],
+        read_outcome=[APPROVED, VOIDED],
+    ),
+    "resend-flagged": _resending("flagged", resend_payment=[_AUDIT]),
+}
+
+
 def _governing(workflow: type, result: str, **answers: Sequence[Answer]) -> Scenario:
     subject = (
         "campaign/autumn/identity/1" if workflow is IdentityReview else "identity-order/order-1"
@@ -315,7 +353,7 @@ _FOUND = TypedSearchAttributes(
         )
     ]
 )
-STORED: Mapping[str, Scenario] = {**SCENARIOS, **REALLOCATIONS, **GOVERNING}
+STORED: Mapping[str, Scenario] = {**SCENARIOS, **REALLOCATIONS, **RESENDS, **GOVERNING}
 """All whose histories are kept."""
 TOO_MANY_ROUNDS = Scenario("too_many_rounds", {"look_again": [_CHANGED]})
 

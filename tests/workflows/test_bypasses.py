@@ -15,7 +15,12 @@ from lender.samples import LOAN_DEFECTS, make_loan
 from placet.audit import workflow_runner
 from placet.model import ActAnswer, Verdict
 from tests.harness.reading import reading
-from tests.workflows.bypasses import AsksNobody, IgnoresCompliance, SkipsCompliance
+from tests.workflows.bypasses import (
+    AsksNobody,
+    CallsNobodyBack,
+    IgnoresCompliance,
+    SkipsCompliance,
+)
 from tests.workflows.desk import Desk, open_desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -89,6 +94,36 @@ async def test_no_budget_changes_without_an_approval(desk: Desk) -> None:
     assert [each["action"] for each in denied] == ["budget:reallocate"]
     assert "I5" in denied[0]["reasons"]
     assert desk.books.loan(loan.loan_id) == loan
+
+
+async def test_no_payment_is_sent_again_without_a_call_back(desk: Desk) -> None:
+    """I5: whatever the account, the checkpoint that comes first is the signed definition's."""
+    loan = desk.take_in_loan()
+    draw = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(draw))
+    await desk.ended(draw)
+    paid = desk.books.loan(loan.loan_id)
+    payment = paid.prior_draws[0].payments[0].id
+    noted = await desk.command(
+        "dana", "loan", "note", loan.loan_id, "--came-back", f"{payment}=R02"
+    )
+    assert noted.code == 0, noted.err
+    desk.made.stop("worker-orchestrator")
+    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
+    code = [CallsNobodyBack]
+    async with Worker(
+        client, task_queue="orchestrator", workflows=code, workflow_runner=workflow_runner()
+    ):
+        said = await desk.command(
+            *("dana", "case", "open", "--json", "--process", "payment-resend"),
+            *("--loan", loan.loan_id, "--draw", "1", "--payment", payment),
+        )
+        case = str(ActAnswer.model_validate_json(said.out).case)
+        await _first_task_taken(client, case)
+        desk.made.start("worker-orchestrator")
+        await desk.ended(case, "stopped")
+    assert await desk.people["una"].checkpoints(case=case) == []
+    assert desk.paid(loan) == paid.disbursed
 
 
 async def _first_task_taken(client: Client, case: str) -> None:

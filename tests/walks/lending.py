@@ -1,10 +1,11 @@
-"""A walk through the lender's own cases: draws of several loans, and reallocations beside them.
+"""A walk through the lender's own cases: draws of several loans, and what befalls them.
 
-Packets are right or have the samples' defects; loans, payees and what the lender knows of them
-change meanwhile; a system of record now and then does what it was asked and loses its answer.
+Budgets are reallocated beside them, and payments come back. Packets are right or have the samples'
+defects; loans, payees and what the lender knows of them change meanwhile; a system of record now and then does what it was asked and loses its answer.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
@@ -15,7 +16,15 @@ from typing import Any, ClassVar
 from lender import compliance, servicing
 from lender._service import Failure
 from lender.embedded import ADMINISTRATOR, PEOPLE
-from lender.model import CoverNotice, InsuranceKind, Lien, LoanFile, LoanStatus
+from lender.model import (
+    CameBack,
+    CoverNotice,
+    InsuranceKind,
+    Lien,
+    LoanFile,
+    LoanStatus,
+    sent_payment,
+)
 from lender.samples import (
     LOAN_DEFECTS,
     make_loan,
@@ -40,6 +49,7 @@ from tests.walks.ruling import RulingWalk
 from tests.walks.walking import REFUSALS, Does
 
 DRAW, REALLOCATION, READ = "loan-draw", "budget-reallocation", "loan-draw-read"
+RESEND = "payment-resend"
 _COSTS = ("60000.00", "120000.00", "700000.00", "9000000.00")
 _MORE = {
     "bea": ("administrator",),
@@ -55,7 +65,7 @@ class LendingWalk(RulingWalk):
     names = ("dora", "olga", "omar", "sofia", "sam", "cora", "ines", "nia")
     roles = (*PEOPLE.values(), ("loan-officer", "senior-approver"), ("administrator",))
     givers = ("omar", "sofia", "cora")
-    processes = (DRAW, REALLOCATION, READ)
+    processes = (DRAW, REALLOCATION, READ, RESEND)
     refusals: ClassVar = (*REFUSALS, Failure)
 
     def __init__(self, seed: int, branch: Branch, folder: Path) -> None:
@@ -96,6 +106,7 @@ class LendingWalk(RulingWalk):
             self.play: 60,
             self.open_draw: 8,
             self.open_reallocation: 4,
+            self.open_resend: 5,
             self.decide: 25,
             self.decide_twice: 3,
             self.claim_or_leave: 2,
@@ -170,6 +181,26 @@ class LendingWalk(RulingWalk):
         self.asked[loan.loan_id] = number
         await self._open(REALLOCATION, f"loan/{loan.loan_id}/reallocation/{number}")
 
+    async def open_resend(self) -> None:
+        """A payment that came back, mostly: noted now, or before, or not at all."""
+        loan = self.loan()
+        sent = [
+            (draw.number, payment.id)
+            for draw in loan.prior_draws
+            for payment in (
+                *draw.payments,
+                *(each.again.payment for each in draw.came_back if each.again is not None),
+            )
+        ]
+        if not sent:
+            return
+        number, payment = self.dice.choice(sent)
+        if self.dice.random() < 0.8:
+            back = CameBack(payment=payment, reason="R02", noted=utc_now().date())
+            with contextlib.suppress(Failure):  # it was noted before
+                servicing.note(self.books.servicing, loan.loan_id, came_back=(back,))
+        await self._open(RESEND, f"{loan_draw(loan, number)}/payment/{payment}")
+
     async def _open(self, process: str, subject: str) -> None:
         answer = await self.one_of("dana", "dora").open_case(process, subject)
         if answer.case is not None:
@@ -184,16 +215,25 @@ class LendingWalk(RulingWalk):
         await self.hand_in(self.dice.choice(open_ones), self.one_of("dana", "dora"))
 
     async def hand_in(self, case: CaseView, who: OperatorClient) -> None:
-        """Another packet, or other moves."""
-        _, loan, kind, number = case.subject.split("/")
+        """Another packet, other moves, or the loan as it is now."""
+        _, loan, kind, number, *payment = case.subject.split("/")
         record = case.subject
-        if kind == "draw":
+        if payment:
+            servicing.import_loan(self.books.servicing, self.books.loan(loan))
+            version = self._version_of(loan, int(number), payment[-1])
+        elif kind == "draw":
             record = f"{case.subject}/packet"
             version = self.paperwork.store(self.books.loan(loan), int(number))
         else:
             moves = self.paperwork.moves(self.books.loan(loan))
             version = servicing.change_request(self.books.servicing, loan, number, moves)
         await who.resubmit(case.id, record, version)
+
+    def _version_of(self, loan: str, number: int, payment: str) -> str:
+        now = self.books.loan(loan)
+        sent = sent_payment(now, number, payment)
+        assert sent is not None
+        return sent.version(now.version)
 
     async def end(self) -> None:
         if self.cases:

@@ -6,6 +6,8 @@
 3. What the ledger says was paid was paid, and nothing else was; no case that ended otherwise paid.
 4. Never beyond the commitment; beyond a budget line or a row, as people accepted alone.
 5. A reallocation moved exactly what was approved; nothing else moved.
+6. What was sent again is what came back: once each, under a grant of its own for an approval that
+   stands, after a call-back; what was disbursed is as if it had gone out once.
 """
 
 import itertools
@@ -19,7 +21,15 @@ from typing import Any
 from sqlmodel import select
 
 from lender.demo import Books
-from lender.model import Analysis, LoanFile, Moves, PriorDraw, payments_digest
+from lender.model import (
+    Analysis,
+    CameBack,
+    LoanFile,
+    Moves,
+    PriorDraw,
+    SentAgain,
+    payments_digest,
+)
 from lender.servicing import payments_made
 from lender.servicing._tables import DisbursementRow, LoanRow, PaymentRow, ReallocationRow
 from placet.audit import LogFiles
@@ -33,9 +43,17 @@ from placet.model import (
     digest_json,
 )
 
-_GUARDED = {"draw:disburse": "draw-approval", "budget:reallocate": "reallocation-approval"}
-_DONE = {"draw:disburse": "disbursement", "budget:reallocate": "reallocated"}
-_RESULT = {"draw:disburse": "disbursed", "budget:reallocate": "reallocated"}
+_GUARDED = {
+    "draw:disburse": "draw-approval",
+    "budget:reallocate": "reallocation-approval",
+    "payment:resend": "resend-approval",
+}
+_DONE = {
+    "draw:disburse": "disbursement",
+    "budget:reallocate": "reallocated",
+    "payment:resend": "resent",
+}
+_RESULT = {**_DONE, "draw:disburse": "disbursed"}
 
 
 class Ledger:
@@ -118,7 +136,14 @@ class Judge:
             )
         )
         assert row is not None
-        file, payments = row.file(), payments_made(self.books.servicing, loan)
+        file, rows = row.file(), payments_made(self.books.servicing, loan)
+        again = {
+            each.again.payment.id: (draw.number, each, each.again)
+            for draw in file.prior_draws
+            for each in draw.came_back
+            if each.again is not None
+        }
+        payments = [each for each in rows if each.id not in again]
         paid = sum(each.amount_cents for each in payments)
         figures = {
             "paid": paid,
@@ -139,6 +164,10 @@ class Judge:
             mine = [one for one in payments if one.draw == each.draw]
             for what in self._of_draw(each, by_draw[each.draw], mine, paid_by):
                 yield f"draw {each.draw}: {what}"
+        by_id = {each.id: each for each in rows}
+        for draw, came_back, sent in again.values():
+            for what in self._of_resend(file.loan_id, draw, came_back, sent, by_id, paid_by):
+                yield f"payment {came_back.payment}: {what}"
         yield from self._of_reallocations(file, asked, paid_by)
         yield from self._within_lines(file, done, payments)
 
@@ -184,6 +213,52 @@ class Judge:
             told = Decimal(str(self.ledger.said(part)["amount"]))
             if int(told * 100) != row.amount_cents:
                 yield f"the ledger says {told} was paid"
+
+    def _of_resend(
+        self,
+        loan: str,
+        draw: int,
+        came_back: CameBack,
+        sent: SentAgain,
+        rows: Mapping[str, PaymentRow],
+        paid_by: dict[str, set[str]],
+    ) -> Iterator[str]:
+        made, before = rows.get(sent.payment.id), rows.get(came_back.payment)
+        if made is None or before is None:
+            yield f"of {came_back.payment} and {sent.payment.id} one was not made"
+            return
+        said = (draw, sent.payment.payee, sent.payment.account, int(sent.payment.amount * 100))
+        if (made.draw, made.payee, made.account, made.amount_cents) != said:
+            yield f"sent again as {made}, its file says {said}"
+        if (made.payee, made.amount_cents) != (before.payee, before.amount_cents):
+            yield "sent to another payee, or another amount"
+        grant = self.ledger.grants[made.grant]
+        paid_by["payment:resend"].add(grant["case"])
+        if grant["case"] != sent.approved_by:
+            yield f"sent in {grant['case']}, its file says {sent.approved_by}"
+        record = f"loan/{loan}/draw/{draw}/payment/{came_back.payment}"
+        shown, troubles = self._approved(grant, "payment:resend", record)
+        yield from troubles
+        if shown is None:
+            return
+        proposal = shown.evidence.proposal
+        if (proposal.amount, proposal.payments_digest) != (
+            sent.payment.amount,
+            payments_digest((sent.payment,)),
+        ):
+            yield "another payment was approved"
+        if proposal.record_version != sent.on_version:
+            yield f"approved on {proposal.record_version}, sent on {sent.on_version}"
+        called = [
+            each
+            for each in self.ledger.files.checkpoints.values()
+            if (each.case, each.name, each.status.value) == (grant["case"], "call-back", "approved")
+        ]
+        if not called:
+            yield "nobody was called back"
+        for part in self.ledger.settled("resent")[grant["case"]]:
+            if self.ledger.said(part)["payment"]["id"] != sent.payment.id:
+                yield f"the ledger says that {self.ledger.said(part)} was sent"
 
     # --- approvals ----------------------------------------------------------------------------
 

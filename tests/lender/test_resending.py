@@ -3,14 +3,18 @@
 import asyncio
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from lender._service import Failure
 from lender.model import CameBack, LoanStatus, Payment, payments_digest
+from lender.serve import LenderSettings
 from lender.servicing import import_loan, note, place_hold
+from placet.cli._app import app
 from tests.lender.lending import (
     APPROVED,
     DRAW,
@@ -282,3 +286,21 @@ async def test_another_loans_payment_is_not_noted(bank: Lending) -> None:
     import_loan(database, loan_file().model_copy(update={"loan_id": "L-1002"}))
     with pytest.raises(Failure, match="L-1002 has made no payment"):
         note(database, "L-1002", came_back=(came_back(),))
+
+
+def test_the_note_on_the_command_line_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """I12: what is no payment or has no reason, and what was not made."""
+    settings = LenderSettings(folder=tmp_path)
+    with settings.database("loan-servicing") as database:
+        import_loan(database, loan_file())
+
+    def run(said: str) -> tuple[int, str]:
+        command = ["loan", "note", LOAN, "--came-back", said]
+        result = CliRunner().invoke(app, command, env={"PLACET_LENDER_FOLDER": str(tmp_path)})
+        return result.exit_code, " ".join(result.stderr.split())
+
+    for said in ("pay-1", "pay-1=", "=R02", "1=R02", "pay-1 =R02", f"pay-1={'x' * 301}"):
+        code, told = run(said)
+        assert (code, "--came-back: " in told) == (2, True), told
+    code, told = run("pay-1=R02")
+    assert (code, "has made no payment pay-1" in told) == (1, True), told

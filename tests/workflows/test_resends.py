@@ -227,7 +227,8 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
     else:
         compliance.set_standing(desk.books.compliance, payment.payee, "hit")
     await desk.decide("omar", checkpoint)
-    again = await desk.asked(case, CALL_BACK)
+    # A hold changes nothing of what was called back about; another standing is new evidence.
+    again = await desk.asked(case, APPROVAL if trouble == "on-hold" else CALL_BACK)
     denied = [each["data"] for each in await desk.entries(case) if each["type"] == "grant.denied"]
     law = {"on-hold": "policy:law.no-hold", "not-clear": "policy:law.payees-clear"}[trouble]
     assert [(each["action"], law in each["reasons"]) for each in denied] == [
@@ -243,7 +244,7 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
         assert desk.paid(loan) == loan.disbursed
         return
     place_hold(desk.books.servicing, loan.loan_id, 0)
-    await _approved(desk, case)
+    await desk.decide("omar", again)
     assert (await desk.ended(case)).result == "resent"
     assert desk.paid(loan) == loan.disbursed + payment.amount
 
@@ -272,3 +273,16 @@ async def test_agents_that_only_flag_send_nothing(desk: Desk) -> None:
         await _approved(desk, case)
         assert (await desk.ended(case)).result == "flagged"
     assert desk.paid(loan) == Decimal(loan.disbursed)
+
+
+async def test_a_payment_that_there_is_not_opens_no_case(desk: Desk) -> None:
+    """I12: said beforehand, by the system that would have it."""
+    loan = desk.take_in_loan()
+    before = len(await desk.people["una"].cases())
+    said = await desk.command(
+        "dana",
+        *("case", "open", "--process", PROCESS, "--loan", loan.loan_id),
+        *("--draw", "1", "--payment", "pay-nobody"),
+    )
+    assert (said.code, "loan-servicing has no loan/" in said.err) == (1, True), said
+    assert len(await desk.people["una"].cases()) == before

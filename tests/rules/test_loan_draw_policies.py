@@ -115,7 +115,7 @@ BUDGET_FACTS: dict[str, JsonValue] = {
 }
 RESEND_FACTS: dict[str, JsonValue] = {
     "came_back": "noted",
-    **{name: FACTS[name] for name in ("granted_by", "holds", "screening", "status")},
+    **{name: FACTS[name] for name in ("granted_by", "holds", "screened", "standings", "status")},
 }
 GUARDED = {PAYS: FACTS, MOVES: BUDGET_FACTS, SENDS: RESEND_FACTS}
 """What systems of record say before each guarded action."""

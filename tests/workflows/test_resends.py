@@ -230,7 +230,7 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
     # A hold changes nothing of what was called back about; another standing is new evidence.
     again = await desk.asked(case, APPROVAL if trouble == "on-hold" else CALL_BACK)
     denied = [each["data"] for each in await desk.entries(case) if each["type"] == "grant.denied"]
-    law = {"on-hold": "policy:law.no-hold", "not-clear": "policy:law.payees-clear"}[trouble]
+    law = {"on-hold": "policy:law.no-hold", "not-clear": "policy:law.payees-no-worse"}[trouble]
     assert [(each["action"], law in each["reasons"]) for each in denied] == [
         ("payment:resend", True)
     ]

@@ -3,7 +3,7 @@
 import base64
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -57,8 +57,9 @@ class AuthoritySettings(Settings):
     addresses and ``webhooks`` are signed ones; with ``notice_details`` notices say who and
     which record, too. ``temporal_namespace`` is made if it is missing, and must keep closed
     workflows for ``temporal_retention_hours``: until each is sealed in the archive.
-    ``environment`` is the one that this authority serves: an identity that is registered for
-    another neither joins nor gets a grant here.
+    ``grant_algorithm`` is what the next key for grants and sessions signs with: RS256 is for
+    systems of record that know nothing else. ``environment`` is the one that this authority
+    serves: an identity that is registered for another neither joins nor gets a grant here.
 
     ``rate_…`` are requests a second of one agent, system or operator, and of one address for those
     whom nobody knows; ten times as many at once, and 0 for no limit. ``trusted_proxies`` are the
@@ -78,6 +79,7 @@ class AuthoritySettings(Settings):
     temporal_namespace: str = "default"
     temporal_retention_hours: int = Field(default=24, ge=24, le=8760)
     grant_seconds: int = Field(default=60, ge=5, le=60)
+    grant_algorithm: Literal["ES256", "RS256"] = "ES256"
     oidc_client_secret: SecretStr | None = None
     notice_urls: tuple[SecretStr, ...] = ()
     webhooks: tuple[WebhookSettings, ...] = ()

@@ -59,15 +59,21 @@ class SigningKeys:
     """The keys that are published, and the one that signs now. Reloaded from the store.
 
     ``custody`` makes new keys and keeps them; without one the store does. Those that the store has
-    kept go on signing until they are rotated.
+    kept go on signing until they are rotated. ``grants`` is what a new key for grants signs with.
     """
 
     def __init__(
-        self, passphrase: str, custody: Custody | None = None, *, before: str | None = None
+        self,
+        passphrase: str,
+        custody: Custody | None = None,
+        *,
+        before: str | None = None,
+        grants: Algorithm = Algorithm.ES256,
     ) -> None:
         passphrases = Passphrases.of(passphrase, before)
         self._in_store = InStore(passphrases)
         self._custody: Custody = custody or self._in_store
+        self._grants = grants
         self.payloads = PayloadKeys(passphrases)
         """The tenant's keys, under the same passphrase."""
         self._keys: tuple[OwnKey, ...] = ()
@@ -81,6 +87,7 @@ class SigningKeys:
             settings.key_passphrase.get_secret_value(),
             custody,
             before=before.get_secret_value() or None if before else None,
+            grants=Algorithm(settings.grant_algorithm),
         )
 
     def load(self, rows: list[SigningKeyRow], log_keys: Iterable[LogKeyRow] = ()) -> None:
@@ -99,7 +106,7 @@ class SigningKeys:
             Unavailable: whoever is to keep it does not answer.
         """
         heads = purpose in {HEADS, NEXT_HEADS}
-        return self._custody.make(Algorithm.ED25519 if heads else Algorithm.ES256)
+        return self._custody.make(Algorithm.ED25519 if heads else self._grants)
 
     def keep(self, tx: Tx, purpose: str, made: MadeKey, signs_from: datetime) -> None:
         """Keep a key that was made, and write ``key.published`` to the ledger."""

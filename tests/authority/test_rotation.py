@@ -9,6 +9,7 @@ import pytest
 
 from placet.authority import SigningKeys, Store, load_signing_keys, rotate_keys
 from placet.client import AuthorityError, OperatorClient
+from placet.tokens._encoding import decode_base64url
 from placet.tokens._jws import parse_jws
 from tests.authority.test_two_administrators import holds
 from tests.harness.alone import Alone, alone
@@ -19,6 +20,12 @@ def kid_of(client: OperatorClient) -> str:
     """The id of the key that signed the client's session."""
     assert client._session is not None
     return parse_jws(client._session[0]).kid or ""
+
+
+def algorithm_of(client: OperatorClient) -> str:
+    """What the client's session is signed with."""
+    assert client._session is not None
+    return parse_jws(client._session[0]).algorithm
 
 
 @pytest.fixture
@@ -60,6 +67,39 @@ async def test_old_tokens_verify_until_they_end(running: Alone) -> None:
         assert await running.published() == {key}
         await late.cases()
         assert kid_of(late) == key
+
+
+async def test_a_rotation_changes_over_to_rs256_and_back(running: Alone) -> None:
+    """For systems of record that know nothing else: the JWKS tells both while both hold."""
+    settings = running.settings
+
+    async def change_to(algorithm: str) -> str:
+        keys = SigningKeys.of(settings.model_copy(update={"grant_algorithm": algorithm}))
+        async with await Store.open(settings.database_url, origin=settings.origin) as store:
+            return (await rotate_keys(store, keys))[0]
+
+    async def told(*algorithms: str) -> None:
+        async def both() -> bool:
+            return sorted(each["alg"] for each in await running.jwks()) == sorted(algorithms)
+
+        await until(both)
+
+    async with running.ada() as first, running.ada() as second, running.ada() as third:
+        await first.cases()
+        rs256 = await change_to("RS256")
+        await told("ES256", "RS256")
+        (key,) = [each for each in await running.jwks() if each["kid"] == rs256]
+        assert len(decode_base64url(key["n"], "modulus")) * 8 >= 3072
+        running.ahead = timedelta(minutes=11)
+        await second.cases()
+        assert (kid_of(second), algorithm_of(second)) == (rs256, "RS256")
+        await first.cases()
+        assert algorithm_of(first) == "ES256", "its own session is good until it ends"
+        es256 = await change_to("ES256")
+        await told("ES256", "ES256", "RS256")
+        await third.cases()
+        assert (kid_of(third), algorithm_of(third)) == (es256, "ES256")
+        assert await holds(third) == [], "the heads are signed as before"
 
 
 async def test_a_stolen_key_ends_at_once_with_all_that_it_signed(running: Alone) -> None:

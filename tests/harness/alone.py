@@ -43,11 +43,16 @@ class Alone:
         async with store:
             return await store.write(run)
 
-    async def published(self) -> set[str]:
-        """The ids of the keys in the JWKS."""
+    async def jwks(self) -> list[dict[str, str]]:
+        """The keys that it publishes."""
         async with httpx.AsyncClient() as http:
-            found = (await http.get(f"{self.settings.issuer}/.well-known/jwks.json")).json()
-        return {each["kid"] for each in found["keys"]}
+            found = await http.get(f"{self.settings.issuer}/.well-known/jwks.json")
+        keys: list[dict[str, str]] = found.json()["keys"]
+        return keys
+
+    async def published(self) -> set[str]:
+        """Their ids."""
+        return {each["kid"] for each in await self.jwks()}
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,8 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
+import jwt
 import pytest
 from temporalio.client import Client
 
@@ -12,6 +14,7 @@ from placet.cli import fetch_log
 from placet.model import Verdict
 from tests.harness.parcels import PINNED, Unpublished
 from tests.harness.processes import matrix
+from tests.harness.secrets import Recorder
 from tests.harness.signers import RunningSigner
 from tests.harness.world import World, world
 from tests.spine import both_databases
@@ -64,6 +67,35 @@ async def test_a_case_runs_on_keys_that_another_process_keeps(
                 assert verify(await fetch_log(w.people["una"])).troubles == ()
         finally:
             signer.kill()
+
+
+async def test_a_case_runs_on_grants_that_are_signed_with_rs256(
+    temporal: Client, tmp_path: Path
+) -> None:
+    """I1, I8: for systems of record that know nothing else; the ledger's heads are as ever."""
+    recorder = Recorder()
+    async with (
+        world(temporal, tmp_path, wrap=recorder.wrap, grant_algorithm="RS256") as w,
+        w.workers(),
+    ):
+        async with httpx.AsyncClient() as http:
+            (key,) = (await http.get(f"{w.issuer}/.well-known/jwks.json")).json()["keys"]
+        case = await w.open("depot/D1/parcel/8")
+        amount = Decimal("80.00")
+        checkpoint = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=amount)
+        assert (await w.until_closed(case)).result == "dispatched"
+        assert verify(await fetch_log(w.people["una"])).troubles == ()
+    grants = [token.decode() for token, kind in recorder.seen.items() if kind == "at+jwt"]
+    assert len(grants) > 2
+    for grant in grants:
+        assert jwt.get_unverified_header(grant)["alg"] == "RS256"
+        jwt.decode(
+            grant,
+            jwt.PyJWK(key),
+            algorithms=["RS256"],
+            options={"verify_aud": False, "verify_exp": False},
+        )
 
 
 async def test_code_that_was_not_published_is_told_when_its_first_case_runs(

@@ -28,6 +28,7 @@ from placet.cli._output import (
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, EvidenceMismatch, OperatorClient
 from placet.model import parse_money
+from placet.settings import BadSettingsFile
 from placet.telemetry import NoTraces
 from placet.tokens import KeyFileError, KeyRefused, PassphraseNeeded, PublicKey, read_key_file
 from placet.transport import BadTls
@@ -74,6 +75,8 @@ def failures(*also: type[Exception]) -> Iterator[None]:
             raise fail(f"refused: {error}", REFUSED) from None
         except (AuthorityAway, KeyFileError, KeyRefused, BadTls, NoTraces) as error:
             raise fail(str(error), AWAY) from None
+        except BadSettingsFile as error:
+            raise fail(str(error), USAGE) from None
         except also as error:
             raise fail(str(error), AWAY) from None
 

@@ -23,7 +23,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from placet.model import first_error
-from placet.settings import BadSettingsFile
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -67,8 +66,6 @@ def offline_failures() -> Iterator[None]:
     except ValidationError as error:
         name, said = first_error(error)
         _stop(f"{name}: {said}", USAGE)
-    except BadSettingsFile as error:
-        _stop(str(error), USAGE)
     except ModuleNotFoundError as error:
         if is_ours(error):
             raise

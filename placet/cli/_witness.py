@@ -38,7 +38,6 @@ from placet.ledger import (
     tile_subtrees,
 )
 from placet.model import first_error, format_time
-from placet.settings import BadSettingsFile
 from placet.tokens import (
     Algorithm,
     KeyFileError,
@@ -186,7 +185,8 @@ def _tls() -> ssl.SSLContext | None:
     Raises:
         CommandFailed: they can't be used.
     """
-    from placet.transport import BadTls, TlsSettings, Transport  # noqa: PLC0415 - a folder needs none
+    from placet.settings import BadSettingsFile  # noqa: PLC0415 - a folder needs none
+    from placet.transport import BadTls, TlsSettings, Transport  # noqa: PLC0415 - the same
 
     try:
         return Transport(TlsSettings()).client

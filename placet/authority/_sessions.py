@@ -27,7 +27,10 @@ from placet.model import AUTHORITY, IdentityProvider, Model, canonical_json
 from placet.tokens import TokenError
 
 _PURPOSE = "refresh"
-_LOST = {"left", "groups_changed"}
+LEFT = "left"
+"""Why a session has ended whose person the provider knows no more, or says so."""
+
+_LOST = {LEFT, "groups_changed"}
 """Ends that take back what their person approved, too: they may not decide any more."""
 
 _RETRY = timedelta(seconds=5)
@@ -123,7 +126,7 @@ class Sessions:
             person = await self._provider.refresh(provider, kept.token, kept.nonce, kept.sub)
         except ProviderRefused as error:
             if error.error == "invalid_grant":
-                await self._end(row, "left", sealed)
+                await self._end(row, LEFT, sealed)
             else:
                 _log.warning("session %s: %s", row.id, error)
                 await self._retry(row, until)

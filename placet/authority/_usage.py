@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
 from placet.authority._core import Core
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE
+from placet.authority._sessions import LEFT
 from placet.authority._store import (
     Grant,
     Identity,
@@ -20,6 +21,7 @@ from placet.authority._store import (
     ProcessVersion,
     Reader,
     Registered,
+    SessionRow,
     table_of,
 )
 from placet.model import (
@@ -68,6 +70,18 @@ _COMES_BACK = and_(
 )
 """What is suspended since nobody owns it waits for someone all the same."""
 
+_SESSION, _OTHER = table_of(SessionRow), table_of(SessionRow).alias()
+_OWNER_GONE = exists().where(
+    _SESSION.c.principal == _REG.c.owner,
+    _SESSION.c.ended_for == LEFT,
+    ~exists().where(
+        _OTHER.c.principal == _SESSION.c.principal,
+        or_(_OTHER.c.status == ACTIVE, _OTHER.c.started_at > _SESSION.c.started_at),
+    ),
+)
+"""The identity provider ended the owner's last session. That may mean less than that they left: so
+somebody looks, and nothing follows by itself."""
+
 _GRANTED_SINCE = exists().where(
     _GRANT.c.agent == _REG.c.identity, _GRANT.c.issued_at > bindparam("since")
 )
@@ -108,7 +122,7 @@ QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any, Any]] = {
         or_(_REG.c.last_used.is_(None), _REG.c.last_used <= bindparam("since")),
         _REG.c.first_seen <= bindparam("since"),
     ),
-    IdentityReport.UNOWNED: _of(_REG.c.owner.is_(None), still=_COMES_BACK),
+    IdentityReport.UNOWNED: _of(or_(_REG.c.owner.is_(None), _OWNER_GONE), still=_COMES_BACK),
     IdentityReport.LONG_LIVED: _of(
         or_(
             and_(_OLD_KEY, or_(_IS_SYSTEM, ~_KEY_SINCE)),
@@ -299,7 +313,11 @@ def steps_of(reader: Reader) -> dict[str, list[MayDo]]:
 
 def _why(reader: Reader, report: IdentityReport, row: Any, days: int, here: str | None) -> str:
     if report is IdentityReport.UNOWNED:
-        return "nobody owns it"
+        if row.owner is None:
+            return "nobody owns it"
+        return (
+            f"the identity provider has ended the last session of {row.owner}, as of one who left"
+        )
     if report is IdentityReport.LONG_LIVED:
         return f"a credential of it is older than {quantity(days, 'day')}"
     if report is IdentityReport.CROSS_ENVIRONMENT:

@@ -10,6 +10,7 @@ import pytest
 from placet.client import AuthorityError, OperatorClient
 from placet.model import AddKey, EnrolIdentity, Governance, Reason, Verdict
 from placet.tokens import SigningKey
+from tests.authority.test_registry import OUTSIDE
 from tests.authority.test_two_administrators import holds
 from tests.harness.alone import Alone, alone
 from tests.harness.crowd import Asked, put
@@ -140,6 +141,31 @@ async def test_who_left_is_out(authority: Alone, idp: Running) -> None:
         assert ended["reason"] == "left"
         with pytest.raises(AuthorityError):
             await cleo.cases()
+
+
+async def test_what_an_owner_owns_whose_session_the_provider_ended_is_reported(
+    authority: Alone, idp: Running
+) -> None:
+    """I10: somebody looks: it may mean that they left, and it may mean less; until they are back."""
+    async with device(authority) as cleo, device(authority) as later, authority.ada() as ada:
+        await sign_in(cleo, idp, "u-1")
+        said = OUTSIDE.model_copy(update={"owner": "operator:cleo-clerk"})
+        await ada.act("identity.register", "bot:nightly", said)
+        assert await ada.identity_report("unowned") == []
+        await idp.dismiss("u-1")
+
+        async def out() -> bool:
+            return bool(await session_entries(ada, "session.ended"))
+
+        await until(out)
+        (line,) = await ada.identity_report("unowned")
+        assert (line.identity, line.owner) == ("bot:nightly", "operator:cleo-clerk")
+        assert "the identity provider has ended the last session" in line.why
+        assert line.mend == "placet identity register bot:nightly --owner …"
+        assert (await ada.registered("bot:nightly")).owner == "operator:cleo-clerk"
+        await idp.employ("u-1", "Cleo.Clerk", "clerks")
+        await sign_in(later, idp, "u-1")
+        assert await ada.identity_report("unowned") == []
 
 
 @pytest.mark.parametrize("away", ["left", "group", "down"])

@@ -170,31 +170,49 @@ def _not_as_agreed(given: Given, rates: Rates, shown: Read[Decimal], findings: F
 
 
 def _parts(given: Given, rates: Rates, shown: Read[Decimal], findings: Findings) -> None:
-    """5a and 5b are each held at their rate: what one has too little, the other has too much.
+    """5a and 5b are each held at their rate, as is column I: what one lacks, another may have.
 
-    A form that rounds work and material together states one of them as the rest of line 5.
+    A form that rounds work and material together states one of them as the rest of line 5. Where
+    line 5 is the total of column I, that is right already.
     """
     summary = given.packet.application.summary if given.packet.application else None
     work = summary.retainage_work if summary else None
     stored = summary.retainage_stored if summary else None
-    if work is None or stored is None:
+    if work is not None and stored is not None:
+        of_work, of_stored = _ways(rates[0], _worked(given)), _ways(rates[1], _stored(given))
+        is_rest = work.value + stored.value == shown.value
+        if not is_rest or (work.value not in of_work and stored.value not in of_stored):
+            _part("5a", "5a, of completed work,", work, of_work, given, findings)
+            _part("5b", "5b, of stored material,", stored, of_stored, given, findings)
+    column = [(row, row.retainage) for row in given.rows if row.retainage is not None]
+    if total(held.value for _, held in column) == shown.value:
         return
-    parts = (
-        ("5a", "completed work", work, rates[0], _ways(rates[0], _worked(given))),
-        ("5b", "stored material", stored, rates[1], _ways(rates[1], _stored(given))),
+    for row, held in column:
+        built = rates[0] * (row.previous.value + row.this_period.value)
+        lies = rates[1] * row.stored.value
+        ways = (to_cents(built) + to_cents(lies), to_cents(built + lies))
+        item = row.item.value
+        _part(f"{item}:I", f"item {item}: column I", held, ways, given, findings)
+
+
+def _part(
+    about: str,
+    what: str,
+    read: Read[Decimal],
+    ways: tuple[Decimal, Decimal],
+    given: Given,
+    findings: Findings,
+) -> None:
+    if read.value in ways:
+        return
+    expected = min(ways, key=lambda each: abs(each - read.value))
+    findings.add(
+        about,
+        f"{what} is not the retainage that is to be held",
+        side("retainage held", read.value, read.place),
+        side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
+        difference=read.value - expected,
     )
-    wrong = [part for part in parts if part[2].value not in part[4]]
-    if len(wrong) == 1 and work.value + stored.value == shown.value:
-        return
-    for name, what, read, rate, ways in wrong:
-        expected = min(ways, key=lambda each: abs(each - read.value))
-        findings.add(
-            name,
-            f"{name}, retainage of {what}, is not {percent(rate)} of it",
-            side(f"G702 line {name}", read.value, read.place),
-            side("as agreed", expected, Place(document=given.loan_place, spot="retainage terms")),
-            difference=read.value - expected,
-        )
 
 
 def _worked(given: Given) -> list[Decimal]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from activities.checks import CHECKS, analyse
 from activities.packet import read_files, read_folder
-from lender.model import Analysis, InvoiceMatch, LoanFile, Packet, Screening
+from lender.model import Analysis, InvoiceMatch, LoanFile, Packet, Screening, to_cents
 from lender.samples import (
     LOAN_DEFECTS,
     ORDER,
@@ -139,11 +139,13 @@ _AMOUNTS = [
 def test_a_change_of_one_cent_in_a_row_is_found(
     tmp_path_factory: pytest.TempPathFactory, row: int, name: str, sign: int
 ) -> None:
-    """Anywhere in the arithmetic, one cent is enough for a finding."""
+    """Anywhere in the arithmetic, one cent is enough for a finding; but for a right rounding."""
     loan = sample_loans()[2]
     plan = plan_for(loan)
     changed = plan.rows[row]
     setattr(changed, name, getattr(changed, name) + sign * Decimal("0.01"))
+    rate = loan.terms.retainage.work_rate
+    assume(name != "retainage" or changed.retainage != to_cents(rate * changed.total))
     folder = write_packet(plan, tmp_path_factory.mktemp("cent"), as_csv=True)
     assert troubles(look(read_folder(folder), loan))
 

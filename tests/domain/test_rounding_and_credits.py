@@ -5,7 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from lender.model import Analysis, ChangeOrder, LoanFile, Packet, Read, Retainage, to_cents
+from lender.model import (
+    Analysis,
+    ChangeOrder,
+    LoanFile,
+    Packet,
+    PayApplication,
+    Read,
+    Retainage,
+    to_cents,
+)
 from placet.model import Finding, Severity
 from tests.domain import building
 from tests.domain.building import DRAW, RATE, Line, Lines
@@ -159,6 +168,24 @@ def test_work_and_stored_material_are_each_retained_at_their_rate(
     assert in_parts(work, stored) == found
 
 
+@pytest.mark.parametrize(
+    ("held", "found"), [("110.02", []), ("110.01", []), ("110.03", ["01:I"]), ("0.00", ["01:I"])]
+)
+def test_a_row_of_column_i_that_is_not_line_5_is_held_at_its_rate(
+    held: str, found: list[str]
+) -> None:
+    """Of 1,000.06 and 100.06 a tenth is 110.02, part by part, or 110.01."""
+    packet = stating("1160.06", "1000.03", "160.03")
+    assert packet.application is not None
+    first, *rows = packet.application.rows
+    off = first.model_copy(update={"retainage": building.at(Decimal(held), "G703!I1")})
+    changes = {"rows": (off, *rows), "totals": None}
+    application = packet.application.model_copy(update=changes)
+    packet = packet.model_copy(update={"application": application})
+    said = of(analysed(packet, building.loan(ROUGH)), "retainage.rate")
+    assert [each.id.partition("#")[2] for each in said] == found
+
+
 # --- credits ----------------------------------------------------------------------------------
 
 CREDIT = Line(Decimal("-1500.00"), this_period=Decimal("-1500.00"))
@@ -269,6 +296,13 @@ def test_a_credit_that_nobody_approved_takes_nothing_back() -> None:
     assert posted(line, "-1000.00", approved=False) == ["01:E"]
 
 
+def stated(application: PayApplication, lines: dict[str, Read[Decimal]]) -> PayApplication:
+    """The application with these lines, on a form without a column I."""
+    rows = tuple(row.model_copy(update={"retainage": None}) for row in application.rows)
+    summary = application.summary.model_copy(update=lines)
+    return application.model_copy(update={"summary": summary, "rows": rows, "totals": None})
+
+
 # --- what is released at the end ----------------------------------------------------------------
 
 
@@ -293,8 +327,7 @@ def test_what_is_retained_is_released_at_the_end_as_was_agreed(agreed: bool, fou
     assert packet.application is not None
     nothing: Read[Decimal] = building.at(Decimal("0.00"), "G702!5")
     lines = {"retainage": nothing, "retainage_work": nothing}
-    summary = packet.application.summary.model_copy(update=lines)
-    application = packet.application.model_copy(update={"summary": summary})
+    application = stated(packet.application, lines)
     analysis = analysed(packet.model_copy(update={"application": application}), loan)
     assert bool(of(analysis, "retainage.rate")) is found
 
@@ -324,9 +357,7 @@ def holding(amount: str, lines: Lines = HALF, seen: str | None = None) -> Packet
     assert packet.application is not None
     assert packet.inspection is not None
     line: Read[Decimal] = building.at(Decimal(amount), "G702!5")
-    lines_5 = {"retainage": line, "retainage_work": line}
-    summary = packet.application.summary.model_copy(update=lines_5)
-    application = packet.application.model_copy(update={"summary": summary})
+    application = stated(packet.application, {"retainage": line, "retainage_work": line})
     rows = packet.inspection.rows
     if seen is not None:
         last = rows[-1].model_copy(update={"complete": building.at(Decimal(seen), "page 1")})

@@ -105,7 +105,7 @@ _IS_SYSTEM = _REG.c.identity.startswith("system:")
 _HAS_KEY = exists().where(_KEY.c.principal == _REG.c.identity, _KEY.c.status == ACTIVE)
 
 
-def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any, Any]:
+def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any, Any, Any, Any]:
     told = (_REG.c.owner, _REG.c.environment, _REG.c.last_used, _REG.c.ends_at)
     more = (_REG.c.source, _REG.c.narrowed_json)
     chosen = select(_REG.c.identity, *told, *more).where(
@@ -114,7 +114,7 @@ def _of(*where: Any, still: Any = _WORKS) -> Select[Any, Any, Any, Any, Any]:
     return chosen.order_by(_REG.c.identity).limit(PAGE)
 
 
-QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any, Any]] = {
+QUESTIONS: Mapping[IdentityReport, Select[Any, Any, Any, Any, Any, Any, Any]] = {
     IdentityReport.STALE: _of(
         ~_IS_SYSTEM,
         ~_GRANTED_SINCE,
@@ -281,7 +281,7 @@ def _over_privileged(
         found: Any = None
         for action in sorted({each.action for each in steps}):
             values = {"after": after, "now": now, "agent": agent, "action": action, "since": since}
-            row = reader.execute(UNUSED, values).first()
+            row: Any = reader.execute(UNUSED, values).first()
             left = None if row is None else narrowed_to(row)
             if row is not None and (left is None or action in left):
                 unused.append(action)

@@ -140,7 +140,7 @@ def test_a_log_without_decisions_has_none_to_change(placet: Placet, served: Serv
         "troubles": [],
         "changes": [],
         "other_reasons": 0,
-        "approvals": {"recorded": 0, "otherwise": [], "changes": []},
+        "approvals": {"recorded": 0, "erased": 0, "otherwise": [], "changes": []},
     }
 
 

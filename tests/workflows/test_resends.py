@@ -227,8 +227,7 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
     else:
         compliance.set_standing(desk.books.compliance, payment.payee, "hit")
     await desk.decide("omar", checkpoint)
-    # A hold changes nothing of what was called back about; another standing is new evidence.
-    again = await desk.asked(case, APPROVAL if trouble == "on-hold" else CALL_BACK)
+    again = await desk.asked(case, CALL_BACK)  # the loan's hold, and the standing, are shown to it
     denied = [each["data"] for each in await desk.entries(case) if each["type"] == "grant.denied"]
     law = {"on-hold": "policy:law.no-hold", "not-clear": "policy:law.payees-no-worse"}[trouble]
     assert [(each["action"], law in each["reasons"]) for each in denied] == [
@@ -244,7 +243,8 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
         assert desk.paid(loan) == loan.disbursed
         return
     place_hold(desk.books.servicing, loan.loan_id, 0)
-    await desk.decide("omar", again)
+    await desk.decide("cora", again)
+    await desk.decide("omar", await desk.asked(case, APPROVAL))
     assert (await desk.ended(case)).result == "resent"
     assert desk.paid(loan) == loan.disbursed + payment.amount
 

@@ -1,11 +1,12 @@
 """The analysis of a draw as steps make it, from settled parts alone (I13)."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import date
 
 from pydantic import ValidationError
 
 from activities.checks import analyse, day_to_confirm
+from activities.clock import today
 from activities.draw._requests import AnalysisRef
 from activities.packet import apply_keyed
 from lender.model import (
@@ -101,11 +102,6 @@ async def _analyse(request: StepRequest, day: date, reading: Reading | None) -> 
     return await asyncio.to_thread(
         analyse, packet, loan, draw, screenings, matches, day, await _cuts(), reading
     )
-
-
-def today() -> date:
-    """The day, in UTC."""
-    return datetime.now(UTC).date()
 
 
 async def confirmed_day() -> date:

@@ -6,12 +6,12 @@ from urllib.parse import quote
 from pydantic import Field
 from temporalio import activity
 
+from activities.clock import today
 from activities.draw._analysing import (
     InvoiceAnswer,
     draw_of,
     keep_recomputed,
     the_packet,
-    today,
     write_analysis,
 )
 from activities.draw._requests import (

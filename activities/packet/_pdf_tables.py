@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pdfplumber
-
 from activities.packet._grids import Cell, Grid, UnreadableFile, unreadable, with_keyed
 from activities.packet._lists import (
     PAYEES,
@@ -207,6 +205,8 @@ def _is_head(row: tuple[Cell, ...]) -> bool:
 
 def _drawn(found: _Found, data: bytes) -> None:
     """Take the tables that are drawn, and name the amounts beside them."""
+    import pdfplumber  # noqa: PLC0415 - it takes long to load, and few packets need it
+
     try:
         with pdfplumber.open(io.BytesIO(data)) as pdf:
             drawn = 0

@@ -1,12 +1,13 @@
 """The governed steps of a reallocation: thin shells over the check and HTTP."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 from pydantic import ValidationError
 from temporalio import activity
 
 from activities.checks import day_to_confirm
+from activities.clock import today
 from activities.reallocation._requests import CheckRef
 from lender.model import LoanFile, Moves, Reallocated, ReallocationCheck, check_moves
 from placet.agent import current_grant, governed, read_answer
@@ -34,7 +35,7 @@ async def read_moves(request: StepRequest) -> PartRef:
 async def check_reallocation(request: StepRequest) -> CheckRef:
     """Check the moves against the loan: what counts is what was settled (I13)."""
     grant = current_grant()
-    check = await _check(request, _today())
+    check = await _check(request, today())
     grant.reason(
         f"{quantity(len(check.results), 'check')}, {quantity(len(check.findings), 'finding')}"
     )
@@ -51,17 +52,17 @@ async def recompute_reallocation(request: StepRequest) -> PartRef:
     try:
         said = ReallocationCheck.model_validate(made.part.data).as_of
     except ValidationError:
-        said = _today()
-    check = await _check(request, day_to_confirm(said, _today()))
+        said = today()
+    check = await _check(request, day_to_confirm(said, today()))
     return grant.keep("recomputed_check", check, _proposal(check))
 
 
-async def _check(request: StepRequest, today: date) -> ReallocationCheck:
+async def _check(request: StepRequest, day: date) -> ReallocationCheck:
     grant = current_grant()
     (asked,) = await grant.inputs("moves")
     (read,) = await grant.inputs("loan")
     moves, loan = Moves.model_validate(asked.part.data), LoanFile.model_validate(read.part.data)
-    return check_moves(loan, int(request.record.rpartition("/")[2]), moves, today)
+    return check_moves(loan, int(request.record.rpartition("/")[2]), moves, day)
 
 
 def _proposal(check: ReallocationCheck) -> Proposal:
@@ -72,10 +73,6 @@ def _proposal(check: ReallocationCheck) -> Proposal:
         payments_digest=check.moves,
         record_version=check.version,
     )
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 @activity.defn

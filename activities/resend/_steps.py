@@ -1,12 +1,13 @@
 """The governed steps of sending a payment again: thin shells over the checks and HTTP."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 from pydantic import ValidationError
 from temporalio import activity
 
 from activities.checks import day_to_confirm
+from activities.clock import today
 from activities.resend._requests import ResendRef, SentRef
 from lender.model import (
     LoanFile,
@@ -44,7 +45,7 @@ async def read_payment(request: StepRequest) -> SentRef:
 async def propose_resend(request: StepRequest) -> ResendRef:
     """Say what would be sent in its place: what counts is what was settled (I13)."""
     grant = current_grant()
-    proposed = await _propose(request, _today())
+    proposed = await _propose(request, today())
     grant.reason(
         f"{quantity(len(proposed.results), 'check')}, {quantity(len(proposed.findings), 'finding')}"
         f"; {quantity(len(proposed.payments), 'payment')} to send"
@@ -62,12 +63,12 @@ async def recompute_resend(request: StepRequest) -> PartRef:
     try:
         said = Resend.model_validate(made.part.data).as_of
     except ValidationError:
-        said = _today()
-    proposed = await _propose(request, day_to_confirm(said, _today()))
+        said = today()
+    proposed = await _propose(request, day_to_confirm(said, today()))
     return grant.keep("recomputed_resend", proposed, _proposal(proposed))
 
 
-async def _propose(request: StepRequest, today: date) -> Resend:
+async def _propose(request: StepRequest, day: date) -> Resend:
     grant = current_grant()
     (sent,) = await grant.inputs("payment")
     (loan,) = await grant.inputs("loan")
@@ -79,7 +80,7 @@ async def _propose(request: StepRequest, today: date) -> Resend:
         int(request.record.split("/")[3]),
         SentPayment.model_validate(sent.part.data),
         screenings,
-        today,
+        day,
     )
 
 
@@ -91,10 +92,6 @@ def _proposal(proposed: Resend) -> Proposal:
         payments_digest=payments_digest(proposed.payments),
         record_version=proposed.version,
     )
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 @activity.defn

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from lender.model._loan import (
+from lender.model._draws import (
     MAX_DRAW,
     MAX_VERSION,
     BilledInvoice,
     BillOfSale,
     Claim,
-    InsuranceKind,
     ItemId,
     LineDrawn,
     LoanId,
@@ -21,6 +20,7 @@ from lender.model._loan import (
     ScheduleRow,
     Text,
 )
+from lender.model._loan import InsuranceKind
 from placet.model import CheckResult, Digest, Finding, Model, Money, Principal, digest_json
 
 

@@ -3,7 +3,7 @@
 The authority adds who did it and by which signed act.
 """
 
-from lender.model._loan import Text
+from lender.model._draws import Text
 from placet.model import Jti, KeyedValue, Model, Principal, RowCut
 
 

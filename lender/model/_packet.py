@@ -9,7 +9,8 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import Field, StringConstraints
 
 from lender.model._by_people import KeyedNote
-from lender.model._loan import InsuranceKind, ItemId, Text
+from lender.model._draws import ItemId, Text
+from lender.model._loan import InsuranceKind
 from placet.model import Digest, Model, Money, Place
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from lender.model._loan import Text
+from lender.model._draws import Text
 from placet.model import Digest, Ending, Model, ModelName, Place
 
 Said = Annotated[str, StringConstraints(min_length=1, max_length=500)]

@@ -4,31 +4,21 @@ Value moves between rows of the schedule of values, and with it between the hard
 they back. Each move takes from one row what it gives to another, so that the sum can't change.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
 from pydantic import Field
 
-from lender.model._loan import (
-    MAX_DRAW,
-    MAX_VERSION,
-    ItemId,
-    LoanFile,
-    LoanId,
-    LoanStatus,
-    Text,
-)
+from lender.model._checked import finding, not_open, result
+from lender.model._draws import MAX_DRAW, MAX_VERSION, ItemId, LoanId, Text
+from lender.model._loan import LoanFile
 from placet.model import (
     CheckResult,
-    CheckStatus,
-    Compared,
     Digest,
     Finding,
     Model,
     Money,
-    Place,
-    Severity,
     digest_json,
 )
 
@@ -37,6 +27,8 @@ MAX_MOVES = 200
 
 MOVE_CHECKS = ("moves.amounts", "moves.rows", "moves.billed", "moves.lines", "moves.loan")
 """The checks of a reallocation, in the order of reading."""
+
+_DOCUMENT = "the reallocation and its loan"
 
 
 class Move(Model):
@@ -120,7 +112,7 @@ def check_moves(loan: LoanFile, reallocation: int, moves: Moves, today: date) ->
         reallocation=reallocation,
         loan_version=loan.version,
         moves=moves.digest,
-        results=tuple(_result(check, found) for check in MOVE_CHECKS),
+        results=tuple(result(check, found) for check in MOVE_CHECKS),
         rows=_moved_rows(loan, moves),
         amount=moves.amount,
     )
@@ -166,24 +158,34 @@ def _found(loan: LoanFile, moves: Moves, today: date) -> Iterator[Finding]:
     for number, move in enumerate(moves.moves, 1):
         spot = f"move {number}"
         if move.amount <= 0:
-            yield _finding(
-                "moves.amounts", f"{number}", f"{spot} moves nothing, or less", (asked, move.amount)
+            yield finding(
+                _DOCUMENT,
+                "moves.amounts",
+                f"{number}",
+                f"{spot} moves nothing, or less",
+                (asked, move.amount),
             )
         if move.from_item == move.to_item:
-            yield _finding(
+            yield finding(
+                _DOCUMENT,
                 "moves.amounts",
                 f"{number}:same",
                 f"{spot} goes from item {move.from_item} to itself",
                 (asked, move.amount),
             )
     for item in sorted(set(_changes(moves)) - known):
-        yield _finding(
-            "moves.rows", item, f"the approved schedule of values has no item {item}", (asked, item)
+        yield finding(
+            _DOCUMENT,
+            "moves.rows",
+            item,
+            f"the approved schedule of values has no item {item}",
+            (asked, item),
         )
     for row in _moved_rows(loan, moves):
         least = max(row.billed, Decimal("0.00"))
         if row.after < least and row.after < row.before:
-            yield _finding(
+            yield finding(
+                _DOCUMENT,
                 "moves.billed",
                 row.item,
                 f"item {row.item} would fall below what was billed of it to date",
@@ -193,35 +195,11 @@ def _found(loan: LoanFile, moves: Moves, today: date) -> Iterator[Finding]:
     before = {line.id: line.amount for line in loan.budget}
     for line, amount in budget_after(loan, moves).items():
         if amount < 0 and amount < before[line]:
-            yield _finding(
+            yield finding(
+                _DOCUMENT,
                 "moves.lines",
                 line,
                 f"budget line {line} would be less than nothing",
                 ("after the moves", amount),
             )
-    if loan.status is not LoanStatus.OPEN or loan.maturity < today:
-        yield _finding(
-            "moves.loan",
-            "status",
-            "the loan is not open",
-            ("status", loan.status.value),
-            ("maturity", loan.maturity),
-        )
-
-
-def _finding(check: str, about: str, message: str, *sides: tuple[str, object]) -> Finding:
-    place = Place(document="the reallocation and its loan")
-    compared = tuple(Compared(label=label, value=str(value), place=place) for label, value in sides)
-    return Finding(
-        id=f"{check}#{about}",
-        check=check,
-        severity=Severity.BLOCKING,
-        message=message,
-        compared=compared,
-    )
-
-
-def _result(check: str, found: Iterable[Finding]) -> CheckResult:
-    mine = tuple(each for each in found if each.check == check)
-    status = CheckStatus.FINDINGS if mine else CheckStatus.PASSED
-    return CheckResult(check=check, status=status, findings=mine)
+    yield from not_open(_DOCUMENT, "moves.loan", loan, today)

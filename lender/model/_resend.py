@@ -4,32 +4,29 @@ It is sent again under a new id: the same amount, to the same payee, at the acco
 has for it now.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 
 from pydantic import Field
 
-from lender.model._analysis import Screening
-from lender.model._loan import (
+from lender.model._analysis import Screening, Standing
+from lender.model._checked import finding, not_open, result
+from lender.model._draws import (
     MAX_DRAW,
     MAX_VERSION,
     CameBack,
-    LoanFile,
     LoanId,
-    LoanStatus,
     PayeeId,
     Payment,
     PaymentId,
     Text,
 )
+from lender.model._loan import LoanFile
 from placet.model import (
     CheckResult,
-    CheckStatus,
-    Compared,
     Finding,
     Model,
     Money,
-    Place,
     Severity,
     digest_json,
 )
@@ -42,6 +39,8 @@ RESEND_CHECKS = ("resend.came_back", "resend.loan", "resend.payee", "resend.scre
 
 _MAX_STEM = 58
 """Characters of a first id: with the number of the last sending it is no longer than an id."""
+
+_DOCUMENT = "the payment and its loan"
 
 
 class SentPayment(Model):
@@ -147,7 +146,7 @@ def resend(
         account=account,
         account_changed=account != payment.account,
         account_changed_on=None if payee is None else payee.account_changed_on,
-        results=tuple(_result(check, found) for check in RESEND_CHECKS),
+        results=tuple(result(check, found) for check in RESEND_CHECKS),
         payments=again,
         version=sent.version(loan.version),
     )
@@ -164,40 +163,36 @@ def _found(
     payment, payee = sent.payment, loan.payee(sent.payment.payee)
     if sent.came_back is None:
         said = f"payment {payment.id} was not noted as come back"
-        yield _finding("resend.came_back", payment.id, said, ("amount", payment.amount))
+        yield finding(_DOCUMENT, "resend.came_back", payment.id, said, ("amount", payment.amount))
     elif sent.came_back.again is not None:
         again = sent.came_back.again
-        yield _finding(
+        yield finding(
+            _DOCUMENT,
             "resend.came_back",
             payment.id,
             f"payment {payment.id} was sent again already, as {again.payment.id}",
             ("sent again by", again.approved_by),
         )
-    if loan.status is not LoanStatus.OPEN or loan.maturity < today:
-        yield _finding(
-            "resend.loan",
-            "status",
-            "the loan is not open",
-            ("status", loan.status.value),
-            ("maturity", loan.maturity),
-        )
+    yield from not_open(_DOCUMENT, "resend.loan", loan, today)
     if payee is None:
         said = f"the loan pays {payment.payee} no more"
-        yield _finding("resend.payee", payment.payee, said, ("account before", payment.account))
+        yield finding(
+            _DOCUMENT, "resend.payee", payment.payee, said, ("account before", payment.account)
+        )
     screened = next((each for each in screenings if each.payee == payment.payee), None)
-    if screened is None or screened.status != "clear" or not screened.licensed:
-        status = "not screened" if screened is None else screened.status
-        licensed = "yes" if screened is not None and screened.licensed else "no"
-        yield _finding(
+    if screened is None or screened.standing is not Standing.CLEAR:
+        standing = "not screened" if screened is None else screened.standing.value
+        yield finding(
+            _DOCUMENT,
             "resend.screened",
             payment.payee,
             f"{payment.payee} is not clear in the compliance database",
-            ("standing", status),
-            ("licensed", licensed),
+            ("standing", standing),
         )
     account = "none" if payee is None else payee.account
     changed = "has changed since" if account != payment.account else "is the one it came back from"
-    yield _finding(
+    yield finding(
+        _DOCUMENT,
         CALL_BACK,
         payment.payee,
         f"call {payment.payee if payee is None else payee.name} back before payment {payment.id} "
@@ -206,23 +201,3 @@ def _found(
         ("account on file", account),
         severity=Severity.WARNING,
     )
-
-
-def _finding(
-    check: str,
-    about: str,
-    message: str,
-    *sides: tuple[str, object],
-    severity: Severity = Severity.BLOCKING,
-) -> Finding:
-    place = Place(document="the payment and its loan")
-    compared = tuple(Compared(label=label, value=str(value), place=place) for label, value in sides)
-    return Finding(
-        id=f"{check}#{about}", check=check, severity=severity, message=message, compared=compared
-    )
-
-
-def _result(check: str, found: Iterable[Finding]) -> CheckResult:
-    mine = tuple(each for each in found if each.check == check)
-    status = CheckStatus.FINDINGS if mine else CheckStatus.PASSED
-    return CheckResult(check=check, status=status, findings=mine)

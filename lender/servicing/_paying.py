@@ -20,6 +20,7 @@ from lender.model import (
     worsened,
 )
 from lender.servicing._loans import today
+from lender.servicing._once import do_once
 from lender.servicing._tables import (
     FIRST_BILLING,
     AnalysisRow,
@@ -83,15 +84,13 @@ class Disbursement:
             Failure: 409, the grant fixes something else, or the loan or draw has changed.
             Refused: the authority did not take the intent.
         """
-        before = await self._use.read(self._before)
-        if before is not None:
-            return await self._use.run(lambda _: before, self._digest)
-        require_fixed(self._fixed, self._asked, self._digest)
-        await self._use.intend(self._digest)
-        kill_point("servicing.after-intent")
-        paid = await self._use.run(self._pay, self._digest)
-        kill_point("servicing.after-commit")
-        return paid
+        return await do_once(
+            self._use,
+            self._digest,
+            before=self._before,
+            require=lambda: require_fixed(self._fixed, self._asked, self._digest),
+            do=self._pay,
+        )
 
     def _before(self, session: Session) -> Disbursed | None:
         row = session.get(DisbursementRow, (self._loan, self._draw))

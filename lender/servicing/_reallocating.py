@@ -11,8 +11,8 @@ from lender._web import require_reallocation
 from lender.model import LoanFile, Moves, Reallocated, reallocation_version
 from lender.reallocations import ReallocationRefused, after_reallocation
 from lender.servicing._loans import standing, today
+from lender.servicing._once import do_once
 from lender.servicing._tables import LoanRow, ReallocationRow, lock_loan
-from placet.kill import kill_point
 from placet.model import FactsAnswer, GrantedDetails
 
 
@@ -117,19 +117,19 @@ class Application:
             Failure: 409, the grant fixes something else, or the loan or request has changed.
             Refused: the authority did not take the intent.
         """
-        digest = self._asked.digest
-        before = await self._use.read(self._before)
-        if before is not None:
-            return await self._use.run(lambda _: before, digest)
-        if self._fixed.payments_digest != digest:
+        return await do_once(
+            self._use,
+            self._asked.digest,
+            before=self._before,
+            require=self._require_fixed,
+            do=self._apply,
+        )
+
+    def _require_fixed(self) -> None:
+        if self._fixed.payments_digest != self._asked.digest:
             raise Failure(409, "conflict", "the moves are not those that were approved")
         if self._fixed.max_amount != self._asked.amount:
             raise Failure(409, "conflict", "the moves do not add up to the approved amount")
-        await self._use.intend(digest)
-        kill_point("servicing.after-intent")
-        done = await self._use.run(self._apply, digest)
-        kill_point("servicing.after-commit")
-        return done
 
     def _before(self, session: Session) -> Reallocated | None:
         row = _row(session, self._loan, self._number)

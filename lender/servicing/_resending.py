@@ -21,6 +21,7 @@ from lender.model import (
     sent_payment,
 )
 from lender.servicing._loans import standing
+from lender.servicing._once import do_once
 from lender.servicing._paying import (
     refused_by_database,
     require_fixed,
@@ -105,15 +106,13 @@ class Sending:
                 again, or the loan has changed.
             Refused: the authority did not take the intent.
         """
-        before = await self._use.read(self._before)
-        if before is not None:
-            return await self._use.run(lambda _: before, self._digest)
-        require_fixed(self._fixed, self._asked, self._digest)
-        await self._use.intend(self._digest)
-        kill_point("servicing.after-intent")
-        sent = await self._use.run(self._send, self._digest)
-        kill_point("servicing.after-commit")
-        return sent
+        return await do_once(
+            self._use,
+            self._digest,
+            before=self._before,
+            require=lambda: require_fixed(self._fixed, self._asked, self._digest),
+            do=self._send,
+        )
 
     def _before(self, session: Session) -> Resent | None:
         sent = _sent(_row(session, self._loan).file(), self._draw, self._payment)

@@ -189,6 +189,7 @@ def _found(
             f"{payment.payee} is not clear in the compliance database",
             ("standing", standing),
         )
+    came_back = sent.came_back
     account = "none" if payee is None else payee.account
     changed = "has changed since" if account != payment.account else "is the one it came back from"
     yield finding(
@@ -197,6 +198,7 @@ def _found(
         payment.payee,
         f"call {payment.payee if payee is None else payee.name} back before payment {payment.id} "
         f"is sent again: the account {changed}",
+        ("came back because", "nobody has said" if came_back is None else came_back.reason),
         ("account before", payment.account),
         ("account on file", account),
         severity=Severity.WARNING,

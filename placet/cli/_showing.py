@@ -133,12 +133,21 @@ def _said_first(view: CheckpointView) -> Iterator[str]:
             yield f"{each.heading}: {each.text}"
     diff = view.changed
     for changed in () if diff is None else (*diff.amounts, *diff.findings, *diff.rows):
-        yield f"changed: {changed.what}: {changed.before} → {changed.after}"
+        yield f"changed: {changed.what}: {_difference(changed.before, changed.after)}"
     if view.claim is not None:
         yield f"claimed by {view.claim.operator}"
     for remark in view.remarks:
         size = quantity(remark.size or 0, "byte")
         yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {size}]'}"
+
+
+def _difference(before: Any, after: Any) -> str:
+    """What was and what is; of a row only what of it is different."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        names = [each for each in {**before, **after} if before.get(each) != after.get(each)]
+        return ", ".join(f"{name} {before.get(name)} → {after.get(name)}" for name in names)
+    said = ("nothing" if each is None else _in_line(each) for each in (before, after))
+    return " → ".join(said)
 
 
 def _in_line(said: Any) -> str:

@@ -84,6 +84,7 @@ def test_what_came_back_goes_to_the_same_payee_at_the_account_on_file() -> None:
     assert (other.account_changed, other.account_changed_on) == (True, TODAY)
     for found in (same, other):
         assert [each.check for each in found.findings] == ["payee.call_back"]
+        assert found.reason in {each.value for each in found.findings[0].compared}
         assert found.findings[0].severity is Severity.WARNING
         assert tuple(each.check for each in found.results) == RESEND_CHECKS
         assert found.results[0].status is CheckStatus.PASSED

@@ -1,6 +1,7 @@
 """A lower amount and a keyed value, from the person who signs them to what is paid."""
 
 import io
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -44,6 +45,10 @@ async def test_the_loan_system_pays_the_lower_amount(desk: Desk) -> None:
     assert second.id != first.id
     shown = await desk.command("omar", "checkpoint", "show", second.id)
     assert f"changed: amount: {proposed} → {left}" in shown.out
+    assert re.search(r"changed: payments pay-\S+: amount [0-9.]+ → [0-9.]+\n", shown.out)
+    assert "changed: adjustments" in shown.out
+    assert "{" not in shown.out
+    assert "None" not in shown.out
     assert f"omar took 100.01 off row {item}: not built yet" in shown.out
     with pytest.raises(AuthorityError, match="needed: exactly"):
         await desk.people["omar"].decide(second, Verdict.APPROVE, amount=proposed)

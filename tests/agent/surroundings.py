@@ -114,7 +114,7 @@ async def serving(app: Any, port: int) -> AsyncIterator[None]:
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not server.started:
             await asyncio.sleep(0.01)
     try:
@@ -206,7 +206,7 @@ class Surroundings:
 
     async def ending(self, handle: WorkflowHandle[Any, Any]) -> Any:
         """What a case's workflow ends with."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             return await handle.result()
 
     async def pending(self, handle: WorkflowHandle[Any, Any]) -> Any:

@@ -47,7 +47,7 @@ async def _stopped(s: Surroundings, folder: Path) -> tuple[str, int | None, str]
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(told).encode() + b"\n")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             assert await process.stdout.readline() == b"running\n"
             process.send_signal(signal.SIGTERM)
             _, said = await process.communicate()

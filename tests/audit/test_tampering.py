@@ -278,7 +278,7 @@ async def live(w: World) -> None:
     async def ended() -> bool:
         return await no_grant_is_live(w)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not await ended():
             await asyncio.sleep(0.05)
 
@@ -384,7 +384,7 @@ async def _key_exchanged(w: World) -> None:
         size = Checkpoint.parse(files.head.rpartition("\n\n")[0] + "\n").size
         return files if size > index else None
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (files := await covered()) is None:
             await asyncio.sleep(0.05)
     report = verify(trusting(files))

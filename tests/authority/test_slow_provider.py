@@ -50,7 +50,7 @@ class Slow:
 
     async def was_asked(self, count: int) -> None:
         """Wait until it was asked so often."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.asked) < count:
                 await asyncio.sleep(0.01)
 

@@ -152,7 +152,7 @@ class Before:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(sent)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 answer = await reader.read()
         except ConnectionResetError:
             answer = b""
@@ -177,7 +177,7 @@ class Before:
 
     async def until_told(self, stage: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until the authority has heard of so many."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.told(stage)) < count:
                 await asyncio.sleep(0.01)
         return self.told(stage)

@@ -223,7 +223,7 @@ class World:
         return [each for each in found if type_ is None or each["type"] == type_]
 
 
-async def until(look: Callable[[], Any], seconds: float = 30) -> Any:
+async def until(look: Callable[[], Any], seconds: float = 110) -> Any:
     """Wait until ``look`` gives something; a stated condition, never a fixed time."""
     async with asyncio.timeout(seconds):
         waits = pauses()
@@ -276,7 +276,7 @@ async def serving(
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.started:
                 await asyncio.sleep(0.01)
         try:

@@ -302,7 +302,7 @@ async def _over_http(command: list[str], env: dict[str, str]) -> AsyncIterator[M
     url, headers = f"http://127.0.0.1:{port}/mcp", {"Authorization": f"Bearer {token}"}
     try:
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             said = await process.stderr.readline()
         assert f"ready for requests at http://127.0.0.1:{port}" in said.decode()
         async with httpx2.AsyncClient(headers=headers) as http:

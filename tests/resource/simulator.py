@@ -85,7 +85,7 @@ async def served(app: Any, port: int, lifespan: str = "off") -> AsyncIterator[No
             listening.close()
         for connection in list(server.server_state.connections):
             connection.shutdown()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while server.server_state.connections or server.server_state.tasks:
                 await asyncio.sleep(0.001)
         await server.lifespan.shutdown()

@@ -29,7 +29,7 @@ async def test_one_line_of_the_log_says_where_requests_are_taken(
     serving = asyncio.create_task(
         serve_until_told(configs, listening, stopping=lambda: None, ready_file=ready)
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not ready.exists():  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.01)
         os.kill(os.getpid(), signal.SIGTERM)

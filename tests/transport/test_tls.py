@@ -270,7 +270,7 @@ async def test_a_renewed_certificate_is_taken_over_without_a_restart(ours: Autho
         assert await shown() == first.serial
         first.key.write_bytes(next_.key.read_bytes())
         async with server.kept(pause=0.01):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await shown() != next_.serial:
                     await asyncio.sleep(0.01)
         assert server.ends == next_.ends
@@ -336,7 +336,7 @@ async def test_the_authority_serves_it_by_setting(
     async with await Store.open(settings.database_url, origin=settings.origin) as store:
         await create_log(store, SigningKeys(PASSPHRASE), [("ada", key.public)])
     serving = asyncio.create_task(serve(settings, TelemetrySettings(port=told)))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not (tmp_path / "ready").exists():
             assert not serving.done()
             await asyncio.sleep(0.05)

@@ -72,7 +72,7 @@ async def signing(store: Store) -> AsyncGenerator[None]:
 
 async def head_of(store: Store, size: int) -> str:
     """The newest head, once it is of ``size``."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             seen = store.number("head")
             note = await store.latest_head()

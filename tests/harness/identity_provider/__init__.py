@@ -120,7 +120,7 @@ async def provider(folder: Path) -> AsyncIterator[Running]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while await process.stdout.readline() != b"ready\n":
                 pass
         yield Running(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{control}")

@@ -8,6 +8,7 @@ from placet.audit._crew import CASE_LIMIT, replay_many
 from placet.audit._files import ActFile, Kept, LogFiles
 from placet.audit._flight import Changed, DecisionFrame, Flight, Frame, GrantFrame
 from placet.audit._frameworks import Framework
+from placet.audit._log_proof import log_proof, verify_log_proof
 from placet.audit._oversight import (
     HASTY_SECONDS,
     OverseenDecision,
@@ -20,7 +21,7 @@ from placet.audit._population import CaseLine, Population, population, sample
 from placet.audit._read_bundle import read_bundle
 from placet.audit._recorder import record_flight
 from placet.audit._replay import replay
-from placet.audit._report import Report, Trouble, Unchecked
+from placet.audit._report import Report, Trouble, Unchecked, spelled
 from placet.audit._rerun import workflow_runner
 from placet.audit._select import head_size, prove, select
 from placet.audit._timeline import Moment, timeline
@@ -66,6 +67,7 @@ __all__ = [
     "backtest",
     "coverage",
     "head_size",
+    "log_proof",
     "oversight",
     "population",
     "prove",
@@ -75,9 +77,11 @@ __all__ = [
     "replay_many",
     "sample",
     "select",
+    "spelled",
     "timeline",
     "verify",
     "verify_bundle",
+    "verify_log_proof",
     "workflow_runner",
     "write_bundle",
 ]

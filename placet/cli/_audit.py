@@ -29,12 +29,14 @@ from placet.audit import (
     LogFiles,
     Report,
     coverage,
+    log_proof,
     population,
     read_bundle,
     sample,
     timeline,
     verify,
     verify_bundle,
+    verify_log_proof,
     write_bundle,
 )
 from placet.cli._codes import codes_of, record_case
@@ -42,6 +44,7 @@ from placet.cli._examining import (
     coverage_csv,
     judge,
     print_coverage,
+    print_entry,
     print_population,
     print_report,
     print_timeline,
@@ -63,7 +66,7 @@ from placet.cli._output import (
 from placet.cli._replaying import replay_cases
 from placet.cli._trust import Trust, read_trust
 from placet.cli._witness import witness, witness_key
-from placet.ledger import EntryError, LedgerError
+from placet.ledger import LOG_PROOF, EntryError, LedgerError, LogProof
 from placet.model import digest_bytes
 
 _SHOWN = 10
@@ -123,6 +126,14 @@ async def _fetch(
             return await fetch_log(client, trust=trusted)
 
 
+async def _fetch_proof(index: int, size: int | None) -> LogProof:
+    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
+    from placet.cli._fetch import fetch_log_proof  # noqa: PLC0415 - the same
+
+    async with operator_client() as client:
+        return await fetch_log_proof(client, index, size)
+
+
 async def _fetch_story(case: str) -> LogFiles:
     from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
     from placet.cli._fetch import fetch_story  # noqa: PLC0415 - the same
@@ -132,39 +143,57 @@ async def _fetch_story(case: str) -> LogFiles:
             return await fetch_story(client, case)
 
 
-def _read_bundle(path: Path, trust: Path | None) -> Bundle:
+def _read_bundle(path: Path, trust: Path | None, data: bytes | None = None) -> Bundle:
     known = read_trust(trust)
-    data = read_bytes(path, MAX_BUNDLE_BYTES + 1, "a bundle")
     try:
-        return read_bundle(data, trust=known)
+        return read_bundle(data or read_bytes(path, MAX_BUNDLE_BYTES + 1, "a bundle"), trust=known)
     except BundleError as error:
         raise fail(f"{path}: {error}", REFUSED) from None
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise fail(f"{path}: a proof is UTF-8, and this is none", REFUSED) from None
 
 
 @audit.command("verify")
 def verify_(
     bundle: Annotated[
         Path | None,
-        typer.Argument(help="A case's bundle, or - for a pipe; without it, the whole ledger."),
+        typer.Argument(
+            metavar="FILE",
+            help="A case's bundle or an entry's proof, or - for a pipe; else the whole ledger.",
+        ),
     ] = None,
     trust: Trust = None,
     without_report: WithoutReport = False,
     without_heads: WithoutHeads = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify the whole ledger and every decision; or one case's BUNDLE, offline.
+    """Verify the whole ledger and every decision; or one case's bundle, or one entry's proof.
+
+    A FILE is verified offline.
 
     Exit 0: everything holds, under a key you trust. 1: something does not. 3: something was not
     judged, or it is consistent with itself only, since no --trust was given.
     """
     with offline_failures():
+        entry = None
         if bundle is not None:
-            report = verify_bundle(_read_bundle(bundle, trust))
+            data = read_bytes(bundle, MAX_BUNDLE_BYTES + 1, "a bundle or a proof")
+            if data.startswith(LOG_PROOF.encode()):
+                report, entry = verify_log_proof(_text(bundle, data), read_trust(trust))
+            else:
+                report = verify_bundle(_read_bundle(bundle, trust, data))
         else:
             known = read_trust(trust)
             with _online():
                 report = verify(run(_fetch(known)))
         print_report(report, as_json=as_json)
+        if entry is not None and not as_json:
+            print_entry(entry)
         judge(report, without={REPORT: without_report, HEADS: without_heads})
 
 
@@ -314,25 +343,62 @@ def export(
     with _online():
         if not _CASE.fullmatch(case):
             raise fail(f"{case!r} is no case's id", USAGE)
-        path = new_file(out or Path(), f"{case}.zip")
+        new_file(out or Path(), f"{case}.zip")  # before anything is fetched
         try:
             files = run(_fetch(None, case, size))
             data = write_bundle(files, case)
         except (BundleError, LedgerError) as error:
             raise fail(str(error), USAGE) from None
-        written = read_bundle(data).manifest
-        if path.exists() and path.read_bytes() != data:
-            raise fail(f"{path}: is there already, and is another; nothing was written", USAGE)
-        write_bytes(path, data)
-        show(
-            {
-                "file": str(path),
-                "bytes": len(data),
-                "digest": digest_bytes(data),
-                "size": written.size,
-            },
-            as_json=as_json,
-        )
+        written = _write_new(out, f"{case}.zip", data)
+        show(written | {"size": read_bundle(data).manifest.size}, as_json=as_json)
+
+
+def _write_new(out: Path | None, name: str, data: bytes) -> dict[str, str | int]:
+    """Write a file that is not there yet, or is the very same; what is to be told of it.
+
+    Raises:
+        CommandFailed: another file is there.
+    """
+    path = new_file(out or Path(), name)
+    if path.exists() and path.read_bytes() != data:
+        raise fail(f"{path}: is there already, and is another; nothing was written", USAGE)
+    write_bytes(path, data)
+    return {"file": str(path), "bytes": len(data), "digest": digest_bytes(data)}
+
+
+@audit.command("prove")
+def prove_(
+    entry: Annotated[int, typer.Argument(min=0, help="An entry's index; the log's first is 0.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="Take it from this case's bundle, offline.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A file or a folder; entry-N.tlog-proof in this one if not given."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one entry's proof, with the entry in it, as a C2SP tlog-proof.
+
+    Whoever has the log's key verifies it: with placet audit verify, or any tool of that format.
+    Another file is never written over.
+    """
+    with offline_failures():
+        try:
+            if bundle is None:
+                with _online():
+                    proof = run(_fetch_proof(entry, size))
+            elif size is None:
+                proof = log_proof(_read_bundle(bundle, None).files, entry)
+            else:
+                raise fail("a bundle has one head: leave --size away", USAGE)
+        except LedgerError as error:
+            raise fail(str(error), USAGE) from None
+        written = _write_new(out, f"entry-{entry}.tlog-proof", proof.text.encode())
+        show(written | {"size": proof.head().size}, as_json=as_json)
 
 
 @audit.command("timeline")

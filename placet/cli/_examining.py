@@ -1,14 +1,25 @@
 """What an audit found, as it is printed: reports, a case's story, the population, frameworks."""
 
 import itertools
+import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from placet.audit import CaseLine, ControlCoverage, Coverage, Moment, Population, Report
+from placet.audit import (
+    CaseLine,
+    ControlCoverage,
+    Coverage,
+    Moment,
+    Population,
+    Report,
+    spelled,
+)
 from placet.cli._output import AWAY, REFUSED, console, show
+from placet.ledger import Entry
 from placet.model import format_time, quantity
 
 
@@ -98,6 +109,13 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         out.print("  everything that was checked holds")
     if report.holds and not report.trusted:
         out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
+
+
+def print_entry(entry: Entry) -> None:
+    """Print what an entry says, whole."""
+    told = entry.model_dump(mode="json", exclude_none=True)
+    text = spelled(json.dumps(told, indent=2, ensure_ascii=False), lines=True)
+    console().print(escape(textwrap.indent(text, "  ")), soft_wrap=True)
 
 
 def judge(first: Report, *others: Report, without: Mapping[str, bool] | None = None) -> None:

@@ -1,6 +1,7 @@
 """Fetching a log and what its entries refer to, for an auditor to judge."""
 
 import asyncio
+import base64
 import dataclasses
 import json
 import re
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 from placet.audit import ActFile, Kept, LogFiles, head_size, prove, select
 from placet.cli._spool import Models, Pieces, Spool
 from placet.client import AuthorityError, OperatorClient
-from placet.ledger import EMPTY_ROOT, LedgerError, Tile, tile_subtrees
+from placet.ledger import EMPTY_ROOT, LedgerError, LogProof, Tile, tile_subtrees
 from placet.model import CaseArchive, CheckpointView, Model, Part, quantity
 
 _PAGE = 1024
@@ -90,6 +91,26 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
         handovers=await _handovers(client),
     )
     return await _prove(client, files)
+
+
+async def fetch_log_proof(client: OperatorClient, index: int, size: int | None = None) -> LogProof:
+    """Fetch one entry and its proof, under the newest signed head or that of a size.
+
+    Raises:
+        LedgerError: there is no such head, the head does not have the entry, or what the authority
+            answers is no proof of it.
+    """
+    note = (await client.head() if size is None else await _head_of(client, size)) or ""
+    under = head_size(note)
+    if index >= under:
+        head = quantity(under, "entry", "entries")
+        raise LedgerError(f"the head of {head} has no entry {index}: the first is 0")
+    page = await client.get(f"/v1/ledger/entries?from={index}&limit=1")
+    entry = str(page["entries"][0]).encode()
+    path = (await client.get(f"/v1/ledger/entries/{index}/proof?size={under}"))["proof"]
+    proof = LogProof(index, tuple(base64.b64decode(each) for each in path), note, entry)
+    proof.require(entry)
+    return proof
 
 
 async def fetch_story(client: OperatorClient, case: str) -> LogFiles:

@@ -34,6 +34,7 @@ from placet.ledger._log_keys import (
     log_verifier,
     next_key,
 )
+from placet.ledger._log_proofs import LOG_PROOF, LogProof
 from placet.ledger._merkle import (
     EMPTY_ROOT,
     Frontier,
@@ -75,6 +76,7 @@ from placet.ledger._verifying import require_one_past, verify_log
 __all__ = [
     "EMPTY_ROOT",
     "HEADS",
+    "LOG_PROOF",
     "MAX_ENTRY_BYTES",
     "TILE_HEIGHT",
     "TILE_WIDTH",
@@ -89,6 +91,7 @@ __all__ = [
     "LedgerError",
     "LogError",
     "LogKey",
+    "LogProof",
     "NoteError",
     "NoteSigner",
     "NoteVerifier",

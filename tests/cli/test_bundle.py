@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from placet.cli._output import write_bytes
@@ -82,7 +83,11 @@ def test_what_is_no_file_is_told_in_one_line_and_not_waited_for(
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind("socket")
-        for command in ("verify", "replay", "flight"):
+        for command, what in (
+            ("verify", "a bundle or a proof"),
+            ("replay", "a bundle"),
+            ("flight", "a bundle"),
+        ):
             for name, kind in (
                 ("pipe", "pipe"),
                 ("/dev/zero", "device"),
@@ -91,7 +96,7 @@ def test_what_is_no_file_is_told_in_one_line_and_not_waited_for(
                 (str(tmp_path), "folder"),
             ):
                 ended = placet("audit", command, name)
-                said = f"placet: {name}: a {kind}, and no file; a bundle can be piped in as -\n"
+                said = f"placet: {name}: a {kind}, and no file; {what} can be piped in as -\n"
                 assert (ended.code, ended.out, ended.err) == (2, "", said)
     ended = placet("audit", "verify", "-")
     assert (ended.code, ended.out) == (1, "")
@@ -111,7 +116,7 @@ def test_a_bundle_is_read_from_a_pipe(tmp_path: Path) -> None:
         os.close(outer)
         os.close(inner)
     assert (ended.returncode, ended.stdout) == (2, b"")
-    assert ended.stderr == b"placet: -: pipe a bundle in; standard input is a terminal\n"
+    assert ended.stderr == b"placet: -: pipe a bundle or a proof in; standard input is a terminal\n"
 
 
 def test_a_case_that_is_none_is_not_exported(
@@ -129,6 +134,31 @@ def test_a_case_that_is_none_is_not_exported(
         assert said in ended.err
         assert "Traceback" not in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_of_a_running_log_is_proven(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I8: under its newest head or one of before; what there is not is told in one line."""
+    trust = placet("authority", "trust", **served.own)
+    (tmp_path / "trust.json").write_text(trust.out)
+    first = httpx.get(served.variables["PLACET_ISSUER"] + "/v1/ledger/heads?limit=1").json()
+    size = str(first["heads"][0]["size"])
+    for more in ((), ("--size", size), ("--out", "first.tlog-proof")):
+        (tmp_path / "entry-0.tlog-proof").unlink(missing_ok=True)
+        made = placet("audit", "prove", "0", *more, "--json", **served.variables)
+        assert (made.code, made.err) == (0, "")
+        file = json.loads(made.out)["file"]
+        held = placet("audit", "verify", file, "--trust", "trust.json")
+        assert held.code == 0
+        assert '"type": "log.created"' in held.out
+    for arguments, said in (
+        (("999999",), "has no entry 999999"),
+        (("0", "--size", "999999"), "no head of 999999 entries"),
+    ):
+        ended = placet("audit", "prove", *arguments, **served.variables)
+        assert (ended.code, ended.out) == (2, "")
+        assert said in ended.err
 
 
 def test_a_log_without_decisions_has_none_to_change(placet: Placet, served: Served) -> None:

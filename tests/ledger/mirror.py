@@ -1,5 +1,7 @@
 """A mirror of a log, written from C2SP's signed-note, tlog-checkpoint and tlog-tiles alone.
 
+And of one entry's proof a reader, written from tlog-proof.
+
 Nothing of Placet is imported here: this is what a stranger would write.
 """
 
@@ -112,6 +114,38 @@ def cosigned_at(note: bytes, vkey: str) -> int:
             Ed25519PublicKey.from_public_bytes(material[1:]).verify(data[12:], message)
             return seconds
     raise Distrust("the checkpoint is not cosigned")
+
+
+def proven(file: bytes, log: Mirror) -> tuple[int, bytes]:
+    """Verify a tlog-proof whose extra data is the entry: its index, and the entry."""
+    lines = file.decode().split("\n")
+    if lines[0] != "c2sp.org/tlog-proof@v1" or not lines[1].startswith("extra "):
+        raise Distrust("not a proof with its entry")
+    entry = base64.b64decode(lines[1].removeprefix("extra "), validate=True)
+    word, number = lines[2].split(" ")
+    if word != "index" or number != str(int(number)):
+        raise Distrust("no index")
+    blank = lines.index("")
+    path = [base64.b64decode(each, validate=True) for each in lines[3:blank]]
+    size, root = log.open("\n".join(lines[blank + 1 :]).encode())
+    # RFC 9162 section 2.1.3.2.
+    index, last = int(number), size - 1
+    if index > last:
+        raise Distrust("beyond the head")
+    node = hashlib.sha256(b"\x00" + entry).digest()
+    for each in path:
+        if last == 0:
+            raise Distrust("the path is too long")
+        if index % 2 or index == last:
+            node = hashlib.sha256(b"\x01" + each + node).digest()
+            while index and not index % 2:
+                index, last = index // 2, last // 2
+        else:
+            node = hashlib.sha256(b"\x01" + node + each).digest()
+        index, last = index // 2, last // 2
+    if last or node != root:
+        raise Distrust("the path does not lead to the root")
+    return int(number), entry
 
 
 def coordinates(number: int, width: int) -> str:

@@ -146,6 +146,25 @@ async def test_a_jti_is_swept_once_nothing_with_it_can_verify(store: Store) -> N
     assert {row.jti for row in left} == {"lately", "alive"}
 
 
+async def test_a_grant_leaves_the_feed_once_it_could_verify_nowhere(store: Store) -> None:
+    """I10: not before; and the newest stays, by which a follower sees that a feed went back."""
+    now = store.clock()
+    ages = [86_400] * MOST + [3600, 60, -60, 3600]
+
+    def revoke(tx: Tx) -> None:
+        rows = [
+            {"grant_id": f"g{n}", "expires_at": now - timedelta(seconds=age), "at": now}
+            for n, age in enumerate(ages)
+        ]
+        tx.execute(insert(GrantRevocation), rows)
+
+    await store.write(revoke)
+    await store.sweep()
+    left = await store.read(lambda reader: reader.all(GrantRevocation))
+    assert {row.grant_id for row in left} == {f"g{MOST + n}" for n in (1, 2, 3)}
+    assert max(row.cursor for row in left) == len(ages)
+
+
 async def test_a_jti_that_may_have_been_swept_is_not_used(store: Store) -> None:
     """I11: a process that stood still since it verified a copy finds no use of it to collide with."""
     now = store.clock()

@@ -37,7 +37,8 @@ class LogFiles:
     """A log and everything that its entries refer to.
 
     ``trusted_log_key`` is the verifier key that the auditor got elsewhere; without it the log's
-    own word is taken for its key, and the result is "consistent with itself only".
+    own word is taken for its key. Without a kept head either, the result is "consistent with itself
+    only".
     ``trusted_witnesses`` are verifier keys of those whose cosignatures are believed, and
     ``trusted_issuer`` is the identity provider that the auditor has keys of.
     ``kept_heads`` are signed heads that the auditor kept from before; ``own_heads`` those that the
@@ -74,6 +75,14 @@ class LogFiles:
     handovers: tuple[str, ...] = ()
     handover_proofs: tuple[tuple[bytes, ...], ...] = ()
     past: Mapping[int, tuple[bytes, ...]] | None = None
+
+    @property
+    def vouched(self) -> bool:
+        """Whether what the auditor brought says whose log it is.
+
+        That is the log's key, or a signed head: it must lie in the log, under a key of the log's.
+        """
+        return self.trusted_log_key is not None or bool(self.kept_heads)
 
     def trusting(self, trust: Mapping[str, Any]) -> "LogFiles":
         """The same with what the auditor got elsewhere, as a trust file has it."""

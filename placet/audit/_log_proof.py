@@ -20,7 +20,6 @@ from placet.ledger import (
     LedgerError,
     LogProof,
     NoteVerifier,
-    ProofError,
     decode_entry,
     open_checkpoint,
     split_note,
@@ -64,6 +63,12 @@ def verify_log_proof(text: str, trust: Mapping[str, Any] | None) -> tuple[Report
     kept = _kept(files, head, collector)
     look_for_cosignatures(files, head, collector)
     entry = _entry(proof, collector)
+    if not (signed or kept):
+        collector.unchecked(
+            "signature",
+            "a proof does not say the log's key: bring that with --trust as log_key, or a head of "
+            "this size that you kept as one of its heads",
+        )
     report = collector.report(trusted=signed or kept)
     return report, entry if report.holds else None
 
@@ -71,9 +76,6 @@ def verify_log_proof(text: str, trust: Mapping[str, Any] | None) -> tuple[Report
 def _signed(files: LogFiles, collector: Collector) -> bool:
     """Whether the head is signed by the key that the examiner got elsewhere."""
     if files.trusted_log_key is None:
-        collector.unchecked(
-            "signature", "a proof does not say the log's key: bring it with --trust, as log_key"
-        )
         return False
     try:
         open_checkpoint(files.head, [NoteVerifier.from_vkey(files.trusted_log_key)])
@@ -107,9 +109,10 @@ def _kept(files: LogFiles, head: Checkpoint, collector: Collector) -> bool:
 
 def _entry(proof: LogProof, collector: Collector) -> Entry | None:
     place = f"entry {proof.index}"
+    if proof.extra is None:
+        collector.unchecked("entry", "the proof does not bring it (extra): of what, it can't say")
+        return None
     try:
-        if proof.extra is None:
-            raise ProofError("the proof brings no entry with it (extra): of what, it does not say")
         proof.require(proof.extra)
         entry = decode_entry(proof.extra)
     except LedgerError as error:

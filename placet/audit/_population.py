@@ -79,7 +79,7 @@ def population(
             for each in cases
             if (since is None or each.opened >= since) and (until is None or each.opened < until)
         ),
-        report=collector.report(trusted=files.trusted_log_key is not None),
+        report=collector.report(trusted=files.vouched),
     )
 
 

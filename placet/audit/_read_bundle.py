@@ -44,6 +44,9 @@ from placet.model import (
     digest_bytes,
 )
 
+_SHORTEST = 64
+"""Bytes that an entry's line has at the least."""
+
 
 def read_bundle(data: bytes, *, trust: Mapping[str, Any] | None = None) -> Bundle:
     """Read a bundle's bytes, believing nothing of them.
@@ -101,7 +104,11 @@ def _manifest(members: Mapping[str, bytes]) -> Manifest:
 
 def _files(manifest: Manifest, members: Mapping[str, bytes]) -> LogFiles:
     text = {name: _text(name, data) for name, data in members.items() if _is_text(name)}
-    entries = tuple(members["entries.jsonl"].splitlines())
+    lines = members["entries.jsonl"]
+    breaks = lines.count(b"\n") + lines.count(b"\r")
+    if breaks > len(lines) // _SHORTEST:  # or each line would take memory for itself
+        raise BundleError("entries.jsonl has lines that are too short for entries")
+    entries = tuple(lines.splitlines())
     with _reading("proofs.json"):
         told = read_json(text["proofs.json"])["entries"]
         if len(told) != len(entries):

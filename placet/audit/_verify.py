@@ -67,7 +67,7 @@ def verify(files: LogFiles) -> Report:
     if opened is None:
         return collector.report()
     Walk(Scene(files, collector)).run(*opened)
-    return collector.report(trusted=files.trusted_log_key is not None)
+    return collector.report(trusted=files.vouched)
 
 
 def _own_heads(files: LogFiles, head: Checkpoint) -> list[Checkpoint]:

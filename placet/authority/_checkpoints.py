@@ -260,11 +260,11 @@ class Checkpoints:
 
 
 def _asks_the_same(reader: Reader, row: Checkpoint, gathered: Gathered) -> bool:
-    """Whether people were asked this already: what they answered stays, unless it was voided.
+    """Whether people were asked this already: what they answered stays, unless it counts no more.
 
     Parts that were made again and say the same are the same to them.
     """
-    if row.status == CheckpointStatus.VOIDED:
+    if _was_void(row):
         return False
     return says_the_same(reader, gathered, Evidence.model_validate_json(row.evidence_json))
 

@@ -1,6 +1,7 @@
 """A record that people returned comes back: the act ``case.resubmit``.
 
-1. (I6) Whoever may open a case may hand in its record again, and then approves nothing in it.
+1. (I6) Whoever may open a case may hand in its record again, and then approves nothing in it; nor
+   does anybody hand it in whose approval of something in it stands.
 2. (I3) That there is something new is what the record's own system says when the authority asks
    it: the version that was signed for, and not the one that the case has read.
 3. (I5) The bell that rings afterwards carries nothing: the workflow reads, under a grant, that the
@@ -9,6 +10,7 @@
 
 import json
 
+from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Conflict
 from placet.authority._facts import FetchedFacts, fact_record
 from placet.authority._lines import relist
@@ -31,6 +33,7 @@ from placet.model import (
     ProcessDefinition,
     Resubmit,
 )
+from placet.rules import approvals
 
 RESUBMIT = "case.resubmit"
 
@@ -50,7 +53,12 @@ def resubmitters(reader: Reader, case: str) -> tuple[Principal, ...]:
 
 
 def take_back(
-    tx: Tx, definition: ProcessDefinition, case: Case, asked: Resubmit, seen: FetchedFacts
+    tx: Tx,
+    definition: ProcessDefinition,
+    case: Case,
+    actor: Principal,
+    asked: Resubmit,
+    seen: FetchedFacts,
 ) -> tuple[str, str | None]:
     """Answer the case's return with a record's new version, and ring the workflow.
 
@@ -58,7 +66,8 @@ def take_back(
         The checkpoint that had returned it, and the version that the case had read.
 
     Raises:
-        Conflict: the case is not open or waits for nothing, or the version is not a new one.
+        Conflict: the case is not open or waits for nothing, the version is not a new one, or the
+            actor has approved something in it.
     """
     if case.status != CaseStatus.OPEN:
         raise Conflict(f"the case is {case.status}, not open")
@@ -66,6 +75,7 @@ def take_back(
     if source is None:
         raise Conflict(f"the process knows no version of {asked.record}")
     returned = _returned(tx, case)
+    _require_no_approval(tx, case, actor)
     found = dict(seen.versions).get(source.name)
     if found != asked.version:
         raise Conflict(f"{source.system} has version {found} of it, not {asked.version}")
@@ -101,6 +111,18 @@ def _returned(reader: Reader, case: Case) -> Checkpoint:
     if newest.status != CheckpointStatus.RETURNED:
         raise Conflict(f"nothing was returned: the {newest.name} checkpoint is {newest.status}")
     return newest
+
+
+def _require_no_approval(reader: Reader, case: Case, actor: Principal) -> None:
+    standing = (CheckpointStatus.OPEN, CheckpointStatus.APPROVED)
+    for row in reader.all(Checkpoint, Checkpoint.case_id == case.id):
+        heard = approvals(asked_of(row), counted_decisions(reader, row.id))
+        if row.status in standing and any(actor in each.people for each in heard):
+            raise Conflict(
+                f"you approved at the {row.name} checkpoint of this case, and whoever hands in its "
+                "record again approves nothing in it: somebody else has to hand it in",
+                ("I6", "approved"),
+            )
 
 
 def _version_read(reader: Reader, case: Case, source: FactSource, record: str) -> str | None:

@@ -447,7 +447,7 @@ def flight_(
             show(flight, as_json=True)
         else:
             print_flight(flight, event)
-            print_report(flight.report)
+            print_report(flight.report, whose=False)  # that is what verify and replay judge
         if not holds:
             raise fail(f"{case}: the bundle does not hold: placet audit verify says why", REFUSED)
         if not flight.report.holds:

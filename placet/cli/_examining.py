@@ -87,8 +87,8 @@ def coverage_csv(found: Coverage) -> list[list[str]]:
     return rows
 
 
-def print_report(report: Report, *, as_json: bool = False) -> None:
-    """Print what was checked and what did not hold."""
+def print_report(report: Report, *, as_json: bool = False, whose: bool = True) -> None:
+    """Print what was checked, what did not hold, and, if asked, that nothing says whose it is."""
     if as_json:
         show(report, as_json=True)
         return
@@ -107,8 +107,12 @@ def print_report(report: Report, *, as_json: bool = False) -> None:
         )
     if report.holds:
         out.print("  everything that was checked holds")
-    if report.holds and not report.trusted:
-        out.print("  under the log's own key alone: give what you got elsewhere with --trust FILE")
+    if whose and report.holds and not report.trusted:
+        out.print(
+            "  under the log's own key alone: give that key (log_key), or a head that you kept "
+            "(heads), got elsewhere, with --trust FILE",
+            soft_wrap=True,
+        )
 
 
 def print_entry(entry: Entry) -> None:

@@ -70,6 +70,8 @@ def offline_failures() -> Iterator[None]:
         if is_ours(error):
             raise
         _stop(lacking(error), AWAY)
+    except MemoryError:
+        _stop("there is not memory enough here for this; nothing was judged", AWAY)
     except BrokenPipeError:  # who read it has left, as `| head` does, and needs no telling
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(AWAY) from None

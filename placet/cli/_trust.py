@@ -7,7 +7,7 @@ import typer
 from pydantic import AfterValidator, Field, JsonValue
 
 from placet.cli._output import read_model
-from placet.ledger import NoteError, WitnessVerifier
+from placet.ledger import NoteError, NoteVerifier, WitnessVerifier
 from placet.model import Model, Thumbprint
 
 Trust = Annotated[
@@ -19,7 +19,14 @@ Trust = Annotated[
 ]
 
 
-def _verifier_key(text: str) -> str:
+def _log_key(text: str) -> str:
+    try:
+        return NoteVerifier.from_vkey(text).vkey
+    except NoteError as error:
+        raise ValueError(str(error)) from None
+
+
+def _witness_key(text: str) -> str:
     try:
         return WitnessVerifier.from_vkey(text).vkey
     except NoteError as error:
@@ -39,10 +46,10 @@ class _Provider(Model):
 class _Trusted(Model):
     """The file's content."""
 
-    log_key: str | None = None
+    log_key: Annotated[str, AfterValidator(_log_key)] | None = None
     administrators: tuple[Thumbprint, ...] = ()
     heads: tuple[str, ...] = ()
-    witnesses: tuple[Annotated[str, AfterValidator(_verifier_key)], ...] = ()
+    witnesses: tuple[Annotated[str, AfterValidator(_witness_key)], ...] = ()
     identity_provider: _Provider | None = None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from placet.ledger._errors import LedgerError, ProofError
 from placet.ledger._merkle import HASH_BYTES, leaf_hash, verify_inclusion
 from placet.ledger._note_keys import decode_base64
-from placet.ledger._notes import Checkpoint, split_note
+from placet.ledger._notes import MAX_NOTE_CHARS, Checkpoint, split_note
 
 LOG_PROOF = "c2sp.org/tlog-proof@v1"
 """The first line of every such file."""
@@ -21,6 +21,7 @@ _INDEX = re.compile(r"index (0|[1-9][0-9]{0,17})\Z")
 _EXTRA = "extra "
 _LONGEST = 64
 """Hashes of a path: a log that has more would have more entries than a head can count."""
+MAX_PROOF_CHARS = MAX_NOTE_CHARS + 131_072  # an entry has 65,535 bytes, a path 64 lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class LogProof:
         Raises:
             ProofError: it is none, or not in its one spelling.
         """
+        if len(text) > MAX_PROOF_CHARS:
+            raise ProofError(f"a proof has at most {MAX_PROOF_CHARS} characters")
         first, gap, note = text.partition("\n\n")
         if not gap:
             raise ProofError("a proof has a blank line before the log's head")

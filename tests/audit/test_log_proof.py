@@ -76,12 +76,11 @@ def test_a_head_of_another_key_does_not_hold(recorded: Recorded, bundled: LogFil
     ("change", "name"),
     [
         (lambda made: dataclasses.replace(made, extra=made.extra.replace(b"operator", b"operatos")), "proof"),
-        (lambda made: dataclasses.replace(made, extra=None), "proof"),
         (lambda made: dataclasses.replace(made, index=made.index + 1), "proof"),
         (lambda made: dataclasses.replace(made, path=made.path[1:]), "proof"),
         (lambda made: dataclasses.replace(made, note="no head\n\n"), "proof"),
     ],
-    ids=["entry", "no entry", "index", "path", "head"],
+    ids=["entry", "index", "path", "head"],
 )  # fmt: skip
 def test_what_was_changed_does_not_hold(
     bundled: LogFiles, trust: dict[str, Any], change: Callable[[LogProof], LogProof], name: str
@@ -92,6 +91,14 @@ def test_what_was_changed_does_not_hold(
     assert entry is None
 
 
+def test_a_proof_without_its_entry_is_not_judged(bundled: LogFiles, trust: dict[str, Any]) -> None:
+    """The format lets it be left out; nothing is said to be wrong then, nor to hold."""
+    made = dataclasses.replace(log_proof(bundled, 0), extra=None)
+    report, entry = verify_log_proof(made.text, trust)
+    assert (report.troubles, entry) == ((), None)
+    assert [each.name for each in report.unchecked] == ["entry"]
+
+
 def test_a_head_that_was_kept_vouches_or_speaks_against_it(
     recorded: Recorded, bundled: LogFiles
 ) -> None:
@@ -99,7 +106,7 @@ def test_a_head_that_was_kept_vouches_or_speaks_against_it(
     made = log_proof(bundled, 0)
     head = made.head()
     report, _ = verify_log_proof(made.text, {"heads": (bundled.head,)})
-    assert (report.troubles, report.trusted) == ((), True)
+    assert (report.troubles, report.unchecked, report.trusted) == ((), (), True)
     report, _ = verify_log_proof(made.text, {"heads": recorded.files.own_heads[:1]})
     assert (report.troubles, report.trusted) == ((), False)
     assert report.checked["kept heads of another log or size, which prove nothing here"] == 1
@@ -118,7 +125,7 @@ def test_witnesses_who_are_trusted_vouch_for_its_head(seen: Seen) -> None:
     report, _ = verify_log_proof(whole.text, trust)
     assert report.checked[f"cosignatures of {NAME}"] == 1
     report, _ = verify_log_proof(LogProof(0, (), seen.files.head).text, trust)
-    assert [each.name for each in report.unchecked] == ["witnesses"]
+    assert [each.name for each in report.unchecked] == ["witnesses", "entry"]
     report, _ = verify_log_proof(LogProof(0, (), seen.files.head + line(seen.before)).text, trust)
     assert "cosignature" in names(report)
 

@@ -93,6 +93,7 @@ UNREADABLE: Mapping[str, tuple[Change, str]] = {
         lambda members: put("entries.jsonl", b"\xef\xbb\xbf" + members["entries.jsonl"])(members),
         "entries.jsonl: ",
     ),
+    "entries-are-line-breaks": (put("entries.jsonl", b"\r\n" * 1000), "entries.jsonl has lines"),
     "number-of-a-thousand-digits": (
         spoil(lambda _: "entries.jsonl", b'"v":1}\n', b'"v":' + b"9" * 5_000 + b"}\n"),
         "entries.jsonl: ",

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placet.audit import ActFile, Kept, LogFiles, verify
+from placet.audit import ActFile, Kept, LogFiles, population, verify
 from placet.ledger import NoteSigner, NoteVerifier, open_checkpoint, sign_checkpoint
 from placet.model import (
     CaseArchive,
@@ -168,6 +168,21 @@ def test_a_kept_head_says_where_the_past_was_rewritten(recorded: Recorded) -> No
     )
     trouble = next(each for each in report.troubles if each.name == "log")
     assert "kept from before, after entry 29" in trouble.found
+
+
+def test_a_head_that_was_kept_says_whose_log_it_is(recorded: Recorded) -> None:
+    """I8: the log holds it in its past, under its own key, or does not hold; without one, or a key,
+    it is consistent with itself only."""
+    alone = dataclasses.replace(recorded.files, trusted_log_key=None, kept_heads=())
+    before = recorded.files.own_heads[len(recorded.files.own_heads) // 2]
+    for judged in (verify, lambda files: population(files).report):
+        assert not judged(alone).trusted
+        kept = judged(dataclasses.replace(alone, kept_heads=(before,)))
+        assert (kept.troubles, kept.trusted) == ((), True)
+    signer = NoteSigner(alone.origin, Ed25519PrivateKey.generate())
+    text = open_checkpoint(before, [_verifier(recorded.files)])
+    other = verify(dataclasses.replace(alone, kept_heads=(sign_checkpoint(text, [signer]),)))
+    assert (other.holds, other.trusted) == (False, False)
 
 
 def test_two_people_who_compare_their_heads_find_a_fork(recorded: Recorded) -> None:

@@ -176,8 +176,8 @@ def test_one_witness_speaks_for_itself_alone(seen: Seen) -> None:
 
 
 def test_a_witness_says_not_whose_log_it_is(seen: Seen) -> None:
-    """It follows whatever logs it was told of: without the log's key nothing is trusted."""
-    alone = dataclasses.replace(seen.trusting(seen.now), trusted_log_key=None)
+    """It follows whatever logs it was told of: that takes the log's key, or a head that was kept."""
+    alone = dataclasses.replace(seen.trusting(), head=seen.now, trusted_log_key=None)
     report = verify(alone)
     assert unchecked(report) == []
     assert not report.trusted

@@ -76,6 +76,22 @@ def test_a_bundle_or_trust_that_is_not_there_is_told(placet: Placet, tmp_path: P
     assert "trust.json: log_key" in ended.err
 
 
+def test_where_memory_is_short_nothing_is_said_to_be_wrong(
+    placet: Placet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12: exit 3 and one line, as of whatever could not be judged."""
+
+    def short(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("placet.cli._audit.read_bundle", short)
+    (tmp_path / "case.zip").write_bytes(b"PK")
+    for command in ("verify", "replay", "flight"):
+        ended = placet("audit", command, "case.zip")
+        assert (ended.code, ended.out) == (3, "")
+        assert ended.err == "placet: there is not memory enough here for this; nothing was judged\n"
+
+
 def test_what_is_no_file_is_told_in_one_line_and_not_waited_for(
     placet: Placet, tmp_path: Path
 ) -> None:

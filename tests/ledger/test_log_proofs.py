@@ -124,6 +124,7 @@ def test_no_character_can_be_changed_unseen(data: st.DataObject) -> None:
             f"{LOG_PROOF}\nindex 0\n" + (base64.b64encode(bytes(32)).decode() + "\n") * 65 + "\n",
             "64 hashes",
         ),
+        (f"{LOG_PROOF}\nindex 0\n" + "\n" * 262_145, "at most 262144 characters"),
     ],
 )
 def test_what_is_no_proof_is_refused(wrong: str, said: str) -> None:

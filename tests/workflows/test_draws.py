@@ -43,7 +43,10 @@ async def test_people_are_shown_what_they_sign(desk: Desk) -> None:
 
 
 async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
-    """I5, I6: each time the checks run again; who handed it in again does not approve it."""
+    """I5, I6: each time the checks run again; who handed it in again does not approve it.
+
+    The second time it is the very same packet: that is an answer too, and people look again.
+    """
     loan = desk.take_in_loan()
     case = await desk.open(loan)
     await desk.decide("omar", await desk.asked(case), Verdict.RETURN)
@@ -52,7 +55,7 @@ async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
     assert said.code == 0, said.err
     await desk.decide("omar", await desk.asked(case), Verdict.RETURN)
     async with desk.enrolled("dora", "draw-administrator", "loan-officer") as dora:
-        version = desk.store(loan, desk.packet(loan, "third"))
+        version = desk.store(loan, Path(again))
         await dora.resubmit(case, f"loan/{loan.loan_id}/draw/{loan.next_draw}/packet", version)
         checkpoint = await desk.asked(case)
         with pytest.raises(AuthorityError, match="had a hand"):
@@ -67,6 +70,30 @@ async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
     assert [(each["replaces"], each["version"]) for each in came] == [("1", "2"), ("2", "3")]
     statuses = [each.status.value for each in await desk.people["una"].checkpoints(case=case)]
     assert sorted(statuses) == ["approved", "resubmitted", "resubmitted"]
+
+
+async def test_whose_approval_stands_does_not_hand_the_packet_in_again(desk: Desk) -> None:
+    """I6: or one person would have prepared what they approved; anybody else may."""
+    loan = desk.take_in_loan()
+    set_standing(desk.books.compliance, loan.payees[0].id, "hit")
+    case = await desk.open(loan)
+    packet = f"loan/{loan.loan_id}/draw/{loan.next_draw}/packet"
+    async with desk.enrolled("pia", "compliance-officer", "draw-administrator") as pia:
+        for returned in (True, False):
+            asked = await desk.asked(case, "compliance")
+            proposal = asked.evidence.proposal
+            known = dict.fromkeys(proposal.exceptions, "known")
+            await pia.decide(asked, Verdict.APPROVE, amount=proposal.amount, exceptions=known)
+            approval = await desk.asked(case)
+            if returned:
+                await desk.decide("omar", approval, Verdict.RETURN)
+                version = desk.store(loan, desk.packet(loan, "first"))
+                with pytest.raises(AuthorityError, match="the compliance .* somebody else"):
+                    await pia.resubmit(case, packet, version)
+                await desk.people["dana"].resubmit(case, packet, version)
+        for who in ("omar", "sofia"):
+            await desk.decide(who, approval)
+    assert (await desk.ended(case)).result == "disbursed"
 
 
 async def test_what_does_not_come_back_properly_is_refused(desk: Desk) -> None:

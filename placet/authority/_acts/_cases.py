@@ -234,7 +234,7 @@ class CaseActs:
         found = self._definitions.matrix(tx, case.process)
         require_role(act, *(() if found is None else found[1].openers))
         definition = self._definitions.process(tx, case.process, case.version)
-        checkpoint, replaced = take_back(tx, definition, case, body, act.seen)
+        checkpoint, replaced = take_back(tx, definition, case, act.actor, body, act.seen)
         dropped = drop_left(tx, self._core, definition, case, act.actor, act.claims.jti)
         entry = write_entry(
             tx,

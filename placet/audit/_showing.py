@@ -19,6 +19,9 @@ from placet.model import (
 )
 from placet.rules import ApprovalFacts, confirmed, outcome_status, said_digest
 
+_ASKED_ANEW = {CheckpointStatus.VOIDED, CheckpointStatus.RESUBMITTED}
+"""People are asked the very same anew: what they said counts no more, or a person answered them."""
+
 
 class Showing:
     """Checkpoints by their evidence."""
@@ -33,7 +36,7 @@ class Showing:
             return
         if not self._requirements.confirmed(view):
             self._scene.trouble("checkpoint-before", f"{view.id}: no second agent came to the same")
-        if before is not None and before.status is not CheckpointStatus.VOIDED:
+        if before is not None and before.status not in _ASKED_ANEW:
             self._again(view, before)
 
     def _again(self, view: CheckpointView, before: Standing) -> None:

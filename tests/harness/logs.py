@@ -53,7 +53,8 @@ def _subtrees(leaves: Sequence[bytes]) -> Subtrees:
 
 def assert_holds(files: LogFiles) -> None:
     """All of a log holds, and each of its cases from its own bundle alone."""
-    assert verify(files).troubles == ()
+    found = verify(files).troubles
+    assert found == (), [(t.name, t.place, t.found) for t in found]
     for case in [json.loads(each)["case"] for each in files.entries if OPENED in each]:
         bundle = read_bundle(write_bundle(only(files, case), case))
         report = verify_bundle(bundle)

@@ -85,7 +85,7 @@ def dead_ends(
 
     Each step is asked of a record as its relation names them, with ``1`` for what differs. The
     answer to a guarded one rests on what people and systems of record say: of it no more is told
-    than that no policy permits its action at all.
+    than that no policy, by its head, permits its action to its agent.
     """
     ruled = {rule.checkpoint for rule in matrix.rules}
     found = [
@@ -97,13 +97,25 @@ def dead_ends(
         found.append("nobody can open a case: the matrix names no openers")
     for step in definition.steps:
         if step.approval is not None:
-            if not any(names is None or step.action in names for _, names in loaded.permits):
-                found.append(f"{step.activity_type}: no policy permits {step.action} to anyone")
+            found += _not_permitted(step, loaded)
             continue
         answer = _first_try(definition, step, matrix, loaded)
         if isinstance(answer, Denied):
             found.append(f"{step.activity_type}: {answer.explanation}")
     return tuple(found)
+
+
+def _not_permitted(step: Step, loaded: LoadedPolicies) -> Iterator[str]:
+    """Whether the heads of the policies alone keep a step's agent from its action."""
+    named = [permit for permit in loaded.permits if permit.names(step.action)]
+    if not named:
+        yield f"{step.activity_type}: no policy permits {step.action} to anyone"
+    elif not any(permit.admits(step.agent) for permit in named):
+        others = ", ".join(sorted(permit.policy for permit in named))
+        yield (
+            f"{step.activity_type}: no policy permits {step.action} to {step.agent}; "
+            f"{others} permits it to others"
+        )
 
 
 def _untold(definition: ProcessDefinition, matrix: AuthorityMatrix) -> Iterator[str]:

@@ -35,9 +35,10 @@ from placet.rules._errors import BadPolicies
 from placet.rules._plain import require_plain
 from placet.rules._policy_text import (
     NAMESPACE,
+    Permit,
     facts_read,
     line_of_fault,
-    named_actions,
+    permits_of,
     structure_problems,
 )
 
@@ -54,7 +55,7 @@ class LoadedPolicies:
     policy_set: cedarpy.PolicySet
     schema: cedarpy.Schema
     ids: dict[str, str]
-    permits: tuple[tuple[str, frozenset[str] | None], ...]
+    permits: tuple[Permit, ...]
     facts: frozenset[str]
 
 
@@ -181,11 +182,7 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         policy_set=policy_set,
         schema=parsed_schema,
         ids={key: policy.annotations["id"] for key, policy in tree.static_policies.items()},
-        permits=tuple(
-            (policy.annotations["id"], named_actions(policy))
-            for policy in tree.static_policies.values()
-            if policy.effect == "permit"
-        ),
+        permits=permits_of(tree),
         facts=frozenset().union(*map(facts_read, tree.static_policies.values())),
     )
 
@@ -240,7 +237,7 @@ def _why_denied(
         return DenialCause.EVALUATION_ERROR, ()
     if decided:
         return DenialCause.FORBIDDEN, decided
-    nearest = (policy for policy, actions in loaded.permits if actions is None or action in actions)
+    nearest = (permit.policy for permit in loaded.permits if permit.names(action))
     return DenialCause.NOT_PERMITTED, tuple(sorted(nearest))
 
 

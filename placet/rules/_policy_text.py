@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 from cedarpy import PolicySet, pst
 
 NAMESPACE = "Placet"
+_AGENT = f"{NAMESPACE}::Agent"
 _POLICY_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _CONTEXT = pst.Var(name="context")
 _CLAIM = pst.GetAttr(base=_CONTEXT, attr="claim")
@@ -85,6 +86,41 @@ def named_actions(policy: pst.Template) -> frozenset[str] | None:
             return frozenset(uid.id for uid in uids)
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Whom a ``permit`` can be for, and for what, by its head; its conditions say the rest.
+
+    ``actions`` is ``None`` if the head leaves the action open.
+    """
+
+    policy: str
+    actions: frozenset[str] | None
+    principal: pst.PrincipalOrResourceConstraint
+
+    def names(self, action: str) -> bool:
+        """Whether the head is for this action, or leaves it open."""
+        return self.actions is None or action in self.actions
+
+    def admits(self, agent: str) -> bool:
+        """Whether the head is for this agent, or leaves open for which."""
+        match self.principal:
+            case pst.ScopeEq(entity=pst.EntityUid() as uid):
+                return str(uid.type) == _AGENT and uid.id == agent
+            case pst.ScopeIs(entity_type=kind):
+                return str(kind) == _AGENT
+            case _:  # with ``in``, or of a template, none is loaded
+                return True
+
+
+def permits_of(tree: pst.PolicySet) -> tuple[Permit, ...]:
+    """Each ``permit``, by its ``@id`` and its head."""
+    return tuple(
+        Permit(policy.annotations["id"], named_actions(policy), policy.principal)
+        for policy in tree.static_policies.values()
+        if policy.effect == "permit"
+    )
 
 
 def facts_read(policy: pst.Template) -> frozenset[str]:

@@ -179,6 +179,28 @@ def test_a_step_that_no_policy_permits_is_a_dead_end() -> None:
     assert "close_case: no policy permits this action to anyone" in found
 
 
+@pytest.mark.parametrize("head", ['== Placet::Agent::"cerrier"', "is Placet::Operator"])
+def test_a_guarded_step_that_policies_permit_to_others_alone_is_a_dead_end(head: str) -> None:
+    """I3: a misspelt agent is found before people have approved what it was to do."""
+    begin = POLICIES.index('@id("dispatches")')
+    rest = POLICIES[begin:].replace('== Placet::Agent::"carrier"', head, 1)
+    schema = SCHEMA.replace("principal: [Agent]", "principal: [Agent, Operator]").replace(
+        "entity Agent", "entity Operator = { name: String };\n  entity Agent", 1
+    )
+    found = dead_ends(DEFINITION, MATRIX, load_policies(POLICIES[:begin] + rest, schema))
+    said = "dispatch: no policy permits parcel:dispatch to carrier; dispatches permits it to others"
+    assert said in found
+
+
+@pytest.mark.parametrize("head", ["", "is Placet::Agent"])
+def test_a_guarded_step_that_a_policy_permits_to_any_agent_is_no_dead_end(head: str) -> None:
+    """I3: whose it is stands in the conditions then, which rest on what is not known yet."""
+    begin = POLICIES.index('@id("dispatches")')
+    rest = POLICIES[begin:].replace('== Placet::Agent::"carrier"', head, 1)
+    found = dead_ends(DEFINITION, MATRIX, load_policies(POLICIES[:begin] + rest, SCHEMA))
+    assert not [each for each in found if each.startswith("dispatch")]
+
+
 def test_the_mode_of_the_matrix_is_asked() -> None:
     law = '@id("m") forbid (principal, action, resource) when { context.ledger.mode == "audit" };'
     loaded = load_policies(POLICIES + law, SCHEMA)

@@ -132,12 +132,14 @@ async def _require_opener(client: OperatorClient, process: str) -> None:
     if not ours:
         raise fail(f"no authority matrix is published for {process}", REFUSED)
     openers = max(ours, key=lambda each: each.version).openers
+    if not openers:
+        raise fail(f"nobody may do this: the matrix of {process} names no openers", REFUSED)
     people = await client.identities("operator")
     roles = [
         role for each in people if each["principal"] == client.operator for role in each["roles"]
     ]
     if not set(openers) & set(roles):
-        raise fail(f"this needs the role {' or '.join(openers) or '(nobody)'}", REFUSED)
+        raise fail(f"this needs the role {' or '.join(openers)}", REFUSED)
 
 
 async def _require_returned(client: OperatorClient, view: CaseView) -> None:

@@ -1,7 +1,7 @@
 """``placet policy …``: check policies, publish them, and try them on the past."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,11 +27,19 @@ from placet.cli._base import (
 from placet.cli._fetch import fetch_decisions
 from placet.cli._processes import processes
 from placet.cli._publishing import Plan, bad_calendars
-from placet.model import ActAnswer, AuthorityMatrix, PublishPolicy, format_time, quantity
+from placet.model import (
+    ActAnswer,
+    AuthorityMatrix,
+    ProcessDefinition,
+    PublishPolicy,
+    format_time,
+    quantity,
+)
 from placet.rules import (
     BadPolicies,
     LoadedPolicies,
     dead_ends,
+    left_to_nobody,
     load_policies,
     misfits,
     policy_changes,
@@ -87,7 +95,8 @@ def publish(
         policies, schema = _read(folder)
         matrix = read_model(folder / "authority-matrix.json", AuthorityMatrix)
         found = named or _installed(matrix.process)
-        _refuse(folder, misfits(found.definition, matrix, _load(folder)))
+        loaded = _load(folder)
+        _refuse(folder, misfits(found.definition, matrix, loaded))
 
         async def work() -> list[ActAnswer]:
             async with operator_client() as client:
@@ -99,6 +108,7 @@ def publish(
                     _print_changes(published, body, matrix)
                     for said in plan.standing():
                         console().print(f"  {escape(said)}")
+                _warn(dead_ends(found.definition, matrix, loaded))
                 return await plan.carry_out(client)
 
         show(run(work()), as_json=as_json, columns=("act", "target", "status", "entry"))
@@ -117,8 +127,10 @@ def publish_matrix(
 
         async def work() -> ActAnswer:
             async with operator_client() as client:
+                published = await client.get("/v1/published")
                 if not as_json:
-                    _print_matrix_changes(await client.get("/v1/published"), matrix)
+                    _print_matrix_changes(published, matrix)
+                _warn(left_to_nobody(_in_force(published, matrix.process), matrix))
                 return await client.act("matrix.publish", matrix.process, matrix)
 
         show(run(work()), as_json=as_json)
@@ -152,6 +164,18 @@ def _print_matrix_changes(published: Mapping[str, Any], matrix: AuthorityMatrix)
     if before is not None:
         texts = [each.model_dump_json(indent=1, exclude_none=True) for each in (before, matrix)]
         _print_lines("authority-matrix.json", *texts)
+
+
+def _in_force(published: Mapping[str, Any], process: str) -> ProcessDefinition | None:
+    versions = [ProcessDefinition.model_validate_json(each) for each in published["processes"]]
+    ours = [each for each in versions if each.name == process]
+    return max(ours, key=lambda each: each.version, default=None)
+
+
+def _warn(dead: Iterable[str]) -> None:
+    """Say what would let no case through; it may be meant, so that nothing is refused."""
+    for each in dead:
+        typer.echo(f"placet: warning: {each}", err=True)
 
 
 def _print_lines(name: str, before: str, after: str) -> None:

@@ -31,7 +31,7 @@ from placet.rules._errors import (
     UnsupportedResult,
 )
 from placet.rules._explaining import explain, missing, people_of, prospect
-from placet.rules._fitting import dead_ends, misfits
+from placet.rules._fitting import dead_ends, left_to_nobody, misfits
 from placet.rules._limits import (
     Counts,
     denial_counts,
@@ -121,6 +121,7 @@ __all__ = [
     "goes_alone",
     "guarded_context",
     "hours_of",
+    "left_to_nobody",
     "limits_of",
     "load_policies",
     "misfits",

@@ -87,14 +87,7 @@ def dead_ends(
     answer to a guarded one rests on what people and systems of record say: of it no more is told
     than that no policy, by its head, permits its action to its agent.
     """
-    ruled = {rule.checkpoint for rule in matrix.rules}
-    found = [
-        f"{checkpoint.name}: nobody can approve it, the matrix has no rule for it"
-        for checkpoint in definition.checkpoints
-        if checkpoint.name not in ruled
-    ]
-    if not matrix.openers:
-        found.append("nobody can open a case: the matrix names no openers")
+    found = [*left_to_nobody(definition, matrix)]
     for step in definition.steps:
         if step.approval is not None:
             found += _not_permitted(step, loaded)
@@ -103,6 +96,16 @@ def dead_ends(
         if isinstance(answer, Denied):
             found.append(f"{step.activity_type}: {answer.explanation}")
     return tuple(found)
+
+
+def left_to_nobody(definition: ProcessDefinition | None, matrix: AuthorityMatrix) -> Iterator[str]:
+    """What a matrix lets nobody do: approve at a checkpoint of the process, or open a case."""
+    ruled = {rule.checkpoint for rule in matrix.rules}
+    for checkpoint in () if definition is None else definition.checkpoints:
+        if checkpoint.name not in ruled:
+            yield f"{checkpoint.name}: nobody can approve it, the matrix has no rule for it"
+    if not matrix.openers:
+        yield "nobody can open a case: the matrix names no openers"
 
 
 def _not_permitted(step: Step, loaded: LoadedPolicies) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tests.tokens.samples import sign_raw
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WHY = {"reason": "a test"}
 NOWHERE, OPENING, GOES_ON, BARE = (number_id("case", each) for each in (99, 1, 2, 3))
-UNRULED, ANOTHER = "unruled", "another"
+UNRULED, ANOTHER, UNOPENED = "unruled", "another", "unopened"
 
 
 _NO_STEP, _NOT_RUNNING = "no step of this agent runs in such a case", ("I1", "not_running")
@@ -32,13 +32,15 @@ async def at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Acting]:
     """An authority with cases that are opening, open, and closed."""
     async with acting(tmp_path_factory.mktemp("cases")) as made:
         await made.enrol("pat", "porter")
-        for name in (DEFINITION.name, UNRULED, ANOTHER):
+        for name in (DEFINITION.name, UNRULED, ANOTHER, UNOPENED):
             definition = DEFINITION.model_copy(update={"name": name})
             await made.act("ada", "process.publish", name, definition)
         kept = matrix().model_copy(update={"retention_days": 0})
         await made.act("ada", "matrix.publish", DEFINITION.name, kept)
         other = matrix().model_copy(update={"process": ANOTHER})
         await made.act("ada", "matrix.publish", ANOTHER, other)
+        closing = matrix().model_copy(update={"process": UNOPENED, "openers": ()})
+        await made.act("ada", "matrix.publish", UNOPENED, closing)
         closed: dict[str, Any] = {"status": "closed", "closed_at": NOON, "archived_at": NOON}
 
         def cases(tx: Tx) -> None:
@@ -61,6 +63,15 @@ _REFUSED: dict[str, tuple[str, str, str, Any, int, str, tuple[str, ...]]] = {
         409,
         "process unruled or its matrix is not published",
         (),
+    ),
+    "opens-what-nobody-opens": (
+        "pat",
+        "case.open",
+        "depot/D1/parcel/50",
+        OpenCase(process=UNOPENED, subject="depot/D1/parcel/50"),
+        403,
+        "case.open is nobody's: the matrix of unopened names no openers",
+        ("role",),
     ),
     "opens-what-another-process-has-open": (
         "pat",
@@ -123,7 +134,7 @@ _REFUSED: dict[str, tuple[str, str, str, Any, int, str, tuple[str, ...]]] = {
         BARE,
         {"record": "depot/D1/parcel/3", "version": "1"},
         403,
-        "case.resubmit needs the role (nobody)",
+        "no authority matrix is published for unruled",
         ("role",),
     ),
     "answers-what-is-over": (

@@ -123,3 +123,25 @@ def test_a_matrix_that_differs_is_refused_before_anything_is_published(
     assert ended.code == 1
     assert "is in force; a new matrix has a higher version" in ended.err
     assert published(alone) == before
+
+
+def test_what_a_matrix_leaves_to_nobody_is_said_and_published(
+    alone: Served, placet: Placet, folder: Path
+) -> None:
+    """I12: it may be meant, so that it is signed; whoever opens a case is told whose doing it is."""
+    resend = POLICIES.parent / "payment-resend" / "authority-matrix.json"
+    rules = json.loads(Path(shutil.copy(resend, folder)).read_text())["rules"]
+    change(folder, openers=[], rules=[e for e in rules if e["checkpoint"] != "call-back"])
+    warnings = [
+        "placet: warning: call-back: nobody can approve it, the matrix has no rule for it",
+        "placet: warning: nobody can open a case: the matrix names no openers",
+    ]
+    ended = placet("policy", "publish", str(folder), "--json", **alone.variables)
+    assert (ended.code, ended.err.splitlines()) == (0, warnings)
+    file = str(folder / "authority-matrix.json")
+    ended = placet("policy", "publish-matrix", file, **alone.variables)
+    assert (ended.code, ended.err.splitlines()) == (0, warnings)
+    which = ("--loan", "L-1", "--draw", "1", "--payment", "pay-L-1-1-P-1")
+    ended = placet("case", "open", "--process", "payment-resend", *which, **alone.variables)
+    said = "placet: nobody may do this: the matrix of payment-resend names no openers\n"
+    assert (ended.code, ended.err) == (1, said)

@@ -48,6 +48,7 @@ def test_the_public_names_are_pinned() -> None:
         "goes_alone",
         "guarded_context",
         "hours_of",
+        "left_to_nobody",
         "limits_of",
         "load_policies",
         "misfits",

@@ -7,6 +7,7 @@ from placet.authority._acts._act import (
     Act,
     Asked,
     Handler,
+    No,
     body_of,
     kept_apart,
     require_role,
@@ -28,6 +29,7 @@ from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
     AdmitCase,
+    AuthorityMatrix,
     CaseStatus,
     OpenCase,
     Reason,
@@ -101,7 +103,7 @@ class CaseActs:
         found = self._definitions.matrix(tx, body.process)
         if definition is None or found is None:
             raise Conflict(f"process {body.process} or its matrix is not published")
-        require_role(act, *found[1].openers)
+        _require_opener(act, body.process, found[1])
         try:
             subject_variables(definition, body.subject)
         except OutOfScope as error:
@@ -232,7 +234,7 @@ class CaseActs:
         if case is None:
             raise Conflict("there is no such case")
         found = self._definitions.matrix(tx, case.process)
-        require_role(act, *(() if found is None else found[1].openers))
+        _require_opener(act, case.process, None if found is None else found[1])
         definition = self._definitions.process(tx, case.process, case.version)
         checkpoint, replaced = take_back(tx, definition, case, act.actor, body, act.seen)
         dropped = drop_left(tx, self._core, definition, case, act.actor, act.claims.jti)
@@ -250,6 +252,15 @@ class CaseActs:
             record=body.record,
         )
         return ActAnswer(act=act.claims.act, target=case.id, entry=entry, case=case.id)
+
+
+def _require_opener(act: Act, process: str, matrix: AuthorityMatrix | None) -> None:
+    """Refuse whom the matrix lets open no case; where that is everybody, no role would help."""
+    if matrix is None:
+        raise No(f"no authority matrix is published for {process}", "role")
+    if not matrix.openers:
+        raise No(f"{act.claims.act} is nobody's: the matrix of {process} names no openers", "role")
+    require_role(act, *matrix.openers)
 
 
 def _admit_closed(tx: Tx, case: Case, run_id: str | None, act: str) -> None:

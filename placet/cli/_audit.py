@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,6 +62,7 @@ from placet.cli._output import (
     show,
     write_bytes,
 )
+from placet.cli._period import Since, Until, period
 from placet.cli._replaying import replay_cases
 from placet.cli._trust import Trust, read_trust
 from placet.cli._witness import witness, witness_key
@@ -83,11 +83,6 @@ WithoutHeads = Annotated[
     bool,
     typer.Option("--without-heads", help="Do without heads.json: bundles of before have none."),
 ]
-_DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
-Since = Annotated[
-    datetime | None, typer.Option("--from", formats=_DATES, help="From then on (UTC).")
-]
-Until = Annotated[datetime | None, typer.Option("--to", formats=_DATES, help="Before then (UTC).")]
 
 
 @contextlib.contextmanager
@@ -97,10 +92,6 @@ def _online() -> Iterator[None]:
 
     with failures():
         yield
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 async def _fetch_ledger(trusted: dict[str, Any] | None) -> LogFiles:
@@ -286,8 +277,9 @@ def list_(
     with _online():
         if (sample_ is None) != (word is None):
             raise fail("a sample needs both --sample and --word", USAGE)
+        start, end = period(since, until)
         known = read_trust(trust)
-        found = population(run(_fetch_ledger(known)), _utc(since), _utc(until))
+        found = population(run(_fetch_ledger(known)), start, end)
         drawn = found.cases if sample_ is None else sample(found.cases, sample_, word or "")
         if as_json:
             show(found.model_copy(update={"cases": tuple(drawn)}), as_json=True)
@@ -312,8 +304,9 @@ def report_(
     It is evidence for a control: whether the control is met, it does not say.
     """
     with _online():
+        start, end = period(since, until)
         try:
-            found = coverage(run(_fetch_ledger(None)), framework, _utc(since), _utc(until))
+            found = coverage(run(_fetch_ledger(None)), framework, start, end)
         except EntryError as error:
             raise fail(str(error), REFUSED) from None
         if as_json:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from placet.audit import (
     CaseLine,
@@ -22,20 +21,13 @@ from placet.cli._output import AWAY, REFUSED, console, show
 from placet.ledger import Entry
 from placet.model import format_time, quantity
 
+_OF_A_CASE = ("case", "subject", "status", "result", "opened", "opened_by", "process", "entry")
+
 
 def print_population(found: Population, drawn: Sequence[CaseLine], *, sampled: bool) -> None:
     """Print the cases, and on what their being complete rests."""
-    table = Table("entry", "opened", "case", "process", "subject", "status", "result", "by")
-    for each in drawn:
-        table.add_row(
-            str(each.entry),
-            format_time(each.opened.replace(microsecond=0)),
-            *(escape(text) for text in (each.case, each.process, each.subject, each.status)),
-            escape(each.result or ""),
-            escape(each.opened_by),
-        )
+    show([*drawn], as_json=False, columns=_OF_A_CASE)
     out = console()
-    out.print(table)
     if sampled:
         out.print(f"  {len(drawn)} drawn of {quantity(len(found.cases), 'case')}")
     if found.complete:

@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from placet.audit import CaseLine, Population, Report
+from placet.cli._examining import print_population
 from tests.cli.conftest import Placet, Served
 
 NO_CASE = "case-" + "0" * 26
@@ -26,6 +29,44 @@ def test_a_sample_needs_a_word(placet: Placet, served: Served) -> None:
         ended = placet("audit", "list", *arguments, **served.variables)
         assert ended.code == 2
         assert "--sample and --word" in ended.err
+
+
+@pytest.mark.parametrize("width", [80, 120, 300])
+def test_no_width_breaks_a_case_of_the_population(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """I8: an auditor takes its id and its subject from there, out of a file as well."""
+    line = CaseLine(
+        case=NO_CASE,
+        process="budget-reallocation",
+        subject="loan/L-1001/budget-reallocation/7",
+        opened_by="operator:dana",
+        entry=1042,
+        opened=datetime(2026, 11, 24, 9, 30, 12, tzinfo=UTC),
+        status="closed",
+        result="reallocated",
+    )
+    report = Report(checked={}, troubles=(), unchecked=(), trusted=True)
+    found = Population(origin="placet.test", size=2, root="0" * 64, cases=(line,), report=report)
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_population(found, [line], sampled=False)
+    said = capsys.readouterr().out
+    for word in (line.case, line.subject, line.process, line.opened_by, "1042", "reallocated"):
+        assert word in said
+    assert "2026-11-24 09:30Z" in said
+
+
+@pytest.mark.parametrize("command", [("list",), ("report", "--framework", "pci-dss")])
+@pytest.mark.parametrize("end", ["2026-11-01", "2026-10-31T23:59:59Z"])
+def test_a_period_in_which_nothing_can_lie_is_wrong_usage(
+    placet: Placet, served: Served, command: tuple[str, ...], end: str
+) -> None:
+    """I8: no case in it would be no proof that there was none in the period that was meant."""
+    period = ("--from", "2026-11-01", "--to", end)
+    ended = placet("audit", *command, *period, **served.variables)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("placet: --from 2026-11-01T00:00:00Z is not before --to ")
+    assert len(ended.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("framework", ["owasp-nhi", "pci-dss", "eu-ai-act", "nist-ai-rmf"])

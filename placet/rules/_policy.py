@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import cedarpy
-from cedarpy import pst
 from pydantic import Field, JsonValue, model_validator
 
 from placet.model import (
@@ -36,6 +35,7 @@ from placet.rules._plain import require_plain
 from placet.rules._policy_text import (
     NAMESPACE,
     Permit,
+    called,
     facts_read,
     line_of_fault,
     permits_of,
@@ -171,7 +171,7 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
     problems = [*structure_problems(tree)]
     validated = cedarpy.validate_policies(policies, parsed_schema)
     problems += dict.fromkeys(
-        f"{_called(tree, error.policy_id)} does not fit the schema: "
+        f"{called(tree, error.policy_id)} does not fit the schema: "
         + error.error.removeprefix(f"for policy `{error.policy_id}`, ")
         for error in validated.errors
     )
@@ -185,12 +185,6 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         permits=permits_of(tree),
         facts=frozenset().union(*map(facts_read, tree.static_policies.values())),
     )
-
-
-def _called(tree: pst.PolicySet, position: str) -> str:
-    """A policy as its author calls it, where Cedar counts."""
-    found = tree.static_policies.get(position)
-    return "it" if found is None else f"policy {found.annotations.get('id') or position}"
 
 
 def decide(loaded: LoadedPolicies, request: PolicyRequest) -> Permitted | Denied:

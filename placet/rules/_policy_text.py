@@ -37,6 +37,15 @@ def _can_be_read(policies: str) -> bool:
     return True
 
 
+def called(tree: pst.PolicySet, key: str) -> str:
+    """How a policy is named to its author, who counts from one; Cedar's own key is of no text."""
+    if key not in tree.static_policies:
+        return "it"
+    policy_id = tree.static_policies[key].annotations.get("id")
+    position = [*tree.static_policies].index(key) + 1
+    return f"policy {position} ({policy_id})" if policy_id else f"policy {position}"
+
+
 def structure_problems(tree: pst.PolicySet) -> Iterator[str]:
     """What the schema does not check: ids, templates, and entities that are never loaded."""
     if tree.templates:
@@ -44,21 +53,21 @@ def structure_problems(tree: pst.PolicySet) -> Iterator[str]:
     if not tree.static_policies:
         yield "there is no policy"
     seen: set[str] = set()
-    for position, policy in enumerate(tree.static_policies.values(), start=1):
-        policy_id = policy.annotations.get("id", "")
+    for key, policy in tree.static_policies.items():
+        policy_id, name = policy.annotations.get("id", ""), called(tree, key)
         if not _POLICY_ID.fullmatch(policy_id):
-            yield f"policy {position}: needs an @id of lower case, digits, hyphens and dots"
+            yield f"{name}: needs an @id of lower case, digits, hyphens and dots"
         elif policy_id in seen:
-            yield f"policy {position}: the @id {policy_id} is taken"
+            yield f"{name}: the @id {policy_id} is taken"
         seen.add(policy_id)
         try:
             facts_read(policy)
         except ValueError as error:
-            yield f"policy {position} ({policy_id}): {error}"
+            yield f"{name}: {error}"
         if _rests_on_claim(policy):
-            yield f"policy {position} ({policy_id}): rests on a claim, which may only forbid"
+            yield f"{name}: rests on a claim, which may only forbid"
         for uid in sorted(map(str, _unloaded_entities(policy))):
-            yield f"policy {position} ({policy_id}): names {uid}, which is never loaded"
+            yield f"{name}: names {uid}, which is never loaded"
 
 
 def _unloaded_entities(policy: pst.Template) -> set[pst.EntityUid]:

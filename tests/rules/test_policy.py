@@ -196,16 +196,16 @@ BAD: dict[str, tuple[str, str, str]] = {
         SCHEMA,
         "needs an @id",
     ),
-    "an id taken twice": (READ + READ, SCHEMA, "policy 2: the @id reads is taken"),
+    "an id taken twice": (READ + READ, SCHEMA, "policy 2 (reads): the @id reads is taken"),
     "an unknown action": (
         '@id("x") permit (principal, action == Placet::Action::"draw:erase", resource);',
         SCHEMA,
-        "policy x does not fit the schema: unrecognized action",
+        "policy 1 (x) does not fit the schema: unrecognized action",
     ),
     "an unknown attribute": (
         '@id("x") permit (principal, action, resource) when { context.ledger.admin };',
         SCHEMA,
-        "policy x does not fit the schema: attribute `ledger.admin` in context for",
+        "policy 1 (x) does not fit the schema: attribute `ledger.admin` in context for",
     ),
     "an optional attribute unguarded": (
         '@id("x") forbid (principal, action, resource) when { context.ledger.open };',
@@ -231,6 +231,17 @@ BAD: dict[str, tuple[str, str, str]] = {
         'names Placet::Agent::"other", which is never loaded',
     ),
 }
+
+
+@pytest.mark.parametrize(("head", "name"), [("", "policy 2"), ('@id("x y")', "policy 2 (x y)")])
+def test_a_policy_with_several_faults_has_one_name(head: str, name: str) -> None:
+    """Its place in the text, counted from one, and its @id, whatever is wrong with it."""
+    wrong = f"{head} permit (principal, action, resource) when {{ context.ledger.admin }};"
+    with pytest.raises(BadPolicies) as refused:
+        load_policies(READ + wrong, SCHEMA)
+    assert len(refused.value.problems) > 1
+    assert all(each.startswith((f"{name}: ", f"{name} ")) for each in refused.value.problems)
+    assert not [each for each in refused.value.problems if "policy1" in each]
 
 
 WHOLE = {

@@ -38,6 +38,7 @@ loan = typer.Typer(help="Loans.", no_args_is_help=True)
 packet = typer.Typer(help="Packets.", no_args_is_help=True)
 _DRAW = re.compile(r"[1-9][0-9]{0,8}")
 _N = TypeVar("_N", Lien, CoverNotice, CameBack)
+_LIEN, _COVER, _CAME_BACK = "REFERENCE=DATE", "KIND=DATE", "PAYMENT=REASON"
 _MONEY: TypeAdapter[Decimal] = TypeAdapter(Money)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -63,20 +64,20 @@ def import_loan(file: Path, as_json: AsJson = False) -> None:
 def note_loan(
     loan_id: Annotated[str, typer.Argument(metavar="LOAN")],
     lien: Annotated[
-        list[str] | None, typer.Option(metavar="REFERENCE=DATE", help="A lien, and its day.")
+        list[str] | None, typer.Option(metavar=_LIEN, help="A lien, and its day.")
     ] = None,
     released: Annotated[
         list[str] | None, typer.Option(metavar="REFERENCE", help="A lien that is gone.")
     ] = None,
     cover_ends: Annotated[
-        list[str] | None, typer.Option(metavar="KIND=DATE", help="Cover that an insurer ends.")
+        list[str] | None, typer.Option(metavar=_COVER, help="Cover that an insurer ends.")
     ] = None,
     cover_stands: Annotated[
         list[InsuranceKind] | None, typer.Option(help="Cover that stands after all.")
     ] = None,
     came_back: Annotated[
         list[str] | None,
-        typer.Option(metavar="PAYMENT-ID=REASON", help="A payment that came back, and why."),
+        typer.Option(metavar=_CAME_BACK, help="A payment that came back, and why."),
     ] = None,
     equity_in: Annotated[str | None, typer.Option(help="The borrower's equity, now.")] = None,
     deposits: Annotated[str | None, typer.Option(help="The borrower's deposits, now.")] = None,
@@ -91,16 +92,24 @@ def note_loan(
                     database,
                     loan_id,
                     recorded=tuple(
-                        _noted(Lien, "lien", "reference", "recorded", each) for each in lien or ()
+                        _noted(Lien, ("lien", _LIEN), "reference", "recorded", each)
+                        for each in lien or ()
                     ),
                     released=tuple(released or ()),
                     ends=tuple(
-                        _noted(CoverNotice, "cover-ends", "kind", "ends", each)
+                        _noted(CoverNotice, ("cover-ends", _COVER), "kind", "ends", each)
                         for each in cover_ends or ()
                     ),
                     stands=tuple(cover_stands or ()),
                     came_back=tuple(
-                        _noted(CameBack, "came-back", "payment", "reason", each, noted=_today())
+                        _noted(
+                            CameBack,
+                            ("came-back", _CAME_BACK),
+                            "payment",
+                            "reason",
+                            each,
+                            noted=_today(),
+                        )
                         for each in came_back or ()
                     ),
                     equity_in=_amount("equity-in", equity_in),
@@ -126,13 +135,19 @@ def note_loan(
         )
 
 
-def _noted(model: type[_N], option: str, name: str, what: str, said: str, **more: str) -> _N:
-    value, _, rest = said.partition("=")
+def _noted(
+    model: type[_N], asked: tuple[str, str], name: str, what: str, said: str, **more: str
+) -> _N:
+    """What an option of this name and form notes."""
+    option, form = asked
+    value, there, rest = said.partition("=")
+    if not (value and there and rest):
+        raise fail(f"--{option}: {said!r} is not {form}", USAGE)
     try:
         return model.model_validate_json(json.dumps({name: value, what: rest, **more}))
     except ValidationError as error:
         _, why = first_error(error)
-        raise fail(f"--{option}: {escape(repr(said))}: {why}", USAGE) from None
+        raise fail(f"--{option}: {said!r} is not {form}: {why}", USAGE) from None
 
 
 def _today() -> str:

@@ -655,7 +655,12 @@ def test_the_installed_command_does_the_same(tmp_path: Path) -> None:
 
 
 _NOTES = {
-    "--lien=2026-0815": "valid date",
+    "--lien=2026-0815": "--lien: '2026-0815' is not REFERENCE=DATE\n",
+    "--lien=2026-0815=": "is not REFERENCE=DATE\n",
+    "--lien=2026-0815=1": "is not REFERENCE=DATE: ",
+    "--cover-ends=hail": "--cover-ends: 'hail' is not KIND=DATE\n",
+    "--came-back=pay-1": "--came-back: 'pay-1' is not PAYMENT=REASON\n",
+    "--came-back=pay-1 [b]=R02": "--came-back: 'pay-1 [b]=R02' is not PAYMENT=REASON: ",
     "--lien=a b=2026-11-24": "pattern",
     "--lien=2026-0815=yesterday": "date",
     "--cover-ends=hail=2026-11-24": "'builders_risk' or 'general_liability'",

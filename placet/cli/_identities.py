@@ -27,6 +27,9 @@ PublicKeyFile = Annotated[Path, typer.Option(help="The public key, a JWK.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept beside the ledger.")]
 
 
+_LISTED = ("principal", "status", "roles", "owner", "keys")
+
+
 def identity_commands(kind: str, what: str) -> typer.Typer:
     """The commands of one kind of identity."""
     app = typer.Typer(help=what, no_args_is_help=True)
@@ -36,14 +39,14 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
 
     @app.command("list")
     def list_(as_json: AsJson = False) -> None:
-        """List them with their standing and keys."""
+        """List them with their standing and their keys' thumbprints, as revoke-key takes them."""
 
         async def work() -> list[dict[str, object]]:
             async with operator_client() as client:
                 return await client.identities(kind)
 
         with failures():
-            show(run(work()), as_json=as_json, columns=("principal", "status", "roles", "owner"))
+            show(run(work()), as_json=as_json, columns=_LISTED)
 
     @app.command()
     def key(

@@ -4,6 +4,8 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Placet, Served
 
 SAID = ("--purpose", "weighs", "--environment", "production", "--owner", "ada")
@@ -127,3 +129,15 @@ def test_an_order_says_what_it_lacks_and_goes_on_when_it_is_there(
     assert (other.code, "goes on, to rotate it" in other.err) == (1, True), other
     report = placet("identity", "report", "long-lived", **own)
     assert "placet identity rotate api-key:cli/one" in report.out
+
+
+@pytest.mark.parametrize("width", ["80", "300"])
+def test_a_list_has_the_keys_that_can_be_revoked(
+    placet: Placet, served: Served, width: str
+) -> None:
+    """I10: whoever lost one needs its thumbprint, whole."""
+    listed = json.loads(placet("operator", "list", "--json", **served.variables).out)
+    said = placet("operator", "list", COLUMNS=width, **served.variables).out
+    keys = [key for each in listed for key in each["keys"]]
+    assert keys
+    assert all(key in said for key in keys)

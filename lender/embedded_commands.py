@@ -44,7 +44,7 @@ def demo(
         bool, typer.Option("--script", help="Play the people's parts, verify, and end.")
     ] = False,
 ) -> None:
-    """Start everything and take real packets through; on a terminal it opens the console."""
+    """Start everything and take real packets through; on a terminal, Enter opens the console."""
     with failures(*FORESEEN):
         scripted = script or not (sys.stdin.isatty() and sys.stdout.isatty())
         with tempfile.TemporaryDirectory(prefix="placet-demo-") as folder:
@@ -109,8 +109,21 @@ async def _shown(folder: Path) -> int:
             await script.take_in_others()
             await _open_some(script)
         _introduce(made)
+        console().print("Enter opens the console over this; Ctrl+Q in it stops everything.")
+        await _entered()
         await _work_in_the_console(made)
     return 0
+
+
+async def _entered() -> None:
+    """Until Enter is pressed: whoever works in another terminal copies from this one."""
+    loop, pressed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, pressed.set)
+    try:
+        await pressed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    sys.stdin.readline()
 
 
 async def _work_in_the_console(made: Embedded) -> None:

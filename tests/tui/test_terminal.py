@@ -91,7 +91,9 @@ def test_a_terminal_without_utf_8_keeps_its_columns(terminal: Terminal) -> None:
 def test_a_draw_of_the_demo_is_found_read_and_approved_with_real_keys(terminal: Terminal) -> None:
     """I6: a person finds a draw, reads it, is asked by name and amount, and signs it."""
     terminal.start([sys.executable, "-m", "placet.cli", "demo"], (120, 40))
-    terminal.until("waits for me: ", "draw 1 of L-1001", patience=240)
+    terminal.until("In another terminal, as the loan officer:", "Enter opens", patience=240)
+    terminal.keys("Enter")  # whoever works in another terminal has copied what stands there
+    terminal.until("waits for me: ", "draw 1 of L-1001")
     terminal.keys("/")
     terminal.until("any word of it")
     terminal.keys("-l", "L-1001")

@@ -3,6 +3,7 @@
 When all are done, the whole ledger is verified, and each closed case replayed (``conftest.py``).
 """
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -176,12 +177,12 @@ async def test_what_is_returned_is_looked_at_anew_on_the_loan_that_is_handed_in(
     shown = await desk.asked(case, CALL_BACK)
     assert "is the one it came back from" in shown.evidence.proposal.findings[0].message
     await desk.decide("cora", shown, Verdict.RETURN)
-    payees = tuple(
-        each.model_copy(update={"account": "acct-new"}) if each.id == payment.payee else each
-        for each in loan.payees
-    )
+    part = await desk.command("dana", "checkpoint", "part", shown.id, "loan")
+    data = json.loads(part.out)[0]["part"]["data"]
+    for each in data["payees"]:
+        each["account"] = "acct-new" if each["id"] == payment.payee else each["account"]
     file = desk.folder / f"{loan.loan_id}-moved.json"
-    file.write_text(loan.model_copy(update={"payees": payees}).model_dump_json())
+    file.write_text(json.dumps(data))
     said = await desk.command("dana", "case", "resubmit", case, "--loan-file", str(file))
     assert said.code == 0, said.err
     await _approved(desk, case)

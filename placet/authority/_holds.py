@@ -1,6 +1,9 @@
 """Holds: a signed stop on a record and everything below it."""
 
+from collections.abc import Collection, Mapping
+
 from sqlalchemy import bindparam, select
+from sqlmodel import col
 
 from placet.authority._revocations import revoke
 from placet.authority._store import Grant, HoldRow, Reader, Tx, table_of
@@ -28,6 +31,22 @@ def held_on(reader: Reader, record: str) -> str | None:
     }
     row = reader.one(_ABOVE, above)
     return None if row is None else str(row[0])
+
+
+def held_among(reader: Reader, records: Collection[str]) -> Mapping[str, str]:
+    """Those of these records that a hold covers, each with the record that it is on: one query."""
+    above = {each: _from_the_root(each) for each in records}
+    names = sorted({name for each in above.values() for name in each})
+    rows = reader.all(HoldRow, col(HoldRow.record).in_(names), col(HoldRow.lifted_at).is_(None))
+    held = {row.record for row in rows}
+    found = {each: next((name for name in above[each] if name in held), None) for each in above}
+    return {each: name for each, name in found.items() if name is not None}
+
+
+def _from_the_root(record: str) -> list[str]:
+    """The records above a record, the root first, and at last itself."""
+    segments = record.split("/")
+    return ["/".join(segments[: count + 1]) for count in range(len(segments))]
 
 
 def revoke_below(tx: Tx, record: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, literal, select
 
 from placet.authority._cases import view
+from placet.authority._holds import held_among
 from placet.authority._lines import GRAVITY
 from placet.authority._paging import (
     Branch,
@@ -79,16 +80,19 @@ def list_checkpoints(
     cursor = read_cursor(query, after)
     whole = whole_of(query, asker)
     found = page_of(reader, LINES.c.id, whole, branches, filters, cursor, query.limit, down=down)
+    shown = found[: query.limit]
+    held = held_among(reader, [row.subject for row in shown])
     return CheckpointPage(
-        checkpoints=tuple(_line(row, asker) for row in found[: query.limit]),
+        checkpoints=tuple(_line(row, asker, held.get(row.subject)) for row in shown),
         next=next_of(query, found, name, query.limit),
     )
 
 
-def _line(row: Any, asker: Asker) -> CheckpointLine:
+def _line(row: Any, asker: Asker, held_on: str | None) -> CheckpointLine:
     waits = json.loads(row.waits_json)
     mine = not set(waits["roles"]).isdisjoint(asker.seats) and asker.principal not in waits["but"]
-    return CheckpointLine.model_validate_json(row.line_json).model_copy(update={"mine": mine})
+    told = {"mine": mine, "held_on": held_on}
+    return CheckpointLine.model_validate_json(row.line_json).model_copy(update=told)
 
 
 _ORDERS = {
@@ -266,7 +270,12 @@ def list_cases(reader: Reader, query: CaseQuery, after: str | None) -> CasePage:
     )
     shown = found[: query.limit]
     standing = standstills_of(reader, [row.id for row in shown])
+    held = held_among(reader, [row.subject for row in shown])
+    cases = (
+        view(row, standing.get(row.id)).model_copy(update={"held_on": held.get(row.subject)})
+        for row in shown
+    )
     return CasePage(
-        cases=tuple(view(row, standing.get(row.id)) for row in shown),
+        cases=tuple(cases),
         next=next_of(query, found, "opened_at", query.limit),
     )

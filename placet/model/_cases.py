@@ -91,7 +91,7 @@ class Standstill(Model):
 class CaseView(Model):
     """One case, as people's tools see it.
 
-    ``held_on`` is the record on which a hold is that stops it: told of one case, not in lists.
+    ``held_on`` is the record on which a hold is that stops it: its subject, or one above it.
     """
 
     id: CaseId

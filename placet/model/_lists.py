@@ -160,6 +160,7 @@ class CheckpointLine(Model):
     """One checkpoint as a row of a list. ``mine``: it waits for whoever asked.
 
     ``about`` is the id of what is decided about, where the process names it beside the subject.
+    ``held_on`` is the record on which a hold is that stops the case: its subject, or one above it.
     """
 
     id: CheckpointId
@@ -182,6 +183,7 @@ class CheckpointLine(Model):
     claimed_by: Principal | None = None
     mine: bool = False
     about: str | None = None
+    held_on: RecordId | None = None
 
 
 class CheckpointPage(Model):

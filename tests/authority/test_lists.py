@@ -18,7 +18,15 @@ from placet.authority._health import refresh_metrics
 from placet.authority._lines import relist
 from placet.authority._lists import list_cases, list_checkpoints
 from placet.authority._seats import Asker
-from placet.authority._store import Checkpoint, DecisionRow, Reader, StandstillRow, Store, Tx
+from placet.authority._store import (
+    Checkpoint,
+    DecisionRow,
+    HoldRow,
+    Reader,
+    StandstillRow,
+    Store,
+    Tx,
+)
 from placet.model import (
     CaseQuery,
     CheckpointOrder,
@@ -307,6 +315,31 @@ async def test_cases_are_listed_by_when_they_were_opened(store: Store) -> None:
     assert await cases(standing=True) == [4, 2]
     assert await cases(standing=True, record="loan/L-2") == [2]
     assert await cases(standing=True, status="closed") == []
+
+
+async def test_rows_say_which_hold_stops_them(store: Store) -> None:
+    """A hold covers what is below its record, as a whole name; one that was lifted covers nothing."""
+    await fill(
+        store,
+        Asked(1, subject="loan/L-1/draw/1"),
+        Asked(2, subject="loan/L-10/draw/1"),
+        Asked(3, subject="loan/L-3/draw/1"),
+        Asked(4, subject="loan/L-3/draw/2"),
+        Asked(5, subject="loan/L-5/draw/1"),
+    )
+
+    def hold(tx: Tx) -> None:
+        for record in ("loan/L-1", "loan/L-3/draw/2", "loan/L-5"):
+            ended = NOON if record == "loan/L-5" else None
+            row = HoldRow(record=record, placed_by=CLEO.principal, placed_at=NOON, lifted_at=ended)
+            tx.add(row)
+
+    await store.write(hold)
+    wanted = {"loan/L-1/draw/1": "loan/L-1", "loan/L-3/draw/2": "loan/L-3/draw/2"}
+    lines = (await page(store)).checkpoints
+    cases = (await store.read(lambda r: list_cases(r, CaseQuery(), None))).cases
+    assert {each.subject: each.held_on for each in lines if each.held_on} == wanted
+    assert {each.subject: each.held_on for each in cases if each.held_on} == wanted
 
 
 async def test_an_overview_counts(store: Store) -> None:

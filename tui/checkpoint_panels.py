@@ -166,8 +166,7 @@ def around(file: CaseFile) -> Iterator[Piece]:
     """What else to know before a word: a hold, and who says that they see to it."""
     held, claim = file.case.held_on, file.checkpoint.claim
     if held is not None:
-        said = f"● On hold: {harmless(held)}. Nothing guarded happens until it is lifted."
-        yield f"{said}\n", "bad"
+        yield f"{harmless(words.hold_words(held))}\n", "bad"
     if claim is not None and file.checkpoint.status is CheckpointStatus.OPEN:
         who = "you" if claim.operator == file.prospect.operator else words.person(claim.operator)
         yield f"Claimed by {who}.  ", "accent"

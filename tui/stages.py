@@ -7,6 +7,7 @@ from placet.model import ArchiveState, CaseStatus, CaseView, CheckpointLine
 from tui import words
 from tui.said import Piece
 from tui.text import harmless
+from tui.waiting import held_look, what_cell
 from tui.widgets.table import Cell
 
 
@@ -53,7 +54,7 @@ def case_cells(
     if stage == _STANDS and case.standstill is not None:
         waits = case.standstill.said(words.clock)
     return (
-        Cell(subject),
+        what_cell(subject, case.held_on),
         Cell(stage.name, stage.tone),
         Cell(harmless(waits), "bad" if case.stopped_for or stage == _STANDS else "plain"),
         Cell(words.in_a_row(left), tone),
@@ -75,6 +76,7 @@ def case_look(case: CaseView, subject: str, stage: Stage, now: datetime) -> list
     made: list[Piece] = [
         (f"{subject}\n", "head"),
         (f"{stage.name}\n\n", stage.tone),
+        *held_look(case.held_on),
         (_SAYS.get(stage, ""), "plain"),
         (harmless(case.stopped_for or ""), "bad"),
         ("\n\nOpened\n", "head"),

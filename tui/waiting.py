@@ -118,7 +118,7 @@ def line_cells(
     amount = Cell(words.money(line.amount, words.currency(definition)))
     return (
         Cell(words.in_a_row(left), tone),
-        Cell(harmless(words.line_words(definition, line.subject, line.about))),
+        what_cell(words.line_words(definition, line.subject, line.about), line.held_on),
         *((amount,) if columns is COLUMNS else ()),
         findings_cell(line),
         Cell(_decided(line), "plain" if line.decided else "muted"),
@@ -136,6 +136,7 @@ def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> lis
     made: list[Piece] = [
         (f"{harmless(words.line_words(definition, line.subject, line.about))}\n", "head"),
         f"{harmless(line.title)}\n\n",
+        *held_look(line.held_on),
         (f"{amount}\n" if amount else "", "strong"),
         (f"{left}, until {words.clock(line.due_at)}\n\n", tone),
         ("waits for you\n" if mine else "does not wait for you\n", "good" if mine else "muted"),
@@ -152,6 +153,16 @@ def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> lis
         made.append((f"\nclaimed by {words.person(line.claimed_by)}\n", "accent"))
     made.append((f"\n{line.id}\n{line.case}", "muted"))
     return made
+
+
+def what_cell(what: str, held_on: str | None) -> Cell:
+    """What a row is about, behind a mark where a hold stops it."""
+    return Cell(harmless(what)) if held_on is None else Cell(f"● held: {harmless(what)}", "bad")
+
+
+def held_look(held_on: str | None) -> list[Piece]:
+    """In a closer look: which hold stops it, if one does."""
+    return [] if held_on is None else [(f"{harmless(words.hold_words(held_on))}\n\n", "bad")]
 
 
 def findings_cell(line: CheckpointLine) -> Cell:

@@ -184,6 +184,11 @@ def act_words(
     return f"{said} for {money(amount, currency(definition))}" if amount is not None else said
 
 
+def hold_words(record: str) -> str:
+    """That a hold on this record stops what is shown."""
+    return f"● On hold: {record}. Nothing guarded happens until it is lifted."
+
+
 def fixed_words(evidence: Evidence) -> str:
     """What evidence is of, as its digest fixes it: no wording of the process, nor of a list."""
     return f"{evidence.checkpoint} of {evidence.subject}"

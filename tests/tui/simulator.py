@@ -397,6 +397,13 @@ class Simulator:
         self.note("checkpoint.opened", "agent:orchestrator", case, subject, {"name": "dispatch"})
         return view
 
+    def hold(self, record: str, *, on: bool = True) -> None:
+        """Put a hold on a record and what is below it, or lift the one that is there."""
+        for case in self.cases.values():
+            if f"{case.subject}/".startswith(f"{record}/"):
+                held_on = {"held_on": record if on else None}
+                self.cases[case.id] = case.model_copy(update=held_on)
+
     def note(
         self, kind: str, actor: str, case: str | None, record: str | None, data: dict[str, object]
     ) -> int:
@@ -670,6 +677,7 @@ class Simulator:
             missing=view.missing,
             mine=self._prospect(view, who).may_decide,
             about=self.about,
+            held_on=self.cases[view.case].held_on,
         )
 
     def _groups(self, query: dict[str, list[str]], who: str) -> httpx.Response:
@@ -859,6 +867,8 @@ class Simulator:
                 continue
             assert claims.body_digest == digest_json(body["body"])
             self.acts.append((name, claims.act, claims.target, body["body"]))
+            if claims.act in {"hold.place", "hold.lift"}:
+                self.hold(claims.target, on=claims.act == "hold.place")
             entry = len(self.entries)
             return httpx.Response(
                 200, json={"act": claims.jti, "target": claims.target, "entry": entry}

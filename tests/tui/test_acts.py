@@ -29,6 +29,7 @@ from tui import acts, identity_acts, words
 from tui.gateway import Gateway
 from tui.screens.act import Act
 from tui.screens.case import CaseScreen
+from tui.screens.decide import Decide
 from tui.screens.document import DocumentScreen
 from tui.screens.key import KeyIn
 from tui.screens.lower import Lower
@@ -274,16 +275,23 @@ async def test_an_administrator_recalls_a_checkpoint(
 async def test_a_hold_and_who_sees_to_it_stand_above_the_case(
     open_console: Opened, simulator: Simulator
 ) -> None:
-    """What is approved under a hold ends refused: whoever decides is told before."""
+    """What is approved under a hold ends refused, and void: whoever decides is told before."""
     view = simulator.add(7)
-    case = simulator.cases[view.case]
     async with open_console() as desk:
         await desk.press("enter")
         assert not desk.sees("On hold")
-        simulator.cases[case.id] = case.model_copy(update={"held_on": "depot/D-1"})
+        simulator.hold("depot/D-1")
         simulator.change(view.id, claim=ClaimView(operator="operator:bo", claimed_at=NOW))
         await desk.expect("● On hold: depot/D-1. Nothing guarded happens until it is lifted.")
         await desk.expect("Claimed by bo.", "Your approval would be the last")
+        await desk.press("a")
+        await desk.on(Decide)
+        await desk.expect(
+            "● On hold: depot/D-1.", "it is refused, and every approval of it is void"
+        )
+        await desk.press("escape", "r")
+        await desk.expect("Reject parcel 7 of D-1?")
+        assert not desk.sees("every approval of it is void")
 
 
 async def test_who_answers_a_return_reads_what_is_to_come_back(

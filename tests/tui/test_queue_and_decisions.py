@@ -480,6 +480,25 @@ async def test_marked_ones_are_approved_each_on_its_own_evidence(
     assert len(set(decided)) == 2
 
 
+async def test_what_is_on_hold_is_marked_and_not_approved_among_many(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """Approved under a hold, it would end void; without a request for each row it is known."""
+    for number in (1, 2):
+        simulator.add(number, amount="100.00", hours=number)
+    simulator.hold("depot/D-1/parcel/1")
+    async with open_console() as desk:
+        await desk.expect("● held: parcel 1 of D-1", "On hold: depot/D-1/parcel/1.")
+        assert not desk.sees("held: parcel 2")
+        assert not [each for each in simulator.asked if each.startswith("GET /v1/cases/")]
+        await desk.press("space", "space", "A")
+        await desk.expect("Approve 1 for €100.00 together?", "left out: on hold")
+        await desk.press("escape", "R")
+        await desk.expect("Reject 2 together?")
+        await desk.press("escape", "2")
+        await desk.expect("● held: parcel 1 of D-1")
+
+
 async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
     open_console: Opened, simulator: Simulator
 ) -> None:

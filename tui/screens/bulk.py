@@ -35,7 +35,9 @@ _WITHOUT_AMOUNTS = (Column("Act", 38, grow=3), *_COLUMNS[2:])
 
 
 class Bulk(ModalScreen[None], Asking):
-    """Decides the lines that can be decided so: open, mine; to approve, with no blocking finding.
+    """Decides the lines that can be decided so: open, mine.
+
+    To approve, with no blocking finding and under no hold: what is approved under one ends void.
 
     Rejecting and returning take one reason for all of them.
     """
@@ -126,6 +128,8 @@ class Bulk(ModalScreen[None], Asking):
                 self._went[line.id] = ("left out: not for you", "muted")
             elif line.findings.blocking and not self._turns_back:
                 self._went[line.id] = ("left out: blocking", "warn")
+            elif line.held_on is not None and not self._turns_back:
+                self._went[line.id] = ("left out: on hold", "warn")
             else:
                 await self._read_one(line)
             self._show()

@@ -86,6 +86,15 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         return harmless(words.effect_words(self._file.asked, self._verdict))
 
     @property
+    def _held(self) -> str:
+        """What an approval comes to while a hold stops the case."""
+        held_on = self._file.case.held_on
+        if held_on is None or self._verdict is not Verdict.APPROVE:
+            return ""
+        void = "Approved before that, it is refused, and every approval of it is void."
+        return harmless(f"{words.hold_words(held_on)} {void}")
+
+    @property
     def _exceptions(self) -> tuple[str, ...]:
         """The blocking findings that an approval of mine must accept."""
         if self._verdict is not Verdict.APPROVE:
@@ -117,6 +126,8 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         with VerticalScroll(id="decide", classes=f"dialog {danger}", can_focus=False):
             yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
             yield Static(said((self._effect, "muted")), id="decide-effect")
+            if self._held:
+                yield Static(said((self._held, "bad")), id="decide-held")
             if self._exceptions:
                 yield Static(
                     said(

@@ -294,6 +294,30 @@ async def test_a_hold_and_who_sees_to_it_stand_above_the_case(
         assert not desk.sees("every approval of it is void")
 
 
+@pytest.mark.parametrize(("to", "key"), [("enter", "H"), ("2", "l")], ids=["case", "cases"])
+async def test_a_hold_is_lifted_where_there_is_one(
+    open_console: Opened, simulator: Simulator, to: str, key: str
+) -> None:
+    """It is lifted from the record that it is on, which may be one above the case's."""
+    simulator.add(7)
+    for held in (False, True):
+        if held:
+            simulator.hold("depot/D-1")
+        async with open_console() as desk:
+            await desk.press(to)
+            offered = {
+                each.binding.action
+                for each in desk.app.screen.active_bindings.values()
+                if each.enabled
+            }
+            assert "hold" in offered
+            assert ("lift" in offered) is held
+            await desk.press(key)
+            assert desk.sees("Lift the hold on parcel 7 of D-1?") is held
+            if held:
+                assert desk.app.screen.query_one("#record", Input).value == "depot/D-1"
+
+
 async def test_who_answers_a_return_reads_what_is_to_come_back(
     open_console: Opened, simulator: Simulator
 ) -> None:

@@ -153,6 +153,7 @@ def two_cases(simulator: Simulator) -> None:
 def rich_case(simulator: Simulator) -> None:
     """A case with all that can be read of one, and an emergency path."""
     view = simulator.add(7)
+    simulator.hold(view.subject)
     simulator.attach(view.id, "note.txt", b"seen twice")
     simulator.governance = Governance(
         version=1,
@@ -169,6 +170,7 @@ def stopped_case(simulator: Simulator) -> None:
     simulator.cases[view.case] = simulator.cases[view.case].model_copy(
         update={"status": CaseStatus.STOPPED, "stopped_for": "a denial"}
     )
+    simulator.hold(view.subject)
 
 
 def reviewed(simulator: Simulator) -> None:

@@ -123,8 +123,10 @@ class Around(Screen[None], Asking):
                 return attached or bool(self._files(file))
             case "write":
                 return bool(roles - {AUDITOR})
-            case "hold" | "lift":
+            case "hold":
                 return works
+            case "lift":
+                return works and file.case.held_on is not None
             case "comment" | "attach":
                 return open_ and works
             case "claim":
@@ -210,8 +212,9 @@ class Around(Screen[None], Asking):
 
     def action_lift(self) -> None:
         """The end of a hold."""
-        if self._file is not None:
-            self._ask_act(acts.lift(self._file.checkpoint.subject, self._subject(self._file)))
+        held_on = self._file.case.held_on if self._file is not None else None
+        if self._file is not None and held_on is not None:
+            self._ask_act(acts.lift(held_on, self._subject(self._file)))
 
     def action_lower(self) -> None:
         """Take amounts off rows; the row under the cursor first."""

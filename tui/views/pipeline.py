@@ -187,7 +187,9 @@ class Pipeline(View):
         if action in {"admit", "end"}:
             stopped = case is not None and case.status is CaseStatus.STOPPED
             return ADMINISTRATOR in roles and stopped
-        return case is not None and bool(roles - {"auditor"})
+        if case is None or (action == "lift" and case.held_on is None):
+            return False
+        return bool(roles - {"auditor"})
 
     def _opens(self, roles: set[str]) -> bool:
         return bool(roles & set(self.session.gateway.openers()))
@@ -241,8 +243,8 @@ class Pipeline(View):
     def action_lift(self) -> None:
         """Lift it."""
         case = self._case()
-        if case is not None:
-            self._ask_act(acts.lift(case.subject, self._subject(case)))
+        if case is not None and case.held_on is not None:
+            self._ask_act(acts.lift(case.held_on, self._subject(case)))
 
     def action_admit(self) -> None:
         """Let a stopped case go on."""

@@ -22,6 +22,8 @@ _RESTYLES = re.compile("[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 _LTR = "\u200e"
 """Ends what is written from right to left: without it a terminal would turn the cells after it."""
+_SHORT_NAME = 9
+"""Characters that are left of a name that is cut in its middle: most of them its end."""
 _UNSURE = re.compile("[\u2630-\u2637\u268a-\u268f\u3248-\u324f\U0001d300-\U0001d376]")
 """Terminals do not agree how wide these are, nor do they about spacing marks (``Mc``)."""
 
@@ -72,6 +74,18 @@ def _spelled(each: str) -> str:
 def set_off(text: str) -> str:
     """Someone's words among lines of ours: each further line of theirs is behind a bar."""
     return harmless(text, lines=True).replace("\n", "\n  │ ")
+
+
+def shortened(text: str, width: int) -> str:
+    """A text that is too wide, its long names cut in their middle: a name's end tells it apart."""
+    words = text.split(" ")
+    for at in sorted(range(len(words)), key=lambda at: -len(words[at])):
+        over = cell_len(" ".join(words)) - width
+        size = max(_SHORT_NAME, len(words[at]) - over)
+        if over > 0 and size < len(words[at]) and words[at].isascii():
+            head = (size - 1) // 3
+            words[at] = f"{words[at][:head]}…{words[at][head + 1 - size :]}"
+    return " ".join(words)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

@@ -25,7 +25,7 @@ from tui.widgets.table import Cell, Column
 T = TypeVar("T")
 COLUMNS = (
     Column("Time left", 11, key="urgency"),
-    Column("What", 24, grow=3, most=60),
+    Column("What", 24, grow=3, most=60, names=True),
     Column("Amount", 14, right=True, key="amount"),
     Column("Findings", 11, grow=1, most=22),
     Column("Decided", 7, grow=2, drop=1),
@@ -157,7 +157,7 @@ def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> lis
 
 def what_cell(what: str, held_on: str | None) -> Cell:
     """What a row is about, behind a mark where a hold stops it."""
-    return Cell(harmless(what)) if held_on is None else Cell(f"● held: {harmless(what)}", "bad")
+    return Cell(harmless(what)) if held_on is None else Cell(f"held: {harmless(what)}", "bad")
 
 
 def held_look(held_on: str | None) -> list[Piece]:

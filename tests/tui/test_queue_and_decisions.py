@@ -31,6 +31,7 @@ from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.help import Help
 from tui.screens.own_views import OwnViews
+from tui.screens.replay import Replay
 from tui.settings import ConsoleSettings
 from tui.views.base import View
 from tui.views.queue import Queue
@@ -488,7 +489,7 @@ async def test_what_is_on_hold_is_marked_and_not_approved_among_many(
         simulator.add(number, amount="100.00", hours=number)
     simulator.hold("depot/D-1/parcel/1")
     async with open_console() as desk:
-        await desk.expect("● held: parcel 1 of D-1", "On hold: depot/D-1/parcel/1.")
+        await desk.expect("held: parcel 1 of D-1", "On hold: depot/D-1/parcel/1.")
         assert not desk.sees("held: parcel 2")
         assert not [each for each in simulator.asked if each.startswith("GET /v1/cases/")]
         await desk.press("space", "space", "A")
@@ -496,7 +497,7 @@ async def test_what_is_on_hold_is_marked_and_not_approved_among_many(
         await desk.press("escape", "R")
         await desk.expect("Reject 2 together?")
         await desk.press("escape", "2")
-        await desk.expect("● held: parcel 1 of D-1")
+        await desk.expect("held: parcel 1 of D-1")
 
 
 async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
@@ -508,7 +509,34 @@ async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
         await desk.press("space", "space")
         await desk.expect("waits for me: 2 · 2 marked")
         await desk.press("A")
-        await desk.expect("Approve parcel 1 of", "€1,234,567.00", "€2,234,567.00", "1 warn")
+        await desk.expect("parcel 1 of D-1", "€1,234,567.00", "€2,234,567.00", "1 warn")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_what_differs_in_its_last_characters_is_told_apart(
+    open_console: Opened,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    """Two payments of one draw, wherever they are listed."""
+    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
+    named = "payment pay-L-1001-1-P-1001{parcel} of draw 1 of L-1001"
+    words = world.PARCELS.presentation.model_copy(update={"subject": named})
+    monkeypatch.setattr(world, "PARCELS", ProcessDefinition(**{**said, "presentation": words}))
+    for number in (0, 4, 5):
+        simulator.add(number)
+    simulator.hold("depot/D-1/parcel/5")
+    async with open_console(size=size) as desk:
+        await desk.expect("-10010 of", "-10014 of", "held: payment pa…-10015")
+        await desk.press("space", "space", "A")
+        await desk.expect("Approve 2 for", "-10010 of", "-10014 of")
+        await desk.press("escape", "2")
+        await desk.expect("cases, open: 3", "-10010 of", "-10014 of", "held: payment pa…-10015")
+        await desk.press("p")
+        await desk.on(Replay)
+        await desk.press("equals_sign")
+        await desk.expect("Compare with which case?", "-10014 of", "-10015 of")
 
 
 async def test_where_no_amount_is_decided_none_is_shown(
@@ -522,10 +550,10 @@ async def test_where_no_amount_is_decided_none_is_shown(
         simulator.change(view.id, evidence=evidence)
     simulator.about = "api-key:acme/statement-export"
     async with open_console(size=(80, 24)) as desk:
-        await desk.expect("api-key:acme/statement-export, p")
+        await desk.expect("api-k…ent-export, parcel 1 of D-1")
         assert not desk.sees("Amount")
         await desk.press("space", "space", "A")
-        await desk.expect("Approve 2 together?", "Approve api-key:acme/statement-e")
+        await desk.expect("Approve 2 together?", "atement-export, parcel 1 of D-1")
         assert not desk.sees("Amount") and not desk.sees("0.00")
 
 

@@ -21,7 +21,7 @@ from tui.screens.act import Handed
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.sign_in import SignIn
-from tui.text import fit, harmless, set_off
+from tui.text import fit, harmless, set_off, shortened
 from tui.views.queue import Queue
 from tui.widgets.keys import Keys
 from tui.widgets.table import VirtualTable
@@ -169,6 +169,16 @@ def test_text_is_spelled_out_clipped_and_limited() -> None:
     assert fit("漢字漢字", 5) == "漢字…"
     assert fit("ab", 4, right=True) == "  ab"
     assert fit("abc", 0) == ""
+
+
+def test_a_name_that_is_cut_keeps_its_end() -> None:
+    """Two payments of one draw differ in their last characters alone."""
+    said = "payment pay-L-1001-1-P-10014 of draw 1 of L-1001"
+    assert shortened(said, 48) == said
+    assert shortened(said, 44) == "payment pay-L…-1-P-10014 of draw 1 of L-1001"
+    assert shortened(said, 24) == "payment pa…-10014 of draw 1 of L-1001"
+    assert fit(shortened(said, 24), 24) == "payment pa…-10014 of dr…"
+    assert shortened("a\u0301" * 30, 5) == "a\u0301" * 30
 
 
 BEYOND = {

@@ -26,12 +26,12 @@ MAX_AT_ONCE = 50
 _TOLD = 5  # refusals that are told whole
 _TONES = {True: "good", False: "bad"}
 _COLUMNS = (
-    Column("Act", 22, grow=3),
+    Column("What", 22, grow=3, names=True),
     Column("Amount", 14, right=True),
     Column("Findings", 12, grow=1),
     Column("How it went", 14, grow=2),
 )
-_WITHOUT_AMOUNTS = (Column("Act", 38, grow=3), *_COLUMNS[2:])
+_WITHOUT_AMOUNTS = (Column("What", 38, grow=3, names=True), *_COLUMNS[2:])
 
 
 class Bulk(ModalScreen[None], Asking):
@@ -176,12 +176,10 @@ class Bulk(ModalScreen[None], Asking):
         def cells(at: int) -> tuple[Cell, ...]:
             line = self._lines[at]
             definition = self.session.gateway.newest_definition(line.process)
-            verb = VERBS[self._verdict]
-            act = words.act_words(verb, definition, line.subject, about=line.about)
             amount = Cell(words.money(line.amount, words.currency(definition)))
             text, tone = self._went.get(line.id, ("", "plain"))
             return (
-                Cell(harmless(act)),
+                Cell(harmless(self._words_of(line))),
                 *((amount,) if self._amounts else ()),
                 findings_cell(line),
                 Cell(harmless(text), tone),

@@ -52,7 +52,11 @@ class Choose(ModalScreen[None], Asking):
         with Vertical(id="choose", classes="dialog"):
             yield Static(said(("Compare with which case?", "head")), classes="dialog-title")
             table = VirtualTable(
-                (Column("What", 22, grow=1), Column("Result", 12), Column("Case", 31, drop=1)),
+                (
+                    Column("What", 22, grow=1, names=True),
+                    Column("Result", 12),
+                    Column("Case", 31, drop=1),
+                ),
                 empty="Looking …",
             )
             table.styles.height = 14

@@ -23,7 +23,7 @@ from tui.waiting import line_look
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 _COLUMNS = (
-    Column("What", 24, grow=2, most=40),
+    Column("What", 24, grow=2, most=40, names=True),
     Column("Stage", 18, grow=1, most=34),
     Column("Waits for", 20, grow=4, drop=1),
     Column("Due", 12, drop=2),

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.text import fit
+from tui.text import fit, shortened
 
 TONES = ("plain", "muted", "good", "warn", "bad", "accent")
 """How a cell weighs. A tone never stands alone: the cell's words say the same."""
@@ -28,7 +28,8 @@ _GAP = 2
 class Column:
     """A column: at least so wide, growing by its share of what is left, to ``most`` if that is set.
 
-    Columns of the highest ``drop`` are left out first where the table is too narrow.
+    Columns of the highest ``drop`` are left out first where the table is too narrow. What ``names``
+    something keeps the end of a long name where there is no room for the whole.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Column:
     drop: int = 0
     key: str = ""
     most: int = 0
+    names: bool = False
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,8 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
             return [*made, (fit(cells[0].text, width), cells[0].tone)]
         for at, column, size in self._layout_made.columns:
             cell = cells[at] if at < len(cells) else Cell("")
-            made.append((fit(cell.text, size, right=column.right) + " " * _GAP, cell.tone))
+            text = shortened(cell.text, size) if column.names else cell.text
+            made.append((fit(text, size, right=column.right) + " " * _GAP, cell.tone))
         return made
 
     def _line(

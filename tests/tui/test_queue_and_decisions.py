@@ -512,6 +512,50 @@ async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
         await desk.expect("parcel 1 of D-1", "€1,234,567.00", "€2,234,567.00", "1 warn")
 
 
+def on_the_button(desk: Desk) -> str:
+    """What is seen of the button that signs."""
+    left, top, width, height = desk.app.screen.query_one("#sign", Button).region
+    lines = desk.text().split("\n")[top : top + height]
+    return " ".join(" ".join(each[left : left + width].strip(" ▔▁") for each in lines).split())
+
+
+def a_payment_of_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the process name what differs in its last characters alone."""
+    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
+    named = "payment pay-L-1001-1-P-1001{parcel} of draw 1 of L-1001"
+    words = world.PARCELS.presentation.model_copy(update={"subject": named})
+    monkeypatch.setattr(world, "PARCELS", ProcessDefinition(**{**said, "presentation": words}))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_the_button_names_its_act_whole_or_in_short(
+    open_console: Opened,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    """I6: an amount that is cut is another amount."""
+    a_payment_of_a_draw(monkeypatch)
+    simulator.add(4)
+    async with open_console(size=size) as desk:
+        simulator.delay = 0.2  # so that the dialog stands before all is read
+        await desk.press("space", "A")
+        await desk.expect("Approve 1 for €184,200.00 together?")
+        simulator.delay = 0
+        assert on_the_button(desk) == "Approve 1 for €184,200.00 together"
+        await desk.press("escape", "enter", "a")
+        await desk.expect("Approve payment pay-L-1001-1-P-10014 of draw 1 of L-1001 for")
+        assert on_the_button(desk) == "Approve for €184,200.00"
+        for key, said in (("r", "Reject"), ("x", "Abstain")):
+            await desk.press("escape", key)
+            await desk.expect(f"{said} ", "pay-L-1001-1-P-10014")
+            assert on_the_button(desk) == said
+        await desk.press("escape", "h")
+        whole = "Hold payment pay-L-1001-1-P-10014 of draw 1 of L-1001"
+        await desk.expect(f"{whole}?")
+        assert on_the_button(desk) == "Hold payment pay-L-…01-1-P-10014 of draw 1 of L-1001"
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
 async def test_what_differs_in_its_last_characters_is_told_apart(
     open_console: Opened,
@@ -520,10 +564,7 @@ async def test_what_differs_in_its_last_characters_is_told_apart(
     size: tuple[int, int],
 ) -> None:
     """Two payments of one draw, wherever they are listed."""
-    said = {name: getattr(world.PARCELS, name) for name in ProcessDefinition.model_fields}
-    named = "payment pay-L-1001-1-P-1001{parcel} of draw 1 of L-1001"
-    words = world.PARCELS.presentation.model_copy(update={"subject": named})
-    monkeypatch.setattr(world, "PARCELS", ProcessDefinition(**{**said, "presentation": words}))
+    a_payment_of_a_draw(monkeypatch)
     for number in (0, 4, 5):
         simulator.add(number)
     simulator.hold("depot/D-1/parcel/5")

@@ -17,6 +17,7 @@ from tui.asking import Asking, leave
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
+from tui.widgets.act_button import ActButton
 
 
 class Act(ModalScreen[str | None], Asking):
@@ -50,7 +51,7 @@ class Act(ModalScreen[str | None], Asking):
             yield Static(id="act-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")
-                yield Button(said(self._words), id="sign", variant="warning")
+                yield ActButton(self._words, id="sign", variant="warning")
 
     def on_mount(self) -> None:
         """Cancel first."""

@@ -20,6 +20,7 @@ from tui.screens.decide import VERBS
 from tui.session import WrongKey
 from tui.text import harmless
 from tui.waiting import findings_cell
+from tui.widgets.act_button import ActButton
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 MAX_AT_ONCE = 50
@@ -82,7 +83,7 @@ class Bulk(ModalScreen[None], Asking):
             yield Static(id="bulk-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")
-                yield Button(
+                yield ActButton(
                     VERBS[self._verdict],
                     id="sign",
                     variant="error" if self._verdict is Verdict.REJECT else "primary",
@@ -134,8 +135,8 @@ class Bulk(ModalScreen[None], Asking):
                 await self._read_one(line)
             self._show()
         self._say("")
-        button = self.query_one("#sign", Button)
-        button.label = said(self._act)
+        button = self.query_one("#sign", ActButton)
+        button.say(self._act)
         button.disabled = not self._views
 
     async def _read_one(self, line: CheckpointLine) -> None:

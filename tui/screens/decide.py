@@ -27,6 +27,7 @@ from tui.findings import in_short
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
+from tui.widgets.act_button import ActButton
 
 _MAX_WHY = 160
 """Characters of why an exception is accepted, as the signed decision takes them."""
@@ -80,6 +81,14 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         return harmless(
             words.act_words(verb, file.definition, self._shown.subject, amount, file.about)
         )
+
+    @property
+    def _in_short(self) -> str:
+        """The act beside its whole name in the title: the verb, and the amount if it has one."""
+        amount = self._shown.evidence.proposal.amount if self._verdict is Verdict.APPROVE else None
+        verb = VERBS[self._verdict].removesuffix(" from").removesuffix(" on")
+        money = words.money(amount, words.currency(self._file.definition))
+        return harmless(f"{verb} for {money}" if money else verb)
 
     @property
     def _effect(self) -> str:
@@ -175,8 +184,9 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             yield Static(id="decide-said", classes="dialog-said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel")
-                yield Button(
-                    said(self._act),
+                yield ActButton(
+                    self._act,
+                    self._in_short,
                     id="sign",
                     variant="error" if danger else "primary",
                     tooltip=self._effect,

@@ -423,7 +423,7 @@ async def test_a_dialog_names_what_is_signed_of_an_act_as_it_is_sent(
 async def test_each_is_offered_what_they_can_do(
     open_console: Opened, parcels: Simulator, who: str, may: str, may_not: str
 ) -> None:
-    parcels.add(7)
+    parcels.hold(parcels.add(7).subject)
     async with open_console(who) as desk:
         await desk.press("enter")
         await desk.on(CaseScreen)

@@ -66,6 +66,9 @@ def _asked(file: CaseFile, now: datetime) -> Iterable[tuple[str, str, str]]:
         by = f"{words.person(word.operator)}{_for(word)}"
         told = f"; {word.said}" if word.said else ""
         yield "Decided", f"{by}: {word.verdict}, {words.ago(word.decided_at, now)}{told}", "good"
+        for taken in word.accepted:
+            why = f"{words.person(word.operator)} accepts {taken.finding}: {taken.reason}"
+            yield "Accepted", why, "warn"
     for each in view.missing:
         yield "Still missing", each, "warn"
 

@@ -1,5 +1,6 @@
 """A checkpoint as people are shown it: what is unusual first, then what is asked and was said."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from placet.authority._counted import asked_of, counted_decisions
@@ -21,6 +22,7 @@ from placet.authority._store import (
     Tx,
 )
 from placet.model import (
+    AcceptedView,
     CheckpointStatus,
     CheckpointView,
     ClaimView,
@@ -43,9 +45,6 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
     evidence = Evidence.model_validate_json(row.evidence_json)
     counted = counted_decisions(reader, row.id)
     diff = None if case.erased_at is not None else _changed(reader, row, evidence)
-    rows = reader.all(
-        DecisionRow, DecisionRow.checkpoint_id == row.id, order_by=[DecisionRow.entry]
-    )
     return CheckpointView(
         id=row.id,
         case=row.case_id,
@@ -61,7 +60,7 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
         requirement=Requirement.model_validate_json(row.requirement_json),
         escalated=row.escalated,
         erased=case.erased_at is not None,
-        decisions=tuple(_decision(each) for each in rows if each.jws),
+        decisions=_decisions(reader, row),
         missing=missing(asked, counted) if row.status == CheckpointStatus.OPEN else (),
         unusual=unusual(evidence, asked, counted, diff),
         changed=diff,
@@ -81,6 +80,14 @@ def _case_of(reader: Reader, row: Checkpoint) -> Case:
     if case is None:
         raise NotFound("the checkpoint's case is gone")
     return case
+
+
+def _decisions(reader: Reader, row: Checkpoint) -> tuple[DecisionView, ...]:
+    """What was decided, in order, but for what was erased."""
+    rows = reader.all(
+        DecisionRow, DecisionRow.checkpoint_id == row.id, order_by=[DecisionRow.entry]
+    )
+    return tuple(_decision(each) for each in rows if each.jws)
 
 
 def _decision(row: DecisionRow) -> DecisionView:
@@ -141,13 +148,25 @@ def note_opened(tx: Tx, row: Checkpoint, operator: str) -> None:
 def prove(reader: Reader, row: Checkpoint) -> OutcomeProof:
     """Why a checkpoint stands where it stands."""
     decisions = counted_decisions(reader, row.id)
-    return explain(
+    proof = explain(
         asked_of(row),
         decisions,
         standing_of(row, decisions),
         row.evidence_digest,
         row.requirement_digest,
     )
+    reasons = {  # of two words of one person the later stands
+        (word.operator, each.finding): each.reason
+        for word in _decisions(reader, row)
+        for each in word.accepted
+    }
+    told = tuple(_with_reasons(each, reasons) for each in proof.exceptions)
+    return proof.model_copy(update={"exceptions": told})
+
+
+def _with_reasons(view: AcceptedView, reasons: Mapping[tuple[str, str], str]) -> AcceptedView:
+    theirs = tuple(reasons.get((who, view.finding), "") for who in view.accepted_by)
+    return view.model_copy(update={"reasons": theirs})
 
 
 def foresee(reader: Reader, row: Checkpoint, operator: str, now: datetime) -> Prospect:

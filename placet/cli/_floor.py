@@ -1,8 +1,9 @@
 """``placet checkpoint …`` beyond deciding one: claim, remark, lower, key, stand in, prove."""
 
 import mimetypes
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,7 @@ from placet.client import OperatorClient
 from placet.model import (
     AT_SPOT,
     MAX_ATTACHMENT,
+    AcceptedView,
     ActAnswer,
     DelegationView,
     KeyedValue,
@@ -256,8 +258,8 @@ def _print_proof(found: OutcomeProof) -> None:
         stage = f"stage {seat.need.stage}, " if seat.need.stage > 1 else ""
         out.print(f"place  {stage}{_roles(seat.need.roles)}: {filled}{stand_in}", soft_wrap=True)
     for each in found.exceptions:
-        by = ", ".join(each.accepted_by) or "nobody yet"
-        out.print(escape(f"exception {each.finding}: accepted by {by}"), soft_wrap=True)
+        by = "; ".join(_accepted(each)) or "nobody yet"
+        out.print(escape(harmless(f"exception {each.finding}: accepted by {by}")), soft_wrap=True)
     for out_of in found.excluded:
         of = f" {out_of.of}" if out_of.of else ""
         out.print(f"excluded {out_of.person}: {out_of.why.value}{of}", soft_wrap=True)
@@ -268,6 +270,13 @@ def _print_proof(found: OutcomeProof) -> None:
         out.print(f"{lost.operator} said {lost.verdict}: {lost.why}", soft_wrap=True)
     for line in found.missing:
         out.print(f"missing: {escape(line)}")
+
+
+def _accepted(exception: AcceptedView) -> Iterator[str]:
+    """Who has accepted it, and why; an authority of before this release does not tell why."""
+    told = zip_longest(exception.accepted_by, exception.reasons, fillvalue="")
+    for who, why in told:
+        yield f"{who}: {why}" if why else who
 
 
 @checkpoint.command("report")

@@ -80,11 +80,8 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
         out.print(f"evidence {view.evidence_digest}, {fixed}", soft_wrap=True)
         for item in view.evidence.items:
             out.print(f"  {item.name} of {item.record}, by {item.agent}", soft_wrap=True)
-        for decision in view.decisions:
-            when = decision.decided_at.isoformat(timespec="seconds")
-            told = f": {_safe(decision.said)}" if decision.said else ""
-            said = f"{decision.operator} says {decision.verdict} at {when}{told}"
-            out.print(said, soft_wrap=True)
+        for line in _words(view):
+            out.print(_safe(line), soft_wrap=True)
         for line in view.missing:
             out.print(f"missing: {_safe(line)}")
         if view.status is CheckpointStatus.OPEN:
@@ -139,6 +136,16 @@ def _said_first(view: CheckpointView) -> Iterator[str]:
     for remark in view.remarks:
         size = quantity(remark.size or 0, "byte")
         yield f"{remark.operator}: {remark.text or f'[file {remark.name}, {size}]'}"
+
+
+def _words(view: CheckpointView) -> Iterator[str]:
+    """What each person said, and why they accept what they accept."""
+    for decision in view.decisions:
+        when = decision.decided_at.isoformat(timespec="seconds")
+        told = f": {decision.said}" if decision.said else ""
+        yield f"{decision.operator} says {decision.verdict} at {when}{told}"
+        for each in decision.accepted:
+            yield f"  accepts {each.finding}: {each.reason}"
 
 
 def _difference(before: Any, after: Any) -> str:

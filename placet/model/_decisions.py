@@ -2,8 +2,9 @@
 
 import base64
 import json
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from placet.model._attending import ClaimView, EvidenceDiff, RemarkView, Unusual
 from placet.model._checkpoints import CheckpointStatus, Outcome, Requirement
@@ -18,8 +19,10 @@ from placet.model._ids import (
     RecordId,
 )
 from placet.model._problem import Problem
-from placet.model._signed import CompactJws
+from placet.model._signed import AcceptedException, CompactJws
 from placet.model._values import Model, UtcTime
+
+_ACCEPTED = TypeAdapter(tuple[AcceptedException, ...])
 
 
 class DecisionView(Model):
@@ -36,13 +39,25 @@ class DecisionView(Model):
     @property
     def said(self) -> str:
         """The reason code and comment of what was signed, to be read: nobody verified it here."""
+        claims = self._claims()
+        told = [claims.get("reason_code"), claims.get("comment")]
+        return ": ".join(each for each in told if isinstance(each, str))
+
+    @property
+    def accepted(self) -> tuple[AcceptedException, ...]:
+        """The findings that it accepts as exceptions, and why; to be read, as ``said``."""
+        try:
+            return _ACCEPTED.validate_python(self._claims().get("exceptions", ()))
+        except ValidationError:
+            return ()
+
+    def _claims(self) -> dict[str, Any]:
         payload = self.jws.split(".")[1]
         try:
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-            told = [claims.get("reason_code"), claims.get("comment")]
-        except (ValueError, AttributeError, RecursionError):
-            return ""
-        return ": ".join(each for each in told if isinstance(each, str))
+        except (ValueError, RecursionError):
+            return {}
+        return claims if isinstance(claims, dict) else {}
 
 
 class CheckpointView(Model):

@@ -18,11 +18,15 @@ class SeatView(Model):
 
 
 class AcceptedView(Model):
-    """One exception: who has accepted it, and which roles may (none named: whoever approves)."""
+    """One exception: who has accepted it, and which roles may (none named: whoever approves).
+
+    ``reasons`` are theirs, in the order of ``accepted_by``; each is empty once it was erased.
+    """
 
     finding: FindingId
     roles: tuple[Name, ...] | None = None
     accepted_by: tuple[Principal, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class Uncounted(Model):

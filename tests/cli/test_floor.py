@@ -173,6 +173,22 @@ def test_a_word_is_withdrawn_and_a_conflict_is_final(floor: Floor) -> None:
     assert "operator:ben said abstain: its person stands aside" in proof.out
 
 
+def test_why_an_exception_was_accepted_is_shown_and_proven(floor: Floor) -> None:
+    """I6: the next person reads whose exception it is, and the reason that they signed."""
+    checkpoint = floor.asked(count=2, severities=("blocking",), excepting=True)
+    (finding,) = floor.view(checkpoint).requirement.exceptions
+    approve = ("checkpoint", "approve", checkpoint, "--amount", "100.00", "--accept")
+    floor.say("ana", *approve, f"{finding}=at first sight")
+    floor.say("ana", "checkpoint", "withdraw", checkpoint)
+    floor.say("ana", *approve, f"{finding}=the [title] is later")
+    proof = floor.say("aud", "checkpoint", "proof", checkpoint)
+    why = "operator:ana: the [title] is later"
+    assert f"exception {finding}: accepted by {why}\n" in proof.out
+    told = json.loads(floor.say("aud", "checkpoint", "proof", checkpoint, "--json").out)
+    (accepted,) = told["exceptions"]
+    assert accepted["reasons"] == ["the [title] is later"]
+
+
 def test_an_administrator_recalls_and_nobody_else(floor: Floor) -> None:
     checkpoint = floor.asked()
     reason = ("--reason", "the wrong packet")

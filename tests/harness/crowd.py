@@ -82,6 +82,7 @@ class Asked:
     due: timedelta = timedelta(days=1)
     opened: timedelta = timedelta(0)
     severities: tuple[str, ...] = ()
+    excepting: bool = False
     roles: tuple[str, ...] = ("clerk",)
     count: int = 1
     excluded: tuple[str, ...] = ()
@@ -159,6 +160,7 @@ def _row(asked: Asked) -> Checkpoint:
         excluded=tuple(
             Exclusion(person=each, why=ExclusionReason.OPENED) for each in asked.excluded
         ),
+        exceptions=evidence.proposal.exceptions if asked.excepting else (),
         amount=amount,
         schedule=asked.schedule,
         expires_as=asked.expires_as,

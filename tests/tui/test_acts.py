@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from textual.widgets import Button, Input, Select
+from textual.widgets import Button, Checkbox, Input, Select
 
 from placet.model import (
     CampaignView,
@@ -15,6 +15,7 @@ from placet.model import (
     DecisionView,
     Finding,
     Governance,
+    Need,
     Place,
     ProposalView,
     ReviewView,
@@ -336,13 +337,34 @@ async def test_who_answers_a_return_reads_what_is_to_come_back(
         await desk.expect("omar returned it", "other: the page with the seal")
 
 
-@pytest.mark.parametrize("payload", ["b", "bnVsbA", "W10", "eyJjb21tZW50IjoxfQ", "_w"])
+async def test_the_next_approver_reads_why_a_finding_was_accepted(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I6: who accepted which exception, and the reason that they signed."""
+    view = simulator.add(7, blocking=True, needs=(Need(roles=("officer",), count=2),))
+    async with open_console("omar") as desk:
+        await desk.press("enter", "a")
+        await desk.on(Decide)
+        desk.app.screen.query_one("#exception-0", Checkbox).value = True
+        await fill(desk, **{"why-0": "[b]weighed twice[/b] \x1b[2Jby hand"})
+        await sign(desk)
+        await desk.on(CaseScreen)
+    finding = view.evidence.proposal.findings[0].id
+    async with open_console("omar") as desk:
+        await desk.press("enter", "2")
+        await desk.expect("omar: approve, ", f"omar accepts {finding}: [b]weighed twice[/b] ")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["b", "bnVsbA", "W10", "eyJjb21tZW50IjoxfQ", "_w", "eyJleGNlcHRpb25zIjpbeyJ3aHkiOjF9XX0"],
+)
 def test_what_is_no_signed_word_says_nothing(payload: str) -> None:
     """I12: what a person is shown of a decision is read of a text that nobody vouched for."""
     word = DecisionView(
         jti="j" * 24, operator="operator:bo", verdict="return", decided_at=NOW, jws=f"a.{payload}.c"
     )
-    assert word.said == ""
+    assert (word.said, word.accepted) == ("", ())
 
 
 class _Sent:

@@ -42,6 +42,23 @@ async def test_people_are_shown_what_they_sign(desk: Desk) -> None:
     assert "the checkpoint has no part 'gossip'; it has analysis" in gossip.err
 
 
+async def test_the_next_person_reads_why_a_finding_was_accepted(desk: Desk) -> None:
+    """I6: whose exception it is, and the reason that they signed; in the proof as well."""
+    loan = desk.take_in_loan()
+    note(desk.books.servicing, loan.loan_id, **_LEARNT["title"][0])
+    case = await desk.open(loan)
+    checkpoint = await desk.asked(case)
+    await desk.decide("omar", checkpoint, why="its [release] was asked for")
+    shown = await desk.command("sofia", "checkpoint", "show", checkpoint.id)
+    proof = await desk.command("sofia", "checkpoint", "proof", checkpoint.id)
+    for finding in checkpoint.requirement.exceptions:
+        assert f"  accepts {finding}: its [release] was asked for\n" in shown.out
+        by = "operator:omar: its [release] was asked for"
+        assert f"exception {finding}: accepted by {by}\n" in proof.out
+    await desk.decide("sofia", checkpoint)
+    assert (await desk.ended(case)).result == "disbursed"
+
+
 async def test_a_packet_may_be_returned_and_come_back_twice(desk: Desk) -> None:
     """I5, I6: each time the checks run again; who handed it in again does not approve it.
 

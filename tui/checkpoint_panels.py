@@ -36,6 +36,12 @@ def panels(file: CaseFile, now: datetime) -> list[Panel]:
     return [*shown, evidence_panel(file.checkpoint)]
 
 
+def ticking(file: CaseFile, now: datetime) -> list[Panel]:
+    """Those that read otherwise as time goes by."""
+    remarks = [said_panel(file.checkpoint, now)] if file.checkpoint.remarks else []
+    return [asked_panel(file, now), *remarks]
+
+
 def asked_panel(file: CaseFile, now: datetime) -> Panel:
     """What policy asks, what was decided, and what is missing."""
     view = file.checkpoint
@@ -175,11 +181,13 @@ def around(file: CaseFile) -> Iterator[Piece]:
         yield f"Claimed by {who}.  ", "accent"
 
 
-def my_word(file: CaseFile) -> tuple[str, str]:
+def my_word(file: CaseFile, now: datetime) -> tuple[str, str]:
     """What my word would do here, and how it weighs."""
     view, mine = file.checkpoint, file.prospect
     if view.status is not CheckpointStatus.OPEN:
         return f"This has ended: {view.status.value}.", "muted"
+    if view.deadline <= now:
+        return "Its time is over: nobody decides here any more.", "bad"
     said = word_of(view, mine.operator)
     if said is not None:
         back = "; you can withdraw it while this is open" if mine.may_withdraw else ""

@@ -1,5 +1,6 @@
 """Every act around a checkpoint, by key and mouse: what is asked, what is signed, who is offered it."""
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -353,6 +354,27 @@ async def test_the_next_approver_reads_why_a_finding_was_accepted(
     async with open_console("omar") as desk:
         await desk.press("enter", "2")
         await desk.expect("omar: approve, ", f"omar accepts {finding}: [b]weighed twice[/b] ")
+
+
+async def test_the_time_that_is_left_ticks_and_at_its_end_it_is_over(
+    open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = simulator.add(7, hours=1 / 60)
+    simulator.attach(view.id, "note.txt", b"look here")
+    hour = timedelta(hours=1)
+    async with open_console("omar") as desk:
+        await desk.press("enter", "2")
+        await desk.expect(" s left", "would be the last")
+        before = desk.text()
+        await desk.until(lambda: desk.text() != before)
+        simulator.clock = (ended := view.deadline + hour)
+        monkeypatch.setattr(words, "now", lambda: ended)
+        await desk.expect("over since 1 h", "Its time is over: nobody decides here any more.")
+        await desk.until(lambda: not desk.sees("Approve"))
+        assert isinstance(desk.app.screen, CaseScreen)
+        now = ended + hour
+        monkeypatch.setattr(words, "now", lambda: now)
+        await desk.expect("over since 2 h")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.answers import CaseFile, Listed, changed
 from tui.asking import Listener
-from tui.checkpoint_panels import around, my_word, panels
+from tui.checkpoint_panels import around, my_word, panels, ticking
 from tui.conversations import conversation_panels
 from tui.panels import Panel
 from tui.said import said
@@ -60,6 +60,7 @@ class CaseScreen(Around, Listener):
         self._panels: list[Panel] = []
         self._late: list[Panel] = []
         self._stale = False
+        self._read_at = words.now()
 
     def compose(self) -> ComposeResult:
         """What is asked; an index; rows; a closer look."""
@@ -76,6 +77,7 @@ class CaseScreen(Around, Listener):
     def on_mount(self) -> None:
         """Read it."""
         self.query_one("#index", VirtualTable).focus()
+        self.set_interval(1, self.tick)
         self.load()
 
     # --- reading -------------------------------------------------------------------------------
@@ -96,7 +98,8 @@ class CaseScreen(Around, Listener):
         if self._governance is None:
             self._governance = await self.ask(gateway.governance())
         self._file, self._stale = file, False
-        self._panels = panels(file, words.now())
+        self._read_at = words.now()
+        self._panels = panels(file, self._read_at)
         self._panels += conversation_panels(file.definition, file.parts)
         self._show_index()
         entries = await self.ask(gateway.ledger.entries_of(file.case.id))
@@ -146,6 +149,24 @@ class CaseScreen(Around, Listener):
             )
         self.load()
 
+    def tick(self) -> None:
+        """Say anew how long something is ago, and what time is left."""
+        file, now = self._file, words.now()
+        if file is None or not self.console.signed_in:
+            return
+        fresh = {each.title: each for each in ticking(file, now)}
+        if all(each in self._panels for each in fresh.values()):
+            return
+        self._panels = [fresh.get(each.title, each) for each in self._panels]
+        self._say_headline()
+        shown = self._panel()
+        if shown is not None and shown.title in fresh:
+            self._show_rows(shown)
+        deadline = file.checkpoint.deadline
+        if file.checkpoint.status is CheckpointStatus.OPEN and self._read_at < deadline <= now:
+            self._read_at = now
+            self.load()  # what may be done now is for the authority to say
+
     def _say_headline(self) -> None:
         file = self._file
         if file is None:
@@ -161,7 +182,7 @@ class CaseScreen(Around, Listener):
         left, tone = words.time_left(view.deadline, words.now())
         amount = proposal.amount
         what = words.act_words("", file.definition, view.subject, amount, file.about).strip()
-        word, weight = my_word(file)
+        word, weight = my_word(file, words.now())
         requested = (
             f"  of {words.money(proposal.requested, sign)} requested"
             if proposal.requested not in {None, proposal.amount}
@@ -207,20 +228,23 @@ class CaseScreen(Around, Listener):
         panel = self._panel()
         if panel is None:
             return
-        self._rows = panel.rows
         self.query_one("#panel-title", Static).update(
             said((harmless(panel.title), "head"), (f"  {len(panel.rows)}", "muted"))
         )
-        table = self.query_one("#rows", VirtualTable)
-        table.say(panel.nothing or "Nothing here.")
-        ids = [str(at) for at in range(len(panel.rows))]
-        table.show(Rows.of(ids, lambda at: panel.rows[at].cells), panel.columns)
-        self._show_detail()
+        self.query_one("#rows", VirtualTable).say(panel.nothing or "Nothing here.")
+        self._show_rows(panel)
+        self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
 
-    def _show_detail(self) -> None:
+    def _show_rows(self, panel: Panel) -> None:
+        self._rows = panel.rows
+        ids = [str(at) for at in range(len(panel.rows))]
+        rows = Rows.of(ids, lambda at: panel.rows[at].cells)
+        self.query_one("#rows", VirtualTable).show(rows, panel.columns)
+        self._show_look()
+
+    def _show_look(self) -> None:
         row = self._row()
         self.query_one("#detail-text", Static).update(said(*(row.look if row else ())))
-        self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
 
     # --- acts ----------------------------------------------------------------------------------
 
@@ -238,7 +262,8 @@ class CaseScreen(Around, Listener):
     @on(VirtualTable.Moved, "#rows")
     def other_row(self) -> None:
         """A closer look at another row."""
-        self._show_detail()
+        self._show_look()
+        self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
 
     @on(VirtualTable.Opened, "#rows")
     def action_place(self) -> None:

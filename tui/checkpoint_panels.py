@@ -185,7 +185,8 @@ def my_word(file: CaseFile, now: datetime) -> tuple[str, str]:
     """What my word would do here, and how it weighs."""
     view, mine = file.checkpoint, file.prospect
     if view.status is not CheckpointStatus.OPEN:
-        return f"This has ended: {view.status.value}.", "muted"
+        anew = "" if view.replaced_by is None else " People are asked anew: n leads there."
+        return f"This has ended: {view.status.value}.{anew}", "warn" if anew else "muted"
     if view.deadline <= now:
         return "Its time is over: nobody decides here any more.", "bad"
     said = word_of(view, mine.operator)

@@ -45,6 +45,9 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
     evidence = Evidence.model_validate_json(row.evidence_json)
     counted = counted_decisions(reader, row.id)
     diff = None if case.erased_at is not None else _changed(reader, row, evidence)
+    after = reader.first(
+        Checkpoint, Checkpoint.case_id == row.case_id, Checkpoint.replaces == row.id
+    )
     return CheckpointView(
         id=row.id,
         case=row.case_id,
@@ -72,6 +75,7 @@ def show(reader: Reader, row: Checkpoint) -> CheckpointView:
             for each in reader.all(Remark, Remark.checkpoint_id == row.id, order_by=[Remark.entry])
             if case.erased_at is None
         ),
+        replaced_by=None if after is None else after.id,
     )
 
 

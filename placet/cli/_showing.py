@@ -124,7 +124,9 @@ async def _asked(
 
 
 def _said_first(view: CheckpointView) -> Iterator[str]:
-    """What stands out, and what is different from what was asked before."""
+    """What stands out, and what is different from what was asked before or is asked since."""
+    if view.replaced_by is not None:
+        yield f"people are asked anew: {view.replaced_by}"
     for each in view.unusual:
         if each.kind not in {"blocking", "warning"}:  # those follow, each with its place
             yield f"{each.heading}: {each.text}"

@@ -64,7 +64,7 @@ class CheckpointView(Model):
     """One checkpoint with what it asks and what was decided.
 
     ``unusual`` is what to read first; ``changed`` what is different from the checkpoint that this
-    one replaces, whose approvals are void.
+    one replaces, whose approvals are void; ``replaced_by`` the one at which people are asked anew.
     """
 
     id: CheckpointId
@@ -87,6 +87,7 @@ class CheckpointView(Model):
     remarks: tuple[RemarkView, ...] = ()
     escalated: int = 0
     erased: bool = False
+    replaced_by: CheckpointId | None = None
 
 
 class OpenCheckpoint(Model):

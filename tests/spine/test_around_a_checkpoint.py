@@ -216,6 +216,8 @@ async def test_an_administrator_recalls_and_people_are_asked_anew(w: World) -> N
         second = await w.until_checkpoint(case)
         assert second.id != first.id
         assert second.decisions == ()
+        assert second.replaced_by is None
+        assert (await w.admin.checkpoint(first.id)).replaced_by == second.id
         with pytest.raises(AuthorityError) as refused:
             await w.admin.decide(second, Verdict.APPROVE, amount=second.requirement.amount)
         assert "out_of_role" in refused.value.problem.reasons

@@ -377,6 +377,25 @@ async def test_the_time_that_is_left_ticks_and_at_its_end_it_is_over(
         await desk.expect("over since 2 h")
 
 
+async def test_a_void_checkpoint_leads_to_the_one_where_people_are_asked_anew(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    view = simulator.add(7)
+    async with open_console("omar") as desk:
+        await desk.press("enter")
+        await desk.expect("parcel 7 of D-1", "would be the last")
+        after = simulator.add(8)
+        simulator.change(view.id, status=CheckpointStatus.VOIDED)
+        await desk.expect("This has ended: voided.")
+        assert not desk.sees("Asked anew")
+        simulator.change(view.id, replaced_by=after.id)
+        await desk.expect("People are asked anew: n leads there.", "n Asked anew")
+        await desk.press("n")
+        await desk.expect("parcel 8 of D-1", "would be the last")
+        await desk.press("a")
+        await desk.expect("Approve parcel 8 of D-1")
+
+
 @pytest.mark.parametrize(
     "payload",
     ["b", "bnVsbA", "W10", "eyJjb21tZW50IjoxfQ", "_w", "eyJleGNlcHRpb25zIjpbeyJ3aHkiOjF9XX0"],

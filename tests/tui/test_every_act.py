@@ -26,7 +26,7 @@ from placet.model import (
 )
 from placet.tokens import SigningKey
 from tests.tui.conftest import PASSPHRASE, Desk, Opened, put_in_registry
-from tests.tui.simulator import NOW, Simulator
+from tests.tui.simulator import NOW, Simulator, identifier
 from tests.tui.walk import (
     Act,
     Place,
@@ -108,6 +108,13 @@ async def decided(desk: Desk) -> None:
     await desk.expect("You have said approve")
 
 
+async def void(desk: Desk) -> None:
+    """A checkpoint that is void, which is in no list."""
+    await desk.app.push_screen(CaseScreen(identifier("ckpt", 7)))
+    await desk.expect("People are asked anew")
+    await desk.settle()
+
+
 async def handed(desk: Desk) -> None:
     """A secret that is shown once."""
     await signed_in(desk)
@@ -163,6 +170,11 @@ def rich_case(simulator: Simulator) -> None:
 
 def shared_case(simulator: Simulator) -> None:
     simulator.add(7, needs=TWO)
+
+
+def void_case(simulator: Simulator) -> None:
+    view, after = simulator.add(7), simulator.add(8)
+    simulator.change(view.id, status=CheckpointStatus.VOIDED, replaced_by=after.id)
 
 
 def stopped_case(simulator: Simulator) -> None:
@@ -339,6 +351,9 @@ PLACES = {
         pressing("enter"),
         (Act("case.recall", on(ActDialog, "Recall the checkpoint on parcel 7"), after=ESCAPE),),
         rich_case,
+    ),
+    "case, void": Place(
+        "omar", void, (Act("case.anew", says("parcel 8 of D-1")),), void_case, anew=True
     ),
     "cases": Place(
         "ada",

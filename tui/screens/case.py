@@ -39,6 +39,7 @@ class CaseScreen(Around, Listener):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "place", "Show place", id="case.place", tooltip="Where it was read"),
         Binding("p", "replay", "Replay", id="case.replay", tooltip="Step through what happened"),
+        Binding("n", "anew", "Asked anew", id="case.anew", tooltip="Where people are asked anew"),
         Binding("tab", "pane", "Other pane", id="case.pane", show=False),
         Binding("f5,ctrl+r", "load", "Refresh", id="case.refresh", show=False),
         *(
@@ -314,6 +315,13 @@ class CaseScreen(Around, Listener):
         """Read it again."""
         self.load()
 
+    def action_anew(self) -> None:
+        """From what is void to what is asked instead."""
+        after = None if self._file is None else self._file.checkpoint.replaced_by
+        if after is not None:
+            self._checkpoint, self._stale = after, True
+            self.load()
+
     def action_replay(self) -> None:
         """Step through what happened in this case."""
         if self._file is not None:
@@ -325,6 +333,8 @@ class CaseScreen(Around, Listener):
         """Offer what this person can do here, and nothing else."""
         if action == "section":
             return int(str(parameters[0])) <= len(self._panels) + len(self._late)
+        if action == "anew":
+            return self._file is not None and self._file.checkpoint.replaced_by is not None
         if action != "decide":
             return super().check_action(action, parameters)
         if self._file is None or not self.console.signed_in:

@@ -34,7 +34,7 @@ def list_(
         async with operator_client() as client:
             return await client.reviews("closed" if closed else "open")
 
-    columns = ("id", "case", "checkpoint", "opened_by", "until", "status")
+    columns = ("id", "case", "checkpoint", "opened_by", "until", "status", "reason")
     with failures():
         show(run(work()), as_json=as_json, columns=columns)
 

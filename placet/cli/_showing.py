@@ -28,6 +28,7 @@ from placet.model import (
     InputPart,
     ProcessDefinition,
     RecordId,
+    ReviewView,
     quantity,
 )
 
@@ -46,7 +47,7 @@ async def published_process(client: OperatorClient, case: CaseView) -> ProcessDe
 def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
     """Show what is asked: the findings first, then what is proposed, and what it rests on."""
     with failures():
-        view, lead, asked, held_on = run(_asked(identifier))
+        view, lead, asked, held_on, emergency = run(_asked(identifier))
         if as_json:
             show(view, as_json=True)
             return
@@ -59,7 +60,7 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
         if held_on is not None:
             said = f"on hold: {held_on}; nothing guarded happens until that is lifted"
             out.print(said, soft_wrap=True)
-        for line in _said_first(view):
+        for line in (*_begun(emergency), *_said_first(view)):
             out.print(f"  {_safe(line)}", soft_wrap=True)
         for finding in proposal.findings:
             out.print(
@@ -107,8 +108,10 @@ def show_part(identifier: str, name: str) -> None:
 
 async def _asked(
     identifier: str,
-) -> tuple[CheckpointView, InputPart, CheckpointDefinition | None, RecordId | None]:
-    """A checkpoint, the part that leads its evidence, how its process describes it, and its hold.
+) -> tuple[
+    CheckpointView, InputPart, CheckpointDefinition | None, RecordId | None, ReviewView | None
+]:
+    """A checkpoint, its leading part, how its process describes it, its hold, its emergency.
 
     Raises:
         EvidenceMismatch: it shows what its digests do not fix.
@@ -120,7 +123,22 @@ async def _asked(
         lead = await client.part(view.case, view.evidence.items[0].digest)
         case = await client.case(view.case)
         made = await published_process(client, case)
-        return view, lead, None if made is None else made.checkpoint(view.name), case.held_on
+        described = None if made is None else made.checkpoint(view.name)
+        return view, lead, described, case.held_on, await _emergency(client, view)
+
+
+async def _emergency(client: OperatorClient, view: CheckpointView) -> ReviewView | None:
+    if view.requirement.emergency_until is None:
+        return None
+    return next((e for e in await client.reviews(None) if e.checkpoint == view.id), None)
+
+
+def _begun(emergency: ReviewView | None) -> Iterator[str]:
+    """Who declared an emergency, until when it lasts, and why."""
+    if emergency is not None:
+        until = emergency.until.isoformat(timespec="seconds")
+        why = f": {emergency.reason}" if emergency.reason else ""
+        yield f"EMERGENCY until {until}, begun by {emergency.opened_by}{why}"
 
 
 def _said_first(view: CheckpointView) -> Iterator[str]:

@@ -219,7 +219,7 @@ class CloseReview(Model):
 
 
 class ReviewView(Model):
-    """The review of an emergency, which opens with it."""
+    """The review of an emergency, which opens with it; ``reason`` is empty once it was erased."""
 
     id: str
     case: CaseId
@@ -229,6 +229,7 @@ class ReviewView(Model):
     until: UtcTime
     status: str
     closed_by: Principal | None = None
+    reason: str = ""
 
 
 class DeliveryStatus(StrEnum):

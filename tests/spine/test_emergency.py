@@ -1,5 +1,7 @@
 """Break-glass: two people, a reason, a time limit, and a review that opens by itself."""
 
+from pathlib import Path
+
 import pytest
 
 from placet.cli._fetch import fetch_log
@@ -16,6 +18,7 @@ from placet.model import (
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.world import World, until
+from tests.spine.test_reviews import shown_on_a_terminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,7 +57,9 @@ async def _approve(client: OperatorClient, checkpoint: CheckpointView) -> None:
     await client.decide(checkpoint, Verdict.APPROVE, amount=amount)
 
 
-async def test_two_people_on_duty_approve_and_a_review_opens_by_itself(w: World) -> None:
+async def test_two_people_on_duty_approve_and_a_review_opens_by_itself(
+    w: World, tmp_path: Path
+) -> None:
     """I6: an emergency takes two other people, and someone independent looks at it afterwards."""
     await _rules(w)
     una = w.people["una"]
@@ -73,6 +78,10 @@ async def test_two_people_on_duty_approve_and_a_review_opens_by_itself(w: World)
             assert "not_open" in voided.value.problem.reasons
             (review,) = await una.reviews()
             assert review.checkpoint == emergency.id
+            assert review.reason == "the depot floods"
+            shown = await shown_on_a_terminal(w, emergency.id, tmp_path)
+            assert "EMERGENCY until " in shown
+            assert ", begun by operator:dot: the depot floods" in shown
             with pytest.raises(AuthorityError, match="not over"):
                 await una.act("review.close", review.id, {"justified": True, "reason": "yes"})
             await _approve(dot, emergency)

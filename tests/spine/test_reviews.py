@@ -153,7 +153,7 @@ async def _asked_and_answered(
         assert {each.id: each.about for each in listed} == {shown[each].id: each for each in WANTED}
         found = (await olga.checkpoint_page(CheckpointQuery(text=KEEP))).checkpoints
         assert [each.id for each in found] == [shown[KEEP].id]
-        told = await _shown_on_a_terminal(w, shown[KEEP].id, folder)
+        told = await shown_on_a_terminal(w, shown[KEEP].id, folder)
         assert f"about {KEEP}\n" in told
         assert "to reject: By the reason: narrow leaves it the actions that it used" in told
         assert "amount" not in told
@@ -173,7 +173,7 @@ async def _asked_and_answered(
     return shown
 
 
-async def _shown_on_a_terminal(w: World, checkpoint: str, folder: Path) -> str:
+async def shown_on_a_terminal(w: World, checkpoint: str, folder: Path) -> str:
     """What ``placet checkpoint show`` says of it to somebody."""
     file = folder / "una.key"
     write_key_file(file, w.keys["una"], PASSPHRASE)

@@ -6,6 +6,7 @@
 3. A review opens with it, is visible until someone closes it, and nobody does who had a hand in it.
 """
 
+import json
 from collections.abc import Mapping
 
 from placet.authority._acts._act import (
@@ -23,7 +24,16 @@ from placet.authority._errors import Conflict
 from placet.authority._governance import governance
 from placet.authority._notices import put_notice
 from placet.authority._outcomes import settle_status, tell_waiting, void
-from placet.authority._store import Case, Checkpoint, Reader, ReviewRow, Tx
+from placet.authority._store import (
+    Case,
+    Checkpoint,
+    ContextBlob,
+    LedgerEntry,
+    Reader,
+    ReviewRow,
+    Tx,
+)
+from placet.ledger import EntryType
 from placet.model import (
     ADMINISTRATOR,
     AUTHORITY,
@@ -237,19 +247,36 @@ async def end_emergencies(core: Core) -> None:
 async def list_reviews(core: Core, status: str | None, after: str) -> list[ReviewView]:
     """A page of reviews by id."""
     where = [ReviewRow.id > after] + ([ReviewRow.status == status] if status else [])
-    rows = await core.store.read(
-        lambda reader: reader.all(ReviewRow, *where, order_by=[ReviewRow.id], limit=PAGE)
+
+    def read(reader: Reader) -> list[ReviewView]:
+        rows = reader.all(ReviewRow, *where, order_by=[ReviewRow.id], limit=PAGE)
+        return [_view(reader, row) for row in rows]
+
+    return await core.store.read(read)
+
+
+def _view(reader: Reader, row: ReviewRow) -> ReviewView:
+    return ReviewView(
+        id=row.id,
+        case=row.case_id,
+        checkpoint=row.checkpoint_id,
+        opened_by=row.opened_by,
+        opened_at=row.opened_at,
+        until=row.until,
+        status=row.status,
+        closed_by=row.closed_by,
+        reason=_reason(reader, row),
     )
-    return [
-        ReviewView(
-            id=row.id,
-            case=row.case_id,
-            checkpoint=row.checkpoint_id,
-            opened_by=row.opened_by,
-            opened_at=row.opened_at,
-            until=row.until,
-            status=row.status,
-            closed_by=row.closed_by,
-        )
-        for row in rows
-    ]
+
+
+def _reason(reader: Reader, row: ReviewRow) -> str:
+    """Why the emergency was begun, as it is kept apart from the ledger."""
+    begun = reader.all(
+        LedgerEntry,
+        LedgerEntry.case_id == row.case_id,
+        LedgerEntry.type == EntryType.GLASS_BROKEN.value,
+    )
+    told = (json.loads(each.content)["data"] for each in begun)
+    digest = next((each["reason_digest"] for each in told if each["review"] == row.id), "")
+    kept = reader.get(ContextBlob, digest)
+    return "" if kept is None else kept.content.decode()

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from placet.cli import CommandFailed, _processes
 from placet.cli._app import _OURS, whole
 from placet.cli._deciding import require_named
+from placet.ledger import NoteSigner
 from placet.model import CheckpointView
 from tests.cli.conftest import PROGRAM, Ended, Placet, Served, serving
 from tests.cli.test_wrong_input import POLICIES, assert_told
@@ -223,7 +225,7 @@ def test_what_auditors_are_given_is_what_the_ledger_holds_under(
     right = json.loads(given.out)
     origin = right["log_key"].partition("+")[0]
     others = {
-        "log_key": placet("audit", "witness-key", "other.pem", "--name", origin).out.strip(),
+        "log_key": NoteSigner(origin, Ed25519PrivateKey.generate()).verifier.vkey,
         "administrators": [json.loads(placet("operator", "key", "other.key").out)["kid"]],
     }
     for member, other in others.items():

@@ -236,4 +236,4 @@ def test_a_rewritten_log_with_a_new_head_is_found_by_an_old_head() -> None:
 
 def test_the_public_face_is_pinned() -> None:
     """A name that goes or comes is a decision."""
-    assert len(placet.ledger.__all__) == 61
+    assert len(placet.ledger.__all__) == 63

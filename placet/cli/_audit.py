@@ -4,14 +4,12 @@ A bundle is verified and replayed with nothing but what ``placet[audit]`` brings
 with an authority is loaded where it is needed.
 """
 
-import contextlib
 import csv
 import json
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,21 +20,25 @@ from placet.audit import (
     HEADS,
     MAX_BUNDLE_BYTES,
     REPORT,
-    Bundle,
-    BundleError,
     Framework,
-    LogFiles,
     Report,
     coverage,
-    log_proof,
     population,
-    read_bundle,
     sample,
     timeline,
     verify,
     verify_bundle,
     verify_log_proof,
-    write_bundle,
+)
+from placet.cli._audited import (
+    CASE,
+    bundle_of,
+    fetch,
+    fetch_ledger,
+    fetch_story,
+    online,
+    read_case_bundle,
+    require_case,
 )
 from placet.cli._codes import codes_of, record_case
 from placet.cli._examining import (
@@ -48,6 +50,7 @@ from placet.cli._examining import (
     print_report,
     print_timeline,
 )
+from placet.cli._exporting import export, prove
 from placet.cli._flight import print_flight
 from placet.cli._output import (
     REFUSED,
@@ -55,26 +58,24 @@ from placet.cli._output import (
     AsJson,
     console,
     fail,
-    new_file,
     offline_failures,
     read_bytes,
     run,
     show,
-    write_bytes,
 )
 from placet.cli._period import Since, Until, period
 from placet.cli._replaying import replay_cases
 from placet.cli._trust import Trust, read_trust
 from placet.cli._witness import witness, witness_key
-from placet.ledger import LOG_PROOF, EntryError, LedgerError, LogProof
-from placet.model import digest_bytes
+from placet.ledger import LOG_PROOF, EntryError, LedgerError
 
 _SHOWN = 10
 """Of more cases than that, those alone are shown that do not hold."""
-_CASE = re.compile(r"case-[0-9a-z]{26}")
 audit = typer.Typer(help="What an auditor can prove.", no_args_is_help=True)
 audit.command("witness")(witness)
 audit.command("witness-key")(witness_key)
+audit.command("export")(export)
+audit.command("prove")(prove)
 WithoutReport = Annotated[
     bool,
     typer.Option("--without-report", help="Do without report.html: another version wrote it."),
@@ -83,63 +84,6 @@ WithoutHeads = Annotated[
     bool,
     typer.Option("--without-heads", help="Do without heads.json: bundles of before have none."),
 ]
-
-
-@contextlib.contextmanager
-def _online() -> Iterator[None]:
-    """Failures of commands that speak with an authority."""
-    from placet.cli._base import failures  # noqa: PLC0415 - it brings a client and a server
-
-    with failures():
-        yield
-
-
-async def _fetch_ledger(trusted: dict[str, Any] | None) -> LogFiles:
-    """The log's entries and head, without what they refer to."""
-    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
-    from placet.cli._fetch import fetch_ledger  # noqa: PLC0415 - the same
-
-    async with operator_client() as client:
-        with console().status("fetching the log"):
-            return await fetch_ledger(client, trusted)
-
-
-async def _fetch(
-    trusted: dict[str, Any] | None, case: str | None = None, size: int | None = None
-) -> LogFiles:
-    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
-    from placet.cli._fetch import fetch_case, fetch_log  # noqa: PLC0415 - the same
-
-    async with operator_client() as client:
-        with console().status("fetching the log"):
-            if case is not None:
-                return await fetch_case(client, case, size)
-            return await fetch_log(client, trust=trusted)
-
-
-async def _fetch_proof(index: int, size: int | None) -> LogProof:
-    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
-    from placet.cli._fetch import fetch_log_proof  # noqa: PLC0415 - the same
-
-    async with operator_client() as client:
-        return await fetch_log_proof(client, index, size)
-
-
-async def _fetch_story(case: str) -> LogFiles:
-    from placet.cli._base import operator_client  # noqa: PLC0415 - it brings a client
-    from placet.cli._fetch import fetch_story  # noqa: PLC0415 - the same
-
-    async with operator_client() as client:
-        with console().status("fetching the case"):
-            return await fetch_story(client, case)
-
-
-def _read_bundle(path: Path, trust: Path | None, data: bytes | None = None) -> Bundle:
-    known = read_trust(trust)
-    try:
-        return read_bundle(data or read_bytes(path, MAX_BUNDLE_BYTES + 1, "a bundle"), trust=known)
-    except BundleError as error:
-        raise fail(f"{path}: {error}", REFUSED) from None
 
 
 def _text(path: Path, data: bytes) -> str:
@@ -177,14 +121,18 @@ def verify_(
             if data.startswith(LOG_PROOF.encode()):
                 report, entry = verify_log_proof(_text(bundle, data), read_trust(trust))
             else:
-                report = verify_bundle(_read_bundle(bundle, trust, data))
+                report = verify_bundle(bundle_of(bundle, data, trust))
         else:
             known = read_trust(trust)
-            with _online():
-                report = verify(run(_fetch(known)))
-        print_report(report, as_json=as_json)
-        if entry is not None and not as_json:
-            print_entry(entry)
+            with online():
+                report = verify(run(fetch(known)))
+        if as_json and entry is not None:
+            told = report.model_dump(mode="json")
+            show(told | {"entry": entry.model_dump(mode="json", exclude_none=True)}, as_json=True)
+        else:
+            print_report(report, as_json=as_json)
+            if entry is not None:
+                print_entry(entry)
         judge(report, without={REPORT: without_report, HEADS: without_heads})
 
 
@@ -217,14 +165,14 @@ def replay_(
     with offline_failures():
         if (case is None) == (not all_):
             raise fail("name a case, or say --all", USAGE)
-        if case is not None and not _CASE.fullmatch(case):
-            bundle = _read_bundle(Path(case), trust)
+        if case is not None and not CASE.fullmatch(case):
+            bundle = read_case_bundle(Path(case), trust)
             files, cases = bundle.files, [bundle.case]
             reports = {"the bundle": verify_bundle(bundle)}
         else:
-            with _online():
+            with online():
                 known = read_trust(trust)
-                files = run(_fetch(known))
+                files = run(fetch(known))
             cases = [case] if case is not None else sorted(files.archives)
             reports = {"the ledger": verify(files)}
         reports |= replay_cases(
@@ -249,11 +197,11 @@ def _print_reports(reports: Mapping[str, Report]) -> None:
     """Print each report; of many cases, those alone that do not hold."""
     many = len(reports) > _SHOWN
     for name, report in reports.items():
-        if not many or not report.holds or not _CASE.fullmatch(name):
+        if not many or not report.holds or not CASE.fullmatch(name):
             console().print(f"[bold]{escape(name)}[/bold]")
             print_report(report)
     if many:
-        held = sum(each.holds for name, each in reports.items() if _CASE.fullmatch(name))
+        held = sum(each.holds for name, each in reports.items() if CASE.fullmatch(name))
         console().print(f"{held} of {len(reports) - 1} cases hold")
 
 
@@ -274,12 +222,12 @@ def list_(
 
     The whole log is read against its signed head. Exit codes are those of verify.
     """
-    with _online():
+    with online():
         if (sample_ is None) != (word is None):
             raise fail("a sample needs both --sample and --word", USAGE)
         start, end = period(since, until)
         known = read_trust(trust)
-        found = population(run(_fetch_ledger(known)), start, end)
+        found = population(run(fetch_ledger(known)), start, end)
         drawn = found.cases if sample_ is None else sample(found.cases, sample_, word or "")
         if as_json:
             show(found.model_copy(update={"cases": tuple(drawn)}), as_json=True)
@@ -303,10 +251,10 @@ def report_(
 
     It is evidence for a control: whether the control is met, it does not say.
     """
-    with _online():
+    with online():
         start, end = period(since, until)
         try:
-            found = coverage(run(_fetch_ledger(None)), framework, start, end)
+            found = coverage(run(fetch_ledger(None)), framework, start, end)
         except EntryError as error:
             raise fail(str(error), REFUSED) from None
         if as_json:
@@ -317,90 +265,12 @@ def report_(
             print_coverage(found)
 
 
-@audit.command("export")
-def export(
-    case: str,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="A file or a folder to write it to; CASE.zip in this one if not given."),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write a case's evidence bundle: all that an examiner needs to check it offline.
-
-    The same case at the same size gives the same bytes. Another file is never written over.
-    """
-    with _online():
-        if not _CASE.fullmatch(case):
-            raise fail(f"{case!r} is no case's id", USAGE)
-        new_file(out or Path(), f"{case}.zip")  # before anything is fetched
-        try:
-            files = run(_fetch(None, case, size))
-            data = write_bundle(files, case)
-        except (BundleError, LedgerError) as error:
-            raise fail(str(error), USAGE) from None
-        written = _write_new(out, f"{case}.zip", data)
-        show(written | {"size": read_bundle(data).manifest.size}, as_json=as_json)
-
-
-def _write_new(out: Path | None, name: str, data: bytes) -> dict[str, str | int]:
-    """Write a file that is not there yet, or is the very same; what is to be told of it.
-
-    Raises:
-        CommandFailed: another file is there.
-    """
-    path = new_file(out or Path(), name)
-    if path.exists() and path.read_bytes() != data:
-        raise fail(f"{path}: is there already, and is another; nothing was written", USAGE)
-    write_bytes(path, data)
-    return {"file": str(path), "bytes": len(data), "digest": digest_bytes(data)}
-
-
-@audit.command("prove")
-def prove_(
-    entry: Annotated[int, typer.Argument(min=0, help="An entry's index; the log's first is 0.")],
-    bundle: Annotated[
-        Path | None, typer.Option(help="Take it from this case's bundle, offline.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="A file or a folder; entry-N.tlog-proof in this one if not given."),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write one entry's proof, with the entry in it, as a C2SP tlog-proof.
-
-    Whoever has the log's key verifies it: with placet audit verify, or any tool of that format.
-    Another file is never written over.
-    """
-    with offline_failures():
-        try:
-            if bundle is None:
-                with _online():
-                    proof = run(_fetch_proof(entry, size))
-            elif size is None:
-                proof = log_proof(_read_bundle(bundle, None).files, entry)
-            else:
-                raise fail("a bundle has one head: leave --size away", USAGE)
-        except LedgerError as error:
-            raise fail(str(error), USAGE) from None
-        written = _write_new(out, f"entry-{entry}.tlog-proof", proof.text.encode())
-        show(written | {"size": proof.head().size}, as_json=as_json)
-
-
 @audit.command("timeline")
 def timeline_(case: str, as_json: AsJson = False) -> None:
     """Print the story of a case in order."""
-    with _online():
-        if not _CASE.fullmatch(case):
-            raise fail(f"{case!r} is no case's id", USAGE)
-        moments = list(timeline(run(_fetch_story(case)), case))
+    with online():
+        require_case(case)
+        moments = list(timeline(run(fetch_story(case)), case))
         if not moments:
             raise fail(f"the ledger has no case {case}", USAGE)
         if as_json:
@@ -425,11 +295,11 @@ def flight_(
     with offline_failures():
         holds = True
         try:
-            if _CASE.fullmatch(case):
-                with _online():
-                    flight = run(record_case(run(_fetch(None, case)), case))
+            if CASE.fullmatch(case):
+                with online():
+                    flight = run(record_case(run(fetch(None, case)), case))
             else:
-                bundle = _read_bundle(Path(case), None)
+                bundle = read_case_bundle(Path(case), None)
                 holds = verify_bundle(bundle).holds
                 flight = run(record_case(bundle.files, bundle.case))
         except LedgerError as error:

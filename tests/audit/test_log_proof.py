@@ -150,6 +150,7 @@ def test_a_proof_is_taken_from_a_bundle_and_verified_offline(
     assert '"type": "decision.recorded"' in held.out
     report = json.loads(placet("audit", "verify", file, "--trust", "trust.json", "--json").out)
     assert report["troubles"] == []
+    assert report["entry"]["type"] == "decision.recorded"
     alone = placet("audit", "verify", file)
     assert alone.code == 3
     assert "not checked: signature" in alone.out

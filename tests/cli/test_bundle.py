@@ -84,7 +84,7 @@ def test_where_memory_is_short_nothing_is_said_to_be_wrong(
     def short(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("placet.cli._audit.read_bundle", short)
+    monkeypatch.setattr("placet.cli._audited.read_bundle", short)
     (tmp_path / "case.zip").write_bytes(b"PK")
     for command in ("verify", "replay", "flight"):
         ended = placet("audit", command, "case.zip")
@@ -213,8 +213,8 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
     def give(data: bytes) -> None:
         manifest = SimpleNamespace(manifest=SimpleNamespace(size=7))
-        monkeypatch.setattr("placet.cli._audit.write_bundle", lambda *_: data)
-        monkeypatch.setattr("placet.cli._audit.read_bundle", lambda _: manifest)
+        monkeypatch.setattr("placet.cli._exporting.write_bundle", lambda *_: data)
+        monkeypatch.setattr("placet.cli._exporting.read_bundle", lambda _: manifest)
 
     give(b"a bundle")
     return give

@@ -235,7 +235,9 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
         with pytest.raises(AuthorityError, match="needs the role"):
             await olga.act("campaign.acknowledge", CAMPAIGN, seen.counted())
         await mira.act("campaign.acknowledge", CAMPAIGN, seen.counted())
-        assert len(_LOST) == len(await w.entries("identity.reviewed")) == 4
+        reviewed = [each["case"] for each in await w.entries("identity.reviewed")]
+        assert len(reviewed) == 4
+        assert set(reviewed) <= set(_LOST), "an answer was lost of each"
         files = await fetch_log(w.people["una"])
         assert verify(files).troubles == ()
         of_accounts = {each.id: each for each in coverage(files, Framework.PCI_DSS).controls}

@@ -10,25 +10,30 @@ from activities.draw._steps import (
     match_invoices,
     read_earlier_draw,
     read_loan,
+    read_loan_again,
     read_packet,
+    read_packet_again,
     recompute_analysis,
     screen_payee,
 )
 from activities.reading._steps import (
     analyse_read_draw,
     check_reading,
+    check_reading_again,
     reading_activities,
     recompute_read_analysis,
 )
 from activities.reallocation._steps import (
     check_reallocation,
     read_moves,
+    read_moves_again,
     reallocate,
     recompute_reallocation,
 )
 from activities.resend._steps import (
     propose_resend,
     read_payment,
+    read_payment_again,
     recompute_resend,
     resend_payment,
 )
@@ -50,7 +55,7 @@ PROCESSES: tuple[Process, ...] = (
 
 ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "orchestrator": ORCHESTRATION,
-    "draw-intake": (read_packet,),
+    "draw-intake": (read_packet, check_reading_again),
     "draw-analyst": (
         read_loan,
         read_earlier_draw,
@@ -64,10 +69,14 @@ ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
         propose_resend,
     ),
     "draw-verifier": (
+        read_packet_again,
+        read_loan_again,
         recompute_analysis,
+        read_moves_again,
         recompute_reallocation,
         check_reading,
         recompute_read_analysis,
+        read_payment_again,
         recompute_resend,
     ),
     "compliance-checker": (screen_payee,),

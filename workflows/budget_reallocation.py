@@ -1,15 +1,16 @@
 """The reallocation of an approved budget: it orders the work, and decides nothing.
 
-read the moves and the loan → check them, twice → ask people → reallocate → close. What people
-return waits until whoever asked has changed the moves, and is checked and asked anew. An approval
-that no longer holds, because the loan has changed, goes back to people on the loan as it is now.
+read the moves and the loan, twice → check them, twice → ask people → reallocate → close. What
+people return waits until whoever asked has changed the moves, and is checked and asked anew. An
+approval that no longer holds, because the loan has changed, goes back to people on the loan as it
+is now.
 """
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.draw import LoanRef
-    from activities.reallocation import CheckRef
+    from activities.reallocation import CheckRef, MovesRef
     from placet.model import CaseInput, CheckpointStatus, PartRef
     from placet.process import GovernedWorkflow, NotTaken, Process
     from workflows.reallocation_definition import APPROVAL, DEFINITION
@@ -36,8 +37,9 @@ class BudgetReallocation(GovernedWorkflow):
 
     async def _round(self, case: CaseInput) -> str | None:
         """One check and one decision; ``None`` starts the next round."""
-        await self.take(case, "read_moves", case.subject, PartRef)
-        await self.take(case, "read_loan", "/".join(case.subject.split("/")[:2]), LoanRef)
+        await self.take_twice(case, "read_moves", "read_moves_again", case.subject, MovesRef)
+        loan = "/".join(case.subject.split("/")[:2])
+        await self.take_twice(case, "read_loan", "read_loan_again", loan, LoanRef)
         check = await self.take(case, "check_reallocation", case.subject, CheckRef)
         await self.take(case, "recompute_reallocation", case.subject, PartRef)
         outcome = await self.checkpoint(APPROVAL, case.case, case.subject)

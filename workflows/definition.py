@@ -41,7 +41,7 @@ def _either(status: CheckpointStatus) -> tuple[CheckpointEnd, ...]:
 
 DEFINITION = ProcessDefinition(
     name="loan-draw",
-    version=1,
+    version=2,
     workflow_type="LoanDrawReview",
     subject="loan/{loan}/draw/{draw}",
     relations=(
@@ -68,12 +68,31 @@ DEFINITION = ProcessDefinition(
             facts=("packet",),
         ),
         Step(
+            activity_type="read_packet_again",
+            agent="draw-verifier",
+            action="packet:read",
+            system="document-storage",
+            relation="packet",
+            inputs=("keyed",),
+            produces=("packet_again",),
+            confirms="packet",
+        ),
+        Step(
             activity_type="read_loan",
             agent="draw-analyst",
             action="loan:read",
             system="loan-servicing",
             relation="loan",
             produces=("loan",),
+        ),
+        Step(
+            activity_type="read_loan_again",
+            agent="draw-verifier",
+            action="loan:read",
+            system="loan-servicing",
+            relation="loan",
+            produces=("loan_again",),
+            confirms="loan",
         ),
         Step(
             activity_type="read_earlier_draw",

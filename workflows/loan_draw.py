@@ -1,9 +1,9 @@
 """The review of one draw: it orders the work; who may do what is decided elsewhere.
 
-read the packet and the loan → match invoices, screen payees → analyse, twice → ask compliance, if
-it must look → ask for approval → look again → disburse → close. A returned packet starts the checks
-again on its new version; an approval that no longer holds goes back to people; a step that is
-denied for another reason stops the case, and is taken once a person has let it go on.
+read the packet and the loan, twice → match invoices, screen payees → analyse, twice → ask
+compliance, if it must look → ask for approval → look again → disburse → close. A returned packet
+starts the checks again on its new version; an approval that no longer holds goes back to people; a
+step that is denied for another reason stops the case, and is taken once a person has let it go on.
 """
 
 import asyncio
@@ -72,8 +72,12 @@ class LoanDrawReview(GovernedWorkflow):
         """Read and ask what the analysis rests on."""
         subject = case.subject
         loan_id, draw = subject.split("/")[1], int(subject.split("/")[3])
-        await self.take(case, "read_packet", f"{subject}/packet", PacketRef)
-        loan = await self.take(case, "read_loan", f"loan/{loan_id}", LoanRef)
+        await self.take_twice(
+            case, "read_packet", "read_packet_again", f"{subject}/packet", PacketRef
+        )
+        loan = await self.take_twice(
+            case, "read_loan", "read_loan_again", f"loan/{loan_id}", LoanRef
+        )
         if 0 < loan.last_draw < draw:
             earlier = f"loan/{loan_id}/draw/{loan.last_draw}"
             await self.take(case, "read_earlier_draw", earlier, PartRef)

@@ -35,7 +35,12 @@ class LoanDrawRead(LoanDrawReview, ReasoningWorkflow):
             *(self.reason(reader, case.case, case.subject) for reader in READERS)
         )
         check = CheckReading(case=case.case, record=f"{case.subject}/packet", runs=tuple(runs))
-        await self.patient_step("check_reading", check, PartRef, case.subject)
+        await asyncio.gather(
+            *(
+                self.patient_step(each, check, PartRef, case.subject)
+                for each in ("check_reading", "check_reading_again")
+            )
+        )
         analysis = await self.take(case, "analyse_read_draw", case.subject, AnalysisRef)
         await self.take(case, "recompute_read_analysis", case.subject, PartRef)
         return analysis

@@ -1,8 +1,8 @@
 """A payment that came back is sent again: it orders the work, and decides nothing.
 
-read the payment and the loan, screen the payee → propose, twice → have the payee called back → ask
-for approval → send → close. What people return waits until the loan was handed in anew, and is
-looked at and asked anew. An approval that no longer holds goes back to people.
+read the payment and the loan, twice → screen the payee → propose, twice → have the payee called
+back → ask for approval → send → close. What people return waits until the loan was handed in anew,
+and is looked at and asked anew. An approval that no longer holds goes back to people.
 """
 
 from temporalio import workflow
@@ -48,8 +48,11 @@ class PaymentResend(GovernedWorkflow):
         return await self._send(case)
 
     async def _propose(self, case: CaseInput) -> ResendRef:
-        sent = await self.take(case, "read_payment", case.subject, SentRef)
-        await self.take(case, "read_loan", "/".join(case.subject.split("/")[:2]), LoanRef)
+        sent = await self.take_twice(
+            case, "read_payment", "read_payment_again", case.subject, SentRef
+        )
+        loan = "/".join(case.subject.split("/")[:2])
+        await self.take_twice(case, "read_loan", "read_loan_again", loan, LoanRef)
         await self.take(case, "screen_payee", sent.payee, PartRef)
         proposed = await self.take(case, "propose_resend", case.subject, ResendRef)
         await self.take(case, "recompute_resend", case.subject, PartRef)

@@ -109,6 +109,14 @@ _CHECK = Step(
     inputs=("packet", "keyed", *CONVERSATIONS),
     produces=("reading",),
 )
+_CHECK_AGAIN = _CHECK.model_copy(
+    update={
+        "activity_type": "check_reading_again",
+        "agent": "draw-intake",
+        "produces": ("reading_again",),
+        "confirms": "reading",
+    }
+)
 _NAMES = {"analyse_draw": "analyse_read_draw", "recompute_analysis": "recompute_read_analysis"}
 
 
@@ -202,6 +210,7 @@ DEFINITION = ProcessDefinition.model_validate(
             *(_with_reading(step) for step in WITHOUT.steps),
             *(step for reader, agent in READERS.items() for step in _steps(reader, agent)),
             _CHECK,
+            _CHECK_AGAIN,
         ),
         "checkpoints": tuple(_showing(each) for each in WITHOUT.checkpoints),
         "presentation": _PRESENTATION,

@@ -90,7 +90,7 @@ PRESENTATION = Presentation(
 
 DEFINITION = ProcessDefinition(
     name="budget-reallocation",
-    version=1,
+    version=2,
     workflow_type="BudgetReallocation",
     subject=SUBJECT,
     relations=(
@@ -109,12 +109,30 @@ DEFINITION = ProcessDefinition(
             facts=("reallocation",),
         ),
         Step(
+            activity_type="read_moves_again",
+            agent="draw-verifier",
+            action="reallocation:read",
+            system="loan-servicing",
+            relation="reallocation",
+            produces=("moves_again",),
+            confirms="moves",
+        ),
+        Step(
             activity_type="read_loan",
             agent="draw-analyst",
             action="loan:read",
             system="loan-servicing",
             relation="loan",
             produces=("loan",),
+        ),
+        Step(
+            activity_type="read_loan_again",
+            agent="draw-verifier",
+            action="loan:read",
+            system="loan-servicing",
+            relation="loan",
+            produces=("loan_again",),
+            confirms="loan",
         ),
         Step(
             activity_type="check_reallocation",

@@ -99,7 +99,7 @@ PRESENTATION = Presentation(
 
 DEFINITION = ProcessDefinition(
     name="payment-resend",
-    version=1,
+    version=2,
     workflow_type="PaymentResend",
     subject=SUBJECT,
     relations=(
@@ -122,12 +122,30 @@ DEFINITION = ProcessDefinition(
             facts=("payment",),
         ),
         Step(
+            activity_type="read_payment_again",
+            agent="draw-verifier",
+            action="payment:read",
+            system="loan-servicing",
+            relation="payment",
+            produces=("payment_again",),
+            confirms="payment",
+        ),
+        Step(
             activity_type="read_loan",
             agent="draw-analyst",
             action="loan:read",
             system="loan-servicing",
             relation="loan",
             produces=("loan",),
+        ),
+        Step(
+            activity_type="read_loan_again",
+            agent="draw-verifier",
+            action="loan:read",
+            system="loan-servicing",
+            relation="loan",
+            produces=("loan_again",),
+            confirms="loan",
         ),
         Step(
             activity_type="screen_payee",

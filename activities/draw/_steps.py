@@ -81,6 +81,17 @@ class Disbursed(Model):
 @governed(action="packet:read", system="document-storage")
 async def read_packet(request: StepRequest) -> PacketRef:
     """Read the newest packet of the draw, file by file."""
+    return await _read_packet(request, "packet")
+
+
+@activity.defn
+@governed(action="packet:read", system="document-storage")
+async def read_packet_again(request: StepRequest) -> PacketRef:
+    """Read it as another identity: what one alone has read brings nothing before people (I3)."""
+    return await _read_packet(request, "packet_again")
+
+
+async def _read_packet(request: StepRequest, name: str) -> PacketRef:
     grant = current_grant()
     loan, draw = draw_of(request.record)
     base = f"/loans/{loan}/draws/{draw}/packet"
@@ -101,19 +112,30 @@ async def read_packet(request: StepRequest) -> PacketRef:
         f"read {quantity(len(packet.files), 'file')} of packet version {manifest.version}; "
         f"{quantity(len(packet.unreadable), 'thing')} could not be read"
     )
-    return PacketRef(part=grant.keep("packet", packet), version=manifest.version)
+    return PacketRef(part=grant.keep(name, packet), version=manifest.version)
 
 
 @activity.defn
 @governed(action="loan:read", system="loan-servicing")
 async def read_loan(request: StepRequest) -> LoanRef:
     """Read the loan, its budget and its draw history."""
+    return await _read_loan(request, "loan")
+
+
+@activity.defn
+@governed(action="loan:read", system="loan-servicing")
+async def read_loan_again(request: StepRequest) -> LoanRef:
+    """Read it as another identity: what one alone has read brings nothing before people (I3)."""
+    return await _read_loan(request, "loan_again")
+
+
+async def _read_loan(request: StepRequest, name: str) -> LoanRef:
     grant = current_grant()
     loan_id = request.record.split("/")[1]
     loan = read_answer(await grant.request("GET", f"/loans/{loan_id}"), LoanFile)
     grant.reason(f"read loan {loan_id}, version {loan.version}")
     return LoanRef(
-        part=grant.keep("loan", loan),
+        part=grant.keep(name, loan),
         version=loan.version,
         payees=tuple(f"payee/{payee.id}" for payee in loan.payees),
         last_draw=len(loan.prior_draws),

@@ -156,6 +156,17 @@ async def _files(names: frozenset[str]) -> dict[str, bytes]:
 @governed(action="packet:read", system="document-storage")
 async def check_reading(request: CheckReading) -> PartRef:
     """Hold each statement to the documents themselves."""
+    return await _check_reading(request, "reading")
+
+
+@activity.defn
+@governed(action="packet:read", system="document-storage")
+async def check_reading_again(request: CheckReading) -> PartRef:
+    """Hold them as another identity: what one alone drops brings nothing before people (I3)."""
+    return await _check_reading(request, "reading_again")
+
+
+async def _check_reading(request: CheckReading, part: str) -> PartRef:
     grant = current_grant()
     packet = await the_packet()
     known = {each.name: each.digest for each in packet.files}
@@ -174,7 +185,7 @@ async def check_reading(request: CheckReading) -> PartRef:
         f"{len(reading.unsupported)} dropped; "
         f"confidence {reading.confidence}"
     )
-    return grant.keep("reading", reading)
+    return grant.keep(part, reading)
 
 
 async def _said(run: Reasoned) -> Conversation | None:

@@ -20,7 +20,7 @@ from lender.model import (
     resend,
 )
 from placet.agent import current_grant, governed, read_answer
-from placet.model import PartRef, Proposal, quantity
+from placet.model import PartRef, Proposal, digest_json, quantity
 from placet.process import StepRequest
 
 
@@ -33,11 +33,26 @@ def _path(record: str) -> str:
 @governed(action="payment:read", system="loan-servicing")
 async def read_payment(request: StepRequest) -> SentRef:
     """Read the payment as it was sent, and whether it came back."""
+    return await _read_payment(request, "payment")
+
+
+@activity.defn
+@governed(action="payment:read", system="loan-servicing")
+async def read_payment_again(request: StepRequest) -> SentRef:
+    """Read it as another identity: what one alone has read brings nothing before people (I3)."""
+    return await _read_payment(request, "payment_again")
+
+
+async def _read_payment(request: StepRequest, name: str) -> SentRef:
     grant = current_grant()
     sent = read_answer(await grant.request("GET", _path(request.record)), SentPayment)
     came = "came back" if sent.came_back is not None else "is not known to have come back"
     grant.reason(f"read payment {sent.payment.id} of {sent.payment.amount}, which {came}")
-    return SentRef(part=grant.keep("payment", sent), payee=f"payee/{sent.payment.payee}")
+    return SentRef(
+        part=grant.keep(name, sent),
+        version=digest_json(sent),
+        payee=f"payee/{sent.payment.payee}",
+    )
 
 
 @activity.defn

@@ -375,8 +375,9 @@ class Checkpoints:
             return
         for said in self._unmet(view):
             yield "checkpoint-before", said
-        if not self._requirements.confirmed(view):
-            yield "checkpoint-before", "no second agent came to the same"
+        alone = self._requirements.made_alone(view)
+        if alone is not None:
+            yield "checkpoint-before", f"no second agent came to the same {alone}"
         names = (view.evidence.checkpoint, *self._priors(view))
         for name in names:
             for person in self._not_active(self._newest(view.evidence.case, name)):

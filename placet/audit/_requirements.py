@@ -14,10 +14,12 @@ from placet.model import (
     CheckpointDefinition,
     CheckpointRule,
     CheckpointView,
+    EvidenceItem,
     Exclusion,
     ExclusionReason,
     NotAgain,
     Part,
+    Step,
 )
 from placet.rules import (
     AutomaticFacts,
@@ -84,31 +86,40 @@ class Requirements:
 
     def recomputed(self, view: CheckpointView) -> AutomaticFacts | None:
         """The second agent's recomputation of what is shown, if it was settled before."""
-        definition, lead = self._scene.process(view.evidence.case), view.evidence.items[0]
-        steps = () if definition is None else definition.steps
+        return self._made_again(view.evidence.case, view.evidence.items[0])
+
+    def made_alone(self, view: CheckpointView) -> str | None:
+        """A part of its case that two agents had to come to by now, and had not."""
+        if self._scene.case in self._scene.erased:
+            return None
         case = self._scene.cases.get(view.evidence.case)
-        names = [name for each in steps if each.confirms == lead.name for name in each.produces]
-        found = [case.newest.get(name, {}) for name in names] if case else []
-        again = next((item for each in found if len(each) == 1 for item in each.values()), None)
-        made = self._scene.part(lead.digest)
-        recomputed = None if again is None else self._scene.part(again.digest)
-        if made is None or again is None or recomputed is None:
+        for name in dict.fromkeys(step.confirms for step in self._steps(view.evidence.case)):
+            for made in case.newest.get(name, {}).values() if case and name else ():
+                if not confirmed(self._made_again(view.evidence.case, made)):
+                    return name
+        return None
+
+    def _made_again(self, of: str, made: EvidenceItem) -> AutomaticFacts | None:
+        """What a second agent came to of the same record as a part, if the process has one try."""
+        case = self._scene.cases.get(of)
+        names = [name for s in self._steps(of) if s.confirms == made.name for name in s.produces]
+        found = (case.newest.get(name, {}).get(made.record) for name in names) if case else ()
+        again = next((each for each in found if each is not None), None)
+        first = self._scene.part(made.digest)
+        second = None if again is None else self._scene.part(again.digest)
+        if first is None or again is None or second is None:
             return None
         return AutomaticFacts(
-            made_by=lead.agent,
-            said=said_digest(made),
+            made_by=made.agent,
+            said=said_digest(first),
             recomputed_by=again.agent,
-            recomputed=said_digest(recomputed),
+            recomputed=said_digest(second),
         )
 
-    def confirmed(self, view: CheckpointView) -> bool:
-        """Whether a second agent came to what is shown, where the process has one do it again."""
-        definition, lead = self._scene.process(view.evidence.case), view.evidence.items[0]
-        steps = () if definition is None else definition.steps
-        asked = any(each.confirms == lead.name for each in steps)
-        return (
-            self._scene.case in self._scene.erased or not asked or confirmed(self.recomputed(view))
-        )
+    def _steps(self, of: str) -> tuple[Step, ...]:
+        """The steps of a case, by the signed process."""
+        definition = self._scene.process(of)
+        return () if definition is None else definition.steps
 
     def _parts(self, view: CheckpointView) -> list[Part]:
         parts = [self._scene.part(each.digest) for each in view.evidence.items]

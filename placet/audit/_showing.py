@@ -31,11 +31,13 @@ class Showing:
         self._requirements = requirements
 
     def shows(self, view: CheckpointView, before: Standing | None) -> None:
-        """A second agent came to what it shows; and people had not answered it before."""
+        """Two agents came to what it rests on; and people had not answered it before."""
         if self._scene.case in self._scene.erased:
             return
-        if not self._requirements.confirmed(view):
-            self._scene.trouble("checkpoint-before", f"{view.id}: no second agent came to the same")
+        alone = self._requirements.made_alone(view)
+        if alone is not None:
+            said = f"{view.id}: no second agent came to the same {alone}"
+            self._scene.trouble("checkpoint-before", said)
         if before is not None and before.status not in _ASKED_ANEW:
             self._again(view, before)
 

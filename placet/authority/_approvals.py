@@ -80,21 +80,27 @@ class Approval:
 
 
 def automatic_facts(
-    reader: Reader, definition: ProcessDefinition, case: str, proposed_by: PartRow
+    reader: Reader, definition: ProcessDefinition, case: str, made: PartRow
 ) -> AutomaticFacts | None:
-    """The second agent's recomputation of a proposal, if there is one of these very inputs."""
-    for step in definition.steps:
-        if step.confirms != proposed_by.name:
-            continue
-        for name in step.produces:
-            rows = newest_parts(reader, case, name)
-            if len(rows) == 1:
-                return AutomaticFacts(
-                    made_by=proposed_by.agent,
-                    said=said_digest(unpack(proposed_by)),
-                    recomputed_by=rows[0].agent,
-                    recomputed=said_digest(unpack(rows[0])),
-                )
+    """What a second agent came to of the same record as a part, if the process has one try."""
+    names = (name for s in definition.steps if s.confirms == made.name for name in s.produces)
+    for again in (row for name in names for row in newest_parts(reader, case, name)):
+        if again.record == made.record:
+            return AutomaticFacts(
+                made_by=made.agent,
+                said=said_digest(unpack(made)),
+                recomputed_by=again.agent,
+                recomputed=said_digest(unpack(again)),
+            )
+    return None
+
+
+def _made_alone(reader: Reader, definition: ProcessDefinition, case: str) -> str | None:
+    """A part of the case that two agents have to come to, and have not."""
+    for name in dict.fromkeys(step.confirms for step in definition.steps):
+        for made in () if name is None else newest_parts(reader, case, name):
+            if not confirmed(automatic_facts(reader, definition, case, made)):
+                return name
     return None
 
 
@@ -115,27 +121,26 @@ def unmet(
     case: str,
     proposed_by: PartRow,
     proposal: Proposal,
-) -> str | None:
+) -> Lacking | None:
     """What a checkpoint lacks before it may be asked, or its approval count; ``None`` if nothing.
 
-    Where the process has a second agent make the proposal again, both must say the same; and the
-    checkpoints that come first must have approved this very proposal.
+    What the process has a second agent make again, of the proposal or of what it rests on, both
+    must say alike; and the checkpoints that come first must have approved this very proposal.
     """
-    if any(step.confirms == proposed_by.name for step in definition.steps) and not confirmed(
-        automatic_facts(reader, definition, case, proposed_by)
-    ):
-        return f"no second agent came to the same {proposed_by.name}"
+    alone = _made_alone(reader, definition, case)
+    if alone is not None:
+        return Lacking(f"no second agent came to the same {alone}", f"alone:{alone}")
     found = {finding.check for finding in proposal.findings}
     for prior in checkpoint.after:
         if found.isdisjoint(prior.findings_of):
             continue
         row = newest_checkpoint(reader, case, prior.checkpoint)
         if row is None or row.status != CheckpointStatus.APPROVED:
-            return f"the {prior.checkpoint} checkpoint has not approved it first"
+            return Lacking(f"the {prior.checkpoint} checkpoint has not approved it first")
         shown = Evidence.model_validate_json(row.evidence_json).items[0].digest
         lead = reader.first(PartRow, PartRow.digest == shown)
         if lead is None or (lead.agent, lead.said) != (proposed_by.agent, proposed_by.said):
-            return f"the {prior.checkpoint} checkpoint approved another proposal"
+            return Lacking(f"the {prior.checkpoint} checkpoint approved another proposal")
     return None
 
 
@@ -179,7 +184,7 @@ def weigh(
         return Lacking("the part that people approved is gone")
     lacking = unmet(tx, definition, checkpoint, case.id, lead, evidence.proposal)
     if lacking is not None:
-        return Lacking(lacking)
+        return lacking
     confirmation = automatic_facts(tx, definition, case.id, lead)
     facts = ApprovalFacts(
         status=CheckpointStatus(row.status),

@@ -101,12 +101,13 @@ class Checkpoints:
         try:
             gathered = gather(tx, definition, checkpoint, case.id)
         except NoEvidence as error:
-            raise Conflict(f"{checkpoint.name}: {error}", ("I13",)) from None
+            raise Conflict(f"{checkpoint.name}: {error}", ("I13", "unmet")) from None
         lacking = unmet(
             tx, definition, checkpoint, case.id, gathered.proposed_by, gathered.proposal
         )
         if lacking is not None:
-            raise Conflict(f"{checkpoint.name}: {lacking}", ("I5", "unmet"))
+            said = f"{checkpoint.name}: {lacking.description}"
+            raise Conflict(said, ("I5", "unmet", lacking.reason))
         newest = newest_checkpoint(tx, case.id, checkpoint.name)
         if newest is not None:
             if _asks_the_same(tx, newest, gathered):

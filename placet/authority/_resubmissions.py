@@ -10,6 +10,8 @@
 
 import json
 
+from sqlmodel import col
+
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import Conflict
 from placet.authority._facts import FetchedFacts, fact_record
@@ -79,7 +81,7 @@ def take_back(
     found = dict(seen.versions).get(source.name)
     if found != asked.version:
         raise Conflict(f"{source.system} has version {found} of it, not {asked.version}")
-    read = _version_read(tx, case, source, asked.record)
+    read = _version_read(tx, definition, case, source, asked.record)
     if found == read:
         raise Conflict(
             f"{source.system} has no new version of {asked.record}: the case has read version "
@@ -125,13 +127,17 @@ def _require_no_approval(reader: Reader, case: Case, actor: Principal) -> None:
             )
 
 
-def _version_read(reader: Reader, case: Case, source: FactSource, record: str) -> str | None:
-    """The version that the record had when a step of the case was last let read it."""
+def _version_read(
+    reader: Reader, definition: ProcessDefinition, case: Case, source: FactSource, record: str
+) -> str | None:
+    """The version that the record had when a step that asks for it was last let read it."""
+    asking = [each.activity_type for each in definition.steps if source.name in each.facts]
     grant = reader.first(
         Grant,
         Grant.case_id == case.id,
         Grant.record == record,
         Grant.system == source.system,
+        col(Grant.activity_type).in_(asking),
         order_by=[Grant.entry.desc()],  # type: ignore[union-attr]  # a column on the class
     )
     entry = None if grant is None or grant.entry is None else reader.get(LedgerEntry, grant.entry)

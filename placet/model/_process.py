@@ -65,9 +65,9 @@ class Step(Model):
 
     ``inputs`` names evidence parts that the step may read, ``produces`` those it may leave, and
     ``told`` those of them that it must leave word for word as the authority told it.
-    ``confirms`` names a part that the step recomputes: equal digests of two agents allow
-    automatic mode. A step with ``approval`` is guarded: it needs that checkpoint's approved
-    outcome, and the grant carries what people fixed.
+    ``confirms`` names a part that the step makes again, as another agent: nobody is asked, and
+    nothing goes through, before both say the same of it. A step with ``approval`` is guarded: it
+    needs that checkpoint's approved outcome, and the grant carries what people fixed.
     """
 
     activity_type: Identifier

@@ -16,15 +16,15 @@ from placet.process._reasoning import (
     Thought,
     ToolRequest,
 )
+from placet.process._refused import NotTaken, Unmet, refused_for
 from placet.process._requests import CheckpointRequest, CloseRequest, StepRequest, StopRequest
 from placet.process._workflow import (
     ADMITTED,
     BELL,
+    READINGS,
     ROUNDS,
     STOPPED,
     GovernedWorkflow,
-    NotTaken,
-    refused_for,
 )
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "BELL",
     "CLOSE_CASE",
     "OPEN_CHECKPOINT",
+    "READINGS",
     "READ_OUTCOME",
     "ROUNDS",
     "STOPPED",
@@ -50,6 +51,7 @@ __all__ = [
     "ThinkRequest",
     "Thought",
     "ToolRequest",
+    "Unmet",
     "code_digest",
     "orchestrating",
     "refused_for",

@@ -31,8 +31,9 @@ from placet.model import (
     Spent,
     Trouble,
 )
+from placet.process._refused import refused_for
 from placet.process._requests import StepRequest
-from placet.process._workflow import GovernedWorkflow, refused_for
+from placet.process._workflow import GovernedWorkflow
 
 _REASONS = 8
 

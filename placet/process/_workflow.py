@@ -11,12 +11,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from enum import StrEnum
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 from placet.model import (
     CaseId,
@@ -28,6 +27,7 @@ from placet.model import (
     Stage,
 )
 from placet.process._orchestrating import CLOSE_CASE, OPEN_CHECKPOINT, READ_OUTCOME, STOP_CASE
+from placet.process._refused import UNMET, NotTaken, Unmet, refused_for
 from placet.process._requests import CheckpointRequest, CloseRequest, StepRequest, StopRequest
 from placet.process._standing import tell
 
@@ -36,6 +36,9 @@ ADMITTED = "case_admitted"
 
 STOPPED = "case_stopped"
 """The reason for which nothing is granted while a person looks at the case."""
+
+READINGS = 5
+"""How often two agents read a record that changes between them before the authority judges."""
 
 TOO_MANY_ROUNDS = "too_many_rounds"
 """What a case closes with that wants a person's look at why it comes back so often."""
@@ -66,25 +69,14 @@ _RETRY = RetryPolicy(
 _T = TypeVar("_T")
 
 
-class NotTaken(StrEnum):
-    """Why a guarded step of an approved case was not taken, for good."""
+class Versioned(Protocol):
+    """What a step that reads a record gives back: also which version of it was read."""
 
-    VOIDED = "voided"
-    """The approval no longer holds: people look anew."""
-
-    FORBIDDEN = "forbidden"
-    """For one of the reasons that the workflow takes for an end."""
+    @property
+    def version(self) -> int | str: ...
 
 
-def refused_for(error: ActivityError) -> tuple[str, ...]:
-    """The reasons for which the authority, or a system of record, denied a step for good.
-
-    None if it failed otherwise.
-    """
-    cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.type == "GrantDenied":
-        return tuple(str(reason) for reason in cause.details)
-    return ()
+_R = TypeVar("_R", bound=Versioned)
 
 
 def _until(outcome: Outcome) -> timedelta:
@@ -191,6 +183,7 @@ class GovernedWorkflow:
 
         Raises:
             ActivityError: the step failed for good and was not denied.
+            Unmet: it was to open a checkpoint, and as the case stands it never could.
         """
         while True:
             heard = self._bells
@@ -201,6 +194,8 @@ class GovernedWorkflow:
                 if not reasons:
                     raise
             await self.stop(request.case, subject, activity_type, reasons, heard)
+            if activity_type == OPEN_CHECKPOINT and UNMET in reasons:
+                raise Unmet
 
     async def take(
         self, case: CaseInput, activity_type: str, record: RecordId, result: type[_T]
@@ -212,6 +207,26 @@ class GovernedWorkflow:
         """
         request = StepRequest(case=case.case, record=record)
         return await self.patient_step(activity_type, request, result, case.subject)
+
+    async def take_twice(
+        self, case: CaseInput, activity_type: str, again: str, record: RecordId, result: type[_R]
+    ) -> _R:
+        """Run a step that reads a record, and beside it the one by which another agent confirms it.
+
+        Gives what the first came to; whether the second came to the same, the authority judges.
+        Both are run anew where the record changed between the two.
+
+        Raises:
+            ActivityError: one of them failed for good and was not denied.
+        """
+        readings = 0
+        while True:
+            readings += 1
+            first, second = await asyncio.gather(
+                *(self.take(case, each, record, result) for each in (activity_type, again))
+            )
+            if first.version == second.version or readings == READINGS:
+                return first
 
     async def take_approved(
         self, case: CaseInput, activity_type: str, result: type[_T], forbids: str | None = None
@@ -253,7 +268,11 @@ class GovernedWorkflow:
             await self.stop(case.case, case.subject, activity_type, reasons, heard)
 
     async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
-        """Ask people at a checkpoint; gives the outcome once there is one, whenever that is."""
+        """Ask people at a checkpoint; gives the outcome once there is one, whenever that is.
+
+        Raises:
+            Unmet: what it rests on has to be made anew, and a person let the case go on.
+        """
         request = CheckpointRequest(case=case, record=subject, checkpoint=name)
         outcome = await self.patient_step(OPEN_CHECKPOINT, request, Outcome, subject)
         if outcome.status is not CheckpointStatus.OPEN:
@@ -339,15 +358,19 @@ class GovernedWorkflow:
     ) -> str:
         """Take rounds until one ends with a result, at most so many, and close the case with it.
 
-        Each is checks and decisions; one without a result starts the next. Where Temporal says that
-        the history has grown long, the next begins in a new run.
+        Each is checks and decisions; one without a result starts the next, and so does one that had
+        nothing to ask people of. Where Temporal says that the history has grown long, the next
+        begins in a new run.
         """
         result = TOO_MANY_ROUNDS
         before = workflow.memo_value(ROUNDS, 0, type_hint=int)
         for number in range(before, most):
             if number > before and workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(case, memo={**workflow.memo(), ROUNDS: number})
-            ended = await one(case)
+            try:
+                ended = await one(case)
+            except Unmet:
+                continue
             if ended is not None:
                 result = ended
                 break

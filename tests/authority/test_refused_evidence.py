@@ -308,7 +308,7 @@ async def test_without_people_or_what_they_approved_nothing_is_done(at: Acting) 
 
     await at.write(lambda tx: forget(tx, "second_weight"))
     said = "no second agent came to the same weight"
-    assert await weighed(at, case) == Lacking(said)
+    assert await weighed(at, case) == Lacking(said, "alone:weight")
     await at.write(lambda tx: forget(tx, "weight"))
     assert await weighed(at, case) == Lacking("the part that people approved is gone")
 

@@ -69,12 +69,16 @@ WORKFLOWS = (
 )
 _DIGEST = digest_bytes(b"simulated")
 _PART = {"name": "part", "record": SUBJECT, "digest": _DIGEST}
+LOAN = {"part": _PART, "version": 4, "payees": ["payee/p-1"], "last_draw": 1}
+_SENT = {"part": _PART, "version": _DIGEST, "payee": "payee/p-1"}
 Answer = Mapping[str, Any] | CheckpointStatus | Exception | Callable[[timedelta], CheckpointStatus]
 """What a step gives: a result, a checkpoint's status, an error, or a status that time changes."""
 
 _USUAL: Mapping[str, Answer] = {
     "read_packet": {"part": _PART, "version": 1},
-    "read_loan": {"part": _PART, "version": 4, "payees": ["payee/p-1"], "last_draw": 1},
+    "read_packet_again": {"part": _PART, "version": 1},
+    "read_loan": LOAN,
+    "read_loan_again": LOAN,
     "read_earlier_draw": _PART,
     "match_invoices": _PART,
     "screen_payee": _PART,
@@ -84,11 +88,13 @@ _USUAL: Mapping[str, Answer] = {
     "read_outcome": CheckpointStatus.APPROVED,
     "look_again": {"part": _PART, "unchanged": True},
     "disburse": {"part": _PART, "payments_digest": _DIGEST},
-    "read_moves": _PART,
+    "read_moves": {"part": _PART, "version": _DIGEST},
+    "read_moves_again": {"part": _PART, "version": _DIGEST},
     "check_reallocation": {"part": _PART, "fits": True},
     "recompute_reallocation": _PART,
     "reallocate": _PART,
-    "read_payment": {"part": _PART, "payee": "payee/p-1"},
+    "read_payment": _SENT,
+    "read_payment_again": _SENT,
     "propose_resend": {"part": _PART, "payable": True},
     "recompute_resend": _PART,
     "resend_payment": _PART,
@@ -130,6 +136,7 @@ OPEN, APPROVED, RETURNED = (
     CheckpointStatus.RETURNED,
 )
 RESUBMITTED, VOIDED = CheckpointStatus.RESUBMITTED, CheckpointStatus.VOIDED
+_CHANGED_LOAN = {**LOAN, "version": 5}
 _COMPLIANCE = {"part": _PART, "compliance": True, "payable": True}
 _CHANGED = {"part": _PART, "unchanged": False}
 _AUDIT = denied("I3", "forbidden", "policy:law.audit-mode-pays-nothing")
@@ -207,6 +214,13 @@ SCENARIOS: Mapping[str, Scenario] = {
                 _PART,
             ],
         },
+    ),
+    "read-by-two-while-it-changes": Scenario(
+        "disbursed",
+        {"read_loan": [LOAN, _CHANGED_LOAN], "read_loan_again": [_CHANGED_LOAN]},
+    ),
+    "asked-in-vain-and-made-anew": Scenario(
+        "disbursed", {"open_checkpoint": [denied("I5", "unmet", "alone:loan"), APPROVED]}
     ),
     "changed-at-the-last-moment": Scenario(
         "disbursed", {"disburse": [denied("conflict"), _USUAL["disburse"]]}
@@ -347,7 +361,7 @@ _FOUND = TypedSearchAttributes(
     [
         SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
         for name, value in (
-            (SearchAttribute.PROCESS, "loan-draw/1"),
+            (SearchAttribute.PROCESS, "loan-draw/2"),
             (SearchAttribute.RECORD, "a-tag"),
             (SearchAttribute.STAGE, Stage.RUNNING.value),
         )

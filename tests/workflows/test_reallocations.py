@@ -26,7 +26,7 @@ def _move(loan: LoanFile, amount: str) -> Move:
     return Move(from_item=first, to_item=second, amount=Decimal(amount), reason="the bids")
 
 
-async def _open(desk: Desk, loan: LoanFile, amount: str, number: int = 1) -> str:
+async def open_reallocation(desk: Desk, loan: LoanFile, amount: str, number: int = 1) -> str:
     """A case opened on the command line, with its document."""
     first, second = loan.schedule[0].item, loan.schedule[1].item
     file = desk.folder / f"{loan.loan_id}-{number}.csv"
@@ -57,7 +57,7 @@ async def test_an_approved_reallocation_changes_the_budget_and_the_next_draw_kno
     """I5, I11: asking changes nothing; three people's word changes it once."""
     loan = desk.take_in_loan()
     first, second = loan.schedule[0].item, loan.schedule[1].item
-    case = await _open(desk, loan, "250.00")
+    case = await open_reallocation(desk, loan, "250.00")
     checkpoint = await desk.asked(case, APPROVAL)
     assert checkpoint.evidence.proposal.findings == ()
     assert desk.books.loan(loan.loan_id) == loan
@@ -88,7 +88,7 @@ async def test_returned_moves_are_changed_and_asked_for_anew(desk: Desk) -> None
     """I5, I6: other moves are new evidence; who changed them approves nothing, once done is done."""
     loan = desk.take_in_loan()
     first, second = loan.schedule[0].item, loan.schedule[1].item
-    case = await _open(desk, loan, "250.00")
+    case = await open_reallocation(desk, loan, "250.00")
     checkpoint = await desk.asked(case, APPROVAL)
     file = desk.folder / f"{loan.loan_id}-again.csv"
     file.write_text(f"{HEAD}{first},{second},175.50,as the second bid has it\n")
@@ -120,7 +120,7 @@ async def test_returned_moves_are_changed_and_asked_for_anew(desk: Desk) -> None
 async def test_nobody_takes_two_parts_in_one_reallocation(desk: Desk) -> None:
     """I6: who attested or opened it does not approve it as well, whatever their roles."""
     loan = desk.take_in_loan()
-    case = await _open(desk, loan, "10.00")
+    case = await open_reallocation(desk, loan, "10.00")
     checkpoint = await desk.asked(case, APPROVAL)
     amount = checkpoint.evidence.proposal.amount
     async with desk.enrolled("ivo", "inspector", "loan-officer", "senior-approver") as ivo:
@@ -138,7 +138,7 @@ async def test_moves_that_do_not_fit_are_shown_and_never_done(desk: Desk) -> Non
     """I5: even with every finding accepted, nothing is moved."""
     loan = desk.take_in_loan()
     value = loan.schedule[0].scheduled_value
-    case = await _open(desk, loan, f"{value + 1:.2f}")
+    case = await open_reallocation(desk, loan, f"{value + 1:.2f}")
     checkpoint = await desk.asked(case, APPROVAL)
     proposal = checkpoint.evidence.proposal
     assert {each.check for each in proposal.findings} >= {"moves.billed"}
@@ -152,7 +152,7 @@ async def test_a_loan_that_changed_since_the_approval_goes_back_to_people(desk: 
     """I5: what people approved rests on the loan as it was; nothing is moved on another."""
     admin = desk.people["ada"]
     loan = desk.take_in_loan()
-    case = await _open(desk, loan, "10.00")
+    case = await open_reallocation(desk, loan, "10.00")
     checkpoint = await desk.asked(case, APPROVAL)
     await admin.act("agent.suspend", "agent:disbursement", Reason(reason="a look at its host"))
     await _approve(desk, checkpoint, "ines", "omar", "sofia")

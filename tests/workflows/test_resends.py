@@ -23,7 +23,7 @@ CALL_BACK, APPROVAL = "call-back", "resend-approval"
 WHY = "R02 account closed"
 
 
-async def _drawn(desk: Desk) -> tuple[LoanFile, Payment]:
+async def drawn(desk: Desk) -> tuple[LoanFile, Payment]:
     """A loan whose first draw was paid, and the first of its payments."""
     case = await desk.open(loan := desk.take_in_loan())
     await desk.decide("omar", await desk.asked(case))
@@ -32,14 +32,14 @@ async def _drawn(desk: Desk) -> tuple[LoanFile, Payment]:
     return after, after.prior_draws[0].payments[0]
 
 
-async def _note(desk: Desk, loan: LoanFile, payment: str) -> None:
+async def note(desk: Desk, loan: LoanFile, payment: str) -> None:
     said = await desk.command(
         "dana", "loan", "note", loan.loan_id, "--came-back", f"{payment}={WHY}"
     )
     assert said.code == 0, said.err
 
 
-async def _open(desk: Desk, loan: LoanFile, payment: str) -> str:
+async def open_resend(desk: Desk, loan: LoanFile, payment: str) -> str:
     said = await desk.command(
         "dana",
         *("case", "open", "--process", PROCESS, "--loan", loan.loan_id),
@@ -49,7 +49,7 @@ async def _open(desk: Desk, loan: LoanFile, payment: str) -> str:
     return str(ActAnswer.model_validate_json(said.out).case)
 
 
-def _move(desk: Desk, loan: LoanFile, payee: str, account: str) -> LoanFile:
+def move(desk: Desk, loan: LoanFile, payee: str, account: str) -> LoanFile:
     """The loan, with another account of one payee."""
     payees = tuple(
         each.model_copy(update={"account": account}) if each.id == payee else each
@@ -85,10 +85,10 @@ async def test_what_came_back_is_sent_again_once_and_again_when_that_comes_back(
     desk: Desk,
 ) -> None:
     """I5, I11: to the account that people saw; what is disbursed stays, and each is on the ledger."""
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
-    moved = _move(desk, loan, payment.payee, "acct-moved")
-    case = await _open(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
+    moved = move(desk, loan, payment.payee, "acct-moved")
+    case = await open_resend(desk, loan, payment.id)
     shown = await desk.asked(case, CALL_BACK)
     assert _checks(shown) == ["payee.call_back"]
     assert shown.evidence.proposal.amount == payment.amount
@@ -117,8 +117,8 @@ async def test_what_came_back_is_sent_again_once_and_again_when_that_comes_back(
     assert made[again.id].grant == issued[0]["data"]["grant"]
     assert (made[again.id].account, made[again.id].draw) == ("acct-moved", 1)
 
-    await _note(desk, loan, again.id)
-    second = await _open(desk, loan, again.id)
+    await note(desk, loan, again.id)
+    second = await open_resend(desk, loan, again.id)
     await _approved(desk, second)
     assert (await desk.ended(second)).result == "resent"
     total = desk.paid(loan) - 2 * payment.amount
@@ -129,9 +129,9 @@ async def test_what_came_back_is_sent_again_once_and_again_when_that_comes_back(
 
 async def test_nothing_is_sent_that_the_payee_did_not_confirm(desk: Desk) -> None:
     """I5: refused at the call-back, the case closes unpaid, and nobody is asked to approve."""
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
-    case = await _open(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
+    case = await open_resend(desk, loan, payment.id)
     await desk.decide("cora", await desk.asked(case, CALL_BACK), Verdict.REJECT)
     assert (await desk.ended(case)).result == "rejected"
     asked = {each.name for each in await desk.people["una"].checkpoints(case=case)}
@@ -141,16 +141,16 @@ async def test_nothing_is_sent_that_the_payee_did_not_confirm(desk: Desk) -> Non
 
 async def test_what_was_not_noted_or_was_sent_again_is_not_sent(desk: Desk) -> None:
     """I5, I11: the case says so; even with the finding accepted, nothing is paid."""
-    loan, payment = await _drawn(desk)
-    case = await _open(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    case = await open_resend(desk, loan, payment.id)
     shown = await desk.asked(case, CALL_BACK)
     assert "was not noted as come back" in shown.evidence.proposal.findings[0].message
     await _noticed(desk, "cora", shown)
     assert (await desk.ended(case)).result == "nothing_to_send"
     assert desk.paid(loan) == loan.disbursed
 
-    await _note(desk, loan, payment.id)
-    case = await _open(desk, loan, payment.id)
+    await note(desk, loan, payment.id)
+    case = await open_resend(desk, loan, payment.id)
     await _approved(desk, case)
     assert (await desk.ended(case)).result == "resent"
     paid = desk.paid(loan)
@@ -161,7 +161,7 @@ async def test_what_was_not_noted_or_was_sent_again_is_not_sent(desk: Desk) -> N
         1,
         True,
     )
-    case = await _open(desk, loan, payment.id)
+    case = await open_resend(desk, loan, payment.id)
     shown = await desk.asked(case, CALL_BACK)
     assert f"sent again already, as {payment.id}-r2" in shown.evidence.proposal.findings[0].message
     await _noticed(desk, "cora", shown)
@@ -171,9 +171,9 @@ async def test_what_was_not_noted_or_was_sent_again_is_not_sent(desk: Desk) -> N
 
 async def test_what_is_returned_is_looked_at_anew_on_the_loan_that_is_handed_in(desk: Desk) -> None:
     """I5, I6: another account is new evidence, and asks for another call-back."""
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
-    case = await _open(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
+    case = await open_resend(desk, loan, payment.id)
     shown = await desk.asked(case, CALL_BACK)
     assert "is the one it came back from" in shown.evidence.proposal.findings[0].message
     await desk.decide("cora", shown, Verdict.RETURN)
@@ -195,15 +195,15 @@ async def test_what_is_returned_is_looked_at_anew_on_the_loan_that_is_handed_in(
 async def test_what_changed_since_the_approval_goes_back_to_people(desk: Desk) -> None:
     """I5: the account that was called back is the one that is paid, or none."""
     admin = desk.people["ada"]
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
-    case = await _open(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
+    case = await open_resend(desk, loan, payment.id)
     await desk.decide("cora", await desk.asked(case, CALL_BACK))
     checkpoint = await desk.asked(case, APPROVAL)
     await admin.act("agent.suspend", "agent:disbursement", Reason(reason="a look at its host"))
     await desk.decide("omar", checkpoint)
     await desk.ended(case, "stopped")
-    _move(desk, loan, payment.payee, "acct-forged")
+    move(desk, loan, payment.payee, "acct-forged")
     await admin.act("agent.resume", "agent:disbursement", Reason(reason="its host is clean"))
     await admit(admin, case, "its agent works again")
     again = await desk.asked(case, CALL_BACK)
@@ -218,9 +218,9 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
     desk: Desk, trouble: str
 ) -> None:
     """I5: looked at again just before it is sent; what stops it goes back to people."""
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
-    case = await _open(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
+    case = await open_resend(desk, loan, payment.id)
     await desk.decide("cora", await desk.asked(case, CALL_BACK))
     checkpoint = await desk.asked(case, APPROVAL)
     if trouble == "on-hold":
@@ -252,10 +252,10 @@ async def test_nothing_is_sent_while_the_loan_or_a_payee_stands_otherwise(
 
 async def test_no_mode_sends_one_again_without_people(desk: Desk) -> None:
     """I3: in automatic mode, which pays this draw alone, the people are asked all the same."""
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
     async with desk.mode(Mode.AUTOMATIC, PROCESS):
-        case = await _open(desk, loan, payment.id)
+        case = await open_resend(desk, loan, payment.id)
         shown = await desk.asked(case, CALL_BACK)
         assert [need.roles for need in shown.requirement.needs] == [("compliance-officer",)]
         await desk.decide("cora", shown)
@@ -267,10 +267,10 @@ async def test_no_mode_sends_one_again_without_people(desk: Desk) -> None:
 
 async def test_agents_that_only_flag_send_nothing(desk: Desk) -> None:
     """I3: in audit mode people approve, and nothing is sent."""
-    loan, payment = await _drawn(desk)
-    await _note(desk, loan, payment.id)
+    loan, payment = await drawn(desk)
+    await note(desk, loan, payment.id)
     async with desk.mode(Mode.AUDIT, PROCESS):
-        case = await _open(desk, loan, payment.id)
+        case = await open_resend(desk, loan, payment.id)
         await _approved(desk, case)
         assert (await desk.ended(case)).result == "flagged"
     assert desk.paid(loan) == Decimal(loan.disbursed)

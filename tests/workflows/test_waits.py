@@ -12,8 +12,9 @@ import pytest_asyncio
 from temporalio.client import WorkflowHistory
 
 from placet.model import CheckpointStatus
-from placet.process import STOP_CASE
+from placet.process import READINGS, STOP_CASE
 from tests.workflows.simulator import (
+    LOAN,
     OPEN,
     SCENARIOS,
     STORED,
@@ -108,6 +109,29 @@ async def test_a_denied_check_waits_for_a_person_as_well(played: Simulator) -> N
         "recompute_analysis was denied: I2, out_of_scope",
     ]
     assert simulation.asked.count("read_packet") == 1
+
+
+async def test_what_changes_between_two_readings_is_read_by_both_anew(played: Simulator) -> None:
+    """I3: nobody has to find out why two agents differ who have read two versions."""
+    _, simulation, _ = await played.play(SCENARIOS["read-by-two-while-it-changes"])
+    assert simulation.asked.count("read_loan") == simulation.asked.count("read_loan_again") == 2
+    assert simulation.asked.count("read_packet") == simulation.asked.count("analyse_draw") == 1
+    never = Scenario("disbursed", {"read_loan_again": [{**LOAN, "version": 7}]})
+    _, simulation, _ = await played.play(never)
+    assert simulation.asked.count("read_loan") == READINGS
+    assert simulation.asked.count("open_checkpoint") == 1, "the authority judges"
+
+
+async def test_what_people_could_not_be_asked_of_is_made_anew_once_a_person_has_looked(
+    played: Simulator,
+) -> None:
+    """I5: asking the same again would be refused for ever."""
+    _, simulation, history = await played.play(SCENARIOS["asked-in-vain-and-made-anew"])
+    (stop,) = simulation.requests[STOP_CASE]
+    assert stop["reason"] == "open_checkpoint was denied: I5, unmet, alone:loan"
+    assert timers(history) == ["86400s"]
+    for step in ("read_packet", "read_packet_again", "analyse_draw", "open_checkpoint"):
+        assert simulation.asked.count(step) == 2
 
 
 async def test_only_a_voided_approval_starts_another_round(played: Simulator) -> None:

@@ -1,0 +1,187 @@
+"""One agent was turned: what it alone has read brings nothing before people, and pays nothing (I3).
+
+Everything else is honest. When all are done, the whole ledger is verified (``conftest.py``).
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+from pydantic import BaseModel
+from temporalio import activity
+
+import activities.draw._steps as draw_steps
+import activities.reallocation._steps as reallocation_steps
+import activities.resend._steps as resend_steps
+from lender import storage
+from lender.model import LoanFile, Moves, Packet, SentPayment
+from lender.samples import LOAN_DEFECTS, PERIOD_ENDS, plan_draw, write_packet
+from lender.servicing import import_loan
+from placet.audit._report import Collector
+from placet.audit._scene import Scene
+from placet.audit._verify import Walk
+from placet.cli import fetch_log
+from placet.ledger import Entry
+from placet.model import Mode, Verdict
+from tests.admitting import admit
+from tests.workflows import test_reallocations as reallocations
+from tests.workflows import test_resends as resends
+from tests.workflows.desk import Desk
+
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+
+PAYING = {"draw:disburse", "payment:resend", "budget:reallocate"}
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def turn(
+    monkeypatch: pytest.MonkeyPatch, steps: Any, step: str, model: type[_M], lie: Callable[[_M], _M]
+) -> None:
+    """In one step, its agent leaves something else than it was told."""
+    honest = steps.read_answer
+
+    def read_answer(answer: Any, asked: type[BaseModel]) -> BaseModel:
+        found: BaseModel = honest(answer, asked)
+        turned = isinstance(found, model) and activity.info().activity_type == step
+        return lie(found) if turned and isinstance(found, model) else found
+
+    monkeypatch.setattr(steps, "read_answer", read_answer)
+
+
+async def stopped(desk: Desk, case: str, part: str) -> None:
+    """The case stands, nobody was asked, and a person reads why."""
+    view = await desk.ended(case, "stopped")
+    assert view.stopped_for == f"open_checkpoint was denied: I5, unmet, alone:{part}"
+    types = [each["type"] for each in await desk.entries(case)]
+    assert "checkpoint.opened" not in types
+    assert not any(each["data"].get("action") in PAYING for each in await desk.entries(case))
+
+
+def _as_if_never_changed(loan: LoanFile) -> LoanFile:
+    payees = tuple(each.model_copy(update={"account_changed_on": None}) for each in loan.payees)
+    return loan.model_copy(update={"payees": payees})
+
+
+@pytest.mark.parametrize("mode", [Mode.ASSIST, Mode.AUTOMATIC])
+@pytest.mark.parametrize("step", ["read_loan", "read_loan_again"])
+async def test_a_changed_account_that_one_agent_leaves_out_is_not_paid_without_a_call_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, step: str, mode: Mode
+) -> None:
+    """I3, I5: neither of the two readers spares itself the call-back, in no mode."""
+    loan = LOAN_DEFECTS["payee.bank_changed"](desk.take_in_loan())
+    import_loan(desk.books.servicing, loan)
+    turn(monkeypatch, draw_steps, step, LoanFile, _as_if_never_changed)
+    async with desk.mode(mode):
+        case = await desk.open(loan)
+        await stopped(desk, case, "loan")
+    monkeypatch.undo()
+    await admit(desk.people["ada"], case, "the agent is itself again")
+    call_back = await desk.asked(case, "compliance")
+    assert [each.check for each in call_back.evidence.proposal.findings] == ["payee.bank_changed"]
+    await desk.decide("cora", call_back, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+    assert desk.paid(loan) == 0
+
+
+@pytest.mark.parametrize("step", ["read_packet", "read_packet_again"])
+async def test_a_packet_that_one_agent_reads_otherwise_is_not_paid_in_automatic_mode(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """I3: what the documents ask for is paid, once two have read them alike."""
+    loan = desk.take_in_loan()
+    plan = plan_draw(loan, PERIOD_ENDS[0], Decimal("0.18"), Decimal("1500.00"))
+    more = storage.read_packet_folder(write_packet(plan, desk.folder / f"{loan.loan_id}-more"))
+    honest = draw_steps.read_files
+
+    def read_files(files: Any, keyed: Any = ()) -> Packet:
+        found = honest(files, keyed)
+        if activity.info().activity_type != step:
+            return found
+        return honest(more, keyed).model_copy(update={"files": found.files})
+
+    monkeypatch.setattr(draw_steps, "read_files", read_files)
+    async with desk.mode(Mode.AUTOMATIC):
+        case = await desk.open(loan)
+        await stopped(desk, case, "packet")
+        assert desk.paid(loan) == 0
+        monkeypatch.undo()
+        await admit(desk.people["ada"], case, "the agent is itself again")
+        assert (await desk.ended(case)).result == "disbursed"
+    asked = honest(storage.read_packet_folder(desk.folder / f"{loan.loan_id}-first")).request
+    assert asked is not None
+    assert desk.paid(loan) == sum(each.amount.value for each in asked.payees)
+
+
+@pytest.mark.parametrize("step", ["read_loan", "read_payment", "read_payment_again"])
+async def test_whom_to_call_before_a_payment_is_sent_again_no_agent_makes_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """I3, I5: not the payee's name, and not that the account is the one from before."""
+    loan, payment = await resends.drawn(desk)
+    await resends.note(desk, loan, payment.id)
+    resends.move(desk, loan, payment.payee, "acct-forged")
+
+    def other_name(told: LoanFile) -> LoanFile:
+        payees = tuple(each.model_copy(update={"name": "A Friend LLC"}) for each in told.payees)
+        return told.model_copy(update={"payees": payees})
+
+    def same_account(told: SentPayment) -> SentPayment:
+        sent = told.payment.model_copy(update={"account": "acct-forged"})
+        return told.model_copy(update={"payment": sent})
+
+    if step == "read_loan":
+        turn(monkeypatch, draw_steps, step, LoanFile, other_name)
+    else:
+        turn(monkeypatch, resend_steps, step, SentPayment, same_account)
+    case = await resends.open_resend(desk, loan, payment.id)
+    await stopped(desk, case, "loan" if step == "read_loan" else "payment")
+    monkeypatch.undo()
+    await admit(desk.people["ada"], case, "the agent is itself again")
+    call_back = await desk.asked(case, resends.CALL_BACK)
+    (finding,) = call_back.evidence.proposal.findings
+    payee = loan.payee(payment.payee)
+    assert payee is not None and payee.name in finding.message
+    assert "has changed since" in finding.message
+    await desk.decide("cora", call_back, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+
+
+async def test_moves_that_one_agent_reads_otherwise_come_before_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I3: people are shown the moves that somebody asked for."""
+    loan = desk.take_in_loan()
+
+    def other_reason(told: Moves) -> Moves:
+        moves = tuple(each.model_copy(update={"reason": "all agreed"}) for each in told.moves)
+        return told.model_copy(update={"moves": moves})
+
+    turn(monkeypatch, reallocation_steps, "read_moves", Moves, other_reason)
+    case = await reallocations.open_reallocation(desk, loan, "250.00")
+    await stopped(desk, case, "moves")
+    monkeypatch.undo()
+    await admit(desk.people["ada"], case, "the agent is itself again")
+    asked = await desk.asked(case, reallocations.APPROVAL)
+    await desk.decide("omar", asked, Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+
+
+@pytest.mark.parametrize("part", ["packet", "loan", "analysis"])
+async def test_an_audit_finds_what_one_agent_alone_had_read_or_made(desk: Desk, part: str) -> None:
+    """I3, I5: of an honest log, less what the second agent left: at the checkpoint and the payment."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(case))
+    assert (await desk.ended(case)).result == "disbursed"
+    files = await fetch_log(desk.people["una"])
+    again = "recomputed" if part == "analysis" else f"{part}_again"
+    collector = Collector()
+    walk = Walk(Scene(files, collector))
+    for index, each in enumerate(map(json.loads, files.entries)):
+        if each.get("case") == case and each["type"] == "grant.settled":
+            each["data"]["parts"] = [p for p in each["data"]["parts"] if p["name"] != again]
+        walk.entry(index, Entry.model_validate_json(json.dumps(each)))
+    found = [t for t in collector.report().troubles if t.name == "checkpoint-before"]
+    assert [each.found.endswith(f"came to the same {part}") for each in found] == [True, True]

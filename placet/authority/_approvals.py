@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from placet.authority._counted import asked_of, counted_decisions
-from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same, unpack
+from placet.authority._evidence import NoEvidence, gather, newest_parts, says_the_same
 from placet.authority._facts import FetchedFacts
 from placet.authority._identities import ACTIVE, word_standing
 from placet.authority._outcomes import void
@@ -41,7 +41,6 @@ from placet.rules import (
     AutomaticFacts,
     confirmed,
     outcome_status,
-    said_digest,
 )
 from placet.rules import approvals as approvals_of
 from placet.tokens import PublicKey, TokenError, verify_decision
@@ -88,9 +87,9 @@ def automatic_facts(
         if again.record == made.record:
             return AutomaticFacts(
                 made_by=made.agent,
-                said=said_digest(unpack(made)),
+                said=made.said,
                 recomputed_by=again.agent,
-                recomputed=said_digest(unpack(again)),
+                recomputed=again.said,
             )
     return None
 

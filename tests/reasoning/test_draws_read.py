@@ -22,9 +22,11 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.reading import hold
 from lender.embedded import free_ports
 from lender.model import LoanFile, Reading
 from lender.samples import plan_for, write_packet
@@ -32,8 +34,10 @@ from lender.serve import SYSTEMS
 from placet.agent import AgentConfig, PlacetPlugin
 from placet.agent.reasoning.models import ModelMind
 from placet.audit import workflow_runner
+from placet.client import AuthorityError
 from placet.model import CheckpointView, Mode, Severity, Verdict
 from placet.tokens import read_key_file
+from tests.admitting import admit
 from tests.harness.world import until
 from tests.reasoning.room import told
 from tests.workflows.desk import Desk, open_desk
@@ -169,6 +173,39 @@ async def test_what_two_readers_agree_on_goes_through_in_automatic_mode(desk: De
     async with desk.mode(Mode.AUTOMATIC, "loan-draw-read"):
         assert (await desk.ended(case)).result == "disbursed"
     assert desk.paid(loan) > 0
+
+
+@pytest.mark.parametrize("step", ["check_reading", "check_reading_again"])
+async def test_what_readers_found_no_one_agent_drops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """I3: two hold the statements to the documents; a crack that one leaves out comes before people."""
+
+    def turned_hold(*given: Any) -> Reading:
+        found = hold(*given)
+        turned = activity.info().activity_type == step
+        return found.model_copy(update={"statements": ()}) if turned else found
+
+    monkeypatch.setattr("activities.reading._steps.hold", turned_hold)
+    script = _reads(_says("The inspector saw a crack in the north wall", CRACK, "serious"))
+    async with desk.mode(Mode.AUTOMATIC, "loan-draw-read"):
+        loan, case = await _open(desk, script, CRACK)
+        view = await desk.ended(case, "stopped")
+        assert view.stopped_for == "open_checkpoint was denied: I5, unmet, alone:reading"
+        monkeypatch.undo()
+        await admit(desk.people["ada"], case, "the agent is itself again")
+        checkpoint = await desk.asked(case)
+    said = (await _reading(desk, case, checkpoint)).statements
+    assert [each.concern for each in said] == ["serious", "serious"]
+    await desk.decide("omar", checkpoint, Verdict.RETURN)
+    packet = f"loan/{loan.loan_id}/draw/{loan.next_draw}/packet"
+    with pytest.raises(AuthorityError, match="no new version of .* has read version 1"):
+        await desk.people["dana"].resubmit(case, packet, "1")
+    version = desk.store(loan, desk.packet(loan, "mended"))
+    SCRIPTS[loan.loan_id] = _reads(_says("It is a report", "INSPECTION REPORT"))
+    await desk.people["dana"].resubmit(case, packet, version)
+    await desk.decide("omar", await desk.asked(case))
+    assert (await desk.ended(case)).result == "disbursed"
 
 
 async def test_in_audit_mode_the_readers_flag_and_nothing_is_paid(desk: Desk) -> None:

@@ -65,10 +65,12 @@ SHARED = {action for action, (agent, _) in INTENDED.items() if agent == "orchest
 ALSO: dict[str, set[str]] = {
     "draw:think": {"draw-second-reader"},
     "packet:read": {"draw-reader", "draw-second-reader", "draw-verifier"},
-    "loan:read": {"draw-reader", "draw-second-reader"},
+    "loan:read": {"draw-reader", "draw-second-reader", "draw-verifier"},
     "draw:read": {"draw-reader", "draw-second-reader"},
+    "reallocation:read": {"draw-verifier"},
+    "payment:read": {"draw-verifier"},
 }
-"""Who else may do it, where models read: each in a step of its own."""
+"""Who else may do it, where models read and where two read alike: each in a step of its own."""
 
 AGENTS = sorted(
     {agent for agent, _ in INTENDED.values()} | {"stranger"} | set().union(*ALSO.values())

@@ -32,7 +32,7 @@ from workflows.definition import DEFINITION
 from workflows.loan_draw import LoanDrawReview
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-AGENTS = ("orchestrator", "draw-intake", "draw-analyst")
+AGENTS = ("orchestrator", "draw-intake", "draw-analyst", "draw-verifier")
 ODD_NAME = "invoice (copy) n\u00ba 7, 50% + tax.pdf"
 
 
@@ -127,7 +127,7 @@ async def test_what_agents_read_is_on_the_ledger(temporal: Client, tmp_path: Pat
             async def used() -> list[dict[str, Any]]:
                 found = await w.entries("grant.used")
                 actions = Counter(each["data"]["action"] for each in found)
-                enough = actions["packet:read"] >= 1 + len(files) and actions["loan:read"]
+                enough = actions["packet:read"] >= 2 * (1 + len(files)) and actions["loan:read"]
                 return found if enough else []
 
             uses = await until(used)
@@ -139,6 +139,6 @@ async def test_what_agents_read_is_on_the_ledger(temporal: Client, tmp_path: Pat
         assert use["data"]["action"] == grant["data"]["action"]
         assert use["data"]["status"] == 200
     read = [each for each in uses if each["data"]["action"] == "packet:read"]
-    assert len(read) == 1 + len(files)
-    assert len({each["data"]["grant"] for each in read}) == 1
+    assert len(read) == 2 * (1 + len(files))
+    assert len({each["data"]["grant"] for each in read}) == 2
     assert len({each["data"]["use"] for each in read}) == len(read)

@@ -3,6 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.reallocation import MovesRef
     from placet.model import CaseInput, PartRef
     from placet.process import StepRequest
     from workflows.budget_reallocation import BudgetReallocation
@@ -41,7 +42,7 @@ class AsksNobody(BudgetReallocation):
     @workflow.run
     async def run(self, case: CaseInput) -> str:
         request = StepRequest(case=case.case, record=case.subject)
-        await self.take(case, "read_moves", case.subject, PartRef)
+        await self.take(case, "read_moves", case.subject, MovesRef)
         await self.patient_step("reallocate", request, PartRef, case.subject)
         return "reallocated"
 

@@ -1,11 +1,21 @@
 """One set of embedded parts for the folder: their start is most of what a test would take."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.workflows.desk import Desk, open_desk
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Whichever comes last has the audit of all that the others did to its time."""
+    for each in items:
+        if HERE in each.path.parents and each.get_closest_marker("timeout") is None:
+            each.add_marker(pytest.mark.timeout(240))
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -14,7 +14,7 @@ from placet.client import AuthorityError
 from placet.model import Verdict
 from tests.workflows.desk import Desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_the_loan_system_pays_the_lower_amount(desk: Desk) -> None:

@@ -23,7 +23,7 @@ from tests.workflows.bypasses import (
 )
 from tests.workflows.desk import Desk, open_desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -20,7 +20,7 @@ from placet.model import Hold, Mode, Reason, Verdict
 from tests.admitting import admit
 from tests.workflows.desk import Desk, until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_people_are_shown_what_they_sign(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from placet.model import ActAnswer, CheckpointView, Reason, Verdict
 from tests.admitting import admit
 from tests.workflows.desk import Desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 APPROVAL = "reallocation-approval"
 HEAD = "From item,To item,Amount,Reason\n"

@@ -16,7 +16,7 @@ from placet.model import ActAnswer, CheckpointView, Mode, Reason, Verdict
 from tests.admitting import admit
 from tests.workflows.desk import Desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 PROCESS = "payment-resend"
 CALL_BACK, APPROVAL = "call-back", "resend-approval"

@@ -5,10 +5,11 @@ names is approved by nobody, and a question that the schema does not have is den
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import cedarpy
+from cedarpy import pst
 from pydantic import JsonValue
 
 from placet.model import (
@@ -28,7 +29,8 @@ from placet.rules._policy import (
     PolicyRequest,
     decide,
 )
-from placet.rules._policy_text import NAMESPACE
+from placet.rules._policy_text import NAMESPACE, names_agent
+from placet.rules._possible import Asked, policies_for
 
 _SALT = "A" * 43
 _OPENS = "checkpoint:open"
@@ -83,19 +85,13 @@ def dead_ends(
 ) -> tuple[str, ...]:
     """Where no case would come through, though that may be meant: steps denied, nobody to approve.
 
-    Each step is asked of a record as its relation names them, with ``1`` for what differs. The
-    answer to a guarded one rests on what people and systems of record say: of it no more is told
-    than that no policy, by its head, permits its action to its agent.
+    A step is asked of every record that its relation names. What people, agents and systems of
+    record will say is not known yet: told is what would be denied whatever that is.
     """
-    found = [*left_to_nobody(definition, matrix)]
-    for step in definition.steps:
-        if step.approval is not None:
-            found += _not_permitted(step, loaded)
-            continue
-        answer = _first_try(definition, step, matrix, loaded)
-        if isinstance(answer, Denied):
-            found.append(f"{step.activity_type}: {answer.explanation}")
-    return tuple(found)
+    denied = (
+        each for step in definition.steps for each in _denied(definition, step, matrix, loaded)
+    )
+    return (*left_to_nobody(definition, matrix), *denied)
 
 
 def left_to_nobody(definition: ProcessDefinition | None, matrix: AuthorityMatrix) -> Iterator[str]:
@@ -108,17 +104,50 @@ def left_to_nobody(definition: ProcessDefinition | None, matrix: AuthorityMatrix
         yield "nobody can open a case: the matrix names no openers"
 
 
-def _not_permitted(step: Step, loaded: LoadedPolicies) -> Iterator[str]:
-    """Whether the heads of the policies alone keep a step's agent from its action."""
-    named = [permit for permit in loaded.permits if permit.names(step.action)]
-    if not named:
-        yield f"{step.activity_type}: no policy permits {step.action} to anyone"
-    elif not any(permit.admits(step.agent) for permit in named):
-        others = ", ".join(sorted(permit.policy for permit in named))
+def _denied(
+    definition: ProcessDefinition, step: Step, matrix: AuthorityMatrix, loaded: LoadedPolicies
+) -> Iterator[str]:
+    name, action, agent = step.activity_type, step.action, step.agent
+    template = definition.relation(step.relation).template
+    asked = Asked(template, _known(step, matrix))
+    policies = policies_for(loaded, action)
+    permits = [each for each in policies if each.effect == "permit"]
+    to_agent = [each for each in permits if names_agent(each, agent)]
+    if not permits:
+        yield f"{name}: no policy permits {action} to anyone"
+    elif not to_agent:
+        others = _ids(permits)
+        yield f"{name}: no policy permits {action} to {agent}; {others} permits it to others"
+    elif all(asked.holds(each) is False for each in to_agent):
         yield (
-            f"{step.activity_type}: no policy permits {step.action} to {step.agent}; "
-            f"{others} permits it to others"
+            f"{name}: no policy permits {action} to {agent} on {template}; the conditions of "
+            f"{_ids(to_agent)} never hold for it"
         )
+    forbids = [
+        each
+        for each in policies
+        if each.effect == "forbid" and names_agent(each, agent) and asked.holds(each)
+    ]
+    if forbids:
+        yield f"{name}: {_ids(forbids)} always forbids {action} to {agent} on {template}"
+
+
+def _known(step: Step, matrix: AuthorityMatrix) -> dict[pst.Expr, JsonValue]:
+    """What a step's question says in every case, by where it stands in a policy.
+
+    A guarded step's mode is left out: in audit mode it is meant to be denied.
+    """
+    otherwise = {"attempt"} if step.approval is None else {"attempt", "mode"}
+    said = _step_facts(step, matrix).model_dump(mode="json", exclude=otherwise)
+    group = pst.GetAttr(base=pst.Var(name="context"), attr="ledger")
+    return {
+        pst.GetAttr(base=pst.Var(name="principal"), attr="name"): step.agent,
+        **{pst.GetAttr(base=group, attr=each): value for each, value in said.items()},
+    }
+
+
+def _ids(policies: Iterable[pst.Template]) -> str:
+    return ", ".join(sorted(each.annotations["id"] for each in policies))
 
 
 def _untold(definition: ProcessDefinition, matrix: AuthorityMatrix) -> Iterator[str]:
@@ -191,7 +220,15 @@ def _first_try(
 def _context(
     definition: ProcessDefinition, step: Step, matrix: AuthorityMatrix
 ) -> dict[str, JsonValue]:
-    asked = StepFacts(
+    asked = _step_facts(step, matrix)
+    if step.approval is not None:
+        return guarded_context(asked, _APPROVED, ())
+    claims = definition.takes_amount(step.activity_type)
+    return step_context(asked, claim={"amount_cents": 1} if claims else None)
+
+
+def _step_facts(step: Step, matrix: AuthorityMatrix) -> StepFacts:
+    return StepFacts(
         agent=step.agent,
         in_scope=True,
         case_status=CaseStatus.OPEN,
@@ -199,10 +236,6 @@ def _context(
         mode=matrix.mode,
         on_hold=False,
     )
-    if step.approval is not None:
-        return guarded_context(asked, _APPROVED, ())
-    claims = definition.takes_amount(step.activity_type)
-    return step_context(asked, claim={"amount_cents": 1} if claims else None)
 
 
 def _unknown_members(

@@ -99,34 +99,31 @@ def named_actions(policy: pst.Template) -> frozenset[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Whom a ``permit`` can be for, and for what, by its head; its conditions say the rest.
-
-    ``actions`` is ``None`` if the head leaves the action open.
-    """
+    """For what a ``permit`` can be by its head; ``actions`` is ``None`` if it leaves that open."""
 
     policy: str
     actions: frozenset[str] | None
-    principal: pst.PrincipalOrResourceConstraint
 
     def names(self, action: str) -> bool:
         """Whether the head is for this action, or leaves it open."""
         return self.actions is None or action in self.actions
 
-    def admits(self, agent: str) -> bool:
-        """Whether the head is for this agent, or leaves open for which."""
-        match self.principal:
-            case pst.ScopeEq(entity=pst.EntityUid() as uid):
-                return str(uid.type) == _AGENT and uid.id == agent
-            case pst.ScopeIs(entity_type=kind):
-                return str(kind) == _AGENT
-            case _:  # with ``in``, or of a template, none is loaded
-                return True
+
+def names_agent(policy: pst.Template, agent: str) -> bool:
+    """Whether a policy's head is for this agent, or leaves open for which."""
+    match policy.principal:
+        case pst.ScopeEq(entity=pst.EntityUid() as uid):
+            return str(uid.type) == _AGENT and uid.id == agent
+        case pst.ScopeIs(entity_type=kind):
+            return str(kind) == _AGENT
+        case _:  # with ``in``, or of a template, none is loaded
+            return True
 
 
 def permits_of(tree: pst.PolicySet) -> tuple[Permit, ...]:
     """Each ``permit``, by its ``@id`` and its head."""
     return tuple(
-        Permit(policy.annotations["id"], named_actions(policy), policy.principal)
+        Permit(policy.annotations["id"], named_actions(policy))
         for policy in tree.static_policies.values()
         if policy.effect == "permit"
     )

@@ -170,13 +170,13 @@ def test_a_step_that_no_policy_permits_is_a_dead_end() -> None:
         'Placet::Action::"outcome:read",', ""
     )
     loaded = load_policies(policies, SCHEMA)
-    assert "read_outcome: no policy permits this action to anyone" in dead_ends(
+    assert "read_outcome: no policy permits outcome:read to anyone" in dead_ends(
         DEFINITION, MATRIX, loaded
     )
     without = policies[: policies.index('@id("dispatches")')]
     found = dead_ends(DEFINITION, MATRIX, load_policies(without, SCHEMA))
     assert "dispatch: no policy permits parcel:dispatch to anyone" in found
-    assert "close_case: no policy permits this action to anyone" in found
+    assert "close_case: no policy permits case:close to anyone" in found
 
 
 @pytest.mark.parametrize("head", ['== Placet::Agent::"cerrier"', "is Placet::Operator"])
@@ -201,9 +201,120 @@ def test_a_guarded_step_that_a_policy_permits_to_any_agent_is_no_dead_end(head: 
     assert not [each for each in found if each.startswith("dispatch")]
 
 
+def with_conditions(step: str, conditions: str) -> str:
+    """The policies, of which the permit for a step has conditions."""
+    begin = POLICIES.index(f'@id("{step}")')
+    end = POLICIES.index(";", begin)
+    return f"{POLICIES[:end]} {conditions}{POLICIES[end:]}"
+
+
+NEVER_MET = {
+    "a pattern of other records": 'when { resource.path like "depot/*/box/*" }',
+    "a pattern with a segment too many": 'when { resource.path like "depot/*/parcel/*/label" }',
+    "a pattern that a record is longer than": 'when { resource.path like "depot/*l" && false }',
+    "every record taken out": 'unless { resource.path like "depot/*" }',
+    "taken out by a second clause": (
+        'when { resource.path like "depot/*" } unless { resource.path like "*/parcel/*" }'
+    ),
+    "another record by its name": 'when { resource.path == "depot/1/box/7" }',
+    "neither of two": 'when { resource.path like "box/*" || resource.path like "depot/*/box*/*" }',
+    "never whatever else is so": (
+        'when { context.ledger.attempt < 3 && resource.path like "box/*" }'
+    ),
+    "a case that is closed": 'when { context.ledger.case_status == "closed" }',
+    "another agent by its name": "when { principal.name != context.ledger.agent }",
+}
+"""Conditions of a permit that no record of a step's relation meets."""
+
+
+@pytest.mark.parametrize("conditions", NEVER_MET.values(), ids=NEVER_MET.keys())
+@pytest.mark.parametrize(
+    ("permit", "said"),
+    [
+        ("dispatches", "dispatch: no policy permits parcel:dispatch to carrier on "),
+        ("weighs", "weigh: no policy permits parcel:weigh to scale on "),
+    ],
+)
+def test_a_permit_that_no_record_of_the_step_meets_is_a_dead_end(
+    permit: str, said: str, conditions: str
+) -> None:
+    """I3: of a guarded step too, or people would approve first, and the step be denied then."""
+    loaded = load_policies(with_conditions(permit, conditions), SCHEMA)
+    whole = f"{said}depot/{{depot}}/parcel/{{parcel}}; the conditions of {permit} never hold for it"
+    assert whole in dead_ends(DEFINITION, MATRIX, loaded)
+
+
+PERHAPS_MET = {
+    "its form": 'when { resource.path like "depot/*/parcel/*" }',
+    "its form and no longer": (
+        'when { resource.path like "depot/*/parcel/*" } '
+        'unless { resource.path like "depot/*/parcel/*/*" }'
+    ),
+    "some depots": 'when { resource.path like "depot/D-*/parcel/*-2" }',
+    "one record": 'when { resource.path == "depot/1/parcel/7" }',
+    "none of some depots": 'unless { resource.path like "depot/D-*" }',
+    "one of two forms": (
+        'when { resource.path like "box/*" || resource.path like "depot/*/parcel/7*" }'
+    ),
+    "what only a case will tell": "when { context.ledger.attempt < 3 }",
+    "a mode of several": 'when { ["assist", "automatic"].contains(context.ledger.mode) }',
+    "asterisks side by side": 'when { resource.path like "d*p*t/**/parcel/*" }',
+}
+"""Conditions of a permit that a record of a step's relation may meet."""
+
+
+@pytest.mark.parametrize("conditions", PERHAPS_MET.values(), ids=PERHAPS_MET.keys())
+@pytest.mark.parametrize("permit", ["dispatches", "weighs"])
+def test_a_permit_that_a_record_of_the_step_may_meet_is_no_dead_end(
+    permit: str, conditions: str
+) -> None:
+    loaded = load_policies(with_conditions(permit, conditions), SCHEMA)
+    found = dead_ends(DEFINITION, MATRIX, loaded)
+    assert found == ("customs: nobody can approve it, the matrix has no rule for it",)
+
+
+def test_a_permit_of_a_group_of_actions_is_no_dead_end() -> None:
+    """I3: which actions are in a group says the schema."""
+    schema = SCHEMA.replace(
+        '  action "parcel:dispatch"', '  action "sends";\n  action "parcel:dispatch" in ["sends"]'
+    )
+    policies = POLICIES.replace(
+        'action == Placet::Action::"parcel:dispatch", resource\n',
+        'action in Placet::Action::"sends", resource\n',
+    )
+    assert policies != POLICIES
+    found = dead_ends(DEFINITION, MATRIX, load_policies(policies, schema))
+    assert found == ("customs: nobody can approve it, the matrix has no rule for it",)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "always"),
+    [
+        ('unless { resource.path like "depot/*/box/*" }', True),
+        ('when { resource.path like "depot/*" && context.ledger.in_scope }', True),
+        ('unless { resource.path like "depot/D-*" }', False),
+        ("when { context.ledger.on_hold }", False),
+        ("when { context.approval.people < 2 }", False),
+        ('when { context.ledger.mode == "assist" }', False),
+    ],
+)
+def test_a_forbid_that_every_record_of_a_guarded_step_meets_is_a_dead_end(
+    conditions: str, always: bool
+) -> None:
+    """I3: in a mode in which nothing is to be done, it is meant."""
+    law = f"""@id("law") forbid (
+      principal, action == Placet::Action::"parcel:dispatch", resource is Placet::Record
+    ) {conditions};"""
+    found = dead_ends(DEFINITION, MATRIX, load_policies(POLICIES + law, SCHEMA))
+    said = (
+        "dispatch: law always forbids parcel:dispatch to carrier on depot/{depot}/parcel/{parcel}"
+    )
+    assert (said in found) is always
+
+
 def test_the_mode_of_the_matrix_is_asked() -> None:
     law = '@id("m") forbid (principal, action, resource) when { context.ledger.mode == "audit" };'
     loaded = load_policies(POLICIES + law, SCHEMA)
-    assert not [each for each in dead_ends(DEFINITION, MATRIX, loaded) if "policy m" in each]
+    assert not [each for each in dead_ends(DEFINITION, MATRIX, loaded) if " m " in each]
     found = dead_ends(DEFINITION, matrix(mode=Mode.AUDIT), loaded)
-    assert "weigh: forbidden by policy m" in found
+    assert "weigh: m always forbids parcel:weigh to scale on depot/{depot}/parcel/{parcel}" in found

@@ -88,10 +88,16 @@ def dead_ends(
     A step is asked of every record that its relation names. What people, agents and systems of
     record will say is not known yet: told is what would be denied whatever that is.
     """
-    denied = (
-        each for step in definition.steps for each in _denied(definition, step, matrix, loaded)
-    )
-    return (*left_to_nobody(definition, matrix), *denied)
+    denied: dict[tuple[str, str], list[Step]] = {}
+    for step in definition.steps:
+        for why in _denied(definition, step, matrix, loaded):
+            denied.setdefault(why, []).append(step)
+    found = [*left_to_nobody(definition, matrix)]
+    for (before, after), steps in denied.items():
+        names = ", ".join(step.activity_type for step in steps)
+        actions = ", ".join(dict.fromkeys(step.action for step in steps))
+        found.append(f"{names}: {before} {actions}{after}")
+    return tuple(found)
 
 
 def left_to_nobody(definition: ProcessDefinition | None, matrix: AuthorityMatrix) -> Iterator[str]:
@@ -106,30 +112,29 @@ def left_to_nobody(definition: ProcessDefinition | None, matrix: AuthorityMatrix
 
 def _denied(
     definition: ProcessDefinition, step: Step, matrix: AuthorityMatrix, loaded: LoadedPolicies
-) -> Iterator[str]:
-    name, action, agent = step.activity_type, step.action, step.agent
+) -> Iterator[tuple[str, str]]:
+    """Why a step is denied in every case: what is said before its action, and what after it."""
     template = definition.relation(step.relation).template
     asked = Asked(template, _known(step, matrix))
-    policies = policies_for(loaded, action)
+    policies = policies_for(loaded, step.action)
     permits = [each for each in policies if each.effect == "permit"]
-    to_agent = [each for each in permits if names_agent(each, agent)]
+    to_agent = [each for each in permits if names_agent(each, step.agent)]
     if not permits:
-        yield f"{name}: no policy permits {action} to anyone"
+        yield "no policy permits", " to anyone"
     elif not to_agent:
-        others = _ids(permits)
-        yield f"{name}: no policy permits {action} to {agent}; {others} permits it to others"
+        yield "no policy permits", f" to {step.agent}; {_ids(permits)} permits that to others"
     elif all(asked.holds(each) is False for each in to_agent):
         yield (
-            f"{name}: no policy permits {action} to {agent} on {template}; the conditions of "
-            f"{_ids(to_agent)} never hold for it"
+            "no policy permits",
+            f" to {step.agent} on {template}: the conditions of {_ids(to_agent)} never hold",
         )
     forbids = [
         each
         for each in policies
-        if each.effect == "forbid" and names_agent(each, agent) and asked.holds(each)
+        if each.effect == "forbid" and names_agent(each, step.agent) and asked.holds(each)
     ]
     if forbids:
-        yield f"{name}: {_ids(forbids)} always forbids {action} to {agent} on {template}"
+        yield f"{_ids(forbids)} always forbids", ""
 
 
 def _known(step: Step, matrix: AuthorityMatrix) -> dict[pst.Expr, JsonValue]:

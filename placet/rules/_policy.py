@@ -38,6 +38,7 @@ from placet.rules._policy_text import (
     called,
     facts_read,
     line_of_fault,
+    once_for_all_actions,
     permits_of,
     structure_problems,
 )
@@ -170,7 +171,7 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         raise BadPolicies((f"the policies can't be read, in {where}: {error}",)) from error
     problems = [*structure_problems(tree)]
     validated = cedarpy.validate_policies(policies, parsed_schema)
-    problems += dict.fromkeys(
+    problems += once_for_all_actions(
         f"{called(tree, error.policy_id)} does not fit the schema: "
         + error.error.removeprefix(f"for policy `{error.policy_id}`, ")
         for error in validated.errors

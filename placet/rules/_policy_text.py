@@ -1,7 +1,7 @@
 """What a text of Cedar policies says of itself: ids, actions, entities and facts that it names."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
 from cedarpy import PolicySet, pst
@@ -12,6 +12,8 @@ _POLICY_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _CONTEXT = pst.Var(name="context")
 _CLAIM = pst.GetAttr(base=_CONTEXT, attr="claim")
 _FACTS = pst.GetAttr(base=_CONTEXT, attr="facts")
+_ACTION = re.compile(rf'{NAMESPACE}::Action::"[^"]*"')
+_ACTIONS_TOLD = 3
 
 
 _LOOKED_AT = 20
@@ -44,6 +46,19 @@ def called(tree: pst.PolicySet, key: str) -> str:
     policy_id = tree.static_policies[key].annotations.get("id")
     position = [*tree.static_policies].index(key) + 1
     return f"policy {position} ({policy_id})" if policy_id else f"policy {position}"
+
+
+def once_for_all_actions(problems: Iterable[str]) -> Iterator[str]:
+    """Each problem once, with the actions it is told of: the validator tells it of every one."""
+    alike: dict[str, list[str]] = {}
+    for problem in problems:
+        alike.setdefault(_ACTION.sub("", problem), []).append(problem)
+    for first, *others in alike.values():
+        named = sorted({*_ACTION.findall(" ".join((first, *others)))})
+        if more := named[_ACTIONS_TOLD:]:
+            named = [*named[:_ACTIONS_TOLD], f"and {len(more)} more"]
+        at = _ACTION.search(first)
+        yield first if at is None else f"{first[: at.start()]}{', '.join(named)}{first[at.end() :]}"
 
 
 def structure_problems(tree: pst.PolicySet) -> Iterator[str]:

@@ -394,11 +394,11 @@ def test_what_does_not_belong_together_is_named_before_it_is_published(
             assert said in ended.err
     ended = placet("policy", "check", wanting, "--process", "loan-draw")
     assert ended.code == 1, ended
-    assert "close_case: no policy permits case:close to orchestrator; " in ended.err
+    assert "close_case: no policy permits checkpoint:open, outcome:read" in ended.err
     boxed = changed("b", "policies.cedar", 'like "loan/*/draw/*" &&', 'like "loan/*/drew/*" &&')
     ended = placet("policy", "check", boxed, "--process", "loan-draw")
     assert ended.code == 1, ended
-    assert "disburse_draw: no policy permits draw:disburse to disbursement on loan/" in ended.err
+    assert "disburse: no policy permits draw:disburse to disbursement on loan/" in ended.err
     assert_told(placet("policy", "check", wanting, "--process", "none"), 2, "no process 'none'")
 
 

@@ -244,6 +244,20 @@ def test_a_policy_with_several_faults_has_one_name(head: str, name: str) -> None
     assert not [each for each in refused.value.problems if "policy1" in each]
 
 
+def test_a_fault_is_told_once_for_all_actions() -> None:
+    """The validator tells it of every action that the policy could be for, in any order."""
+    wrong = '@id("x") forbid (principal, action, resource) when { context.ledger.admin };'
+    more = SCHEMA.replace('"draw:look"', '"draw:look", "draw:sign", "draw:tear"')
+    actions = [f'Placet::Action::"draw:{each}"' for each in ("look", "pay", "read")]
+    said = (
+        "policy 2 (x) does not fit the schema: attribute `ledger.admin` in context for {} not found"
+    )
+    for schema, named in ((SCHEMA, actions), (more, [*actions, "and 2 more"])):
+        with pytest.raises(BadPolicies) as refused:
+            load_policies(READ + wrong, schema)
+        assert refused.value.problems == (said.format(", ".join(named)),)
+
+
 WHOLE = {
     "compared": "context.facts == {holds: 1}",
     "chosen": "(if context.ledger.n > 1 then context.facts else context.facts) has holds",

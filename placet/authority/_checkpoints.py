@@ -250,7 +250,8 @@ class Checkpoints:
             require_live(tx, claims)
             row = newest_checkpoint(tx, claims.txn, name)
             if row is None:
-                raise NotFound(f"the case has no checkpoint {name!r} yet")
+                # A step is denied for want of the approval, and its workflow asks here why.
+                raise NotFound(f"the case has no checkpoint {name!r} yet", ("no_approval",))
             case, _ = self._case(tx, claims.txn)
             row = advance(tx, case, row, claims.jti)
             if row.status != CheckpointStatus.OPEN:

@@ -69,8 +69,8 @@ class NotFound(Refusal):
 
     status = 404
 
-    def __init__(self, description: str) -> None:
-        super().__init__("not_found", description)
+    def __init__(self, description: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__("not_found", description, reasons)
 
 
 class WrongMethod(Refusal):

@@ -21,7 +21,7 @@ from placet.process import BELL
 from placet.tokens import SigningKey
 from tests.agent.surroundings import serving
 from tests.harness import parcels
-from tests.harness.parcels import SkippingCheck
+from tests.harness.parcels import SkippingCheck, UnaskedCheck
 from tests.harness.processes import DEFINITION, POLICIES, SCHEMA
 from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
 from tests.harness.world import World, free_port, sandbox, until
@@ -204,6 +204,18 @@ async def test_workflow_code_that_skips_the_people_is_refused(w: World) -> None:
     assert result == "I5,no_approval"
     denials = await w.entries("grant.denied")
     assert [entry["data"]["reasons"] for entry in denials] == [["I5", "no_approval"]]
+
+
+@both_databases
+async def test_a_case_stopped_for_want_of_an_approval_says_so(w: World) -> None:
+    """I5: nobody was asked, which the workflow finds out by asking what came of it."""
+    async with w.workers(workflows=(UnaskedCheck,)):
+        case = await w.open(SUBJECT)
+
+        async def stopped_for() -> str | None:
+            return (await w.people["una"].case(case)).stopped_for
+
+        assert await until(stopped_for) == "read_outcome was denied: no_approval"
 
 
 @both_databases

@@ -61,6 +61,8 @@ def _asked(file: CaseFile, now: datetime) -> Iterable[tuple[str, str, str]]:
     view, sign = file.checkpoint, words.currency(file.definition)
     proposal = view.evidence.proposal
     yield "Status", view.status.value, "plain"
+    if view.erased:
+        yield "Erased", "what people saw, and why they decided so, is gone", "warn"
     if proposal.amount is not None:
         yield "Amount", words.money(proposal.amount, sign), "strong"
     if proposal.requested is not None:

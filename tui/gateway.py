@@ -162,12 +162,17 @@ class Gateway:
         """
         with ways_to_fail():
             view = await self._client.checkpoint(checkpoint)
-            check_evidence(view)
+            if not view.erased:  # or it would have the digest of what is gone
+                check_evidence(view)
             return view
 
     async def case_file(self, checkpoint: str) -> CaseFile:
-        """A checkpoint with its case and every part of its evidence, each held to its digest."""
+        """A checkpoint with its case and every part of its evidence, each held to its digest.
+
+        There are no parts once they were erased.
+        """
         view = await self.checkpoint(checkpoint)
+        items = () if view.erased else view.evidence.items
         with ways_to_fail():
             gate = asyncio.Semaphore(_PARTS_AT_ONCE)
 
@@ -178,7 +183,7 @@ class Gateway:
             case, prospect, parts = await asyncio.gather(
                 self._client.case(view.case),
                 self._client.prospect(checkpoint),
-                asyncio.gather(*(part(each.digest) for each in view.evidence.items)),
+                asyncio.gather(*(part(each.digest) for each in items)),
             )
             definition = await self.definition(case.process, case.process_version)
             return CaseFile(case, view, definition, tuple(parts), prospect)

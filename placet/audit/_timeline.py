@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from placet.audit._files import LogFiles
 from placet.audit._report import spelled
 from placet.ledger import Entry, EntryError, EntryType, decode_entry
-from placet.model import Model, format_time
+from placet.model import Model, digest_bytes, format_time
 
 
 class Moment(Model):
@@ -22,8 +22,8 @@ class Moment(Model):
     text: str
 
 
-def timeline(files: LogFiles, case: str) -> Iterator[Moment]:
-    """The moments of a case in the ledger's order.
+def timeline(files: LogFiles, case: str, *, words: bool = False) -> Iterator[Moment]:
+    """The moments of a case in the ledger's order; ``words``: with what people said in deciding.
 
     The texts are harmless to a terminal, whoever wrote what they tell. The entries are taken as
     they are: :func:`placet.audit.verify` says whether they are the log's.
@@ -39,13 +39,14 @@ def timeline(files: LogFiles, case: str) -> Iterator[Moment]:
             raise EntryError(f"entry {index}: {error}") from None
         if entry.case != case:
             continue
+        said = _words(files, entry.data) if words and entry.type in _DECISIONS else ""
         yield Moment(
             index=index,
             time=_spell(entry.time),
             actor=entry.actor,
             type=entry.type.value,
             record=entry.record,
-            text=spelled(_tell(entry, files, activities)),
+            text=spelled(_tell(entry, files, activities) + said),
         )
 
 
@@ -53,6 +54,7 @@ def _spell(moment: datetime) -> str:
     return format_time(moment.replace(microsecond=0))
 
 
+_DECISIONS = {EntryType.DECISION_RECORDED, EntryType.DECISION_WITHDRAWN}
 _PLAIN = {
     EntryType.CASE_CONTINUED: "goes on in a new run, as its workflow asked",
     EntryType.GLASS_BROKEN: "an emergency: others may approve it for a while",
@@ -87,7 +89,7 @@ def _tell(entry: Entry, files: LogFiles, activities: dict[str, str]) -> str:
             return f"{activities.get(grant, '?')}: grant revoked, {data.get('reason')}"
         case EntryType.CHECKPOINT_OPENED:
             return f"{data.get('name')}: asks {_needs(data.get('needs'))}"
-        case EntryType.DECISION_RECORDED | EntryType.DECISION_WITHDRAWN:
+        case kind if kind in _DECISIONS:
             return f"{data.get('verdict')} as {_names(data.get('roles'))}{_opened(data)}"
         case (
             EntryType.DECISION_REFUSED
@@ -133,6 +135,22 @@ def _opened(data: Mapping[str, object]) -> str:
     seconds, absent = data.get("seconds_open"), data.get("stands_in_for")
     instead = f", standing in for {absent}" if absent else ""
     return instead + (f", {seconds} s after opening it" if isinstance(seconds, int) else "")
+
+
+def _words(files: LogFiles, data: Mapping[str, JsonValue]) -> str:
+    """Why someone decided so, and why they accept each finding: as they signed it."""
+    view = files.checkpoints.get(str(data.get("checkpoint")))
+    decisions = () if view is None else view.decisions
+    signed = next((each for each in decisions if each.jti == data.get("decision")), None)
+    if signed is None:
+        accepted = data.get("exceptions")
+        findings = f"; accepts {_names(accepted)}" if accepted else ""
+        gone = "was erased" if view is not None and view.erased else "is not there"
+        return f"{findings}; why {gone}"
+    if digest_bytes(signed.jws.encode()) != data.get("decision_digest"):
+        return ", but the decision kept is not the one that was recorded"
+    why = f": {signed.said}" if signed.said else ""
+    return why + "".join(f"; accepts {each.finding}: {each.reason}" for each in signed.accepted)
 
 
 def _reasoning(files: LogFiles, digest: str) -> str:

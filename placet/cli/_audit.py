@@ -270,7 +270,7 @@ def timeline_(case: str, as_json: AsJson = False) -> None:
     """Print the story of a case in order."""
     with online():
         require_case(case)
-        moments = list(timeline(run(fetch_story(case)), case))
+        moments = list(timeline(run(fetch_story(case)), case, words=True))
         if not moments:
             raise fail(f"the ledger has no case {case}", USAGE)
         if as_json:

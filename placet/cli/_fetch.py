@@ -117,7 +117,8 @@ async def fetch_story(client: OperatorClient, case: str) -> LogFiles:
     """Fetch one case's own entries, until now, and what they refer to; nothing proves them."""
     own = await _own(client, case)
     entries = tuple(data for _, data in own)
-    files = await _contents(client, "", entries, entries, {})
+    checkpoints = {each.id: each for each in await client.checkpoints(case=case)} if own else {}
+    files = await _contents(client, "", entries, entries, checkpoints)
     return dataclasses.replace(files, indices=tuple(index for index, _ in own))
 
 

@@ -51,8 +51,10 @@ def _lines(frame: Frame) -> Iterator[str]:
             f"       decision at entry {decision.entry}: {decision.verdict}{amount} by "
             f"{decision.operator} as {', '.join(decision.roles)}; signature {decision.signature}"
         )
-        if decision.comment:
-            yield escape(f"         they said: {_set_off(decision.comment)}")
+        said = ": ".join(filter(None, (decision.reason_code, decision.comment)))
+        if said:
+            yield escape(f"         they said: {_set_off(said)}")
+        yield from (escape(f"         accepts {each}") for each in decision.exceptions)
     for change in frame.changes:
         yield escape(f"       {change.name}: {_short(change.before)} -> {_short(change.after)}")
     troubles = (

@@ -47,19 +47,18 @@ async def published_process(client: OperatorClient, case: CaseView) -> ProcessDe
 def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
     """Show what is asked: the findings first, then what is proposed, and what it rests on."""
     with failures():
-        view, lead, asked, held_on, emergency = run(_asked(identifier))
+        view, parts, asked, held_on, emergency = run(_asked(identifier))
         if as_json:
             show(view, as_json=True)
             return
         proposal = view.evidence.proposal
         out = console()
         out.print(f"[bold]{_safe(view.title)}[/bold] · {view.subject} · {view.status.value}")
-        about = subject_named(asked, [lead])
+        about = subject_named(asked, parts)
         if about is not None:
             out.print(f"about {_safe(about)}", soft_wrap=True)
-        if held_on is not None:
-            said = f"on hold: {held_on}; nothing guarded happens until that is lifted"
-            out.print(said, soft_wrap=True)
+        for line in _standing(view, held_on):
+            out.print(line, soft_wrap=True)
         for line in (*_begun(emergency), *_said_first(view)):
             out.print(f"  {_safe(line)}", soft_wrap=True)
         for finding in proposal.findings:
@@ -74,7 +73,7 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
             out.print(f"amount {proposal.amount} of {proposal.requested} requested")
         for effect in (asked.effects or ()) if asked else ():
             out.print(f"to {effect.verdict.value}: {_safe(effect.says)}", soft_wrap=True)
-        payments = lead.part.data.get("payments")
+        payments = next((each.part.data.get("payments") for each in parts), None)
         for payment in payments if isinstance(payments, list) else ():
             out.print(f"  payment  {_safe(_in_line(payment))}", soft_wrap=True)
         fixed = f"{view.name} of {view.subject}, made of"
@@ -109,9 +108,9 @@ def show_part(identifier: str, name: str) -> None:
 async def _asked(
     identifier: str,
 ) -> tuple[
-    CheckpointView, InputPart, CheckpointDefinition | None, RecordId | None, ReviewView | None
+    CheckpointView, list[InputPart], CheckpointDefinition | None, RecordId | None, ReviewView | None
 ]:
-    """A checkpoint, its leading part, how its process describes it, its hold, its emergency.
+    """A checkpoint, its leading part (or none), how its process describes it, hold, emergency.
 
     Raises:
         EvidenceMismatch: it shows what its digests do not fix.
@@ -120,17 +119,25 @@ async def _asked(
         view = await client.checkpoint(checkpoint_id(identifier))
         if not view.erased:
             check_evidence(view)
-        lead = await client.part(view.case, view.evidence.items[0].digest)
+        leading = () if view.erased else view.evidence.items[:1]
+        parts = [await client.part(view.case, each.digest) for each in leading]
         case = await client.case(view.case)
         made = await published_process(client, case)
         described = None if made is None else made.checkpoint(view.name)
-        return view, lead, described, case.held_on, await _emergency(client, view)
+        return view, parts, described, case.held_on, await _emergency(client, view)
 
 
 async def _emergency(client: OperatorClient, view: CheckpointView) -> ReviewView | None:
     if view.requirement.emergency_until is None:
         return None
     return next((e for e in await client.reviews(None) if e.checkpoint == view.id), None)
+
+
+def _standing(view: CheckpointView, held_on: RecordId | None) -> Iterator[str]:
+    if view.erased:
+        yield "the case was erased: what people saw, and why they decided so, is gone"
+    if held_on is not None:
+        yield f"on hold: {held_on}; nothing guarded happens until that is lifted"
 
 
 def _begun(emergency: ReviewView | None) -> Iterator[str]:

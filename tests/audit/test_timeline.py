@@ -11,7 +11,7 @@ from placet.audit import LogFiles, timeline, verify
 from placet.audit._report import spelled
 from placet.cli._examining import print_timeline
 from placet.ledger import EntryError
-from tests.audit.recording import HOSTILE, Recorded, changed_entry, find, put_kept
+from tests.audit.recording import HOSTILE, Recorded, changed_entry, find, put, put_kept
 
 
 def told(files: LogFiles, case: str) -> list[str]:
@@ -151,6 +151,27 @@ def test_words_that_are_not_those_of_the_ledger_are_not_told(recorded: Recorded)
     files = put_kept(recorded.files, "the scale was read once", "as I say")
     assert not any("as I say" in each for each in told(files, recorded.dispatched))
     assert any("not the one" in each for each in told(files, recorded.dispatched))
+
+
+def test_a_decision_that_is_not_the_one_of_the_ledger_is_not_told(recorded: Recorded) -> None:
+    """I8: why people decided so is told only if it stands in what was recorded."""
+    case, files = recorded.rejected, recorded.files
+    found = find(files, "decision.recorded", case, verdict="reject")
+    told = json.loads(files.entries[found])["data"]
+    view = files.checkpoints[told["checkpoint"]]
+    (said,) = (each.said for each in view.decisions if each.jti == told["decision"])
+
+    def texts(files: LogFiles) -> list[str]:
+        return [each.text for each in timeline(files, case, words=True)]
+
+    assert said
+    assert f"reject as clerk: {said}" in texts(files)
+    changed = changed_entry(files, found, put(decision_digest="sha-256:" + "A" * 43))
+    another = "reject as clerk, but the decision kept is not the one that was recorded"
+    assert another in texts(changed)
+    gone = view.model_copy(update={"decisions": ()})
+    without = dataclasses.replace(files, checkpoints={**files.checkpoints, view.id: gone})
+    assert "reject as clerk; why is not there" in texts(without)
 
 
 def test_a_case_that_is_not_there_has_no_story(recorded: Recorded) -> None:

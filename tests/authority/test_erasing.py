@@ -1,5 +1,6 @@
 """Erasing a case: who may, when, what is gone, and what still holds. And who gets payload keys."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -14,10 +15,13 @@ import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy import create_engine, text
+from temporalio import activity
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.client import Client
+from typer.testing import CliRunner
 
+from placet.agent import current_grant, governed
 from placet.audit import (
     approvals_again,
     read_bundle,
@@ -28,6 +32,7 @@ from placet.audit import (
     write_bundle,
 )
 from placet.cli import fetch_case
+from placet.cli._app import app
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
 from placet.model import (
@@ -35,17 +40,22 @@ from placet.model import (
     AuthorityMatrix,
     CaseArchive,
     EnrolIdentity,
+    Finding,
     Hold,
+    PartRef,
+    Proposal,
     Reason,
     RowCut,
     Verdict,
+    digest_json,
 )
-from placet.tokens import SigningKey, make_client_assertion, make_proof
+from placet.process import StepRequest
+from placet.tokens import SigningKey, make_client_assertion, make_proof, write_key_file
 from tests.audit.recording import changed_entry, find, names, put
 from tests.harness import processes
 from tests.harness.databases import KINDS, new_database
 from tests.harness.logs import only, whole_log
-from tests.harness.parcels import ParcelCheck
+from tests.harness.parcels import ParcelCheck, Weight
 from tests.harness.reading import KeysOfStore
 from tests.harness.world import World, temporal_server, until, world
 
@@ -209,6 +219,70 @@ async def test_a_case_is_erased_by_two_after_its_retention_and_under_no_hold(
     with pytest.raises(LedgerError, match=rf"erased by entry {at}, .* under a later head"):
         await fetch_case(una, case, before)
     assert (await fetch_case(una, case)).archives[case].erased
+
+
+@activity.defn(name="weigh")
+@governed(action="parcel:weigh", system="authority")
+async def weigh_and_doubt(_: StepRequest) -> PartRef:
+    """Weigh a parcel, and find something that people must accept."""
+    doubt = Finding(
+        id="scale.level#1", check="scale.level", severity="blocking", message="not level"
+    )
+    value = Decimal("80.00")
+    proposal = Proposal(
+        amount=value, requested=value, payments_digest=digest_json([str(value)]), findings=(doubt,)
+    )
+    return current_grant().keep("weight", Weight(value=str(value)), proposal)
+
+
+async def on_a_terminal(w: World, folder: Path, *command: str) -> str:
+    """What a command says to somebody."""
+    file = folder / "una.key"
+    file.unlink(missing_ok=True)
+    write_key_file(file, w.keys["una"], "words")
+    settings = {
+        "PLACET_ISSUER": w.issuer,
+        "PLACET_OPERATOR": "una",
+        "PLACET_KEY_FILE": str(file),
+        "PLACET_PASSPHRASE": "words",
+        "COLUMNS": "200",
+    }
+    said = await asyncio.to_thread(CliRunner().invoke, app, list(command), env=settings)
+    assert said.exit_code == 0, said.output
+    return said.output
+
+
+async def test_why_an_exception_was_accepted_is_gone_and_by_whom_is_not(
+    w: World, bea: OperatorClient, tmp_path: Path
+) -> None:
+    """I8: the ledger says who accepted which finding; their words go with the case's."""
+    finding, why = "scale.level#1", "the floor is not level"
+    async with w.workers(scale=weigh_and_doubt):
+        case = await w.open("depot/E1/parcel/41")
+        asked = await w.until_checkpoint(case)
+        await w.people["cleo"].decide(
+            asked, Verdict.APPROVE, amount=Decimal("80.00"), exceptions={finding: why}
+        )
+        await w.until_archived(case)
+    commands = (
+        ("audit", "timeline", case),
+        ("checkpoint", "show", asked.id),
+        ("checkpoint", "proof", asked.id),
+        ("case", "show", case),
+    )
+    story, shown, proof, _ = [await on_a_terminal(w, tmp_path, *each) for each in commands]
+    assert f"; accepts {finding}: {why}\n" in story
+    assert f"  accepts {finding}: {why}\n" in shown
+    assert f"exception {finding}: accepted by operator:cleo: {why}\n" in proof
+    await publish_retention(w, 0, [800])
+    await erase(w, bea, case)
+    story, shown, proof, told = [await on_a_terminal(w, tmp_path, *each) for each in commands]
+    assert not [each for each in (story, shown, proof, told) if why in each]
+    assert f"; accepts {finding}; why was erased\n" in story
+    assert "erased, signed by two: " in story
+    assert "the case was erased: " in shown
+    assert f"exception {finding}: accepted by operator:cleo\n" in proof
+    assert "archive  erased\n" in told
 
 
 async def lowered_case(w: World, parcel: str) -> str:

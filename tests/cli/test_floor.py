@@ -187,6 +187,11 @@ def test_why_an_exception_was_accepted_is_shown_and_proven(floor: Floor) -> None
     told = json.loads(floor.say("aud", "checkpoint", "proof", checkpoint, "--json").out)
     (accepted,) = told["exceptions"]
     assert accepted["reasons"] == ["the [title] is later"]
+    story = floor.say("aud", "audit", "timeline", floor.view(checkpoint).case).out
+    (first, later) = (each for each in story.splitlines() if " approve as " in each)
+    assert first.endswith(f"; accepts {finding}: at first sight")
+    assert "operator:ana" in later
+    assert later.endswith(f"; accepts {finding}: the [title] is later")
 
 
 def test_an_administrator_recalls_and_nobody_else(floor: Floor) -> None:

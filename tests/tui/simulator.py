@@ -443,6 +443,15 @@ class Simulator:
         self.checkpoints[checkpoint] = view.model_copy(update={"remarks": (*view.remarks, remark)})
         return act
 
+    def erase(self, checkpoint: str) -> None:
+        """Erase a checkpoint's case, as the authority does."""
+        view = self.checkpoints[checkpoint]
+        for item in view.evidence.items:
+            del self.parts[item.digest]
+        left = view.evidence.model_copy(update={"salt": "A" * 43, "proposal": Proposal()})
+        erased = {"erased": True, "evidence": left, "decisions": (), "remarks": ()}
+        self.checkpoints[checkpoint] = view.model_copy(update=erased)
+
     def change(self, checkpoint: str, **members: object) -> None:
         """Show something else at a checkpoint, with digests that are right."""
         view = self.checkpoints[checkpoint].model_copy(update=members)

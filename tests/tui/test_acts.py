@@ -354,6 +354,13 @@ async def test_the_next_approver_reads_why_a_finding_was_accepted(
     async with open_console("omar") as desk:
         await desk.press("enter", "2")
         await desk.expect("omar: approve, ", f"omar accepts {finding}: [b]weighed twice[/b] ")
+    simulator.erase(view.id)
+    async with open_console("omar") as desk:
+        desk.app.push_screen(CaseScreen(view.id))
+        await desk.on(CaseScreen)
+        await desk.press("2")
+        await desk.expect("what people saw, and why they decided so, is gone")
+        assert not desk.sees("accepts")
 
 
 async def test_the_time_that_is_left_ticks_and_at_its_end_it_is_over(

@@ -213,7 +213,11 @@ def backtest_(
         path = policies / "authority-matrix.json"
         matrix = read_model(path, AuthorityMatrix) if path.exists() else None
         if matrix is not None and process not in {None, matrix.process}:
-            raise fail(f"{path} is of {matrix.process}, not of {process}", USAGE)
+            raise fail(
+                f"{path} is of {matrix.process}, and --process names {process}: leave --process "
+                f"out, or give a folder with the matrix of {process} or none",
+                USAGE,
+            )
         start = since.replace(tzinfo=UTC) if since else None
 
         async def work() -> LogFiles:
@@ -302,7 +306,10 @@ def _load(folder: Path) -> LoadedPolicies:
 
 
 def _read(folder: Path) -> tuple[str, str]:
-    return (
-        read_text(folder / "policies.cedar"),
-        read_text(folder / "schema.cedarschema"),
-    )
+    names = ("policies.cedar", "schema.cedarschema")
+    lacking = [each for each in names if not (folder / each).exists()]
+    if lacking:
+        what = "is no folder" if not folder.is_dir() else f"has no {' and no '.join(lacking)}"
+        raise fail(f"{folder} {what}; name one that has both {' and '.join(names)}")
+    policies, schema = (read_text(folder / each) for each in names)
+    return policies, schema

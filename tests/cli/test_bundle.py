@@ -199,12 +199,29 @@ def test_policies_that_do_not_hold_together_are_not_tried(
         (("--policies", str(tmp_path)), 1),
         (("--policies", str(tmp_path / "none")), 3),
         (("--policies", str(POLICIES), "--since", "yesterday"), 2),
+        (("--policies", str(POLICIES), "--process", "payment-resend"), 2),
         ((), 2),
     ):
         ended = placet("policy", "backtest", *arguments, **served.variables)
         assert ended.code == code, ended
         assert ended.out == ""
         assert "Traceback" not in ended.err
+
+
+def test_which_folder_policies_are_tried_from_is_said(placet: Placet, served: Served) -> None:
+    """A process's name is no folder, one may have a matrix alone, or another process's."""
+    resend = POLICIES.with_name("payment-resend")
+    both = "name one that has both policies.cedar and schema.cedarschema"
+    for arguments, said in (
+        (("loan-draw",), f"loan-draw is no folder; {both}"),
+        ((str(resend),), f"{resend} has no policies.cedar and no schema.cedarschema; {both}"),
+        (
+            (str(POLICIES), "--process", "payment-resend"),
+            "leave --process out, or give a folder with the matrix of payment-resend or none",
+        ),
+    ):
+        ended = placet("policy", "backtest", "--policies", *arguments, **served.variables)
+        assert said in ended.err
 
 
 @pytest.fixture

@@ -56,7 +56,11 @@ def show_case(case_id: str, as_json: AsJson = False) -> None:
 
 def _in_words(view: CaseView) -> dict[str, Any]:
     told = view.model_dump(mode="json", exclude_none=True)
-    return told if view.standstill is None else {**told, "standstill": view.standstill.said()}
+    if view.standstill is not None:
+        told["standstill"] = view.standstill.said()
+    if view.held_on is not None:
+        told["held_on"] = f"{view.held_on}; nothing guarded happens until that is lifted"
+    return told
 
 
 @case.command("open", context_settings=_EXTRA)

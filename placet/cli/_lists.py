@@ -39,6 +39,7 @@ Record = Annotated[str | None, typer.Option(help="Records that begin so.")]
 Text = Annotated[str | None, typer.Option(help="Words of its record, title or id.")]
 Limit = Annotated[int, typer.Option(help="Rows at most.")]
 _Row = TypeVar("_Row")
+_OF_A_CASE = ("id", "subject", "status", "result", "archive", "held_on")
 
 
 @case.command("list")
@@ -73,7 +74,7 @@ def list_cases(
                 return await _first(client.case_lines(query), limit)
 
         found = run(work())
-        show(found, as_json=as_json, columns=("id", "subject", "status", "result", "archive"))
+        show(found, as_json=as_json, columns=_OF_A_CASE)
         tell_trouble(found)
 
 
@@ -221,13 +222,15 @@ def _waits_for(mine: bool, others: bool) -> WaitsFor | None:
     return WaitsFor.ME if mine else WaitsFor.OTHERS if others else None
 
 
-_COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "missing")
+_COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "held_on", "missing")
 
 
 def _print_lines(row: Mapping[str, str]) -> None:
     said = [row[each] for each in ("title", "subject", "amount") if row[each]]
     print(f"{row['id']}  {row['status']}, due {row['due']}")
     print(f"    {harmless(' · '.join([*said, row['findings']]))}")
+    if row["held_on"]:
+        print(f"    on hold: {row['held_on']}")
     if row["missing"]:
         print(f"    missing: {harmless(row['missing'])}")
 
@@ -242,5 +245,6 @@ def _in_columns(line: CheckpointLine) -> dict[str, str]:
         "amount": "" if line.amount is None else f"{line.amount:,.2f}",
         "findings": f"{counts.blocking} blocking, {counts.warning} warning",
         "due": f"{line.due_at.astimezone(UTC):%Y-%m-%d %H:%MZ}",
+        "held_on": line.held_on or "",
         "missing": "; ".join(line.missing),
     }

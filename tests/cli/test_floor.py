@@ -173,6 +173,28 @@ def test_a_word_is_withdrawn_and_a_conflict_is_final(floor: Floor) -> None:
     assert "operator:ben said abstain: its person stands aside" in proof.out
 
 
+def test_a_hold_is_told_wherever_a_case_is(floor: Floor) -> None:
+    checkpoint = floor.asked()
+    view = floor.view(checkpoint)
+    loan = view.subject.partition("/draw/")[0]
+    of_it = ("--record", view.subject)
+    commands = (
+        ("case", "show", view.case),
+        ("case", "list", *of_it),
+        ("checkpoint", "list", *of_it),
+    )
+    assert not [each for each in commands if "hold" in floor.say("aud", *each).out]
+    floor.say("ada", "case", "hold", loan, "--reason", "a dispute")
+    case, cases, asked = [floor.say("aud", *each).out for each in commands]
+    assert f"held_on  {loan}; nothing guarded happens until that is lifted\n" in case
+    for rows in (cases, asked):
+        names, row = rows.splitlines()
+        assert row[names.index("held_on") :].split()[0] == loan
+    narrow = floor.say("aud", *commands[-1], COLUMNS="60").out
+    assert f"    on hold: {loan}\n" in narrow
+    floor.say("ada", "case", "lift", loan, "--reason", "settled")
+
+
 def test_why_an_exception_was_accepted_is_shown_and_proven(floor: Floor) -> None:
     """I6: the next person reads whose exception it is, and the reason that they signed."""
     checkpoint = floor.asked(count=2, severities=("blocking",), excepting=True)

@@ -89,10 +89,11 @@ def tell_trouble(cases: list[CaseView]) -> None:
             said = harmless(each.standstill.said())
             typer.echo(f"placet: {each.id}: stands still: {said}", err=True)
         if each.alarm is not None and each.archive is not ArchiveState.ERASED:
-            typer.echo(f"placet: {each.id}: alarm: {each.alarm}", err=True)
+            typer.echo(f"placet: {each.id}: alarm: {harmless(each.alarm)}", err=True)
         elif each.archive in {ArchiveState.FAILED, ArchiveState.LOST}:
             why = f"{each.archive}: {each.archive_trouble or 'its execution has vanished'}"
-            typer.echo(f"placet: {each.id}: its history is not sealed, {why}", err=True)
+            said = f"{each.id}: its history is not sealed, {harmless(why)}"
+            typer.echo(f"placet: {said}", err=True)
         elif each.archive_late(now):
             typer.echo(
                 f"placet: {each.id} was closed at {each.closed_at} and its history is not sealed: "

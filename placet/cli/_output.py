@@ -41,13 +41,17 @@ class CommandFailed(Exception):
 
 
 class _Output(Console):
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print text without what could move the cursor, whoever wrote it."""
+        super().print(*(_tame(each) for each in objects), **options)
+
     def on_broken_pipe(self) -> None:
         """Leave it to :func:`offline_failures`; Rich would end the program with 1."""
         raise  # noqa: PLE0704 - called while it is handled
 
 
 def console() -> Console:
-    """Where people read; hostile text is escaped by whoever prints it."""
+    """Where people read; markup in what others wrote is escaped by whoever prints it."""
     return _Output(highlight=False)
 
 
@@ -286,6 +290,12 @@ def _cell(value: Any) -> str:
         value = "; ".join(value)
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     return harmless(text)
+
+
+def _tame(shown: Any) -> Any:
+    if not isinstance(shown, str):
+        return shown
+    return "\n".join(map(harmless, shown.replace("\r\n", "\n").expandtabs().split("\n")))
 
 
 def harmless(text: str) -> str:

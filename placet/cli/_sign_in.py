@@ -13,7 +13,7 @@ import typer
 
 from placet.cli._base import AWAY, USAGE, failures, operator_client, run
 from placet.cli._keyring import remember
-from placet.cli._output import AsJson, fail, show, write_bytes
+from placet.cli._output import AsJson, fail, harmless, show, write_bytes
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
 from placet.model import ActAnswer, Invite, SignInAnswer
@@ -40,7 +40,8 @@ def sign_in(
             async with OperatorClient(settings.issuer, "operator:signing-in", key) as client:
                 begun = await client.begin_sign_in(fresh=fresh)
                 address = begun.verification_uri_complete or begun.verification_uri
-                print(f"open {address} and enter {begun.user_code}", file=sys.stderr, flush=True)
+                said = harmless(f"open {address} and enter {begun.user_code}")
+                print(said, file=sys.stderr, flush=True)
                 while True:
                     await asyncio.sleep(begun.interval)
                     done = await client.finish_sign_in(begun)

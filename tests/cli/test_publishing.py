@@ -145,3 +145,16 @@ def test_what_a_matrix_leaves_to_nobody_is_said_and_published(
     ended = placet("case", "open", "--process", "payment-resend", *which, **alone.variables)
     said = "placet: nobody may do this: the matrix of payment-resend names no openers\n"
     assert (ended.code, ended.err) == (1, said)
+
+
+def test_what_differs_of_policies_moves_no_cursor(
+    alone: Served, placet: Placet, folder: Path
+) -> None:
+    """I12: a comment in policies that somebody sent may be meant for the terminal of who signs."""
+    assert placet("policy", "publish", str(POLICIES), "--json", **alone.variables).code == 0
+    file = folder / "policies.cedar"
+    file.write_text(f"// \x1b[2Jnothing\x07 \u202echanged\n{file.read_text()}")
+    ended = placet("policy", "publish", str(folder), **alone.variables)
+    assert ended.code == 0
+    assert "+// \ufffd[2Jnothing\ufffd \ufffdchanged\n" in ended.out
+    assert not {"\x1b", "\x07", "\u202e"} & {*ended.out, *ended.err}

@@ -74,9 +74,12 @@ def attach(
 ) -> None:
     """Attach a file of at most 1 MiB."""
     with failures():
-        if file.stat().st_size > MAX_ATTACHMENT:
+        if file.exists() and not file.is_file():
+            raise fail(f"{file}: no file", USAGE)  # a device may have no end, and a pipe no writer
+        with file.open("rb") as opened:
+            content = opened.read(MAX_ATTACHMENT + 1)
+        if len(content) > MAX_ATTACHMENT:
             raise fail(f"{file}: larger than {MAX_ATTACHMENT} bytes", USAGE)
-        content = file.read_bytes()
         if not content:
             raise fail(f"{file}: it is empty", USAGE)
     kind = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"

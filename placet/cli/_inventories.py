@@ -112,6 +112,8 @@ def _csv_rows(text: str) -> Iterator[_Row]:
     _refuse_names(1, header)
     if len(set(header)) != len(header) or not header:
         raise BadInventory("row 1: the header names no columns, or one twice")
+    if not ({"kind", "name"} <= set(header) or set(header) >= _AWS_OWN):
+        raise BadInventory("row 1: the header lacks the columns kind and name; it is no inventory")
     for number, cells in enumerate(records, 2):
         if isinstance(cells, _Broken):
             yield _Row(number, {"": cells.text}, cells.why)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from placet.agent import NotHeard, NotJoined, join
 from placet.cli._base import (
@@ -22,7 +23,7 @@ from placet.cli._base import (
     show,
 )
 from placet.cli._settings import OperatorSettings, load_settings
-from placet.model import ActAnswer, InviteAgent, JoinAs
+from placet.model import ActAnswer, InviteAgent, JoinAs, first_error
 from placet.tokens import SigningKey, invitation_key, read_key_file, write_key_file
 from placet.transport import TlsSettings, Transport
 
@@ -99,6 +100,9 @@ def joining_commands(app: typer.Typer) -> None:
                         tls=Transport(TlsSettings()).client,
                     )
                 )
+            except ValidationError as error:
+                member, said = first_error(error)
+                raise fail(f"{workload_token_file or member}: {said}", USAGE) from None
             except NotJoined as error:
                 raise fail(f"refused: {error}", REFUSED) from None
             except NotHeard as error:

@@ -29,6 +29,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 REFUSED = 1
 USAGE = 2
 AWAY = 3
+_LONGEST = 100_000_000
+"""Characters of a text file: an inventory of a hundred thousand identities has a third of it."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -166,13 +168,17 @@ def read_text(path: Path) -> str:
     """A text file's content.
 
     Raises:
-        CommandFailed: it is not UTF-8.
+        CommandFailed: it is not UTF-8, or too long.
         OSError: it can't be read.
     """
     try:
-        return path.read_text("utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST + 1)
     except UnicodeDecodeError:
         raise fail(f"{path}: not UTF-8 text", USAGE) from None
+    if len(text) > _LONGEST:
+        raise fail(f"{path}: longer than {_LONGEST:,} characters", USAGE)
+    return text
 
 
 def read_json(path: Path) -> Any:

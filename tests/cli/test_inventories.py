@@ -248,7 +248,10 @@ def test_a_column_for_secrets_is_refused_whatever_it_says() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "kind,kind\n", 'kind,"na\n', '{"kind": "bot"}', "[" * 100_000],
+    [
+        *("", "kind,kind\n", 'kind,"na\n', '{"kind": "bot"}', "[" * 100_000),
+        *("null", "%PDF-1.7\n", "name\na\n", "\0\0"),
+    ],
 )
 def test_what_is_no_inventory_is_refused(text: str) -> None:
     """I12: with where and why."""

@@ -5,6 +5,7 @@ Never a traceback, never an exit code of 0, never a secret, and nothing half-wri
 
 import http.server
 import json
+import os
 import re
 import shutil
 import socket
@@ -426,6 +427,34 @@ def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: P
         assert_told(ended, 2, "trust.json", said)
     ended = placet("audit", "verify", "--trust", "nowhere.json", **served.variables)
     assert_told(ended, 3, "nowhere.json")
+
+
+def test_a_file_without_an_end_is_not_read_to_it(
+    placet: Placet, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12: a device that is named by mistake would take all memory."""
+    zero, pipe = tmp_path / "zero", tmp_path / "pipe"
+    zero.symlink_to("/dev/zero")
+    os.mkfifo(pipe)
+    monkeypatch.setattr("placet.cli._output._LONGEST", 1_000_000)
+    ended = placet("policy", "publish-matrix", str(zero), **served.variables)
+    assert_told(ended, 2, f"{zero}: longer than 1,000,000 characters")
+    for file in (zero, pipe):
+        ended = placet("checkpoint", "attach", "ckpt-" + "0" * 26, str(file), **served.variables)
+        assert_told(ended, 2, f"{file}: no file")
+
+
+def test_a_workloads_token_that_is_none_is_named(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("no token")
+    new = tmp_path / "new.key"
+    where = ("--environment", "test", "--queue", "q", "--key-file", str(new))
+    ended = placet(
+        *("agent", "join", "bob", *where, "--workload-token-file", str(token)), **served.variables
+    )
+    assert_told(ended, 2, f"{token}: ")
 
 
 def test_a_name_that_moves_the_cursor_moves_none(placet: Placet, tmp_path: Path) -> None:

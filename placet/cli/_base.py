@@ -120,11 +120,21 @@ def ask_passphrase(prompt: str) -> str:
 
 
 def who(settings: OperatorSettings) -> str | None:
-    """Who I am: as set, or as I signed in with this key file's key."""
+    """Who I am: as set, or as I signed in with this key file's key.
+
+    Raises:
+        CommandFailed: what is kept of the sign-in does not say it.
+    """
     if settings.operator is not None or settings.key_file is None:
         return settings.operator
     session = settings.key_file.with_name(settings.key_file.name + ".session")
-    return str(read_json(session)["operator"]) if session.exists() else None
+    if not session.exists():
+        return None
+    told = read_json(session)
+    name = told.get("operator") if isinstance(told, dict) else None
+    if not isinstance(name, str):
+        raise fail(f"{session}: it does not say who signed in; remove it, and sign in", USAGE)
+    return name
 
 
 def read_public_key(path: Path) -> PublicKey:

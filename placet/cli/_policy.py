@@ -15,6 +15,7 @@ from placet.cli._base import (
     REFUSED,
     USAGE,
     AsJson,
+    CommandFailed,
     console,
     fail,
     failures,
@@ -52,6 +53,8 @@ policy = typer.Typer(
     help="Policies: check them, publish them, try them on the past.", no_args_is_help=True
 )
 
+_TOLD = 20
+"""Problems of a folder: with a wrong schema each policy has some, and one is enough to look."""
 Folder = Annotated[Path, typer.Argument(help="Holds policies.cedar and schema.cedarschema.")]
 
 
@@ -295,14 +298,20 @@ def _installed(name: str) -> "Process":
 
 def _refuse(folder: Path, problems: tuple[str, ...]) -> None:
     if problems:
-        raise fail("\n".join(f"{folder}: {each}" for each in problems), REFUSED)
+        raise _refusal(folder, problems)
+
+
+def _refusal(folder: Path, problems: tuple[str, ...]) -> CommandFailed:
+    more = len(problems) - _TOLD
+    told = (*problems[:_TOLD], f"and {more} more") if more > 0 else problems
+    return fail("\n".join(f"{folder}: {each}" for each in told), REFUSED)
 
 
 def _load(folder: Path) -> LoadedPolicies:
     try:
         return load_policies(*_read(folder))
     except BadPolicies as error:
-        raise fail("\n".join(f"{folder}: {each}" for each in error.problems), REFUSED) from None
+        raise _refusal(folder, error.problems) from None
 
 
 def _read(folder: Path) -> tuple[str, str]:

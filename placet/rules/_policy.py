@@ -45,6 +45,7 @@ from placet.rules._policy_text import (
 
 _ENTITY_TYPES = {"agent": "Agent", "operator": "Operator", "system": "System"}
 _GROUPS = frozenset({"ledger", "approval", "facts", "sources", "claim"})
+_LONGEST = 500
 MAX_CONTEXT_BYTES = 65_536  # a context is ids, numbers and lists of names; more is no context
 
 
@@ -162,13 +163,13 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
     try:
         parsed_schema = cedarpy.Schema.from_str(schema)
     except ValueError as error:
-        raise BadPolicies((f"the schema can't be read: {error}",)) from error
+        raise BadPolicies((f"the schema can't be read: {_cut(error)}",)) from error
     try:
         policy_set = cedarpy.PolicySet.from_str(policies)
         tree = policy_set.to_pst()
     except ValueError as error:
         where = f"what begins on line {line_of_fault(policies)}"
-        raise BadPolicies((f"the policies can't be read, in {where}: {error}",)) from error
+        raise BadPolicies((f"the policies can't be read, in {where}: {_cut(error)}",)) from error
     problems = [*structure_problems(tree)]
     validated = cedarpy.validate_policies(policies, parsed_schema)
     problems += once_for_all_actions(
@@ -186,6 +187,12 @@ def load_policies(policies: str, schema: str) -> LoadedPolicies:
         permits=permits_of(tree),
         facts=frozenset().union(*map(facts_read, tree.static_policies.values())),
     )
+
+
+def _cut(error: ValueError) -> str:
+    """What Cedar says, which may quote all that it can't read."""
+    said = str(error)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def decide(loaded: LoadedPolicies, request: PolicyRequest) -> Permitted | Denied:

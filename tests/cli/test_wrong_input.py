@@ -364,6 +364,30 @@ def test_policies_that_do_not_hold_are_named(placet: Placet, tmp_path: Path) -> 
     assert_told(placet("policy", "check", "nowhere"), 3, "nowhere")
 
 
+@pytest.mark.parametrize("content", ["", "x" * 1_000_000], ids=["empty", "long"])
+def test_a_schema_that_is_none_is_told_in_a_few_lines(
+    placet: Placet, tmp_path: Path, content: str
+) -> None:
+    """I12: each policy has a fault then, and the parser repeats what it can't read."""
+    folder = Path(shutil.copytree(POLICIES, tmp_path / "p"))
+    (folder / "schema.cedarschema").write_text(content)
+    ended = placet("policy", "check", str(folder))
+    assert ended.code == 1
+    assert len(ended.err) < 6_000
+    assert ended.err.count("\n") <= 21
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{}", "null", '{"operator": 7}', "[" * 100_000])
+def test_a_sign_in_that_is_not_kept_whole_is_named(
+    placet: Placet, served: Served, tmp_path: Path, kept: str
+) -> None:
+    key = Path(shutil.copy(served.variables["PLACET_KEY_FILE"], tmp_path / "ada.pem"))
+    session = tmp_path / "ada.pem.session"
+    session.write_text(kept)
+    given = {name: served.variables[name] for name in ("PLACET_ISSUER", "PLACET_PASSPHRASE")}
+    assert_told(placet("case", "list", PLACET_KEY_FILE=str(key), **given), 2, f"{session}: ")
+
+
 def test_what_does_not_belong_together_is_named_before_it_is_published(
     placet: Placet, tmp_path: Path
 ) -> None:

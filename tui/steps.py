@@ -162,8 +162,10 @@ def _decision(decision: "DecisionFrame") -> Iterable[Piece]:
         f"  {'✓' if holds else '●'} signature {harmless(decision.signature)}\n",
         "good" if holds else "bad",
     )
-    if decision.comment:
-        yield f"  {set_off(decision.comment)}\n"
+    said = ": ".join(filter(None, (decision.reason_code, decision.comment)))
+    if said:
+        yield f"  {set_off(said)}\n"
+    yield from (f"  accepts {harmless(each)}\n" for each in decision.exceptions)
 
 
 def of_process(steps: Sequence[Step]) -> list[Step]:

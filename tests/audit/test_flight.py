@@ -132,6 +132,30 @@ async def test_a_line_that_someone_says_passes_for_none_of_ours(
     assert told[said + 1].startswith("         │ [red]all is ")
 
 
+async def test_why_people_decided_so_is_told(
+    recorded: Recorded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason's code as well as the comment, and each exception with why it is accepted."""
+    flight = await flight_of(recorded, recorded.rejected)
+    at = next(at for at, frame in enumerate(flight.frames) if frame.decisions)
+    word = (
+        flight.frames[at]
+        .decisions[0]
+        .model_copy(
+            update={
+                "reason_code": "wet",
+                "comment": "it drips",
+                "exceptions": ("scale.level#1: the [floor] is not level",),
+            }
+        )
+    )
+    frame = flight.frames[at].model_copy(update={"decisions": (word,)})
+    print_flight(flight.model_copy(update={"frames": (frame,)}))
+    told = capsys.readouterr().out
+    assert "         they said: wet: it drips\n" in told
+    assert "         accepts scale.level#1: the [floor] is not level\n" in told
+
+
 async def test_the_ledgers_moments_stand_between_the_events(recorded: Recorded) -> None:
     """I9: what the ledger says of the case up to its last event, once each and in order."""
     flight = await flight_of(recorded, recorded.large)

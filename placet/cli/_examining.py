@@ -33,7 +33,8 @@ def print_population(found: Population, drawn: Sequence[CaseLine], *, sampled: b
     if found.complete:
         out.print(
             f"  these are all: of {quantity(found.size, 'entry', 'entries')} none is missing, and "
-            f"they give the root of the signed head, {found.root}"
+            f"they give the root of the signed head, {found.root}",
+            soft_wrap=True,
         )
 
 

@@ -37,6 +37,15 @@ COLUMNS = (
 )
 """What a row may say; ``kind`` and ``name`` it must. ``runs_on`` is split at semicolons."""
 
+_NEEDED = {
+    "kind": "",
+    "name": "",
+    "environment": "--environment",
+    "review_by": "--review-by",
+    "ends_at": "--ends",
+}
+"""What must be said of each, and by which option of all that leave it out."""
+
 _IDS = frozenset(COLUMNS) - {"purpose"} | {"arn"}
 _RECORD_LINES = 100
 """Of one row; a quote that is open for longer is a stray one."""
@@ -189,7 +198,11 @@ def _identity(
     if unknown:
         raise ValueError(f"{unknown[0][:40]}: there is no such column")
     said = {**defaults, **{name: value for name, value in row.items() if value}}
-    identity = f"{said.pop('kind', '')}:{said.pop('name', '')}"
+    for name, option in _NEEDED.items():
+        if name not in said:
+            hint = f"; {option} says it for rows that leave it out" if option else ""
+            raise ValueError(f"{name}: it is missing{hint}")
+    identity = f"{said.pop('kind')}:{said.pop('name')}"
     if identity.partition(":")[0] in {"agent", "system"} and is_ours(identity):
         raise ValueError("kind: Placet's own identities are enrolled, and never imported")
     used = said.pop("last_used", None)

@@ -74,8 +74,8 @@ def list_(as_json: AsJson = False) -> None:
 
     with failures():
         found = run(work())
-        if as_json:
-            show(found, as_json=True)
+        if as_json or not found:
+            show(found, as_json=as_json)
             return
         for each in found:
             seen = f", acknowledged by {each.acknowledged_by}" if each.acknowledged_by else ""

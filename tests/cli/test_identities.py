@@ -48,6 +48,7 @@ def test_a_campaign_is_prepared_and_not_by_the_owner(placet: Placet, served: Ser
     ending = ("--review-by", "2026-01-01", "--ends", "2098-01-01")
     registered = placet("identity", "register", "bot:nightly", *SAID, *ending, **own)
     assert registered.code == 0, registered
+    assert placet("identity", "review", "list", **own).out == "none\n"
     due = placet("identity", "review", "due", "--days", "30", "--json", **own)
     assert "bot:nightly" in [each["identity"] for each in json.loads(due.out)]
     mine = placet("identity", "review", "start", "spring", **own)

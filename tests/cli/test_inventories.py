@@ -130,6 +130,18 @@ bot,good-2,production,,
     assert said[9].startswith("environment")
 
 
+def test_what_each_row_must_say_is_named_with_the_option_that_says_it_of_all() -> None:
+    """I12: nobody can know which options an inventory of theirs asks for."""
+    text = "kind,name\nbot,\nbot,a\n"
+    needed = {"environment": "environment", "review_by": "review-by", "ends_at": "ends"}
+    told: dict[str, str] = {}
+    for column, option in needed.items():
+        found = read_inventory(text, told, PEOPLE)
+        hint = f"--{option} says it for rows that leave it out"
+        assert found.bad == [(2, "name: it is missing"), (3, f"{column}: it is missing; {hint}")]
+        told |= {column: TOLD.get(column, "production")}
+
+
 BROKEN = {
     "a-cell-too-many": "kind,name\nbot,a\nbot,b,more\nbot,c\n",
     "a-stray-quote": 'kind,name\nbot,a\nbot,"b"x\nbot,c\n',

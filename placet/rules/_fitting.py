@@ -72,11 +72,7 @@ def misfits(
         *_untold(definition, matrix),
         *_unread(definition),
         *_unreachable(definition),
-        *(
-            problem
-            for step in definition.steps
-            for problem in _unfit(definition, step, matrix, loaded)
-        ),
+        *_unfit(definition, matrix, loaded),
     )
 
 
@@ -196,6 +192,18 @@ def _unreachable(definition: ProcessDefinition) -> Iterator[str]:
 
 
 def _unfit(
+    definition: ProcessDefinition, matrix: AuthorityMatrix, loaded: LoadedPolicies
+) -> Iterator[str]:
+    """Questions that the schema does not have, each fault once with the steps that ask so."""
+    unfit: dict[str, list[str]] = {}
+    for step in definition.steps:
+        for why in _not_in_schema(definition, step, matrix, loaded):
+            unfit.setdefault(why, []).append(step.activity_type)
+    for why, names in unfit.items():
+        yield f"{', '.join(names)}: does not fit the schema: {why}"
+
+
+def _not_in_schema(
     definition: ProcessDefinition, step: Step, matrix: AuthorityMatrix, loaded: LoadedPolicies
 ) -> Iterator[str]:
     if step.approval is not None:
@@ -203,7 +211,7 @@ def _unfit(
         return
     answer = _first_try(definition, step, matrix, loaded)
     if isinstance(answer, Denied) and answer.cause is DenialCause.UNFIT_REQUEST:
-        yield f"{step.activity_type} does not fit the schema: {'; '.join(answer.errors)}"
+        yield "; ".join(answer.errors)
 
 
 def _first_try(
@@ -261,7 +269,7 @@ def _unknown_members(
         policy = f"permit (principal, action == {action}, resource) when {{ {probe} }};"
         errors = [each.error for each in cedarpy.validate_policies(policy, loaded.schema).errors]
         if any("unrecognized action" in each for each in errors):
-            yield f"{step.activity_type} does not fit the schema: there is no action {step.action}"
+            yield f"there is no action {step.action}"
             return
         if any("optional attribute" not in each for each in errors):
-            yield f"{step.activity_type} does not fit the schema: {member} is asked, and not in it"
+            yield f"{member} is asked, and not in it"

@@ -410,7 +410,7 @@ def test_what_does_not_belong_together_is_named_before_it_is_published(
     for folder, said in (
         (other, "the matrix is for the process loan-drew, not loan-draw"),
         (rule, "the matrix has a rule for draw-aproval, and the process no such checkpoint"),
-        (schema, "read_packet does not fit the schema: "),
+        (schema, "close_case: does not fit the schema: "),
     ):
         for command in ("check", "publish"):
             ended = placet("policy", command, folder, "--process", "loan-draw")

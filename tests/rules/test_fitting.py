@@ -47,31 +47,31 @@ def test_a_rule_of_no_checkpoint_is_named() -> None:
 UNFIT = {
     "an ordinary action that is missing": (
         ('"outcome:read", ', ""),
-        'read_outcome does not fit the schema: .*Action::"outcome:read"` does not exist',
+        'read_outcome: does not fit the schema: .*Action::"outcome:read"` does not exist',
     ),
     "an ordinary question with a member too few": (
         ("attempt: Long, ", ""),
-        "weigh does not fit the schema: .*attribute `attempt` should not exist",
+        "weigh, .*: does not fit the schema: .*attribute `attempt` should not exist",
     ),
     "an ordinary question with a member too many": (
         ("attempt: Long, ", "attempt: Long, weather: String, "),
-        "weigh does not fit the schema: .*expected the record to have an attribute `weather`",
+        "weigh, .*: does not fit the schema: .*expected the record to have an attribute `weather`",
     ),
     "a guarded action that is missing": (
         ('"parcel:dispatch"', '"parcel:send"'),
-        "dispatch does not fit the schema: there is no action parcel:dispatch",
+        "dispatch: does not fit the schema: there is no action parcel:dispatch",
     ),
     "a guarded question with a member too few": (
         ("payments_fixed: Bool,", ""),
-        "dispatch does not fit the schema: approval.payments_fixed is asked, and not in it",
+        "dispatch: does not fit the schema: approval.payments_fixed is asked, and not in it",
     ),
     "a guarded question with a member of another kind": (
         ("people: Long", "people: String"),
-        "dispatch does not fit the schema: approval.people is asked, and not in it",
+        "dispatch: does not fit the schema: approval.people is asked, and not in it",
     ),
     "a guarded question without sources": (
         (", sources: Set<String> }", " }"),
-        "dispatch does not fit the schema: sources is asked, and not in it",
+        "dispatch: does not fit the schema: sources is asked, and not in it",
     ),
 }
 ANYTHING = '@id("any") permit (principal, action, resource);'
@@ -86,6 +86,14 @@ def test_a_question_that_the_schema_does_not_have_is_named(
     loaded = load_policies(ANYTHING, SCHEMA.replace(*change))
     found = misfits(DEFINITION, MATRIX, loaded)
     assert [each for each in found if re.search(said, each)], found
+
+
+def test_what_keeps_several_questions_from_the_schema_is_told_once() -> None:
+    loaded = load_policies(ANYTHING, SCHEMA.replace("attempt: Long, ", ""))
+    steps = "weigh, reweigh, open_checkpoint, read_outcome, stop_case, close_case"
+    ordinary, guarded = misfits(DEFINITION, MATRIX, loaded)
+    assert ordinary.startswith(f"{steps}: does not fit the schema: ")
+    assert guarded == "dispatch: does not fit the schema: ledger.attempt is asked, and not in it"
 
 
 def test_what_the_schema_leaves_open_is_no_misfit() -> None:

@@ -113,7 +113,7 @@ def _read() -> tuple[dict[str, Any], int]:
         return {}, 0
     except OSError as error:
         raise BadSettingsFile(f"{FILE} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML or UTF-8, or a number beyond reason
         raise BadSettingsFile(f"{FILE}: {error}") from None
 
 

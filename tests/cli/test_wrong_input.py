@@ -178,6 +178,8 @@ def test_a_settings_file_that_is_broken_is_named(placet: Placet, tmp_path: Path)
     assert_told(placet("case", "list"), 2, "placet.toml")
     (tmp_path / "placet.toml").write_bytes(b"\xff\xfe")
     assert_told(placet("case", "list"), 2, "placet.toml")
+    (tmp_path / "placet.toml").write_text(f"operator = {'7' * 5000}")
+    assert_told(placet("case", "list"), 2, "placet.toml")
     (tmp_path / "placet.toml").write_text("operator = 7")
     assert_told(placet("case", "list"), 2, "PLACET_OPERATOR")
 

@@ -22,9 +22,10 @@ MAX_TEXT = 500
 MEMORY = 2 * 1024**3
 SECONDS = 30
 
-_PAGE = re.compile(r"page (\d+)(?:, (.*))?")
-_ROW = re.compile(r"row (\d+)(?:, column (\d+))?")
-_CELL = re.compile(r"(.*)!([A-Z]{1,3})(\d+)")
+_NUMBER = r"([1-9]\d{0,8})"
+_PAGE = re.compile(rf"page {_NUMBER}(?:, (.*))?")
+_ROW = re.compile(rf"row {_NUMBER}(?:, column {_NUMBER})?")
+_CELL = re.compile(rf"(.*)!([A-Z]{{1,3}}){_NUMBER}")
 FORM = "form fields"
 
 

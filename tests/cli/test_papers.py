@@ -132,9 +132,10 @@ def test_a_cited_place_is_marked(simulator: Simulator, say: Say, label_pdf: byte
     view = simulator.add(7)
     ended = say("document", view.id, "label.pdf", "--spot", "page 1, kg")
     assert ended.out == "== page 1\n   Parcel label\n▶  kg: 2\n"
-    ended = say("document", view.id, "label.pdf", "--spot", "page 9")
-    assert "page 9: not found" in ended.err
-    assert "▶" not in ended.out
+    for spot in ("page 9", "row 0", "page 1!A0", f"page {'9' * 5000}", f"row {'9' * 5000}"):
+        ended = say("document", view.id, "label.pdf", "--spot", spot)
+        assert f"{spot}: not found" in ended.err
+        assert "▶" not in ended.out
 
 
 @pytest.fixture

@@ -49,7 +49,8 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
     with failures():
         view, parts, asked, held_on, emergency = run(_asked(identifier))
         if as_json:
-            show(view, as_json=True)
+            told = view.model_dump(mode="json", exclude_none=True)
+            show(told if held_on is None else {**told, "held_on": held_on}, as_json=True)
             return
         proposal = view.evidence.proposal
         out = console()

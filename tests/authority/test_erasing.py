@@ -270,6 +270,10 @@ async def test_why_an_exception_was_accepted_is_gone_and_by_whom_is_not(
         ("checkpoint", "proof", asked.id),
         ("case", "show", case),
     )
+    await w.admin.act("hold.place", "depot/E1", Hold(reason="a dispute"))
+    held = await on_a_terminal(w, tmp_path, "checkpoint", "show", asked.id, "--json")
+    assert json.loads(held)["held_on"] == "depot/E1"
+    await w.admin.act("hold.lift", "depot/E1", Reason(reason="settled"))
     story, shown, proof, _ = [await on_a_terminal(w, tmp_path, *each) for each in commands]
     assert f"; accepts {finding}: {why}\n" in story
     assert f"  accepts {finding}: {why}\n" in shown

@@ -72,6 +72,7 @@ def misfits(
         *_untold(definition, matrix),
         *_unread(definition),
         *_unreachable(definition),
+        *_made_alone(definition),
         *_unfit(definition, matrix, loaded),
     )
 
@@ -188,6 +189,19 @@ def _unreachable(definition: ProcessDefinition) -> Iterator[str]:
             yield (
                 f"{step.activity_type}: it is about the case's subject, and {relation.name} is "
                 f"{relation.template}"
+            )
+
+
+def _made_alone(definition: ProcessDefinition) -> Iterator[str]:
+    """Parts that are to be confirmed, and never could be: people would be asked of no case."""
+    for step in definition.steps:
+        made = [each for each in definition.steps if step.confirms in each.produces]
+        if made and all(each.agent == step.agent for each in made):
+            yield f"{step.activity_type}: it confirms {step.confirms}, which its own agent leaves"
+        elif made and all(each.relation != step.relation for each in made):
+            yield (
+                f"{step.activity_type}: it confirms {step.confirms}, which is of "
+                f"{made[0].relation}, and is itself taken on {step.relation}"
             )
 
 

@@ -160,6 +160,29 @@ def test_a_step_that_no_record_would_be_the_cases_for_is_named() -> None:
         assert [each for each in found if each.startswith(said)], found
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"agent": "scale"}, "reweigh: it confirms weight, which its own agent leaves"),
+        (
+            {"relation": "crate"},
+            "reweigh: it confirms weight, which is of parcel, and is itself taken on crate",
+        ),
+    ],
+)
+def test_what_no_second_agent_could_confirm_is_named(change: dict[str, str], said: str) -> None:
+    """I3: or each case would come to its checkpoint, and stop there."""
+    crate = Relation(name="crate", template="depot/{depot}/crate/{parcel}")
+    steps = [
+        each.model_copy(update=change) if each.activity_type == "reweigh" else each
+        for each in DEFINITION.steps
+    ]
+    changed = DEFINITION.model_copy(
+        update={"steps": tuple(steps), "relations": (*DEFINITION.relations, crate)}
+    )
+    assert said in misfits(changed, MATRIX, load_policies(POLICIES, SCHEMA))
+
+
 def test_a_fact_is_asked_about_one_record() -> None:
     """I12: of a relation with a variable that the subject does not have there is none."""
     told = DEFINITION.model_dump()

@@ -6,6 +6,7 @@ from datetime import datetime
 from placet.authority._counted import asked_of, counted_decisions
 from placet.authority._errors import NotFound
 from placet.authority._evidence import unpack
+from placet.authority._holds import held_on
 from placet.authority._identities import ACTIVE, roles_of
 from placet.authority._outcomes import approvers_of, standing_of
 from placet.authority._standing_in import stands_in_for
@@ -177,7 +178,7 @@ def foresee(reader: Reader, row: Checkpoint, operator: str, now: datetime) -> Pr
     """What a word of this operator would do at a checkpoint now."""
     identity, case = reader.get(Identity, operator), _case_of(reader, row)
     decisions = counted_decisions(reader, row.id)
-    return prospect(
+    foreseen = prospect(
         asked_of(row),
         OperatorFacts(
             principal=operator,
@@ -190,6 +191,7 @@ def foresee(reader: Reader, row: Checkpoint, operator: str, now: datetime) -> Pr
         row.requirement_digest,
         now,
     )
+    return foreseen.model_copy(update={"held_on": held_on(reader, case.subject)})
 
 
 def delegations(reader: Reader, person: str) -> list[DelegationView]:

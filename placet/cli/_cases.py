@@ -31,7 +31,7 @@ from placet.model import (
 )
 from placet.process import Attached, Process
 
-__all__ = ["case", "checkpoint_id"]
+__all__ = ["case", "checkpoint_id", "held_words"]
 
 _CASE: TypeAdapter[str] = TypeAdapter(CaseId)
 _CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
@@ -176,6 +176,11 @@ def _id(kind: TypeAdapter[str], text: str) -> str:
 def checkpoint_id(text: str) -> str:
     """A checkpoint's id, or a failure that says where to find one."""
     return _id(_CHECKPOINT, text)
+
+
+def held_words(record: str) -> str:
+    """That a hold on this record stops a case."""
+    return f"on hold: {record}; nothing guarded happens until that is lifted"
 
 
 def _fits(kind: TypeAdapter[str], text: str) -> bool:

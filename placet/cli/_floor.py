@@ -23,7 +23,7 @@ from placet.cli._base import (
     run,
     show,
 )
-from placet.cli._cases import checkpoint_id
+from placet.cli._cases import checkpoint_id, held_words
 from placet.cli._commands import TakesId
 from placet.cli._deciding import checkpoint
 from placet.cli._fetch import fetch_entries
@@ -212,6 +212,8 @@ def prospect(identifier: str, as_json: AsJson = False) -> None:
         if as_json:
             show(found, as_json=True)
             return
+        if found.held_on is not None:
+            print(held_words(found.held_on))
         if found.may_approve:
             place = "no place that is empty" if found.fills is None else _roles(found.fills.roles)
             print(f"you may approve: your approval fills {place}, and leaves it {found.then}")

@@ -15,7 +15,7 @@ from placet.cli._base import (
     run,
     show,
 )
-from placet.cli._cases import checkpoint_id
+from placet.cli._cases import checkpoint_id, held_words
 from placet.cli._documents import subject_named
 from placet.cli._many import checkpoint
 from placet.cli._output import harmless
@@ -138,7 +138,7 @@ def _standing(view: CheckpointView, held_on: RecordId | None) -> Iterator[str]:
     if view.erased:
         yield "the case was erased: what people saw, and why they decided so, is gone"
     if held_on is not None:
-        yield f"on hold: {held_on}; nothing guarded happens until that is lifted"
+        yield held_words(held_on)
 
 
 def _begun(emergency: ReviewView | None) -> Iterator[str]:

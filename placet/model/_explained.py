@@ -3,7 +3,7 @@
 from placet.model._checkpoints import CheckpointStatus, Exclusion, NamedHand, RequirementFact
 from placet.model._digest import Digest
 from placet.model._findings import FindingId
-from placet.model._ids import CheckpointId, Jti, Name, Principal
+from placet.model._ids import CheckpointId, Jti, Name, Principal, RecordId
 from placet.model._matrix import Need
 from placet.model._values import Model, Money
 
@@ -72,7 +72,8 @@ class Prospect(Model):
     ``may_decide`` speaks of any word, ``may_approve`` of an approval; ``reasons`` and ``needed``
     say why not. ``fills`` is the need that the approval would fill (``None``: a place that is
     filled already), ``then`` where the checkpoint would stand after it, and ``missing`` what would
-    be missing still. ``accepts`` are the exceptions that the approval must accept.
+    be missing still. ``accepts`` are the exceptions that the approval must accept. ``held_on`` is
+    the record on which a hold is that stops the case: what is approved under it ends void.
     """
 
     operator: Principal
@@ -86,3 +87,4 @@ class Prospect(Model):
     missing: tuple[str, ...] = ()
     accepts: tuple[FindingId, ...] = ()
     stands_in_for: tuple[Principal, ...] = ()
+    held_on: RecordId | None = None

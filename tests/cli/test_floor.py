@@ -216,6 +216,21 @@ def test_why_an_exception_was_accepted_is_shown_and_proven(floor: Floor) -> None
     assert later.endswith(f"; accepts {finding}: the [title] is later")
 
 
+def test_who_may_approve_is_told_of_a_hold_before(floor: Floor) -> None:
+    """What is approved under a hold ends refused, and every approval of it is void."""
+    checkpoint = floor.asked()
+    above = floor.view(checkpoint).subject.partition("/draw/")[0]
+    assert "hold" not in floor.say("ana", "checkpoint", "prospect", checkpoint).out
+    floor.say("ana", "case", "hold", above, "--reason", "fire")
+    said = floor.say("ana", "checkpoint", "prospect", checkpoint)
+    assert f"on hold: {above}; nothing guarded happens until that is lifted\n" in said.out
+    assert "you may approve" in said.out
+    found = json.loads(floor.say("ana", "checkpoint", "prospect", checkpoint, "--json").out)
+    assert found["held_on"] == above
+    floor.say("ana", "case", "lift", above, "--reason", "it is out")
+    assert "hold" not in floor.say("ana", "checkpoint", "prospect", checkpoint).out
+
+
 def test_an_administrator_recalls_and_nobody_else(floor: Floor) -> None:
     checkpoint = floor.asked()
     reason = ("--reason", "the wrong packet")

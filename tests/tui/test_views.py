@@ -17,6 +17,7 @@ from tui.screens.act import Act
 from tui.screens.case import CaseScreen
 from tui.screens.compare import Choose, Compare
 from tui.screens.look import Look
+from tui.screens.main import Main
 from tui.screens.replay import Replay
 from tui.stages import case_look, stage_of
 from tui.steps import Step, of_process, same_step, side_by_side
@@ -227,6 +228,34 @@ async def test_a_finding_leads_to_the_place_where_it_was_read(
         await desk.expect("Documents", "label.pdf, page 1, kg", "2 kg in label.pdf")
         rows = desk.app.screen.query_one("#rows", VirtualTable)
         assert rows.has_focus
+
+
+async def test_escape_leads_from_a_place_back_to_what_cites_it(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """One level at a time: to the row, to the list of sections, and only then out of the case."""
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "4", "down", "down", "o")
+        await desk.expect("Documents", "list.csv, row 2")
+        rows = desk.app.screen.query_one("#rows", VirtualTable)
+        index = desk.app.screen.query_one("#index", VirtualTable)
+        await desk.press("escape")
+        assert (index.row, rows.row, rows.has_focus) == ("Contents", "2", True)
+        await desk.press("o", "3", "escape")  # who went elsewhere from there is not led back
+        assert (index.row, index.has_focus) == ("Label", True)
+        await desk.press("escape")
+        await desk.on(Main)
+
+
+async def test_the_place_that_a_row_cites_is_brought_into_sight(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """From a section that fits on the screen into a list that does not."""
+    simulator.add(7)
+    async with open_console(size=(80, 14)) as desk:
+        await desk.press("enter", "4", "down", "down", "o")
+        await desk.expect("list.csv, row 2", "row 2 thing 2")
 
 
 async def test_what_a_process_describes_is_shown_in_its_words(

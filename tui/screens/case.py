@@ -61,6 +61,7 @@ class CaseScreen(Around, Listener):
         self._panels: list[Panel] = []
         self._late: list[Panel] = []
         self._stale = False
+        self._cited_by: tuple[str, int] | None = None
         self._read_at = words.now()
 
     def compose(self) -> ComposeResult:
@@ -252,6 +253,7 @@ class CaseScreen(Around, Listener):
     @on(VirtualTable.Moved, "#index")
     def other_panel(self) -> None:
         """Another panel, from its first row."""
+        self._cited_by = None
         self.query_one("#rows", VirtualTable).cursor = 0
         self._show_panel()
 
@@ -282,21 +284,23 @@ class CaseScreen(Around, Listener):
         if wanted not in places:
             self.app.notify(f"{harmless(first[0])} is no document that was read.", markup=False)
             return
-        with self.prevent(VirtualTable.Moved):  # which would go to the panel's first row
-            self.query_one("#index", VirtualTable).go_to(target.title)
-        self._show_panel()
-        table = self.query_one("#rows", VirtualTable)
-        table.cursor = places.index(wanted)
-        table.focus()
+        cited_by = (here.title, self.query_one("#rows", VirtualTable).cursor) if here else None
+        self._go_to(target.title, places.index(wanted))
+        self._cited_by = cited_by
 
     def action_section(self, number: int) -> None:
         """To the rows of a section, by its number."""
-        title = (*self._panels, *self._late)[number - 1].title
-        with self.prevent(VirtualTable.Moved):  # it is shown here, from its first row
+        self._go_to((*self._panels, *self._late)[number - 1].title, 0)
+
+    def _go_to(self, title: str, row: int) -> None:
+        """To a row of a section."""
+        self._cited_by = None
+        with self.prevent(VirtualTable.Moved):  # which would go to the section's first row
             self.query_one("#index", VirtualTable).go_to(title)
-        self.query_one("#rows", VirtualTable).cursor = 0
         self._show_panel()
-        self.query_one("#rows", VirtualTable).focus()
+        rows = self.query_one("#rows", VirtualTable)
+        rows.cursor = row
+        rows.focus()
 
     def action_pane(self) -> None:
         """To the other pane."""
@@ -304,10 +308,12 @@ class CaseScreen(Around, Listener):
         (self.query_one("#rows", VirtualTable) if index.has_focus else index).focus()
 
     def action_back(self) -> None:
-        """From the rows to the index, from there to the list."""
+        """From a place to what cites it, from the rows to the index, from there to the list."""
         index = self.query_one("#index", VirtualTable)
         if index.has_focus:
             self.dismiss()
+        elif self._cited_by is not None:
+            self._go_to(*self._cited_by)
         else:
             index.focus()
 

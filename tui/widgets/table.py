@@ -166,7 +166,7 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         wanted = self.cursor if place is None else place
         self.set_reactive(VirtualTable.cursor, max(0, min(wanted, rows.count - 1)))
         if place is not None:
-            self.scroll_to(y=self.cursor - offset, animate=False, immediate=True)
+            self._scroll(self.cursor - offset)
         self.refresh()
         if self.row != held:
             self.post_message(self.Moved(self, self.row))
@@ -307,9 +307,13 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         height = max(1, self.scrollable_content_region.height - 1)
         top = round(self.scroll_y)
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+            self._scroll(self.cursor)
         elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
+            self._scroll(self.cursor - height + 1)
+
+    def _scroll(self, top: int) -> None:
+        # By force: of rows that are shown just now, the scroll bar is not there yet.
+        self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def action_move(self, by: int) -> None:
         """Some rows up or down."""

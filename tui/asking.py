@@ -38,7 +38,12 @@ class Listener:
 
 
 class Asking(Widget):
-    """A widget or screen that asks the authority in its workers."""
+    """A widget or screen that asks the authority in its workers.
+
+    ``signing``: what was signed here is on its way.
+    """
+
+    signing = False
 
     @property
     def console(self) -> "Console":

@@ -403,6 +403,7 @@ class Simulator:
             if f"{case.subject}/".startswith(f"{record}/"):
                 held_on = {"held_on": record if on else None}
                 self.cases[case.id] = case.model_copy(update=held_on)
+        self.note("hold.placed" if on else "hold.lifted", "operator:ada", None, record, {})
 
     def note(
         self, kind: str, actor: str, case: str | None, record: str | None, data: dict[str, object]
@@ -642,7 +643,7 @@ class Simulator:
 
     def _prospect(self, view: CheckpointView, who: str) -> Prospect:
         facts = self._facts(who)
-        return prospect(
+        foreseen = prospect(
             view.requirement,
             facts,
             self._standing(view),
@@ -650,6 +651,7 @@ class Simulator:
             view.requirement_digest,
             self.clock or datetime.now(UTC),
         )
+        return foreseen.model_copy(update={"held_on": self.cases[view.case].held_on})
 
     def _standing(self, view: CheckpointView) -> CheckpointStanding:
         return CheckpointStanding(

@@ -296,6 +296,28 @@ async def test_a_hold_and_who_sees_to_it_stand_above_the_case(
         assert not desk.sees("every approval of it is void")
 
 
+async def test_a_hold_that_comes_meanwhile_is_told_without_a_key(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """No checkpoint changes with it: who read the case, or filled in the dialog, approved all the same."""
+    simulator.add(7)
+    void = "Approved before that, it is refused, and every approval of it is void."
+    async with open_console() as desk:
+        await desk.press("enter")
+        simulator.hold("depot/D-1")
+        await desk.expect("● On hold: depot/D-1. Nothing guarded happens until it is lifted.")
+        simulator.hold("depot/D-1", on=False)
+        await desk.until(lambda: not desk.sees("On hold"))
+        await desk.press("a")
+        await desk.on(Decide)
+        simulator.hold("depot/D-1")
+        await desk.expect("● On hold: depot/D-1.", void)
+        await desk.expect("This went on hold while the dialog was open.")
+        simulator.hold("depot/D-1", on=False)
+        await desk.expect("The hold is lifted.")
+        assert not desk.sees(void)
+
+
 @pytest.mark.parametrize(("to", "key"), [("enter", "H"), ("2", "l")], ids=["case", "cases"])
 async def test_a_hold_is_lifted_where_there_is_one(
     open_console: Opened, simulator: Simulator, to: str, key: str

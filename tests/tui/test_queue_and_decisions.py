@@ -7,7 +7,7 @@ from pathlib import Path
 import jwt
 import pytest
 from pydantic import ValidationError
-from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select
+from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select, Static
 
 from placet.model import (
     CheckpointLine,
@@ -69,6 +69,51 @@ async def test_a_draw_is_approved_by_keys(open_console: Opened, simulator: Simul
     after = simulator.checkpoints[view.id]
     assert after.status is CheckpointStatus.APPROVED
     assert [each.operator for each in after.decisions] == ["operator:omar"]
+
+
+@pytest.mark.parametrize(
+    ("who", "key", "asks", "status", "done"),
+    [
+        ("omar", "a", "send", CheckpointStatus.APPROVED, "Approve parcel 7 of D-1 for"),
+        ("ada", "R", "act", CheckpointStatus.VOIDED, "Recall the checkpoint on parcel 7"),
+    ],
+)
+async def test_after_an_act_of_ones_own_it_is_said_what_that_was(
+    open_console: Opened,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    who: str,
+    key: str,
+    asks: str,
+    status: CheckpointStatus,
+    done: str,
+) -> None:
+    """And not that the checkpoint changed while one was reading it, however soon that is heard."""
+    view = simulator.add(7)
+    async with open_console(who) as desk:
+        await desk.press("enter")
+        await desk.on(CaseScreen)
+        headline = desk.app.screen.query_one("#case-headline", Static)
+        gateway = desk.app.session.gateway
+        ask = getattr(gateway, asks)
+
+        async def answered(*asked: object) -> object:
+            answer = await ask(*asked)
+            simulator.change(view.id, status=status)
+            await desk.until(lambda: f"This has ended: {status.value}" in str(headline.content))
+            return answer
+
+        monkeypatch.setattr(gateway, asks, answered)
+        await desk.press(key)
+        for each in desk.app.screen.query("#why").results(Input):
+            each.value = "wrong matrix"
+        await sign(desk)
+        await desk.on(CaseScreen)
+        (told,) = [each.message for each in desk.app._notifications]
+        assert told.startswith(f"{done}")
+        assert "recorded as entry" in told
+        simulator.change(view.id, status=CheckpointStatus.EXPIRED)
+        await desk.expect("This checkpoint has changed while you were reading it")
 
 
 async def test_a_draw_is_approved_by_mouse(open_console: Opened, simulator: Simulator) -> None:

@@ -31,7 +31,6 @@ class Act(ModalScreen[str | None], Asking):
         super().__init__()
         self._deed = deed
         self._words = harmless(deed.words)
-        self._signing = False
 
     def compose(self) -> ComposeResult:
         """The act, what it asks, and two buttons."""
@@ -60,7 +59,7 @@ class Act(ModalScreen[str | None], Asking):
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Sign nothing, if it is not on its way."""
-        if self._signing:
+        if self.signing:
             self._say("It is on its way: the authority has not answered yet.", "muted")
         else:
             self.dismiss(None)
@@ -87,7 +86,7 @@ class Act(ModalScreen[str | None], Asking):
         if self.session.protected and not secret:
             self._say("Type the passphrase of your key: it signs this.")
             self.query_one("#passphrase", Input).focus()
-        elif not self._signing:
+        elif not self.signing:
             self.sign(told, secret)
 
     def _told(self, ask: Ask) -> str:
@@ -99,7 +98,7 @@ class Act(ModalScreen[str | None], Asking):
     @work(exclusive=True, group="sign")
     async def sign(self, told: dict[str, str], secret: str) -> None:
         """Sign and send; whatever goes wrong is said here, and what was typed is kept."""
-        self._signing = True
+        self.signing = True
         self._say("Signing …", "muted")
         try:
             await self.session.confirm(secret, self.typed)
@@ -121,7 +120,7 @@ class Act(ModalScreen[str | None], Asking):
                 self.app.push_screen(Handed(self._deed), lambda _: self.dismiss(done))
             else:
                 leave(self, done)
-        self._signing = False
+        self.signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:
         shown = self.query_one("#act-said", Static)

@@ -93,6 +93,7 @@ class Around(Screen[None], Asking):
     _file: CaseFile | None = None
     _governance: Governance | None = None
     _rows: tuple[PanelRow, ...] = ()
+    _own_act = False  # in one's own name, and what came of it is not read yet
 
     class Acted(Message):
         """An act was done: what is shown is to be read again."""
@@ -167,6 +168,7 @@ class Around(Screen[None], Asking):
 
     def _done(self, done: str | None) -> None:
         if done:
+            self._own_act = True
             self.app.notify(done, markup=False)
             self.post_message(self.Acted())
 

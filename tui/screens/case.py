@@ -16,7 +16,7 @@ from placet.ledger import EntryType
 from placet.model import CheckpointStatus, Verdict
 from tui import words
 from tui.answers import CaseFile, Listed, changed
-from tui.asking import Listener
+from tui.asking import Asking, Listener
 from tui.checkpoint_panels import around, my_word, panels, ticking
 from tui.conversations import conversation_panels
 from tui.panels import Panel
@@ -99,7 +99,7 @@ class CaseScreen(Around, Listener):
             return
         if self._governance is None:
             self._governance = await self.ask(gateway.governance())
-        self._file, self._stale = file, False
+        self._file, self._stale, self._own_act = file, False, False
         self._read_at = words.now()
         self._panels = panels(file, self._read_at)
         self._panels += conversation_panels(file.definition, file.parts)
@@ -135,21 +135,28 @@ class CaseScreen(Around, Listener):
 
     @work(exclusive=True, group="look-again")
     async def look_again(self) -> None:
-        """Read the checkpoint alone; take over what is new, and say so if it was the evidence."""
+        """Take over what is new, a hold among it, and say so where other evidence is shown."""
         held = self._file
         if held is None:
             return
         now = await self.ask(self.session.gateway.checkpoint(self._checkpoint))
-        if now is None or now == held.checkpoint:
+        mine = await self.ask(self.session.gateway.prospect(self._checkpoint))
+        if now is None or mine is None or (now, mine) == (held.checkpoint, held.prospect):
             return
         if changed(held.checkpoint, now):
             self._stale = True
+            self.call_later(self._say_changed)  # after what a dialog did that ends just now
+        self.load()
+
+    def _say_changed(self) -> None:
+        """Unless it was an act of one's own, which says itself what came of it."""
+        above = (each for each in self.app.screen_stack if isinstance(each, Asking))
+        if not self._own_act and not any(each.signing for each in above):
             self.app.notify(
                 "This checkpoint has changed while you were reading it.",
                 severity="warning",
                 markup=False,
             )
-        self.load()
 
     def tick(self) -> None:
         """Say anew how long something is ago, and what time is left."""

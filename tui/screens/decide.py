@@ -5,6 +5,7 @@
    record stand below it as it fixes them: the words of the process above them are signed by nobody.
 3. If the checkpoint changes while it is open, it says so and can't sign the old evidence.
 4. A refusal stays in the dialog, with its reasons; what was typed is kept.
+5. A hold that comes meanwhile is told, and what an approval comes to under it.
 """
 
 from collections.abc import Mapping
@@ -70,8 +71,8 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         self._file = file
         self._shown = file.checkpoint
         self._verdict = verdict
+        self._held_on = file.case.held_on
         self._over = False
-        self._signing = False
         self._signed = ""
 
     @property
@@ -97,11 +98,10 @@ class Decide(ModalScreen[str | None], Asking, Listener):
     @property
     def _held(self) -> str:
         """What an approval comes to while a hold stops the case."""
-        held_on = self._file.case.held_on
-        if held_on is None or self._verdict is not Verdict.APPROVE:
+        if self._held_on is None or self._verdict is not Verdict.APPROVE:
             return ""
         void = "Approved before that, it is refused, and every approval of it is void."
-        return harmless(f"{words.hold_words(held_on)} {void}")
+        return harmless(f"{words.hold_words(self._held_on)} {void}")
 
     @property
     def _exceptions(self) -> tuple[str, ...]:
@@ -135,8 +135,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         with VerticalScroll(id="decide", classes=f"dialog {danger}", can_focus=False):
             yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
             yield Static(said((self._effect, "muted")), id="decide-effect")
-            if self._held:
-                yield Static(said((self._held, "bad")), id="decide-held")
+            yield Static(id="decide-held")
             if self._exceptions:
                 yield Static(
                     said(
@@ -198,21 +197,28 @@ class Decide(ModalScreen[str | None], Asking, Listener):
 
     def on_mount(self) -> None:
         """Cancel first."""
+        self._show_hold()
         self.set_focus(self.query_one("#cancel", Button))
+
+    def _show_hold(self) -> None:
+        held = self.query_one("#decide-held", Static)
+        held.display = bool(self._held)
+        held.update(said((self._held, "bad")))
 
     # --- what changes below ----------------------------------------------------------------------
 
     def heard(self, size: int) -> None:
         """Something changed: look whether it was this."""
         del size
-        if not self._over and not self._signing and self.console.signed_in:
+        if not self._over and not self.signing and self.console.signed_in:
             self.look_again()
 
     @work(exclusive=True, group="dialog-look")
     async def look_again(self) -> None:
-        """Whether the checkpoint still asks and shows the same."""
+        """Whether the checkpoint still asks and shows the same, and no hold has come or gone."""
         now = await self.ask(self.session.gateway.checkpoint(self._shown.id))
-        if now is None:
+        mine = await self.ask(self.session.gateway.prospect(self._shown.id))
+        if now is None or mine is None:
             return
         if self._signed and any(each.jws == self._signed for each in now.decisions):
             leave(self, f"{self._act}: recorded, {now.status.value}")  # its answer was lost
@@ -226,6 +232,12 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                 )
                 + " What you were shown can't be signed any more; close this and read it again."
             )
+        elif mine.held_on != self._held_on:
+            held, self._held_on = self._held, mine.held_on
+            self._show_hold()
+            if self._held != held:
+                came = ("This went on hold while the dialog was open.", "bad")
+                self._say(*(came if self._held else ("The hold is lifted.", "good")))
 
     def _end(self, why: str) -> None:
         self._over = True
@@ -237,7 +249,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Sign nothing, if it is not on its way."""
-        if self._signing:
+        if self.signing:
             self._say("It is on its way: the authority has not answered yet.", "muted")
         else:
             self.dismiss(None)
@@ -255,7 +267,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
     @on(Button.Pressed, "#sign")
     def pressed(self) -> None:
         """Look whether all is there that must be, then sign."""
-        if self._over or self._signing:
+        if self._over or self.signing:
             return
         accepted: dict[str, str] = {}
         for at, each in enumerate(self._exceptions):
@@ -293,7 +305,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
     @work(exclusive=True, group="sign")
     async def sign(self, told: _Told, secret: str) -> None:
         """Sign and send; whatever goes wrong is said here."""
-        self._signing = True
+        self.signing = True
         button = self.query_one("#sign", Button)
         button.disabled = True
         self._say("Signing …", "muted")
@@ -333,13 +345,13 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                 else f"{error}. Nothing is signed yet, and what you typed is kept: try again."
             )
         else:
-            self._signing = False
+            self.signing = False
             leave(
                 self,
                 f"{self._act}: recorded as entry {answer.entry}, {answer.outcome.status.value}",
             )
             return
-        self._signing = False
+        self.signing = False
         button.disabled = self._over
         if self._signed and not self._over:
             self.look_again()  # it may have arrived all the same

@@ -67,7 +67,6 @@ class Intake(ModalScreen[str | None], Asking):
         self._case = case
         self._usual = usual
         self._returned_at = returned_at
-        self._signing = False
         self._installed: Mapping[str, tuple[str, Mapping[str, Attach]]] = {}
 
     def compose(self) -> ComposeResult:
@@ -169,7 +168,7 @@ class Intake(ModalScreen[str | None], Asking):
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Open nothing."""
-        if not self._signing:
+        if not self.signing:
             self.dismiss(None)
 
     @on(Button.Pressed, "#sign")
@@ -190,7 +189,7 @@ class Intake(ModalScreen[str | None], Asking):
         elif self.session.protected and not secret:
             self._say("Type the passphrase of your key: it signs this.")
             self.query_one("#passphrase", Input).focus()
-        elif not self._signing:
+        elif not self.signing:
             paths = {each: (attach[each], typed[f"attach-{each}"]) for each in attach}
             values = {
                 each.removeprefix("subject-"): value
@@ -209,7 +208,7 @@ class Intake(ModalScreen[str | None], Asking):
         secret: str,
     ) -> None:
         """Store what comes with it, then sign and send; what goes wrong is said here."""
-        self._signing = True
+        self.signing = True
         self._say("Storing and signing …", "muted")
         gateway = self.session.gateway
         try:
@@ -231,7 +230,7 @@ class Intake(ModalScreen[str | None], Asking):
             self._say(str(error))
         else:
             leave(self, f"Recorded as entry {answer.entry}: {answer.case or answer.target}")
-        self._signing = False
+        self.signing = False
 
     async def _send_again(
         self, case: CaseView, paths: Mapping[str, tuple[Attach, str]]

@@ -54,7 +54,6 @@ class KeyIn(ModalScreen[str | None], Asking):
             *((each, ShownValue(path=AT_SPOT, label=_at(each))) for each in spots),
             *((spot, each) for each in fields),
         )
-        self._signing = False
 
     @property
     def _act(self) -> str:
@@ -143,7 +142,7 @@ class KeyIn(ModalScreen[str | None], Asking):
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Sign nothing."""
-        if not self._signing:
+        if not self.signing:
             self.dismiss(None)
 
     @on(Button.Pressed, "#sign")
@@ -162,13 +161,13 @@ class KeyIn(ModalScreen[str | None], Asking):
         elif self.session.protected and not secret:
             self._say("Type the passphrase of your key: it signs this.")
             self.query_one("#passphrase", Input).focus()
-        elif not self._signing:
+        elif not self.signing:
             self.sign([each for each in typed if each[-1]], secret)
 
     @work(exclusive=True, group="sign")
     async def sign(self, typed: list[tuple[str, str, str]], secret: str) -> None:
         """Sign and send; whatever goes wrong is said here."""
-        self._signing = True
+        self.signing = True
         self._say("Signing …", "muted")
         try:
             values = [
@@ -186,7 +185,7 @@ class KeyIn(ModalScreen[str | None], Asking):
             self._say(str(error))
         else:
             leave(self, f"{self._act}: recorded as entry {answer.entry}")
-        self._signing = False
+        self.signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#key-said", Static).update(said((harmless(text), tone)))

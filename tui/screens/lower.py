@@ -34,7 +34,6 @@ class Lower(ModalScreen[str | None], Asking):
         self._rows = rows
         self._start = start
         self._cuts: dict[str, RowCut] = {}
-        self._signing = False
 
     @property
     def _proposed(self) -> Decimal:
@@ -159,7 +158,7 @@ class Lower(ModalScreen[str | None], Asking):
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Sign nothing."""
-        if not self._signing:
+        if not self.signing:
             self.dismiss(None)
 
     @on(Button.Pressed, "#sign")
@@ -169,13 +168,13 @@ class Lower(ModalScreen[str | None], Asking):
         if self.session.protected and not secret:
             self._say("Type the passphrase of your key: it signs this.")
             self.query_one("#passphrase", Input).focus()
-        elif not self._signing and self._cuts and self._left > 0:
+        elif not self.signing and self._cuts and self._left > 0:
             self.sign(secret)
 
     @work(exclusive=True, group="sign")
     async def sign(self, secret: str) -> None:
         """Sign and send; whatever goes wrong is said here."""
-        self._signing = True
+        self.signing = True
         self._say("Signing …", "muted")
         try:
             await self.session.confirm(secret, self.typed)
@@ -188,7 +187,7 @@ class Lower(ModalScreen[str | None], Asking):
             self._say(str(error))
         else:
             leave(self, f"{self._act}: recorded as entry {answer.entry}")
-        self._signing = False
+        self.signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#lower-said", Static).update(said((harmless(text), tone)))

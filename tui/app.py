@@ -168,6 +168,7 @@ class Console(Following):
             return
         given, gateway = self._session.given, self._session.gateway
         self.end_session()
+        self.drafts.clear()
         self.viewer.close()
         self.workers.cancel_all()
         self.clear_notifications()

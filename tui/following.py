@@ -5,6 +5,7 @@ reached is said at the top and asked again.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from textual import events, work
 from textual.reactive import reactive
@@ -45,6 +46,7 @@ class Following(Pasting):
         self._session: Session | None = None
         self._untold: int | None = None
         self._seen: dict[str, Checkpoint | None] = {}
+        self.drafts: dict[tuple[str, str], Mapping[str, str]] = {}
 
     @property
     def session(self) -> Session:

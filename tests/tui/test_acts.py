@@ -61,7 +61,7 @@ async def test_a_file_is_attached_a_hold_put_and_lifted(
     async with open_console() as desk:
         await desk.press("enter", "f")
         await desk.expect("Attach a file to parcel 7 of D-1?")
-        assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
+        assert desk.app.focused is desk.app.screen.query_one("#file", Input)
         await fill(desk, file=str(tmp_path / "none.jpg"))
         await sign(desk)
         await desk.expect("none.jpg: there is no such file")
@@ -376,6 +376,12 @@ async def test_the_next_approver_reads_why_a_finding_was_accepted(
     async with open_console("omar") as desk:
         await desk.press("enter", "2")
         await desk.expect("omar: approve, ", f"omar accepts {finding}: [b]weighed twice[/b] ")
+    _, key = simulator.people["operator:sofia"]
+    simulator.people["operator:sofia"] = (("officer",), key)
+    async with open_console("sofia") as desk:
+        await desk.press("enter", "a")
+        await desk.expect("omar accepts it: [b]weighed twice[/b] ", "by hand", "I accept this one")
+        assert desk.app.screen.query_one("#why-0", Input).value == ""
     simulator.erase(view.id)
     async with open_console("omar") as desk:
         desk.app.push_screen(CaseScreen(view.id))

@@ -63,7 +63,7 @@ async def test_a_draw_is_approved_by_keys(open_console: Opened, simulator: Simul
         await desk.press("a")
         await desk.on(Decide)
         await desk.expect("Approve parcel 7 of D-1 for €184,200.00?", digest_json(view.evidence))
-        assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
+        assert desk.app.focused is desk.app.screen.query_one("#passphrase", Input)
         await sign(desk)
         await desk.until(lambda: desk.sees("recorded"))
     after = simulator.checkpoints[view.id]
@@ -127,13 +127,16 @@ async def test_a_draw_is_approved_by_mouse(open_console: Opened, simulator: Simu
     assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
 
 
-async def test_enter_on_the_dialog_cancels(open_console: Opened, simulator: Simulator) -> None:
-    """Nothing is approved by accident: cancel has the focus, and escape closes the dialog alone."""
+async def test_enter_on_the_dialog_signs_nothing(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """Nothing is approved by accident: enter asks what is missing, escape closes the dialog alone."""
     view = simulator.add(7)
     async with open_console() as desk:
-        await desk.press("enter", "a", "enter")
-        await desk.on(CaseScreen)
-        await desk.press("a", "escape")
+        await desk.press("enter", "a", "enter", "enter", "enter")
+        await desk.expect("Type the passphrase of your key: it signs this.")
+        await desk.on(Decide)
+        await desk.press("escape")
         await desk.on(CaseScreen)
     assert simulator.checkpoints[view.id].decisions == ()
 
@@ -264,6 +267,34 @@ async def test_a_refusal_stays_in_the_dialog_with_its_reason(
         simulator.people["operator:omar"] = (roles, key)
         await desk.click("#sign")
     assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
+
+
+async def test_a_long_dialog_keeps_its_refusals_and_its_button_in_sight(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """It begins at its top, since that is to be read; why it refuses stands above the button."""
+    view = simulator.add(7, blocking=True)
+    (found,) = view.evidence.proposal.findings
+    many = tuple(found.model_copy(update={"id": f"weight.heavy#{each}"}) for each in range(8))
+    proposal = view.evidence.proposal.model_copy(update={"findings": many})
+    simulator.change(
+        view.id,
+        evidence=view.evidence.model_copy(update={"proposal": proposal}),
+        requirement=view.requirement.model_copy(update={"exceptions": proposal.exceptions}),
+    )
+    async with open_console(size=(80, 24)) as desk:
+        await desk.press("enter", "a")
+        await desk.expect("exactly this goes on.", "why it is acceptable", "Cancel")
+        await sign(desk)
+        await desk.expect("Accept each blocking finding by itself, or cancel.", "Cancel")
+        for each in desk.app.screen.query(Checkbox):
+            each.value = True
+        for each in desk.app.screen.query(".why").results(Input):
+            each.value = "known"
+        _, key = simulator.people["operator:omar"]
+        simulator.people["operator:omar"] = (("clerk",), key)
+        await desk.push("#sign")
+        await desk.expect("The authority refused", "none of the roles", "Cancel")
 
 
 async def test_a_decision_whose_answer_was_lost_counts_once(

@@ -6,31 +6,38 @@ from pydantic import ValidationError
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from placet.model import first_error
 from tui.acts import Ask, Deed
 from tui.answers import Away, NotShown, Refused
-from tui.asking import Asking, leave
+from tui.asking import leave
+from tui.drafts import BACK, Drafting
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
 from tui.widgets.act_button import ActButton
 
 
-class Act(ModalScreen[str | None], Asking):
+class Act(ModalScreen[str | None], Drafting):
     """One act on one target."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="act.cancel", tooltip="Sign nothing"),
     ]
+    AUTO_FOCUS = ""  # of Textual's own, which scrolls
 
     def __init__(self, deed: Deed) -> None:
         super().__init__()
         self._deed = deed
         self._words = harmless(deed.words)
+
+    @property
+    def about(self) -> str:
+        """One act on one target."""
+        return f"{self._deed.signs} {self._deed.words}"
 
     def compose(self) -> ComposeResult:
         """The act, what it asks, and two buttons."""
@@ -47,14 +54,17 @@ class Act(ModalScreen[str | None], Asking):
             if self.session.protected:
                 yield Label("Passphrase of your key")
                 yield Input(password=True, id="passphrase", placeholder=harmless(self.console.hint))
-            yield Static(id="act-said", classes="dialog-said")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button("Cancel", id="cancel")
-                yield ActButton(self._words, id="sign", variant="warning")
+            with Vertical(classes="dialog-foot"):
+                yield Static(id="act-said", classes="dialog-said")
+                with Horizontal(classes="dialog-buttons"):
+                    yield Button("Cancel", id="cancel")
+                    yield ActButton(self._words, id="sign", variant="warning")
 
     def on_mount(self) -> None:
-        """Cancel first."""
-        self.set_focus(self.query_one("#cancel", Button))
+        """Begin where something is missing."""
+        if self.take_up():
+            self._say(BACK, "muted")
+        self.begin(*(each.name for each in self._deed.asks if each.must))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -62,6 +72,7 @@ class Act(ModalScreen[str | None], Asking):
         if self.signing:
             self._say("It is on its way: the authority has not answered yet.", "muted")
         else:
+            self.put_down()
             self.dismiss(None)
 
     @on(Input.Submitted)
@@ -123,9 +134,7 @@ class Act(ModalScreen[str | None], Asking):
         self.signing = False
 
     def _say(self, text: str, tone: str = "bad") -> None:
-        shown = self.query_one("#act-said", Static)
-        shown.update(said((harmless(text), tone)))
-        self.call_after_refresh(shown.scroll_visible, animate=False)
+        self.query_one("#act-said", Static).update(said((harmless(text), tone)))
 
 
 class Handed(ModalScreen[None]):

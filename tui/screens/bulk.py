@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from placet.model import CheckpointLine, CheckpointView, FindingCounts, Verdict
 from tui import words
 from tui.answers import Away, NotShown, Refused, TooLong
-from tui.asking import Asking
+from tui.drafts import BACK, Drafting
 from tui.said import said
 from tui.screens.decide import VERBS
 from tui.session import WrongKey
@@ -35,7 +35,7 @@ _COLUMNS = (
 _WITHOUT_AMOUNTS = (Column("What", 38, grow=3, names=True), *_COLUMNS[2:])
 
 
-class Bulk(ModalScreen[None], Asking):
+class Bulk(ModalScreen[None], Drafting):
     """Decides the lines that can be decided so: open, mine.
 
     To approve, with no blocking finding and under no hold: what is approved under one ends void.
@@ -46,6 +46,7 @@ class Bulk(ModalScreen[None], Asking):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Close", id="bulk.close", tooltip="Sign nothing more"),
     ]
+    AUTO_FOCUS = ""  # of Textual's own, which scrolls
 
     def __init__(self, lines: Sequence[CheckpointLine], verdict: Verdict) -> None:
         super().__init__()
@@ -55,6 +56,12 @@ class Bulk(ModalScreen[None], Asking):
         self._views: dict[str, CheckpointView] = {}
         self._went: dict[str, tuple[str, str]] = {}
         self._busy = False
+        self._over = False
+
+    @property
+    def about(self) -> str:
+        """One word on these."""
+        return " ".join([self._verdict.value, *sorted(each.id for each in self._lines)])
 
     def compose(self) -> ComposeResult:
         """What would be signed, one by one."""
@@ -115,13 +122,14 @@ class Bulk(ModalScreen[None], Asking):
         return tuple(each for each in told[0] if all(each in x for x in told)) or ("other",)
 
     def on_mount(self) -> None:
-        """Cancel first; read each meanwhile."""
-        self.set_focus(self.query_one("#cancel", Button))
+        """Begin where something is missing; read each meanwhile."""
+        back = self.take_up()
+        self.begin("reason")
         self._show()
-        self.read()
+        self.read(BACK if back else "")
 
     @work(exclusive=True, group="bulk")
-    async def read(self) -> None:
+    async def read(self, then: str) -> None:
         """Read each checkpoint, since each is signed on what it shows."""
         self._say("Reading each …", "muted")
         for line in self._lines:
@@ -134,7 +142,7 @@ class Bulk(ModalScreen[None], Asking):
             else:
                 await self._read_one(line)
             self._show()
-        self._say("")
+        self._say(then, "muted")
         button = self.query_one("#sign", ActButton)
         button.say(self._act)
         button.disabled = not self._views
@@ -199,8 +207,11 @@ class Bulk(ModalScreen[None], Asking):
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Close; what was signed stays signed."""
-        if not self._busy:
-            self.dismiss(None)
+        if self._busy:
+            return
+        if not self._over:
+            self.put_down()
+        self.dismiss(None)
 
     @on(Input.Submitted)
     def onwards(self, event: Input.Submitted) -> None:
@@ -245,7 +256,7 @@ class Bulk(ModalScreen[None], Asking):
         except (Away, Refused) as error:
             self._say(str(error))
             return
-        self._busy = True
+        self._busy = self._over = True
         self.query_one("#sign", Button).disabled = True
         for name, view in self._views.items():
             self._went[name] = await self._sign_one(view, why, comment)

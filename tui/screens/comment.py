@@ -11,12 +11,13 @@ from textual.widgets import Button, Input, Static
 
 from tui.acts import on_id
 from tui.answers import Away, NotShown, Refused
-from tui.asking import Asking, leave
+from tui.asking import leave
+from tui.drafts import Drafting
 from tui.said import said
 from tui.text import harmless
 
 
-class Comment(ModalScreen[str | None], Asking):
+class Comment(ModalScreen[str | None], Drafting):
     """One line of text, signed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -26,6 +27,11 @@ class Comment(ModalScreen[str | None], Asking):
     def __init__(self, checkpoint: str) -> None:
         super().__init__()
         self._checkpoint = checkpoint
+
+    @property
+    def about(self) -> str:
+        """Whoever reads this checkpoint."""
+        return self._checkpoint
 
     def compose(self) -> ComposeResult:
         """What to say."""
@@ -41,11 +47,13 @@ class Comment(ModalScreen[str | None], Asking):
 
     def on_mount(self) -> None:
         """Type at once: a comment decides nothing."""
+        self.take_up()
         self.set_focus(self.query_one("#text", Input))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Say nothing."""
+        self.put_down()
         self.dismiss(None)
 
     @on(Button.Pressed, "#say")

@@ -1,10 +1,11 @@
 """The dialog of a decision: it names the act and the amount, and signs only what was shown.
 
-1. Cancel has the focus; nothing is one key away.
+1. It begins where something must be filled in, else at Cancel; nothing is one key away.
 2. The digest is computed here, from what is shown, and is what gets signed. The checkpoint and the
    record stand below it as it fixes them: the words of the process above them are signed by nobody.
 3. If the checkpoint changes while it is open, it says so and can't sign the old evidence.
-4. A refusal stays in the dialog, with its reasons; what was typed is kept.
+4. A refusal stays in the dialog, in sight, with its reasons; what was typed is kept, and after
+   Cancel too.
 5. A hold that comes meanwhile is told, and what an approval comes to under it.
 """
 
@@ -15,23 +16,22 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from placet.model import Verdict, digest_json
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused, TooLong, changed
-from tui.asking import Asking, Listener, leave
+from tui.asking import Listener, leave
+from tui.drafts import BACK, Drafting
 from tui.findings import in_short
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
 from tui.widgets.act_button import ActButton
+from tui.widgets.exception import ExceptionAsked, earlier
 
-_MAX_WHY = 160
-"""Characters of why an exception is accepted, as the signed decision takes them."""
 VERBS: Mapping[Verdict, str] = {
     Verdict.APPROVE: "Approve",
     Verdict.REJECT: "Reject",
@@ -51,20 +51,13 @@ class _Told:
     stands_in_for: str | None
 
 
-class Accept(Checkbox):
-    """A box that is empty until it is ticked: Textual's own differs by its colour alone."""
-
-    @property
-    def _button(self) -> Content:
-        return Content("[✓]" if self.value else "[ ]")
-
-
-class Decide(ModalScreen[str | None], Asking, Listener):
+class Decide(ModalScreen[str | None], Drafting, Listener):
     """One act on one checkpoint."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="decide.cancel", tooltip="Sign nothing"),
     ]
+    AUTO_FOCUS = ""  # of Textual's own, which scrolls
 
     def __init__(self, file: CaseFile, verdict: Verdict) -> None:
         super().__init__()
@@ -74,6 +67,11 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         self._held_on = file.case.held_on
         self._over = False
         self._signed = ""
+
+    @property
+    def about(self) -> str:
+        """One act on one checkpoint."""
+        return f"{self._verdict.value} {self._shown.id}"
 
     @property
     def _act(self) -> str:
@@ -144,17 +142,11 @@ class Decide(ModalScreen[str | None], Asking, Listener):
                 )
             findings = {each.id: each for each in self._shown.evidence.proposal.findings}
             for at, each in enumerate(self._exceptions):
-                # a box's own label is cut, and never wraps
-                yield Static(said(*in_short(findings.get(each), each)))
-                yield Accept("I accept this one", id=f"exception-{at}", tooltip=each)
-                yield Input(
-                    id=f"why-{at}",
-                    classes="why",
-                    placeholder="why it is acceptable",
-                    max_length=_MAX_WHY,
-                )
+                told = (*in_short(findings.get(each), each), *earlier(self._shown, each))
+                yield ExceptionAsked(at, each, told)
             for each in self._others:
-                yield Static(said(*in_short(findings.get(each), each), (self._left(each), "muted")))
+                left = ((self._left(each), "muted"), *earlier(self._shown, each))
+                yield Static(said(*in_short(findings.get(each), each), *left))
             if self._verdict in {Verdict.REJECT, Verdict.RETURN}:
                 yield Label("Reason")
                 yield Select(
@@ -180,25 +172,29 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             if self.session.protected:
                 yield Label(f"Passphrase of {harmless(self.session.given.key_file.name)}")
                 yield Input(password=True, id="passphrase", placeholder=harmless(self.console.hint))
-            yield Static(id="decide-said", classes="dialog-said")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button("Cancel", id="cancel")
-                yield ActButton(
-                    self._act,
-                    self._in_short,
-                    id="sign",
-                    variant="error" if danger else "primary",
-                    tooltip=self._effect,
-                )
+            with Vertical(classes="dialog-foot"):
+                yield Static(id="decide-said", classes="dialog-said")
+                with Horizontal(classes="dialog-buttons"):
+                    yield Button("Cancel", id="cancel")
+                    yield ActButton(
+                        self._act,
+                        self._in_short,
+                        id="sign",
+                        variant="error" if danger else "primary",
+                        tooltip=self._effect,
+                    )
 
     def _reasons(self) -> tuple[str, ...]:
         definition = self._file.definition
         return (definition.presentation.reasons if definition else ()) or ("other",)
 
     def on_mount(self) -> None:
-        """Cancel first."""
+        """Begin where something is missing."""
         self._show_hold()
-        self.set_focus(self.query_one("#cancel", Button))
+        if self.take_up():
+            self._say(BACK, "muted")
+        each = (name for at in range(len(self._exceptions)) for name in _fields_of(at))
+        self.begin("reason", *each)
 
     def _show_hold(self) -> None:
         held = self.query_one("#decide-held", Static)
@@ -252,6 +248,7 @@ class Decide(ModalScreen[str | None], Asking, Listener):
         if self.signing:
             self._say("It is on its way: the authority has not answered yet.", "muted")
         else:
+            self.put_down()
             self.dismiss(None)
 
     @on(Input.Submitted, "#comment, .why")
@@ -357,6 +354,9 @@ class Decide(ModalScreen[str | None], Asking, Listener):
             self.look_again()  # it may have arrived all the same
 
     def _say(self, text: str, tone: str = "bad") -> None:
-        said_ = self.query_one("#decide-said", Static)
-        said_.update(said((harmless(text), tone)))
-        self.call_after_refresh(said_.scroll_visible, animate=False)
+        self.query_one("#decide-said", Static).update(said((harmless(text), tone)))
+
+
+def _fields_of(at: int) -> tuple[str, str]:
+    """An exception's fields: why it is accepted, and the box."""
+    return f"why-{at}", f"exception-{at}"

@@ -28,7 +28,8 @@ from placet.model import (
 )
 from tui import words
 from tui.answers import Away, NotShown, Refused
-from tui.asking import Asking, leave
+from tui.asking import leave
+from tui.drafts import BACK, Drafting
 from tui.said import said
 from tui.session import WrongKey
 from tui.text import harmless
@@ -49,7 +50,7 @@ class Attached(Protocol):
 Attach = Callable[[str, Path], Attached]
 
 
-class Intake(ModalScreen[str | None], Asking):
+class Intake(ModalScreen[str | None], Drafting):
     """A process, its subject, and what comes with it; without a choice where a case is given.
 
     ``usual`` is the process that it begins with, if this person may open its cases; ``returned_at``
@@ -69,6 +70,11 @@ class Intake(ModalScreen[str | None], Asking):
         self._returned_at = returned_at
         self._installed: Mapping[str, tuple[str, Mapping[str, Attach]]] = {}
 
+    @property
+    def about(self) -> str:
+        """A new case, or the return of one."""
+        return "" if self._case is None else self._case.id
+
     def compose(self) -> ComposeResult:
         """The form; its lines come once it is known what is installed here."""
         title = "Open a case"
@@ -87,14 +93,15 @@ class Intake(ModalScreen[str | None], Asking):
             if self.session.protected:
                 yield Label("Passphrase of your key")
                 yield Input(password=True, id="passphrase", placeholder=harmless(self.console.hint))
-            yield Static(id="intake-said", classes="dialog-said")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button("Cancel", id="cancel")
-                button = "Send it again" if self._case else "Open the case"
-                yield Button(button, id="sign", variant="primary", disabled=True)
+            with Vertical(classes="dialog-foot"):
+                yield Static(id="intake-said", classes="dialog-said")
+                with Horizontal(classes="dialog-buttons"):
+                    yield Button("Cancel", id="cancel")
+                    button = "Send it again" if self._case else "Open the case"
+                    yield Button(button, id="sign", variant="primary", disabled=True)
 
     def on_mount(self) -> None:
-        """Cancel first; look meanwhile what is installed here."""
+        """Cancel until it is known what is installed here."""
         self.set_focus(self.query_one("#cancel", Button))
         self.look()
 
@@ -137,9 +144,11 @@ class Intake(ModalScreen[str | None], Asking):
                 for key, label in asked
             ]
             await lines.mount(Vertical(*made, id=f"of-{name}", classes="lines"))
-        self._say("")
+        self._say(BACK if self.take_up() else "", "muted")
         self.query_one("#sign", Button).disabled = False
         self._choose()
+        if self.focused is self.query_one("#cancel"):
+            self.begin(*(each.id or "" for each in self.query(f"#of-{self._process} Input")))
 
     @on(Select.Changed, "#process")
     def chosen(self) -> None:
@@ -169,6 +178,7 @@ class Intake(ModalScreen[str | None], Asking):
     def action_cancel(self) -> None:
         """Open nothing."""
         if not self.signing:
+            self.put_down()
             self.dismiss(None)
 
     @on(Button.Pressed, "#sign")

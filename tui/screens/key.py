@@ -14,7 +14,8 @@ from placet.cli import File
 from placet.model import AT_SPOT, KeyedValue, ShownValue, first_error
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
-from tui.asking import Asking, leave
+from tui.asking import leave
+from tui.drafts import BACK, Drafting
 from tui.said import said
 from tui.screens.document import PageTable
 from tui.session import WrongKey
@@ -24,7 +25,7 @@ _LABEL = 60
 _WORDS = {AT_SPOT: "the values at their places"}
 
 
-class KeyIn(ModalScreen[str | None], Asking):
+class KeyIn(ModalScreen[str | None], Drafting):
     """Every value that may be keyed, one line each; those that are left empty are not keyed.
 
     First the value at the place where the cursor was, and those at the other places of the same
@@ -34,8 +35,16 @@ class KeyIn(ModalScreen[str | None], Asking):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="key.cancel", tooltip="Sign nothing"),
-        Binding("ctrl+e", "view", "Open it", id="key.view", tooltip="In the system's viewer"),
+        Binding(
+            "ctrl+e",
+            "view",
+            "Open it",
+            id="key.view",
+            tooltip="In the system's viewer",
+            priority=True,  # in a field too, which has its own use for the key
+        ),
     ]
+    AUTO_FOCUS = ""  # of Textual's own, which scrolls
 
     def __init__(
         self,
@@ -54,6 +63,11 @@ class KeyIn(ModalScreen[str | None], Asking):
             *((each, ShownValue(path=AT_SPOT, label=_at(each))) for each in spots),
             *((spot, each) for each in fields),
         )
+
+    @property
+    def about(self) -> str:
+        """The values of one document, from one place on."""
+        return f"{self._file.checkpoint.id} {self._spot} {self._document.name}"
 
     @property
     def _act(self) -> str:
@@ -81,12 +95,15 @@ class KeyIn(ModalScreen[str | None], Asking):
                         id="form",
                         compact=True,
                     )
-                    for at, (_, each) in enumerate(self._lines):
+                    for at, (spot, each) in enumerate(self._lines):
                         with Vertical(id=f"line-{at}", classes="line"):
                             named = "" if each.path == AT_SPOT else f"  {each.path}"
                             yield Label(said(each.label, (named, "accent")))
                             yield Input(
-                                id=f"field-{at}", max_length=200, placeholder=each.kind.value
+                                name=f"{spot} {each.path}",
+                                id=f"field-{at}",
+                                max_length=200,
+                                placeholder=each.kind.value,
                             )
             if self.session.protected:
                 yield Label("Passphrase of your key")
@@ -98,8 +115,12 @@ class KeyIn(ModalScreen[str | None], Asking):
                 yield Button(said(self._act), id="sign", variant="warning")
 
     def on_mount(self) -> None:
-        """Cancel first; the page is fetched meanwhile."""
-        self.set_focus(self.query_one("#cancel", Button))
+        """Begin at the first value; the page is fetched meanwhile."""
+        if self.take_up():
+            self._say(BACK, "muted")
+        form = self.query_one("#form", Select).value
+        fields = enumerate(each for _, each in self._lines)
+        self.begin(*[f"field-{at}" for at, each in fields if form_of(each) == form][:1])
         subject = self._file.checkpoint.subject
         page = self.query_one(PageTable)
         page.read(self._file.case.process, subject, self._document, self._spot)
@@ -143,6 +164,7 @@ class KeyIn(ModalScreen[str | None], Asking):
     def action_cancel(self) -> None:
         """Sign nothing."""
         if not self.signing:
+            self.put_down()
             self.dismiss(None)
 
     @on(Button.Pressed, "#sign")

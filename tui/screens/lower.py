@@ -1,5 +1,6 @@
 """Approving less: amounts taken off rows, each with its reason; what is left is said."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
@@ -13,7 +14,8 @@ from textual.widgets import Button, Input, Label, Static
 from placet.model import RowCut, parse_money
 from tui import words
 from tui.answers import Away, CaseFile, NotShown, Refused
-from tui.asking import Asking, leave
+from tui.asking import leave
+from tui.drafts import BACK, Drafting
 from tui.evidence import Lowerable
 from tui.said import said
 from tui.session import WrongKey
@@ -21,7 +23,7 @@ from tui.text import harmless
 from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 
-class Lower(ModalScreen[str | None], Asking):
+class Lower(ModalScreen[str | None], Drafting):
     """Rows, what is taken off the one under the cursor, and why."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,6 +52,11 @@ class Lower(ModalScreen[str | None], Asking):
         proposed = words.money(self._proposed, sign)
         to = f" to {words.money(self._left, sign)}" if self._cuts else ""
         return harmless(f"Lower {subject} from {proposed}{to}")
+
+    @property
+    def about(self) -> str:
+        """What one checkpoint proposes."""
+        return self._file.checkpoint.id
 
     def compose(self) -> ComposeResult:
         """The rows, two lines for the one under the cursor, and two buttons."""
@@ -83,10 +90,31 @@ class Lower(ModalScreen[str | None], Asking):
 
     def on_mount(self) -> None:
         """The rows first: nothing is signed from there."""
-        self._show()
         table = self.query_one(VirtualTable)
-        table.go_to(self._start)
+        with self.prevent(VirtualTable.Moved):  # which would empty the fields that are filled here
+            self._show()
+            table.go_to(self._start)
+            if self.take_up():
+                self._say(BACK, "muted")
+            self._show()
         self.set_focus(table)
+
+    def written(self) -> dict[str, str]:
+        """What is taken off each row, and what was typed of the row under the cursor."""
+        cuts = {f"row {name}": f"{cut.amount:.2f} {cut.reason}" for name, cut in self._cuts.items()}
+        typed = super().written()
+        at = {"at": self.query_one(VirtualTable).row} if any(typed.values()) else {}
+        return {**cuts, **typed, **at}
+
+    def put_in(self, kept: Mapping[str, str]) -> None:
+        """The same the other way, as far as the rows are still there."""
+        for item in self._rows.items:
+            off, _, why = kept.get(f"row {item}", "").partition(" ")
+            if off:
+                self._cuts[item] = RowCut(item=item, amount=parse_money(off), reason=why)
+        if kept.get("at") in self._rows.items:
+            self.query_one(VirtualTable).go_to(kept["at"])
+            super().put_in(kept)
 
     def _show(self) -> None:
         self.query_one("#lower-title", Static).update(said((f"{self._act}?", "head")))
@@ -159,6 +187,7 @@ class Lower(ModalScreen[str | None], Asking):
     def action_cancel(self) -> None:
         """Sign nothing."""
         if not self.signing:
+            self.put_down()
             self.dismiss(None)
 
     @on(Button.Pressed, "#sign")

@@ -656,6 +656,16 @@ async def test_what_differs_in_its_last_characters_is_told_apart(
         await desk.expect("Compare with which case?", "-10014 of", "-10015 of")
 
 
+async def test_how_findings_weigh_is_seen_on_a_narrow_screen(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """The name gives way, and keeps its end: a severity that is cut off is none."""
+    simulator.add(8, amount="1250000.00", blocking=True)
+    simulator.add(12345678)
+    async with open_console(size=(60, 24)) as desk:
+        await desk.expect("€1,250,000.00 1 blocking", "€184,200.00 1 warn", "8 of D-1")
+
+
 async def test_where_no_amount_is_decided_none_is_shown(
     open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

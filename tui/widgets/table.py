@@ -22,6 +22,8 @@ TONES = ("plain", "muted", "good", "warn", "bad", "accent")
 """How a cell weighs. A tone never stands alone: the cell's words say the same."""
 
 _GAP = 2
+_SHORTEST = 14
+"""Cells that a name is shortened to where there is no room even without what may be left out."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Column:
     """A column: at least so wide, growing by its share of what is left, to ``most`` if that is set.
 
     Columns of the highest ``drop`` are left out first where the table is too narrow. What ``names``
-    something keeps the end of a long name where there is no room for the whole.
+    something keeps the end of a long name where there is no room for the whole, and gives way.
     """
 
     label: str
@@ -211,11 +213,14 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
             last = max(at for at, (_, each) in enumerate(chosen) if each.drop == worst)
             del chosen[last]
         spare = max(0, width - lead - self._needed(chosen))
+        lack = max(0, self._needed(chosen) + lead - width)
         shares = sum(each.grow for _, each in chosen)
         made: list[tuple[int, Column, int]] = []
         for index, column in chosen:
             extra = spare * column.grow // shares if shares else 0
             wide = column.width + extra
+            if lack and column.names:
+                wide = max(min(wide, _SHORTEST), wide - lack)
             made.append((index, column, min(wide, column.most) if column.most else wide))
         self._layout_made = _Layout(made)
         total = sum(size for _, _, size in made) + _GAP * (len(made) - 1) + lead

@@ -21,6 +21,7 @@ from placet.model import (
     Need,
     ProcessDefinition,
     Prospect,
+    ReviewView,
     Verdict,
 )
 
@@ -90,13 +91,14 @@ class Listed:
 
 @dataclass(frozen=True)
 class CaseFile:
-    """All that one screen of a case shows."""
+    """All that one screen of a case shows; ``emergency`` says how it began, if it is one."""
 
     case: CaseView
     checkpoint: CheckpointView
     definition: ProcessDefinition | None
     parts: tuple[InputPart, ...]
     prospect: Prospect
+    emergency: ReviewView | None = None
 
     @property
     def asked(self) -> CheckpointDefinition | None:

@@ -63,6 +63,8 @@ def _asked(file: CaseFile, now: datetime) -> Iterable[tuple[str, str, str]]:
     yield "Status", view.status.value, "plain"
     if view.erased:
         yield "Erased", "what people saw, and why they decided so, is gone", "warn"
+    if file.emergency is not None:
+        yield "Emergency", words.emergency_words(file.emergency), "warn"
     if proposal.amount is not None:
         yield "Amount", words.money(proposal.amount, sign), "strong"
     if proposal.requested is not None:
@@ -174,8 +176,10 @@ def evidence_panel(view: CheckpointView) -> Panel:
 
 
 def around(file: CaseFile) -> Iterator[Piece]:
-    """What else to know before a word: a hold, and who says that they see to it."""
+    """What else to know before a word: an emergency, a hold, and who says that they see to it."""
     held, claim = file.case.held_on, file.checkpoint.claim
+    if file.emergency is not None:
+        yield f"▲ Emergency {harmless(words.emergency_words(file.emergency))}\n", "warn"
     if held is not None:
         yield f"{harmless(words.hold_words(held))}\n", "bad"
     if claim is not None and file.checkpoint.status is CheckpointStatus.OPEN:

@@ -7,7 +7,7 @@ signed is what was shown, or nothing is.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -54,9 +54,6 @@ from tui.answers import (
 )
 from tui.directory import Directory
 from tui.ledger import Ledger
-
-if TYPE_CHECKING:
-    pass
 
 _PARTS_AT_ONCE = 4
 _MANY = 2000
@@ -180,13 +177,20 @@ class Gateway:
                 async with gate:
                     return await self._client.part(view.case, digest)
 
-            case, prospect, parts = await asyncio.gather(
+            case, prospect, emergency, parts = await asyncio.gather(
                 self._client.case(view.case),
                 self._client.prospect(checkpoint),
+                self._emergency(view),
                 asyncio.gather(*(part(each.digest) for each in items)),
             )
             definition = await self.definition(case.process, case.process_version)
-            return CaseFile(case, view, definition, tuple(parts), prospect)
+            return CaseFile(case, view, definition, tuple(parts), prospect, emergency)
+
+    async def _emergency(self, view: CheckpointView) -> ReviewView | None:
+        if view.requirement.emergency_until is None:
+            return None
+        reviews = await self._client.reviews(None)
+        return next((each for each in reviews if each.checkpoint == view.id), None)
 
     async def definition(self, process: str, version: int) -> ProcessDefinition | None:
         """A published process, by name and version."""

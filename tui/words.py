@@ -10,6 +10,7 @@ from placet.model import (
     Exclusion,
     ExclusionReason,
     ProcessDefinition,
+    ReviewView,
     ValueKind,
     Verdict,
     template_variables,
@@ -187,6 +188,12 @@ def act_words(
 def hold_words(record: str) -> str:
     """That a hold on this record stops what is shown."""
     return f"● On hold: {record}. Nothing guarded happens until it is lifted."
+
+
+def emergency_words(begun: ReviewView) -> str:
+    """Until when an emergency is, who began it, and why."""
+    why = f": {begun.reason}" if begun.reason else ""
+    return f"until {clock(begun.until)}, begun by {person(begun.opened_by)}{why}"
 
 
 def fixed_words(evidence: Evidence) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
-from textual.widgets import Input, Select
+from textual.widgets import Input, Select, Static
 
 from placet.model import (
     BreakGlass,
@@ -40,6 +40,7 @@ from tests.tui.walk import (
     signs,
     walk,
 )
+from tui import words
 from tui.bindings import every_binding
 from tui.screens.act import Act as ActDialog
 from tui.screens.act import Handed
@@ -722,10 +723,27 @@ async def test_an_emergency_is_declared_and_approved_by_fewer(
         await desk.on(CaseScreen)
         until = NOW + timedelta(days=40_000)
         asked = view.requirement.model_copy(update={"emergency_until": until})
+        simulator.reviews = [
+            ReviewView(
+                id="r" * 24,
+                case=view.case,
+                checkpoint=view.id,
+                opened_by="operator:omar",
+                opened_at=NOW,
+                until=until,
+                status="open",
+                reason="water [b]comes[/b] in",
+            )
+        ]
         simulator.change(view.id, requirement=asked)
         await desk.expect("This checkpoint has changed while you were reading it")
-        await desk.settle()
+        told = f"▲ Emergency until {words.clock(until)}, begun by omar: water [b]comes[/b] in"
+        await desk.expect(told)
+        await desk.press("2", "down")
+        await desk.expect("Emergency: until", "begun by omar: water [b]comes[/b] in")
         await desk.press("a")
+        await desk.on(Decide)
+        assert str(desk.app.screen.query_one("#decide-emergency", Static).content) == told
         await _type(desk, passphrase=PASSPHRASE)
         await desk.push("#sign")
         await desk.on(CaseScreen)

@@ -133,6 +133,9 @@ class Decide(ModalScreen[str | None], Drafting, Listener):
         with VerticalScroll(id="decide", classes=f"dialog {danger}", can_focus=False):
             yield Static(said((f"{self._act}?", "head")), classes="dialog-title", id="decide-act")
             yield Static(said((self._effect, "muted")), id="decide-effect")
+            if self._file.emergency is not None:
+                begun = harmless(words.emergency_words(self._file.emergency))
+                yield Static(said((f"▲ Emergency {begun}", "warn")), id="decide-emergency")
             yield Static(id="decide-held")
             if self._exceptions:
                 yield Static(

@@ -576,6 +576,19 @@ async def test_what_is_on_hold_is_marked_and_not_approved_among_many(
         await desk.expect("held: parcel 1 of D-1")
 
 
+async def test_a_hold_that_comes_while_many_are_read_leaves_out_what_it_stops(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    views = [simulator.add(number, amount="100.00", hours=number) for number in (1, 2)]
+    async with open_console() as desk:
+        await desk.press("space", "space", "A")
+        await desk.expect("Approve 2 for €200.00 together?")
+        simulator.hold("depot/D-1/parcel/1")
+        await sign(desk)
+        await desk.expect("left out: on hold", "1 of 2 recorded.")
+    assert [len(simulator.checkpoints[each.id].decisions) for each in views] == [0, 1]
+
+
 async def test_what_each_marked_one_comes_to_is_seen_on_a_small_screen(
     open_console: Opened, simulator: Simulator
 ) -> None:

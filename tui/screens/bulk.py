@@ -25,6 +25,7 @@ from tui.widgets.table import Cell, Column, Rows, VirtualTable
 
 MAX_AT_ONCE = 50
 _TOLD = 5  # refusals that are told whole
+_HELD = ("left out: on hold", "warn")
 _TONES = {True: "good", False: "bad"}
 _COLUMNS = (
     Column("What", 22, grow=3, names=True),
@@ -138,7 +139,7 @@ class Bulk(ModalScreen[None], Drafting):
             elif line.findings.blocking and not self._turns_back:
                 self._went[line.id] = ("left out: blocking", "warn")
             elif line.held_on is not None and not self._turns_back:
-                self._went[line.id] = ("left out: on hold", "warn")
+                self._went[line.id] = _HELD
             else:
                 await self._read_one(line)
             self._show()
@@ -287,6 +288,8 @@ class Bulk(ModalScreen[None], Drafting):
     ) -> tuple[str, str]:
         gateway = self.session.gateway
         try:
+            if not self._turns_back and (await gateway.prospect(view.id)).held_on is not None:
+                return _HELD
             signed = await gateway.sign(
                 view,
                 self._verdict,

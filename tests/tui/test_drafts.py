@@ -1,9 +1,10 @@
 """What was typed into a dialog outlives its being closed, for whoever typed it and for nobody else."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Checkbox, Input, Select
+from textual.widgets import Button, Checkbox, Input, Select, TextArea
 
 from placet.model import Need
 from tests.tui.conftest import PASSPHRASE, Desk, Opened
@@ -139,6 +140,25 @@ async def test_what_was_taken_off_rows_is_there_again(
         await desk.expect("to €184,199.00?", "it is broken", BACK)
         assert desk.app.screen.query_one(VirtualTable).row == "thing 1"
         assert (held_by(desk, "off"), held_by(desk, "row-why")) == ("0.50", "half of it")
+
+
+async def test_a_letter_that_was_changed_is_there_again_until_it_is_kept(
+    open_console: Opened, parcels: Simulator, tmp_path: Path
+) -> None:
+    parcels.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "e")
+        await desk.expect("about depot/D-1/parcel/7")
+        desk.app.screen.query_one(TextArea).text = "as I put it"
+        await desk.press("down", "up")
+        assert desk.app.screen.query_one(TextArea).text == "as I put it"
+        await desk.press("escape", "e")
+        await desk.expect(BACK, "as I put it")
+        desk.app.screen.query_one("#paper-path", Input).value = str(tmp_path / "n.txt")
+        await desk.push("#keep")
+        await desk.expect("Kept as")
+        await desk.press("escape", "e")
+        await desk.expect("about depot/D-1/parcel/7")
 
 
 async def test_what_was_typed_is_kept_behind_the_lock_and_forgotten_with_who_typed_it(

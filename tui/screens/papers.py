@@ -4,6 +4,7 @@ A text can be changed before it is kept; anything else is kept as it was written
 """
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -16,7 +17,7 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 
 from placet.cli import CommandFailed, processes
 from tui.answers import CaseFile
-from tui.asking import Asking
+from tui.drafts import BACK, Drafting
 from tui.keeping import keep
 from tui.said import said
 from tui.text import harmless
@@ -36,11 +37,11 @@ class Paper(Protocol):
 _COLUMNS = (Column("Paper", 16), Column("File", 20, grow=1))
 
 
-class Papers(ModalScreen[None], Asking):
+class Papers(ModalScreen[None], Drafting):
     """Which paper, its text if it has one, and where to keep it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Close", id="papers.close", tooltip="Keep nothing more"),
+        Binding("escape", "close", "Close", id="papers.close", tooltip="Keep nothing more"),
     ]
 
     def __init__(self, file: CaseFile) -> None:
@@ -48,6 +49,13 @@ class Papers(ModalScreen[None], Asking):
         self._file = file
         self._papers: dict[str, Paper] = {}
         self._chosen = ""
+        self._as_written: dict[str, str] = {}
+        self._changed: dict[str, str] = {}
+
+    @property
+    def about(self) -> str:
+        """What is written from this evidence."""
+        return f"{self._file.checkpoint.id} {self._file.checkpoint.evidence_digest}"
 
     def compose(self) -> ComposeResult:
         """The papers, the text of one, its place."""
@@ -89,7 +97,25 @@ class Papers(ModalScreen[None], Asking):
                 ),
             )
         )
+        if self.take_up():
+            self._say(BACK, "muted")
         self._choose()
+
+    def written(self) -> dict[str, str]:
+        """The texts that were changed."""
+        self._remember()
+        return dict(self._changed)
+
+    def put_in(self, kept: Mapping[str, str]) -> None:
+        """The same the other way."""
+        self._changed.update(kept)
+
+    def _remember(self) -> None:
+        text = self.query_one(TextArea).text
+        if text == self._as_written.get(self._chosen, text):
+            self._changed.pop(self._chosen, None)
+        else:
+            self._changed[self._chosen] = text
 
     @on(VirtualTable.Moved)
     def moved(self) -> None:
@@ -97,6 +123,7 @@ class Papers(ModalScreen[None], Asking):
         self._choose()
 
     def _choose(self) -> None:
+        self._remember()
         self._chosen = self.query_one(VirtualTable).row
         paper = self._papers.get(self._chosen)
         self.query_one("#keep", Button).disabled = paper is None
@@ -105,6 +132,8 @@ class Papers(ModalScreen[None], Asking):
         box.display = text is not None
         if text is not None:
             box.text = harmless(text, lines=True)
+            self._as_written[self._chosen] = box.text
+            box.text = self._changed.get(self._chosen, box.text)
         if paper is not None:
             self.query_one("#paper-path", Input).value = paper.name
 
@@ -115,8 +144,9 @@ class Papers(ModalScreen[None], Asking):
         (box if box.display else self.query_one("#paper-path", Input)).focus()
 
     @on(Button.Pressed, "#close")
-    def close(self) -> None:
-        """Keep nothing more."""
+    def action_close(self) -> None:
+        """Keep no more of them in files."""
+        self.put_down()
         self.dismiss()
 
     @on(Button.Pressed, "#keep")
@@ -133,6 +163,8 @@ class Papers(ModalScreen[None], Asking):
             self._say(keep(self.app, path, content), "good")
         except ValueError as error:
             self._say(str(error))
+        else:
+            self._as_written[self._chosen] = box.text
 
     def _say(self, text: str, tone: str = "bad") -> None:
         self.query_one("#papers-said", Static).update(said((harmless(text), tone)))

@@ -15,6 +15,7 @@ from textual.widgets.select import InvalidSelectValueError
 from tui.asking import Asking
 
 BACK = "What you had typed here before stands in its fields."
+_SAID = 3  # seconds; it covers the buttons of a small screen's next dialog
 Field = Input | Select[str]
 
 
@@ -42,7 +43,7 @@ class Drafting(Asking):
         typed = {name: text for name, text in written if text != self._at_first.get(name, "")}
         if typed:
             self.console.drafts[self._key] = typed
-            self.app.notify("What you typed is kept until you open this again.")
+            self.app.notify("What you typed is kept until you open this again.", timeout=_SAID)
 
     def written(self) -> dict[str, str]:
         """What its fields hold, by their names."""

@@ -23,11 +23,12 @@ from tui.text import harmless
 from tui.widgets.table import Cell, Column
 
 T = TypeVar("T")
+_MARK_AND_COUNT = 5
 COLUMNS = (
     Column("Time left", 11, key="urgency"),
     Column("What", 24, grow=3, most=60, names=True),
     Column("Amount", 14, right=True, key="amount"),
-    Column("Findings", 11, grow=1, most=22),
+    Column("Findings", 11, grow=1, most=22, least=_MARK_AND_COUNT),
     Column("Decided", 7, grow=2, drop=1),
     Column("Still missing", 22, grow=5, drop=2),
     Column("Checkpoint", 18, grow=2, drop=3),
@@ -166,17 +167,18 @@ def held_look(held_on: str | None) -> list[Piece]:
 
 
 def findings_cell(line: CheckpointLine) -> Cell:
-    """Findings in words, the worst first."""
+    """Findings in words, the worst first; in short the sign of the worst, and how many."""
+    found = line.findings
+    counts = ((found.blocking, "blocking", "●", "bad"), (found.warning, "warn", "▲", "warn"))
     parts = [
-        f"{count} {name}"
-        for count, name in ((line.findings.blocking, "blocking"), (line.findings.warning, "warn"))
-        if count
+        (f"{count} {name}", tone, f"{sign} {count}") for count, name, sign, tone in counts if count
     ]
-    tone = "bad" if line.findings.blocking else "warn" if line.findings.warning else "good"
-    return Cell(
-        ", ".join(parts) or ("none" if not line.findings.info else f"{line.findings.info} info"),
-        tone,
-    )
+    if not parts and found.info:
+        return Cell(f"{found.info} info", "good", f"· {found.info}")
+    if not parts:
+        return Cell("none", "good")
+    _, tone, short = parts[0]
+    return Cell(", ".join(text for text, *_ in parts), tone, short)
 
 
 def _decided(line: CheckpointLine) -> str:

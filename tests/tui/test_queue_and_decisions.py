@@ -672,11 +672,15 @@ async def test_what_differs_in_its_last_characters_is_told_apart(
 async def test_how_findings_weigh_is_seen_on_a_narrow_screen(
     open_console: Opened, simulator: Simulator
 ) -> None:
-    """The name gives way, and keeps its end: a severity that is cut off is none."""
+    """By a sign where a word has no room, as the name is needed too; a severity cut off is none."""
     simulator.add(8, amount="1250000.00", blocking=True)
     simulator.add(12345678)
+    simulator.hold("depot/D-1/parcel/8")
     async with open_console(size=(60, 24)) as desk:
-        await desk.expect("€1,250,000.00 1 blocking", "€184,200.00 1 warn", "8 of D-1")
+        await desk.expect("held: parcel 8 of D-1 €1,250,000.00 ● 1")
+        await desk.expect("parcel 12345678 of D-1 €184,200.00 ▲ 1")
+    async with open_console(size=(80, 24)) as desk:
+        await desk.expect("€1,250,000.00 1 blocking", "€184,200.00 1 warn")
 
 
 async def test_where_no_amount_is_decided_none_is_shown(

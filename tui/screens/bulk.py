@@ -30,7 +30,7 @@ _TONES = {True: "good", False: "bad"}
 _COLUMNS = (
     Column("What", 22, grow=3, names=True),
     Column("Amount", 14, right=True),
-    Column("Findings", 12, grow=1),
+    Column("Findings", 12, grow=1, least=5),
     Column("How it went", 14, grow=2),
 )
 _WITHOUT_AMOUNTS = (Column("What", 38, grow=3, names=True), *_COLUMNS[2:])

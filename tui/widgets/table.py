@@ -31,7 +31,8 @@ class Column:
     """A column: at least so wide, growing by its share of what is left, to ``most`` if that is set.
 
     Columns of the highest ``drop`` are left out first where the table is too narrow. What ``names``
-    something keeps the end of a long name where there is no room for the whole, and gives way.
+    something keeps the end of a long name where there is no room for the whole. Where there is none
+    even so, columns shrink to their ``least``, and names at last.
     """
 
     label: str
@@ -42,14 +43,16 @@ class Column:
     key: str = ""
     most: int = 0
     names: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Harmless text, and its tone."""
+    """Harmless text, its tone, and what stands for the text where that has no room."""
 
     text: str
     tone: str = "plain"
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,14 +216,12 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
             last = max(at for at, (_, each) in enumerate(chosen) if each.drop == worst)
             del chosen[last]
         spare = max(0, width - lead - self._needed(chosen))
-        lack = max(0, self._needed(chosen) + lead - width)
+        lacks = self._lacks(chosen, self._needed(chosen) + lead - width)
         shares = sum(each.grow for _, each in chosen)
         made: list[tuple[int, Column, int]] = []
         for index, column in chosen:
             extra = spare * column.grow // shares if shares else 0
-            wide = column.width + extra
-            if lack and column.names:
-                wide = max(min(wide, _SHORTEST), wide - lack)
+            wide = column.width + extra - lacks[index]
             made.append((index, column, min(wide, column.most) if column.most else wide))
         self._layout_made = _Layout(made)
         total = sum(size for _, _, size in made) + _GAP * (len(made) - 1) + lead
@@ -229,6 +230,15 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
     @staticmethod
     def _needed(chosen: Sequence[tuple[int, Column]]) -> int:
         return sum(each.width + _GAP for _, each in chosen) - _GAP
+
+    @staticmethod
+    def _lacks(chosen: Sequence[tuple[int, Column]], lack: int) -> dict[int, int]:
+        """What each column gives of what is lacking, those that name something last."""
+        given: dict[int, int] = {}
+        for index, each in sorted(chosen, key=lambda one: one[1].names):
+            least = each.least or (_SHORTEST if each.names else each.width)
+            given[index] = max(0, min(lack - sum(given.values()), each.width - least))
+        return given
 
     def on_resize(self) -> None:
         """The columns are laid out anew."""
@@ -274,6 +284,7 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         for at, column, size in self._layout_made.columns:
             cell = cells[at] if at < len(cells) else Cell("")
             text = shortened(cell.text, size) if column.names else cell.text
+            text = cell.short if cell.short and cell_len(text) > size else text
             made.append((fit(text, size, right=column.right) + " " * _GAP, cell.tone))
         return made
 

@@ -8,7 +8,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from textual import on
+from textual import events, on
 from textual.widgets import Checkbox, Input, Select
 from textual.widgets.select import InvalidSelectValueError
 
@@ -20,9 +20,10 @@ Field = Input | Select[str]
 
 
 class Drafting(Asking):
-    """A dialog that gives back what was typed into it, and begins where something is missing."""
+    """A dialog that gives back what was typed into it, and loses nothing that is typed at once."""
 
     _at_first: Mapping[str, str] = {}
+    _must: tuple[str, ...] = ()
 
     @property
     def about(self) -> str:
@@ -57,10 +58,23 @@ class Drafting(Asking):
                     each.value = kept[name]
 
     def begin(self, *must: str) -> None:
-        """Go to the first of these that is not filled in, or to Cancel; what is read stays atop."""
-        found = (each for name in (*must, "passphrase") for each in self.query(f"#{name}"))
-        first = next((each for each in found if _lacks(each)), self.query_one("#cancel"))
-        self.screen.set_focus(first, scroll_visible=False)
+        """Begin at Cancel, with what must be filled in; what is read stays atop."""
+        self._must = (*must, "passphrase")
+        self.screen.set_focus(self.query_one("#cancel"), scroll_visible=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed at once, at Cancel, goes to the first field that must be filled in."""
+        at = self.screen.focused
+        if at is None or at.id != "cancel" or not event.is_printable:
+            return
+        found = (each for name in self._must for each in self.query(f"#{name}"))
+        first = next((each for each in found if _lacks(each)), None)
+        if first is None:
+            return
+        event.stop()
+        self.screen.set_focus(first)
+        if isinstance(first, Input):
+            first.post_message(events.Key(event.key, event.character))  # behind its focus
 
     @on(Input.Changed)
     def bring_into_sight(self, event: Input.Changed) -> None:

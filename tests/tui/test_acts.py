@@ -61,7 +61,7 @@ async def test_a_file_is_attached_a_hold_put_and_lifted(
     async with open_console() as desk:
         await desk.press("enter", "f")
         await desk.expect("Attach a file to parcel 7 of D-1?")
-        assert desk.app.focused is desk.app.screen.query_one("#file", Input)
+        assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
         await fill(desk, file=str(tmp_path / "none.jpg"))
         await sign(desk)
         await desk.expect("none.jpg: there is no such file")

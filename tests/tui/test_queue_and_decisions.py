@@ -63,7 +63,7 @@ async def test_a_draw_is_approved_by_keys(open_console: Opened, simulator: Simul
         await desk.press("a")
         await desk.on(Decide)
         await desk.expect("Approve parcel 7 of D-1 for €184,200.00?", digest_json(view.evidence))
-        assert desk.app.focused is desk.app.screen.query_one("#passphrase", Input)
+        assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
         await sign(desk)
         await desk.until(lambda: desk.sees("recorded"))
     after = simulator.checkpoints[view.id]
@@ -127,16 +127,13 @@ async def test_a_draw_is_approved_by_mouse(open_console: Opened, simulator: Simu
     assert simulator.checkpoints[view.id].status is CheckpointStatus.APPROVED
 
 
-async def test_enter_on_the_dialog_signs_nothing(
-    open_console: Opened, simulator: Simulator
-) -> None:
-    """Nothing is approved by accident: enter asks what is missing, escape closes the dialog alone."""
+async def test_enter_on_the_dialog_cancels(open_console: Opened, simulator: Simulator) -> None:
+    """Nothing is approved by accident: cancel has the focus, and escape closes the dialog alone."""
     view = simulator.add(7)
     async with open_console() as desk:
-        await desk.press("enter", "a", "enter", "enter", "enter")
-        await desk.expect("Type the passphrase of your key: it signs this.")
-        await desk.on(Decide)
-        await desk.press("escape")
+        await desk.press("enter", "a", "enter")
+        await desk.on(CaseScreen)
+        await desk.press("a", "escape")
         await desk.on(CaseScreen)
     assert simulator.checkpoints[view.id].decisions == ()
 

@@ -106,7 +106,7 @@ def test_a_draw_of_the_demo_is_found_read_and_approved_with_real_keys(terminal: 
     terminal.keys("a")
     said = 'omar\'s is "omar is only a demo"'  # what a newcomer has to type, as it is typed
     terminal.until("Approve draw 1 of L-1001 for $", "sha-256:", "Passphrase", said)
-    terminal.keys("-l", "omar is only a demo")  # it begins there, with nothing else to fill in
+    terminal.keys("-l", "omar is only a demo")  # at Cancel: it goes where something is missing
     terminal.until("•" * len("omar is only a demo"))
     terminal.step("Enter")  # on to the button that names the act
     terminal.keys("Enter")

@@ -1,7 +1,7 @@
 """Cases, identities, the ledger, the floor, and a case's story: shown, and acted on."""
 
 import pytest
-from textual.widgets import Input, Select, Static
+from textual.widgets import Button, Select, Static
 
 from placet.audit import Flight, Report
 from placet.cli import CommandFailed
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(60)
 
 async def sign(desk: Desk, why: str = "stolen") -> None:
     await desk.on(Act)
-    assert desk.app.focused is desk.app.screen.query_one("#why", Input)
+    assert desk.app.focused is desk.app.screen.query_one("#cancel", Button)
     await desk.type(why)
     await desk.press("enter")
     await desk.type(PASSPHRASE)

@@ -61,7 +61,7 @@ class Act(ModalScreen[str | None], Drafting):
                     yield ActButton(self._words, id="sign", variant="warning")
 
     def on_mount(self) -> None:
-        """Begin where something is missing."""
+        """Begin at Cancel."""
         if self.take_up():
             self._say(BACK, "muted")
         self.begin(*(each.name for each in self._deed.asks if each.must))

@@ -123,7 +123,7 @@ class Bulk(ModalScreen[None], Drafting):
         return tuple(each for each in told[0] if all(each in x for x in told)) or ("other",)
 
     def on_mount(self) -> None:
-        """Begin where something is missing; read each meanwhile."""
+        """Begin at Cancel, and read each meanwhile."""
         back = self.take_up()
         self.begin("reason")
         self._show()

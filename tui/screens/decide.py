@@ -192,7 +192,7 @@ class Decide(ModalScreen[str | None], Drafting, Listener):
         return (definition.presentation.reasons if definition else ()) or ("other",)
 
     def on_mount(self) -> None:
-        """Begin where something is missing."""
+        """Begin at Cancel: nothing is signed by accident."""
         self._show_hold()
         if self.take_up():
             self._say(BACK, "muted")

@@ -15,6 +15,7 @@ from placet.model import (
 )
 from placet.process import orchestrating
 from workflows.presentation import PRESENTATION
+from workflows.steps import READING_LOAN
 
 _ANALYSIS_INPUTS = (
     "packet",
@@ -77,23 +78,7 @@ DEFINITION = ProcessDefinition(
             produces=("packet_again",),
             confirms="packet",
         ),
-        Step(
-            activity_type="read_loan",
-            agent="draw-analyst",
-            action="loan:read",
-            system="loan-servicing",
-            relation="loan",
-            produces=("loan",),
-        ),
-        Step(
-            activity_type="read_loan_again",
-            agent="draw-verifier",
-            action="loan:read",
-            system="loan-servicing",
-            relation="loan",
-            produces=("loan_again",),
-            confirms="loan",
-        ),
+        *READING_LOAN,
         Step(
             activity_type="read_earlier_draw",
             agent="draw-analyst",

@@ -18,6 +18,7 @@ from placet.model import (
     ValueKind,
 )
 from placet.process import orchestrating
+from workflows.steps import READING_LOAN
 
 SUBJECT = "loan/{loan}/reallocation/{reallocation}"
 APPROVAL = "reallocation-approval"
@@ -117,23 +118,7 @@ DEFINITION = ProcessDefinition(
             produces=("moves_again",),
             confirms="moves",
         ),
-        Step(
-            activity_type="read_loan",
-            agent="draw-analyst",
-            action="loan:read",
-            system="loan-servicing",
-            relation="loan",
-            produces=("loan",),
-        ),
-        Step(
-            activity_type="read_loan_again",
-            agent="draw-verifier",
-            action="loan:read",
-            system="loan-servicing",
-            relation="loan",
-            produces=("loan_again",),
-            confirms="loan",
-        ),
+        *READING_LOAN,
         Step(
             activity_type="check_reallocation",
             agent="draw-analyst",

@@ -19,6 +19,7 @@ from placet.model import (
     ValueKind,
 )
 from placet.process import orchestrating
+from workflows.steps import READING_LOAN
 
 SUBJECT = "loan/{loan}/draw/{draw}/payment/{payment}"
 CALL_BACK = "call-back"
@@ -130,23 +131,7 @@ DEFINITION = ProcessDefinition(
             produces=("payment_again",),
             confirms="payment",
         ),
-        Step(
-            activity_type="read_loan",
-            agent="draw-analyst",
-            action="loan:read",
-            system="loan-servicing",
-            relation="loan",
-            produces=("loan",),
-        ),
-        Step(
-            activity_type="read_loan_again",
-            agent="draw-verifier",
-            action="loan:read",
-            system="loan-servicing",
-            relation="loan",
-            produces=("loan_again",),
-            confirms="loan",
-        ),
+        *READING_LOAN,
         Step(
             activity_type="screen_payee",
             agent="compliance-checker",

@@ -10,7 +10,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.draw import LoanRef
-    from activities.reallocation import CheckRef, MovesRef
+    from activities.reallocation import CheckRef
     from placet.model import CaseInput, CheckpointStatus, PartRef
     from placet.process import GovernedWorkflow, NotTaken, Process
     from workflows.reallocation_definition import APPROVAL, DEFINITION
@@ -37,7 +37,7 @@ class BudgetReallocation(GovernedWorkflow):
 
     async def _round(self, case: CaseInput) -> str | None:
         """One check and one decision; ``None`` starts the next round."""
-        await self.take_twice(case, "read_moves", "read_moves_again", case.subject, MovesRef)
+        await self.take_twice(case, "read_moves", "read_moves_again", case.subject, PartRef)
         loan = "/".join(case.subject.split("/")[:2])
         await self.take_twice(case, "read_loan", "read_loan_again", loan, LoanRef)
         check = await self.take(case, "check_reallocation", case.subject, CheckRef)

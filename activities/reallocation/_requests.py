@@ -1,13 +1,6 @@
 """What the steps of a reallocation give back: ids and digests, no document text."""
 
-from placet.model import Digest, Model, PartRef
-
-
-class MovesRef(Model):
-    """The moves that are asked for: their part, and their digest."""
-
-    part: PartRef
-    version: Digest
+from placet.model import Model, PartRef
 
 
 class CheckRef(Model):

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.checks import day_to_confirm
 from activities.clock import today
-from activities.reallocation._requests import CheckRef, MovesRef
+from activities.reallocation._requests import CheckRef
 from lender.model import LoanFile, Moves, Reallocated, ReallocationCheck, check_moves
 from placet.agent import current_grant, governed, read_answer
 from placet.model import PartRef, Proposal, quantity
@@ -22,23 +22,23 @@ def _path(record: str) -> str:
 
 @activity.defn
 @governed(action="reallocation:read", system="loan-servicing")
-async def read_moves(request: StepRequest) -> MovesRef:
+async def read_moves(request: StepRequest) -> PartRef:
     """Read which moves are asked for."""
     return await _read_moves(request, "moves")
 
 
 @activity.defn
 @governed(action="reallocation:read", system="loan-servicing")
-async def read_moves_again(request: StepRequest) -> MovesRef:
+async def read_moves_again(request: StepRequest) -> PartRef:
     """Read them as another identity: what one alone has read brings nothing before people (I3)."""
     return await _read_moves(request, "moves_again")
 
 
-async def _read_moves(request: StepRequest, name: str) -> MovesRef:
+async def _read_moves(request: StepRequest, name: str) -> PartRef:
     grant = current_grant()
     moves = read_answer(await grant.request("GET", _path(request.record)), Moves)
     grant.reason(f"read {quantity(len(moves.moves), 'move')} of {moves.amount} in all")
-    return MovesRef(part=grant.keep(name, moves), version=moves.digest)
+    return grant.keep(name, moves)
 
 
 @activity.defn

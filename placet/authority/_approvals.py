@@ -6,7 +6,7 @@ the requirement is evaluated again, and the evidence must still be what was sett
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from placet.authority._counted import asked_of, counted_decisions
@@ -183,7 +183,7 @@ def weigh(
         return Lacking("the part that people approved is gone")
     lacking = unmet(tx, definition, checkpoint, case.id, lead, evidence.proposal)
     if lacking is not None:
-        return lacking
+        return replace(lacking, void=(row.id,))
     confirmation = automatic_facts(tx, definition, case.id, lead)
     facts = ApprovalFacts(
         status=CheckpointStatus(row.status),

@@ -29,6 +29,7 @@ from placet.authority._outcomes import (
 )
 from placet.authority._prefixes import Prefixes, keep_prefix
 from placet.authority._requests import use_proof
+from placet.authority._resubmissions import unread
 from placet.authority._store import Case, Checkpoint, Reader, Tx
 from placet.authority._timing import advance, look_again_at
 from placet.kill import kill_point
@@ -98,6 +99,10 @@ class Checkpoints:
         require_live(tx, claims)
         require_believed(tx, facts, tx.now)
         case, _ = self._case(tx, claims.txn)
+        again = unread(tx, definition, case)
+        if again is not None:
+            said = f"{checkpoint.name}: {again} was handed in again, and nobody has read it since"
+            raise Conflict(said, ("I13", "unmet", "unread"))
         try:
             gathered = gather(tx, definition, checkpoint, case.id)
         except NoEvidence as error:

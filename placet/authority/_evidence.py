@@ -8,7 +8,7 @@ been settled since, the proposal is stale.
 import zlib
 from dataclasses import dataclass
 
-from placet.authority._store import GrantInput, PartRow, Reader, Tx
+from placet.authority._store import Grant, GrantInput, PartRow, Reader, Tx
 from placet.model import (
     CheckpointDefinition,
     Evidence,
@@ -73,8 +73,9 @@ def gather(
     """Put a checkpoint's evidence together from what was settled.
 
     Raises:
-        NoEvidence: the proposal is missing or stale, or a part was settled by another agent than
-            the process lets produce it.
+        NoEvidence: the proposal is missing or stale, or was made without reading what people are
+            to see and it might have read; or a part was settled by another agent than the process
+            lets produce it.
     """
     proposed = newest_parts(reader, case, checkpoint.proposal)
     if len(proposed) != 1:
@@ -84,6 +85,7 @@ def gather(
     if proposal is None:
         raise NoEvidence(f"the part {checkpoint.proposal} proposes nothing")
     read = _read_by(reader, lead.grant_id or "")
+    might_read = _inputs_of(reader, definition, lead.grant_id or "")
     rows = [lead]
     for name in checkpoint.evidence:
         if name == checkpoint.proposal:
@@ -95,6 +97,8 @@ def gather(
                 raise NoEvidence(f"the {checkpoint.proposal} was made without what people left")
             elif any(each.name == name and each.record == row.record for each in read.values()):
                 raise NoEvidence(f"{name} is newer than the {checkpoint.proposal} made from it")
+            elif name in might_read:
+                raise NoEvidence(f"the {checkpoint.proposal} was made without reading {name}")
     for row in rows:
         _require_producer(definition, row)
     items = tuple(
@@ -155,6 +159,13 @@ def keep_part(
         )
     )
     return digest
+
+
+def _inputs_of(reader: Reader, definition: ProcessDefinition, grant: str) -> tuple[str, ...]:
+    """The parts that a grant's step may read: what people are to see, none leaves unread."""
+    row = reader.get(Grant, grant)
+    step = None if row is None else definition.step(row.activity_type)
+    return () if step is None else step.inputs
 
 
 def _read_by(reader: Reader, grant: str) -> dict[str, PartRow]:

@@ -33,6 +33,7 @@ from placet.model import (
     Outcome,
     Principal,
     ProcessDefinition,
+    RecordId,
     Resubmit,
 )
 from placet.rules import approvals
@@ -52,6 +53,18 @@ def resubmitters(reader: Reader, case: str) -> tuple[Principal, ...]:
     """Who handed in a record of the case again."""
     acts = reader.all(SignedActRow, SignedActRow.act == RESUBMIT, SignedActRow.target == case)
     return tuple(sorted({act.issuer for act in acts}))
+
+
+def unread(reader: Reader, definition: ProcessDefinition, case: Case) -> RecordId | None:
+    """What was handed in again last, if no step that asks for its version was let read it since."""
+    acts = reader.all(SignedActRow, SignedActRow.act == RESUBMIT, SignedActRow.target == case.id)
+    if not acts:
+        return None
+    act = max(acts, key=lambda each: each.entry or 0)
+    record = Resubmit.model_validate_json(act.body_json or "").record
+    source = source_of(definition, case.subject, record)
+    read = None if source is None else _read(reader, definition, case, source, record)
+    return record if read is None or (read.entry or 0) < (act.entry or 0) else None
 
 
 def take_back(
@@ -131,8 +144,20 @@ def _version_read(
     reader: Reader, definition: ProcessDefinition, case: Case, source: FactSource, record: str
 ) -> str | None:
     """The version that the record had when a step that asks for it was last let read it."""
+    grant = _read(reader, definition, case, source, record)
+    entry = None if grant is None or grant.entry is None else reader.get(LedgerEntry, grant.entry)
+    if entry is None:
+        return None
+    found: str | None = json.loads(entry.content)["data"].get("versions", {}).get(source.name)
+    return found
+
+
+def _read(
+    reader: Reader, definition: ProcessDefinition, case: Case, source: FactSource, record: str
+) -> Grant | None:
+    """The last grant of a step that asks for a record's version to read the record."""
     asking = [each.activity_type for each in definition.steps if source.name in each.facts]
-    grant = reader.first(
+    return reader.first(
         Grant,
         Grant.case_id == case.id,
         Grant.record == record,
@@ -140,8 +165,3 @@ def _version_read(
         col(Grant.activity_type).in_(asking),
         order_by=[Grant.entry.desc()],  # type: ignore[union-attr]  # a column on the class
     )
-    entry = None if grant is None or grant.entry is None else reader.get(LedgerEntry, grant.entry)
-    if entry is None:
-        return None
-    found: str | None = json.loads(entry.content)["data"].get("versions", {}).get(source.name)
-    return found

@@ -12,7 +12,7 @@ class NotTaken(StrEnum):
     """Why a guarded step of an approved case was not taken, for good."""
 
     VOIDED = "voided"
-    """The approval no longer holds: people look anew."""
+    """The approval no longer holds, or its system does not take what it fixes: look anew."""
 
     FORBIDDEN = "forbidden"
     """For one of the reasons that the workflow takes for an end."""

@@ -11,7 +11,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -21,7 +21,9 @@ from placet.model import (
     CaseId,
     CaseInput,
     CheckpointStatus,
+    Model,
     Outcome,
+    PartRef,
     ProcessDefinition,
     RecordId,
     Stage,
@@ -67,16 +69,12 @@ _RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
 )
 _T = TypeVar("_T")
+_Read = TypeVar("_Read", bound=Model)
 
 
-class Versioned(Protocol):
-    """What a step that reads a record gives back: also which version of it was read."""
-
-    @property
-    def version(self) -> int | str: ...
-
-
-_R = TypeVar("_R", bound=Versioned)
+def _alike(first: Model, second: Model) -> bool:
+    """Whether two results are the same, but for the parts that each left."""
+    return first.model_dump(exclude={"part"}) == second.model_dump(exclude={"part"})
 
 
 def _until(outcome: Outcome) -> timedelta:
@@ -209,12 +207,13 @@ class GovernedWorkflow:
         return await self.patient_step(activity_type, request, result, case.subject)
 
     async def take_twice(
-        self, case: CaseInput, activity_type: str, again: str, record: RecordId, result: type[_R]
-    ) -> _R:
+        self, case: CaseInput, activity_type: str, again: str, record: RecordId, result: type[_Read]
+    ) -> _Read:
         """Run a step that reads a record, and beside it the one by which another agent confirms it.
 
         Gives what the first came to; whether the second came to the same, the authority judges.
-        Both are run anew where the record changed between the two.
+        Both are run anew where they give back another thing than their ``part``, say a version:
+        the record changed between the two.
 
         Raises:
             ActivityError: one of them failed for good and was not denied.
@@ -225,7 +224,7 @@ class GovernedWorkflow:
             first, second = await asyncio.gather(
                 *(self.take(case, each, record, result) for each in (activity_type, again))
             )
-            if first.version == second.version or readings == READINGS:
+            if isinstance(first, PartRef) or readings == READINGS or _alike(first, second):
                 return first
 
     async def take_approved(
@@ -234,7 +233,8 @@ class GovernedWorkflow:
         """Run the step that people have approved, on the case's subject.
 
         A denial because the approval no longer holds ends it, and one for the reason ``forbids``.
-        For any other, the case is stopped, and the step tried again once a person lets it go on.
+        For any other, the case is stopped, and the step tried again once a person lets it go on;
+        where its system said twice that it does not fit its records, all is looked at anew then.
 
         Raises:
             ActivityError: the step failed for good and was not denied.
@@ -266,6 +266,8 @@ class GovernedWorkflow:
                     looked = True
                     continue
             await self.stop(case.case, case.subject, activity_type, reasons, heard)
+            if "conflict" in reasons:
+                return NotTaken.VOIDED
 
     async def checkpoint(self, name: str, case: CaseId, subject: RecordId) -> Outcome:
         """Ask people at a checkpoint; gives the outcome once there is one, whenever that is.

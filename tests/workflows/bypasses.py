@@ -3,7 +3,6 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.reallocation import MovesRef
     from placet.model import CaseInput, PartRef
     from placet.process import StepRequest
     from workflows.budget_reallocation import BudgetReallocation
@@ -35,6 +34,19 @@ class IgnoresCompliance(LoanDrawReview):
         return await self._pay(case) or "none"
 
 
+@workflow.defn(name="LoanDrawReview")
+class ReadsNothingAnew(LoanDrawReview):
+    """A returned packet comes back, and people are asked of the one that they returned."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        await self._analyse(case)
+        returned = await self.checkpoint(APPROVAL, case.case, case.subject)
+        await self.resubmission(returned.checkpoint, case.case, case.subject)
+        await self.checkpoint(APPROVAL, case.case, case.subject)
+        return await self._pay(case) or "none"
+
+
 @workflow.defn(name="BudgetReallocation")
 class AsksNobody(BudgetReallocation):
     """The moves are checked, and done at once."""
@@ -42,7 +54,7 @@ class AsksNobody(BudgetReallocation):
     @workflow.run
     async def run(self, case: CaseInput) -> str:
         request = StepRequest(case=case.case, record=case.subject)
-        await self.take(case, "read_moves", case.subject, MovesRef)
+        await self.take(case, "read_moves", case.subject, PartRef)
         await self.patient_step("reallocate", request, PartRef, case.subject)
         return "reallocated"
 

@@ -70,7 +70,7 @@ WORKFLOWS = (
 _DIGEST = digest_bytes(b"simulated")
 _PART = {"name": "part", "record": SUBJECT, "digest": _DIGEST}
 LOAN = {"part": _PART, "version": 4, "payees": ["payee/p-1"], "last_draw": 1}
-_SENT = {"part": _PART, "version": _DIGEST, "payee": "payee/p-1"}
+_SENT = {"part": _PART, "payee": "payee/p-1"}
 Answer = Mapping[str, Any] | CheckpointStatus | Exception | Callable[[timedelta], CheckpointStatus]
 """What a step gives: a result, a checkpoint's status, an error, or a status that time changes."""
 
@@ -88,8 +88,8 @@ _USUAL: Mapping[str, Answer] = {
     "read_outcome": CheckpointStatus.APPROVED,
     "look_again": {"part": _PART, "unchanged": True},
     "disburse": {"part": _PART, "payments_digest": _DIGEST},
-    "read_moves": {"part": _PART, "version": _DIGEST},
-    "read_moves_again": {"part": _PART, "version": _DIGEST},
+    "read_moves": _PART,
+    "read_moves_again": _PART,
     "check_reallocation": {"part": _PART, "fits": True},
     "recompute_reallocation": _PART,
     "reallocate": _PART,
@@ -224,6 +224,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "changed-at-the-last-moment": Scenario(
         "disbursed", {"disburse": [denied("conflict"), _USUAL["disburse"]]}
+    ),
+    "refused-by-its-system-and-made-anew": Scenario(
+        "disbursed", {"disburse": [denied("conflict"), denied("conflict"), _USUAL["disburse"]]}
     ),
     "changed-before-paying": Scenario(
         "disbursed", {"look_again": [_CHANGED, _USUAL["look_again"]]}

@@ -19,6 +19,7 @@ from tests.workflows.bypasses import (
     AsksNobody,
     CallsNobodyBack,
     IgnoresCompliance,
+    ReadsNothingAnew,
     SkipsCompliance,
 )
 from tests.workflows.desk import Desk, open_desk
@@ -68,6 +69,30 @@ async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None
                 await asyncio.sleep(0.05)
     asked = {each.name for each in await desk.people["una"].checkpoints(case=case)}
     assert "draw-approval" not in asked
+    assert desk.paid(loan) == 0
+
+
+async def test_what_was_handed_in_again_is_read_before_people_are_asked(desk: Desk) -> None:
+    """I13: nobody approves the packet that they returned for the one that came back."""
+    loan = desk.take_in_loan()
+    packet = desk.packet(loan, "first")
+    desk.made.stop("worker-orchestrator")
+    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
+    code = [ReadsNothingAnew]
+    async with Worker(
+        client, task_queue="orchestrator", workflows=code, workflow_runner=workflow_runner()
+    ):
+        case = await desk.open(loan)
+        await _first_task_taken(client, case)
+        desk.made.start("worker-orchestrator")
+        await desk.decide("omar", await desk.asked(case), Verdict.RETURN)
+        said = await desk.command("dana", "case", "resubmit", case, "--packet", str(packet))
+        assert said.code == 0, said.err
+        view = await desk.ended(case, "stopped")
+    assert view.stopped_for == "open_checkpoint was denied: I13, unmet, unread"
+    assert [each.status for each in await desk.people["una"].checkpoints(case=case)] == [
+        "resubmitted"
+    ]
     assert desk.paid(loan) == 0
 
 

@@ -12,19 +12,24 @@ import pytest
 from pydantic import BaseModel
 from temporalio import activity
 
+import activities.draw._analysing as analysing
 import activities.draw._steps as draw_steps
 import activities.reallocation._steps as reallocation_steps
 import activities.resend._steps as resend_steps
+from activities.clock import today
+from activities.draw import AnalysisRef
 from lender import storage
-from lender.model import LoanFile, Moves, Packet, SentPayment
+from lender.model import Analysis, LoanFile, Moves, Packet, SentPayment
 from lender.samples import LOAN_DEFECTS, PERIOD_ENDS, plan_draw, write_packet
 from lender.servicing import import_loan
+from placet.agent import current_grant, require_ok
 from placet.audit._report import Collector
 from placet.audit._scene import Scene
 from placet.audit._verify import Walk
 from placet.cli import fetch_log
 from placet.ledger import Entry
 from placet.model import Mode, Verdict
+from placet.process import StepRequest
 from tests.admitting import admit
 from tests.workflows import test_reallocations as reallocations
 from tests.workflows import test_resends as resends
@@ -167,6 +172,35 @@ async def test_moves_that_one_agent_reads_otherwise_come_before_nobody(
     asked = await desk.asked(case, reallocations.APPROVAL)
     await desk.decide("omar", asked, Verdict.REJECT)
     assert (await desk.ended(case)).result == "rejected"
+
+
+async def test_people_are_shown_what_the_proposal_could_be_made_from(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I5, I13: an agent that reads nothing under the grant of its proposal hides nothing by it."""
+    loan = desk.take_in_loan()
+    known: dict[str, Analysis] = {}
+
+    async def write_analysis(request: StepRequest) -> AnalysisRef:
+        if request.case not in known:
+            known[request.case] = await analysing._analyse(request, today(), None)
+            raise RuntimeError("a second attempt has another grant")
+        grant, analysis = current_grant(), known[request.case]
+        path = f"/loans/{loan.loan_id}/draws/{loan.next_draw}/analysis"
+        require_ok(await grant.request("PUT", path, json=analysis))
+        part = grant.keep("analysis", analysis, analysing._proposal(analysis))
+        return AnalysisRef(part=part, compliance=False, payable=True)
+
+    monkeypatch.setattr(draw_steps, "write_analysis", write_analysis)
+    case = await desk.open(loan)
+    view = await desk.ended(case, "stopped")
+    assert view.stopped_for == "open_checkpoint was denied: I13, unmet"
+    monkeypatch.undo()
+    await admit(desk.people["ada"], case, "the agent is itself again")
+    checkpoint = await desk.asked(case)
+    assert {"packet", "loan", "screening"} < {each.name for each in checkpoint.evidence.items}
+    await desk.decide("omar", checkpoint)
+    assert (await desk.ended(case)).result == "disbursed"
 
 
 async def test_an_audit_finds_what_one_agent_alone_had_read_or_made(desk: Desk) -> None:

@@ -142,6 +142,16 @@ async def test_only_a_voided_approval_starts_another_round(played: Simulator) ->
     assert simulation.asked.count("analyse_draw") == 1
 
 
+async def test_what_its_system_refuses_twice_is_made_anew_once_a_person_has_looked(
+    played: Simulator,
+) -> None:
+    """I11: another draw has billed the invoice meanwhile; the same again would fail for ever."""
+    _, simulation, _ = await played.play(SCENARIOS["refused-by-its-system-and-made-anew"])
+    (stop,) = simulation.requests[STOP_CASE]
+    assert stop["reason"] == "disburse was denied: conflict"
+    assert simulation.asked.count("match_invoices") == simulation.asked.count("analyse_draw") == 2
+
+
 async def test_a_case_that_finds_no_end_is_closed_for_a_person_to_look_at(
     played: Simulator,
 ) -> None:

@@ -308,7 +308,7 @@ async def test_without_people_or_what_they_approved_nothing_is_done(at: Acting) 
 
     await at.write(lambda tx: forget(tx, "second_weight"))
     said = "no second agent came to the same weight"
-    assert await weighed(at, case) == Lacking(said, "alone:weight")
+    assert await weighed(at, case) == Lacking(said, "alone:weight", (row.id,))
     await at.write(lambda tx: forget(tx, "weight"))
     assert await weighed(at, case) == Lacking("the part that people approved is gone")
 
@@ -326,7 +326,7 @@ async def test_an_earlier_checkpoint_approved_this_very_proposal(at: Acting) -> 
     case, _ = await approved(at, (dutiable,))
     release = await _row(at, case)
     said = "the customs checkpoint has not approved it first"
-    assert await weighed(at, case) == Lacking(said)
+    assert await weighed(at, case) == Lacking(said, void=(release.id,))
 
     def customs(tx: Tx, digest: str) -> None:
         checkpoint = number_id("ckpt", 9000)
@@ -349,7 +349,7 @@ async def test_an_earlier_checkpoint_approved_this_very_proposal(at: Acting) -> 
     said = "the customs checkpoint approved another proposal"
     for digest in ("sha-256:" + "A" * 43, other):
         await at.write(lambda tx, digest=digest: customs(tx, digest))
-        assert await weighed(at, case) == Lacking(said)
+        assert await weighed(at, case) == Lacking(said, void=(release.id,))
     await at.write(lambda tx: customs(tx, mine))
     assert isinstance(await weighed(at, case), Approval)
 

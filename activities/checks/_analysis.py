@@ -31,8 +31,9 @@ from lender.model import (
     Row,
     ScheduleRow,
     Screening,
+    packet_digest,
 )
-from placet.model import CheckResult, CheckStatus, digest_json
+from placet.model import CheckResult, CheckStatus
 
 CHECKS: tuple[Check, ...] = (
     _loan.readable,
@@ -79,8 +80,9 @@ def analyse(
     """
     given = Given(packet, loan, draw, screenings, matches, today, cuts)
     results = tuple(check(given) for check in CHECKS)
+    files = packet_digest(packet)
     if reading is not None:
-        results = (*results, *_reading.results(reading))
+        results = (*results, *_reading.results(reading, files))
     requested = _cuts.requested(given)
     payments, recommended = _pay(given, results, requested)
     earned = packet.application.summary.earned_less_retainage if packet.application else None
@@ -89,7 +91,7 @@ def analyse(
         loan=loan.loan_id,
         draw=draw,
         loan_version=loan.version,
-        packet=digest_json([each.model_dump(mode="json") for each in packet.files]),
+        packet=files,
         results=results,
         requested=requested,
         recommended=recommended,

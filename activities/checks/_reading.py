@@ -5,6 +5,7 @@ from placet.model import (
     CheckResult,
     CheckStatus,
     Compared,
+    Digest,
     Ending,
     Finding,
     Place,
@@ -14,12 +15,28 @@ from placet.model import (
 _MOST = 60
 
 
-def results(reading: Reading) -> tuple[CheckResult, ...]:
-    """The results that a reading adds to those of the rules. Pure.
+def results(reading: Reading, packet: Digest) -> tuple[CheckResult, ...]:
+    """The results that a reading adds to those of the rules on a packet. Pure.
 
     A model's word can only bring more to people: nothing that it says makes a finding go away.
     """
-    return (_ended(reading), _supported(reading), _concerns(reading), _agreed(reading))
+    return (
+        _of_packet(reading, packet),
+        _ended(reading),
+        _supported(reading),
+        _concerns(reading),
+        _agreed(reading),
+    )
+
+
+def _of_packet(reading: Reading, packet: Digest) -> CheckResult:
+    found = Finding(
+        id="reading.packet#files",
+        check="reading.packet",
+        severity=Severity.BLOCKING,
+        message="other files were read than those that the rules checked: read them yourself",
+    )
+    return _result("reading.packet", () if reading.packet in {None, packet} else (found,))
 
 
 def _ended(reading: Reading) -> CheckResult:

@@ -73,6 +73,7 @@ from lender.model._packet import (
     Unreadable,
     Waiver,
     WaiverKind,
+    packet_digest,
     says_none,
 )
 from lender.model._reading import (
@@ -210,6 +211,7 @@ __all__ = [
     "draw_version",
     "lien_finding",
     "one_spelling",
+    "packet_digest",
     "payments_digest",
     "reallocation_version",
     "resend",

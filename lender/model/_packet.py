@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from lender.model._by_people import KeyedNote
 from lender.model._draws import ItemId, Text
 from lender.model._loan import InsuranceKind
-from placet.model import Digest, Model, Money, Place
+from placet.model import Digest, Model, Money, Place, digest_json
 
 T = TypeVar("T")
 _NONE = re.compile(
@@ -260,3 +260,8 @@ class Packet(Model):
     unreadable: tuple[Unreadable, ...] = ()
     occupancy: Occupancy | None = None
     keyed: tuple[KeyedNote, ...] = ()
+
+
+def packet_digest(packet: Packet) -> Digest:
+    """The digest that fixes a packet's files; what people key changes none."""
+    return digest_json([each.model_dump(mode="json") for each in packet.files])

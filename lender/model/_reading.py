@@ -118,7 +118,10 @@ class ReaderRun(Model):
 
 
 class Reading(Model):
-    """What was read, what of it stands, and what each reader did for it."""
+    """What was read, what of it stands, and what each reader did for it.
+
+    ``packet`` is of the files that were read, as an analysis has it; older readings lack it.
+    """
 
     runs: tuple[ReaderRun, ...]
     confidence: Confidence
@@ -126,3 +129,4 @@ class Reading(Model):
     unsupported: tuple[Unsupported, ...] = ()
     disagreements: tuple[Text, ...] = ()
     calls: tuple[ReaderCall, ...] = ()
+    packet: Digest | None = None

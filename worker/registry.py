@@ -18,8 +18,7 @@ from activities.draw._steps import (
 )
 from activities.reading._steps import (
     analyse_read_draw,
-    check_reading,
-    check_reading_again,
+    checking_activities,
     reading_activities,
     recompute_read_analysis,
 )
@@ -53,9 +52,11 @@ PROCESSES: tuple[Process, ...] = (
     payment_resend.PROCESS,
 )
 
+_check_reading, _check_reading_again = checking_activities(loan_draw_read.PROCESS.definition)
+
 ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "orchestrator": ORCHESTRATION,
-    "draw-intake": (read_packet, check_reading_again),
+    "draw-intake": (read_packet, _check_reading_again),
     "draw-analyst": (
         read_loan,
         read_earlier_draw,
@@ -74,7 +75,7 @@ ACTIVITIES: Mapping[str, tuple[Callable[..., Any], ...]] = {
         recompute_analysis,
         read_moves_again,
         recompute_reallocation,
-        check_reading,
+        _check_reading,
         recompute_read_analysis,
         read_payment_again,
         recompute_resend,

@@ -6,7 +6,7 @@ tools have read counts for nothing there.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,10 +20,29 @@ from activities.packet._grids import UnreadableFile
 from activities.reading._documents import read_words
 from activities.reading._holding import Heard, cited, hold, numbers_of
 from activities.reading._requests import CheckReading
-from lender.model import DocumentText, DrawAnswer, LoanFile, Page, PriorDraw, Reading
+from lender.model import (
+    DocumentText,
+    DrawAnswer,
+    LoanFile,
+    Packet,
+    Page,
+    PriorDraw,
+    Reading,
+    packet_digest,
+)
 from placet.agent import current_grant, governed, read_answer, require_ok
 from placet.agent.reasoning import Brief, Mind, asked_for, thinking
-from placet.model import Conversation, InputPart, PartRef, ProcessDefinition, digest_bytes, quantity
+from placet.model import (
+    Conversation,
+    Ending,
+    InputPart,
+    PartRef,
+    ProcessDefinition,
+    Reasoning,
+    Spent,
+    digest_bytes,
+    quantity,
+)
 from placet.process import Reasoned, StepRequest, ToolRequest
 
 _LONGEST = 50_000
@@ -48,11 +67,21 @@ async def brief() -> Brief:
     files = [f"- {each.name} ({each.kind}, {each.size} bytes)" for each in packet.files]
     read = packet.model_dump_json(exclude_none=True, exclude={"files"})
     opening = (
-        f"The draw is {current_grant().record}. Its packet has these files:\n"
+        _beginning(packet)
+        + "\n"
         + "\n".join(files)
         + f"\n\nWhat rules have read of them:\n{read[:200_000]}"
     )
     return Brief(INSTRUCTIONS, opening)
+
+
+def _beginning(packet: Packet) -> str:
+    """The opening's first line: what a conversation is about, to the letter of the files."""
+    loan, draw = draw_of(current_grant().record)
+    return (
+        f"The draw is loan/{loan}/draw/{draw}. "
+        f"Its packet ({packet_digest(packet)}) has these files:"
+    )
 
 
 def tell(settled: InputPart) -> str:
@@ -152,25 +181,32 @@ async def _files(names: frozenset[str]) -> dict[str, bytes]:
     return found
 
 
-@activity.defn
-@governed(action="packet:read", system="document-storage")
-async def check_reading(request: CheckReading) -> PartRef:
-    """Hold each statement to the documents themselves."""
-    return await _check_reading(request, "reading")
+def checking_activities(
+    definition: ProcessDefinition,
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two activities that check what the readers of a process said."""
+    readers = definition.reasonings or ()
+
+    @activity.defn
+    @governed(action="packet:read", system="document-storage")
+    async def check_reading(request: CheckReading) -> PartRef:
+        """Hold each statement to the documents themselves."""
+        return await _check_reading(request, readers, "reading")
+
+    @activity.defn
+    @governed(action="packet:read", system="document-storage")
+    async def check_reading_again(request: CheckReading) -> PartRef:
+        """Hold them as another identity: what one alone drops brings nothing before people (I3)."""
+        return await _check_reading(request, readers, "reading_again")
+
+    return check_reading, check_reading_again
 
 
-@activity.defn
-@governed(action="packet:read", system="document-storage")
-async def check_reading_again(request: CheckReading) -> PartRef:
-    """Hold them as another identity: what one alone drops brings nothing before people (I3)."""
-    return await _check_reading(request, "reading_again")
-
-
-async def _check_reading(request: CheckReading, part: str) -> PartRef:
+async def _check_reading(request: CheckReading, readers: Sequence[Reasoning], part: str) -> PartRef:
     grant = current_grant()
     packet = await the_packet()
     known = {each.name: each.digest for each in packet.files}
-    heard = [Heard(run, await _said(run)) for run in request.runs]
+    heard = [await _heard(each, request.runs, packet) for each in readers]
     words: dict[str, dict[str, str]] = {}
     for name, data in (await _files(cited(heard) & set(known))).items():
         if digest_bytes(data) != known[name]:
@@ -185,16 +221,30 @@ async def _check_reading(request: CheckReading, part: str) -> PartRef:
         f"{len(reading.unsupported)} dropped; "
         f"confidence {reading.confidence}"
     )
-    return grant.keep(part, reading)
+    return grant.keep(part, reading.model_copy(update={"packet": packet_digest(packet)}))
 
 
-async def _said(run: Reasoned) -> Conversation | None:
-    """What a reader said, if it is what was settled."""
+async def _heard(reader: Reasoning, runs: Sequence[Reasoned], packet: Packet) -> Heard:
+    """One reader of the process; one that the orchestrator leaves out has not concluded (I3)."""
+    told = [each for each in runs if each.reasoning == reader.name]
+    if len(told) != 1:
+        why = f"the orchestrator tells of {quantity(len(told), 'run')} of it"
+        failed = Reasoned(
+            reasoning=reader.name, ending=Ending.FAILED, spent=Spent(), reasons=(why,)
+        )
+        return Heard(failed, None)
+    (run,) = told
+    return Heard(run, await _said(reader, run, packet))
+
+
+async def _said(reader: Reasoning, run: Reasoned, packet: Packet) -> Conversation | None:
+    """What a reader said, if it is the newest that was settled, and about this packet."""
     if run.part is None:
         return None
-    for settled in await current_grant().inputs(run.part.name):
+    for settled in await current_grant().inputs(reader.conversation):
         if settled.digest == run.part.digest:
-            return Conversation.model_validate(settled.part.data)
+            said = Conversation.model_validate(settled.part.data)
+            return said if said.opening.startswith(_beginning(packet)) else None
     return None
 
 

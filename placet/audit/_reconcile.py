@@ -6,7 +6,8 @@
 2. Each activity that completed has one grant that was settled as completed, for this attempt, in
    this run, over the same input and result; its start is the one that the authority saw.
 3. Each activity that failed was granted or denied, and not settled as completed; the reasons that
-   the workflow was told of a denial are the ledger's.
+   the workflow was told of a denial are the ledger's. A system of record denies for reasons of its
+   own, but policy denies on the ledger alone.
 4. Each grant is for an activity of this history, of its type.
 5. A bell rings only after something on the ledger for which the authority rings it.
 6. The history ends with the workflow's own end, or wherever it stood when a person ended the case.
@@ -247,10 +248,15 @@ class _Reading:
         elif done:
             self._trouble("activity-outcome", ended, "it was settled as completed")
         told = ended.activity_task_failed_event_attributes.failure.application_failure_info
-        if told.type == _DENIED and denied:
-            reasons = [json.dumps(each) for each in _reasons(denied[-1])]
-            if [each.decode(errors="replace") for each in _data(told.details)] != reasons:
-                self._trouble("denial-reasons", ended, "the ledger gave other reasons")
+        if told.type != _DENIED:
+            return
+        if not denied:
+            if any(map(_is_of_policy, _data(told.details))):
+                self._trouble("denial-unfounded", ended, "policy has not denied it on the ledger")
+            return
+        reasons = [json.dumps(each) for each in _reasons(denied[-1])]
+        if [each.decode(errors="replace") for each in _data(told.details)] != reasons:
+            self._trouble("denial-reasons", ended, "the ledger gave other reasons")
 
     def _completed(
         self,
@@ -321,6 +327,15 @@ def _digest(payloads: Payloads) -> str:
 
 def _data(payloads: Payloads) -> list[bytes]:
     return [each.data for each in payloads.payloads]
+
+
+def _is_of_policy(reason: bytes) -> bool:
+    """Whether a reason is read as a policy's, however it is spelled."""
+    try:
+        said = json.loads(reason)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, str) and said.startswith("policy:")
 
 
 def _reasons(denied: Entry) -> list[str]:

@@ -1,5 +1,6 @@
 """Each thing that a reconciliation looks for has a name and a place: planted, and found by both."""
 
+import base64
 import copy
 import dataclasses
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from tests.audit.test_replay import (
     TIMER,
     add_activity,
     event,
+    fail_activity,
     remove_activity,
 )
 from tests.audit.test_verify import evidence_proposal
@@ -288,6 +290,43 @@ async def test_a_denials_reasons_are_the_ledgers(recorded: Recorded) -> None:
     files = forged_history(recorded.files, recorded.held, change)
     report = await replay(files, recorded.held, [ParcelCheck], sealed=False)
     assert "denial-reasons" in {each.name for each in report.troubles}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "found"),
+    [
+        (['"I3"', '"forbidden"', '"policy:law.audit-mode-pays-nothing"'], True),
+        (['"\\u0070olicy:law.audit-mode-pays-nothing"'], True),
+        (['"conflict"'], False),
+        (['"http_404"', "7", "{", "[" * 100_000], False),
+    ],
+)
+async def test_policy_denies_on_the_ledger_alone(
+    recorded: Recorded, reasons: list[str], found: bool
+) -> None:
+    """I3, I9: an agent that tells its own refusal as the policies' is found; a system's own stays."""
+
+    def change(history: History) -> None:
+        fail_activity(history)
+        event(history, FAILED)[FAILED]["failure"]["applicationFailureInfo"] = {
+            "type": "GrantDenied",
+            "nonRetryable": True,
+            "details": {"payloads": [_payload(each) for each in reasons]},
+        }
+
+    files = forged_history(recorded.files, recorded.large, change)
+    report = await replay(files, recorded.large, [ParcelCheck], sealed=False)
+    troubles = {each.name for each in report.troubles}
+    assert ("denial-unfounded" in troubles) is found
+    assert "denial-reasons" not in troubles
+
+
+def _payload(text: str) -> dict[str, Any]:
+    encoding = base64.b64encode(b"json/plain").decode()
+    return {
+        "metadata": {"encoding": encoding},
+        "data": base64.b64encode(text.encode()).decode(),
+    }
 
 
 async def test_grants_and_activities_are_held_against_each_other(recorded: Recorded) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import bindparam, select
-
 from placet.authority._alarms import (
     add_run,
     as_seen,
@@ -24,6 +22,7 @@ from placet.authority._alarms import (
     stop_case,
 )
 from placet.authority._archiving import ARCHIVING, tell_reopened
+from placet.authority._closing import require_shown
 from placet.authority._continuing import Continuing
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -32,7 +31,7 @@ from placet.authority._findable import fairness_key, plain_start, record_tag, se
 from placet.authority._outcomes import require_live
 from placet.authority._requests import use_proof
 from placet.authority._standstills import Standstills, keep_ended
-from placet.authority._store import Case, Checkpoint, Grant, PartRow, Tx, table_of
+from placet.authority._store import Case, Checkpoint, Grant, Tx
 from placet.authority._temporal import PAUSED, AlreadyStarted, Execution, ExecutionNotFound
 from placet.authority._timing import advance
 from placet.authority._watching import Watching
@@ -46,12 +45,9 @@ from placet.model import (
     Standstill,
     StopCase,
 )
-from placet.rules import UnsupportedResult, require_supported
 from placet.telemetry import case_span
 from placet.tokens import GrantClaims, Proof
 
-_PART = table_of(PartRow)
-_SETTLED = select(_PART.c.name).where(_PART.c.case_id == bindparam("case")).distinct()
 _log = logging.getLogger("placet.authority.cases")
 
 
@@ -187,7 +183,9 @@ class Cases:
             )
             if waiting is not None:
                 raise Conflict(f"checkpoint {waiting.name} is still open")
-            self._require_supported(tx, case, result)
+            require_shown(
+                tx, self._definitions.process(tx, case.process, case.version), case, result
+            )
             tx.change(
                 Case, case.id, status=CaseStatus.CLOSED.value, result=result, closed_at=tx.now
             )
@@ -206,22 +204,6 @@ class Cases:
         closed = await self._core.store.write(write)
         kill_point("close.before-answer")
         return closed
-
-    def _require_supported(self, tx: Tx, case: Case, result: str) -> None:
-        definition = self._definitions.process(tx, case.process, case.version)
-        newest = {
-            row.name: CheckpointStatus(row.status)
-            for row in tx.all(
-                Checkpoint,
-                Checkpoint.case_id == case.id,
-                order_by=[Checkpoint.entry],
-            )
-        }
-        settled = {row.name for row in tx.execute(_SETTLED, {"case": case.id})}
-        try:
-            require_supported(definition, result, settled, newest)
-        except UnsupportedResult as error:
-            raise Conflict(str(error)) from None
 
     async def stop(self, claims: GrantClaims, proof: Proof, asked: StopCase) -> CaseView:
         """Stop the grant's case for a person to look at; it goes on when it is admitted again.

@@ -10,16 +10,17 @@ import pytest_asyncio
 from placet.authority._cases import Cases
 from placet.authority._checkpoints import Checkpoints
 from placet.authority._definitions import Definitions
+from placet.authority._evidence import pack
 from placet.authority._facts import FetchedFacts
 from placet.authority._judging import Judge
 from placet.authority._running_steps import Ask, Denial
-from placet.authority._store import Case, CaseRun, Grant, Registered, Tx
+from placet.authority._store import Case, CaseRun, Grant, GrantUseRow, PartRow, Registered, Tx
 from placet.authority._temporal import Execution, RunningActivity
-from placet.model import EnrolIdentity, PublishPolicy, RequestedDetails, StopCase, system_urn
+from placet.model import EnrolIdentity, Part, PublishPolicy, RequestedDetails, StopCase, system_urn
 from placet.tokens import GrantClaims, SigningKey
 from tests.harness.acting import Acting, acting
-from tests.harness.crowd import NOON, Asked, number_id, parcel_case, put
-from tests.harness.granting import enrolled, grant, proof, sender
+from tests.harness.crowd import NOON, SALT, Asked, number_id, parcel_case, put
+from tests.harness.granting import Granted, enrolled, grant, proof, sender
 from tests.harness.processes import DEFINITION, POLICIES, SCHEMA, matrix
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -275,6 +276,70 @@ async def test_no_case_is_closed_over_an_open_checkpoint_nor_twice_with_two_resu
         await cases.close(late.claims(at), proof(at, key), "dispatched")
     async with at.refuses(403, "the case is not open", *said):
         await cases.stop(late.claims(at), proof(at, key), StopCase(reason="look", admissions=0))
+
+
+@pytest.mark.parametrize("told_under", ["nothing", "the-weighing", "its-own", "an-earlier-try"])
+async def test_no_case_closes_with_what_its_system_was_never_about_to_do(
+    at: Acting, told_under: str
+) -> None:
+    """I9, I11, I13: one agent's word that it was done is none; a try whose answer was lost counts."""
+    number = {"nothing": 72, "the-weighing": 73, "its-own": 74, "an-earlier-try": 75}[told_under]
+    steps = [
+        each.model_copy(update={"system": "depot"}) if each.approval else each
+        for each in DEFINITION.steps
+    ]
+    sent = DEFINITION.model_copy(update={"name": f"parcel-{number}", "steps": tuple(steps)})
+    await at.act("ada", "process.publish", sent.name, sent)
+    case, carrier = await opened(at, number, process=sent.name), at.keys[LATE]
+    weighed = await grant(at, SCALE, at.keys[SCALE], case=case)
+    dispatch = {"case": case, "step": "dispatch", "action": "parcel:dispatch", "system": "depot"}
+    earlier = await grant(at, LATE, carrier, guarded=True, **dispatch)
+    own = await grant(at, LATE, carrier, guarded=True, **dispatch)
+    under = {"the-weighing": weighed, "its-own": own, "an-earlier-try": earlier}.get(told_under)
+    await at.write(lambda tx: tx.add(_left(own)))
+    if under is not None:
+        await at.write(lambda tx: tx.add(_intent(under)))
+    closing = await grant(at, ORCHESTRATOR, at.keys[ORCHESTRATOR], case=case, action="case:close")
+    close = Cases(at.core, Definitions()).close
+    asking = closing.claims(at), proof(at, at.keys[ORCHESTRATOR])
+    if told_under in {"its-own", "an-earlier-try"}:
+        assert (await close(*asking, "dispatched")).result == "dispatched"
+        return
+    said = (
+        "dispatched needs depot to have been asked: dispatch has left a dispatched, and no intent"
+    )
+    async with at.refuses(409, said, "I13", "unasked:depot"):
+        await close(*asking, "dispatched")
+
+
+def _left(granted: Granted) -> PartRow:
+    part = Part(name="dispatched", record=granted.details.identifier, salt=SALT, data={})
+    return PartRow(
+        digest=part.digest,
+        case_id=granted.case,
+        name=part.name,
+        record=part.record,
+        grant_id=granted.id,
+        agent=granted.agent,
+        said=part.digest,
+        salt=part.salt,
+        content=pack(part),
+        settled_at=NOON,
+    )
+
+
+def _intent(granted: Granted) -> GrantUseRow:
+    """What its system tells before it does what a grant is for."""
+    return GrantUseRow(
+        id=f"intent-{granted.id}",
+        grant_id=granted.id,
+        system="depot",
+        stage="intent",
+        action="parcel:dispatch",
+        record=granted.details.identifier,
+        at=NOON,
+        entry=1_000_000,
+    )
 
 
 async def test_no_checkpoint_is_opened_or_read_that_is_not_there(at: Acting) -> None:

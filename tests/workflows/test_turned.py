@@ -19,16 +19,16 @@ import activities.resend._steps as resend_steps
 from activities.clock import today
 from activities.draw import AnalysisRef
 from lender import storage
-from lender.model import Analysis, LoanFile, Moves, Packet, SentPayment
+from lender.model import Analysis, LoanFile, Moves, Packet, Payments, SentPayment
 from lender.samples import LOAN_DEFECTS, PERIOD_ENDS, plan_draw, write_packet
 from lender.servicing import import_loan
-from placet.agent import current_grant, require_ok
+from placet.agent import Answer, CurrentGrant, current_grant, require_ok
 from placet.audit._report import Collector
 from placet.audit._scene import Scene
 from placet.audit._verify import Walk
 from placet.cli import fetch_log
 from placet.ledger import Entry
-from placet.model import Mode, Verdict
+from placet.model import Mode, Reason, Verdict
 from placet.process import StepRequest
 from tests.admitting import admit
 from tests.workflows import test_reallocations as reallocations
@@ -201,6 +201,39 @@ async def test_people_are_shown_what_the_proposal_could_be_made_from(
     assert {"packet", "loan", "screening"} < {each.name for each in checkpoint.evidence.items}
     await desk.decide("omar", checkpoint)
     assert (await desk.ended(case)).result == "disbursed"
+
+
+async def test_a_draw_that_one_agent_alone_calls_paid_does_not_close_as_disbursed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9, I13: loan servicing was asked for nothing, so the case stands for a person to look at."""
+    loan = desk.take_in_loan()
+    honest = CurrentGrant.request
+
+    async def request(
+        self: CurrentGrant, method: str, path: str, *, json: BaseModel | None = None
+    ) -> Answer:
+        if not isinstance(json, Payments):
+            return await honest(self, method, path, json=json)
+        paid = draw_steps.Disbursed(
+            loan=loan.loan_id,
+            draw=1,
+            payments=tuple(each.id for each in json.payments),
+            amount=f"{sum(each.amount for each in json.payments):.2f}",
+            version=loan.version + 1,
+        )
+        return Answer(200, paid.model_dump_json().encode(), {})
+
+    monkeypatch.setattr(CurrentGrant, "request", request)
+    case = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(case))
+    view = await desk.ended(case, "stopped")
+    assert view.stopped_for == "close_case was denied: I13, unasked:loan-servicing"
+    assert desk.paid(loan) == 0
+    settled = [e["data"] for e in await desk.entries(case) if e["type"] == "grant.settled"]
+    assert "disbursement" in {part["name"] for each in settled for part in each["parts"]}
+    await desk.people["ada"].act("case.end", case, Reason(reason="nothing was paid"))
+    assert (await desk.ended(case)).result == "ended"
 
 
 async def test_an_audit_finds_what_one_agent_alone_had_read_or_made(desk: Desk) -> None:

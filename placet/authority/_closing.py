@@ -1,0 +1,84 @@
+"""What a case may close with: what the authority's record shows, not what an agent says.
+
+1. (I9) The result is one of the signed process, and the parts and checkpoints of the case bear it
+   out (:func:`placet.rules.require_supported`).
+2. (I4, I13) What a guarded step has left counts only where its system of record had told that it
+   was about to do it. An answer may be lost after that: the next attempt finds it done, and no
+   system need tell it again. So it counts under whichever of the step's grants it was told.
+"""
+
+from sqlalchemy import bindparam, select
+
+from placet.authority._errors import Conflict
+from placet.authority._evidence import newest_parts
+from placet.authority._store import (
+    Case,
+    Checkpoint,
+    Grant,
+    GrantUseRow,
+    PartRow,
+    Reader,
+    table_of,
+)
+from placet.model import CheckpointStatus, ProcessDefinition, UseStage
+from placet.rules import UnsupportedResult, require_supported
+
+_PART = table_of(PartRow)
+_SETTLED = select(_PART.c.name).where(_PART.c.case_id == bindparam("case")).distinct()
+
+
+def require_shown(reader: Reader, definition: ProcessDefinition, case: Case, result: str) -> None:
+    """Require that the record shows what the case would close with.
+
+    Raises:
+        Conflict: the process has no such result, the record does not show it, or a guarded step has
+            left its part and no system of record was asked.
+    """
+    newest = {
+        row.name: CheckpointStatus(row.status)
+        for row in reader.all(
+            Checkpoint, Checkpoint.case_id == case.id, order_by=[Checkpoint.entry]
+        )
+    }
+    settled = {row.name for row in reader.execute(_SETTLED, {"case": case.id})}
+    try:
+        require_supported(definition, result, settled, newest)
+    except UnsupportedResult as error:
+        raise Conflict(str(error)) from None
+    found = definition.result(result)
+    if found is not None and found.part is not None:
+        for part in newest_parts(reader, case.id, found.part):
+            _require_asked(reader, definition, part, result)
+
+
+def _require_asked(
+    reader: Reader, definition: ProcessDefinition, part: PartRow, result: str
+) -> None:
+    left_under = None if part.grant_id is None else reader.get(Grant, part.grant_id)
+    step = None if left_under is None else definition.step(left_under.activity_type)
+    if step is None or step.approval is None or step.system == "authority":
+        return
+    grants = reader.all(
+        Grant,
+        Grant.case_id == part.case_id,
+        Grant.activity_type == step.activity_type,
+        Grant.record == part.record,
+    )
+    if not any(_was_asked(reader, each) for each in grants):
+        raise Conflict(
+            f"{result} needs {step.system} to have been asked: {step.activity_type} has left a "
+            f"{part.name}, and no intent of {step.action} is on the ledger",
+            ("I13", f"unasked:{step.system}"),
+        )
+
+
+def _was_asked(reader: Reader, grant: Grant) -> bool:
+    """Whether its system of record has told the intent of what the grant is for."""
+    # No use is recorded before its grant: whole ranges of entries are passed over.
+    intent = reader.first(
+        GrantUseRow,
+        GrantUseRow.grant_id == grant.id,
+        GrantUseRow.entry > (grant.entry or 0),
+        GrantUseRow.stage == UseStage.INTENT.value,
+    )
+    return intent is not None

@@ -349,7 +349,7 @@ async def test_no_checkpoint_is_opened_or_read_that_is_not_there(at: Acting) -> 
     checkpoints = Checkpoints(at.core, Definitions(), at.facts)
     async with at.refuses(404, "process parcel-check has no checkpoint 'unknown'"):
         await checkpoints.open(opening.claims(at), proof(at, key), "unknown")
-    async with at.refuses(404, "the case has no checkpoint 'release' yet"):
+    async with at.refuses(404, "the case has no checkpoint 'release' yet", "no_approval"):
         await checkpoints.outcome(opening.claims(at), proof(at, key), "release")
 
 

@@ -15,6 +15,7 @@ from placet.model import CheckpointView, EnrolIdentity
 from placet.tokens import SigningKey, read_key_file, write_key_file
 from tests.cli.conftest import PASSPHRASE, Ended, Placet, Served, serving
 from tests.harness.crowd import Asked, put
+from workflows.definition import DEFINITION
 
 PEOPLE = {
     "ana": ("loan-officer",),
@@ -54,6 +55,7 @@ class Floor:
             name="draw-approval",
             roles=("loan-officer",),
             subject=f"loan/L-{self.number}/draw/1",
+            version=DEFINITION.version,
             now=datetime.now(UTC),
         )
         made = replace(usual, **how)  # type: ignore[arg-type]  # what a test says of it

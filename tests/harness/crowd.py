@@ -75,6 +75,7 @@ class Asked:
 
     number: int
     process: str = "loan-draw"
+    version: int = 1
     name: str = "release"
     subject: str = ""
     status: str = "open"
@@ -113,7 +114,7 @@ def put(tx: Tx, asked: Asked) -> None:
     case = Case(
         id=asked.case,
         process=asked.process,
-        version=1,
+        version=asked.version,
         subject=asked.record,
         status="open",
         opened_by="operator:pat",

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
 from textual import events, on
@@ -26,9 +27,9 @@ class Drafting(Asking):
     _must: tuple[str, ...] = ()
 
     @property
+    @abstractmethod
     def about(self) -> str:
         """What the dialog is about."""
-        raise NotImplementedError
 
     def take_up(self) -> bool:
         """Put in again what was typed before; whether there was something."""

@@ -48,10 +48,7 @@ async def write_analysis(request: StepRequest, reading: Reading | None = None) -
     answer = await grant.request("PUT", f"/loans/{loan}/draws/{draw}/analysis", json=analysis)
     require_ok(answer)
     worst = [finding.check for finding in analysis.findings]
-    grant.reason(
-        f"{quantity(len(analysis.results), 'check')}, {quantity(len(worst), 'finding')}; "
-        f"recommended {analysis.recommended} of {analysis.requested}"
-    )
+    grant.reason(_in_words(analysis))
     part = grant.keep("analysis", analysis, _proposal(analysis))
     return AnalysisRef(
         part=part,
@@ -62,8 +59,18 @@ async def write_analysis(request: StepRequest, reading: Reading | None = None) -
 
 async def keep_recomputed(request: StepRequest, reading: Reading | None = None) -> PartRef:
     """Make the analysis again from the same inputs, and leave it (I3)."""
+    grant = current_grant()
     analysis = await _analyse(request, await confirmed_day(), reading)
-    return current_grant().keep("recomputed", analysis, _proposal(analysis))
+    grant.reason(f"made again: {_in_words(analysis)}")
+    return grant.keep("recomputed", analysis, _proposal(analysis))
+
+
+def _in_words(analysis: Analysis) -> str:
+    return (
+        f"{quantity(len(analysis.results), 'check')}, "
+        f"{quantity(len(analysis.findings), 'finding')}; "
+        f"recommended {analysis.recommended} of {analysis.requested}"
+    )
 
 
 async def the_packet() -> Packet:

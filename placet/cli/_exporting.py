@@ -20,6 +20,8 @@ from placet.cli._output import (
 from placet.ledger import LedgerError
 from placet.model import digest_bytes
 
+Size = Annotated[int | None, typer.Option(min=1, help="Under the signed head of so many entries.")]
+
 
 def export(
     case: str,
@@ -27,9 +29,7 @@ def export(
         Path | None,
         typer.Option(help="A file or a folder to write it to; CASE.zip in this one if not given."),
     ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
-    ] = None,
+    size: Size = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a case's evidence bundle: all that an examiner needs to check it offline.
@@ -57,9 +57,7 @@ def prove(
         Path | None,
         typer.Option(help="A file or a folder; entry-N.tlog-proof in this one if not given."),
     ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Under the signed head of so many entries.")
-    ] = None,
+    size: Size = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one entry's proof, with the entry in it, as a C2SP tlog-proof.

@@ -10,13 +10,10 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.draw import LoanRef
-    from activities.reallocation import CheckRef
     from placet.model import CaseInput, CheckpointStatus, PartRef
     from placet.process import GovernedWorkflow, NotTaken, Process
     from workflows.reallocation_definition import APPROVAL, DEFINITION
-
-AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
-"""The reason for which nothing is changed where agents only flag."""
+    from workflows.steps import AUDIT_MODE
 
 MAX_ROUNDS = 20
 """Rounds of one case: moves that come back more often than that want a person's look."""
@@ -40,7 +37,7 @@ class BudgetReallocation(GovernedWorkflow):
         await self.take_twice(case, "read_moves", "read_moves_again", case.subject, PartRef)
         loan = "/".join(case.subject.split("/")[:2])
         await self.take_twice(case, "read_loan", "read_loan_again", loan, LoanRef)
-        check = await self.take(case, "check_reallocation", case.subject, CheckRef)
+        await self.take(case, "check_reallocation", case.subject, PartRef)
         await self.take(case, "recompute_reallocation", case.subject, PartRef)
         outcome = await self.checkpoint(APPROVAL, case.case, case.subject)
         if outcome.status in _ENDS:
@@ -49,7 +46,7 @@ class BudgetReallocation(GovernedWorkflow):
             await self.resubmission(outcome.checkpoint, outcome.case, case.subject)
         if outcome.status is not CheckpointStatus.APPROVED:
             return None
-        return await self._reallocate(case) if check.fits else "nothing_to_apply"
+        return await self._reallocate(case) if outcome.amount else "nothing_to_apply"
 
     async def _reallocate(self, case: CaseInput) -> str | None:
         changed = await self.take_approved(case, "reallocate", PartRef, AUDIT_MODE)

@@ -1,5 +1,7 @@
 """The signed definition of the loan draw review: who may do what, on which record, after whom."""
 
+from decimal import Decimal
+
 from placet.model import (
     CaseResult,
     CheckpointDefinition,
@@ -15,7 +17,7 @@ from placet.model import (
 )
 from placet.process import orchestrating
 from workflows.presentation import PRESENTATION
-from workflows.steps import READING_LOAN
+from workflows.steps import AUDIT_MODE, READING_LOAN
 
 _ANALYSIS_INPUTS = (
     "packet",
@@ -30,7 +32,10 @@ _ANALYSIS_INPUTS = (
 _INSPECTOR = NamedIn(part="analysis", path="inspected_by", hand=ExclusionReason.INSPECTED)
 """Whoever inspected the draw does not approve it."""
 
-_APPROVED = (CheckpointEnd(checkpoint="draw-approval", status=CheckpointStatus.APPROVED),)
+_APPROVED = CheckpointEnd(checkpoint="draw-approval", status=CheckpointStatus.APPROVED)
+_OF_NOTHING = CheckpointEnd(
+    checkpoint="draw-approval", status=CheckpointStatus.APPROVED, amount=Decimal("0.00")
+)
 
 
 def _either(status: CheckpointStatus) -> tuple[CheckpointEnd, ...]:
@@ -175,8 +180,13 @@ DEFINITION = ProcessDefinition(
     results=(
         CaseResult(name="disbursed", part="disbursement"),
         # Nothing could be recommended, or agents only flag: people approved, and nothing was paid.
-        CaseResult(name="nothing_to_pay", ends=_APPROVED, without=("disbursement",)),
-        CaseResult(name="flagged", ends=_APPROVED, without=("disbursement",)),
+        CaseResult(name="nothing_to_pay", ends=(_OF_NOTHING,), without=("disbursement",)),
+        CaseResult(
+            name="flagged",
+            ends=(_APPROVED,),
+            without=("disbursement",),
+            denied_for=AUDIT_MODE,
+        ),
         CaseResult(
             name="rejected",
             ends=_either(CheckpointStatus.REJECTED),

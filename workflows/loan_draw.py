@@ -21,10 +21,9 @@ with workflow.unsafe.imports_passed_through():
     from placet.model import CaseInput, CheckpointStatus, Outcome, PartRef, RecordId
     from placet.process import GovernedWorkflow, NotTaken, Process
     from workflows.definition import DEFINITION
+    from workflows.steps import AUDIT_MODE
 
 APPROVAL = "draw-approval"
-AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
-"""The reason for which nothing is paid where agents only flag."""
 
 MAX_ROUNDS = 20
 """Rounds of one case: a packet that comes back more often wants a person's look at the case."""
@@ -51,9 +50,7 @@ class LoanDrawReview(GovernedWorkflow):
         outcome = await self.checkpoint(APPROVAL, case.case, case.subject)
         if outcome.status is not CheckpointStatus.APPROVED:
             return await self._not_approved(outcome, case.subject)
-        if not analysis.payable:
-            return "nothing_to_pay"
-        return await self._pay(case)
+        return await self._pay(case) if outcome.amount else "nothing_to_pay"
 
     async def _not_approved(self, outcome: Outcome, subject: RecordId) -> str | None:
         if outcome.status is CheckpointStatus.RETURNED:

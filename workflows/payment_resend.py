@@ -9,13 +9,11 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.draw import LoanRef
-    from activities.resend import ResendRef, SentRef
+    from activities.resend import SentRef
     from placet.model import CaseInput, CheckpointStatus, Outcome, PartRef
     from placet.process import GovernedWorkflow, NotTaken, Process
     from workflows.resend_definition import APPROVAL, CALL_BACK, DEFINITION
-
-AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
-"""The reason for which nothing is sent where agents only flag."""
+    from workflows.steps import AUDIT_MODE
 
 MAX_ROUNDS = 20
 """Rounds of one case: a payment that is looked at more often than that wants a person's look."""
@@ -36,27 +34,26 @@ class PaymentResend(GovernedWorkflow):
 
     async def _round(self, case: CaseInput) -> str | None:
         """One proposal, a call-back and a decision; ``None`` starts the next round."""
-        proposed = await self._propose(case)
+        await self._propose(case)
         outcome = await self.checkpoint(CALL_BACK, case.case, case.subject)
         if outcome.status is not CheckpointStatus.APPROVED:
             return await self._not_approved(case, outcome)
-        if not proposed.payable:
+        if not outcome.amount:
             return "nothing_to_send"
         outcome = await self.checkpoint(APPROVAL, case.case, case.subject)
         if outcome.status is not CheckpointStatus.APPROVED:
             return await self._not_approved(case, outcome)
         return await self._send(case)
 
-    async def _propose(self, case: CaseInput) -> ResendRef:
+    async def _propose(self, case: CaseInput) -> None:
         sent = await self.take_twice(
             case, "read_payment", "read_payment_again", case.subject, SentRef
         )
         loan = "/".join(case.subject.split("/")[:2])
         await self.take_twice(case, "read_loan", "read_loan_again", loan, LoanRef)
         await self.take(case, "screen_payee", sent.payee, PartRef)
-        proposed = await self.take(case, "propose_resend", case.subject, ResendRef)
+        await self.take(case, "propose_resend", case.subject, PartRef)
         await self.take(case, "recompute_resend", case.subject, PartRef)
-        return proposed
 
     async def _not_approved(self, case: CaseInput, outcome: Outcome) -> str | None:
         if outcome.status is CheckpointStatus.RETURNED:

@@ -1,5 +1,7 @@
 """The signed definition of a budget reallocation: the only way an approved budget changes."""
 
+from decimal import Decimal
+
 from placet.model import (
     Beside,
     CaseResult,
@@ -18,16 +20,21 @@ from placet.model import (
     ValueKind,
 )
 from placet.process import orchestrating
-from workflows.steps import READING_LOAN
+from workflows.steps import AUDIT_MODE, READING_LOAN
 
 SUBJECT = "loan/{loan}/reallocation/{reallocation}"
 APPROVAL = "reallocation-approval"
 
 
-def _ended(name: str, status: CheckpointStatus) -> CaseResult:
+def _ended(
+    name: str,
+    status: CheckpointStatus,
+    amount: Decimal | None = None,
+    denied_for: str | None = None,
+) -> CaseResult:
     """A result without a change, and how the checkpoint stands."""
-    ends = (CheckpointEnd(checkpoint=APPROVAL, status=status),)
-    return CaseResult(name=name, ends=ends, without=("reallocated",))
+    ends = (CheckpointEnd(checkpoint=APPROVAL, status=status, amount=amount),)
+    return CaseResult(name=name, ends=ends, without=("reallocated",), denied_for=denied_for)
 
 
 def _money(path: str, label: str) -> ShownColumn:
@@ -164,8 +171,8 @@ DEFINITION = ProcessDefinition(
     results=(
         CaseResult(name="reallocated", part="reallocated"),
         # The moves don't fit the loan, or agents only flag: people approved, nothing was changed.
-        _ended("nothing_to_apply", CheckpointStatus.APPROVED),
-        _ended("flagged", CheckpointStatus.APPROVED),
+        _ended("nothing_to_apply", CheckpointStatus.APPROVED, Decimal("0.00")),
+        _ended("flagged", CheckpointStatus.APPROVED, denied_for=AUDIT_MODE),
         _ended("rejected", CheckpointStatus.REJECTED),
         _ended("expired", CheckpointStatus.EXPIRED),
         CaseResult(name="too_many_rounds", without=("reallocated",)),

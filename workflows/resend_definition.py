@@ -1,5 +1,7 @@
 """The signed definition of sending a payment again that came back: never without a call-back."""
 
+from decimal import Decimal
+
 from lender.model import CALL_BACK as CALL_BACK_CHECK
 from placet.model import (
     CaseResult,
@@ -19,7 +21,7 @@ from placet.model import (
     ValueKind,
 )
 from placet.process import orchestrating
-from workflows.steps import READING_LOAN
+from workflows.steps import AUDIT_MODE, READING_LOAN
 
 SUBJECT = "loan/{loan}/draw/{draw}/payment/{payment}"
 CALL_BACK = "call-back"
@@ -194,9 +196,24 @@ DEFINITION = ProcessDefinition(
     results=(
         CaseResult(name="resent", part="resent"),
         # It did not come back, was sent again before, or something else speaks against it.
-        _ended("nothing_to_send", CheckpointStatus.APPROVED, CALL_BACK),
+        CaseResult(
+            name="nothing_to_send",
+            ends=(
+                CheckpointEnd(
+                    checkpoint=CALL_BACK,
+                    status=CheckpointStatus.APPROVED,
+                    amount=Decimal("0.00"),
+                ),
+            ),
+            without=("resent",),
+        ),
         # Agents only flag: people approved, and nothing was sent.
-        _ended("flagged", CheckpointStatus.APPROVED, APPROVAL),
+        CaseResult(
+            name="flagged",
+            ends=(CheckpointEnd(checkpoint=APPROVAL, status=CheckpointStatus.APPROVED),),
+            without=("resent",),
+            denied_for=AUDIT_MODE,
+        ),
         _ended("rejected", CheckpointStatus.REJECTED, CALL_BACK, APPROVAL),
         _ended("expired", CheckpointStatus.EXPIRED, CALL_BACK, APPROVAL),
         CaseResult(name="too_many_rounds", without=("resent",)),

@@ -2,6 +2,9 @@
 
 from placet.model import Step
 
+AUDIT_MODE = "policy:law.audit-mode-pays-nothing"
+"""The reason for which nothing is paid or changed where agents only flag."""
+
 READING_LOAN = (
     Step(
         activity_type="read_loan",

@@ -50,11 +50,7 @@ async def write_analysis(request: StepRequest, reading: Reading | None = None) -
     worst = [finding.check for finding in analysis.findings]
     grant.reason(_in_words(analysis))
     part = grant.keep("analysis", analysis, _proposal(analysis))
-    return AnalysisRef(
-        part=part,
-        compliance=bool(_COMPLIANCE_CHECKS & set(worst)),
-        payable=analysis.recommended > 0,
-    )
+    return AnalysisRef(part=part, compliance=bool(_COMPLIANCE_CHECKS & set(worst)))
 
 
 async def keep_recomputed(request: StepRequest, reading: Reading | None = None) -> PartRef:

@@ -24,7 +24,6 @@ class AnalysisRef(Model):
 
     part: PartRef
     compliance: bool
-    payable: bool
 
 
 class LookRef(Model):

@@ -8,7 +8,6 @@ from temporalio import activity
 
 from activities.checks import day_to_confirm
 from activities.clock import today
-from activities.reallocation._requests import CheckRef
 from lender.model import LoanFile, Moves, Reallocated, ReallocationCheck, check_moves
 from placet.agent import current_grant, governed, read_answer
 from placet.model import PartRef, Proposal, quantity
@@ -43,15 +42,14 @@ async def _read_moves(request: StepRequest, name: str) -> PartRef:
 
 @activity.defn
 @governed(action="reallocation:check", system="authority")
-async def check_reallocation(request: StepRequest) -> CheckRef:
+async def check_reallocation(request: StepRequest) -> PartRef:
     """Check the moves against the loan: what counts is what was settled (I13)."""
     grant = current_grant()
     check = await _check(request, today())
     grant.reason(
         f"{quantity(len(check.results), 'check')}, {quantity(len(check.findings), 'finding')}"
     )
-    part = grant.keep("reallocation_check", check, _proposal(check))
-    return CheckRef(part=part, fits=not check.findings)
+    return grant.keep("reallocation_check", check, _proposal(check))
 
 
 @activity.defn

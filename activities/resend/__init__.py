@@ -1,5 +1,5 @@
 """The governed steps of sending a payment again, by the agent that takes them."""
 
-from activities.resend._requests import ResendRef, SentRef
+from activities.resend._requests import SentRef
 
-__all__ = ["ResendRef", "SentRef"]
+__all__ = ["SentRef"]

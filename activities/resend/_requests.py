@@ -8,10 +8,3 @@ class SentRef(Model):
 
     part: PartRef
     payee: RecordId
-
-
-class ResendRef(Model):
-    """What would be sent: its part, and whether there is anything to send."""
-
-    part: PartRef
-    payable: bool

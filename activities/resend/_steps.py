@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.checks import day_to_confirm
 from activities.clock import today
-from activities.resend._requests import ResendRef, SentRef
+from activities.resend._requests import SentRef
 from lender.model import (
     LoanFile,
     Payments,
@@ -53,7 +53,7 @@ async def _read_payment(request: StepRequest, name: str) -> SentRef:
 
 @activity.defn
 @governed(action="resend:propose", system="authority")
-async def propose_resend(request: StepRequest) -> ResendRef:
+async def propose_resend(request: StepRequest) -> PartRef:
     """Say what would be sent in its place: what counts is what was settled (I13)."""
     grant = current_grant()
     proposed = await _propose(request, today())
@@ -61,8 +61,7 @@ async def propose_resend(request: StepRequest) -> ResendRef:
         f"{quantity(len(proposed.results), 'check')}, {quantity(len(proposed.findings), 'finding')}"
         f"; {quantity(len(proposed.payments), 'payment')} to send"
     )
-    part = grant.keep("resend", proposed, _proposal(proposed))
-    return ResendRef(part=part, payable=bool(proposed.payments))
+    return grant.keep("resend", proposed, _proposal(proposed))
 
 
 @activity.defn

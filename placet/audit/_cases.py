@@ -12,10 +12,10 @@ from placet.audit._checkpoints import Checkpoints
 from placet.audit._grants import Grants
 from placet.audit._orders import Orders
 from placet.audit._people import People
-from placet.audit._scene import Case, Scene
+from placet.audit._scene import Case, Grant, Scene
 from placet.audit._sealed import unsealed
 from placet.ledger import Entry, EntryType
-from placet.model import CheckpointStatus, trouble_digest
+from placet.model import CheckpointStatus, Step, trouble_digest
 from placet.rules import UnsupportedResult, require_supported
 
 
@@ -35,6 +35,8 @@ class Cases:
         self._checkpoints = checkpoints
         self._grants = grants
         self._orders = orders
+        self._closed_with: dict[str, str] = {}
+        """The part that each case's result rests on, of those with such a result."""
 
     def entry(self, entry: Entry) -> None:
         """What an entry tells of its case."""
@@ -122,15 +124,34 @@ class Cases:
             return  # who ends it signs that
         self._grants.own(entry)
         definition = self._scene.processes.get(case.process_digest)
+        result = str(entry.data.get("result"))
+        found = None if definition is None else definition.result(result)
         if definition is None:
             return
-        stand = self._checkpoints.stand(entry.case or "")
-        if CheckpointStatus.OPEN in stand.values():
+        if found is not None and found.part is not None:
+            self._closed_with[entry.case or ""] = found.part
+        stand = self._checkpoints.ends(entry.case or "")
+        if any(each.status is CheckpointStatus.OPEN for each in stand):
             self._scene.trouble("result-unsupported", "people had not answered a checkpoint")
         try:
-            require_supported(definition, str(entry.data.get("result")), case.settled, stand)
+            require_supported(definition, result, case.settled, stand, case.denied)
         except UnsupportedResult as error:
             self._scene.trouble("result-unsupported", str(error))
+
+    def held(self) -> None:
+        """What a guarded step has left, and its case has closed with, its system did not refuse.
+
+        (I13) Judged when the whole log was read, as a system may tell after the close.
+        """
+        may_be_done = {_step_of(each) for each in self._scene.grants.values() if each.may_be_done}
+        for name, part in self._closed_with.items():
+            definition = self._scene.process(name)
+            steps = () if definition is None else definition.steps
+            leave = [step for step in steps if part in step.produces]
+            if any(not _tells(step) or (name, step.activity_type) in may_be_done for step in leave):
+                continue
+            self._scene.place = name
+            self._scene.trouble("result-undone", f"closed with a {part}, and no system has done it")
 
     def _archived(self, entry: Entry, name: str, case: Case) -> None:
         if case.archived or case.status != "closed":
@@ -148,3 +169,14 @@ class Cases:
         for each in unsealed(archive, [entry]):
             place = f" event {each.event}" if each.event else ""
             self._scene.trouble(each.name, f"{name}{place}: {each.found}")
+
+
+def _tells(step: Step) -> bool:
+    """Whether its system of record tells what it does in it."""
+    return step.approval is not None and step.system != "authority"
+
+
+def _step_of(grant: Grant) -> tuple[str | None, str]:
+    activity = grant.issued.data.get("activity")
+    told = activity if isinstance(activity, dict) else {}
+    return grant.issued.case, str(told.get("activity_type"))

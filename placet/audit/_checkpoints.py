@@ -20,7 +20,14 @@ from placet.audit._showing import Showing
 from placet.audit._standing import Standing
 from placet.audit._verdicts import Verdicts
 from placet.ledger import Entry, EntryType
-from placet.model import AuthorityMatrix, CheckpointStatus, CheckpointView, Step, digest_json
+from placet.model import (
+    AuthorityMatrix,
+    CheckpointEnd,
+    CheckpointStatus,
+    CheckpointView,
+    Step,
+    digest_json,
+)
 from placet.rules import (
     ApprovalFacts,
     AutomaticFacts,
@@ -66,8 +73,9 @@ class Checkpoints:
         self._open[checkpoint] = Standing(entry)
         newest = self._of_case.setdefault(entry.case or "", {})
         newest[str(entry.data.get("name"))] = self._open[checkpoint]
-        view = self._view(checkpoint)
+        view = self._scene.files.checkpoints.get(checkpoint)
         if view is None:
+            self._scene.trouble("checkpoint-missing", f"{checkpoint} is not there")
             return
         self._fits(entry, view)
         instead = self.emergencies.asked(entry, view)
@@ -178,6 +186,10 @@ class Checkpoints:
         """How the newest checkpoint of each name stands in a case."""
         return {name: each.status for name, each in self._of_case.get(case, {}).items()}
 
+    def ends(self, case: str) -> tuple[CheckpointEnd, ...]:
+        """How the newest checkpoint of each name stands in a case, and for what it approves."""
+        return tuple(each.end(name) for name, each in self._of_case.get(case, {}).items())
+
     def status(self, checkpoint: str) -> CheckpointStatus | None:
         """How one stands."""
         standing = self._open.get(checkpoint)
@@ -192,12 +204,6 @@ class Checkpoints:
         """The reason that was signed with the rejection of a case's newest checkpoint."""
         newest = self._newest(case, name)
         return None if newest is None else newest.rejected_for
-
-    def _view(self, checkpoint: str) -> CheckpointView | None:
-        view = self._scene.files.checkpoints.get(checkpoint)
-        if view is None:
-            self._scene.trouble("checkpoint-missing", f"{checkpoint} is not there")
-        return view
 
     def acted(self, entry: Entry) -> None:
         """What a person did at an open checkpoint: it is of this case, and its parts are there."""
@@ -219,8 +225,6 @@ class Checkpoints:
             self._scene.trouble("act-refusable", f"{checkpoint} was {standing.status}")
         else:
             standing.status = CheckpointStatus.RESUBMITTED
-
-    # --- time -------------------------------------------------------------------------------------
 
     def timed(self, entry: Entry) -> None:
         """A reminder or an escalation: as it was planned, in order, not before its time."""
@@ -247,8 +251,6 @@ class Checkpoints:
         if entry.time < each.at or list(each.roles) != entry.data.get("roles"):
             self._scene.trouble("escalation", f"{checkpoint}: it escalates otherwise than planned")
 
-    # --- decisions ----------------------------------------------------------------------------
-
     def decided(self, entry: Entry) -> None:
         """A decision, and that it is one which counts."""
         self._scene.collector.count("decisions")
@@ -266,8 +268,6 @@ class Checkpoints:
         """The decisions on a checkpoint that were heard so far, and how often it was escalated."""
         standing = self._open.get(checkpoint)
         return ([], 0) if standing is None else (list(standing.decisions), standing.escalated)
-
-    # --- outcomes -----------------------------------------------------------------------------
 
     def ended(self, entry: Entry) -> None:
         """A checkpoint's end: what the decisions add up to, computed again."""
@@ -311,7 +311,7 @@ class Checkpoints:
         if computed is CheckpointStatus.APPROVED and case is not None:
             people = tuple(each.operator for each in standing.approvals(view))
             case.approvers[checkpoint] = (view.requirement.checkpoint, people)
-            standing.resolved = self._scene.index
+            standing.resolved, standing.amount = self._scene.index, view.requirement.amount
         # Whether it follows or not: what the ledger has ended takes no more decisions.
         standing.status = CheckpointStatus.VOIDED if computed is CheckpointStatus.OPEN else computed
 

@@ -90,6 +90,9 @@ class Grants:
         """A denial, decided again; it voids no approval on which the very same was done (I11)."""
         if "context_digest" in entry.data:
             self.decided(entry, permitted=False)
+        case, reasons = self._scene.cases.get(entry.case or ""), entry.data.get("reasons")
+        if case is not None and isinstance(reasons, list):
+            case.denied.update(map(str, reasons))
         for standing in self._checkpoints.voided_for(self._scene.index):
             if self._done.get(_action_of(entry), -1) > (standing.resolved or 0):
                 said = f"{standing.id} was voided for what had been done on it"
@@ -285,8 +288,10 @@ class Grants:
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
         if entry.type is EntryType.ACTION_REQUESTED:
             self._requested(entry, grant)
-        elif entry.type is EntryType.ACTION_PERFORMED and _was_done(entry):
-            self._done[_action_of(issued)] = grant.index
+        elif entry.type is EntryType.ACTION_PERFORMED and not _was_done(entry):
+            grant.refused += 1
+        elif entry.type is EntryType.ACTION_PERFORMED:
+            self._done[_action_of(issued)], grant.done = grant.index, True
             if not grant.requested:
                 said = f"{name}: it was done, and not asked for before"
                 self._scene.trouble("use-unasked", said)
@@ -295,7 +300,7 @@ class Grants:
     def _requested(self, entry: Entry, grant: Grant) -> None:
         """What is about to be done: under a live grant, in an open case, on no held record."""
         case, until = self._scene.cases.get(entry.case or ""), grant.issued.data.get("expires")
-        grant.requested = True
+        grant.requested += 1
         if grant.ended is not None:
             self._scene.trouble("use-refusable", f"the grant was {grant.ended} before")
         if not isinstance(until, int) or entry.time.timestamp() >= until + 1:

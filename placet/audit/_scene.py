@@ -74,6 +74,8 @@ class Case:
     """Who approved at each of its checkpoints whose approval stands: its name, and the people."""
     settled: set[str] = field(default_factory=set[str])
     """The names of the parts that its steps have left."""
+    denied: set[str] = field(default_factory=set[str])
+    """The reasons for which its steps were denied."""
     newest: dict[str, dict[str, EvidenceItem]] = field(
         default_factory=dict[str, dict[str, EvidenceItem]]
     )
@@ -98,10 +100,18 @@ class Grant:
     index: int = 0
     """Of the entry that issued it."""
     ended: str | None = None
-    requested: bool = False
-    """Whether its system has said that it was about to do something under it."""
+    requested: int = 0
+    """How often its system has said that it was about to do something under it."""
+    refused: int = 0
+    """How often it has said that nothing came of it."""
+    done: bool = False
     read: frozenset[str] = frozenset()
     """The digests of the parts that its step has read, as its agent signed."""
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether what it is for was done, or was begun and its system has told no end yet."""
+        return self.done or self.requested > self.refused
 
 
 @dataclass

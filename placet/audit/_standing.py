@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from placet.ledger import Entry
-from placet.model import CheckpointStatus, CheckpointView, Requirement
+from placet.model import CheckpointEnd, CheckpointStatus, CheckpointView, Requirement
 from placet.rules import CountedDecision, approvals, escalated
 
 
@@ -22,11 +23,18 @@ class Standing:
     """The reason that was signed with its rejection."""
     resolved: int | None = None
     """The index of the entry that says what the decisions added up to."""
+    amount: Decimal | None = None
+    """What it was approved for."""
 
     @property
     def id(self) -> str:
         """The checkpoint's."""
         return str(self.opened.data.get("checkpoint"))
+
+    def end(self, name: str) -> CheckpointEnd:
+        """How it stands, under its name, as a process's results ask for it."""
+        amount = self.amount if self.status is CheckpointStatus.APPROVED else None
+        return CheckpointEnd(checkpoint=name, status=self.status, amount=amount)
 
     def is_past(self, moment: datetime) -> bool:
         """Whether its deadline, of which the ledger has the second, is past at a moment."""

@@ -177,6 +177,7 @@ class Walk:
         """What is left when every entry was walked."""
         self._people.heads.held()
         self._people.sessions.held()
+        self._cases.held()
         for grant in self._scene.grants.values():
             if grant.ended is None:
                 self._scene.collector.count("live grants")

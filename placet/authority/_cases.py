@@ -26,6 +26,7 @@ from placet.authority._closing import require_shown
 from placet.authority._continuing import Continuing
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
+from placet.authority._doings import SETTLE_GRACE
 from placet.authority._errors import Conflict, Forbidden, NotFound, Unavailable
 from placet.authority._findable import fairness_key, plain_start, record_tag, sealed
 from placet.authority._outcomes import require_live
@@ -312,11 +313,6 @@ class Cases:
                 limit=1000,
             )
         )
-
-
-SETTLE_GRACE = 30
-"""Seconds after a grant's end in which its settlement still counts: its token is dead, but the
-step's last words may be on their way."""
 
 
 def _stop_seen(tx: Tx, seen: Case, reason: str, ended: tuple[str, Standstill] | None) -> None:

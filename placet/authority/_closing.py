@@ -3,24 +3,20 @@
 1. (I9) The result is one of the signed process, and the parts and checkpoints of the case bear it
    out (:func:`placet.rules.require_supported`).
 2. (I4, I13) What a guarded step has left counts only where its system of record had told that it
-   was about to do it. An answer may be lost after that: the next attempt finds it done, and no
-   system need tell it again. So it counts under whichever of the step's grants it was told.
+   was about to do it, and not that nothing came of it. An answer may be lost after that: the next
+   attempt finds it done, and no system need tell it again. So it counts under whichever of the
+   step's grants it was told.
 """
 
 from sqlalchemy import bindparam, select
 
+from placet.authority._contents import case_entries
+from placet.authority._doings import is_begun_or_done
 from placet.authority._errors import Conflict
 from placet.authority._evidence import newest_parts
-from placet.authority._store import (
-    Case,
-    Checkpoint,
-    Grant,
-    GrantUseRow,
-    PartRow,
-    Reader,
-    table_of,
-)
-from placet.model import CheckpointStatus, ProcessDefinition, UseStage
+from placet.authority._outcomes import outcome_of
+from placet.authority._store import Case, Checkpoint, Grant, PartRow, Reader, table_of
+from placet.model import CheckpointEnd, CheckpointStatus, ProcessDefinition
 from placet.rules import UnsupportedResult, require_supported
 
 _PART = table_of(PartRow)
@@ -34,21 +30,29 @@ def require_shown(reader: Reader, definition: ProcessDefinition, case: Case, res
         Conflict: the process has no such result, the record does not show it, or a guarded step has
             left its part and no system of record was asked.
     """
-    newest = {
-        row.name: CheckpointStatus(row.status)
-        for row in reader.all(
-            Checkpoint, Checkpoint.case_id == case.id, order_by=[Checkpoint.entry]
-        )
-    }
+    opened = reader.all(Checkpoint, Checkpoint.case_id == case.id, order_by=[Checkpoint.entry])
+    newest = {row.name: _end_of(row) for row in opened}
     settled = {row.name for row in reader.execute(_SETTLED, {"case": case.id})}
+    denied = {
+        reason
+        for entry in case_entries(reader, case.id)
+        if entry["type"] == "grant.denied"
+        for reason in entry["data"]["reasons"]
+    }
     try:
-        require_supported(definition, result, settled, newest)
+        require_supported(definition, result, settled, newest.values(), denied)
     except UnsupportedResult as error:
-        raise Conflict(str(error)) from None
+        raise Conflict(str(error), ("I9", f"unsupported:{result}")) from None
     found = definition.result(result)
     if found is not None and found.part is not None:
         for part in newest_parts(reader, case.id, found.part):
             _require_asked(reader, definition, part, result)
+
+
+def _end_of(row: Checkpoint) -> CheckpointEnd:
+    status = CheckpointStatus(row.status)
+    amount = outcome_of(row).amount if status is CheckpointStatus.APPROVED else None
+    return CheckpointEnd(checkpoint=row.name, status=status, amount=amount)
 
 
 def _require_asked(
@@ -64,21 +68,9 @@ def _require_asked(
         Grant.activity_type == step.activity_type,
         Grant.record == part.record,
     )
-    if not any(_was_asked(reader, each) for each in grants):
+    if not any(is_begun_or_done(reader, each) for each in grants):
         raise Conflict(
-            f"{result} needs {step.system} to have been asked: {step.activity_type} has left a "
-            f"{part.name}, and no intent of {step.action} is on the ledger",
-            ("I13", f"unasked:{step.system}"),
+            f"{result} needs {step.system} to have done it: {step.activity_type} has left a "
+            f"{part.name}, and the ledger has no intent of {step.action} that was not refused",
+            ("I13", f"undone:{step.system}"),
         )
-
-
-def _was_asked(reader: Reader, grant: Grant) -> bool:
-    """Whether its system of record has told the intent of what the grant is for."""
-    # No use is recorded before its grant: whole ranges of entries are passed over.
-    intent = reader.first(
-        GrantUseRow,
-        GrantUseRow.grant_id == grant.id,
-        GrantUseRow.entry > (grant.entry or 0),
-        GrantUseRow.stage == UseStage.INTENT.value,
-    )
-    return intent is not None

@@ -8,10 +8,13 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from placet.authority._approvals import newest_checkpoint
-from placet.authority._cases import SETTLE_GRACE
 from placet.authority._running_steps import Ask
 from placet.authority._store import Grant, GrantUseRow, Reader, Tx
 from placet.model import Step, UseStage
+
+SETTLE_GRACE = 30
+"""Seconds after a grant's end in which its settlement still counts: its token is dead, but the
+step's last words may be on their way."""
 
 
 class Doing(Enum):
@@ -42,6 +45,11 @@ def doing(tx: Tx, ask: Ask, step: Step) -> Doing:
     if any(each.expires_at > still and is_begun(tx, each) for each in grants):
         return Doing.BEGUN
     return Doing.NOT_BEGUN
+
+
+def is_begun_or_done(reader: Reader, grant: Grant) -> bool:
+    """Whether its system has told an intent under a grant, and not that nothing came of it."""
+    return is_begun(reader, grant) or _is_done(reader, grant)
 
 
 def is_begun(reader: Reader, grant: Grant) -> bool:

@@ -10,8 +10,7 @@
 from datetime import timedelta
 
 from placet.authority._alarms import forget_standstill
-from placet.authority._cases import SETTLE_GRACE
-from placet.authority._doings import is_begun
+from placet.authority._doings import SETTLE_GRACE, is_begun
 from placet.authority._errors import Conflict
 from placet.authority._outbox import put_termination
 from placet.authority._outcomes import void

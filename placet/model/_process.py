@@ -17,7 +17,7 @@ from placet.model._ids import Action, CaseId, Identifier, Name, RecordId
 from placet.model._presentation import DataPath, Presentation
 from placet.model._reasoning import Reasoning
 from placet.model._signed import Verdict
-from placet.model._values import Model
+from placet.model._values import Model, Money
 
 Template = Annotated[
     str,
@@ -143,23 +143,32 @@ class CheckpointDefinition(Model):
 
 
 class CheckpointEnd(Model):
-    """How the newest checkpoint of a name has ended."""
+    """How the newest checkpoint of a name has ended; ``amount`` is what an approval was for."""
 
     checkpoint: Name
     status: CheckpointStatus
+    amount: Money | None = None
+
+    @model_validator(mode="after")
+    def _amount_of_an_approval(self) -> "CheckpointEnd":
+        if self.amount is not None and self.status is not CheckpointStatus.APPROVED:
+            raise ValueError(f"{self.checkpoint}: only an approval is for an amount")
+        return self
 
 
 class CaseResult(Model):
     """A result that a case may close with, and what the record must show for it.
 
-    ``part`` was settled in the case; one of ``ends`` is how a checkpoint stands; none of
-    ``without`` was settled. What is not named is not asked for.
+    ``part`` was settled in the case; one of ``ends`` is how a checkpoint stands, and approved for
+    that amount, where it names one; none of ``without`` was settled; a step was denied for the
+    reason ``denied_for``. What is not named is not asked for.
     """
 
     name: Identifier
     part: Identifier | None = None
     ends: tuple[CheckpointEnd, ...] = ()
     without: tuple[Identifier, ...] = ()
+    denied_for: Annotated[str, StringConstraints(min_length=1, max_length=300)] | None = None
 
 
 class ProcessDefinition(Model):

@@ -1,8 +1,8 @@
 """Which results a case may close with: what the record shows, not what the workflow says."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
-from placet.model import CheckpointStatus, ProcessDefinition
+from placet.model import CheckpointEnd, ProcessDefinition
 from placet.rules._errors import UnsupportedResult
 
 
@@ -10,7 +10,8 @@ def require_supported(
     definition: ProcessDefinition,
     result: str,
     settled: Collection[str],
-    ends: Mapping[str, CheckpointStatus],
+    stand: Collection[CheckpointEnd],
+    denied: Collection[str],
 ) -> None:
     """Hold the result that a case would close with against its record.
 
@@ -18,7 +19,8 @@ def require_supported(
         definition: the signed process version of the case.
         result: what it would close with.
         settled: the names of the parts that were settled in the case.
-        ends: how the newest checkpoint of each name stands.
+        stand: how the newest checkpoint of each name stands.
+        denied: the reasons for which steps of the case were denied.
 
     Raises:
         UnsupportedResult: the process has no such result, or the record does not show it.
@@ -31,6 +33,21 @@ def require_supported(
     done = sorted(set(found.without) & set(settled))
     if done:
         raise UnsupportedResult(f"the case has settled a {done[0]}: it is not {result}")
-    if found.ends and not any(ends.get(end.checkpoint) is end.status for end in found.ends):
-        needed = " or ".join(f"{end.checkpoint} {end.status}" for end in found.ends)
+    if found.ends and not any(_is(each, end) for end in found.ends for each in stand):
+        needed = " or ".join(map(_told, found.ends))
         raise UnsupportedResult(f"{result} needs {needed}, and no checkpoint ended so")
+    if found.denied_for is not None and found.denied_for not in denied:
+        raise UnsupportedResult(
+            f"{result} needs a denial for {found.denied_for}, and there is none"
+        )
+
+
+def _is(stands: CheckpointEnd, end: CheckpointEnd) -> bool:
+    return (stands.checkpoint, stands.status) == (end.checkpoint, end.status) and (
+        end.amount is None or stands.amount == end.amount
+    )
+
+
+def _told(end: CheckpointEnd) -> str:
+    amount = "" if end.amount is None else f" for {end.amount}"
+    return f"{end.checkpoint} {end.status}{amount}"

@@ -278,12 +278,22 @@ async def test_no_case_is_closed_over_an_open_checkpoint_nor_twice_with_two_resu
         await cases.stop(late.claims(at), proof(at, key), StopCase(reason="look", admissions=0))
 
 
-@pytest.mark.parametrize("told_under", ["nothing", "the-weighing", "its-own", "an-earlier-try"])
-async def test_no_case_closes_with_what_its_system_was_never_about_to_do(
-    at: Acting, told_under: str
+@pytest.mark.parametrize(
+    ("number", "told_under", "told", "counts"),
+    [
+        (72, "nothing", [], False),
+        (73, "the-weighing", [None], False),
+        (74, "its-own", [None], True),
+        (75, "an-earlier-try", [None], True),
+        (76, "its-own", [None, 409], False),
+        (77, "its-own", [None, 409, None], True),
+        (78, "an-earlier-try", [None, 409, None, 200], True),
+    ],
+)
+async def test_no_case_closes_with_what_its_system_never_did(
+    at: Acting, number: int, told_under: str, told: list[int | None], counts: bool
 ) -> None:
     """I9, I11, I13: one agent's word that it was done is none; a try whose answer was lost counts."""
-    number = {"nothing": 72, "the-weighing": 73, "its-own": 74, "an-earlier-try": 75}[told_under]
     steps = [
         each.model_copy(update={"system": "depot"}) if each.approval else each
         for each in DEFINITION.steps
@@ -298,17 +308,17 @@ async def test_no_case_closes_with_what_its_system_was_never_about_to_do(
     under = {"the-weighing": weighed, "its-own": own, "an-earlier-try": earlier}.get(told_under)
     await at.write(lambda tx: tx.add(_left(own)))
     if under is not None:
-        await at.write(lambda tx: tx.add(_intent(under)))
+        for place, status in enumerate(told):
+            use = _use(under, place, status)
+            await at.write(lambda tx, use=use: tx.add(use))
     closing = await grant(at, ORCHESTRATOR, at.keys[ORCHESTRATOR], case=case, action="case:close")
     close = Cases(at.core, Definitions()).close
     asking = closing.claims(at), proof(at, at.keys[ORCHESTRATOR])
-    if told_under in {"its-own", "an-earlier-try"}:
+    if counts:
         assert (await close(*asking, "dispatched")).result == "dispatched"
         return
-    said = (
-        "dispatched needs depot to have been asked: dispatch has left a dispatched, and no intent"
-    )
-    async with at.refuses(409, said, "I13", "unasked:depot"):
+    said = "dispatched needs depot to have done it: dispatch has left a dispatched, and the ledger"
+    async with at.refuses(409, said, "I13", "undone:depot"):
         await close(*asking, "dispatched")
 
 
@@ -328,17 +338,18 @@ def _left(granted: Granted) -> PartRow:
     )
 
 
-def _intent(granted: Granted) -> GrantUseRow:
-    """What its system tells before it does what a grant is for."""
+def _use(granted: Granted, place: int, status: int | None) -> GrantUseRow:
+    """What its system tells before it does what a grant is for, or of what came of it."""
     return GrantUseRow(
-        id=f"intent-{granted.id}",
+        id=f"use-{place}-{granted.id}",
         grant_id=granted.id,
         system="depot",
-        stage="intent",
+        stage="intent" if status is None else "result",
         action="parcel:dispatch",
         record=granted.details.identifier,
+        status=status,
         at=NOON,
-        entry=1_000_000,
+        entry=1_000_000 + place,
     )
 
 

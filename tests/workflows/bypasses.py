@@ -47,6 +47,18 @@ class ReadsNothingAnew(LoanDrawReview):
         return await self._pay(case) or "none"
 
 
+@workflow.defn(name="LoanDrawReview")
+class PaysNothing(LoanDrawReview):
+    """People approve, and the case is to end as if they had approved nothing."""
+
+    @workflow.run
+    async def run(self, case: CaseInput) -> str:
+        await self._analyse(case)
+        await self.checkpoint(APPROVAL, case.case, case.subject)
+        await self.close(case.case, case.subject, "nothing_to_pay")
+        return "nothing_to_pay"
+
+
 @workflow.defn(name="BudgetReallocation")
 class AsksNobody(BudgetReallocation):
     """The moves are checked, and done at once."""

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ _USUAL: Mapping[str, Answer] = {
     "read_earlier_draw": _PART,
     "match_invoices": _PART,
     "screen_payee": _PART,
-    "analyse_draw": {"part": _PART, "compliance": False, "payable": True},
+    "analyse_draw": {"part": _PART, "compliance": False},
     "recompute_analysis": _PART,
     "open_checkpoint": CheckpointStatus.APPROVED,
     "read_outcome": CheckpointStatus.APPROVED,
@@ -90,12 +90,12 @@ _USUAL: Mapping[str, Answer] = {
     "disburse": {"part": _PART, "payments_digest": _DIGEST},
     "read_moves": _PART,
     "read_moves_again": _PART,
-    "check_reallocation": {"part": _PART, "fits": True},
+    "check_reallocation": _PART,
     "recompute_reallocation": _PART,
     "reallocate": _PART,
     "read_payment": _SENT,
     "read_payment_again": _SENT,
-    "propose_resend": {"part": _PART, "payable": True},
+    "propose_resend": _PART,
     "recompute_resend": _PART,
     "resend_payment": _PART,
     "look_at_identity": _PART,
@@ -117,6 +117,8 @@ class Scenario:
     """How long after it was opened time alone changes an open checkpoint, as the authority says."""
     workflow: type = LoanDrawReview
     subject: str = SUBJECT
+    amount: str = "9644.69"
+    """What people approve."""
     found: bool = False
     """Whether it is started as the authority does: with what Temporal's lists find it by."""
 
@@ -137,7 +139,7 @@ OPEN, APPROVED, RETURNED = (
 )
 RESUBMITTED, VOIDED = CheckpointStatus.RESUBMITTED, CheckpointStatus.VOIDED
 _CHANGED_LOAN = {**LOAN, "version": 5}
-_COMPLIANCE = {"part": _PART, "compliance": True, "payable": True}
+_COMPLIANCE = {"part": _PART, "compliance": True}
 _CHANGED = {"part": _PART, "unchanged": False}
 _AUDIT = denied("I3", "forbidden", "policy:law.audit-mode-pays-nothing")
 
@@ -183,9 +185,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "disbursed",
         {"open_checkpoint": [OPEN, APPROVED], "read_outcome": [RESUBMITTED]},
     ),
-    "nothing-to-pay": Scenario(
-        "nothing_to_pay", {"analyse_draw": [{**_COMPLIANCE, "payable": False}]}
-    ),
+    "nothing-to-pay": Scenario("nothing_to_pay", {"analyse_draw": [_COMPLIANCE]}, amount="0.00"),
     "flagged": Scenario("flagged", {"disburse": [_AUDIT]}),
     "voided": Scenario(
         "disbursed",
@@ -256,9 +256,7 @@ REALLOCATIONS: Mapping[str, Scenario] = {
         open_checkpoint=[RETURNED, OPEN],
         read_outcome=[RETURNED, RESUBMITTED, APPROVED],
     ),
-    "reallocation-that-does-not-fit": _reallocating(
-        "nothing_to_apply", check_reallocation=[{"part": _PART, "fits": False}]
-    ),
+    "reallocation-that-does-not-fit": replace(_reallocating("nothing_to_apply"), amount="0.00"),
     "reallocation-changed-at-the-last-moment": _reallocating(
         "reallocated",
         reallocate=[denied("conflict"), denied("conflict"), _PART],
@@ -283,9 +281,7 @@ RESENDS: Mapping[str, Scenario] = {
     "resend-not-approved": _resending(
         "expired", open_checkpoint=[APPROVED, CheckpointStatus.EXPIRED]
     ),
-    "resend-with-nothing-to-send": _resending(
-        "nothing_to_send", propose_resend=[{"part": _PART, "payable": False}]
-    ),
+    "resend-with-nothing-to-send": replace(_resending("nothing_to_send"), amount="0.00"),
     "resend-returned-and-handed-in-again": _resending(
         "resent",
         open_checkpoint=[RETURNED, APPROVED, RETURNED, APPROVED],
@@ -407,6 +403,7 @@ class Simulation:
             soon = {} if look is None else {"look_again": (self.opened_at + look).isoformat()}
             return {
                 **(soon if answer is OPEN else {}),
+                **({"amount": self.scenario.amount} if answer is APPROVED else {}),
                 "checkpoint_id": spell_id("ckpt", bytes(16)),
                 "checkpoint": request["checkpoint"],
                 "case": request["case"],

@@ -19,6 +19,7 @@ from tests.workflows.bypasses import (
     AsksNobody,
     CallsNobodyBack,
     IgnoresCompliance,
+    PaysNothing,
     ReadsNothingAnew,
     SkipsCompliance,
 )
@@ -94,6 +95,23 @@ async def test_what_was_handed_in_again_is_read_before_people_are_asked(desk: De
         "resubmitted"
     ]
     assert desk.paid(loan) == 0
+
+
+async def test_what_people_approved_is_not_closed_as_nothing(desk: Desk) -> None:
+    """I9, I13: the result is held against the amount that they approved."""
+    loan = desk.take_in_loan()
+    desk.made.stop("worker-orchestrator")
+    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
+    code = [PaysNothing]
+    async with Worker(
+        client, task_queue="orchestrator", workflows=code, workflow_runner=workflow_runner()
+    ):
+        case = await desk.open(loan)
+        await _first_task_taken(client, case)
+        desk.made.start("worker-orchestrator")
+        await desk.decide("omar", await desk.asked(case))
+        view = await desk.ended(case, "stopped")
+    assert view.stopped_for == "close_case was denied: I9, unsupported:nothing_to_pay"
 
 
 async def test_no_budget_changes_without_an_approval(desk: Desk) -> None:

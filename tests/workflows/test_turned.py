@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import BaseModel
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 import activities.draw._analysing as analysing
 import activities.draw._steps as draw_steps
@@ -34,6 +35,7 @@ from tests.admitting import admit
 from tests.workflows import test_reallocations as reallocations
 from tests.workflows import test_resends as resends
 from tests.workflows.desk import Desk
+from workflows.steps import AUDIT_MODE
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -189,7 +191,7 @@ async def test_people_are_shown_what_the_proposal_could_be_made_from(
         path = f"/loans/{loan.loan_id}/draws/{loan.next_draw}/analysis"
         require_ok(await grant.request("PUT", path, json=analysis))
         part = grant.keep("analysis", analysis, analysing._proposal(analysis))
-        return AnalysisRef(part=part, compliance=False, payable=True)
+        return AnalysisRef(part=part, compliance=False)
 
     monkeypatch.setattr(draw_steps, "write_analysis", write_analysis)
     case = await desk.open(loan)
@@ -228,10 +230,35 @@ async def test_a_draw_that_one_agent_alone_calls_paid_does_not_close_as_disburse
     case = await desk.open(loan)
     await desk.decide("omar", await desk.asked(case))
     view = await desk.ended(case, "stopped")
-    assert view.stopped_for == "close_case was denied: I13, unasked:loan-servicing"
+    assert view.stopped_for == "close_case was denied: I13, undone:loan-servicing"
     assert desk.paid(loan) == 0
     settled = [e["data"] for e in await desk.entries(case) if e["type"] == "grant.settled"]
     assert "disbursement" in {part["name"] for each in settled for part in each["parts"]}
+    await desk.people["ada"].act("case.end", case, Reason(reason="nothing was paid"))
+    assert (await desk.ended(case)).result == "ended"
+
+
+async def test_a_draw_that_one_agent_alone_calls_forbidden_does_not_close_as_flagged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9, I13: policy denies on the ledger alone: what people approved stands for a person's look."""
+    loan = desk.take_in_loan()
+    honest = CurrentGrant.request
+
+    async def request(
+        self: CurrentGrant, method: str, path: str, *, json: BaseModel | None = None
+    ) -> Answer:
+        if not isinstance(json, Payments):
+            return await honest(self, method, path, json=json)
+        reasons = ("I3", "forbidden", AUDIT_MODE)
+        raise ApplicationError("denied", *reasons, type="GrantDenied", non_retryable=True)
+
+    monkeypatch.setattr(CurrentGrant, "request", request)
+    case = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(case))
+    view = await desk.ended(case, "stopped")
+    assert view.stopped_for == "close_case was denied: I9, unsupported:flagged"
+    desk.audited.add(case)  # its replay would name the false denial
     await desk.people["ada"].act("case.end", case, Reason(reason="nothing was paid"))
     assert (await desk.ended(case)).result == "ended"
 
@@ -253,3 +280,34 @@ async def test_an_audit_finds_what_one_agent_alone_had_read_or_made(desk: Desk) 
             walk.entry(index, Entry.model_validate_json(json.dumps(each)))
         found = [t.found for t in collector.report().troubles if t.name == "checkpoint-before"]
         assert [each.endswith(f"came to the same {part}") for each in found] == [True, True]
+
+
+async def test_an_audit_finds_what_a_case_closed_with_and_no_system_did(desk: Desk) -> None:
+    """I4, I13: of an honest log, were it told otherwise by loan servicing, if only after the close."""
+    loan = desk.take_in_loan()
+    case = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(case))
+    assert (await desk.ended(case)).result == "disbursed"
+    files = await fetch_log(desk.people["una"])
+    entries = [json.loads(each) for each in files.entries]
+    of_case = [each for each in entries if each.get("case") == case]
+    (intent,) = (each for each in of_case if each["type"] == "action.requested")
+    done, refused = (
+        {**intent, "type": "action.performed", "data": {**intent["data"], "status": status}}
+        for status in (200, 409)
+    )
+    # Its word may come at any time: here, at the end.
+    before = [e for e in entries if e not in of_case or e["type"] != "action.performed"]
+    undone = ["closed with a disbursement, and no system has done it"]
+    for log, found in (
+        ([*before, refused], undone),
+        ([each for each in before if each != intent], undone),
+        (before, []),
+        ([*before, refused, done], []),
+    ):
+        collector = Collector()
+        walk = Walk(Scene(files, collector))
+        for index, each in enumerate(log):
+            walk.entry(index, Entry.model_validate_json(json.dumps(each)))
+        walk.end()
+        assert [t.found for t in collector.report().troubles if t.name == "result-undone"] == found

@@ -40,6 +40,8 @@ class Campaigns:
         self._people = people
         self._checkpoints = checkpoints
         self._campaigns: dict[str, _Campaign] = {}
+        self._came_to: dict[str, str] = {}
+        """What came of the review in each case."""
 
     def acted(self, entry: Entry) -> None:
         """A campaign is started, or acknowledged by a manager who saw what came of it."""
@@ -80,6 +82,7 @@ class Campaigns:
         except ValueError:
             self._scene.trouble("review", f"nothing is known that came of {identity}")
             return
+        self._came_to[entry.case or ""] = outcome
         stands = self._checkpoints.stand(entry.case or "").get(RECERTIFICATION)
         if stands is not _STATUS[outcome]:
             self._scene.trouble("review", f"{identity} was {outcome}, and nobody said so")
@@ -97,6 +100,14 @@ class Campaigns:
             self._people.suspended(identity)
         elif outcome is Reviewed.SUSPENDED:
             self._people.suspended(identity)
+
+    def closed(self, entry: Entry) -> None:
+        """A case that says what came of a review has that on the ledger (I13)."""
+        definition, result = self._scene.process(entry.case), str(entry.data.get("result"))
+        if definition is None or definition.name != REVIEW_PROCESS or result not in set(Reviewed):
+            return
+        if self._came_to.get(entry.case or "") != result:
+            self._scene.trouble("review", f"{entry.case} was closed as {result}, and nothing was")
 
     def _place(self, entry: Entry, identity: str, outcome: Reviewed) -> None:
         """Its place in the campaign is the number in the subject, which was named at the start."""

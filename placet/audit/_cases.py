@@ -8,6 +8,7 @@
 
 from placet.audit._acts import with_act
 from placet.audit._attending import handed_in_again
+from placet.audit._campaigns import Campaigns
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._grants import Grants
 from placet.audit._orders import Orders
@@ -29,12 +30,14 @@ class Cases:
         checkpoints: Checkpoints,
         grants: Grants,
         orders: Orders,
+        campaigns: Campaigns,
     ) -> None:
         self._scene = scene
         self._people = people
         self._checkpoints = checkpoints
         self._grants = grants
         self._orders = orders
+        self._campaigns = campaigns
         self._closed_with: dict[str, str] = {}
         """The part that each case's result rests on, of those with such a result."""
 
@@ -122,6 +125,7 @@ class Cases:
         self._orders.closed(entry)
         if with_act(entry):
             return  # who ends it signs that
+        self._campaigns.closed(entry)
         self._grants.own(entry)
         definition = self._scene.processes.get(case.process_digest)
         result = str(entry.data.get("result"))

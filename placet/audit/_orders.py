@@ -21,7 +21,7 @@ from placet.model import (
 )
 
 ORDERS = {EntryType.TOOL_BEGUN, EntryType.IDENTITY_PROVEN}
-_DONE = {"rotated", "offboarded"}
+_DONE = {goal.done for goal in Goal}
 
 
 @dataclass

@@ -119,7 +119,9 @@ class Walk:
         self._limits = Limits(scene, self._people)
         self._campaigns = Campaigns(scene, self._people, self.checkpoints)
         self._orders = Orders(scene, self._people, self.checkpoints)
-        self._cases = Cases(scene, self._people, self.checkpoints, self._grants, self._orders)
+        self._cases = Cases(
+            scene, self._people, self.checkpoints, self._grants, self._orders, self._campaigns
+        )
         self._log_keys = LogKeys(scene)
         self._last: datetime | None = None
         self._payload_key: JsonValue = None

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, case, or_, select
 
 from placet.authority._approvals import newest_checkpoint
+from placet.authority._carried_out import item_of, subject_of_item
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound
@@ -218,7 +219,7 @@ class Campaigns:
                 "checkpoint": outcome.checkpoint_id,
                 **done.model_dump(mode="json", exclude={"identity"}),
             }
-            subject = _subject_of(item)
+            subject = subject_of_item(item)
             tx.append("identity.reviewed", AUTHORITY, said, case=claims.txn, record=subject)
             key = (item.campaign, item.number)
             tx.change(CampaignItemRow, key, done_json=canonical_json(done).decode())
@@ -299,13 +300,8 @@ def _begin(tx: Tx, case_id: str) -> CampaignItemRow:
     """
     case = tx.get(Case, case_id)
     assert case is not None  # its grant is live
-    words = case.subject.split("/")
-    item = (
-        tx.get(CampaignItemRow, (words[1], int(words[3][:9])))
-        if len(words) == 4 and words[3].isdecimal()
-        else None
-    )
-    if item is None or case.subject != _subject_of(item):
+    item = item_of(tx, case)
+    if item is None:
         raise NotFound("the case is about no identity of a campaign")
     if item.case_id not in (None, case_id):
         other = tx.get(Case, item.case_id)
@@ -314,11 +310,6 @@ def _begin(tx: Tx, case_id: str) -> CampaignItemRow:
     if item.case_id != case_id:
         tx.change(CampaignItemRow, (item.campaign, item.number), case_id=case_id)
     return item
-
-
-def _subject_of(item: CampaignItemRow) -> str:
-    """The record of an item's case, in its one spelling."""
-    return f"campaign/{item.campaign}/identity/{item.number}"
 
 
 def campaign_view(reader: Reader, campaign: str) -> CampaignView | None:
@@ -338,7 +329,7 @@ def campaign_view(reader: Reader, campaign: str) -> CampaignView | None:
         items=tuple(
             CampaignItem(
                 number=each.number,
-                subject=_subject_of(each),
+                subject=subject_of_item(each),
                 identity=each.identity,
                 owner=each.owner,
                 risk=Risk(each.risk),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from placet.authority._approvals import newest_checkpoint
+from placet.authority._carried_out import ORDER, order_of
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, NotFound
 from placet.authority._outcomes import require_live
@@ -39,12 +40,10 @@ from placet.model import (
 )
 from placet.tokens import GrantClaims, Proof
 
-_KIND = "identity-order"
-
 
 def subject_of(order: str) -> str:
     """The record of an order's case."""
-    return f"{_KIND}/{order}"
+    return f"{ORDER}/{order}"
 
 
 class Orders:
@@ -225,9 +224,8 @@ def _order_of(reader: Reader, case_id: str) -> OrderRow:
         NotFound: it is about none, or its order is another case's.
     """
     case = reader.get(Case, case_id)
-    kind, _, order = ("", "", "") if case is None else case.subject.partition("/")
-    row = reader.get(OrderRow, order) if kind == _KIND else None
-    if case is None or row is None or Goal(row.goal).process != case.process:
+    row = None if case is None else order_of(reader, case)
+    if row is None:
         raise NotFound("the case is about no such order")
     return row
 

@@ -3,6 +3,7 @@
 from placet.model import (
     ANOTHER_TRY,
     CONFIRMATION,
+    ORDER_ENDED_BEFORE,
     CaseResult,
     CheckpointDefinition,
     CheckpointEnd,
@@ -27,10 +28,9 @@ KEEPER = "identity-keeper"
 LOOK = "look_at_order"
 ROTATE, ROTATE_CONFIRMED, OFFBOARD = "rotate_identity", "rotate_confirmed", "offboard_identity"
 GIVEN_UP = "given_up"
-ENDED_BEFORE = "ended_before"
-"""The identity has ended in another way after it was ordered, and no tool is called."""
 
-DONE = {Goal.ROTATE: "rotated", Goal.OFFBOARD: "offboarded"}
+ENDED_BEFORE = ORDER_ENDED_BEFORE
+DONE = {goal: goal.done for goal in Goal}
 NOT_CONFIRMED = (CheckpointStatus.REJECTED, CheckpointStatus.RETURNED, CheckpointStatus.EXPIRED)
 _NOT_AGAIN = (*NOT_CONFIRMED, CheckpointStatus.VOIDED)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from placet.model._ids import CaseId, Name, Principal, RecordId
+from placet.model._ids import CaseId, Identifier, Name, Principal, RecordId
 from placet.model._registry import CredentialKind, IdentityId, Person
 from placet.model._secrets import looks_secret
 from placet.model._values import Model, UtcTime
@@ -22,6 +22,9 @@ CONFIRMATION: Name = "confirmation"
 
 ANOTHER_TRY: Name = "another-try"
 """The checkpoint at which a person says whether the tool is called again, after it failed."""
+
+ORDER_ENDED_BEFORE: Identifier = "ended_before"
+"""What a case closes with whose identity has ended in another way: no tool is called."""
 
 NO_PROOF = "no_proof"
 """The reason for which the authority does not take a tool's answer."""
@@ -43,6 +46,11 @@ class Goal(StrEnum):
     def process(self) -> Name:
         """The process of its cases."""
         return ROTATION_PROCESS if self is Goal.ROTATE else OFFBOARDING_PROCESS
+
+    @property
+    def done(self) -> Identifier:
+        """What its cases close with once it is proven."""
+        return "rotated" if self is Goal.ROTATE else "offboarded"
 
 
 class Standing(StrEnum):

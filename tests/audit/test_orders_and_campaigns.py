@@ -308,6 +308,11 @@ def asked(pen: Pen, like: CheckpointView, status: str = "approved", reason: str 
     return checkpoint
 
 
+def closed(pen: Pen, result: str) -> None:
+    record = f"campaign/{CAMPAIGN}/item/1"
+    pen.write("case.closed", actor="agent:orchestrator", case=CASE, record=record, result=result)
+
+
 def reviewed(pen: Pen, checkpoint: str, outcome: str = "kept", **data: Any) -> None:
     record = data.pop("record", f"campaign/{CAMPAIGN}/item/1")
     said = {"target": AGENT, "campaign": CAMPAIGN, "checkpoint": checkpoint, "outcome": outcome}
@@ -433,6 +438,20 @@ def reviewed_twice(pen: Pen, like: CheckpointView) -> str:
     return "review"
 
 
+def closed_as_reviewed_otherwise(pen: Pen, like: CheckpointView) -> str:
+    started(pen)
+    reviewed(pen, asked(pen, like, "rejected", "end"), "ended")
+    closed(pen, "narrowed")
+    return "review"
+
+
+def closed_as_reviewed_and_nothing_was(pen: Pen, like: CheckpointView) -> str:
+    started(pen)
+    asked(pen, like, "rejected", "end")
+    closed(pen, "ended")
+    return "review"
+
+
 CAMPAIGNS = (
     started_twice,
     acknowledged_by_who_began_it,
@@ -452,6 +471,8 @@ CAMPAIGNS = (
     reviewed_in_the_place_before_the_first,
     reviewed_in_no_campaign,
     reviewed_twice,
+    closed_as_reviewed_otherwise,
+    closed_as_reviewed_and_nothing_was,
 )
 
 
@@ -488,6 +509,7 @@ def test_what_its_owner_said_holds(
     pen = campaigning()
     started(pen)
     reviewed(pen, asked(pen, like, status, reason), outcome, actions=["parcel:look"])
+    closed(pen, outcome)
     acknowledged(pen, **{outcome: 1})
     assert of_campaigns(pen) == set()
     said = {"action": "parcel:weigh", "expires": pen.in_seconds(30), "key": "A" * 43}

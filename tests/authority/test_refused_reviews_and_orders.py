@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from placet.authority._campaigns import Campaigns
+from placet.authority._carried_out import require_carried_out
 from placet.authority._definitions import Definitions
 from placet.authority._orders import Orders
 from placet.authority._store import (
@@ -45,6 +46,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 REVIEWER, SCALE, BOT = "agent:identity-reviewer", "agent:scale", "bot:nightly"
 WHY = {"reason": "a test"}
 NO_ITEM = (404, "the case is about no identity of a campaign")
+UNDONE = ("I13", "undone:authority")
 UNDECIDED = (409, "the owner has not decided", "I5", "undecided")
 
 
@@ -240,6 +242,40 @@ async def test_silence_suspends_nobody_back_in_who_has_left(at: Acting) -> None:
     assert bot.suspended_for == "review_unanswered"
 
 
+async def test_a_review_closes_with_what_was_carried_out_in_it_and_with_nothing_else(
+    at: Acting,
+) -> None:
+    """I10, I13: an agent that tells what came of it, and has not asked for that, has done nothing."""
+    await start(at, "closing", BOT)
+    granted = await reviewing(at, 140, "campaign/closing/identity/1", "approved")
+    said = f"needs the review of {BOT} to have come to that"
+    for result in Reviewed:
+        async with at.refuses(409, f"{result} {said}", *UNDONE):
+            await closing(at, granted, result)
+    assert (await carry_out(at, granted)).outcome is Reviewed.KEPT
+    for result in set(Reviewed) - {Reviewed.KEPT}:
+        async with at.refuses(409, f"{result} {said}", *UNDONE):
+            await closing(at, granted, result)
+    await closing(at, granted, Reviewed.KEPT)
+    subject = "campaign/closing/identity/1"
+    other = await reviewing(at, 141, subject, "approved", process="another-review")
+    await at.write(lambda tx: tx.change(Case, granted.case, process="the-review-before"))
+    await at.write(lambda tx: tx.change(Case, other.case, process=REVIEW_PROCESS))
+    async with at.refuses(409, f"kept {said}", *UNDONE):
+        await closing(at, other, Reviewed.KEPT)
+
+
+async def closing(at: Acting, granted: Granted, result: str) -> None:
+    """Ask whether its case may close so."""
+
+    def ask(tx: Tx) -> None:
+        case = tx.get(Case, granted.case)
+        assert case is not None
+        require_carried_out(tx, case, result)
+
+    await at.write(ask)
+
+
 async def _known(at: Acting, principal: str) -> Identity:
     found = await at.core.store.read(lambda reader: reader.get(Identity, principal))
     assert found is not None
@@ -357,9 +393,26 @@ def _ask(tx: Tx, case: str, status: str) -> None:
     tx.change(Checkpoint, checkpoint, case_id=case, status=status, entry=10_000)
 
 
+async def test_an_order_closes_as_done_once_it_is_proven(at: Acting) -> None:
+    """I10, I13: an agent that has called no tool has rotated nothing."""
+    granted = await ordered(at, 13)
+    await Orders(at.core).look(granted.claims(at), proof(at, granted.key))
+    unproven = (409, "rotated needs a proof of the owner's tool for bot:old", *UNDONE)
+    async with at.refuses(*unproven):
+        await closing(at, granted, "rotated")
+    await begin(at, granted)
+    async with at.refuses(*unproven):
+        await closing(at, granted, "rotated")
+    await prove(at, granted, proven(at))
+    await closing(at, granted, "rotated")
+
+
 async def test_no_tool_is_begun_for_an_identity_that_has_ended(at: Acting) -> None:
-    """I10: its credential is not made anew."""
+    """I10: its credential is not made anew; a case closes so once it has ended, and not before."""
     granted = await ordered(at, 12)
+    async with at.refuses(409, "ended_before needs bot:old to have ended, and it has not", *UNDONE):
+        await closing(at, granted, "ended_before")
     await at.act("ada", "identity.end", "bot:old", WHY)
+    await closing(at, granted, "ended_before")
     async with at.refuses(409, "the identity has ended", "I10", "past_end_date"):
         await begin(at, granted)

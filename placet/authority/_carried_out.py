@@ -1,0 +1,58 @@
+"""What a case about an identity closes with: what the authority has done or recorded in it.
+
+(I10, I13) What the steps of a review and of an order do, the authority does. An agent that leaves a
+step's part, and has not asked for it, has narrowed, ended or offboarded nothing.
+"""
+
+from placet.authority._errors import Conflict
+from placet.authority._store import CampaignItemRow, Case, OrderRow, Reader, Registered, Tx
+from placet.model import ORDER_ENDED_BEFORE, REVIEW_PROCESS, CarriedOut, Goal, Reviewed
+
+ORDER = "identity-order"
+
+
+def item_of(reader: Reader, case: Case) -> CampaignItemRow | None:
+    """The identity of a campaign that a case is about, if it is about one."""
+    words = case.subject.split("/")
+    if len(words) != 4 or not words[3].isdecimal():
+        return None
+    item = reader.get(CampaignItemRow, (words[1], int(words[3][:9])))
+    return None if item is None or case.subject != subject_of_item(item) else item
+
+
+def subject_of_item(item: CampaignItemRow) -> str:
+    """The record of an item's case, in its one spelling."""
+    return f"campaign/{item.campaign}/identity/{item.number}"
+
+
+def order_of(reader: Reader, case: Case) -> OrderRow | None:
+    """The order that a case is about, if it is about one of its process."""
+    kind, _, order = case.subject.partition("/")
+    row = reader.get(OrderRow, order) if kind == ORDER else None
+    return None if row is None or Goal(row.goal).process != case.process else row
+
+
+def require_carried_out(tx: Tx, case: Case, result: str) -> None:
+    """Require that a review or an order has come to the result that its case would close with.
+
+    Raises:
+        Conflict: it has not.
+    """
+    item = item_of(tx, case) if case.process == REVIEW_PROCESS else None
+    if item is not None and result in set(Reviewed):
+        done = None if item.done_json is None else CarriedOut.model_validate_json(item.done_json)
+        if item.case_id != case.id or done is None or done.outcome != result:
+            raise _undone(f"{result} needs the review of {item.identity} to have come to that")
+    row = order_of(tx, case)
+    if row is None:
+        return
+    if result == Goal(row.goal).done and (row.case_id != case.id or row.proof_json is None):
+        raise _undone(f"{result} needs a proof of the owner's tool for {row.identity}")
+    if result == ORDER_ENDED_BEFORE:
+        known = tx.get(Registered, row.identity)
+        if known is not None and (known.ends_at is None or known.ends_at > tx.now):
+            raise _undone(f"{result} needs {row.identity} to have ended, and it has not")
+
+
+def _undone(message: str) -> Conflict:
+    return Conflict(message, ("I13", "undone:authority"))

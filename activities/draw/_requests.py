@@ -11,10 +11,13 @@ class PacketRef(Model):
 
 
 class LoanRef(Model):
-    """The loan as it was read: its part, its version, and the payees to screen."""
+    """The loan as it was read: its part, its content, and the payees to screen.
+
+    A note leaves the loan's version as it is: ``digest`` says whether two have read the same.
+    """
 
     part: PartRef
-    version: int
+    digest: Digest
     payees: tuple[RecordId, ...]
     last_draw: int
 

@@ -34,7 +34,7 @@ from lender.model import (
     worsened,
 )
 from placet.agent import current_grant, governed, read_answer, require_ok
-from placet.model import Digest, Model, PartRef, quantity
+from placet.model import Digest, Model, PartRef, digest_json, quantity
 from placet.process import StepRequest
 
 
@@ -136,7 +136,7 @@ async def _read_loan(request: StepRequest, name: str) -> LoanRef:
     grant.reason(f"read loan {loan_id}, version {loan.version}")
     return LoanRef(
         part=grant.keep(name, loan),
-        version=loan.version,
+        digest=digest_json(loan),
         payees=tuple(f"payee/{payee.id}" for payee in loan.payees),
         last_draw=len(loan.prior_draws),
     )

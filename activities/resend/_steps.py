@@ -20,7 +20,7 @@ from lender.model import (
     resend,
 )
 from placet.agent import current_grant, governed, read_answer
-from placet.model import PartRef, Proposal, quantity
+from placet.model import PartRef, Proposal, digest_json, quantity
 from placet.process import StepRequest
 
 
@@ -48,7 +48,11 @@ async def _read_payment(request: StepRequest, name: str) -> SentRef:
     sent = read_answer(await grant.request("GET", _path(request.record)), SentPayment)
     came = "came back" if sent.came_back is not None else "is not known to have come back"
     grant.reason(f"read payment {sent.payment.id} of {sent.payment.amount}, which {came}")
-    return SentRef(part=grant.keep(name, sent), payee=f"payee/{sent.payment.payee}")
+    return SentRef(
+        part=grant.keep(name, sent),
+        digest=digest_json(sent),
+        payee=f"payee/{sent.payment.payee}",
+    )
 
 
 @activity.defn

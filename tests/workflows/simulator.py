@@ -69,8 +69,8 @@ WORKFLOWS = (
 )
 _DIGEST = digest_bytes(b"simulated")
 _PART = {"name": "part", "record": SUBJECT, "digest": _DIGEST}
-LOAN = {"part": _PART, "version": 4, "payees": ["payee/p-1"], "last_draw": 1}
-_SENT = {"part": _PART, "payee": "payee/p-1"}
+LOAN = {"part": _PART, "digest": _DIGEST, "payees": ["payee/p-1"], "last_draw": 1}
+_SENT = {"part": _PART, "digest": _DIGEST, "payee": "payee/p-1"}
 Answer = Mapping[str, Any] | CheckpointStatus | Exception | Callable[[timedelta], CheckpointStatus]
 """What a step gives: a result, a checkpoint's status, an error, or a status that time changes."""
 
@@ -138,7 +138,7 @@ OPEN, APPROVED, RETURNED = (
     CheckpointStatus.RETURNED,
 )
 RESUBMITTED, VOIDED = CheckpointStatus.RESUBMITTED, CheckpointStatus.VOIDED
-_CHANGED_LOAN = {**LOAN, "version": 5}
+_CHANGED_LOAN = {**LOAN, "digest": digest_bytes(b"changed")}
 _COMPLIANCE = {"part": _PART, "compliance": True}
 _CHANGED = {"part": _PART, "unchanged": False}
 _AUDIT = denied("I3", "forbidden", "policy:law.audit-mode-pays-nothing")

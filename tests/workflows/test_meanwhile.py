@@ -3,12 +3,17 @@
 When all are done, the whole ledger is verified, and each closed case replayed (``conftest.py``).
 """
 
+import asyncio
+
 import pytest
 
+import activities.draw._steps as draw_steps
+from activities.draw import LoanRef
 from lender.model import LoanFile
 from lender.samples import plan_for, write_packet
 from lender.servicing import import_loan
 from placet.model import Verdict
+from placet.process import StepRequest
 from tests.admitting import admit
 from tests.workflows.desk import Desk
 
@@ -54,3 +59,30 @@ async def test_an_invoice_that_another_draw_billed_meanwhile_comes_before_people
     await desk.decide("omar", anew, Verdict.REJECT)
     assert (await desk.ended(cases[1])).result == "rejected"
     assert desk.paid(loans[1]) == 0
+
+
+async def test_what_is_noted_of_a_loan_between_two_readings_is_read_by_both(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I3, I11: a note leaves the loan's version as it is; no person need let the case go on."""
+    loan = desk.take_in_loan()
+    honest, taken = draw_steps._read_loan, list[str]()
+    noted = asyncio.Event()
+
+    async def read_loan(request: StepRequest, name: str) -> LoanRef:
+        taken.append(name)
+        if name == "loan_again":
+            await noted.wait()
+            return await honest(request, name)
+        read = await honest(request, name)
+        if not noted.is_set():
+            said = await desk.command("dana", "loan", "note", loan.loan_id, "--deposits", "1.00")
+            assert said.code == 0, said.err
+            noted.set()
+        return read
+
+    monkeypatch.setattr(draw_steps, "_read_loan", read_loan)
+    case = await desk.open(loan)
+    await desk.decide("omar", await desk.asked(case), Verdict.REJECT)
+    assert (await desk.ended(case)).result == "rejected"
+    assert sorted(taken) == ["loan", "loan", "loan_again", "loan_again"]

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import WorkflowHistory
 
-from placet.model import CheckpointStatus
+from placet.model import CheckpointStatus, digest_bytes
 from placet.process import READINGS, STOP_CASE
 from tests.workflows.simulator import (
     LOAN,
@@ -116,7 +116,9 @@ async def test_what_changes_between_two_readings_is_read_by_both_anew(played: Si
     _, simulation, _ = await played.play(SCENARIOS["read-by-two-while-it-changes"])
     assert simulation.asked.count("read_loan") == simulation.asked.count("read_loan_again") == 2
     assert simulation.asked.count("read_packet") == simulation.asked.count("analyse_draw") == 1
-    never = Scenario("disbursed", {"read_loan_again": [{**LOAN, "version": 7}]})
+    never = Scenario(
+        "disbursed", {"read_loan_again": [{**LOAN, "digest": digest_bytes(b"another")}]}
+    )
     _, simulation, _ = await played.play(never)
     assert simulation.asked.count("read_loan") == READINGS
     assert simulation.asked.count("open_checkpoint") == 1, "the authority judges"

@@ -128,10 +128,10 @@ class Cases:
         self._campaigns.closed(entry)
         self._grants.own(entry)
         definition = self._scene.processes.get(case.process_digest)
-        result = str(entry.data.get("result"))
-        found = None if definition is None else definition.result(result)
         if definition is None:
             return
+        result = str(entry.data.get("result"))
+        found = definition.result(result)
         if found is not None and found.part is not None:
             self._closed_with[entry.case or ""] = found.part
         stand = self._checkpoints.ends(entry.case or "")

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
+from textual import app as _app
+from textual import pilot as _pilot
 from textual._compositor import Compositor  # it has no other address; Textual is pinned
+from textual._context import active_app
+from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Button
@@ -95,6 +99,50 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Compositor, "render_update", update)
 
 
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a key or a click, wait until all that it causes is done and laid out.
+
+    Textual waits until the processor has been idle for 20 ms, several times after each key.
+    """
+
+    async def wait_for_idle(*_seconds: float) -> None:
+        await _laid_out(active_app.get())
+
+    for module in (_app, _pilot):
+        monkeypatch.setattr(module, "wait_for_idle", wait_for_idle)
+
+
+async def _laid_out(app: App[None]) -> None:
+    """Until nobody has a message left, and the screen needs no layout."""
+    await _nothing_to_do()
+    while app._resize_timer is not None:  # 8 ms, for a hand that pulls at the window
+        await asyncio.sleep(0.005)
+        await _nothing_to_do()
+    while app.screen_stack and _is_outdated(app.screen):
+        app.screen._on_timer_update()  # as its clock does 60 times a second, and the pilot's pause
+        await _nothing_to_do()
+
+
+async def _nothing_to_do() -> None:
+    """Until the loop would wait for its next timer, or another thread."""
+    ready = asyncio.get_running_loop()._ready
+    await asyncio.sleep(0)
+    while ready:
+        await asyncio.sleep(0)
+
+
+def _is_outdated(screen: Screen) -> bool:
+    return bool(
+        screen._layout_required
+        or screen._scroll_required
+        or screen._repaint_required
+        or screen._recompose_required
+        or screen._dirty_widgets
+        or screen._callbacks
+    )
+
+
 class Desk:
     """A running console, and what can be seen on it."""
 
@@ -104,20 +152,20 @@ class Desk:
 
     async def settle(self) -> None:
         """Until every question is answered and drawn."""
-        quiet = 0
-        while quiet < 3:
-            await asyncio.sleep(0.02)  # a pause of the pilot's asks each widget: seldom is enough
-            running = [
-                each
-                for each in self.app.workers
-                if each.group not in {"follow", "forget"} and not each.is_finished
-            ]
-            quiet = 0 if running else quiet + 1
-        await self.pilot.pause()
+        await _laid_out(self.app)
+        while any(
+            each.group not in {"follow", "forget"} and not each.is_finished
+            for each in self.app.workers
+        ):
+            await asyncio.sleep(0.005)
+            await _laid_out(self.app)
         _UPDATE(self.app.screen._compositor, screen_stack=self.app._background_screens)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        for key in keys:
+            if key in {"enter", "space"} and isinstance(self.app.focused, Button):
+                await self.free(self.app.focused)
+            await self.pilot.press(key)
         await self.settle()
 
     async def type(self, text: str) -> None:
@@ -125,15 +173,22 @@ class Desk:
         await self.settle()
 
     async def click(self, selector: str, **how) -> None:
+        for button in self.app.screen.query(selector).results(Button):
+            await self.free(button)
         await self.pilot.click(selector, **how)
         await self.settle()
 
     async def push(self, selector: str) -> None:
-        """Press a button by key, once it is free: what was pressed just now takes no second one."""
+        """Press a button by key, once it is free."""
         button = self.app.screen.query_one(selector, Button)
-        await self.until(lambda: not button.has_class("-active") and not button.disabled)
+        await self.free(button)
+        await self.until(lambda: not button.disabled)
         self.app.screen.set_focus(button)
         await self.press("enter")
+
+    async def free(self, button: Button) -> None:
+        """Until it can be pressed: what was pressed just now takes no second one."""
+        await self.until(lambda: not button.has_class("-active"))
 
     async def until(self, look: Callable[[], bool]) -> None:
         """Until something is so; what is seen instead is told after a while."""

@@ -477,6 +477,8 @@ class Simulator:
             raise httpx.ConnectError("nobody is there", request=request)
         if self.delay:
             await asyncio.sleep(self.delay)
+        if b"device_code" in request.content:
+            await asyncio.sleep(0.01)  # the server's own turn, or it is asked without a pause
         if self.failing is not None:
             return httpx.Response(self.failing, json=_problem("server_error", "it failed"))
         if self.garbage is not None:

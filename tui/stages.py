@@ -54,7 +54,7 @@ def case_cells(
     if stage == _STANDS and case.standstill is not None:
         waits = case.standstill.said(words.clock)
     return (
-        what_cell(subject, case.held_on),
+        what_cell(subject, case.held_on, line),
         Cell(stage.name, stage.tone),
         Cell(harmless(waits), "bad" if case.stopped_for or stage == _STANDS else "plain"),
         Cell(words.in_a_row(left), tone),

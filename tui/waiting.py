@@ -119,7 +119,7 @@ def line_cells(
     amount = Cell(words.money(line.amount, words.currency(definition)))
     return (
         Cell(words.in_a_row(left), tone),
-        what_cell(words.line_words(definition, line.subject, line.about), line.held_on),
+        what_cell(words.line_words(definition, line.subject, line.about), line.held_on, line),
         *((amount,) if columns is COLUMNS else ()),
         findings_cell(line),
         Cell(_decided(line), "plain" if line.decided else "muted"),
@@ -138,6 +138,7 @@ def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> lis
         (f"{harmless(words.line_words(definition, line.subject, line.about))}\n", "head"),
         f"{harmless(line.title)}\n\n",
         *held_look(line.held_on),
+        *_emergency_look(line),
         (f"{amount}\n" if amount else "", "strong"),
         (f"{left}, until {words.clock(line.due_at)}\n\n", tone),
         ("waits for you\n" if mine else "does not wait for you\n", "good" if mine else "muted"),
@@ -156,14 +157,23 @@ def line_look(line: CheckpointLine, definition: ProcessDefinition | None) -> lis
     return made
 
 
-def what_cell(what: str, held_on: str | None) -> Cell:
-    """What a row is about, behind a mark where a hold stops it."""
-    return Cell(harmless(what)) if held_on is None else Cell(f"held: {harmless(what)}", "bad")
+def what_cell(what: str, held_on: str | None, line: CheckpointLine | None) -> Cell:
+    """What a row is about, behind a mark where a hold stops it or the emergency path asks it."""
+    if held_on is not None:
+        return Cell(f"held: {harmless(what)}", "bad")
+    if line is not None and line.emergency_until is not None:
+        return Cell(f"▲ {harmless(what)}", "warn")
+    return Cell(harmless(what))
 
 
 def held_look(held_on: str | None) -> list[Piece]:
     """In a closer look: which hold stops it, if one does."""
     return [] if held_on is None else [(f"{harmless(words.hold_words(held_on))}\n\n", "bad")]
+
+
+def _emergency_look(line: CheckpointLine) -> list[Piece]:
+    until = line.emergency_until
+    return [] if until is None else [(f"▲ Emergency until {words.clock(until)}\n\n", "warn")]
 
 
 def findings_cell(line: CheckpointLine) -> Cell:

@@ -8,11 +8,12 @@ says who may decide; the authority looks at that when a decision comes.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, literal, select
+from sqlmodel import col
 
 from placet.authority._cases import view
 from placet.authority._holds import held_among
@@ -36,6 +37,7 @@ from placet.authority._store import (
     ListedCheckpoint,
     ListedRole,
     Reader,
+    ReviewRow,
     StandstillRow,
     table_of,
 )
@@ -82,16 +84,30 @@ def list_checkpoints(
     found = page_of(reader, LINES.c.id, whole, branches, filters, cursor, query.limit, down=down)
     shown = found[: query.limit]
     held = held_among(reader, [row.subject for row in shown])
+    until = _emergencies_among(reader, [row.id for row in shown], now)
     return CheckpointPage(
-        checkpoints=tuple(_line(row, asker, held.get(row.subject)) for row in shown),
+        checkpoints=tuple(
+            _line(row, asker, held.get(row.subject), until.get(row.id)) for row in shown
+        ),
         next=next_of(query, found, name, query.limit),
     )
 
 
-def _line(row: Any, asker: Asker, held_on: str | None) -> CheckpointLine:
+def _emergencies_among(
+    reader: Reader, checkpoints: Collection[str], now: datetime
+) -> Mapping[str, datetime]:
+    """Those of these that are asked by the emergency path now, each with when that ends."""
+    asked = col(ReviewRow.checkpoint_id).in_(checkpoints)
+    found = reader.all(ReviewRow, asked, col(ReviewRow.until) > now)
+    return {row.checkpoint_id: row.until for row in found}
+
+
+def _line(
+    row: Any, asker: Asker, held_on: str | None, emergency_until: datetime | None
+) -> CheckpointLine:
     waits = json.loads(row.waits_json)
     mine = not set(waits["roles"]).isdisjoint(asker.seats) and asker.principal not in waits["but"]
-    told = {"mine": mine, "held_on": held_on}
+    told = {"mine": mine, "held_on": held_on, "emergency_until": emergency_until}
     return CheckpointLine.model_validate_json(row.line_json).model_copy(update=told)
 
 

@@ -223,13 +223,26 @@ def _waits_for(mine: bool, others: bool) -> WaitsFor | None:
     return WaitsFor.ME if mine else WaitsFor.OTHERS if others else None
 
 
-_COLUMNS = ("id", "title", "subject", "status", "amount", "findings", "due", "held_on", "missing")
+_COLUMNS = (
+    "id",
+    "title",
+    "subject",
+    "status",
+    "amount",
+    "findings",
+    "due",
+    "emergency_until",
+    "held_on",
+    "missing",
+)
 
 
 def _print_lines(row: Mapping[str, str]) -> None:
     said = [row[each] for each in ("title", "subject", "amount") if row[each]]
     print(f"{row['id']}  {row['status']}, due {row['due']}")
     print(f"    {harmless(' · '.join([*said, row['findings']]))}")
+    if row["emergency_until"]:
+        print(f"    EMERGENCY until {row['emergency_until']}")
     if row["held_on"]:
         print(f"    on hold: {row['held_on']}")
     if row["missing"]:
@@ -245,7 +258,12 @@ def _in_columns(line: CheckpointLine) -> dict[str, str]:
         "status": line.status.value,
         "amount": "" if line.amount is None else f"{line.amount:,.2f}",
         "findings": f"{counts.blocking} blocking, {counts.warning} warning",
-        "due": f"{line.due_at.astimezone(UTC):%Y-%m-%d %H:%MZ}",
+        "due": _minute(line.due_at),
+        "emergency_until": "" if line.emergency_until is None else _minute(line.emergency_until),
         "held_on": line.held_on or "",
         "missing": "; ".join(line.missing),
     }
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%MZ}"

@@ -161,6 +161,7 @@ class CheckpointLine(Model):
 
     ``about`` is the id of what is decided about, where the process names it beside the subject.
     ``held_on`` is the record on which a hold is that stops the case: its subject, or one above it.
+    ``emergency_until`` is when the emergency path ends, where it was begun and has not ended.
     """
 
     id: CheckpointId
@@ -184,6 +185,7 @@ class CheckpointLine(Model):
     mine: bool = False
     about: str | None = None
     held_on: RecordId | None = None
+    emergency_until: UtcTime | None = None
 
 
 class CheckpointPage(Model):

@@ -23,6 +23,7 @@ from placet.authority._store import (
     DecisionRow,
     HoldRow,
     Reader,
+    ReviewRow,
     StandstillRow,
     Store,
     Tx,
@@ -340,6 +341,32 @@ async def test_rows_say_which_hold_stops_them(store: Store) -> None:
     cases = (await store.read(lambda r: list_cases(r, CaseQuery(), None))).cases
     assert {each.subject: each.held_on for each in lines if each.held_on} == wanted
     assert {each.subject: each.held_on for each in cases if each.held_on} == wanted
+
+
+async def test_rows_say_until_when_the_emergency_path_is(store: Store) -> None:
+    """It ends by the clock, hours before the row is due; from then on no word counts by it."""
+    await fill(store, Asked(1), Asked(2), Asked(3))
+    until = NOON + timedelta(hours=1)
+
+    def begin(tx: Tx) -> None:
+        for number, end in ((1, until), (2, NOON)):
+            case, asked = number_id("case", number), number_id("ckpt", number)
+            tx.add(
+                ReviewRow(
+                    id=number_id("review", number),
+                    checkpoint_id=asked,
+                    case_id=case,
+                    opened_by=CLEO.principal,
+                    opened_at=NOON - timedelta(hours=1),
+                    until=end,
+                    status="open",
+                )
+            )
+
+    await store.write(begin)
+    lines = (await page(store)).checkpoints
+    told = {_number(each.id): each.emergency_until for each in lines if each.emergency_until}
+    assert told == {1: until}
 
 
 async def test_an_overview_counts(store: Store) -> None:

@@ -197,6 +197,26 @@ def test_a_hold_is_told_wherever_a_case_is(floor: Floor) -> None:
     floor.say("ada", "case", "lift", loan, "--reason", "settled")
 
 
+def test_an_emergency_is_told_in_the_list_of_what_waits(floor: Floor, tmp_path: Path) -> None:
+    """It ends long before the row is due, and read as any other row."""
+    rules = tmp_path / "governance.json"
+    needs = [{"roles": ["loan-officer"], "count": 2}]
+    path = {"needs": needs, "seconds": 3600, "reviewers": ["auditor"]}
+    rules.write_text(json.dumps({"version": 1, "break_glass": path}))
+    floor.say("ada", "governance", "publish", str(rules))
+    before = floor.asked()
+    listed = ("checkpoint", "list", "--record", floor.view(before).subject)
+    assert "mergency" not in floor.say("aud", *listed).out
+    begin = ("emergency", "begin", before, "--reason", "the site floods", "--json")
+    asked = json.loads(floor.say("ana", *begin).out)["target"]
+    (line,) = json.loads(floor.say("aud", *listed, "--json").out)
+    assert line["id"] == asked
+    until = f"{datetime.fromisoformat(line['emergency_until']):%Y-%m-%d %H:%MZ}"
+    names, row = floor.say("aud", *listed).out.splitlines()
+    assert row[names.index("emergency_until") :].startswith(until)
+    assert f"    EMERGENCY until {until}\n" in floor.say("aud", *listed, COLUMNS="60").out
+
+
 def test_why_an_exception_was_accepted_is_shown_and_proven(floor: Floor) -> None:
     """I6: the next person reads whose exception it is, and the reason that they signed."""
     checkpoint = floor.asked(count=2, severities=("blocking",), excepting=True)

@@ -691,6 +691,7 @@ class Simulator:
             mine=self._prospect(view, who).may_decide,
             about=self.about,
             held_on=self.cases[view.case].held_on,
+            emergency_until=view.requirement.emergency_until,
         )
 
     def _groups(self, query: dict[str, list[str]], who: str) -> httpx.Response:

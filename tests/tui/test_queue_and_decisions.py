@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import jwt
@@ -26,7 +27,7 @@ from placet.model import (
 from tests.tui import simulator as world
 from tests.tui.conftest import PASSPHRASE, PATIENCE, Desk, Opened
 from tests.tui.simulator import Simulator, identifier
-from tui import saved
+from tui import saved, words
 from tui.screens.case import CaseScreen
 from tui.screens.decide import Decide
 from tui.screens.help import Help
@@ -571,6 +572,25 @@ async def test_what_is_on_hold_is_marked_and_not_approved_among_many(
         await desk.expect("Reject 2 together?")
         await desk.press("escape", "2")
         await desk.expect("held: parcel 1 of D-1")
+
+
+async def test_what_is_asked_by_the_emergency_path_is_marked(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """It ends long before the row is due, and read as any other row."""
+    until = world.NOW + timedelta(days=40_000)
+    for number in (1, 2, 3):
+        view = simulator.add(number, amount="100.00", hours=number)
+        if number != 2:
+            asked = view.requirement.model_copy(update={"emergency_until": until})
+            simulator.change(view.id, requirement=asked)
+    simulator.hold("depot/D-1/parcel/3")
+    async with open_console() as desk:
+        await desk.expect("▲ parcel 1 of D-1", "held: parcel 3 of D-1")
+        await desk.expect("▲ Emergency until", words.clock(until))
+        assert not desk.sees("▲ parcel 2")
+        await desk.press("2")
+        await desk.expect("▲ parcel 1 of D-1", "held: parcel 3 of D-1")
 
 
 async def test_a_hold_that_comes_while_many_are_read_leaves_out_what_it_stops(

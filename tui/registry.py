@@ -17,7 +17,7 @@ COLUMNS = (
     Column("Standing", 12),
     Column("Owner", 10, grow=1, drop=1),
     Column("Key age", 7, right=True, drop=2),
-    Column("Last used", 10, right=True),
+    Column("Last used", 10, right=True, drop=-1),
     Column("Live", 4, right=True, drop=3),
     Column("Review", 11, drop=5),
     Column("Ends", 11, drop=6),

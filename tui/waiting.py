@@ -25,10 +25,10 @@ from tui.widgets.table import Cell, Column
 T = TypeVar("T")
 _MARK_AND_COUNT = 5
 COLUMNS = (
-    Column("Time left", 11, key="urgency"),
+    Column("Time left", 11, drop=-1, key="urgency"),
     Column("What", 24, grow=3, most=60, names=True),
     Column("Amount", 14, right=True, key="amount"),
-    Column("Findings", 11, grow=1, most=22, least=_MARK_AND_COUNT),
+    Column("Findings", 11, grow=1, drop=-2, most=22, least=_MARK_AND_COUNT),
     Column("Decided", 7, grow=2, drop=1),
     Column("Still missing", 22, grow=5, drop=2),
     Column("Checkpoint", 18, grow=2, drop=3),

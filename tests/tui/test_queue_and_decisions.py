@@ -686,6 +686,23 @@ async def test_what_differs_in_its_last_characters_is_told_apart(
         await desk.expect("Compare with which case?", "-10014 of", "-10015 of")
 
 
+async def test_a_column_without_room_is_left_out_and_not_cut(
+    open_console: Opened, registry: Simulator
+) -> None:
+    """I6: an amount that is cut is another amount, and "14 min ago" read "14"."""
+    registry.add(4, blocking=True)
+    async with open_console(size=(40, 12)) as desk:
+        await desk.expect("What", "Amount", "parcel 4 of D-1 €184,200.00 ● 1")
+        assert not desk.sees("Time left")
+        await desk.press("3")
+        await desk.expect("Identity Standing", "● active")
+        assert not desk.sees("La")
+    async with open_console(size=(60, 20)) as desk:
+        await desk.expect("Time left", "Amount")
+        await desk.press("3")
+        await desk.expect("Last used")
+
+
 async def test_how_findings_weigh_is_seen_on_a_narrow_screen(
     open_console: Opened, simulator: Simulator
 ) -> None:

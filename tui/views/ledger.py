@@ -23,7 +23,7 @@ TAIL = 1024
 _FAILED = {True: "DOES NOT HOLD", False: "NOT JUDGED"}
 _COLUMNS = (
     Column("Entry", 7, right=True),
-    Column("When", 14),
+    Column("When", 14, drop=-1),
     Column("What", 18),
     Column("Who", 19, grow=2, drop=1, most=28),
     Column("", 11, grow=3, drop=2),

@@ -22,7 +22,7 @@ from tui.widgets.table import Cell, Column, Rows, VirtualTable
 _COLUMNS = (
     Column("What", 14),
     Column("Of", 22, grow=2),
-    Column("By", 12, grow=1),
+    Column("By", 12, grow=1, drop=-1),
     Column("Until", 22, grow=1, drop=1),
 )
 _AUDITOR = "auditor"

@@ -32,7 +32,8 @@ class Column:
 
     Columns of the highest ``drop`` are left out first where the table is too narrow. What ``names``
     something keeps the end of a long name where there is no room for the whole. Where there is none
-    even so, columns shrink to their ``least``, and names at last.
+    even so, columns shrink to their ``least``, and names at last; where not even the least of all
+    has room, those of a negative ``drop`` are left out too, since half a value is another one.
     """
 
     label: str
@@ -44,6 +45,11 @@ class Column:
     most: int = 0
     names: bool = False
     least: int = 0
+
+    @property
+    def smallest(self) -> int:
+        """How far it shrinks."""
+        return self.least or (_SHORTEST if self.names else self.width)
 
 
 @dataclass(frozen=True)
@@ -209,9 +215,10 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         width = self._seen or 80
         lead = 2 if self._with_marks else 0
         chosen = list(enumerate(self.columns))
-        while len(chosen) > 1 and self._needed(chosen) + lead > width:
-            worst = max(each.drop for _, each in chosen)
-            if worst <= 0:
+        while len(chosen) > 1 and any(each.drop for _, each in chosen):
+            worst = max(each.drop for _, each in chosen if each.drop)
+            needed = self._needed(chosen) if worst > 0 else self._least(chosen)
+            if needed + lead <= width:
                 break
             last = max(at for at, (_, each) in enumerate(chosen) if each.drop == worst)
             del chosen[last]
@@ -232,12 +239,15 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         return sum(each.width + _GAP for _, each in chosen) - _GAP
 
     @staticmethod
+    def _least(chosen: Sequence[tuple[int, Column]]) -> int:
+        return sum(each.smallest + _GAP for _, each in chosen) - _GAP
+
+    @staticmethod
     def _lacks(chosen: Sequence[tuple[int, Column]], lack: int) -> dict[int, int]:
         """What each column gives of what is lacking, those that name something last."""
         given: dict[int, int] = {}
         for index, each in sorted(chosen, key=lambda one: one[1].names):
-            least = each.least or (_SHORTEST if each.names else each.width)
-            given[index] = max(0, min(lack - sum(given.values()), each.width - least))
+            given[index] = max(0, min(lack - sum(given.values()), each.width - each.smallest))
         return given
 
     def on_resize(self) -> None:

@@ -47,7 +47,7 @@ class NoLog(Exception):
 
 
 class WrongName(ValueError):
-    """An administrator's name is none."""
+    """An administrator's name is none, or their key another's."""
 
 
 class AlreadyCreated(Exception):
@@ -68,10 +68,13 @@ async def create_log(
 
     Raises:
         AlreadyCreated: the database has a log.
-        WrongName: no administrator was named, fewer than must sign, or not as a name is spelled.
+        WrongName: no administrator was named, fewer than must sign, not as a name is spelled, or
+            two with one key.
     """
     if len({name for name, _ in administrators}) != len(administrators):
         raise WrongName("an administrator is named twice")
+    if len({key.thumbprint for _, key in administrators}) != len(administrators):
+        raise WrongName("two have the same key: each makes one of their own")
     if signatures > len(administrators):
         raise WrongName("two signatures need two administrators: name both")
     if not administrators:

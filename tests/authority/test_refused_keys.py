@@ -313,6 +313,7 @@ async def _come_in(at: Acting, whom: str) -> None:
     ("names", "signatures", "said"),
     [
         (("ada", "ada"), 1, "an administrator is named twice"),
+        (("ada", "bea"), 2, "two have the same key: each makes one of their own"),
         (("ada",), 2, "two signatures need two administrators: name both"),
         ((), 0, "name at least one administrator and a public key"),
         (("Ada",), 1, "'Ada' is no name"),

@@ -5,7 +5,7 @@ from placet.cli._identities import Why
 from placet.client import AuthorityError, OperatorClient
 from placet.model import Goal, IdentityId, Order, OrderIdentity
 
-_COLUMNS = ("order", "goal", "ordered_by", "ordered_at", "case", "tries")
+_COLUMNS = ("order", "goal", "ordered_by", "ordered_at", "case", "tries", "proof")
 
 
 def rotate(identity: str, reason: Why, as_json: AsJson = False) -> None:

@@ -1,11 +1,16 @@
 """Identities that are not people's, from the command line."""
 
+import asyncio
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from placet.authority import AuthoritySettings, Store
+from placet.authority._store import OrderRow
+from placet.model import ToolProof
 from tests.cli.conftest import Placet, Served
 
 SAID = ("--purpose", "weighs", "--environment", "production", "--owner", "ada")
@@ -130,6 +135,22 @@ def test_an_order_says_what_it_lacks_and_goes_on_when_it_is_there(
     assert (other.code, "goes on, to rotate it" in other.err) == (1, True), other
     report = placet("identity", "report", "long-lived", **own)
     assert "placet identity rotate api-key:cli/one" in report.out
+    asyncio.run(_prove(served, listed[0]["order"]))
+    proven = placet("identity", "orders", "api-key:cli/one", **own)
+    assert "AKIAEXAMPLE2" in proven.out
+
+
+async def _prove(served: Served, order: str) -> None:
+    """Its owner's tool has done it."""
+    proof = ToolProof(credential="AKIAEXAMPLE2", at=datetime.now(UTC), earlier="disabled")
+    settings = AuthoritySettings(
+        issuer=served.own["PLACET_AUTHORITY_ISSUER"],
+        database_url=served.own["PLACET_AUTHORITY_DATABASE_URL"],
+        key_passphrase=served.own["PLACET_AUTHORITY_KEY_PASSPHRASE"],
+    )
+    async with await Store.open(settings.database_url, origin=settings.origin) as store:
+        kept = {"proof_json": proof.model_dump_json()}
+        await store.write(lambda tx: tx.change(OrderRow, order, **kept))
 
 
 @pytest.mark.parametrize("width", ["80", "300"])

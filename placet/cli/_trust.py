@@ -7,7 +7,14 @@ import typer
 from pydantic import AfterValidator, Field, JsonValue
 
 from placet.cli._output import read_model
-from placet.ledger import NoteError, NoteVerifier, WitnessVerifier
+from placet.ledger import (
+    Checkpoint,
+    LedgerError,
+    NoteError,
+    NoteVerifier,
+    WitnessVerifier,
+    split_note,
+)
 from placet.model import Model, Thumbprint
 
 Trust = Annotated[
@@ -33,6 +40,14 @@ def _witness_key(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _head(note: str) -> str:
+    try:
+        Checkpoint.parse(split_note(note)[0])
+    except LedgerError as error:
+        raise ValueError(str(error)) from None
+    return note
+
+
 class _Provider(Model):
     """The identity provider's key set (RFC 7517), with its issuer.
 
@@ -48,7 +63,7 @@ class _Trusted(Model):
 
     log_key: Annotated[str, AfterValidator(_log_key)] | None = None
     administrators: tuple[Thumbprint, ...] = ()
-    heads: tuple[str, ...] = ()
+    heads: tuple[Annotated[str, AfterValidator(_head)], ...] = ()
     witnesses: tuple[Annotated[str, AfterValidator(_witness_key)], ...] = ()
     identity_provider: _Provider | None = None
 

@@ -438,6 +438,8 @@ def test_trust_that_is_none_is_named(placet: Placet, served: Served, tmp_path: P
         ('{"administrator": []}', "administrator"),
         ('{"administrators": "ada"}', "administrators"),
         ('{"heads": [7]}', "heads"),
+        ('{"heads": ["kept.note"]}', "heads.0"),
+        ('{"heads": ["log.example\\nmany\\nAA==\\n\\n— log.example AAAAAAAA\\n"]}', "heads.0"),
         ('{"log_key": 7}', "log_key"),
         ('{"log_key": "no key at all"}', "log_key"),
         ('{"witnesses": ["w1"]}', "witnesses"),

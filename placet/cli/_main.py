@@ -11,7 +11,7 @@ from placet.cli._commands import Commands
 from placet.cli._output import AWAY, is_ours, lacking, offline_failures
 
 _OFFLINE = tuple(
-    ["audit", each] for each in ("verify", "replay", "flight", "witness", "witness-key")
+    ["audit", each] for each in ("verify", "replay", "flight", "prove", "witness", "witness-key")
 )
 """Commands that a machine with ``placet[audit]`` alone can run."""
 

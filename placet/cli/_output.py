@@ -94,8 +94,8 @@ def lacking(error: ModuleNotFoundError) -> str:
     """What a command needs that is not installed, in words."""
     return (
         f"this needs the whole installation: there is no {error.name} here; with placet[audit] "
-        "alone there are audit verify BUNDLE, audit replay BUNDLE, audit flight BUNDLE and audit "
-        "witness"
+        "alone there are audit verify BUNDLE, audit replay BUNDLE, audit flight BUNDLE, audit "
+        "prove N --bundle BUNDLE and audit witness"
     )
 
 

@@ -121,9 +121,12 @@ def test_a_bundle_is_verified_where_only_the_audit_is_installed(
     bundle, trust = tmp_path / "case.zip", tmp_path / "trust.json"
     bundle.write_bytes(recorded.exported)
     trust.write_text(json.dumps({"log_key": recorded.files.trusted_log_key}))
-    alone, trusted, *ran = audit_alone(
+    proof = tmp_path / "entry.tlog-proof"
+    alone, trusted, proven, shown, *ran = audit_alone(
         ("audit", "verify", str(bundle)),
         ("audit", "verify", str(bundle), "--trust", str(trust), "--json"),
+        ("audit", "prove", "0", "--bundle", str(bundle), "--out", str(proof)),
+        ("audit", "verify", str(proof), "--trust", str(trust)),
         ("audit", "replay", str(bundle)),
         ("audit", "flight", str(bundle)),
     )
@@ -131,6 +134,7 @@ def test_a_bundle_is_verified_where_only_the_audit_is_installed(
     assert "everything that was checked holds" in alone.out
     assert (trusted.code, trusted.err) == (0, "")
     assert json.loads(trusted.out)["troubles"] == []
+    assert [(each.code, each.err) for each in (proven, shown)] == [(0, ""), (0, "")]
     for ended in ran:
         assert ended.code == 2  # 3 would say that it holds, under nobody's key
         assert "parcel-check" in ended.err or "can't be loaded here" in ended.err
@@ -140,7 +144,13 @@ def test_a_bundle_is_verified_where_only_the_audit_is_installed(
 def test_what_needs_more_than_the_audit_says_so() -> None:
     """I12: also where the command itself is there, and what it was asked for is an authority's."""
     case = "case-" + "0" * 26
-    of_a_log = (("verify",), ("replay", case), ("replay", "--all"), ("flight", case))
+    of_a_log = (
+        ("verify",),
+        ("replay", case),
+        ("replay", "--all"),
+        ("flight", case),
+        ("prove", "0"),
+    )
     commands = (("case", "list"), ("audit", "timeline", case), ("--help",))
     for ended in audit_alone(*commands, *(("audit", *each) for each in of_a_log)):
         assert ended.code == 3

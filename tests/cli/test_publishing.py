@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,23 @@ def test_what_differs_of_policies_moves_no_cursor(
     assert ended.code == 0
     assert "+// \ufffd[2Jnothing\ufffd \ufffdchanged\n" in ended.out
     assert not {"\x1b", "\x07", "\u202e"} & {*ended.out, *ended.err}
+
+
+def test_the_policies_of_orders_fit_beside_the_lenders_as_the_page_puts_them(
+    placet: Placet, folder: Path
+) -> None:
+    """I3: of both nothing is lost, and each process's steps fit the one set."""
+    page = (POLICIES.parents[1] / "docs" / "how-to" / "rotate-what-others-own.md").read_text()
+    (block,) = (each for each in page.split("```") if "identity:carry-out" in each)
+    schema, policies = folder / "schema.cedarschema", folder / "policies.cedar"
+    before, brace, nothing = schema.read_text().rpartition("}")
+    assert (brace, nothing.strip()) == ("}", "")
+    schema.write_text(f"{before}{block}}}\n")
+    theirs = resources.files("placet.governance")
+    policies.write_text(policies.read_text() + (theirs / "policies.cedar").read_text())
+    assert placet("policy", "check", str(folder), "--process", "loan-draw").code == 0
+    for goal in ("rotation", "offboarding"):
+        matrix = (theirs / f"{goal}-matrix.json").read_text()
+        (folder / "authority-matrix.json").write_text(matrix)
+        ended = placet("policy", "check", str(folder), "--process", f"identity-{goal}")
+        assert (ended.code, ended.err) == (0, ""), ended

@@ -3,6 +3,8 @@
 1. A wrong value is told without the words of the library that found it.
 2. A flag takes no value, and its help names none.
 3. An act's id, or a thumbprint, is no option, although it may begin with a hyphen.
+4. A paragraph of a help ends its lines where the screen does.
+5. A day is asked for as it is written, ``YYYY-MM-DD``, and not as programs spell that.
 """
 
 import re
@@ -13,6 +15,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 _ID = re.compile(r"-[A-Za-z0-9_-]{21,}$")
+_FORMATS = " does not match the formats "
+_SPELLED = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "hh", "%M": "mm", "%S": "ss"}
 
 
 class Commands(TyperGroup):
@@ -23,12 +27,13 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
+            said, formats, asked = error.message.removeprefix("Value error, ").partition(_FORMATS)
+            error.message = f"{said}{formats}{_spelled(asked)}"
             raise
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The options of the root."""
-        return _without_values(super().get_params(ctx))
+        return _in_words(super().get_params(ctx))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command of the root, whose options and those below it say of themselves what is so."""
@@ -48,14 +53,25 @@ class TakesId(TyperCommand):
 
 
 def _look_through(command: Any, ctx: Any) -> None:
-    _without_values(command.get_params(ctx))
+    _in_words(command.get_params(ctx))
+    command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", command.help or "")
     for each in getattr(command, "commands", {}).values():
         _look_through(each, ctx)
 
 
-def _without_values(options: Iterable[Any]) -> list[Any]:
+def _in_words(options: Iterable[Any]) -> list[Any]:
     found = list(options)
     for each in found:
+        described = getattr(each, "type_descriptor", None)
+        formats = getattr(getattr(described, "parameter_info", None), "formats", None)
         if getattr(each, "is_flag", False):
             each.metavar = ""
+        elif formats:
+            each.metavar = _spelled("|".join(formats))
     return found
+
+
+def _spelled(formats: str) -> str:
+    for code, said in _SPELLED.items():
+        formats = formats.replace(code, said)
+    return formats

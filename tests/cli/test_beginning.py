@@ -65,6 +65,14 @@ def test_the_version_is_an_option_and_a_command(placet: Placet) -> None:
     assert placet("--version").out == placet("version").out != ""
 
 
+def test_a_help_ends_its_lines_where_the_screen_does_and_asks_for_days_in_words(
+    placet: Placet,
+) -> None:
+    told = placet("policy", "backtest", "--help", COLUMNS="80").out
+    assert "\n decisions in its process as well: as it was asked, then as that matrix would" in told
+    assert "YYYY-MM-DD" in told and "%" not in told
+
+
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Beside a sound process: one whose code is wrong, one that lacks something, one misspelt."""

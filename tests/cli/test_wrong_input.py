@@ -158,6 +158,7 @@ def test_a_key_that_was_never_enrolled_is_refused(
     [
         (("case", "list", "--sort", "x"), "'--sort': 'x' is not one of 'opened', '-opened'"),
         (("checkpoint", "groups", "--by", "x"), "'--by': 'x' is not one of"),
+        (("audit", "list", "--from", "May"), "'YYYY-MM-DD', 'YYYY-MM-DDThh:mm:ssZ'"),
         (("checkpoint", "list", "--at-least", "x"), "--at-least: money must be written like"),
         (("checkpoint", "lower", "c", "--row", "4=x=y", "--amount", "9.00"), "--row: money must"),
     ],

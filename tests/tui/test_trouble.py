@@ -448,6 +448,17 @@ async def test_it_locks_when_nobody_is_there(open_console: Opened, simulator: Si
         assert not desk.sees("parcel")
 
 
+async def test_whoever_signs_in_without_a_key_is_asked_where_it_is(open_console: Opened) -> None:
+    """I12: what was said of nothing was that "." is no plain file."""
+    async with open_console() as desk:
+        await desk.app.run_action("sign_out")
+        await desk.on(SignIn)
+        desk.app.screen.query_one("#key-file", Input).value = ""
+        for button in ("#enter", "#provider"):
+            await desk.push(button)
+            await desk.expect("type where your key's file is")
+
+
 async def test_someone_else_is_let_in_after_signing_out(
     open_console: Opened, simulator: Simulator
 ) -> None:

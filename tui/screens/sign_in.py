@@ -149,6 +149,9 @@ class SignIn(ModalScreen[Session], Asking):
     @work(exclusive=True, group="sign-in")
     async def enter(self, given: Given, passphrase: str, *, at_provider: bool = False) -> None:
         """Sign in, or say why not."""
+        if given.key_file == _NOT_GIVEN:
+            self._say("type where your key's file is")
+            return
         self._say("asking the authority …", "muted")
         try:
             session = (

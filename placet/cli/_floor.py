@@ -172,6 +172,8 @@ def delegate(
     with failures():
         begins = datetime.now(UTC) if start is None else _time(start, "--from")
         ends = _time(until, "--until")
+        if ends <= begins:
+            raise fail("--until: that is over before it begins", USAGE)
     _acted(
         lambda client: client.hand_over(f"operator:{name}", begins, ends, reason, process),
         as_json=as_json,

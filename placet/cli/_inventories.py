@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from placet.model import ImportedIdentity, first_error, is_ours, looks_secret
+from placet.model import IdentityKind, ImportedIdentity, first_error, is_ours, looks_secret
 
 COLUMNS = (
     "kind",
@@ -202,9 +202,12 @@ def _identity(
         if name not in said:
             hint = f"; {option} says it for rows that leave it out" if option else ""
             raise ValueError(f"{name}: it is missing{hint}")
-    identity = f"{said.pop('kind')}:{said.pop('name')}"
-    if identity.partition(":")[0] in {"agent", "system"} and is_ours(identity):
+    kind = said.pop("kind")
+    identity = f"{kind}:{said.pop('name')}"
+    if is_ours(identity):
         raise ValueError("kind: Placet's own identities are enrolled, and never imported")
+    if kind not in {*IdentityKind}:
+        raise ValueError(f"kind: it is none of {', '.join(IdentityKind)}")
     used = said.pop("last_used", None)
     body: dict[str, Any] = {name: _moment(name, value) for name, value in said.items()}
     if "runs_on" in said:

@@ -130,7 +130,7 @@ def _follow(
     except UnicodeDecodeError:
         raise NoteError("the head is not UTF-8") from None
     except FileNotFoundError:
-        raise fail("the log has no checkpoint there") from None
+        raise fail("no log has its checkpoint there; an authority's is at …/ledger") from None
     head, by = [open_log_head(read, note, each) for each in known][-1]
     first = Checkpoint(by.name, 0, EMPTY_ROOT)
     try:

@@ -268,6 +268,9 @@ def test_who_is_away_is_stood_in_for_by_their_like_until_they_end_it(floor: Floo
     away = ("--until", until, "--reason", "on leave")
     lesser = floor.say("sue", "checkpoint", "delegate", "ana", *away, code=1)
     assert "not the same authority" in lesser.err
+    over = ("--until", "2026-01-01T00:00:00Z", "--reason", "on leave")
+    ended = floor.say("ana", "checkpoint", "delegate", "sue", *over, code=2)
+    assert ended.err == "placet: --until: that is over before it begins\n"
     given = json.loads(floor.say("ana", "checkpoint", "delegate", "sue", *away, "--json").out)
     assert given["target"] == "operator:sue"
     (held,) = json.loads(floor.say("sue", "checkpoint", "delegations", "--json").out)

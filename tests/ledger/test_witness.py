@@ -227,7 +227,9 @@ def test_tiles_that_are_not_the_heads_prove_nothing(witness: Witness, name: str)
 def test_what_can_not_be_judged_is_no_refusal(witness: Witness) -> None:
     """Exit 3: the log, a tile or the last head is not there or not to be read; nothing changes."""
     folder = witness.folder / "log"
-    assert witness.look("--new").code == 3  # no log
+    nothing = witness.look("--new")
+    assert nothing.code == 3
+    assert "no log has its checkpoint there; an authority's is at …/ledger" in nothing.err
     publish(folder, _LEAVES[:30])
     witness.expect(30, "--new")
     publish(folder, _LEAVES[:40])

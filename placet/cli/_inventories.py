@@ -106,7 +106,8 @@ def read_inventory(text: str, defaults: Mapping[str, str], people: frozenset[str
                 made.rows[each.identity] = each
         except ValidationError as error:
             name, why = first_error(error)
-            made.bad.append((row.number, f"{name.removeprefix('said.')}: {why}"))
+            name = name.removeprefix("said").removeprefix(".")
+            made.bad.append((row.number, f"{name}: {why}" if name else why))
         except ValueError as error:
             made.bad.append((row.number, str(error)))
     return made

@@ -71,7 +71,7 @@ def offline_failures() -> Iterator[None]:
         _stop(str(error), error.code)
     except ValidationError as error:
         name, said = first_error(error)
-        _stop(f"{name}: {said}", USAGE)
+        _stop(f"{name}: {said}" if name else said, USAGE)
     except ModuleNotFoundError as error:
         if is_ours(error):
             raise

@@ -174,6 +174,22 @@ def test_an_option_that_is_none_is_named_in_words(
     assert "Value error" not in ended.err
 
 
+def test_what_is_wrong_of_two_values_together_has_no_empty_place(
+    placet: Placet, served: Served, tmp_path: Path
+) -> None:
+    """I12: neither one of a command line, nor of a row, nor of settings."""
+    days = ("--review-by", "2027-01-01", "--ends", "2026-01-01", "--environment", "e")
+    order = "review_by: must not be after ends_at"
+    ended = placet("identity", "register", "bot:b", "--purpose", "p", *days, **served.variables)
+    assert (ended.code, ended.err) == (2, f"placet: {order}\n")
+    file = tmp_path / "inventory.csv"
+    file.write_text("kind,name\nbot,b\n")
+    ended = placet("identity", "import", str(file), "--source", "s", *days, **served.variables)
+    assert f"row 2: {order}" in ended.out
+    ended = placet("authority", "serve", **served.own, PLACET_TLS_KEY="/none")
+    assert (ended.code, ended.err.startswith("placet: PLACET_TLS_CERTIFICATE and")) == (2, True)
+
+
 def test_a_settings_file_that_is_broken_is_named(placet: Placet, tmp_path: Path) -> None:
     (tmp_path / "placet.toml").write_text("issuer = [")
     assert_told(placet("case", "list"), 2, "placet.toml")

@@ -1,6 +1,7 @@
 """``placet checkpoint show``: what is asked, on a terminal or for a screen reader."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
@@ -29,6 +30,7 @@ from placet.model import (
     ProcessDefinition,
     RecordId,
     ReviewView,
+    format_time,
     quantity,
 )
 
@@ -86,7 +88,7 @@ def show_checkpoint(identifier: str, as_json: AsJson = False) -> None:
         for line in view.missing:
             out.print(f"missing: {_safe(line)}")
         if view.status is CheckpointStatus.OPEN:
-            out.print(f"open until {view.deadline.isoformat(timespec='seconds')}")
+            out.print(f"open until {_second(view.deadline)}")
 
 
 @checkpoint.command("part")
@@ -144,9 +146,8 @@ def _standing(view: CheckpointView, held_on: RecordId | None) -> Iterator[str]:
 def _begun(emergency: ReviewView | None) -> Iterator[str]:
     """Who declared an emergency, until when it lasts, and why."""
     if emergency is not None:
-        until = emergency.until.isoformat(timespec="seconds")
         why = f": {emergency.reason}" if emergency.reason else ""
-        yield f"EMERGENCY until {until}, begun by {emergency.opened_by}{why}"
+        yield f"EMERGENCY until {_second(emergency.until)}, begun by {emergency.opened_by}{why}"
 
 
 def _said_first(view: CheckpointView) -> Iterator[str]:
@@ -169,7 +170,7 @@ def _said_first(view: CheckpointView) -> Iterator[str]:
 def _words(view: CheckpointView) -> Iterator[str]:
     """What each person said, and why they accept what they accept."""
     for decision in view.decisions:
-        when = decision.decided_at.isoformat(timespec="seconds")
+        when = _second(decision.decided_at)
         told = f": {decision.said}" if decision.said else ""
         yield f"{decision.operator} says {decision.verdict} at {when}{told}"
         for each in decision.accepted:
@@ -189,6 +190,10 @@ def _in_line(said: Any) -> str:
     if not isinstance(said, Mapping):
         return str(said)
     return ", ".join(f"{name} {value}" for name, value in said.items() if value)
+
+
+def _second(moment: datetime) -> str:
+    return format_time(moment.replace(microsecond=0))
 
 
 def _safe(text: str) -> str:

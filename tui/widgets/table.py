@@ -30,10 +30,9 @@ _SHORTEST = 14
 class Column:
     """A column: at least so wide, growing by its share of what is left, to ``most`` if that is set.
 
-    Columns of the highest ``drop`` are left out first where the table is too narrow. What ``names``
-    something keeps the end of a long name where there is no room for the whole. Where there is none
-    even so, columns shrink to their ``least``, and names at last; where not even the least of all
-    has room, those of a negative ``drop`` are left out too, since half a value is another one.
+    Where the table is too narrow, columns of the highest ``drop`` are left out first, and what
+    ``names`` something keeps the end of a long name. Where that is not enough, columns shrink to
+    their ``least``, names at last; then those of a negative ``drop`` go: half a value is another.
     """
 
     label: str
@@ -215,10 +214,9 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         width = self._seen or 80
         lead = 2 if self._with_marks else 0
         chosen = list(enumerate(self.columns))
-        while len(chosen) > 1 and any(each.drop for _, each in chosen):
-            worst = max(each.drop for _, each in chosen if each.drop)
-            needed = self._needed(chosen) if worst > 0 else self._least(chosen)
-            if needed + lead <= width:
+        while len(chosen) > 1:
+            worst = max((each.drop for _, each in chosen if each.drop), default=0)
+            if not worst or self._needed(chosen, least=worst < 0) + lead <= width:
                 break
             last = max(at for at, (_, each) in enumerate(chosen) if each.drop == worst)
             del chosen[last]
@@ -235,12 +233,8 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(max(width, total), self.rows.count + 1)
 
     @staticmethod
-    def _needed(chosen: Sequence[tuple[int, Column]]) -> int:
-        return sum(each.width + _GAP for _, each in chosen) - _GAP
-
-    @staticmethod
-    def _least(chosen: Sequence[tuple[int, Column]]) -> int:
-        return sum(each.smallest + _GAP for _, each in chosen) - _GAP
+    def _needed(chosen: Sequence[tuple[int, Column]], *, least: bool = False) -> int:
+        return sum((each.smallest if least else each.width) + _GAP for _, each in chosen) - _GAP
 
     @staticmethod
     def _lacks(chosen: Sequence[tuple[int, Column]], lack: int) -> dict[int, int]:

@@ -1,10 +1,12 @@
 """What is open about an identity asks whoever owns it now (invariants I5, I10).
 
-Its review, and an order about it, name the one person who decides. When somebody else owns it, or
-nobody, what the one before was asked is void: the workflow looks again, and asks anew. So is what
-asks them only afterwards, since the workflow had looked before.
+Its review, and an order about it, name the one person who decides; where there is none, whoever has
+the role does. When somebody else owns it, or nobody, what asks others than that is void: the
+workflow looks again, and asks anew. So is what asks them only afterwards, since the workflow had
+looked before.
 """
 
+from placet.authority._carried_out import order_of
 from placet.authority._counted import asked_of
 from placet.authority._outbox import ring
 from placet.authority._outcomes import outcome_of, void
@@ -13,17 +15,32 @@ from placet.authority._store import (
     Case,
     Checkpoint,
     OrderRow,
+    Reader,
     Registered,
     Tx,
 )
-from placet.model import REVIEW_PROCESS, CheckpointStatus, Goal, Outcome
+from placet.model import (
+    CONFIRMATION,
+    RECERTIFICATION,
+    REVIEW_PROCESS,
+    CheckpointStatus,
+    Goal,
+    Outcome,
+)
 
 _REASON = "owner_changed"
 _ABOUT_IDENTITIES = {REVIEW_PROCESS, *(each.process for each in Goal)}
+_OWNERS = {RECERTIFICATION, CONFIRMATION}
+"""The checkpoints at which the owner decides."""
 
 
-def ask_anew(tx: Tx, identity: str, before: str) -> None:
-    """Void the open checkpoints about an identity that ask its owner before, and no one else."""
+def confirmer(row: OrderRow, owner: str | None) -> str | None:
+    """The one person who confirms an order about what someone owns: nobody confirms their own."""
+    return None if owner == row.ordered_by else owner
+
+
+def ask_anew(tx: Tx, identity: str) -> None:
+    """Void the open checkpoints that ask others than whoever decides about an identity now."""
     reviews = tx.all(CampaignItemRow, CampaignItemRow.identity == identity)
     orders = tx.all(OrderRow, OrderRow.identity == identity)
     cases = {each.case_id for each in reviews} | {each.case_id for each in orders}
@@ -35,17 +52,23 @@ def ask_anew(tx: Tx, identity: str, before: str) -> None:
             Checkpoint.case_id == case_id,
             Checkpoint.status == CheckpointStatus.OPEN.value,
         ):
-            if asked_of(row).decided_by == before:
+            if row.name in _OWNERS and not _asks_the_owner(tx, case, row, identity):
                 void(tx, case, row, _REASON)
                 ring(tx, case, row.id)
 
 
 def asked_in_vain(tx: Tx, case: Case, checkpoint: str, identity: str) -> Outcome | None:
-    """Void a checkpoint that opens, if it asks someone who owns the identity no more."""
-    row, known = tx.get(Checkpoint, checkpoint), tx.get(Registered, identity)
-    if case.process not in _ABOUT_IDENTITIES or row is None or known is None:
+    """Void a checkpoint that opens, if another decides about the identity than it asks."""
+    row = tx.get(Checkpoint, checkpoint)
+    if case.process not in _ABOUT_IDENTITIES or row is None:
         return None
-    if asked_of(row).decided_by in (None, known.owner):
+    if _asks_the_owner(tx, case, row, identity):
         return None
     void(tx, case, row, _REASON)
     return outcome_of(row).model_copy(update={"status": CheckpointStatus.VOIDED})
+
+
+def _asks_the_owner(reader: Reader, case: Case, row: Checkpoint, identity: str) -> bool:
+    known, order = reader.get(Registered, identity), order_of(reader, case)
+    owner = None if known is None else known.owner
+    return asked_of(row).decided_by == (owner if order is None else confirmer(order, owner))

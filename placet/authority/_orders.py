@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from placet.authority._approvals import newest_checkpoint
+from placet.authority._asking_anew import confirmer
 from placet.authority._carried_out import ORDER, order_of
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, NotFound
@@ -90,7 +91,7 @@ class Orders:
                 ordered_by=row.ordered_by,
                 ordered_at=row.ordered_at,
                 confirm=row.confirm,
-                confirmer=None if owner == row.ordered_by else owner,
+                confirmer=confirmer(row, owner),
                 owner=owner,
                 purpose=None if said is None else said.purpose,
                 environment=None if said is None else said.environment,

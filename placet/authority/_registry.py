@@ -215,6 +215,8 @@ def register(
     else:
         tx.change(Registered, identity, **said)
     _own(tx, identity, None if known is None else known.owner, body.owner, entry)
+    if known is not None and known.owner != body.owner:
+        ask_anew(tx, identity)
 
 
 def _own(tx: Tx, identity: str, before: str | None, owner: str | None, entry: int) -> None:
@@ -224,7 +226,6 @@ def _own(tx: Tx, identity: str, before: str | None, owner: str | None, entry: in
         owned = tx.all(Ownership, Ownership.identity == identity, Ownership.until.is_(None))  # type: ignore[union-attr]  # a column on the class
         for row in owned:
             tx.change(Ownership, (identity, row.since), until=entry)
-        ask_anew(tx, identity, before)
     if owner is not None:
         tx.add(Ownership(identity=identity, since=entry, owner=owner))
 
@@ -233,6 +234,7 @@ def change_owner(tx: Tx, row: Registered, owner: str | None, entry: int) -> None
     """Another person owns it from an entry on, or nobody."""
     tx.change(Registered, row.identity, owner=owner, owned_until=None)
     _own(tx, row.identity, row.owner, owner, entry)
+    ask_anew(tx, row.identity)
 
 
 def owners_since(

@@ -133,3 +133,32 @@ async def test_an_order_asks_whoever_owns_the_identity_by_now(w: World, tmp_path
             await mira.decide(await _asks(w, None), Verdict.APPROVE)
             assert (await w.until_closed(case)).result == "offboarded"
     assert_holds(await whole_log(w.people["una"]))
+
+
+async def test_whoever_comes_to_own_what_nobody_owned_is_asked(w: World, tmp_path: Path) -> None:
+    """I5, I10: till then whoever has the role was; of an order, who gave it confirms nothing."""
+    async with (
+        person(w, "olga", "identity-owner") as olga,
+        person(w, "otto", "identity-owner") as otto,
+        person(w, "mira", "identity-owner") as mira,
+    ):
+        await reviews_published(w)
+        await w.admin.act("identity.register", BOT, registration(owner=None))
+        async with working(w):
+            await begin_campaign(w.admin, "autumn", (BOT,))
+            anybodys = await _asks(w, None)
+            await w.admin.act("identity.register", BOT, registration(owner=OLGA))
+            await _decides_no_more(otto, anybodys)
+            await olga.decide(await _asks(w, OLGA), Verdict.APPROVE)
+            assert (await w.until_closed(anybodys.case)).result == "kept"
+        await published(w)
+        said = registration(owner=OLGA, credential="api-key", credential_since=OLD)
+        await w.admin.import_identities("aws", [ImportedIdentity(identity=KEY, said=said)])
+        async with keeping(w, tmp_path):
+            case = await ordered(w, olga, KEY, Goal.OFFBOARD)
+            others = await _asks(w, None)
+            await w.admin.act("identity.register", KEY, said.model_copy(update={"owner": OTTO}))
+            await _decides_no_more(mira, others)
+            await otto.decide(await _asks(w, OTTO), Verdict.APPROVE)
+            assert (await w.until_closed(case)).result == "offboarded"
+    assert_holds(await whole_log(w.people["una"]))

@@ -102,12 +102,16 @@ class Campaigns:
             self._people.suspended(identity)
 
     def closed(self, entry: Entry) -> None:
-        """A case that says what came of a review has that on the ledger (I13)."""
+        """A case that says what came of a review has that on the ledger; none lets a word fall."""
         definition, result = self._scene.process(entry.case), str(entry.data.get("result"))
-        if definition is None or definition.name != REVIEW_PROCESS or result not in set(Reviewed):
+        if definition is None or definition.name != REVIEW_PROCESS:
             return
-        if self._came_to.get(entry.case or "") != result:
-            self._scene.trouble("review", f"{entry.case} was closed as {result}, and nothing was")
+        case = entry.case or ""
+        came_to, stands = self._came_to.get(case), self._checkpoints.stand(case)
+        if result in set(Reviewed) and came_to != result:
+            self._scene.trouble("review", f"{case} was closed as {result}, and nothing was")
+        elif came_to is None and stands.get(RECERTIFICATION) in _STATUS.values():
+            self._scene.trouble("review", f"{case} was closed, and not what its owner had said")
 
     def _place(self, entry: Entry, identity: str, outcome: Reviewed) -> None:
         """Its place in the campaign is the number in the subject, which was named at the start."""

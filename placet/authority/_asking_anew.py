@@ -4,6 +4,10 @@ Its review, and an order about it, name the one person who decides; where there 
 the role does. When somebody else owns it, or nobody, what asks others than that is void: the
 workflow looks again, and asks anew. So is what asks them only afterwards, since the workflow had
 looked before.
+
+(I11) What was answered is answered: nobody is asked it again in that case, however the identity has
+changed since. A second question would put another person's word, or silence, in the first one's
+place.
 """
 
 from placet.authority._carried_out import order_of
@@ -33,10 +37,21 @@ _ABOUT_IDENTITIES = {REVIEW_PROCESS, *(each.process for each in Goal)}
 _OWNERS = {RECERTIFICATION, CONFIRMATION}
 """The checkpoints at which the owner decides."""
 
+_FINAL = {CheckpointStatus.REJECTED, CheckpointStatus.RETURNED, CheckpointStatus.EXPIRED}
+
 
 def confirmer(row: OrderRow, owner: str | None) -> str | None:
     """The one person who confirms an order about what someone owns: nobody confirms their own."""
     return None if owner == row.ordered_by else owner
+
+
+def is_answered(case: Case, row: Checkpoint) -> bool:
+    """Whether a case about an identity goes on with what came of a checkpoint, and asks no more.
+
+    What was confirmed, or is to be tried again, may be asked of people once more afterwards.
+    """
+    kept = row.name == RECERTIFICATION and row.status == CheckpointStatus.APPROVED
+    return case.process in _ABOUT_IDENTITIES and (kept or row.status in _FINAL)
 
 
 def ask_anew(tx: Tx, identity: str) -> None:

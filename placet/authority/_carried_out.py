@@ -1,14 +1,26 @@
 """What a case about an identity closes with: what the authority has done or recorded in it.
 
 (I10, I13) What the steps of a review and of an order do, the authority does. An agent that leaves a
-step's part, and has not asked for it, has narrowed, ended or offboarded nothing.
+step's part, and has not asked for it, has narrowed, ended or offboarded nothing. (I5) Nor does what
+an owner has said, or their silence, fall with the case: it is carried out first.
 """
 
+from placet.authority._approvals import newest_checkpoint
 from placet.authority._errors import Conflict
 from placet.authority._store import CampaignItemRow, Case, OrderRow, Reader, Registered, Tx
-from placet.model import ORDER_ENDED_BEFORE, REVIEW_PROCESS, CarriedOut, Goal, Reviewed
+from placet.model import (
+    ORDER_ENDED_BEFORE,
+    RECERTIFICATION,
+    REVIEW_PROCESS,
+    CarriedOut,
+    CheckpointStatus,
+    Goal,
+    Reviewed,
+)
 
 ORDER = "identity-order"
+ENDS = {CheckpointStatus.APPROVED, CheckpointStatus.REJECTED, CheckpointStatus.EXPIRED}
+"""As what an owner's checkpoint ends, where something follows for the identity."""
 
 
 def item_of(reader: Reader, case: Case) -> CampaignItemRow | None:
@@ -39,10 +51,14 @@ def require_carried_out(tx: Tx, case: Case, result: str) -> None:
         Conflict: it has not.
     """
     item = item_of(tx, case) if case.process == REVIEW_PROCESS else None
-    if item is not None and result in set(Reviewed):
+    if item is not None:
         done = None if item.done_json is None else CarriedOut.model_validate_json(item.done_json)
-        if item.case_id != case.id or done is None or done.outcome != result:
+        came_to = None if done is None or item.case_id != case.id else done.outcome
+        if result in set(Reviewed) and came_to != result:
             raise _undone(f"{result} needs the review of {item.identity} to have come to that")
+        asked = newest_checkpoint(tx, case.id, RECERTIFICATION)
+        if came_to is None and asked is not None and asked.status in ENDS:
+            raise _undone(f"what was said of {item.identity} was not carried out: not {result}")
     row = order_of(tx, case)
     if row is None:
         return

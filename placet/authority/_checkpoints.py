@@ -9,7 +9,7 @@
 from datetime import timedelta
 
 from placet.authority._approvals import automatic_facts, newest_checkpoint, unmet, waits_to_be_used
-from placet.authority._asking_anew import asked_in_vain
+from placet.authority._asking_anew import asked_in_vain, is_answered
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound, Unavailable
@@ -115,7 +115,7 @@ class Checkpoints:
             raise Conflict(said, ("I5", "unmet", lacking.reason))
         newest = newest_checkpoint(tx, case.id, checkpoint.name)
         if newest is not None:
-            if _asks_the_same(tx, newest, gathered):
+            if is_answered(case, newest) or _asks_the_same(tx, newest, gathered):
                 newest = advance(tx, case, newest, claims.jti)
                 return look_again_at(newest, outcome_of(newest), tx.now)
             if _falls(tx, definition, newest):

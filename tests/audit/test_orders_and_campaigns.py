@@ -445,6 +445,13 @@ def closed_as_reviewed_otherwise(pen: Pen, like: CheckpointView) -> str:
     return "review"
 
 
+def closed_as_if_its_owner_had_said_nothing(pen: Pen, like: CheckpointView) -> str:
+    started(pen)
+    asked(pen, like, "rejected", "end")
+    closed(pen, "too_many_rounds")
+    return "review"
+
+
 def closed_as_reviewed_and_nothing_was(pen: Pen, like: CheckpointView) -> str:
     started(pen)
     asked(pen, like, "rejected", "end")
@@ -473,6 +480,7 @@ CAMPAIGNS = (
     reviewed_twice,
     closed_as_reviewed_otherwise,
     closed_as_reviewed_and_nothing_was,
+    closed_as_if_its_owner_had_said_nothing,
 )
 
 

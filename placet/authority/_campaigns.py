@@ -1,7 +1,8 @@
 """Reviews of identities, as far as they are the authority's (invariants I4, I5, I6, I10).
 
 1. (I5) What an owner decided is looked up here, at the case's own checkpoint; whoever asks to have
-   it carried out says nothing of it. Silence past the deadline suspends.
+   it carried out says nothing of it. An identity keeps what it had used when its owner was shown
+   that. Silence past the deadline suspends.
 2. (I11) An identity is reviewed once in a campaign: asked again, the answer is the first one; a
    second case on it is refused while the first goes on.
 3. (I13) What the owner is shown is told by the authority, word for word.
@@ -15,10 +16,11 @@ from pydantic import JsonValue
 from sqlalchemy import bindparam, case, or_, select
 
 from placet.authority._approvals import newest_checkpoint
-from placet.authority._carried_out import item_of, subject_of_item
+from placet.authority._carried_out import ENDS, item_of, subject_of_item
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
 from placet.authority._errors import Conflict, NotFound
+from placet.authority._evidence import unpack
 from placet.authority._governance import governance
 from placet.authority._identities import ACTIVE
 from placet.authority._outcomes import outcome_of, require_live
@@ -29,7 +31,9 @@ from placet.authority._store import (
     Campaign,
     CampaignItemRow,
     Case,
+    Checkpoint,
     Identity,
+    PartRow,
     Reader,
     Registered,
     Tx,
@@ -50,6 +54,7 @@ from placet.model import (
     CaseStatus,
     CheckpointStatus,
     Did,
+    Evidence,
     MayDo,
     Outcome,
     Part,
@@ -209,10 +214,13 @@ class Campaigns:
             if item.done_json is not None:
                 return CarriedOut.model_validate_json(item.done_json)
             checkpoint = newest_checkpoint(tx, claims.txn, RECERTIFICATION)
-            outcome = None if checkpoint is None else outcome_of(checkpoint)
-            if outcome is None or outcome.status not in _ENDS:
+            if checkpoint is None or checkpoint.status not in ENDS:
                 raise Conflict("the owner has not decided", ("I5", "undecided"))
-            done = _carry_out(tx, item.identity, _reviewed(outcome))
+            outcome = outcome_of(checkpoint)
+            reviewed = _reviewed(outcome)
+            narrows = reviewed is Reviewed.NARROWED
+            left = _used_as_shown(tx, item.identity, checkpoint) if narrows else ()
+            done = _carry_out(tx, item.identity, reviewed, left)
             said: dict[str, JsonValue] = {
                 "target": item.identity,
                 "campaign": item.campaign,
@@ -228,9 +236,6 @@ class Campaigns:
         return await self._core.store.write(carry)
 
 
-_ENDS = {CheckpointStatus.APPROVED, CheckpointStatus.REJECTED, CheckpointStatus.EXPIRED}
-
-
 def _reviewed(outcome: Outcome) -> Reviewed:
     if outcome.status is CheckpointStatus.APPROVED:
         return Reviewed.KEPT
@@ -239,7 +244,8 @@ def _reviewed(outcome: Outcome) -> Reviewed:
     return Reviewed.NARROWED if outcome.reason_code == NARROW else Reviewed.ENDED
 
 
-def _carry_out(tx: Tx, identity: str, outcome: Reviewed) -> CarriedOut:
+def _carry_out(tx: Tx, identity: str, outcome: Reviewed, left: tuple[str, ...] = ()) -> CarriedOut:
+    """Let what came of a review follow; ``left`` are all actions that a narrowing leaves."""
     rules = governance(tx).identities
     now = datetime.fromtimestamp(int(tx.now.timestamp()), UTC)
     row = tx.get(Registered, identity)
@@ -251,8 +257,6 @@ def _carry_out(tx: Tx, identity: str, outcome: Reviewed) -> CarriedOut:
         tx.change(Registered, identity, review_by=again)
         return CarriedOut(identity=identity, outcome=outcome, review_by=again)
     if outcome is Reviewed.NARROWED:
-        may, _, unused = _uses(tx, identity, tx.now)
-        left = tuple(sorted({each.action for each in may} - set(unused)))
         narrowed = canonical_json(list(left)).decode()
         tx.change(Registered, identity, review_by=again, narrowed_json=narrowed)
         revoked = revoke_all_of(tx, identity, "narrowed", AUTHORITY)
@@ -273,17 +277,32 @@ def _carry_out(tx: Tx, identity: str, outcome: Reviewed) -> CarriedOut:
     return CarriedOut(identity=identity, outcome=outcome, revoked_grants=revoked)
 
 
+def _used_as_shown(reader: Reader, identity: str, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What an identity may do still of what it had used when its owner was shown that.
+
+    What it has done since gives it nothing back: its owner did not sign for that.
+    """
+    evidence = Evidence.model_validate_json(checkpoint.evidence_json)
+    told = reader.first(PartRow, PartRow.digest == evidence.items[0].digest)
+    assert told is not None  # it was settled before it was shown
+    shown = ReviewedIdentity.model_validate(unpack(told).data, strict=False)
+    used = {each.action for each in shown.may} - set(shown.unused)
+    return tuple(sorted(used & {each.action for each in _may_do(reader, identity)}))
+
+
+def _may_do(reader: Reader, identity: str) -> tuple[MayDo, ...]:
+    may, row = tuple(steps_of(reader).get(identity, ())), reader.get(Registered, identity)
+    left = None if row is None else narrowed_to(row)
+    return may if left is None else tuple(each for each in may if each.action in left)
+
+
 def _uses(
     reader: Reader, identity: str, now: datetime
 ) -> tuple[tuple[MayDo, ...], tuple[Did, ...], tuple[str, ...]]:
     """What an identity may do, did, and may do and did not for as long as the rules name."""
     if not is_ours(identity):
         return (), (), ()
-    may, did = tuple(steps_of(reader).get(identity, ())), did_of(reader, identity)
-    row = reader.get(Registered, identity)
-    left = None if row is None else narrowed_to(row)
-    if left is not None:
-        may = tuple(each for each in may if each.action in left)
+    may, did = _may_do(reader, identity), did_of(reader, identity)
     since = governance(reader).identities.unused_days
     last = {each.action: each.last for each in did}
     oldest = now - timedelta(days=since)

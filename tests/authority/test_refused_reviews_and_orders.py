@@ -10,6 +10,7 @@ import pytest_asyncio
 from placet.authority._campaigns import Campaigns
 from placet.authority._carried_out import require_carried_out
 from placet.authority._definitions import Definitions
+from placet.authority._evidence import keep_part
 from placet.authority._orders import Orders
 from placet.authority._store import (
     Case,
@@ -26,6 +27,7 @@ from placet.model import (
     REVIEW_PROCESS,
     ROTATION_PROCESS,
     CarriedOut,
+    Evidence,
     Goal,
     Part,
     Proven,
@@ -34,6 +36,7 @@ from placet.model import (
     StartCampaign,
     ToolProof,
     ToolTask,
+    canonical_json,
     spell_id,
 )
 from tests.harness.acting import Acting, acting
@@ -103,7 +106,24 @@ async def reviewing(
 
     case = await at.write(ask)
     key = at.keys[REVIEWER]
-    return await grant(at, REVIEWER, key, case=case, action="identity:carry-out")
+    granted = await grant(at, REVIEWER, key, case=case, action="identity:carry-out")
+    if reason == NARROW:
+        part = await look(at, granted)
+        await at.write(lambda tx: _show(tx, asked, part))
+    return granted
+
+
+def _show(tx: Tx, asked: Asked, part: Part) -> None:
+    """Let its owner have been shown what was told."""
+    digest, row = (
+        keep_part(tx, part, case=asked.case, author=REVIEWER),
+        tx.get(Checkpoint, asked.id),
+    )
+    assert row is not None
+    evidence = Evidence.model_validate_json(row.evidence_json)
+    items = (evidence.items[0].model_copy(update={"digest": digest}),)
+    shown = canonical_json(evidence.model_copy(update={"items": items})).decode()
+    tx.change(Checkpoint, asked.id, evidence_json=shown)
 
 
 async def close(at: Acting, case: str) -> None:

@@ -12,7 +12,8 @@ from temporalio.worker import Worker
 
 from placet.agent import governed
 from placet.cli import begin_campaign
-from placet.governance._requests import SeenOrder
+from placet.governance import IdentityOffboarding, IdentityReview
+from placet.governance._requests import ReviewEnd, SeenOrder
 from placet.governance.keeping import Tools, keeper_activities
 from placet.governance.steps import carry_out_review, look_at_identity
 from placet.model import CheckpointView, Goal, ImportedIdentity, PartRef, Verdict
@@ -27,7 +28,7 @@ from tests.spine.test_reviews import person
 from tests.spine.test_reviews import published as reviews_published
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-OLGA, BOT, KEY = "operator:olga", "bot:nightly", "api-key:aws/one"
+OLGA, BOT, KEEPER, KEY = "operator:olga", "bot:nightly", "agent:identity-keeper", "api-key:aws/one"
 
 
 @contextlib.asynccontextmanager
@@ -128,4 +129,33 @@ async def test_who_has_said_no_to_an_order_is_not_passed_over_for_someone_else(
             await otto.decide(view, Verdict.REJECT, reason_code="in_use")
             assert (await w.until_closed(case)).result == "rejected"
     assert await times_asked(w) == 1
+    assert_holds(await whole_log(w.people["una"]))
+
+
+async def test_an_owner_leaves_what_was_used_when_they_were_shown_it(w: World) -> None:
+    """I5, I10: what its agent does afterwards, before that is carried out, gives it nothing back."""
+    look, *_ = keeper_activities(Tools())
+
+    @activity.defn(name="carry_out_review")
+    @governed(action="identity:carry-out", system="authority")
+    async def carries_out_late(request: StepRequest) -> ReviewEnd:
+        await ordered(w, w.admin, KEY, Goal.OFFBOARD)
+        await asks(w, "confirmation")
+        done: ReviewEnd = await carry_out_review(request)
+        return done
+
+    async with person(w, "olga", "identity-owner") as olga:
+        await orders_published(w)
+        await reviews_published(w)
+        said = registration(owner=OLGA, credential="api-key", credential_since=OLD)
+        await w.admin.import_identities("aws", [ImportedIdentity(identity=KEY, said=said)])
+        await w.admin.act("identity.register", KEEPER, registration(owner=OLGA))
+        workflows = (IdentityReview, IdentityOffboarding)
+        steps = (look_at_identity, carries_out_late)
+        async with working(w, workflows, reviewer=steps, keeper=(look,)):
+            await begin_campaign(w.admin, "autumn", (KEEPER,))
+            view = await asks(w, "recertification")
+            await olga.decide(view, Verdict.REJECT, reason_code="narrow")
+            assert (await w.until_closed(view.case)).result == "narrowed"
+    assert (await w.admin.registered(KEEPER)).narrowed_to == ()
     assert_holds(await whole_log(w.people["una"]))

@@ -226,7 +226,7 @@ def _order_of(reader: Reader, case_id: str) -> OrderRow:
     """
     case = reader.get(Case, case_id)
     row = None if case is None else order_of(reader, case)
-    if row is None:
+    if row is None or row.case_id not in (None, case_id):
         raise NotFound("the case is about no such order")
     return row
 

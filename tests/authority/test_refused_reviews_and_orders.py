@@ -413,6 +413,23 @@ def _ask(tx: Tx, case: str, status: str) -> None:
     tx.change(Checkpoint, checkpoint, case_id=case, status=status, entry=10_000)
 
 
+async def test_an_order_ends_with_its_case(at: Acting) -> None:
+    """I5, I11: who may open a case, and may order nothing, has no ended order carried out in another."""
+    first = await ordered(at, 14)
+    await Orders(at.core).look(first.claims(at), proof(at, first.key))
+    await close(at, first.case)
+    another = parcel_case(1900, process=ROTATION_PROCESS, subject=first.details.identifier)
+    second = await grant(at, REVIEWER, first.key, case=another, action="identity:rotate")
+    asked = [
+        lambda: Orders(at.core).look(second.claims(at), proof(at, second.key)),
+        lambda: begin(at, second),
+        lambda: prove(at, second, proven(at)),
+    ]
+    for each in asked:
+        async with at.refuses(404, "the case is about no such order"):
+            await each()
+
+
 async def test_an_order_closes_as_done_once_it_is_proven(at: Acting) -> None:
     """I10, I13: an agent that has called no tool has rotated nothing."""
     granted = await ordered(at, 13)

@@ -45,6 +45,8 @@ from placet.rules import (
 from placet.rules import approvals as approvals_of
 from placet.tokens import PublicKey, TokenError, verify_decision
 
+NOT_ACTIVE = "approver_not_active"
+
 
 @dataclass(frozen=True)
 class Lacking:
@@ -238,19 +240,26 @@ def _silenced(reader: Reader, checkpoint: CheckpointDefinition, row: Checkpoint)
     said, void = "", []
     priors = [newest_checkpoint(reader, row.case_id, each.checkpoint) for each in checkpoint.after]
     for each in (row, *priors):
-        if each is None or each.status != CheckpointStatus.APPROVED:
-            continue
-        asked = asked_of(each)
-        for counted in approvals_of(asked, counted_decisions(reader, each.id)):
-            decision = reader.get(DecisionRow, counted.jti)
-            key = "" if decision is None else decision.key
-            standing = word_standing(reader, counted.operator, key)
-            if standing != ACTIVE:
-                said = f"{counted.operator}, who approved {each.name}, or their key is {standing}"
-                void.append(each.id)
+        silent = None if each is None else not_active(reader, each)
+        if each is not None and silent is not None:
+            said = silent
+            void.append(each.id)
     if not void:
         return None
-    return Lacking(said, "approver_not_active", tuple(dict.fromkeys((row.id, *void))))
+    return Lacking(said, NOT_ACTIVE, tuple(dict.fromkeys((row.id, *void))))
+
+
+def not_active(reader: Reader, row: Checkpoint) -> str | None:
+    """Who of those that approved a checkpoint is not active now, or their key, in words."""
+    if row.status != CheckpointStatus.APPROVED:
+        return None
+    said = None
+    for counted in approvals_of(asked_of(row), counted_decisions(reader, row.id)):
+        decision = reader.get(DecisionRow, counted.jti)
+        standing = word_standing(reader, counted.operator, "" if decision is None else decision.key)
+        if standing != ACTIVE:
+            said = f"{counted.operator}, who approved {row.name}, or their key is {standing}"
+    return said
 
 
 def _signer(reader: Reader, row: DecisionRow) -> PublicKey | None:

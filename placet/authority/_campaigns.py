@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import JsonValue
 from sqlalchemy import bindparam, case, or_, select
 
-from placet.authority._approvals import newest_checkpoint
+from placet.authority._approvals import NOT_ACTIVE, newest_checkpoint, not_active
 from placet.authority._carried_out import ENDS, item_of, subject_of_item
 from placet.authority._core import Core
 from placet.authority._definitions import Definitions
@@ -202,7 +202,8 @@ class Campaigns:
         """Do what the owner has signed, or suspend where nobody has; once.
 
         Raises:
-            Conflict: nobody has decided, and there is time left.
+            Conflict: nobody has decided, and there is time left; or who kept it, or their key, is
+                not active any more.
             Forbidden: the grant has ended.
             NotFound: the case is about no identity of a campaign.
         """
@@ -216,6 +217,9 @@ class Campaigns:
             checkpoint = newest_checkpoint(tx, claims.txn, RECERTIFICATION)
             if checkpoint is None or checkpoint.status not in ENDS:
                 raise Conflict("the owner has not decided", ("I5", "undecided"))
+            silent = not_active(tx, checkpoint)
+            if silent is not None:
+                raise Conflict(silent, ("I5", NOT_ACTIVE))
             outcome = outcome_of(checkpoint)
             reviewed = _reviewed(outcome)
             narrows = reviewed is Reviewed.NARROWED

@@ -16,8 +16,9 @@ from placet.governance import IdentityOffboarding, IdentityReview
 from placet.governance._requests import ReviewEnd, SeenOrder
 from placet.governance.keeping import Tools, keeper_activities
 from placet.governance.steps import carry_out_review, look_at_identity
-from placet.model import CheckpointView, Goal, ImportedIdentity, PartRef, Verdict
+from placet.model import CheckpointView, Goal, ImportedIdentity, PartRef, Reason, Verdict
 from placet.process import StepRequest
+from tests.admitting import admit
 from tests.harness.logs import assert_holds, whole_log
 from tests.harness.turned_governance import AsksSomeoneElse, AsksTheOwnerAgain, LetsItFall
 from tests.harness.world import World, until
@@ -29,6 +30,7 @@ from tests.spine.test_reviews import published as reviews_published
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OLGA, BOT, KEEPER, KEY = "operator:olga", "bot:nightly", "agent:identity-keeper", "api-key:aws/one"
+WHY = Reason(reason="a key was lost")
 
 
 @contextlib.asynccontextmanager
@@ -129,6 +131,37 @@ async def test_who_has_said_no_to_an_order_is_not_passed_over_for_someone_else(
             await otto.decide(view, Verdict.REJECT, reason_code="in_use")
             assert (await w.until_closed(case)).result == "rejected"
     assert await times_asked(w) == 1
+    assert_holds(await whole_log(w.people["una"]))
+
+
+async def test_who_may_decide_nothing_more_keeps_nothing_more(w: World) -> None:
+    """I5, I10: suspended after the word, and before it is carried out; resumed, it counts again."""
+
+    @activity.defn(name="carry_out_review")
+    @governed(action="identity:carry-out", system="authority")
+    async def carries_out_late(request: StepRequest) -> ReviewEnd:
+        if not await w.entries("operator.suspended"):
+            await w.admin.act("operator.suspend", OLGA, WHY)
+        done: ReviewEnd = await carry_out_review(request)
+        return done
+
+    async with person(w, "olga", "identity-owner") as olga:
+        await reviews_published(w)
+        await w.admin.act("identity.register", BOT, registration(owner=OLGA))
+        steps = (look_at_identity, carries_out_late)
+        async with working(w, (IdentityReview,), reviewer=steps):
+            await begin_campaign(w.admin, "autumn", (BOT,))
+            view = await asks(w, "recertification")
+            await olga.decide(view, Verdict.APPROVE)
+
+            async def stopped() -> str | None:
+                return (await w.people["una"].case(view.case)).stopped_for
+
+            assert "I5, approver_not_active" in await until(stopped)
+            assert not await w.entries("identity.reviewed")
+            await w.admin.act("operator.resume", OLGA, WHY)
+            await admit(w.admin, view.case, "she is back")
+            assert (await w.until_closed(view.case)).result == "kept"
     assert_holds(await whole_log(w.people["una"]))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,4 +227,31 @@ async def test_no_secret_is_registered_or_imported(authority: Alone, name: str) 
             assert refused.status == 400
             assert SECRET not in str(refused)
         assert await ada.registry() == []
+        assert await holds(ada) == []
+
+
+async def test_an_inventory_names_nobody_else_for_what_someone_owns(database_url: str) -> None:
+    """I6: who owns it decides about it, and who follows may be made to; two sign that."""
+
+    def row(**said: Any) -> list[ImportedIdentity]:
+        told = OUTSIDE.model_copy(update={"owner": "operator:bea", **said})
+        return [ImportedIdentity(identity="bot:nightly", said=told)]
+
+    async with (
+        alone(database_url, signatures=2) as authority,
+        authority.ada() as ada,
+        authority.bea() as bea,
+    ):
+        assert await ada.import_identities("iam", row()) == (1, 0)
+        for said in ({"owner": "operator:ada"}, {"deputy": "operator:ada"}):
+            with pytest.raises(AuthorityError, match="two administrators name another") as refused:
+                await ada.import_identities("iam", row(**said))
+            assert refused.value.status == 409
+        assert await ada.import_identities("iam", row(purpose="weighs letters")) == (0, 1)
+        (registered,) = row(owner="operator:ada", deputy="operator:bea")
+        answer = await ada.act("identity.register", "bot:nightly", registered.said)
+        assert answer.status == "proposed"
+        await bea.countersign((await bea.proposals())[0])
+        assert await ada.import_identities("iam", row(owner="operator:ada")) == (0, 1)
+        assert (await ada.registered("bot:nightly")).owner == "operator:ada"
         assert await holds(ada) == []

@@ -1,7 +1,7 @@
 """Acts on the registry of non-human identities: what is said of one, and who may join as it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
@@ -17,6 +17,7 @@ from placet.authority._acts._act import (
 )
 from placet.authority._core import Core
 from placet.authority._errors import Conflict, Invalid
+from placet.authority._governance import governance
 from placet.authority._inventories import changes, take_in
 from placet.authority._leaving import MOST_AT_ONCE, switch_off, working_for
 from placet.authority._registry import may_join, register, require_person
@@ -26,6 +27,7 @@ from placet.model import (
     ADMINISTRATOR,
     ActAnswer,
     IdentityId,
+    ImportedIdentity,
     ImportIdentities,
     InviteAgent,
     Name,
@@ -110,6 +112,8 @@ class RegistryActs:
         found = changes(tx, source, body.rows)
         if not found:
             raise Conflict("the registry says all of this already", ("unchanged",))
+        if governance(tx).waits_for_second("identity.register"):
+            _leave_owners(tx, [row for row, _ in found])
         new = sum(is_new for _, is_new in found)
         data: dict[str, JsonValue] = {
             "rows": len(body.rows),
@@ -173,6 +177,20 @@ class RegistryActs:
             )
         )
         return ActAnswer(act=act.claims.act, target=identity, entry=entry)
+
+
+def _leave_owners(tx: Tx, rows: Iterable[ImportedIdentity]) -> None:
+    """Leave who decides about an identity, or may come to, to the act that two sign (I6)."""
+    for row in rows:
+        known, said = tx.get(Registered, row.identity), row.said
+        if known is None or known.owner is None:
+            continue
+        if said.owner != known.owner or said.deputy not in (None, known.owner, known.deputy):
+            raise Conflict(
+                f"{row.identity} is owned by {known.owner}, and two administrators name another "
+                "owner or deputy: take them out of its row, or see identity.register",
+                ("second_signature",),
+            )
 
 
 def _refuse_secret(identity: str, said: RegisterIdentity, where: str) -> None:

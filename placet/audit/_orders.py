@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from placet.audit._acts import with_act
 from placet.audit._checkpoints import Checkpoints
 from placet.audit._people import People
 from placet.audit._scene import Scene
@@ -84,12 +85,17 @@ class Orders:
             self._proven(entry, found)
 
     def closed(self, entry: Entry) -> None:
-        """A case that says that it was done has its proof."""
+        """A case says that it was done if it has the proof, and only then; a person may end it."""
         kind, _, order = (self._scene.cases[entry.case or ""].subject).partition("/")
         found = self._orders.get(order) if kind == "identity-order" else None
+        if found is None:
+            return
         done = str(entry.data.get("result")) in _DONE
-        if found is not None and done and not (found.proven and found.case == entry.case):
+        proven = found.proven and found.case == entry.case
+        if done and not proven:
             self._scene.trouble("order", f"{order} was not proven in {entry.case}")
+        elif proven and not done and not with_act(entry):
+            self._scene.trouble("order", f"{order} was proven in {entry.case}, untold")
 
     def _subject(self, entry: Entry) -> str:
         return f"identity-order/{entry.data.get('order')}"

@@ -62,12 +62,18 @@ def require_carried_out(tx: Tx, case: Case, result: str) -> None:
     row = order_of(tx, case)
     if row is None:
         return
-    if result == Goal(row.goal).done and (row.case_id != case.id or row.proof_json is None):
+    if result == Goal(row.goal).done and not _is_proven(row, case):
         raise _undone(f"{result} needs a proof of the owner's tool for {row.identity}")
+    if result != Goal(row.goal).done and _is_proven(row, case):
+        raise _undone(f"{row.identity} was {Goal(row.goal).done}, and not {result}")
     if result == ORDER_ENDED_BEFORE:
         known = tx.get(Registered, row.identity)
         if known is not None and (known.ends_at is None or known.ends_at > tx.now):
             raise _undone(f"{result} needs {row.identity} to have ended, and it has not")
+
+
+def _is_proven(row: OrderRow, case: Case) -> bool:
+    return row.case_id == case.id and row.proof_json is not None
 
 
 def _undone(message: str) -> Conflict:

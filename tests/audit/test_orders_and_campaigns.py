@@ -209,6 +209,16 @@ def closed_as_done(pen: Pen, _: CheckpointView) -> None:
     )
 
 
+def closed_as_given_up_when_it_was_proven(pen: Pen, _: CheckpointView) -> None:
+    opened(pen)
+    ordered(pen)
+    called(pen)
+    proven(pen)
+    pen.write(
+        "case.closed", actor="agent:orchestrator", case=CASE, record=SUBJECT, result="given_up"
+    )
+
+
 ORDERS = (
     ordered_by_another,
     ordered_as_if_it_were_theirs,
@@ -231,6 +241,7 @@ ORDERS = (
     proven_by_nothing,
     proven_before_it_was_ordered,
     closed_as_done,
+    closed_as_given_up_when_it_was_proven,
 )
 
 

@@ -431,7 +431,7 @@ async def test_an_order_ends_with_its_case(at: Acting) -> None:
 
 
 async def test_an_order_closes_as_done_once_it_is_proven(at: Acting) -> None:
-    """I10, I13: an agent that has called no tool has rotated nothing."""
+    """I10, I13: an agent that has called no tool has rotated nothing; what it proved stands."""
     granted = await ordered(at, 13)
     await Orders(at.core).look(granted.claims(at), proof(at, granted.key))
     unproven = (409, "rotated needs a proof of the owner's tool for bot:old", *UNDONE)
@@ -441,6 +441,9 @@ async def test_an_order_closes_as_done_once_it_is_proven(at: Acting) -> None:
     async with at.refuses(*unproven):
         await closing(at, granted, "rotated")
     await prove(at, granted, proven(at))
+    for result in ("given_up", "too_many_rounds"):
+        async with at.refuses(409, f"bot:old was rotated, and not {result}", *UNDONE):
+            await closing(at, granted, result)
     await closing(at, granted, "rotated")
 
 

@@ -289,7 +289,8 @@ class Grants:
         if entry.type is EntryType.ACTION_REQUESTED:
             self._requested(entry, grant)
         elif entry.type is EntryType.ACTION_PERFORMED and not _was_done(entry):
-            grant.refused += 1
+            # Of an intent that never came here nothing came either: it ends none which follows.
+            grant.refused = min(grant.requested, grant.refused + 1)
         elif entry.type is EntryType.ACTION_PERFORMED:
             self._done[_action_of(issued)], grant.done = grant.index, True
             if not grant.requested:

@@ -53,9 +53,17 @@ def is_begun_or_done(reader: Reader, grant: Grant) -> bool:
 
 
 def is_begun(reader: Reader, grant: Grant) -> bool:
-    """Whether an action was begun under a grant whose end its system has not told."""
-    stages = [use.stage for use in _uses(reader, grant)]
-    return stages.count(UseStage.INTENT) > stages.count(UseStage.RESULT)
+    """Whether an action was begun under a grant whose end its system has not told.
+
+    A result with no intent before it is of one that was not durable: it ends none that follows.
+    """
+    begun = 0
+    for use in sorted(_uses(reader, grant), key=lambda each: each.entry):
+        if use.stage == UseStage.INTENT:
+            begun += 1
+        elif use.stage == UseStage.RESULT:
+            begun = max(0, begun - 1)
+    return begun > 0
 
 
 def _is_done(reader: Reader, grant: Grant) -> bool:

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from placet.audit._report import Collector
+from placet.audit._scene import Scene
+from placet.audit._verify import Walk
+from placet.ledger import Entry
 from placet.model import (
     Governance,
     IdentityRules,
@@ -401,3 +405,20 @@ def test_a_use_that_its_grant_does_not_bear_is_found(expires: str | None, end: s
         said = {"grant": "g", "action": "parcel:weigh", "status": None, "key": "none", "word": "x"}
         pen.write("action.requested", actor="system:depot", **where, **said)
         assert (("use-refusable", len(pen.entries) - 1) in pen.troubles()) is forged
+
+
+def test_an_action_goes_on_whatever_became_of_one_before_that_was_never_asked_for() -> None:
+    """I11: nothing came of that one, as its system tells; the next has begun, and not ended."""
+    pen = begun()
+    where = {"case": CASE, "record": SUBJECT}
+    grant(pen, grant="g", system="depot")
+    said = {"grant": "g", "action": "parcel:weigh", "key": "none", "word": "x"}
+    told = (("action.performed", 503), ("action.requested", None), ("action.performed", 409))
+    came_to = []
+    for type_, status in told:
+        pen.write(type_, actor="system:depot", **where, **said, status=status)
+        walk = Walk(scene := Scene(pen.made(), Collector()))
+        for index, each in enumerate(pen.entries):
+            walk.entry(index, Entry.model_validate_json(each))
+        came_to.append(scene.grants["g"].may_be_done)
+    assert came_to == [False, True, False]

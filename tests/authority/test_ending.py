@@ -330,6 +330,8 @@ async def test_an_action_that_was_begun_under_a_revoked_grant_is_waited_for(w: W
         other = "the grant was given with other details, or to another key"
         await tell_use(w, key, grant, UseStage.INTENT, other, details_digest="sha-256:" + "A" * 43)
         await tell_use(w, key, grant, UseStage.INTENT, other, jkt=key.thumbprint)
+        # Of an intent that never came here, nothing came either: that ends none which follows.
+        await tell_use(w, key, grant, UseStage.RESULT, status="503")
         for _ in range(2):  # once for one id, and for nothing else under it
             await tell_use(w, key, grant, UseStage.INTENT, jti="intent-of-one-body")
         other, digest = "this id was used for another use", digest_bytes(b"another body")

@@ -39,7 +39,7 @@ async def tell_use(
         stage=stage,
         action=issued["action"],
         record=entry["record"],
-        status=0 if stage is UseStage.INTENT else 200,
+        status=int(other.get("status", "0" if stage is UseStage.INTENT else "200")),
         body_digest=other.get("body_digest"),
         used_at=numeric_date(now),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from placet.client import OperatorClient
+from placet.model import format_time
 from placet.process import Paper, Process
 from placet.tokens import SigningKey, write_key_file
 from tests.cli.conftest import Ended, Placet
@@ -77,6 +78,7 @@ def test_what_a_finding_quotes_gives_the_terminal_no_orders(simulator: Simulator
     shown = say("show", view.id).out
     assert "amount 184200.00 of 184200.00 requested" in shown
     assert "[bold]amount 1.00" in shown
+    assert f"open until {format_time(view.deadline.replace(microsecond=0))}\n" in shown
     assert not set(shown) & set("\x1b\x9b\x07\u202e")
 
 

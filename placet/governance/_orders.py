@@ -29,6 +29,7 @@ LOOK = "look_at_order"
 ROTATE, ROTATE_CONFIRMED, OFFBOARD = "rotate_identity", "rotate_confirmed", "offboard_identity"
 GIVEN_UP = "given_up"
 
+# The workflows take both names from here: their source is digested, and stays as it was published.
 ENDED_BEFORE = ORDER_ENDED_BEFORE
 DONE = {goal: goal.done for goal in Goal}
 NOT_CONFIRMED = (CheckpointStatus.REJECTED, CheckpointStatus.RETURNED, CheckpointStatus.EXPIRED)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 
 import pytest
@@ -34,6 +34,27 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
         yield opened
 
 
+@contextlib.asynccontextmanager
+async def orchestrated_by(
+    desk: Desk, code: type
+) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
+    """Such code takes the first task for sure: what is given waits for that in an opened case.
+
+    After it, our own orchestrator takes steps beside. They hold the case's keys as well.
+    """
+    desk.made.stop("worker-orchestrator")
+    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
+
+    async def begun(case: str) -> None:
+        await _first_task_taken(client, case)
+        desk.made.start("worker-orchestrator")
+
+    async with Worker(
+        client, task_queue="orchestrator", workflows=[code], workflow_runner=workflow_runner()
+    ):
+        yield begun
+
+
 @pytest.mark.parametrize("code", [SkipsCompliance, IgnoresCompliance])
 async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None:
     """I5: the checkpoint that comes first is the signed definition's, not the workflow's."""
@@ -49,20 +70,14 @@ async def test_the_call_back_can_not_be_left_out(desk: Desk, code: type) -> None
         )
     )
     desk.books.take_in(loan)
-    desk.made.stop("worker-orchestrator")  # so that the first task is the attacker's for sure
-    # One who has got hold of the case's keys as well.
-    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
-    async with Worker(
-        client, task_queue="orchestrator", workflows=[code], workflow_runner=workflow_runner()
-    ):
+    async with orchestrated_by(desk, code) as begun:
         said = await desk.command(
             *("dana", "case", "open", "--process", "loan-draw", "--json"),
             *("--loan", loan.loan_id, "--draw", "1"),
             *("--packet", str(desk.packet(loan, "a"))),
         )
         case = str(ActAnswer.model_validate_json(said.out).case)
-        await _first_task_taken(client, case)
-        desk.made.start("worker-orchestrator")
+        await begun(case)
         if code is IgnoresCompliance:
             await desk.decide("cora", await desk.asked(case, "compliance"), Verdict.REJECT)
         async with asyncio.timeout(90):
@@ -77,15 +92,9 @@ async def test_what_was_handed_in_again_is_read_before_people_are_asked(desk: De
     """I13: nobody approves the packet that they returned for the one that came back."""
     loan = desk.take_in_loan()
     packet = desk.packet(loan, "first")
-    desk.made.stop("worker-orchestrator")
-    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
-    code = [ReadsNothingAnew]
-    async with Worker(
-        client, task_queue="orchestrator", workflows=code, workflow_runner=workflow_runner()
-    ):
+    async with orchestrated_by(desk, ReadsNothingAnew) as begun:
         case = await desk.open(loan)
-        await _first_task_taken(client, case)
-        desk.made.start("worker-orchestrator")
+        await begun(case)
         await desk.decide("omar", await desk.asked(case), Verdict.RETURN)
         said = await desk.command("dana", "case", "resubmit", case, "--packet", str(packet))
         assert said.code == 0, said.err
@@ -100,15 +109,9 @@ async def test_what_was_handed_in_again_is_read_before_people_are_asked(desk: De
 async def test_what_people_approved_is_not_closed_as_nothing(desk: Desk) -> None:
     """I9, I13: the result is held against the amount that they approved."""
     loan = desk.take_in_loan()
-    desk.made.stop("worker-orchestrator")
-    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
-    code = [PaysNothing]
-    async with Worker(
-        client, task_queue="orchestrator", workflows=code, workflow_runner=workflow_runner()
-    ):
+    async with orchestrated_by(desk, PaysNothing) as begun:
         case = await desk.open(loan)
-        await _first_task_taken(client, case)
-        desk.made.start("worker-orchestrator")
+        await begun(case)
         await desk.decide("omar", await desk.asked(case))
         view = await desk.ended(case, "stopped")
     assert view.stopped_for == "close_case was denied: I9, unsupported:nothing_to_pay"
@@ -120,18 +123,13 @@ async def test_no_budget_changes_without_an_approval(desk: Desk) -> None:
     moves = desk.folder / "moves.csv"
     first, second = (each.item for each in loan.schedule[:2])
     moves.write_text(f"From item,To item,Amount,Reason\n{first},{second},10.00,the bids\n")
-    desk.made.stop("worker-orchestrator")
-    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
-    async with Worker(
-        client, task_queue="orchestrator", workflows=[AsksNobody], workflow_runner=workflow_runner()
-    ):
+    async with orchestrated_by(desk, AsksNobody) as begun:
         said = await desk.command(
             *("dana", "case", "open", "--json", "--process", "budget-reallocation"),
             *("--loan", loan.loan_id, "--reallocation", "1", "--moves", str(moves)),
         )
         case = str(ActAnswer.model_validate_json(said.out).case)
-        await _first_task_taken(client, case)
-        desk.made.start("worker-orchestrator")
+        await begun(case)
         await desk.ended(case, "stopped")
     denied = [each["data"] for each in await desk.entries(case) if each["type"] == "grant.denied"]
     assert [each["action"] for each in denied] == ["budget:reallocate"]
@@ -151,19 +149,13 @@ async def test_no_payment_is_sent_again_without_a_call_back(desk: Desk) -> None:
         "dana", "loan", "note", loan.loan_id, "--came-back", f"{payment}=R02"
     )
     assert noted.code == 0, noted.err
-    desk.made.stop("worker-orchestrator")
-    client = reading(await Client.connect(desk.made.temporal), desk.made.authority)
-    code = [CallsNobodyBack]
-    async with Worker(
-        client, task_queue="orchestrator", workflows=code, workflow_runner=workflow_runner()
-    ):
+    async with orchestrated_by(desk, CallsNobodyBack) as begun:
         said = await desk.command(
             *("dana", "case", "open", "--json", "--process", "payment-resend"),
             *("--loan", loan.loan_id, "--draw", "1", "--payment", payment),
         )
         case = str(ActAnswer.model_validate_json(said.out).case)
-        await _first_task_taken(client, case)
-        desk.made.start("worker-orchestrator")
+        await begun(case)
         await desk.ended(case, "stopped")
     assert await desk.people["una"].checkpoints(case=case) == []
     assert desk.paid(loan) == paid.disbursed

@@ -57,6 +57,20 @@ def turn(
     monkeypatch.setattr(steps, "read_answer", read_answer)
 
 
+def pay_by(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Payments], Answer]) -> None:
+    """The paying agent makes up what came of its request, and asks its system for nothing."""
+    honest = CurrentGrant.request
+
+    async def request(
+        self: CurrentGrant, method: str, path: str, *, json: BaseModel | None = None
+    ) -> Answer:
+        if isinstance(json, Payments):
+            return answer(json)
+        return await honest(self, method, path, json=json)
+
+    monkeypatch.setattr(CurrentGrant, "request", request)
+
+
 async def stopped(desk: Desk, case: str, part: str) -> None:
     """The case stands, nobody was asked, and a person reads why."""
     view = await desk.ended(case, "stopped")
@@ -210,23 +224,18 @@ async def test_a_draw_that_one_agent_alone_calls_paid_does_not_close_as_disburse
 ) -> None:
     """I9, I13: loan servicing was asked for nothing, so the case stands for a person to look at."""
     loan = desk.take_in_loan()
-    honest = CurrentGrant.request
 
-    async def request(
-        self: CurrentGrant, method: str, path: str, *, json: BaseModel | None = None
-    ) -> Answer:
-        if not isinstance(json, Payments):
-            return await honest(self, method, path, json=json)
-        paid = draw_steps.Disbursed(
+    def paid(payments: Payments) -> Answer:
+        told = draw_steps.Disbursed(
             loan=loan.loan_id,
             draw=1,
-            payments=tuple(each.id for each in json.payments),
-            amount=f"{sum(each.amount for each in json.payments):.2f}",
+            payments=tuple(each.id for each in payments.payments),
+            amount=f"{sum(each.amount for each in payments.payments):.2f}",
             version=loan.version + 1,
         )
-        return Answer(200, paid.model_dump_json().encode(), {})
+        return Answer(200, told.model_dump_json().encode(), {})
 
-    monkeypatch.setattr(CurrentGrant, "request", request)
+    pay_by(monkeypatch, paid)
     case = await desk.open(loan)
     await desk.decide("omar", await desk.asked(case))
     view = await desk.ended(case, "stopped")
@@ -243,17 +252,12 @@ async def test_a_draw_that_one_agent_alone_calls_forbidden_does_not_close_as_fla
 ) -> None:
     """I9, I13: policy denies on the ledger alone: what people approved stands for a person's look."""
     loan = desk.take_in_loan()
-    honest = CurrentGrant.request
 
-    async def request(
-        self: CurrentGrant, method: str, path: str, *, json: BaseModel | None = None
-    ) -> Answer:
-        if not isinstance(json, Payments):
-            return await honest(self, method, path, json=json)
+    def forbidden(_: Payments) -> Answer:
         reasons = ("I3", "forbidden", AUDIT_MODE)
         raise ApplicationError("denied", *reasons, type="GrantDenied", non_retryable=True)
 
-    monkeypatch.setattr(CurrentGrant, "request", request)
+    pay_by(monkeypatch, forbidden)
     case = await desk.open(loan)
     await desk.decide("omar", await desk.asked(case))
     view = await desk.ended(case, "stopped")

@@ -64,12 +64,19 @@ class Drafting(Asking):
         self.screen.set_focus(self.query_one("#cancel"), scroll_visible=False)
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed at once, at Cancel, goes to the first field that must be filled in."""
+        """What is typed at once, at Cancel, goes to the first field that must be filled in.
+
+        So does what was typed there meanwhile: where this dialog answers late, a key still comes
+        from Cancel when the field has the focus. None comes here that was typed into a field.
+        """
         at = self.screen.focused
-        if at is None or at.id != "cancel" or not event.is_printable:
+        if at is None or not event.is_printable:
             return
-        found = (each for name in self._must for each in self.query(f"#{name}"))
-        first = next((each for each in found if _lacks(each)), None)
+        if at.id == "cancel":
+            found = (each for name in self._must for each in self.query(f"#{name}"))
+            first = next((each for each in found if _lacks(each)), None)
+        else:
+            first = at if isinstance(at, Input) else None
         if first is None:
             return
         event.stop()

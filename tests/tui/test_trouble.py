@@ -596,6 +596,28 @@ async def test_keys_of_one_burst_reach_what_they_were_typed_for(
     assert simulator.acts == []
 
 
+@pytest.mark.parametrize("slow", ["dialog", "cancel"])
+async def test_what_is_typed_at_cancel_is_whole_though_the_dialog_answers_late(
+    open_console: Opened, simulator: Simulator, slow: str
+) -> None:
+    """On a busy machine keys are handed on before the first one has moved the focus."""
+    simulator.add(7)
+    async with open_console() as desk:
+        await desk.press("enter", "a")
+        secret = desk.app.screen.query_one("#passphrase", Input)
+        busy = desk.app.screen if slow == "dialog" else desk.app.focused
+        free = asyncio.Event()
+        busy.call_later(free.wait)
+        for key in PASSPHRASE:
+            desk.app.post_message(events.Key(key, key))
+        await desk.until(lambda: len(desk.app._held_keys) == len(PASSPHRASE) - 1)
+        await desk.until(lambda: len(desk.app._held_keys) <= len(PASSPHRASE) - 3)
+        free.set()
+        await desk.until(lambda: len(secret.value) == len(PASSPHRASE))
+        assert secret.value == PASSPHRASE
+    assert simulator.acts == []
+
+
 async def test_what_is_pasted_is_taken_as_far_as_there_is_room(
     open_console: Opened, simulator: Simulator
 ) -> None:

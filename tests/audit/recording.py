@@ -30,7 +30,7 @@ from placet.ledger import (
 from placet.model import Hold, Mode, PartRef, Reason, Verdict, canonical_json, digest_json
 from placet.process import StepRequest
 from placet.tokens import SigningKey
-from tests.harness import parcels
+from tests.harness import other_parcels, parcel_work
 from tests.harness.processes import matrix
 from tests.harness.world import PASSPHRASE, World, temporal_server, until, world
 
@@ -74,7 +74,7 @@ async def weigh_at_the_second_try(request: StepRequest) -> PartRef:
     if activity.info().attempt == 1:
         current_grant().reason(HOSTILE)
         raise RuntimeError("the scale is not level")
-    return await parcels.weigh(request)
+    return await parcel_work.weigh(request)
 
 
 def record(folder: Path) -> Recorded:
@@ -85,16 +85,16 @@ def record(folder: Path) -> Recorded:
 
 async def _record(folder: Path) -> Recorded:
     async with temporal_server() as temporal, world(temporal, folder) as w:
-        parcels.VALUES |= {LARGE: Decimal("500.00"), LIGHT: Decimal("40.00")}
-        parcels.INSPECTORS |= {LARGE: "C. Weir, County Scales"}
+        parcel_work.VALUES |= {LARGE: Decimal("500.00"), LIGHT: Decimal("40.00")}
+        parcel_work.INSPECTORS |= {LARGE: "C. Weir, County Scales"}
         try:
             return await _cases(w)
         finally:
-            del parcels.VALUES[LARGE], parcels.VALUES[LIGHT], parcels.INSPECTORS[LARGE]
+            del parcel_work.VALUES[LARGE], parcel_work.VALUES[LIGHT], parcel_work.INSPECTORS[LARGE]
 
 
 async def _cases(w: World) -> Recorded:
-    async with w.workers(workflows=(parcels.SkippingCheck,)):
+    async with w.workers(workflows=(other_parcels.SkippingCheck,)):
         skipping = await w.open("depot/D1/parcel/5")
         await until(lambda: w.entries("grant.denied"))
     others = ("orchestrator", "second-scale", "carrier")

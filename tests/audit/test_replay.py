@@ -22,7 +22,8 @@ from tests.audit.recording import (
     renumber,
     with_history,
 )
-from tests.harness.parcels import ParcelCheck, SkippingCheck
+from tests.harness.other_parcels import SkippingCheck
+from tests.harness.parcels import ParcelCheck
 
 Event = dict[str, Any]
 SCHEDULED = "activityTaskScheduledEventAttributes"

@@ -55,7 +55,8 @@ from tests.audit.recording import changed_entry, names, put
 from tests.harness.databases import KINDS, new_database
 from tests.harness.gates import Gate, gate
 from tests.harness.logs import only, whole_log
-from tests.harness.parcels import ContinuingCheck, ParcelCheck
+from tests.harness.other_parcels import ContinuingCheck
+from tests.harness.parcels import ParcelCheck
 from tests.harness.raw import rogue_worker
 from tests.harness.reading import plain_history, reading
 from tests.harness.world import PASSPHRASE, World, temporal_server, until, world

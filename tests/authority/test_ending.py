@@ -35,7 +35,9 @@ from placet.process import StepRequest
 from placet.tokens import SigningKey, sign_use
 from tests.authority.test_two_administrators import troubles
 from tests.harness import processes
-from tests.harness.parcels import FailingCheck, ParcelCheck, Weight
+from tests.harness.other_parcels import FailingCheck
+from tests.harness.parcel_work import Weight
+from tests.harness.parcels import ParcelCheck
 from tests.harness.uses import tell_use
 from tests.harness.world import World, temporal_server, until, world
 

@@ -55,7 +55,8 @@ from tests.audit.recording import changed_entry, find, names, put
 from tests.harness import processes
 from tests.harness.databases import KINDS, new_database
 from tests.harness.logs import only, whole_log
-from tests.harness.parcels import ParcelCheck, Weight
+from tests.harness.parcel_work import Weight
+from tests.harness.parcels import ParcelCheck
 from tests.harness.reading import KeysOfStore
 from tests.harness.world import World, temporal_server, until, world
 

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 from placet.agent import CurrentGrant, current_grant, governed
 from placet.model import PartRef, Proposal, Reason, digest_json
 from placet.process import StepRequest
-from tests.harness.parcels import Weight
+from tests.harness.parcel_work import Weight
 from tests.harness.world import World, temporal_server, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -33,7 +33,7 @@ from placet.payloads import Keyring
 from tests.admitting import admit
 from tests.authority.test_archiving import dispatch, entries, reset, stopped_or_waiting, until_view
 from tests.harness.crowd import NOON
-from tests.harness.parcels import ContinuingCheck
+from tests.harness.other_parcels import ContinuingCheck
 from tests.harness.raw import rogue_worker
 from tests.harness.world import PASSPHRASE, World, temporal_server, until, world
 

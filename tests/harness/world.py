@@ -41,7 +41,7 @@ from placet.model import (
     PublishPolicy,
 )
 from placet.tokens import SigningKey
-from tests.harness import parcels, processes
+from tests.harness import parcel_work, parcels, processes
 from tests.harness.reading import reading
 from tests.harness.waiting import pauses
 
@@ -150,14 +150,14 @@ class World:
         self,
         workflows: Sequence[type] = (parcels.ParcelCheck,),
         only: Sequence[str] = AGENTS,
-        scale: Callable[..., Any] = parcels.weigh,
-        carrier: Callable[..., Any] = parcels.dispatch,
+        scale: Callable[..., Any] = parcel_work.weigh,
+        carrier: Callable[..., Any] = parcel_work.dispatch,
     ) -> AsyncIterator[None]:
         """Run one worker for each agent; what two of them do may be another's."""
         activities: dict[str, list[Callable[..., Any]]] = {
             "orchestrator": list(ORCHESTRATION),
             "scale": [scale],
-            "second-scale": [parcels.reweigh],
+            "second-scale": [parcel_work.reweigh],
             "carrier": [carrier],
         }
         async with contextlib.AsyncExitStack() as stack:

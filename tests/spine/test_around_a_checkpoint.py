@@ -14,7 +14,7 @@ from placet.client import AuthorityError, OperatorClient
 from placet.model import CheckpointView, KeyedValue, NotAgain, RowCut, Verdict, digest_json
 from placet.tokens import SigningKey
 from tests.audit.recording import changed_entry, find, names, put
-from tests.harness import parcels
+from tests.harness import other_parcels, parcel_work
 from tests.harness.logs import assert_holds, whole_log
 from tests.harness.processes import matrix
 from tests.harness.world import World
@@ -28,7 +28,7 @@ DEAR = "depot/D1/parcel/9"
 @pytest.fixture(autouse=True)
 def _dear(monkeypatch: pytest.MonkeyPatch) -> None:
     """A parcel that needs a clerk and a chief."""
-    monkeypatch.setitem(parcels.VALUES, DEAR, Decimal("500.00"))
+    monkeypatch.setitem(parcel_work.VALUES, DEAR, Decimal("500.00"))
 
 
 async def _approve(w: World, who: str, shown: CheckpointView) -> str:
@@ -162,10 +162,10 @@ async def test_new_evidence_voids_what_was_approved_and_not_yet_acted_on(
 ) -> None:
     """I5: who had approved is told, and whoever decides now is shown what changed since."""
     record = "depot/D1/parcel/41"
-    async with w.workers(workflows=(parcels.DoubtingCheck,)):
+    async with w.workers(workflows=(other_parcels.DoubtingCheck,)):
         case = await w.open(record)
         first = await w.until_checkpoint(case)
-        monkeypatch.setitem(parcels.VALUES, record, Decimal("90.00"))
+        monkeypatch.setitem(parcel_work.VALUES, record, Decimal("90.00"))
         assert await _approve(w, "cleo", first) == "approved"
         second = await w.until_checkpoint(case)
         shown = await w.people["cid"].checkpoint(second.id)
@@ -189,7 +189,7 @@ async def test_new_evidence_voids_what_was_approved_and_not_yet_acted_on(
 
 async def test_what_says_the_same_again_keeps_what_was_approved(w: World) -> None:
     """I5: a change without effect on what was asked asks nobody again."""
-    async with w.workers(workflows=(parcels.DoubtingCheck,)):
+    async with w.workers(workflows=(other_parcels.DoubtingCheck,)):
         case = await w.open("depot/D1/parcel/42")
         first = await w.until_checkpoint(case)
         assert await _approve(w, "cleo", first) == "approved"
@@ -386,7 +386,7 @@ async def test_whom_the_evidence_names_as_its_inspector_does_not_approve_it(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I6: as a document writes the name; the lists, the proof and the audit say so as well."""
-    monkeypatch.setitem(parcels.INSPECTORS, SUBJECT, "Cleo Park, Bay Scales Inc.")
+    monkeypatch.setitem(parcel_work.INSPECTORS, SUBJECT, "Cleo Park, Bay Scales Inc.")
     cleo, cid = w.people["cleo"], w.people["cid"]
     async with w.workers():
         case = await w.open(SUBJECT)

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from placet.audit import verify
 from placet.cli import fetch_log
 from placet.model import Verdict
-from tests.harness.parcels import PINNED, Unpublished
+from tests.harness.other_parcels import PINNED, Unpublished
 from tests.harness.processes import matrix
 from tests.harness.secrets import Recorder
 from tests.harness.signers import RunningSigner

@@ -11,7 +11,7 @@ import pytest
 from placet.client import AuthorityError, OperatorClient
 from placet.model import CheckpointView, EnrolIdentity, Verdict
 from placet.tokens import SigningKey
-from tests.harness import parcels
+from tests.harness import parcel_work
 from tests.harness.processes import DEFINITION
 from tests.harness.world import World
 from tests.spine import both_databases
@@ -24,7 +24,7 @@ AMOUNT = Decimal("500.00")
 @pytest.fixture(autouse=True)
 def _dear(monkeypatch: pytest.MonkeyPatch) -> None:
     """A parcel that needs a clerk and a chief."""
-    monkeypatch.setitem(parcels.VALUES, DEAR, AMOUNT)
+    monkeypatch.setitem(parcel_work.VALUES, DEAR, AMOUNT)
 
 
 def _sign(by: OperatorClient, shown: CheckpointView, **changed: Any) -> str:

@@ -25,7 +25,7 @@ from placet.model import SearchAttribute, Verdict
 from placet.payloads import ENCODING
 from tests.audit.changes import Change, leaves
 from tests.audit.piecewise import Piecewise
-from tests.harness import parcels
+from tests.harness import other_parcels, parcel_work
 from tests.harness.world import World, temporal_server, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -169,7 +169,7 @@ async def test_many_cases_about_one_record_starve_no_other(w: World) -> None:
         one_at_a_time = Worker(
             await w.agent_client("scale"),
             task_queue="scale",
-            activities=[parcels.weigh],
+            activities=[parcel_work.weigh],
             max_concurrent_activities=1,
             graceful_shutdown_timeout=timedelta(seconds=2),
         )
@@ -185,7 +185,7 @@ async def test_many_cases_about_one_record_starve_no_other(w: World) -> None:
 
 async def test_rounds_go_on_in_a_new_run_where_the_history_has_grown_long(w: World) -> None:
     """I9: the case keeps its attributes and the count of its rounds, and both runs replay."""
-    async with w.workers(workflows=(parcels.RoundsCheck,)):
+    async with w.workers(workflows=(other_parcels.RoundsCheck,)):
         case = await w.open("depot/D3/parcel/1")
         checkpoint = await w.until_checkpoint(case)
         await w.people["cleo"].decide(checkpoint, Verdict.APPROVE, amount=Decimal("80.00"))
@@ -193,7 +193,7 @@ async def test_rounds_go_on_in_a_new_run_where_the_history_has_grown_long(w: Wor
         files = await until(lambda: covered(w, case))
     (continued,) = await w.entries("case.continued")
     assert continued["data"]["run_id"] == view.run_id
-    report = await replay(files, case, [parcels.RoundsCheck])
+    report = await replay(files, case, [other_parcels.RoundsCheck])
     assert [(each.name, each.found) for each in report.troubles] == []
     await asyncio.to_thread(require_found, files, case)
     await listed(w, f"PlacetStage = 'closed' AND RunId = '{view.run_id}'", case)
@@ -205,7 +205,7 @@ async def test_rounds_go_on_in_a_new_run_where_the_history_has_grown_long(w: Wor
 
 def require_found(files: LogFiles, case: str) -> None:
     """Whatever is changed of how a run goes on as another is found, without the seal."""
-    read = Piecewise(files, case, parcels.RoundsCheck)
+    read = Piecewise(files, case, other_parcels.RoundsCheck)
     going, on = (each["events"] for each in read.histories)
     shown = {"memo", "searchAttributes", "priority", "input", "eventTime", "newExecutionRunId"}
     for run, number in ((0, len(going) - 1), (1, 0)):

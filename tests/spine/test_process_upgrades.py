@@ -19,7 +19,8 @@ from placet.audit import LogFiles, read_bundle, replay, verify_bundle, write_bun
 from placet.cli import fetch_case
 from placet.model import Verdict
 from placet.tokens import SigningKey
-from tests.harness.parcels import ParcelCheck, WeighsTwice
+from tests.harness.other_parcels import WeighsTwice
+from tests.harness.parcels import ParcelCheck
 from tests.harness.world import World, sandbox, until
 from worker.__main__ import WorkerSettings, make_worker
 from worker.registry import ACTIVITIES, GOVERNANCE, PROCESSES

@@ -21,7 +21,7 @@ from placet.process import BELL
 from placet.tokens import SigningKey
 from tests.agent.surroundings import serving
 from tests.harness import parcels
-from tests.harness.parcels import SkippingCheck, UnaskedCheck
+from tests.harness.other_parcels import SkippingCheck, UnaskedCheck
 from tests.harness.processes import DEFINITION, POLICIES, SCHEMA
 from tests.harness.raw import Reply, ask, call, details_of, rogue_worker
 from tests.harness.world import World, free_port, sandbox, until
@@ -408,7 +408,7 @@ async def test_a_decision_that_does_not_count_is_refused_and_recorded(w: World) 
 @both_databases
 async def test_a_tampered_signature_and_a_second_word_are_refused(w: World) -> None:
     """I6: one person, one word; and only an unbroken signature."""
-    from tests.harness.parcels import VALUES
+    from tests.harness.parcel_work import VALUES
 
     VALUES["depot/D1/parcel/9"] = Decimal("500.00")
     async with w.workers():

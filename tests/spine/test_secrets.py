@@ -19,7 +19,7 @@ from placet.agent import current_grant, governed
 from placet.client import AuthorityError
 from placet.model import PartRef, Verdict
 from placet.process import StepRequest
-from tests.harness import parcels
+from tests.harness import parcel_work
 from tests.harness.raw import ask, details_of, rogue_worker
 from tests.harness.secrets import KEPT, OF_A_CASE, Recorder, histories, rows, search, tokens_in
 from tests.harness.world import World, until, world
@@ -61,7 +61,7 @@ async def _stumbling(request: StepRequest) -> PartRef:
     grant = current_grant()
     if activity.info().attempt == 1:
         raise RuntimeError(f"{grant!r} {grant.details!r} {vars(activity.info())}")
-    return await parcels.weigh(request)
+    return await parcel_work.weigh(request)
 
 
 @contextlib.asynccontextmanager

@@ -39,7 +39,7 @@ from placet.model import (
 from placet.process import StepRequest
 from placet.tokens import SigningKey
 from tests.admitting import admit
-from tests.harness import parcels, processes
+from tests.harness import parcel_work, processes
 from tests.harness.parcels import ParcelCheck
 from tests.harness.uses import tell_use
 from tests.harness.world import AGENTS, PASSPHRASE, World
@@ -124,8 +124,8 @@ class HouseWalk(Walk):
     async def open(self) -> None:
         number = self.dice.randint(1, len(self.cases) + 4)
         subject = f"depot/D{self.dice.randint(1, 3)}/parcel/{number}"
-        parcels.VALUES[subject] = Decimal(self.dice.choice(_WORTH))
-        parcels.INSPECTORS[subject] = self.dice.choice(("operator:cleo", "C. Weir", "nobody"))
+        parcel_work.VALUES[subject] = Decimal(self.dice.choice(_WORTH))
+        parcel_work.INSPECTORS[subject] = self.dice.choice(("operator:cleo", "C. Weir", "nobody"))
         answer = await self.one_of("pat").open_case("parcel-check", subject)
         assert answer.case is not None
         self.cases.append(answer.case)
@@ -306,7 +306,7 @@ class HouseWalk(Walk):
         async def weigh(request: StepRequest) -> PartRef:
             if dice.random() < 0.15:
                 raise RuntimeError("the scale is not level")
-            return await parcels.weigh(request)
+            return await parcel_work.weigh(request)
 
         return weigh
 
@@ -331,7 +331,7 @@ class HouseWalk(Walk):
                 await told(UseStage.RESULT)
             if dice.random() < 0.15:
                 raise RuntimeError("its answer was lost")
-            return await parcels.dispatch(request)
+            return await parcel_work.dispatch(request)
 
         return dispatch
 

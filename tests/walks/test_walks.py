@@ -30,7 +30,7 @@ from placet.authority import AuthoritySettings, Store, open_authority
 from placet.cli import fetch_case
 from placet.client import OperatorClient
 from placet.model import CaseStatus
-from tests.harness import parcels
+from tests.harness import parcel_work
 from tests.harness.alone import alone
 from tests.harness.databases import KINDS, new_database
 from tests.harness.world import temporal_server, until, world
@@ -82,11 +82,11 @@ async def test_whatever_befalls_identities_the_log_holds(
 @pytest.fixture
 def as_it_was() -> Iterator[None]:
     """What the parcels are worth is the module's."""
-    worth, inspected = dict(parcels.VALUES), dict(parcels.INSPECTORS)
+    worth, inspected = dict(parcel_work.VALUES), dict(parcel_work.INSPECTORS)
     yield
-    parcels.VALUES.clear(), parcels.INSPECTORS.clear()
-    parcels.VALUES |= worth
-    parcels.INSPECTORS |= inspected
+    parcel_work.VALUES.clear(), parcel_work.INSPECTORS.clear()
+    parcel_work.VALUES |= worth
+    parcel_work.INSPECTORS |= inspected
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -3,7 +3,8 @@
 1. (I1, I2) Nothing reaches the system without a live grant for the route's action on the record
    that the path names. What can't be verified, or is not spelled in its one way, is refused.
 2. (I4) A use that changes something is durable at the authority before the system hears of it;
-   what a read brought is handed back once its use is on the disk.
+   what a read brought is handed back once its use is on the disk. That nothing came of an intent is
+   told only where it is known: what was under way when all broke off may have been done.
 3. (I10) When the grant ends, so does what is under way: the answer is cut off.
 4. (I12) A system that is away, or answers with what can't be read, is a 502 or 504.
 """
@@ -32,6 +33,9 @@ from placet.telemetry import Check, Health
 
 _LOOK = 0.25
 """Seconds between two looks whether the grant of what is under way is alive still."""
+
+_OF_SOMETHING_BETWEEN = {502, 504}
+"""Bad Gateway, Gateway Timeout (RFC 9110 sections 15.6.3, 15.6.5): not of the system itself."""
 
 _log = logging.getLogger("placet.gateway")
 
@@ -126,10 +130,10 @@ class Gateway:
             asked = self._system.ask(route.method, match.target, headers, grant, body)
             await self._relay(asked, use, grant, send)
         except (Refused, Unacceptable) as refusal:
-            await use.ends(refusal.status)
+            await use.breaks_off(refusal.status)
             raise
         except (ClientDisconnect, asyncio.CancelledError):
-            await use.ends(499)
+            await use.breaks_off(499)
             raise
 
     async def _body(self, request: Request, whole: bool) -> "bytes | AsyncIterator[bytes] | None":
@@ -168,8 +172,12 @@ class Gateway:
         """Hand back the system's answer for as long as the grant lives."""
 
         async def relay() -> None:
+            use.may_be_heard = True
             async with asked as answer:
-                await use.ends(answer.status, must=not use.intended)
+                if answer.status in _OF_SOMETHING_BETWEEN:
+                    await use.breaks_off(answer.status, must=not use.intended)
+                else:
+                    await use.ends(answer.status, must=not use.intended)
                 await send(
                     {
                         "type": "http.response.start",
@@ -187,6 +195,7 @@ class Gateway:
                 self._guard.require_still(grant)
             await relaying
         except Broken as broken:
+            use.may_be_heard = broken.may_be_heard
             if not send:
                 raise Unacceptable(broken.status, "bad_gateway", str(broken)) from None
             _log.warning("an answer was cut off: %s", broken)
@@ -224,6 +233,8 @@ class _Use:
         self._body: Digest | None = None
         self._ended = False
         self.intended = False
+        self.may_be_heard = False
+        """Whether the system behind may have heard of it, and so may have done it."""
 
     async def intend(self, body: Digest) -> None:
         """Make the intent durable at the authority.
@@ -238,6 +249,19 @@ class _Use:
             self.intended = True  # it may be durable all the same: only the answer lacks
             raise
         self.intended = True
+
+    async def breaks_off(self, status: int, *, must: bool = False) -> None:
+        """Write down that nothing came of it, where that is known.
+
+        Raises:
+            CannotJudge: as :meth:`ends`.
+        """
+        if self.intended and self.may_be_heard and not self._ended:
+            said = "it is unknown what came of %s of %s under grant %s (%d): no result is told"
+            what = self._grant.claims.details
+            _log.error(said, what.action, what.identifier, self._grant.id, status)
+        else:
+            await self.ends(status, must=must)
 
     async def ends(self, status: int, *, must: bool = False) -> None:
         """Write down what came of it, once.

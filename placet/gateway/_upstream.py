@@ -20,11 +20,15 @@ _CHUNK = 64 * 1024
 
 
 class Broken(Exception):
-    """The system is away, too slow, or says what can't be read."""
+    """The system is away, too slow, or says what can't be read.
 
-    def __init__(self, status: int, said: str) -> None:
+    ``may_be_heard`` says whether it may have heard of the request all the same.
+    """
+
+    def __init__(self, status: int, said: str, *, may_be_heard: bool = True) -> None:
         super().__init__(said)
         self.status = status
+        self.may_be_heard = may_be_heard
 
 
 class TooLarge(Exception):
@@ -102,13 +106,16 @@ class Upstream:
                 self._require_readable(response)
                 back = pass_back(response.headers.items())
                 yield Answer(response.status, back, self._chunks(response))
-        except TimeoutError:
-            raise Broken(504, "the system behind does not answer in time") from None
+        except TimeoutError as error:
+            heard = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            said = "the system behind does not answer in time"
+            raise Broken(504, said, may_be_heard=heard) from None
         except (aiohttp.ClientError, ValueError) as error:
             if (refusal := _ours(error)) is not None:
                 raise refusal from None
             said = f"the system behind does not answer ({type(error).__name__})"
-            raise Broken(502, said) from None
+            heard = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.InvalidURL))
+            raise Broken(502, said, may_be_heard=heard) from None
 
     def _require_readable(self, response: aiohttp.ClientResponse) -> None:
         if response.status < 200:

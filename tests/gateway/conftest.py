@@ -182,6 +182,13 @@ class Before:
                 await asyncio.sleep(0.01)
         return self.told(stage)
 
+    async def results(self) -> list[int]:
+        """The results that were told before a use that comes now."""
+        before = len(self.told("use"))
+        await self.ask()
+        await self.until_told("use", before + 1)  # uses are told in their order
+        return [each["status"] for each in self.told("result")]
+
 
 @pytest.fixture
 async def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Before]:

@@ -216,22 +216,59 @@ async def test_an_answer_ends_with_its_grant(before: Before) -> None:
 
 
 async def test_what_waits_for_an_answer_ends_with_its_grant(before: Before) -> None:
-    """I10: revoked before the system has answered: 401, and the result is told."""
+    """I10, I4: revoked before the system has answered: 401, and no result that nobody knows."""
     asked = asyncio.Event()
 
     async def never(_: Heard, send: Send) -> None:
         asked.set()
         await before.plain.over.wait()
 
-    before.plain.answer = never
+    usual, before.plain.answer = before.plain.answer, never
     token = before.authority.grant(before.holder, **WRITE)
     asking = asyncio.create_task(before.ask("PUT", content=b"x", token=token))
     await asked.wait()
     before.authority.revoke(grant_id(token))
     answer = await asyncio.wait_for(asking, 10)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
-    (result,) = await before.until_told("result")
-    assert result["status"] == 401
+    before.plain.answer = usual
+    assert await before.results() == []
+
+
+async def test_whoever_goes_away_leaves_no_result_that_nobody_knows(
+    before: Before, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I4: the system may have done it: that nothing came of it would be false."""
+    asked = asyncio.Event()
+
+    async def never(_: Heard, send: Send) -> None:
+        asked.set()
+        await before.plain.over.wait()
+
+    usual, before.plain.answer = before.plain.answer, never
+    asking = asyncio.create_task(before.ask("PUT", content=b"x", **WRITE))
+    await asked.wait()
+    asking.cancel()
+    async with asyncio.timeout(60):
+        while "it is unknown what came of book:write of book/1" not in caplog.text:
+            await asyncio.sleep(0.01)
+    before.plain.answer = usual
+    assert await before.results() == []
+
+
+@pytest.mark.parametrize(("status", "told"), [
+    (200, [200]), (409, [409]), (500, [500]), (503, [503]), (502, []), (504, []),
+])  # fmt: skip
+async def test_what_stands_between_has_not_the_systems_word(
+    before: Before, status: int, told: list[int]
+) -> None:
+    """I4: a balancer that waits no longer does not know what its system has done."""
+
+    async def answer(_: Heard, send: Send) -> None:
+        await say(send, status, b"so it is")
+
+    before.plain.answer = answer
+    assert (await before.ask("PUT", content=b"x", **WRITE)).status_code == status
+    assert await before.results() == told
 
 
 async def test_a_system_that_is_away_is_a_502(tmp_path: Path) -> None:
@@ -250,6 +287,8 @@ async def test_a_system_that_is_too_slow_is_a_504(tmp_path: Path) -> None:
 
         made.plain.answer = slow
         assert (await made.ask()).status_code == 504
+        assert (await made.ask("PUT", content=b"x", **WRITE)).status_code == 504
+        assert await made.results() == []  # it may do it yet
 
 
 async def test_the_system_can_tell_the_gateway_from_others(tmp_path: Path) -> None:

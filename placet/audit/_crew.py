@@ -34,7 +34,7 @@ _BEGINNING = 60.0
 class _Job:
     files: LogFiles
     case: str
-    workflow: type
+    workflow: type | None
     sealed: bool
 
 
@@ -50,7 +50,7 @@ class _Child:
 def replay_many(
     files: LogFiles,
     cases: Iterable[str],
-    code: Callable[[str], type],
+    code: Callable[[str], type | None],
     *,
     sealed: bool = True,
     children: int | None = None,
@@ -61,7 +61,7 @@ def replay_many(
     Args:
         files: the log; its ``archives`` are asked for one case at a time.
         cases: which.
-        code: the workflow class of a case, as it is installed here.
+        code: the workflow class of a case, as it is installed here; none of an erased one.
         sealed: compare with the sealed digests as well.
         children: how many at once; one for each processor unless told.
         limit: seconds for one case, after which its child is killed.
@@ -75,7 +75,7 @@ def replay_many(
 
 class _Crew:
     def __init__(
-        self, files: LogFiles, code: Callable[[str], type], *, sealed: bool, limit: float
+        self, files: LogFiles, code: Callable[[str], type | None], *, sealed: bool, limit: float
     ) -> None:
         self._files = files
         self._code = code
@@ -182,7 +182,8 @@ def _work(link: Connection) -> None:
     try:
         while True:
             job = link.recv()
-            work = replay(job.files, job.case, [job.workflow], sealed=job.sealed)
+            code = [] if job.workflow is None else [job.workflow]
+            work = replay(job.files, job.case, code, sealed=job.sealed)
             link.send(asyncio.run(work))
     except (EOFError, OSError, KeyboardInterrupt):
         pass

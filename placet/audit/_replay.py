@@ -138,6 +138,8 @@ def _code(
 
     No code is ever loaded from what is audited.
     """
+    if not workflows:
+        collector.trouble("code-installed", case, "its history is here, and no code to run it on")
     opened = [each.data.get("process_digest") for each in entries if each.type is _OPENED]
     pinned = _published_code(files.processes, opened[0]) if opened else None
     if pinned is None:

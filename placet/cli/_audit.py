@@ -159,8 +159,9 @@ def replay_(
 ) -> None:
     """Replay archived cases and reconcile each step with the ledger, which is verified first.
 
-    From a bundle nothing else is needed but the process's code, installed here. Each case runs in a
-    process of its own, which is ended at its limit. Exit codes are those of verify.
+    From a bundle nothing else is needed but the process's code, installed here; of an erased case
+    not even that. Each case runs in a process of its own, which is ended at its limit. Exit codes
+    are those of verify.
     """
     with offline_failures():
         if (case is None) == (not all_):

@@ -10,13 +10,15 @@ from placet.ledger import EntryError, EntryType, decode_entry
 
 async def record_case(files: LogFiles, case: str) -> Flight:
     """Record a closed case's flight with the workflow code of its process, as installed here."""
-    return await record_flight(files, case, [codes_of(files, [case])(case)])
+    code = codes_of(files, [case])(case)
+    return await record_flight(files, case, [] if code is None else [code])
 
 
-def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type]:
+def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type | None]:
     """The workflow code of closed cases' processes, as it is installed here.
 
-    Whether it is what was published, the replay says.
+    Whether it is what was published, the replay says. A process is asked for if a case of it has a
+    history: without one there is nothing to run.
     """
     asked, opened, closed = set(cases), dict[str, str](), set(files.archives)
     for data in files.entries:
@@ -35,8 +37,16 @@ def codes_of(files: LogFiles, cases: Sequence[str]) -> Callable[[str], type]:
             raise fail(f"the ledger has no case {case}", USAGE)
         if case not in closed:
             raise fail(f"{case} is open: it is replayed once it has closed", USAGE)
-    code = {each: _installed(each) for each in sorted(set(opened.values()))}
-    return lambda case: code[opened[case]]
+    code: dict[str, type] = {}
+    for case in cases:
+        if opened[case] not in code and _has_history(files, case):
+            code[opened[case]] = _installed(opened[case])
+    return lambda case: code.get(opened[case])
+
+
+def _has_history(files: LogFiles, case: str) -> bool:
+    archive = files.archives.get(case)
+    return archive is not None and not archive.erased
 
 
 def _installed(process: str) -> type:

@@ -11,7 +11,7 @@ from placet.audit import LogFiles, Report, replay_many
 def replay_cases(
     files: LogFiles,
     cases: Sequence[str],
-    code: Callable[[str], type],
+    code: Callable[[str], type | None],
     *,
     sealed: bool,
     jobs: int | None,

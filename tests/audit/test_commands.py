@@ -14,6 +14,7 @@ from placet.cli import main
 from placet.process import Process
 from tests.audit.recording import Recorded, forged_history
 from tests.audit.test_bundle import remade, unzipped
+from tests.audit.test_names import erased_by_entry, with_archive
 from tests.audit.test_odd_bundles import in_json, of_another_version
 from tests.audit.test_past_of_a_bundle import none_at_all, of_before
 from tests.audit.test_replay import change_result
@@ -126,6 +127,31 @@ def test_heads_that_a_bundle_of_before_does_not_prove_are_not_passed_over(
     code, out = placet(capsys, monkeypatch, *asked, "--without-heads")
     assert code == 1
     assert "DOES NOT HOLD seen-head" in out
+
+
+@pytest.mark.parametrize("command", ["replay", "flight"])
+def test_an_erased_case_is_judged_where_its_process_is_not_installed(
+    recorded: Recorded,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """I9: nothing of it is run any more. What only says that it was erased is no such case."""
+    monkeypatch.setattr("placet.cli._codes.processes", dict)
+    gone = with_archive(recorded, erased=True, runs=(), salt=None)
+    for name, archived in (("gone", gone), ("there", recorded.files)):
+        log = only(erased_by_entry(recorded, archived), recorded.large)
+        bundle = write_bundle(log, recorded.large)
+        (files / f"{name}.zip").write_bytes(bundle)
+    code, out = placet(capsys, monkeypatch, "audit", command, str(files / "gone.zip"), "--json")
+    assert code == 1, "nobody signed that it be erased, which verifying the bundle says"
+    told = json.loads(out)
+    report = told[recorded.large] if command == "replay" else told["report"]
+    assert report["checked"] == {"cases whose history was erased": 1}
+    assert report["troubles"] == []
+    code, out = placet(capsys, monkeypatch, "audit", command, str(files / "there.zip"), "--json")
+    assert (code, out) == (2, "")
 
 
 def in_this_process(

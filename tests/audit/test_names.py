@@ -363,6 +363,14 @@ def with_archive(recorded: Recorded, **change: Any) -> LogFiles:
     return dataclasses.replace(recorded.files, archives=archives)
 
 
+def erased_by_entry(recorded: Recorded, files: LogFiles) -> LogFiles:
+    """The same log with one more entry, which says of the large case that it was erased."""
+    entry = find(recorded.files, "case.archived", recorded.large)
+    entries = list(recorded.files.entries)
+    entries.append(entries[entry].replace(b'"case.archived"', b'"case.erased"'))
+    return resigned(files, entries)
+
+
 async def names(files: LogFiles, case: str) -> set[str]:
     return {each.name for each in (await replay(files, case, [ParcelCheck])).troubles}
 
@@ -397,10 +405,8 @@ async def test_an_erased_archive_is_told_as_erased_only_if_somebody_erased_it(
     """I9: the history is gone; that it was erased stands on the ledger, or nothing does."""
     erased = with_archive(recorded, erased=True, runs=(), salt=None)
     assert "archive-missing" in await names(erased, recorded.large)
-    entry = find(recorded.files, "case.archived", recorded.large)
-    entries = list(recorded.files.entries)
-    entries.append(entries[entry].replace(b'"case.archived"', b'"case.erased"'))
-    report = await replay(resigned(erased, entries), recorded.large, [ParcelCheck])
+    told = erased_by_entry(recorded, erased)
+    report = await replay(told, recorded.large, [ParcelCheck])
     assert report.troubles == ()
     assert report.checked == {"cases whose history was erased": 1}
 
@@ -429,3 +435,9 @@ async def test_only_the_published_code_is_run(recorded: Recorded) -> None:
     assert await names(pinned(recorded, own, [other]), recorded.large) == {"code-ran"}
     assert await names(pinned(recorded, other, [other]), recorded.large) == {"code-installed"}
     assert history_of(recorded.files, recorded.large)["events"]
+
+
+async def test_a_history_is_not_judged_without_code_to_run_it_on(recorded: Recorded) -> None:
+    """I9: no code stands for what was erased alone."""
+    report = await replay(recorded.files, recorded.large, [])
+    assert {each.name for each in report.troubles} == {"code-installed"}

@@ -24,7 +24,7 @@ from placet.model import (
     ReviewView,
 )
 from tui import words
-from tui.answers import read_details
+from tui.between import proposal_details
 from tui.gateway import Gateway
 from tui.said import Piece
 from tui.text import harmless
@@ -278,14 +278,9 @@ def countersign(proposal: ProposalView) -> Deed:
         (),
         (
             (f"{proposal.body_digest}\n", "accent"),
-            harmless(read_details(proposal_text(proposal)), lines=True),
+            harmless(proposal_details(proposal), lines=True),
         ),
     )
-
-
-def proposal_text(proposal: ProposalView) -> str:
-    """What a proposal would change, as JSON."""
-    return proposal.model_dump_json(include={"body"})
 
 
 def withdraw(proposal: ProposalView) -> Deed:
@@ -295,7 +290,7 @@ def withdraw(proposal: ProposalView) -> Deed:
     return plain("act.withdraw", proposal.jti, said, "It never takes effect.", signs=signs)
 
 
-def close_review(review: ReviewView) -> Deed:
+def close_review(review: ReviewView, said: str) -> Deed:
     """What came of looking at an emergency."""
 
     async def send(gateway: Gateway, told: Answers) -> ActAnswer:
@@ -303,7 +298,7 @@ def close_review(review: ReviewView) -> Deed:
         return await gateway.act("review.close", review.id, body)
 
     return Deed(
-        f"Close the review of {review.checkpoint}",
+        f"Close the review of the emergency for {said}",
         f"{words.person(review.opened_by)} declared the emergency.",
         on_id("review.close", review.id),
         send,

@@ -6,7 +6,7 @@ from datetime import datetime
 from placet.model import IdentityKind, IdentityStanding, RegisteredView, ReportLine, quantity
 from tui import words
 from tui.answers import Identity
-from tui.said import Piece
+from tui.said import Piece, field
 from tui.standing import standing_look, why_suspended
 from tui.text import harmless
 from tui.widgets.table import Cell, Column
@@ -103,18 +103,12 @@ def wrong_cells(line: ReportLine) -> tuple[Cell, ...]:
     )
 
 
-def _field(label: str, text: str, tone: str = "plain") -> Iterator[Piece]:
-    if text:
-        yield (f"{label}  ", "muted")
-        yield (f"{harmless(text)}\n", tone)
-
-
 def person_look(each: Identity) -> Iterator[Piece]:
     """A closer look at a person."""
     yield (f"{each.principal}\n", "head")
     yield f"{harmless(each.status)}\n\n"
-    yield from _field("Roles", ", ".join(each.roles) or "none")
-    yield from _field("Enrolled", words.clock(each.enrolled_at))
+    yield from field("Roles", ", ".join(each.roles) or "none")
+    yield from field("Enrolled", words.clock(each.enrolled_at))
     yield ("\nKeys\n", "head")
     yield from (f"{harmless(thumbprint)}\n" for thumbprint in each.keys)
 
@@ -129,26 +123,26 @@ def look(
         yield (f"▲ {why_suspended(each.suspended_for)}\n", "warn")
     yield from ((f"▲ {harmless(lack)}\n", "bad") for lack in each.lacks)
     yield "\n"
-    yield from _field(
+    yield from field(
         "Owner", words.person(each.owner or "nobody"), "plain" if each.owner else "bad"
     )
-    yield from _field("Deputy", words.person(each.deputy or ""))
-    yield from _field("For", each.purpose or "")
-    yield from _field("Process", each.process or "")
-    yield from _field("Environment", each.environment or "")
-    yield from _field("Vendor", each.vendor or "")
-    yield from _field("Runs on", ", ".join(each.runs_on))
+    yield from field("Deputy", words.person(each.deputy or ""))
+    yield from field("For", each.purpose or "")
+    yield from field("Process", each.process or "")
+    yield from field("Environment", each.environment or "")
+    yield from field("Vendor", each.vendor or "")
+    yield from field("Runs on", ", ".join(each.runs_on))
     since = each.credential_since
     proof = each.credential.value if each.credential else "key"
     age = f", {_age(since, now)} old, since {words.clock(since)}" if since else ""
-    yield from _field("Credential", f"{proof}{age}")
-    yield from _field("Last used", words.clock(each.last_used) if each.last_used else "never")
+    yield from field("Credential", f"{proof}{age}")
+    yield from field("Last used", words.clock(each.last_used) if each.last_used else "never")
     for label, moment in (("Review by", each.review_by), ("Ends", each.ends_at)):
         if moment is not None:
-            yield from _field(label, words.clock(moment), _day(moment, now).tone)
+            yield from field(label, words.clock(moment), _day(moment, now).tone)
     if each.narrowed_to is not None:
         left = ", ".join(each.narrowed_to) or "nothing"
-        yield from _field("Narrowed to", left, "warn")
+        yield from field("Narrowed to", left, "warn")
     if stands is not None:
         yield from standing_look(stands, now)
     yield from _done(each, now)

@@ -1,8 +1,10 @@
 """Text for widgets: pieces with theme colours, never parsed as markup, and harmless."""
 
+from collections.abc import Iterator
+
 from textual.content import Content
 
-from tui.text import spelled_out
+from tui.text import harmless, spelled_out
 
 TONE_STYLES = {
     "plain": "",
@@ -32,3 +34,10 @@ def said(*pieces: Piece) -> Content:
             style = TONE_STYLES[tone]
             made.append((text, style) if style else text)
     return Content.assemble(*made)
+
+
+def field(label: str, text: str, tone: str = "plain") -> Iterator[Piece]:
+    """One line of a closer look: its label, and what others may have written; none for nothing."""
+    if text:
+        yield (f"{label}  ", "muted")
+        yield (f"{harmless(text)}\n", tone)

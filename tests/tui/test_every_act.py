@@ -223,6 +223,7 @@ def between_people(simulator: Simulator) -> None:
             opened_at=NOW,
             until=NOW + timedelta(days=2),
             status="open",
+            reason="the roof was open\nDecided: nobody",
         )
     ]
     simulator.delegations = [
@@ -672,6 +673,24 @@ async def test_acts_between_people_are_signed_as_they_were_shown(
         ("review.close", "r" * 24, {"justified": False, "reason": "the roof was open"}),
         ("delegation.end", "d" * 24, {}),
     ]
+
+
+async def test_what_waits_between_people_is_said_in_words(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I12: an act, an emergency's review and a stand-in; no line of theirs passes for one of ours."""
+    between_people(simulator)
+    async with open_console("ada") as desk:
+        await desk.press("6")
+        for key, told in (
+            ("home", ("waits for a second signature", "Signed by  ", "Lapses  ", "What it says")),
+            ("down", ("parcel 7", "Begun by  omar", "the roof was open", "│ Decided: nobody")),
+            ("end", ("bo stands in for ada", "For  every process")),
+        ):
+            await desk.press(key)
+            look = str(desk.app.screen.query_one("#people-look", Static).render())
+            assert [each for each in told if each not in look] == []
+            assert "null" not in look
 
 
 async def test_acts_on_a_case_are_signed_as_they_were_shown(

@@ -1,5 +1,6 @@
 """What waits between people: acts for a second signature, reviews, and who stands in for whom."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,10 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from placet.model import ADMINISTRATOR, DelegationView, Governance, ProposalView, ReviewView
+from placet.model import (
+    ADMINISTRATOR,
+    CaseView,
+    DelegationView,
+    Governance,
+    ProposalView,
+    ReviewView,
+)
 from tui import acts, words
 from tui.acts import Deed
-from tui.answers import read_details
+from tui.between import between_look
 from tui.said import Piece, said
 from tui.screens.act import Act
 from tui.text import harmless
@@ -76,11 +84,12 @@ class People(View):
         proposals = await self.ask(gateway.proposals())
         reviews = await self.ask(gateway.reviews())
         delegations = await self.ask(gateway.delegations())
+        cases = await self.ask(gateway.cases()) if reviews else []
         people = await self.ask(gateway.identities("operator"))
         self._rules = await self.ask(gateway.governance())
         if proposals is None or reviews is None or delegations is None or people is None:
             return
-        me = self.session.me
+        me, subjects = self.session.me, {each.id: self._about(each) for each in cases or ()}
         self._others = tuple(
             words.person(each.principal)
             for each in people
@@ -90,15 +99,33 @@ class People(View):
         )
         self._lines = [
             *(
-                _Line(each.act, each.target, each.proposed_by, words.clock(each.lapses_at), each)
+                _Line(
+                    each.act,
+                    words.person(each.target),
+                    each.proposed_by,
+                    words.clock(each.lapses_at),
+                    each,
+                )
                 for each in proposals
             ),
             *(
-                _Line("review", each.checkpoint, each.opened_by, words.clock(each.until), each)
+                _Line(
+                    "review",
+                    subjects.get(each.case, each.checkpoint),
+                    each.opened_by,
+                    words.clock(each.until),
+                    each,
+                )
                 for each in reviews
             ),
             *(
-                _Line("stand-in", each.delegate, each.giver, words.clock(each.ends_at), each)
+                _Line(
+                    "stand-in",
+                    words.person(each.delegate),
+                    each.giver,
+                    words.clock(each.ends_at),
+                    each,
+                )
                 for each in delegations
                 if each.ended_at is None and each.ends_at > words.now()
             ),
@@ -112,7 +139,7 @@ class People(View):
             each = lines[at]
             return (
                 Cell(each.what, "accent"),
-                Cell(harmless(words.person(each.of))),
+                Cell(harmless(each.of)),
                 Cell(words.person(each.by), "muted"),
                 Cell(each.until, "muted"),
             )
@@ -133,16 +160,24 @@ class People(View):
         self._look()
         self.screen.refresh_bindings()
 
-    def _here(self) -> ProposalView | ReviewView | DelegationView | None:
+    def _about(self, case: CaseView) -> str:
+        definition = self.session.gateway.newest_definition(case.process)
+        return words.subject_words(definition, case.subject)
+
+    def _line(self) -> _Line | None:
         tables = self.query(VirtualTable)
         row = tables.first().row if tables else ""
-        return next((each.thing for each in self._lines if _id(each.thing) == row), None)
+        return next((each for each in self._lines if _id(each.thing) == row), None)
+
+    def _here(self) -> ProposalView | ReviewView | DelegationView | None:
+        line = self._line()
+        return line.thing if line else None
 
     def _look(self) -> None:
-        thing = self._here()
-        made: tuple[Piece, ...] = (("Nothing is selected.", "muted"),)
-        if thing is not None:
-            made = (harmless(read_details(thing.model_dump_json(exclude={"jws"})), lines=True),)
+        line = self._line()
+        made: Iterable[Piece] = (("Nothing is selected.", "muted"),)
+        if line is not None:
+            made = between_look(line.thing, line.of)
         self.query_one("#people-look", Static).update(said(*made))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -197,9 +232,9 @@ class People(View):
 
     def action_review(self) -> None:
         """Say what came of an emergency."""
-        thing = self._here()
-        if isinstance(thing, ReviewView):
-            self._ask_act(acts.close_review(thing))
+        line = self._line()
+        if line is not None and isinstance(line.thing, ReviewView):
+            self._ask_act(acts.close_review(line.thing, line.of))
 
     def action_delegate(self) -> None:
         """Hand over for a time."""

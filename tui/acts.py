@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from placet.model import (
     MAX_ATTACHMENT,
     ActAnswer,
@@ -21,6 +23,7 @@ from placet.model import (
     Hold,
     ProposalView,
     Reason,
+    RecordId,
     ReviewView,
 )
 from tui import words
@@ -29,6 +32,7 @@ from tui.gateway import Gateway
 from tui.said import Piece
 from tui.text import harmless
 
+_RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
 Answers = Mapping[str, str]
 Send = Callable[[Gateway, Answers], Awaitable[ActAnswer]]
 
@@ -95,7 +99,7 @@ def hold(record: str, said: str) -> Deed:
     """A signed stop on a record; the person may name one above it."""
 
     async def send(gateway: Gateway, told: Answers) -> ActAnswer:
-        return await gateway.act("hold.place", told["record"], Hold(reason=told["why"]))
+        return await gateway.act("hold.place", _typed(told), Hold(reason=told["why"]))
 
     effect = "Nothing guarded happens on it, or on what is below it, until the hold is lifted."
     return Deed(f"Hold {said}", effect, _on_record("hold.place"), send, (_record(record), WHY))
@@ -105,7 +109,7 @@ def lift(record: str, said: str) -> Deed:
     """The end of a hold."""
 
     async def send(gateway: Gateway, told: Answers) -> ActAnswer:
-        return await gateway.act("hold.lift", told["record"], Reason(reason=told["why"]))
+        return await gateway.act("hold.lift", _typed(told), Reason(reason=told["why"]))
 
     effect = "Who placed it may lift it, and administrators."
     signs = _on_record("hold.lift")
@@ -118,6 +122,13 @@ def _on_record(act: str) -> str:
 
 def _record(record: str) -> Ask:
     return Ask("record", "The record, or one above it", "Name the record.", record, longest=200)
+
+
+def _typed(told: Answers) -> str:
+    try:
+        return _RECORD.validate_python(told["record"])
+    except ValidationError:
+        raise ValueError(f"{told['record']!r} is no record, such as shop/S1") from None
 
 
 def admit(case: CaseView, said: str) -> Deed:

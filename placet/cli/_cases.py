@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from placet.cli import _named as named
 from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
 from placet.cli._lists import case, tell_trouble
@@ -17,11 +18,9 @@ from placet.model import (
     ActAnswer,
     AdmitCase,
     AuthorityMatrix,
-    CaseId,
     CaseQuery,
     CaseStatus,
     CaseView,
-    CheckpointId,
     CheckpointStatus,
     Hold,
     Reason,
@@ -31,11 +30,8 @@ from placet.model import (
 )
 from placet.process import Attached, Process
 
-__all__ = ["case", "checkpoint_id", "held_words"]
+__all__ = ["case", "held_words"]
 
-_CASE: TypeAdapter[str] = TypeAdapter(CaseId)
-_CHECKPOINT: TypeAdapter[str] = TypeAdapter(CheckpointId)
-_RECORD: TypeAdapter[str] = TypeAdapter(RecordId)
 _RUN: TypeAdapter[str] = TypeAdapter(RunId)
 _EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -46,7 +42,7 @@ def show_case(case_id: str, as_json: AsJson = False) -> None:
 
     async def work() -> CaseView:
         async with operator_client() as client:
-            return await client.case(_id(_CASE, case_id))
+            return await client.case(named.case_id(case_id))
 
     with failures():
         found = run(work())
@@ -112,7 +108,7 @@ def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False)
 
         async def work() -> ActAnswer:
             async with operator_client() as client:
-                view = await client.case(_id(_CASE, case_id))
+                view = await client.case(named.case_id(case_id))
                 process = _process(view.process)
                 attach = _attachments(process, options, again=True)
                 if len(options) != 1:
@@ -161,34 +157,13 @@ async def _require_returned(client: OperatorClient, view: CaseView) -> None:
 
 def _subject(process: Process, variables: Mapping[str, str]) -> RecordId:
     for name, value in variables.items():
-        if not _fits(_RECORD, f"any/{value}") or "/" in value:
-            raise fail(f"--{name}: {value!r} is no part of a record's path", USAGE)
+        named.record_part(value, f"--{name}: {value!r} is no part of a record's path")
     return process.definition.subject.format_map(variables)
-
-
-def _id(kind: TypeAdapter[str], text: str) -> str:
-    if not _fits(kind, text):
-        what = "case" if kind is _CASE else "checkpoint"
-        raise fail(f"{text!r} is no {what}'s id; see placet {what} list", USAGE)
-    return text
-
-
-def checkpoint_id(text: str) -> str:
-    """A checkpoint's id, or a failure that says where to find one."""
-    return _id(_CHECKPOINT, text)
 
 
 def held_words(record: str) -> str:
     """That a hold on this record stops a case."""
     return f"on hold: {record}; nothing guarded happens until that is lifted"
-
-
-def _fits(kind: TypeAdapter[str], text: str) -> bool:
-    try:
-        kind.validate_python(text)
-    except ValidationError:
-        return False
-    return True
 
 
 def _process(name: str) -> Process:
@@ -237,13 +212,17 @@ def _options(arguments: list[str]) -> dict[str, str]:
 @case.command()
 def hold(record: str, reason: Why, as_json: AsJson = False) -> None:
     """Put a signed hold on a record, such as shop/S1: it covers all below, too."""
-    _act("hold.place", record, Hold(reason=reason), as_json=as_json)
+    with failures():
+        target = named.record(record)
+    _act("hold.place", target, Hold(reason=reason), as_json=as_json)
 
 
 @case.command()
 def lift(record: str, reason: Why, as_json: AsJson = False) -> None:
     """Lift a hold."""
-    _act("hold.lift", record, Reason(reason=reason), as_json=as_json)
+    with failures():
+        target = named.record(record)
+    _act("hold.lift", target, Reason(reason=reason), as_json=as_json)
 
 
 @case.command()
@@ -267,7 +246,7 @@ def admit(
             return seen, await client.act("case.admit", target, body)
 
     with failures():
-        target = _id(_CASE, case_id)
+        target = named.case_id(case_id)
         if run_id is not None:
             try:
                 _RUN.validate_python(run_id)
@@ -287,7 +266,7 @@ def erase(case_id: str, reason: Why, as_json: AsJson = False) -> None:
     Signed by one, it waits for another one's `placet act countersign`.
     """
     with failures():
-        target = _id(_CASE, case_id)
+        target = named.case_id(case_id)
     _act("case.erase", target, Reason(reason=reason), as_json=as_json)
 
 
@@ -295,7 +274,7 @@ def erase(case_id: str, reason: Why, as_json: AsJson = False) -> None:
 def end(case_id: str, reason: Why, as_json: AsJson = False) -> None:
     """End a case that can't end by itself, so that its subject is free (administrators)."""
     with failures():
-        target = _id(_CASE, case_id)
+        target = named.case_id(case_id)
     _act("case.end", target, Reason(reason=reason), as_json=as_json)
 
 

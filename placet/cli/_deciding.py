@@ -8,9 +8,9 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from placet.cli._base import REFUSED, USAGE, fail, failures, money, operator_client, run, show
-from placet.cli._cases import checkpoint_id
 from placet.cli._identities import AsJson
 from placet.cli._lists import checkpoint
+from placet.cli._named import checkpoint_id
 from placet.model import (
     CheckpointView,
     DecisionAnswer,

@@ -23,11 +23,12 @@ from placet.cli._base import (
     run,
     show,
 )
-from placet.cli._cases import checkpoint_id, held_words
+from placet.cli._cases import held_words
 from placet.cli._commands import TakesId
 from placet.cli._deciding import checkpoint
 from placet.cli._fetch import fetch_entries
 from placet.cli._identities import AsJson, Why
+from placet.cli._named import checkpoint_id
 from placet.cli._output import harmless
 from placet.client import OperatorClient
 from placet.model import (

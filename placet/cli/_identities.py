@@ -17,6 +17,7 @@ from placet.cli._base import (
     show,
 )
 from placet.cli._commands import TakesId
+from placet.cli._named import principal
 from placet.cli._sign_in import enrol_with_code, people_commands
 from placet.model import ActAnswer, AddKey, EnrolIdentity, Reason, SetRoles
 from placet.tokens import SigningKey, write_key_file
@@ -86,9 +87,10 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
                 url=url,
             )
             async with operator_client() as client:
-                return await client.act(f"{kind}.enrol", f"{kind}:{name}", body)
+                return await client.act(f"{kind}.enrol", target, body)
 
         with failures():
+            target = principal(kind, name)
             if kind == "operator" and code is not None and public_key is None:
                 show(enrol_with_code(name, code, in_keyring=keyring), as_json=as_json)
             elif public_key is None or code is not None:
@@ -101,10 +103,10 @@ def identity_commands(kind: str, what: str) -> typer.Typer:
         def change_(name: str, reason: Why, as_json: AsJson = False) -> None:
             async def work() -> ActAnswer:
                 async with operator_client() as client:
-                    target = f"{kind}:{name}"
                     return await client.act(f"{kind}.{verb}", target, Reason(reason=reason))
 
             with failures():
+                target = principal(kind, name)
                 show(run(work()), as_json=as_json)
 
     change("suspend", "Suspend one: no new grant from that instant, and its live ones end.")
@@ -155,7 +157,8 @@ def _people_commands(app: typer.Typer) -> None:
         async def work() -> ActAnswer:
             async with operator_client() as client:
                 body = SetRoles(roles=tuple(role))
-                return await client.act("operator.roles", f"operator:{name}", body)
+                return await client.act("operator.roles", target, body)
 
         with failures():
+            target = principal("operator", name)
             show(run(work()), as_json=as_json)

@@ -22,6 +22,7 @@ from placet.cli._base import (
     run,
     show,
 )
+from placet.cli._named import principal
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.model import ActAnswer, InviteAgent, JoinAs, first_error
 from placet.tokens import SigningKey, invitation_key, read_key_file, write_key_file
@@ -49,13 +50,14 @@ def joining_commands(app: typer.Typer) -> None:
             body = InviteAgent(
                 environment=environment,
                 task_queues=tuple(queue),
-                invitation_key=invitation_key(f"agent:{name}", token).thumbprint,
+                invitation_key=invitation_key(target, token).thumbprint,
                 minutes=minutes,
             )
             async with operator_client() as client:
-                return await client.act("agent.invite", f"agent:{name}", body)
+                return await client.act("agent.invite", target, body)
 
         with failures():
+            target = principal("agent", name)
             answer = run(work())
             shown = {"agent": name, "token": token, "status": answer.status}
             show(shown, as_json=as_json)

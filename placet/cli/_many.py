@@ -7,9 +7,9 @@ import typer
 from pydantic import ValidationError
 
 from placet.cli._base import REFUSED, AsJson, fail, failures, money, operator_client, run, show
-from placet.cli._cases import checkpoint_id
 from placet.cli._deciding import Comment, require_read
 from placet.cli._floor import checkpoint
+from placet.cli._named import checkpoint_id
 from placet.cli._output import harmless
 from placet.model import CheckpointView, DecisionAnswers, OneAnswer, Verdict
 

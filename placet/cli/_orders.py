@@ -2,6 +2,7 @@
 
 from placet.cli._base import AsJson, fail, failures, operator_client, run, show
 from placet.cli._identities import Why
+from placet.cli._named import identity_id
 from placet.client import AuthorityError, OperatorClient
 from placet.model import Goal, IdentityId, Order, OrderIdentity
 
@@ -23,7 +24,7 @@ def orders(identity: str, as_json: AsJson = False) -> None:
 
     async def work() -> list[Order]:
         async with operator_client() as client:
-            return await client.orders(identity)
+            return await client.orders(identity_id(identity))
 
     with failures():
         show(run(work()), as_json=as_json, columns=_COLUMNS)
@@ -32,7 +33,7 @@ def orders(identity: str, as_json: AsJson = False) -> None:
 def _order(identity: str, goal: Goal, reason: str, *, as_json: bool) -> None:
     async def work() -> Order:
         async with operator_client() as client:
-            return await order(client, identity, goal, reason)
+            return await order(client, identity_id(identity), goal, reason)
 
     with failures():
         show(run(work()), as_json=as_json)

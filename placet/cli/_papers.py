@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from placet.cli._base import REFUSED, USAGE, AsJson, fail, failures, operator_client, run, show
-from placet.cli._cases import checkpoint_id
 from placet.cli._documents import File, NoDocument, fetch_document, files_of, read_text
+from placet.cli._named import checkpoint_id
 from placet.cli._output import harmless
 from placet.cli._pages import NoText, Page, find
 from placet.cli._processes import processes

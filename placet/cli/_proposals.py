@@ -15,6 +15,7 @@ from placet.cli._base import (
 )
 from placet.cli._commands import TakesId
 from placet.cli._identities import Why
+from placet.cli._named import act_id
 from placet.model import ActAnswer, Governance, ProposalStatus, ProposalView, Reason
 
 act = typer.Typer(help="Acts that wait for a second signature.", no_args_is_help=True)
@@ -49,7 +50,7 @@ def show_(identifier: Proposal, as_json: AsJson = False) -> None:
 
     async def work() -> ProposalView:
         async with operator_client() as client:
-            return await client.proposal(identifier)
+            return await client.proposal(act_id(identifier))
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -61,7 +62,7 @@ def countersign(identifier: Proposal, as_json: AsJson = False) -> None:
 
     async def work() -> ActAnswer:
         async with operator_client() as client:
-            return await client.countersign(await client.proposal(identifier))
+            return await client.countersign(await client.proposal(act_id(identifier)))
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -73,7 +74,7 @@ def withdraw(identifier: Proposal, reason: Why, as_json: AsJson = False) -> None
 
     async def work() -> ActAnswer:
         async with operator_client() as client:
-            return await client.act("act.withdraw", identifier, Reason(reason=reason))
+            return await client.act("act.withdraw", act_id(identifier), Reason(reason=reason))
 
     with failures():
         show(run(work()), as_json=as_json)

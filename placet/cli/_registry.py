@@ -9,6 +9,7 @@ import typer
 from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, read_text, run, show
 from placet.cli._identities import Why
 from placet.cli._inventories import BadInventory, read_inventory
+from placet.cli._named import identity_id
 from placet.cli._orders import offboard, orders, rotate
 from placet.cli._reviews import review
 from placet.model import (
@@ -60,7 +61,7 @@ def show_(identity: str, as_json: AsJson = False) -> None:
 
     async def work() -> RegisteredView:
         async with operator_client() as client:
-            return await client.registered(identity)
+            return await client.registered(identity_id(identity))
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -72,7 +73,7 @@ def standing(identity: str, as_json: AsJson = False) -> None:
 
     async def work() -> IdentityStanding:
         async with operator_client() as client:
-            return await client.standing(identity)
+            return await client.standing(identity_id(identity))
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -117,7 +118,7 @@ def register(
             ends_at=ends.replace(tzinfo=UTC),
         )
         async with operator_client() as client:
-            return await client.act("identity.register", identity, body)
+            return await client.act("identity.register", identity_id(identity), body)
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -129,7 +130,7 @@ def end(identity: str, reason: Why, as_json: AsJson = False) -> None:
 
     async def work() -> ActAnswer:
         async with operator_client() as client:
-            return await client.act("identity.end", identity, Reason(reason=reason))
+            return await client.act("identity.end", identity_id(identity), Reason(reason=reason))
 
     with failures():
         show(run(work()), as_json=as_json)
@@ -210,7 +211,7 @@ def left(identity: str, as_json: AsJson = False) -> None:
 
     async def work() -> LeftBehind:
         async with operator_client() as client:
-            return await client.left_behind(identity)
+            return await client.left_behind(identity_id(identity))
 
     with failures():
         found = run(work())

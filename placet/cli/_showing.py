@@ -16,9 +16,10 @@ from placet.cli._base import (
     run,
     show,
 )
-from placet.cli._cases import checkpoint_id, held_words
+from placet.cli._cases import held_words
 from placet.cli._documents import subject_named
 from placet.cli._many import checkpoint
+from placet.cli._named import checkpoint_id
 from placet.cli._output import harmless
 from placet.client import OperatorClient, check_evidence
 from placet.model import (

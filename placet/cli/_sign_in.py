@@ -13,6 +13,7 @@ import typer
 
 from placet.cli._base import AWAY, USAGE, failures, operator_client, run
 from placet.cli._keyring import remember
+from placet.cli._named import principal
 from placet.cli._output import AsJson, fail, harmless, show, write_bytes
 from placet.cli._settings import OperatorSettings, load_settings
 from placet.client import AuthorityAway, AuthorityError, OperatorClient
@@ -106,12 +107,13 @@ def people_commands(app: typer.Typer) -> None:
             async with operator_client() as client:
                 body = Invite(
                     roles=tuple(role),
-                    invitation_key=invitation_key(f"operator:{name}", code).thumbprint,
+                    invitation_key=invitation_key(target, code).thumbprint,
                     minutes=minutes,
                 )
-                return await client.act("operator.invite", f"operator:{name}", body)
+                return await client.act("operator.invite", target, body)
 
         with failures():
+            target = principal("operator", name)
             code = new_code()
             answer = run(work())
             shown = {"operator": name, "code": code, "status": answer.status}

@@ -1,7 +1,7 @@
 """Cases, identities, the ledger, the floor, and a case's story: shown, and acted on."""
 
 import pytest
-from textual.widgets import Button, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from placet.audit import Flight, Report
 from placet.cli import CommandFailed
@@ -101,6 +101,21 @@ async def test_a_hold_is_put_on_a_record(open_console: Opened, simulator: Simula
         await desk.expect("Hold parcel 7 of D-1?")
         await sign(desk, "fire")
     assert simulator.acts == [("operator:omar", "hold.place", view.subject, {"reason": "fire"})]
+
+
+async def test_what_is_no_record_is_named_and_not_signed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I12: it was told that the authority answers in a form that is not its own."""
+    simulator.hold(simulator.add(7).subject)
+    async with open_console("ada") as desk:
+        for key in ("h", "l"):
+            await desk.press("2", key)
+            desk.app.screen.query_one("#record", Input).value = "a b"
+            await sign(desk, "fire")
+            await desk.expect("'a b' is no record, such as shop/S1")
+            await desk.press("escape")
+    assert simulator.acts == []
 
 
 async def test_an_act_wants_a_reason_and_the_passphrase(

@@ -11,8 +11,9 @@ from placet.cli import _named as named
 from placet.cli._base import REFUSED, USAGE, fail, failures, operator_client, run, show
 from placet.cli._identities import AsJson, Why
 from placet.cli._lists import case, tell_trouble
+from placet.cli._opening import OpensCase
 from placet.cli._output import harmless
-from placet.cli._processes import processes
+from placet.cli._processes import process_named, processes
 from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
@@ -59,7 +60,7 @@ def _in_words(view: CaseView) -> dict[str, Any]:
     return told
 
 
-@case.command("open", context_settings=_EXTRA)
+@case.command("open", cls=OpensCase, context_settings=_EXTRA)
 def open_case(
     context: typer.Context,
     process: Annotated[str | None, typer.Option(help="The process.")] = None,
@@ -67,13 +68,14 @@ def open_case(
 ) -> None:
     """Open a case of a process, whose own the other options are.
 
-    One for each variable of its subject (`--shop S1 --refund 17`), and what its cases take along.
+    One for each variable of its subject (`--shop S1 --refund 17`), and what its cases take along:
+    `placet case open --process NAME --help` lists them.
     """
     with failures():
         if process is None:
             raise fail(f"give --process: one of {', '.join(sorted(processes()))}", USAGE)
         options = _options(context.args)
-        found = _process(process)
+        found = process_named(process)
         names = template_variables(found.definition.subject)
         missing = [name for name in names if name not in options]
         if missing:
@@ -109,7 +111,7 @@ def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False)
         async def work() -> ActAnswer:
             async with operator_client() as client:
                 view = await client.case(named.case_id(case_id))
-                process = _process(view.process)
+                process = process_named(view.process)
                 attach = _attachments(process, options, again=True)
                 if len(options) != 1:
                     raise fail(f"give one of --{', --'.join(sorted(process.attach))}", USAGE)
@@ -164,13 +166,6 @@ def _subject(process: Process, variables: Mapping[str, str]) -> RecordId:
 def held_words(record: str) -> str:
     """That a hold on this record stops a case."""
     return f"on hold: {record}; nothing guarded happens until that is lifted"
-
-
-def _process(name: str) -> Process:
-    found = processes().get(name)
-    if found is None:
-        raise fail(f"there is no process {name!r}; there are {sorted(processes())}", USAGE)
-    return found
 
 
 def _attachments(

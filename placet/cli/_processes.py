@@ -22,6 +22,18 @@ def processes() -> Mapping[str, "Process"]:
     return _Installed()
 
 
+def process_named(name: str) -> "Process":
+    """The process of this name.
+
+    Raises:
+        CommandFailed: there is none, or it can't be loaded.
+    """
+    found = processes().get(name)
+    if found is None:
+        raise fail(f"there is no process {name!r}; there are {sorted(processes())}", USAGE)
+    return found
+
+
 _T = TypeVar("_T")
 
 

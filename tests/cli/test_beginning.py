@@ -65,6 +65,19 @@ def test_the_version_is_an_option_and_a_command(placet: Placet) -> None:
     assert placet("--version").out == placet("version").out != ""
 
 
+def test_the_help_of_opening_a_case_lists_what_its_process_takes(placet: Placet) -> None:
+    """Wherever in the line it is asked for; without a process it says how to ask."""
+    taken = ("--loan", "--draw", "--packet", "loan/{loan}/draw/{draw}", "into document storage")
+    for asked in (("--process", "loan-draw", "--help"), ("--help", "--process=loan-draw")):
+        said = placet("case", "open", *asked).out
+        assert [each for each in taken if each not in said] == []
+    plain = placet("case", "open", "--help").out
+    assert "--process NAME --help" in plain and "--packet" not in plain
+    unknown = placet("case", "open", "--process", "nope", "--help")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "there is no process 'nope'; there are [" in unknown.err
+
+
 def test_a_help_ends_its_lines_where_the_screen_does_and_asks_for_days_in_words(
     placet: Placet,
 ) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from placet.cli._output import offline_failures
     from placet.cli._pages import Found, NoText, Page, find
     from placet.cli._processes import processes
-    from placet.cli._reviews import begin_campaign
+    from placet.cli._reviews import begin_campaign, unheard
     from placet.cli._settings import OperatorSettings, load_settings
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "run",
     "show",
     "subject_named",
+    "unheard",
     "value_at",
 ]
 _PARTS = {
@@ -87,7 +88,7 @@ _PARTS = {
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
     "_pages": ("Found", "NoText", "Page", "find"),
     "_processes": ("processes",),
-    "_reviews": ("begin_campaign",),
+    "_reviews": ("begin_campaign", "unheard"),
     "_settings": ("OperatorSettings", "load_settings"),
 }
 """Where names are that need no server; all others are in ``_base``."""

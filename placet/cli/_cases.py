@@ -14,11 +14,11 @@ from placet.cli._lists import case, tell_trouble
 from placet.cli._opening import OpensCase
 from placet.cli._output import harmless
 from placet.cli._processes import process_named, processes
+from placet.cli._published import newest_matrix
 from placet.client import OperatorClient
 from placet.model import (
     ActAnswer,
     AdmitCase,
-    AuthorityMatrix,
     CaseQuery,
     CaseStatus,
     CaseView,
@@ -128,12 +128,10 @@ def resubmit_case(context: typer.Context, case_id: str, as_json: AsJson = False)
 
 
 async def _require_opener(client: OperatorClient, process: str) -> None:
-    published = await client.get("/v1/published")
-    matrices = [AuthorityMatrix.model_validate_json(each) for each in published["matrices"]]
-    ours = [each for each in matrices if each.process == process]
-    if not ours:
+    matrix = await newest_matrix(client, process)
+    if matrix is None:
         raise fail(f"no authority matrix is published for {process}", REFUSED)
-    openers = max(ours, key=lambda each: each.version).openers
+    openers = matrix.openers
     if not openers:
         raise fail(f"nobody may do this: the matrix of {process} names no openers", REFUSED)
     people = await client.identities("operator")

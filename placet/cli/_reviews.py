@@ -1,19 +1,23 @@
 """``placet identity review …``: owners look at their identities again, campaign by campaign."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
 
 import typer
 
 from placet.cli._base import USAGE, AsJson, fail, failures, operator_client, run, show
+from placet.cli._published import newest_matrix
 from placet.client import AuthorityError, OperatorClient
 from placet.model import (
+    RECERTIFICATION,
     REVIEW_PROCESS,
     ActAnswer,
+    AuthorityMatrix,
     CampaignItem,
     CampaignView,
     Candidate,
     IdentityId,
+    Person,
     Risk,
     StartCampaign,
 )
@@ -47,7 +51,7 @@ def start(
 ) -> None:
     """Start a campaign and open a case for each identity; run again, it opens what is missing."""
 
-    async def work() -> CampaignView:
+    async def work() -> tuple[CampaignView, tuple[str, ...]]:
         async with operator_client() as client:
             wanted = tuple(identity or ())
             if not wanted:
@@ -58,10 +62,14 @@ def start(
                     for each in found
                     if each.owner != me and (not risk or each.risk in risk)
                 )
-            return await begin_campaign(client, campaign, wanted)
+            begun = await begin_campaign(client, campaign, wanted)
+            return begun, await _unheard(client, begun)
 
     with failures():
-        _show(run(work()), as_json=as_json)
+        found, warnings = run(work())
+        for each in warnings:
+            typer.echo(f"placet: warning: {each}", err=True)
+        _show(found, as_json=as_json)
 
 
 @review.command("list")
@@ -136,6 +144,41 @@ async def begin_campaign(
         if item.outcome is None:
             await _open(client, item)
     return await client.campaign(campaign)
+
+
+async def _unheard(client: OperatorClient, campaign: CampaignView) -> tuple[str, ...]:
+    """Whose word would be waited for in vain, each with what mends it."""
+    owners = [each.owner for each in campaign.items if each.outcome is None]
+    people = await client.identities("operator")
+    roles = {str(each["principal"]): tuple(each["roles"]) for each in people}
+    matrix = await newest_matrix(client, REVIEW_PROCESS)
+    return tuple(
+        f"{said}; placet operator roles {owner.partition(':')[2]} --role "
+        f"{' --role '.join((*roles.get(owner, ()), *_asked(matrix)[:1]))}"
+        for owner, said in unheard(owners, roles, matrix).items()
+    )
+
+
+def unheard(
+    owners: Iterable[Person | None],
+    roles: Mapping[Person, Collection[str]],
+    matrix: AuthorityMatrix | None,
+) -> dict[Person, str]:
+    """Owners who have no role that a review asks for, each with what comes of it, in words."""
+    asked = _asked(matrix)
+    needs = " or ".join(asked)
+    return {
+        owner: f"{owner.partition(':')[2]} can't answer without the role {needs}, and silence "
+        "suspends what they own"
+        for owner in owners
+        if owner is not None and asked and not set(asked) & set(roles.get(owner, ()))
+    }
+
+
+def _asked(matrix: AuthorityMatrix | None) -> tuple[str, ...]:
+    rule = matrix.rule(RECERTIFICATION) if matrix else None
+    needs = [need for tier in (rule.tiers if rule else ()) for need in tier.needs]
+    return tuple(dict.fromkeys(role for need in needs for role in need.roles))
 
 
 async def _is_there(client: OperatorClient, campaign: str) -> bool:

@@ -4,13 +4,15 @@ import asyncio
 import json
 import stat
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from placet.authority import AuthoritySettings, Store
 from placet.authority._store import OrderRow
-from placet.model import ToolProof
+from placet.cli import unheard
+from placet.model import AuthorityMatrix, CheckpointRule, Need, Tier, ToolProof
 from tests.cli.conftest import Placet, Served
 
 SAID = ("--purpose", "weighs", "--environment", "production", "--owner", "ada")
@@ -64,6 +66,31 @@ def test_a_campaign_is_prepared_and_not_by_the_owner(placet: Placet, served: Ser
     for words in (("show", "autumn"), ("acknowledge", "autumn")):
         unknown = placet("identity", "review", *words, **own)
         assert (unknown.code, "autumn" in unknown.err) == (1, True), unknown
+
+
+def test_a_campaign_warns_of_owners_who_could_not_answer() -> None:
+    """I10: silence suspends, and theirs is no choice. An identity that nobody owns is no news."""
+    need = Need(roles=("identity-owner", "steward"), count=1)
+    rule = CheckpointRule(checkpoint="recertification", tiers=(Tier(needs=(need,)),))
+    matrix = AuthorityMatrix(
+        process="identity-review",
+        version=1,
+        mode="assist",
+        automatic_limit=Decimal(0),
+        rules=(rule,),
+    )
+    owners = ("operator:ada", "operator:bob", None, "operator:ada", "operator:cy", "operator:gone")
+    roles = {
+        "operator:ada": {"administrator"},
+        "operator:bob": {"steward"},
+        "operator:cy": {"identity-owner", "auditor"},
+    }
+    assert unheard(owners, roles, matrix) == {
+        f"operator:{name}": f"{name} can't answer without the role identity-owner or steward, "
+        "and silence suspends what they own"
+        for name in ("ada", "gone")
+    }
+    assert unheard(owners, roles, None) == {}
 
 
 def test_a_vendor_goes_off_after_a_look_and_an_owner_is_followed(

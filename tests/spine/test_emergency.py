@@ -18,7 +18,7 @@ from placet.model import (
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
 from tests.harness.world import World, until
-from tests.spine.test_reviews import shown_on_a_terminal
+from tests.spine.test_reviews import on_a_terminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -79,7 +79,7 @@ async def test_two_people_on_duty_approve_and_a_review_opens_by_itself(
             (review,) = await una.reviews()
             assert review.checkpoint == emergency.id
             assert review.reason == "the depot floods"
-            shown = await shown_on_a_terminal(w, emergency.id, tmp_path)
+            shown = await on_a_terminal(w, tmp_path, "una", "checkpoint", "show", emergency.id)
             assert "EMERGENCY until " in shown
             assert ", begun by operator:dot: the depot floods" in shown
             with pytest.raises(AuthorityError, match="not over"):

@@ -33,6 +33,7 @@ from placet.model import (
     PartRef,
     RegisterIdentity,
     Reviewed,
+    SetRoles,
     StartCampaign,
     TimeRule,
     Verdict,
@@ -153,7 +154,7 @@ async def _asked_and_answered(
         assert {each.id: each.about for each in listed} == {shown[each].id: each for each in WANTED}
         found = (await olga.checkpoint_page(CheckpointQuery(text=KEEP))).checkpoints
         assert [each.id for each in found] == [shown[KEEP].id]
-        told = await shown_on_a_terminal(w, shown[KEEP].id, folder)
+        told = await on_a_terminal(w, folder, "una", "checkpoint", "show", shown[KEEP].id)
         assert f"about {KEEP}\n" in told
         assert "to reject: By the reason: narrow leaves it the actions that it used" in told
         assert "amount" not in told
@@ -173,21 +174,21 @@ async def _asked_and_answered(
     return shown
 
 
-async def shown_on_a_terminal(w: World, checkpoint: str, folder: Path) -> str:
-    """What ``placet checkpoint show`` says of it to somebody."""
-    file = folder / "una.key"
-    write_key_file(file, w.keys["una"], PASSPHRASE)
+async def on_a_terminal(w: World, folder: Path, who: str, *asked: str) -> str:
+    """What a command says to somebody."""
+    file = folder / f"{who}.key"
+    if not file.exists():
+        write_key_file(file, w.admin_key if who == "ada" else w.keys[who], PASSPHRASE)
     settings = {
         "PLACET_ISSUER": w.issuer,
-        "PLACET_OPERATOR": "una",
+        "PLACET_OPERATOR": who,
         "PLACET_KEY_FILE": str(file),
         "PLACET_PASSPHRASE": PASSPHRASE,
         "COLUMNS": "200",
     }
-    asked = ["checkpoint", "show", checkpoint]
-    said = await asyncio.to_thread(CliRunner().invoke, app, asked, env=settings)
+    said = await asyncio.to_thread(CliRunner().invoke, app, [*asked], env=settings)
     assert said.exit_code == 0, said.output
-    return said.stdout
+    return said.output
 
 
 async def test_owners_keep_narrow_and_end_and_silence_suspends(
@@ -208,6 +209,13 @@ async def test_owners_keep_narrow_and_end_and_silence_suspends(
             body = StartCampaign(identities=("agent:second-scale",))
             await w.admin.act("campaign.start", "mine", body)
         shown = await _asked_and_answered(w, tmp_path, olga, otto, mira)
+        again = ("identity", "review", "start", CAMPAIGN)
+        await w.admin.act("operator.roles", "operator:olga", SetRoles(roles=("management",)))
+        warned = await on_a_terminal(w, tmp_path, "ada", *again)
+        assert "olga can't answer without the role identity-owner, and silence suspends" in warned
+        assert "placet operator roles olga --role management --role identity-owner" in warned
+        await w.admin.act("operator.roles", "operator:olga", SetRoles(roles=("identity-owner",)))
+        assert "warning" not in await on_a_terminal(w, tmp_path, "ada", *again)
         silent_case = shown[SILENT].case
         await time.to(shown[SILENT].deadline + timedelta(seconds=30), silent_case)
         async with working(w):

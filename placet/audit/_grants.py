@@ -1,7 +1,6 @@
 """Grants: issued for a step of the signed process, decided again, ended once, used as granted."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from pydantic import JsonValue, ValidationError
 
@@ -26,7 +25,7 @@ from placet.model import (
     system_urn,
 )
 from placet.rules import PolicyRequest
-from placet.tokens import SHORT_LIFETIME, verify_settlement, verify_use
+from placet.tokens import CLOCKS_APART, SHORT_LIFETIME, verify_settlement, verify_use
 
 ENDS = {EntryType.GRANT_SETTLED, EntryType.GRANT_REVOKED, EntryType.GRANT_EXPIRED}
 STAGES = {
@@ -34,11 +33,10 @@ STAGES = {
     UseStage.RESULT: EntryType.ACTION_PERFORMED,
     UseStage.USE: EntryType.GRANT_USED,
 }
+_STAGE_OF = {type_: stage for stage, type_ in STAGES.items()}
 USES = set(STAGES.values())
 
 _SETTLED = tuple(Settled.model_fields)
-CLOCKS = timedelta(minutes=2)
-"""How far behind the authority's clock another's may be: its assertions live a minute."""
 
 
 class Grants:
@@ -220,7 +218,7 @@ class Grants:
         signed = (claims.sub, claims.txn, claims.settlement_digest)
         if told is None or signed != (told.grant, entry.case, told.digest):
             self._scene.trouble("settlement-says-other", "its agent signed another settlement")
-        if claims.iat < (grant.issued.time - CLOCKS).timestamp():
+        if claims.iat < (grant.issued.time - CLOCKS_APART).timestamp():
             self._scene.trouble("settlement-early", "its agent settled it before it was granted")
         if claims.details_digest != grant.issued.data.get("details_digest"):
             said = "its agent was given a grant of other details"
@@ -288,20 +286,18 @@ class Grants:
             self._scene.trouble("use-of-another", f"{name} was not granted for this use")
         if entry.type is EntryType.ACTION_REQUESTED:
             self._requested(entry, grant)
-        elif entry.type is EntryType.ACTION_PERFORMED and not _was_done(entry):
-            # Of an intent that never came here nothing came either: it ends none which follows.
-            grant.refused = min(grant.requested, grant.refused + 1)
-        elif entry.type is EntryType.ACTION_PERFORMED:
+        elif entry.type is EntryType.ACTION_PERFORMED and _was_done(entry):
             self._done[_action_of(issued)], grant.done = grant.index, True
-            if not grant.requested:
+            if not grant.asked:
                 said = f"{name}: it was done, and not asked for before"
                 self._scene.trouble("use-unasked", said)
+        grant.intents.told(str(entry.data.get("use")), _STAGE_OF[entry.type])
         self._told_by_its_system(entry, issued)
 
     def _requested(self, entry: Entry, grant: Grant) -> None:
         """What is about to be done: under a live grant, in an open case, on no held record."""
         case, until = self._scene.cases.get(entry.case or ""), grant.issued.data.get("expires")
-        grant.requested += 1
+        grant.asked = True
         if grant.ended is not None:
             self._scene.trouble("use-refusable", f"the grant was {grant.ended} before")
         if not isinstance(until, int) or entry.time.timestamp() >= until + 1:
@@ -336,7 +332,7 @@ class Grants:
         if (told, entry.type, entry.record) != (signed, STAGES[claims.stage], claims.record):
             self._scene.trouble("use-says-other", "its system signed another use")
         shown = (claims.details_digest, claims.jkt)
-        if claims.used_at < (issued.time - CLOCKS).timestamp():
+        if claims.used_at < (issued.time - CLOCKS_APART).timestamp():
             self._scene.trouble("use-early", "its system was shown it before it was granted")
         if shown != (issued.data.get("details_digest"), issued.data.get("jkt")):
             said = "its system was shown a grant of other details, or bound to another key"

@@ -14,6 +14,7 @@ from placet.ledger import Entry, EntryError, EntryType, decode_entry
 from placet.model import (
     AuthorityMatrix,
     EvidenceItem,
+    Intents,
     Part,
     ProcessDefinition,
     digest_bytes,
@@ -100,10 +101,10 @@ class Grant:
     index: int = 0
     """Of the entry that issued it."""
     ended: str | None = None
-    requested: int = 0
-    """How often its system has said that it was about to do something under it."""
-    refused: int = 0
-    """How often it has said that nothing came of it."""
+    intents: Intents = field(default_factory=Intents)
+    """What its system has said that it was about to do, and not what came of it."""
+    asked: bool = False
+    """Whether its system has ever said that it was about to do something."""
     done: bool = False
     read: frozenset[str] = frozenset()
     """The digests of the parts that its step has read, as its agent signed."""
@@ -111,7 +112,7 @@ class Grant:
     @property
     def may_be_done(self) -> bool:
         """Whether what it is for was done, or was begun and its system has told no end yet."""
-        return self.done or self.requested > self.refused
+        return self.done or bool(self.intents)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from placet.authority._approvals import newest_checkpoint
 from placet.authority._running_steps import Ask
 from placet.authority._store import Grant, GrantUseRow, Reader, Tx
-from placet.model import Step, UseStage
+from placet.model import Intents, Step, UseStage
 
 SETTLE_GRACE = 30
 """Seconds after a grant's end in which its settlement still counts: its token is dead, but the
@@ -53,17 +53,11 @@ def is_begun_or_done(reader: Reader, grant: Grant) -> bool:
 
 
 def is_begun(reader: Reader, grant: Grant) -> bool:
-    """Whether an action was begun under a grant whose end its system has not told.
-
-    A result with no intent before it is of one that was not durable: it ends none that follows.
-    """
-    begun = 0
+    """Whether an action was begun under a grant whose end its system has not told."""
+    intents = Intents()
     for use in sorted(_uses(reader, grant), key=lambda each: each.entry):
-        if use.stage == UseStage.INTENT:
-            begun += 1
-        elif use.stage == UseStage.RESULT:
-            begun = max(0, begun - 1)
-    return begun > 0
+        intents.told(use.id, UseStage(use.stage))
+    return bool(intents)
 
 
 def _is_done(reader: Reader, grant: Grant) -> bool:

@@ -29,8 +29,43 @@ class UseStage(StrEnum):
     USE = "use"
 
 
+class Intents:
+    """Which intents under one grant stand open, as its system's uses are told one after another.
+
+    A result names its intent: ``result-N`` ends ``intent-N`` alone, whichever is told first. Any
+    other ends the first that is open, and none that is told after it.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._ended: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def told(self, use: Jti, stage: UseStage) -> None:
+        """The system's next word on a use of the grant."""
+        if stage is UseStage.INTENT and use not in self._ended:
+            self._open.append(use)
+        elif stage is UseStage.RESULT:
+            self._end(use)
+
+    def _end(self, result: Jti) -> None:
+        of, _, number = result.partition("-")
+        own = f"intent-{number}" if of == "result" else None
+        if own in self._open:
+            self._open.remove(own)
+            return
+        if own is not None:
+            self._ended.add(own)
+        others = (each for each in self._open if own is None or not each.startswith("intent-"))
+        first = next(others, None)
+        if first is not None:
+            self._open.remove(first)
+
+
 class GrantUse(Model):
-    """One use of a grant at a system of record. ``id`` makes it count once.
+    """One use of a grant at a system of record. ``id`` makes it count once (:class:`Intents`).
 
     ``details_digest`` is ``digest_json`` of the ``authorization_details`` that the grant came with,
     and ``jkt`` the key that it is bound to.

@@ -96,6 +96,7 @@ from placet.tokens._verify import (
     verify_jws,
 )
 from placet.tokens._words import (
+    CLOCKS_APART,
     FRESH,
     claimed_head,
     sign_act,
@@ -113,6 +114,7 @@ from placet.tokens._words import (
 __all__ = [
     "ACT",
     "CLIENT_ASSERTION",
+    "CLOCKS_APART",
     "DECISION",
     "ENROLMENT",
     "FRESH",

@@ -38,6 +38,9 @@ from placet.tokens._verify import sign_jws, verify_jws
 FRESH = timedelta(minutes=10)
 """How old a decision or act may be when it comes in: time for a slow line, not for a hoard."""
 
+CLOCKS_APART = timedelta(minutes=2)
+"""How far behind the authority's clock another's may be: its assertions live a minute."""
+
 
 def claimed_head(token: str) -> str | None:
     """The head of the ledger that whoever signed a word says they had in sight, if they say any.

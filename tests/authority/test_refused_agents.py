@@ -289,6 +289,42 @@ async def test_an_intent_is_refused_once_its_grant_is_not_good_for_it(
         assert await use(at, granted, UseStage.RESULT) is None
 
 
+@pytest.mark.parametrize(
+    ("told", "begun"),
+    [
+        (["intent-a", "result-a"], False),
+        (["result-lost", "intent-b"], True),
+        (["intent-b", "result-lost"], True),
+        (["intent-b", "result-lost", "result-b"], False),
+        (["intent-a", "intent-b", "result-b"], True),
+        (["intent-a", "intent-b", "result-b", "result-a"], False),
+        (["result-late", "intent-late"], False),
+        (["result-late", "intent-late", "intent-b"], True),
+        (["begun-a", "result-a"], False),
+        (["begun-a", "ended-a"], False),
+        (["intent-a", "ended-a"], False),
+        (["ended-lost", "begun-b"], True),
+        (["intent-a", "begun-b", "result-c"], True),
+    ],
+)
+async def test_a_result_ends_the_intent_of_its_own_id(
+    at: Acting, told: list[str], begun: bool
+) -> None:
+    """I11: one that comes late, of an intent that never came, ends none that is under way."""
+    granted = await customs_grant(at, guarded=True)
+    await at.write(lambda tx: tx.change(Grant, granted.id, entry=1))
+    for each in told:
+        ended = each.startswith(("result", "ended"))
+        stage, status = (UseStage.RESULT, 503) if ended else (UseStage.INTENT, 0)
+        assert await use(at, granted, stage, jti=f"{each}-{granted.id}", status=status) is None
+    await at.write(lambda tx: tx.change(Grant, granted.id, status="revoked"))
+    if begun:
+        async with at.refuses(409, f"money may be moving: grant {granted.id}"):
+            await at.act("ada", "case.end", granted.case, WHY)
+    else:
+        await at.act("ada", "case.end", granted.case, WHY)
+
+
 async def test_a_grant_that_is_not_live_here_is_not_active(at: Acting) -> None:
     """I10: revoked, of a case that is not open, or of a database that was put back since."""
 

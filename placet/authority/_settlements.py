@@ -51,7 +51,7 @@ from placet.model import (
     digest_bytes,
 )
 from placet.rules import said_digest
-from placet.tokens import NotYetValid, TokenError, verify_settlement
+from placet.tokens import CLOCKS_APART, NotYetValid, TokenError, numeric_date, verify_settlement
 
 _INPUT = table_of(GrantInput)
 _INPUTS = select(_INPUT.c.part_digest).where(_INPUT.c.grant_id == bindparam("grant"))
@@ -152,6 +152,8 @@ class Settling:
         given = (grant.case_id, digest_bytes((grant.details_json or "").encode()))
         if given != (told.claims.txn, told.claims.details_digest):
             return _refused(grant_id, "it was signed for another case, or details", final=True)
+        if told.claims.iat < numeric_date(grant.issued_at - CLOCKS_APART):
+            return _refused(grant_id, "it was signed before the grant was given")
         if grant.status == "settled" and grant.ended_for == digest:
             return SettlementAnswer(grant=grant_id, status="settled")
         if grant.status != "issued":

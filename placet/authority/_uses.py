@@ -36,7 +36,15 @@ from placet.model import (
     digest_bytes,
     system_urn,
 )
-from placet.tokens import GrantClaims, TokenError, by_kid, verify_grant, verify_use
+from placet.tokens import (
+    CLOCKS_APART,
+    GrantClaims,
+    TokenError,
+    by_kid,
+    numeric_date,
+    verify_grant,
+    verify_use,
+)
 
 FEED_PAGE = 1000
 LONGEST_WAIT = 20.0
@@ -179,6 +187,8 @@ class Uses:
         given = (digest_bytes((grant.details_json or "").encode()), grant.jkt)
         if given != (use.details_digest, use.jkt):
             return "the grant was given with other details, or to another key"
+        if use.used_at < numeric_date(grant.issued_at - CLOCKS_APART):
+            return "it was used before the grant was given"
         if use.stage is UseStage.INTENT:
             reason = _intent_trouble(tx, grant)
             if reason is not None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -63,6 +64,19 @@ async def settle(at: Acting, granted: Granted, told: SignedSettlement) -> Settle
     settling = Settling(at.core, Definitions())
     answers = await settling.settle(sender(at, granted.agent, granted.key), body)
     return answers.settlements[0]
+
+
+async def test_a_settlement_dated_before_its_grant_is_refused(at: Acting) -> None:
+    """I12: an audit would find fault with the log for ever; one that is dated rightly counts."""
+    granted = await weighing(at)
+    await at.write(
+        lambda tx: tx.change(Grant, granted.id, issued_at=tx.now + timedelta(seconds=121))
+    )
+    answer = await settle(at, granted, granted.settlement(at))
+    assert (answer.status, answer.final) == ("refused", False)
+    assert answer.reason == "it was signed before the grant was given"
+    await at.write(lambda tx: tx.change(Grant, granted.id, issued_at=tx.now))
+    assert (await settle(at, granted, granted.settlement(at))).status == "settled"
 
 
 def part(record: str, salt: str = SALT) -> Part:
@@ -323,6 +337,16 @@ async def test_a_result_ends_the_intent_of_its_own_id(
             await at.act("ada", "case.end", granted.case, WHY)
     else:
         await at.act("ada", "case.end", granted.case, WHY)
+
+
+async def test_no_use_is_taken_that_its_system_dates_before_its_grant(at: Acting) -> None:
+    """I12: an audit would find fault with the log for ever."""
+    granted = await customs_grant(at)
+    then = numeric_date(at.core.clock())
+    for stage in UseStage:
+        said = await use(at, granted, stage, used_at=then - 121)
+        assert said == "it was used before the grant was given"
+        assert await use(at, granted, stage, used_at=then - 5) is None
 
 
 async def test_a_grant_that_is_not_live_here_is_not_active(at: Acting) -> None:

@@ -43,6 +43,7 @@ async def fetch_log(
     files = await _contents(
         client, head or "", entries, entries, checkpoints, trust=trust or {}, progress=progress
     )
+    await _fetch_on(client, entries)  # what was erased meanwhile is missing for a reason
     return dataclasses.replace(
         files, own_heads=tuple(await _heads(client)), handovers=await _handovers(client)
     )
@@ -85,8 +86,10 @@ async def fetch_case(client: OperatorClient, case: str, size: int | None = None)
     chosen = [whole[at] for at in select([data for _, data in whole], case)]
     entries = tuple(data for _, data in chosen)
     checkpoints = {each.id: each for each in await client.checkpoints(case=case)}
+    contents = await _contents(client, head or "", entries, entries, checkpoints)
+    _require_kept(await _own(client, case), under, case)  # it may have been erased meanwhile
     files = dataclasses.replace(
-        await _contents(client, head or "", entries, entries, checkpoints),
+        contents,
         indices=tuple(index for index, _ in chosen),
         handovers=await _handovers(client),
     )
@@ -248,12 +251,18 @@ async def _contents(
 async def fetch_entries(client: OperatorClient) -> Pieces:
     """Every entry of the log, as its canonical bytes."""
     found = Pieces()
+    await _fetch_on(client, found)
+    return found
+
+
+async def _fetch_on(client: OperatorClient, found: Pieces) -> None:
+    """Fetch the entries that have come since."""
     while True:
         page = await client.get(f"/v1/ledger/entries?from={len(found)}&limit={_PAGE}")
         for each in page["entries"]:
             found.append(each.encode())
         if len(page["entries"]) < _PAGE:
-            return found
+            return
 
 
 async def _heads(client: OperatorClient) -> list[str]:

@@ -31,7 +31,7 @@ from placet.audit import (
     verify_bundle,
     write_bundle,
 )
-from placet.cli import fetch_case
+from placet.cli import fetch_case, fetch_log
 from placet.cli._app import app
 from placet.client import AuthorityError, OperatorClient
 from placet.ledger import LedgerError
@@ -288,6 +288,36 @@ async def test_why_an_exception_was_accepted_is_gone_and_by_whom_is_not(
     assert "the case was erased: " in shown
     assert f"exception {finding}: accepted by operator:cleo\n" in proof
     assert "archive  erased\n" in told
+
+
+async def test_what_is_erased_while_it_is_fetched_is_no_forgery(
+    w: World, bea: OperatorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I8: an audit of the whole log says that it was erased, and no bundle lacks it unexplained."""
+    una = w.people["una"]
+    cases = [await closed_case(w, parcel) for parcel in ("51", "52")]
+    await publish_retention(w, 0, [600])
+    asks, due = una.get, cases[:1]
+
+    async def meanwhile(path: str) -> Any:
+        if path.startswith("/v1/contents?") and due:
+            await erase(w, bea, due.pop())
+        return await asks(path)
+
+    async def covered() -> bool:
+        return (await una.head() or "").split("\n")[1:2] == [str(len(await w.entries()))]
+
+    await until(covered)
+    monkeypatch.setattr(una, "get", meanwhile)
+    report = verify(await fetch_log(una))
+    assert [(each.name, each.found) for each in report.troubles] == []
+    assert [each.name for each in report.unchecked] == cases[:1]
+    due.append(cases[1])
+    with pytest.raises(LedgerError, match=rf"{cases[1]} was erased by entry .* under a later head"):
+        await fetch_case(una, cases[1])
+    monkeypatch.undo()
+    await until(covered)
+    assert verify(await fetch_log(una)).holds
 
 
 async def lowered_case(w: World, parcel: str) -> str:

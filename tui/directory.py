@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from placet.client import OperatorClient
 from placet.model import (
+    REVIEW_PROCESS,
     CampaignView,
     Candidate,
     IdentityReport,
@@ -71,6 +72,16 @@ class Directory:
         """Whom a campaign should look at."""
         with ways_to_fail():
             return await self._client.candidates(days)
+
+    async def unheard(self, due: Sequence[Candidate]) -> dict[str, str]:
+        """Owners of these who have no role in which they could answer, each in words."""
+        from placet.cli import newest_matrix, unheard  # noqa: PLC0415 - it is rarely asked for
+
+        with ways_to_fail():
+            people = await self._client.identities("operator")
+            matrix = await newest_matrix(self._client, REVIEW_PROCESS)
+            roles = {str(each["principal"]): tuple(each["roles"]) for each in people}
+            return unheard([each.owner for each in due], roles, matrix)
 
     async def begin(self, campaign: str, identities: Sequence[str]) -> CampaignView:
         """Start a campaign, and open the cases that it has not yet."""

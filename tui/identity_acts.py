@@ -1,7 +1,7 @@
 """Signed acts on identities, as a dialog asks for them; each shows first what it stops."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from placet.model import (
@@ -115,8 +115,8 @@ def vendor_off(seen: VendorView) -> Deed:
 # --- reviews ----------------------------------------------------------------------------------
 
 
-def campaign(identities: tuple[str, ...]) -> Deed:
-    """Ask the owners of identities to look at them again."""
+def campaign(identities: tuple[str, ...], unheard: Sequence[str]) -> Deed:
+    """Ask the owners of identities to look at them again; ``unheard`` says who can't answer."""
 
     async def send(gateway: Gateway, told: Answers) -> ActAnswer:
         wanted = identities[:MOST_AT_ONCE]
@@ -135,7 +135,7 @@ def campaign(identities: tuple[str, ...]) -> Deed:
         "campaign.start on the name below, and these identities",
         send,
         (Ask("name", "Its name", "Name it.", hint="2027-q1", longest=64),),
-        tuple(_some(identities)),
+        (*((f"▲ {harmless(each)}\n", "warn") for each in unheard), *_some(identities)),
     )
 
 

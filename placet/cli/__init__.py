@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from placet.cli._output import offline_failures
     from placet.cli._pages import Found, NoText, Page, find
     from placet.cli._processes import processes
+    from placet.cli._published import newest_matrix
     from placet.cli._reviews import begin_campaign, unheard
     from placet.cli._settings import OperatorSettings, load_settings
 
@@ -65,6 +66,7 @@ __all__ = [
     "find",
     "load_settings",
     "main",
+    "newest_matrix",
     "offline_failures",
     "print_report",
     "print_timeline",
@@ -88,6 +90,7 @@ _PARTS = {
     "_output": ("AWAY", "REFUSED", "USAGE", "CommandFailed", "console", "fail", "offline_failures"),
     "_pages": ("Found", "NoText", "Page", "find"),
     "_processes": ("processes",),
+    "_published": ("newest_matrix",),
     "_reviews": ("begin_campaign", "unheard"),
     "_settings": ("OperatorSettings", "load_settings"),
 }

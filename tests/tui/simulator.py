@@ -244,6 +244,7 @@ class Simulator:
     )
     standings: list[IdentityStanding] = field(default_factory=list)
     campaigns: list[CampaignView] = field(default_factory=list)
+    matrices: list[AuthorityMatrix] = field(default_factory=list)
     due: list[Candidate] = field(default_factory=list)
 
     def told(self) -> int:
@@ -616,7 +617,7 @@ class Simulator:
         )
         return {
             "processes": [PARCELS.model_dump_json()],
-            "matrices": [matrix.model_dump_json()],
+            "matrices": [each.model_dump_json() for each in (matrix, *self.matrices)],
             "policies": [],
         }
 

@@ -1,10 +1,13 @@
 """The registry as the console shows it: all kinds, what is wrong, and each signed act on one."""
 
+from decimal import Decimal
+
 import pytest
 from textual.widgets import Button, Input, Select
 
+from placet.model import AuthorityMatrix, Candidate, CheckpointRule, Mode, Need, Risk, Tier
 from placet.tokens import invitation_key
-from tests.tui.conftest import PASSPHRASE, THUMBPRINT, Desk, Opened, known
+from tests.tui.conftest import PASSPHRASE, THUMBPRINT, Desk, Opened, known, put_in_registry
 from tests.tui.simulator import Simulator
 from tui.screens.act import Act, Handed
 from tui.screens.case import CaseScreen
@@ -256,3 +259,30 @@ async def test_one_of_its_keys_is_refused_for_good(
         await sign(desk, why="lost")
         await desk.on(Main)
     assert registry.acts == [("operator:ada", "key.revoke", THUMBPRINT, {"reason": "lost"})]
+
+
+async def test_who_could_not_answer_is_named_before_a_campaign_is_signed(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """I10: silence suspends; omar has no role that a review asks for, and una has."""
+    put_in_registry(simulator)
+    simulator.due = [
+        Candidate(identity=f"bot:{name}", owner=f"operator:{name}", risk=Risk.LOW)
+        for name in ("omar", "una", "ada")
+    ]
+    need = Need(roles=("auditor",), count=1)
+    rule = CheckpointRule(checkpoint="recertification", tiers=(Tier(needs=(need,)),))
+    simulator.matrices = [
+        AuthorityMatrix(
+            process="identity-review",
+            version=1,
+            mode=Mode.ASSIST,
+            automatic_limit=Decimal(0),
+            rules=(rule,),
+        )
+    ]
+    async with open_console("ada") as desk:
+        await desk.press("3", "r", "n")
+        await desk.expect("Start a campaign on 2", "▲ omar can't answer without the role auditor")
+        assert "una can't answer" not in desk.text()
+        assert "ada can't answer" not in desk.text()

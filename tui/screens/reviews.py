@@ -57,6 +57,7 @@ class Reviews(Screen[None], Asking, Listener):
         super().__init__()
         self._rows: dict[str, _Row] = {}
         self._rules: Governance | None = None
+        self._unheard: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """List and look."""
@@ -90,6 +91,7 @@ class Reviews(Screen[None], Asking, Listener):
         self._rules = await self.ask(self.session.gateway.governance())
         if campaigns is None or due is None:
             return
+        self._unheard = await self.ask(directory.unheard(due)) or {}
         rows: dict[str, _Row] = {}
         for campaign in campaigns:
             for item in campaign.items:
@@ -201,7 +203,9 @@ class Reviews(Screen[None], Asking, Listener):
 
     def action_start(self) -> None:
         """Sign a campaign on those that are due, and open its cases."""
-        self.app.push_screen(Act(identity_acts.campaign(self._others())), self._done)
+        wanted, mine = self._others(), self.session.me.principal
+        unheard = [said for owner, said in self._unheard.items() if owner != mine]
+        self.app.push_screen(Act(identity_acts.campaign(wanted, unheard)), self._done)
 
     @work(exclusive=True, group="identities-act")
     async def action_go_on(self) -> None:

@@ -24,6 +24,8 @@ _LTR = "\u200e"
 """Ends what is written from right to left: without it a terminal would turn the cells after it."""
 _SHORT_NAME = 9
 """Characters that are left of a name that is cut in its middle: most of them its end."""
+_SHORT_WORD = 2
+"""Characters that are left of a word: its first, and the mark."""
 _UNSURE = re.compile("[\u2630-\u2637\u268a-\u268f\u3248-\u324f\U0001d300-\U0001d376]")
 """Terminals do not agree how wide these are, nor do they about spacing marks (``Mc``)."""
 
@@ -77,7 +79,10 @@ def set_off(text: str) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text that is too wide, its long names cut in their middle: a name's end tells it apart."""
+    """A text that is too wide, its long names cut in their middle: a name's end tells it apart.
+
+    Where that does not do, words of letters alone are cut as well, if names stay in sight so.
+    """
     words = text.split(" ")
     for at in sorted(range(len(words)), key=lambda at: -len(words[at])):
         over = cell_len(" ".join(words)) - width
@@ -85,7 +90,22 @@ def shortened(text: str, width: int) -> str:
         if over > 0 and size < len(words[at]) and words[at].isascii():
             head = (size - 1) // 3
             words[at] = f"{words[at][:head]}…{words[at][head + 1 - size :]}"
-    return " ".join(words)
+    return " ".join(_less_said(words, cell_len(" ".join(words)) - width))
+
+
+def _less_said(words: list[str], over: int) -> list[str]:
+    """Words without so many cells, taken from the longest of letters alone; all, if too few can."""
+    sizes = {at: len(each) for at, each in enumerate(words) if each.isascii() and each.isalpha()}
+    if sum(max(0, size - _SHORT_WORD) for size in sizes.values()) < over:
+        return words
+    left = dict(sizes)
+    for _ in range(over):
+        longest = max(left, key=lambda at: left[at])
+        left[longest] -= 1
+    return [
+        f"{each[: left[at] - 1]}…" if at in left and left[at] < sizes[at] else each
+        for at, each in enumerate(words)
+    ]
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

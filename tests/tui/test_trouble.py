@@ -178,6 +178,10 @@ def test_a_name_that_is_cut_keeps_its_end() -> None:
     assert shortened(said, 44) == "payment pay-L…-1-P-10014 of draw 1 of L-1001"
     assert shortened(said, 24) == "payment pa…-10014 of draw 1 of L-1001"
     assert fit(shortened(said, 24), 24) == "payment pa…-10014 of dr…"
+    assert shortened("draw 1 of L-1001", 15) == "dr… 1 of L-1001"
+    assert shortened("draw 1 of L-1001", 16) == "draw 1 of L-1001"
+    order = "offboard by the order 7f3kq0vd2m9x4tz81c6w"
+    assert shortened(order, 24) == "of… by the or… 7f…z81c6w"
     assert shortened("a\u0301" * 30, 5) == "a\u0301" * 30
 
 

@@ -118,7 +118,7 @@ def register(
             ends_at=ends.replace(tzinfo=UTC),
         )
         async with operator_client() as client:
-            return await client.act("identity.register", identity_id(identity), body)
+            return await client.act("identity.register", identity, body)
 
     with failures():
         show(run(work()), as_json=as_json)

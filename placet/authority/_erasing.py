@@ -1,7 +1,7 @@
 """Erasing a closed case: the act ``case.erase``, which always needs two administrators.
 
-1. Refused before the lender's retention is over, under a hold on the case's record, and while its
-   archive is not sealed.
+1. Refused before the lender's retention is over, under a hold on the case's record, while its
+   archive is not sealed, and before an emergency in it was reviewed.
 2. Destroyed are the case's payload keys (and with them every payload in Temporal and the archived
    histories, wherever copies lie), what evidence parts and checkpoints said, texts kept apart from
    the ledger, bodies of acts, and signed decisions that carry words of their own.
@@ -25,6 +25,7 @@ from placet.authority._store import (
     DecisionRow,
     PartRow,
     Remark,
+    ReviewRow,
     SignedActRow,
     Tx,
 )
@@ -79,6 +80,9 @@ def _require_erasable(tx: Tx, case: Case, matrix: AuthorityMatrix | None) -> Non
         raise Conflict(f"the case must be kept until {until:%Y-%m-%d %H:%M:%S} UTC")
     if on_hold(tx, case.subject):
         raise Conflict(f"{case.subject} is on hold: lift the hold first")
+    review = tx.first(ReviewRow, ReviewRow.case_id == case.id, ReviewRow.closed_at.is_(None))  # type: ignore[union-attr]  # a column on the class
+    if review is not None:
+        raise Conflict(f"nobody has looked at its emergency: close its review first: {review.id}")
 
 
 def _histories(tx: Tx, case: str) -> int:

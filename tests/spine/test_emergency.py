@@ -17,6 +17,7 @@ from placet.model import (
 )
 from placet.tokens import SigningKey
 from tests.authority.test_two_administrators import holds, troubles
+from tests.harness import processes
 from tests.harness.world import World, until
 from tests.spine.test_reviews import on_a_terminal
 
@@ -100,6 +101,34 @@ async def test_two_people_on_duty_approve_and_a_review_opens_by_itself(
     files = await fetch_log(una)
     for name, (type_, change, trouble) in _FORGERIES.items():
         assert trouble in troubles(files, type_, change), name
+
+
+async def test_an_emergency_is_reviewed_before_its_case_is_erased(w: World) -> None:
+    """I6: two administrators leave the reviewer something to look at, and no words come after."""
+    await _rules(w)
+    una, now = w.people["una"], processes.matrix(2)
+    await w.admin.act("matrix.publish", now.process, now.model_copy(update={"retention_days": 0}))
+    async with (
+        await _hire(w, "dot", "duty") as dot,
+        await _hire(w, "dan", "duty") as dan,
+        await _hire(w, "bea", "administrator") as bea,
+    ):
+        async with w.workers():
+            case = await w.open("depot/D1/parcel/7")
+            asked = await w.until_checkpoint(case)
+            begun = await dot.act("glass.break", asked.id, {"reason": "the depot floods"})
+            for each in (dot, dan):
+                await _approve(each, await una.checkpoint(begun.target))
+            await w.until_archived(case)
+        (review,) = await una.reviews()
+        with pytest.raises(AuthorityError, match=f"close its review first: {review.id}"):
+            await w.admin.act("case.erase", case, {"reason": "it may go"})
+        await una.act("review.close", review.id, {"justified": False, "reason": "it was dry"})
+        await w.admin.act("case.erase", case, {"reason": "it may go"})
+        (waiting,) = await bea.proposals()
+        await bea.countersign(waiting)
+        w.started.remove(case)  # nobody reads its history any more, to see whether it keeps secrets
+    assert await holds(una) == []
 
 
 async def test_an_emergency_bypasses_no_segregation(w: World) -> None:

@@ -296,7 +296,7 @@ async def test_what_is_erased_while_it_is_fetched_is_no_forgery(
     """I8: an audit of the whole log says that it was erased, and no bundle lacks it unexplained."""
     una = w.people["una"]
     cases = [await closed_case(w, parcel) for parcel in ("51", "52")]
-    await publish_retention(w, 0, [600])
+    await publish_retention(w, 0, [850])
     asks, due = una.get, cases[:1]
 
     async def meanwhile(path: str) -> Any:

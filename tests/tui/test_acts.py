@@ -495,7 +495,7 @@ async def test_a_dialog_names_what_is_signed_of_an_act_as_it_is_sent(
         acts.end_delegation("d" * 24, "operator:bo"),
         acts.countersign(proposal),
         acts.withdraw(proposal),
-        acts.close_review(review),
+        acts.close_review(review, "parcel 7 of D-1"),
         identity_acts.change("suspend", "agent:weigher"),
         identity_acts.end("api-key:payments/stripe"),
         identity_acts.vendor_off(vendor),

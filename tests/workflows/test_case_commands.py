@@ -114,7 +114,7 @@ OTHERS = {
     "end-no-id": ("end .. --reason why", USAGE, "is no case's id"),
     "end-by-a-clerk": ("end {case} --reason why", REFUSED, "needs the role administrator"),
     "end-unknown": (f"end {NOBODY} --reason why", REFUSED, "needs the role administrator"),
-    "hold-no-record": ("hold L-3001 --reason why", REFUSED, "target: must be a record"),
+    "hold-no-record": ("hold L-3001 --reason why", USAGE, "'L-3001' is no record"),
     "lift-not-held": ("lift loan/L-3001 --reason why", REFUSED, "is not on hold"),
     "admit-by-a-clerk": ("admit {case} --reason why", REFUSED, "needs the role administrator"),
     "admit-unknown": (f"admit {NOBODY} --reason why", REFUSED, "there is no such case"),

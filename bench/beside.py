@@ -26,7 +26,7 @@ from bench.openbao import program as openbao_program
 from bench.results import Result, add
 from bench.stage import Stage, program, stage, worker
 from bench.work import ORCHESTRATOR
-from lender.embedded import free_ports
+from lender.ports import free_ports
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 CASES, STEPS = 20, 10

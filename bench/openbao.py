@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from lender.embedded import free_ports
+from lender.ports import free_ports
 
 _BESIDE = Path(sys.executable).parent / "bao"
 _STARTS_WITHIN = 60.0

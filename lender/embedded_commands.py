@@ -24,6 +24,7 @@ from lender.embedded import (
     embedded,
     passphrase_of,
 )
+from lender.ports import NoPorts
 from lender.sample_folder import write_samples
 from lender.samples import catalog, plan_for, sample_loans
 from placet.authority import FORESEEN
@@ -50,7 +51,7 @@ def demo(
         with tempfile.TemporaryDirectory(prefix="placet-demo-") as folder:
             try:
                 wrong = run(_scripted(Path(folder)) if scripted else _shown(Path(folder)))
-            except (PartDied, DemoFailed) as error:
+            except (PartDied, NoPorts, DemoFailed) as error:
                 raise fail(str(error)) from None
             except asyncio.CancelledError:
                 raise fail("stopped before the end") from None
@@ -206,7 +207,7 @@ def up(
     with failures(*FORESEEN):
         try:
             run(work())
-        except PartDied as error:
+        except (PartDied, NoPorts) as error:
             raise fail(str(error)) from None
         except asyncio.CancelledError:
             raise fail("stopped before everything was up") from None

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bench.chaos.links import Link
 from bench.chaos.plan import WORKERS, Fault, Kind
-from lender.embedded import Embedded, create, enrol, free_ports
+from lender.embedded import Embedded, create, enrol
+from lender.ports import free_ports
 from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import AuthoritySettings
 from placet.model import Mode

@@ -15,7 +15,8 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from lender.embedded import ADMINISTRATOR, Embedded, create, enrol, free_ports, temporal_binary
+from lender.embedded import ADMINISTRATOR, Embedded, create, enrol, temporal_binary
+from lender.ports import free_ports
 from lender.serve import SYSTEMS, LenderSettings
 from placet.authority import AuthoritySettings
 from placet.model import EnrolIdentity, Mode

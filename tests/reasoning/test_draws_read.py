@@ -27,8 +27,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.reading import hold
-from lender.embedded import free_ports
 from lender.model import LoanFile, Reading
+from lender.ports import free_ports
 from lender.samples import plan_for, write_packet
 from lender.serve import SYSTEMS
 from placet.agent import AgentConfig, PlacetPlugin

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from lender.embedded import free_ports
+from lender.ports import free_ports
 from placet.client import AuthorityError
 from tests.workflows.desk import Desk, Said, open_desk
 

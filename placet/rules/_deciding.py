@@ -199,8 +199,13 @@ def needed(
     operator: OperatorFacts,
     standing: CheckpointStanding,
 ) -> tuple[str, ...]:
-    """What would have been needed, where that is not plain from the refusal itself."""
+    """What would have been needed, where that is not plain from the refusal itself.
+
+    Of a checkpoint that has ended that is all: nothing that anybody did would help.
+    """
     reasons = set(broken)
+    if Refusal.NOT_OPEN in reasons:
+        return (f"it is {standing.status.value}",)
     return (
         *_needed_of_time(reasons, standing),
         *_needed_of_person(requirement, words, reasons, claims, operator),
@@ -209,9 +214,7 @@ def needed(
 
 
 def _needed_of_time(reasons: set[Refusal], standing: CheckpointStanding) -> Iterable[str]:
-    if Refusal.NOT_OPEN in reasons:
-        yield f"it is {standing.status.value}"
-    elif Refusal.PAST_DEADLINE in reasons:
+    if Refusal.PAST_DEADLINE in reasons:
         yield f"needed: before {standing.deadline.isoformat(timespec='seconds')}"
 
 

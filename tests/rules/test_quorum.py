@@ -404,6 +404,16 @@ def test_the_scenarios_break_every_rule() -> None:
     assert broken == {refusal.value for refusal in Refusal} - {Refusal.STEP_UP}
 
 
+def test_of_what_has_ended_nothing_more_is_needed() -> None:
+    """I12: that somebody withdraws first, or another role, would help no more."""
+    ended = STANDING.model_copy(update={"status": APPROVED})
+    clerk = ANA.model_copy(update={"roles": ("clerk",)})
+    with pytest.raises(DecisionRefused) as refused:
+        check_decision(REQUIREMENT, EVIDENCE, digest_json(REQUIREMENT), CLAIMS, clerk, ended, NOW)
+    assert {"not_open", "out_of_role"} <= {each.value for each in refused.value.reasons}
+    assert refused.value.needed == ("it is approved",)
+
+
 def test_i6_nobody_is_asked_in_automatic_mode() -> None:
     """I6: where the requirement asks for nobody, nobody is in role."""
     with pytest.raises(DecisionRefused) as refused:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.screen import Screen
-from textual.scroll_view import ScrollView
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -56,6 +55,11 @@ class Asking(Widget):
         return self.console.session
 
     @property
+    def taken_down(self) -> bool:
+        """Whether it is, or will be at once: some of what is in it may be gone by now."""
+        return not self.is_running
+
+    @property
     def typed(self) -> list[str]:
         """What stands in its fields, but for the passphrase's own."""
         return [each.value for each in self.query(Input) if not each.password]
@@ -69,8 +73,8 @@ class Asking(Widget):
         """An answer; or nothing, and the reason is said: away at the top, refused as a notice.
 
         Raises:
-            CancelledError: what asked was taken down: Textual takes down first what is in a widget,
-                and only then ends its workers.
+            CancelledError: what asked is taken down: Textual takes down first what is in a widget,
+                one after the other, and only then ends its workers.
         """
         given = None
         try:
@@ -79,6 +83,6 @@ class Asking(Widget):
             self.console.gone(str(error))
         except (Refused, NotShown) as error:
             self.app.notify(str(error), title="Refused", severity="error", markup=False)
-        if not (self.children or isinstance(self, ScrollView)):  # one that draws itself
+        if self.taken_down:
             raise asyncio.CancelledError
         return given

@@ -1,14 +1,19 @@
 """From the queue to a signed decision: every act by key and by mouse, and what must stop it."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import jwt
 import pytest
 from pydantic import ValidationError
+from textual.widget import Widget
 from textual.widgets import Button, Checkbox, ContentSwitcher, Input, Select, Static
+from textual.worker import Worker, WorkerCancelled, WorkerFailed, WorkerState
 
 from placet.model import (
     CheckpointLine,
@@ -39,6 +44,8 @@ from tui.views.queue import Queue
 from tui.widgets.table import VirtualTable
 
 pytestmark = pytest.mark.timeout(60)
+
+T = TypeVar("T")
 
 
 async def fill_passphrase(desk: Desk, text: str = PASSPHRASE) -> None:
@@ -468,47 +475,61 @@ async def test_rows_are_there_before_all_is_counted(
         await desk.expect("parcel 1", "of 1 open, 1 for you")
 
 
-async def test_a_change_while_the_console_ends_is_no_failure(
-    open_console: Opened, simulator: Simulator
-) -> None:
-    """What is told while the screens are taken down finds nothing to show it on, in any view."""
-    simulator.add(1)
-    seen = set()
-    async with open_console("ada") as desk:
-        for number in "123456":
-            await desk.press(number)
-            view = desk.app.screen.query_one(ContentSwitcher).visible_content
-            assert isinstance(view, View)
-            await view.remove_children()
-            view.load()
-            await desk.settle()
-            seen.add(type(view))
-    assert len(seen) == 6
+class Lingering(Widget):
+    """What is taken down last in a view: whoever asks is answered while the rest is gone."""
+
+    def __init__(self, answer: asyncio.Event, worker: Worker[None]) -> None:
+        super().__init__()
+        self.answer, self.worker = answer, worker
+
+    async def on_unmount(self) -> None:
+        view = self.parent
+        assert isinstance(view, View)
+        async with asyncio.timeout(PATIENCE):
+            while view.query(VirtualTable):
+                await asyncio.sleep(0.01)
+            self.answer.set()
+            with contextlib.suppress(WorkerFailed, WorkerCancelled):  # the console notes it
+                await self.worker.wait()
+
+
+async def take_down(view: View, answer: asyncio.Event, worker: Worker[None]) -> None:
+    """As when the console ends: the table first, and the view's own workers last."""
+    await view.mount(Lingering(answer, worker))
+    await view.remove()
+    assert worker.state in {WorkerState.CANCELLED, WorkerState.SUCCESS}
 
 
 async def test_an_answer_that_comes_while_the_console_ends_is_no_failure(
     open_console: Opened, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was asked before the screens are taken down has no place to be shown at."""
+    """What was asked before the screens are taken down has no place to be shown at, in any view."""
     simulator.add(1)
-    asked, answers = asyncio.Event(), asyncio.Event()
-    async with open_console() as desk:
-        queue = desk.app.screen.query_one(Queue)
-        gateway = queue.session.gateway
-        overview = gateway.overview
+    seen = set()
+    async with open_console("ada") as desk:
+        for number in "123456":
+            await desk.press(number)
+            await desk.settle()
+            view = desk.app.screen.query_one(ContentSwitcher).visible_content
+            assert isinstance(view, View)
+            asked, answers, ask = asyncio.Event(), asyncio.Event(), view.ask
 
-        async def slow() -> Overview:
-            asked.set()
-            await answers.wait()
-            return await overview()
+            async def late(answer: Awaitable[T], asked=asked, answers=answers, ask=ask) -> T | None:
+                async def held() -> T:
+                    given = await answer
+                    asked.set()
+                    await answers.wait()
+                    return given
 
-        monkeypatch.setattr(gateway, "overview", slow)
-        queue.load()
-        await asked.wait()
-        await queue.remove_children()
-        answers.set()
-        await desk.settle()
-        assert not queue.children
+                return await ask(held())
+
+            monkeypatch.setattr(view, "ask", late)
+            worker = view.load()
+            assert isinstance(worker, Worker)
+            await asked.wait()
+            await take_down(view, answers, worker)
+            seen.add(type(view))
+    assert len(seen) == 6
 
 
 async def test_screens_taken_down_after_the_last_answer_are_no_failure(
@@ -516,7 +537,7 @@ async def test_screens_taken_down_after_the_last_answer_are_no_failure(
 ) -> None:
     """Both answers had come, and nobody had looked at them yet."""
     simulator.add(1)
-    counted = asyncio.Event()
+    counted, gone = asyncio.Event(), asyncio.Event()
     async with open_console() as desk:
         queue = desk.app.screen.query_one(Queue)
         counts, first_page = queue._counts, queue._first_page
@@ -528,15 +549,26 @@ async def test_screens_taken_down_after_the_last_answer_are_no_failure(
 
         async def last(asked: CheckpointQuery | None) -> CheckpointPage | None:
             page = await first_page(asked)
-            await counted.wait()
-            await queue.remove_children()
+            await gone.wait()
             return page
 
         monkeypatch.setattr(queue, "_counts", count)
         monkeypatch.setattr(queue, "_first_page", last)
+        worker = queue.load()
+        await counted.wait()
+        await take_down(queue, gone, worker)
+
+
+async def test_a_change_that_is_told_while_the_console_ends_is_no_failure(
+    open_console: Opened, simulator: Simulator
+) -> None:
+    """A view that is taken down asks for nothing more."""
+    simulator.add(1)
+    async with open_console() as desk:
+        queue = desk.app.screen.query_one(Queue)
+        await queue.remove()
         queue.load()
         await desk.settle()
-        assert counted.is_set()
 
 
 async def test_marked_ones_are_approved_each_on_its_own_evidence(

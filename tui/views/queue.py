@@ -121,8 +121,8 @@ class Queue(View):
     @work(exclusive=True, group="queue")
     async def load(self) -> None:
         """Ask what waits: as much as is looked at."""
-        if not self.console.signed_in or not self.query(Input):
-            return  # nobody is here, or it is being taken down while something has changed
+        if not self.console.signed_in or self.taken_down:
+            return  # nobody is here, or something has changed in the meantime
         if len(self._lines) > _LIVE_UP_TO:
             self._behind = True
             self._show()
@@ -133,7 +133,7 @@ class Queue(View):
         self._saved = self._saved or "mine"
         asked = None if self._group else self._query
         overview, page = await asyncio.gather(self._counts(), self._first_page(asked))
-        if overview is None or not self.children:
+        if overview is None or self.taken_down:
             return  # the last answer came while there was something to show it on, or it did not
         if not self._chosen:  # until someone chooses: what waits for them, once there is something
             nothing = "all" if self._guessed else self._saved

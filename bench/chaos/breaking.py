@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from bench.chaos.plan import Fault, Kind
 from bench.chaos.stack import DATABASE, Stack
 
 _LOOKS = 0.05
+_MOMENT = 0.001
 
 
 @dataclass
@@ -64,9 +66,9 @@ class Breaking:
             return
         match fault.kind:
             case Kind.KILL:
-                self.stack.signal(fault.part, signal.SIGKILL)
+                self._send(fault.part, signal.SIGKILL)
             case Kind.STOP:
-                self.stack.signal(fault.part, signal.SIGSTOP)
+                self._send(fault.part, signal.SIGSTOP)
             case Kind.DROP | Kind.HOLE:
                 self.stack.cut(fault.part, fault.kind)
                 await asyncio.sleep(fault.lasts)
@@ -75,11 +77,24 @@ class Breaking:
                 self.waits[fault.part] = 0.0
                 skewed = {"PLACET_CLOCK_SKEW": str(fault.skew)}
                 self.stack.more[fault.part] = skewed
-                self.stack.signal(fault.part, signal.SIGKILL)
+                self._send(fault.part, signal.SIGKILL)
                 await asyncio.sleep(fault.lasts)
                 if self.stack.more.get(fault.part) is skewed:  # another may have come meanwhile
                     del self.stack.more[fault.part]
-                self.stack.signal(fault.part, signal.SIGKILL)
+                self._send(fault.part, signal.SIGKILL)
+
+    def _send(self, part: str, number: signal.Signals) -> None:
+        """Send a signal, and let nothing else go on before it has worked.
+
+        A part that dies only after all were found whole stays dead; one that stands still only
+        after another fault has let it go on stands still for ever.
+        """
+        process = self.stack.parts[part]
+        self.stack.signal(part, number)
+        while process.poll() is None and not (
+            number is signal.SIGSTOP and self.stack.stands_still(part)
+        ):
+            time.sleep(_MOMENT)
 
 
 @contextlib.asynccontextmanager

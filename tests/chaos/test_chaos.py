@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import re
+import signal
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,19 +61,51 @@ def test_a_seed_is_one_plan_and_many_are_all_there_is() -> None:
     assert store_of(0) != store_of(RUNS_A_STACK)
 
 
+class Dying:
+    """A process that takes its time to die, or to stand still."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self.looked = 0
+
+    def poll(self) -> int | None:
+        """It is dead when it is looked at for the third time."""
+        self.looked += signal.SIGKILL in self.heard
+        return -9 if self.looked > 2 else None
+
+
 @dataclass
-class Clocks:
-    """What a stack has of its parts' clocks; no part runs."""
+class Parts:
+    """What a stack has of its parts; none runs."""
 
     more: dict[str, dict[str, str]] = field(default_factory=dict)
+    parts: dict[str, Dying] = field(default_factory=lambda: defaultdict(Dying))
+    looked: int = 0
 
     def signal(self, part: str, number: int) -> None:
-        """Nobody is there to hear it."""
+        """It is heard, and takes its time to work."""
+        self.parts[part].heard.append(number)
+
+    def stands_still(self, part: str) -> bool:
+        """It does when it is looked at for the third time."""
+        self.looked += signal.SIGSTOP in self.parts[part].heard
+        return self.looked > 2
+
+
+@pytest.mark.parametrize("kind", [Kind.KILL, Kind.STOP, Kind.SKEW])
+async def test_a_fault_has_come_to_pass_when_it_is_over(kind: Kind) -> None:
+    """Seed 21099: a part died just after all were found whole, and nobody started it again."""
+    stack = Parts()
+    await Breaking(cast(Stack, stack)).do(Fault(kind, "lender", None, at=0.0, lasts=0.0))
+    process = stack.parts["lender"]
+    assert process.heard
+    assert stack.stands_still("lender") if kind is Kind.STOP else process.poll() is not None
+    assert stack.looked > 3 if kind is Kind.STOP else process.looked > 3
 
 
 async def test_two_wrong_clocks_of_one_part_come_right() -> None:
     """Seed 5107: the later one was set right first, and the earlier one's end found none to set."""
-    stack = Clocks()
+    stack = Parts()
     breaking = Breaking(cast(Stack, stack))
     await asyncio.gather(
         breaking.do(Fault(Kind.SKEW, "lender", None, at=0.0, lasts=0.04, skew=3.0)),

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,7 @@ def test_a_process_that_changed_under_its_version_is_told_in_what(
     ):
         with monkeypatch.context() as patch:
             copied = wanted(processes()["loan-draw"]).model_copy(update=change)
-            patch.setattr(Process, "to_publish", partial(lambda told: told, copied))
+            patch.setattr(Process, "to_publish", lambda _, told=copied: told)
             ended = placet("policy", "publish", str(POLICIES), **alone.variables)
         assert ended.code == 1
         assert said in ended.err

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Dialect
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from placet.authority import _payload_keys
+from placet.authority._store import _prepared
 from tests.authority.throwaway_postgresql import PostgresqlCluster, find_binaries
 
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes its own folder there
@@ -47,6 +49,13 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # how Python 
 
 # Each log has a salt of its own, but is opened again and again: 50 ms each.
 _payload_keys._stretched = functools.cache(_payload_keys._stretched)
+
+# Each store has engines of its own, and compiles for each what it says, 5 ms a statement.
+_dialects: dict[type[Dialect], Dialect] = {}
+_prepare = _prepared._prepare
+_prepared._prepare = lambda statement, dialect, keys: _prepare(
+    statement, _dialects.setdefault(type(dialect), dialect), keys
+)
 
 if sys.version_info < (3, 13):  # which say nothing of a connection that nobody closed
 

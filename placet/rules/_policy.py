@@ -15,6 +15,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import cedarpy
 from pydantic import Field, JsonValue, model_validator
@@ -46,6 +47,8 @@ from placet.rules._policy_text import (
 _ENTITY_TYPES = {"agent": "Agent", "operator": "Operator", "system": "System"}
 _GROUPS = frozenset({"ledger", "approval", "facts", "sources", "claim"})
 _LONGEST = 500
+_KEPT = 16
+"""Versions that are kept as parsed: an audit comes to each twice, and again with each bundle."""
 MAX_CONTEXT_BYTES = 65_536  # a context is ids, numbers and lists of names; more is no context
 
 
@@ -149,6 +152,7 @@ class Denied(Model):
                 return "no policy permits this action to anyone"
 
 
+@lru_cache(_KEPT)
 def load_policies(policies: str, schema: str) -> LoadedPolicies:
     """Parse policies and schema, and refuse what could not be decided by safely.
 

@@ -622,7 +622,7 @@ async def test_a_person_hands_over_for_a_time(open_console: Opened, simulator: S
 async def test_who_has_nobody_of_their_roles_is_told_why_no_one_stands_in(
     open_console: Opened, simulator: Simulator
 ) -> None:
-    async with open_console("omar") as desk:
+    async with open_console("omar", size=(80, 24)) as desk:  # on two lines, if need be
         await desk.press("6")
         await desk.expect("nobody who has all of your roles could stand in for you")
         await desk.press("d")

@@ -43,7 +43,7 @@ class LedgerView(View):
         super().__init__(id=id)
         self._tail: list[Listed] = []
         self._head: Head | None = None
-        self._verdict: Piece = ("not verified here yet: y", "muted")
+        self._verdict: Piece = ("not verified yet: y", "muted")
 
     def compose(self) -> ComposeResult:
         """Head, list, look."""

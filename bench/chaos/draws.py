@@ -20,7 +20,7 @@ T = TypeVar("T")
 _AWAY = {401, 429, 503}
 """What is asked again: not known just now, too often, away."""
 
-_CLOCKS = ("time", "clock", "future")
+_CLOCKS = ("time", "clock", "future", "older", "expired", "longer")
 """What a refusal says while an authority's clock is wrong, of what is signed or shown now."""
 
 _LOOKS = 0.25

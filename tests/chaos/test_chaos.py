@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -17,10 +18,14 @@ import pytest
 from bench.chaos import __main__ as chaos
 from bench.chaos import journal
 from bench.chaos.breaking import Breaking
+from bench.chaos.draws import until
 from bench.chaos.journal import Came, Journal
 from bench.chaos.links import Link
 from bench.chaos.plan import POINTS, RUNS_A_STACK, Fault, Kind, plan, store_of
 from bench.chaos.stack import Stack
+from placet.client import AuthorityError
+from placet.model import Problem
+from placet.tokens import Proof, SigningKey, TokenError, make_proof, verify_proof
 from tests.harness.world import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +118,24 @@ async def test_two_wrong_clocks_of_one_part_come_right() -> None:
     )
     assert stack.more == {}
     assert [each.kind for each in plan(5107).faults].count(Kind.SKEW) == 2
+
+
+@pytest.mark.parametrize("wrong", [timedelta(minutes=-4), timedelta(minutes=4)])
+async def test_whoever_asks_waits_until_a_wrong_clock_is_right(wrong: timedelta) -> None:
+    """Seed 22022: an authority that was ahead called the proof of a new session too old."""
+    key, url, right = SigningKey.generate(), "http://127.0.0.1/oauth/token", datetime.now(UTC)
+    clocks = [right + wrong, right]
+
+    async def look() -> Proof:
+        proof = make_proof(key, "POST", url, now=right, jti="one-of-its-own-0001")
+        try:
+            return verify_proof(proof, method="POST", url=url, now=clocks.pop(0))
+        except TokenError as error:
+            said = Problem(error="invalid_dpop_proof", error_description=str(error))
+            raise AuthorityError(400, said) from error
+
+    assert (await until(look, lambda: "")).jkt == key.public.thumbprint
+    assert not clocks
 
 
 def came(seed: int, *troubles: str) -> Came:

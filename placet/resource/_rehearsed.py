@@ -31,6 +31,7 @@ from placet.resource._guard import Guard
 from placet.resource._keys import AuthorityKeys
 from placet.resource._replay import ReplayCache
 from placet.tokens import (
+    CLOCKS_APART,
     Confirmation,
     GrantClaims,
     InquiryClaims,
@@ -166,6 +167,8 @@ class Rehearsed:
             return "the grant is for another action or record"
         if (digest_json(grant.details), grant.cnf.jkt) != (use.details_digest, use.jkt):
             return "the grant was given with other details, or to another key"
+        if use.used_at < grant.iat - CLOCKS_APART.total_seconds():
+            return "it was used before the grant was given"
         if use.stage is not UseStage.INTENT:
             return None
         if grant.jti in self.ended:

@@ -5,6 +5,7 @@ That it says and gives what the real one does: ``test_a_system_from_a_page.py``.
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from starlette.applications import Starlette
@@ -103,6 +104,10 @@ async def test_replicas_tell_one_authority_each_use_once() -> None:
         use = other.use(grant, "result-of-a-test", UseStage.RESULT, 200)
         for _ in range(2):
             assert (await other.link.tell((use,))).refused == {}
+        before = {"id": "dated-too-early-1", "used_at": use.used_at - timedelta(minutes=5)}
+        early = use.model_copy(update=before)
+        refused = (await other.link.tell((early,))).refused
+        assert refused == {early.id: "it was used before the grant was given"}
     assert [each.stage for each in authority.told(2)] == [UseStage.INTENT, UseStage.RESULT]
     with pytest.raises(AssertionError, match="told of 2 uses, not 1: .'intent 0', 'result 200'"):
         authority.told(1)

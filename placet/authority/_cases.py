@@ -101,8 +101,12 @@ class Cases:
         self._standstills = Standstills(core)
 
     async def start_opened(self) -> None:
-        """Start the workflow of each case that was opened and has none yet."""
-        opening = await self._with_status(CaseStatus.OPENING)
+        """Start the workflow of each case that was opened and has none yet.
+
+        By a clock that was set back since, it would have begun before anybody opened it.
+        """
+        now = self._core.clock()
+        opening = [e for e in await self._with_status(CaseStatus.OPENING) if e.opened_at <= now]
         if opening:
             await self._core.temporal.prepare()
         for case in opening:
